@@ -1,0 +1,46 @@
+//! L0: how many operations the running poll may still complete.
+//!
+//! A task whose sockets and channels are always ready would never return `Pending`, and nobody else
+//! would run. So every leaf that others can keep ready spends one unit for each result it gives;
+//! when none is left it wakes its task, says `Pending`, and the loop goes round. Outside of a loop
+//! the budget is unlimited. Invariant: only the executor sets it, only leaves spend it.
+
+use std::cell::Cell;
+use std::task::{Context, Poll};
+
+/// Results that one poll of a task may take: enough to drain a burst, small enough that a poll
+/// ends within some microseconds for its neighbours.
+const PER_POLL: u32 = 128;
+
+const UNLIMITED: u32 = u32::MAX;
+
+thread_local! {
+    static LEFT: Cell<u32> = const { Cell::new(UNLIMITED) };
+}
+
+/// Called by the executor before each poll of a task.
+pub(crate) fn refill() {
+    LEFT.set(PER_POLL);
+}
+
+/// Called by the executor with what is left outside of its batch. Returns what was left inside.
+pub(crate) fn replace(left: u32) -> u32 {
+    LEFT.replace(left)
+}
+
+/// `Ready` if a unit is left; otherwise the task is woken. Asked before a leaf does anything.
+pub(crate) fn poll_left(cx: &mut Context<'_>) -> Poll<()> {
+    if LEFT.get() > 0 {
+        return Poll::Ready(());
+    }
+    cx.waker().wake_by_ref();
+    Poll::Pending
+}
+
+/// Spends a unit. Called by a leaf that completes.
+pub(crate) fn spend() {
+    let left = LEFT.get();
+    if left != UNLIMITED {
+        LEFT.set(left.saturating_sub(1));
+    }
+}

@@ -1,0 +1,35 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![deny(unsafe_code)]
+
+// L0: leaves that know no loop.
+mod budget;
+mod clock;
+mod current;
+mod inbox;
+mod pool;
+mod run_queue;
+mod source;
+mod timers;
+mod waker_id;
+
+// L1: a task, and what the operating system offers.
+mod cell;
+mod info;
+mod join;
+mod reactor;
+mod waker;
+
+// L2, L3: the tasks of a loop; the loop of a thread.
+mod context;
+mod executor;
+
+// L4: the public rooms.
+mod blocking;
+pub mod net;
+pub mod runtime;
+pub mod task;
+pub mod time;
+
+pub use runtime::{Handle, Runtime, block_on};
+pub use task::{JoinHandle, spawn};

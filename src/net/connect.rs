@@ -1,0 +1,161 @@
+//! Connecting to one of several addresses: RFC 8305, "Happy Eyeballs".
+
+use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use super::tcp_stream::{TcpStream, whole};
+use crate::context;
+use crate::reactor::Socket;
+use crate::source::{Direction, WaiterKey};
+use crate::time::{Sleep, sleep};
+
+/// How long an attempt is given before the next begins beside it (RFC 8305, section 5).
+const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
+
+/// Connections being attempted, and addresses not tried yet.
+struct Race {
+    untried: VecDeque<SocketAddr>,
+    attempts: Vec<Attempt>,
+    /// Until the next attempt begins, while there is one to begin.
+    delay: Option<Sleep>,
+    failures: Vec<(SocketAddr, io::Error)>,
+}
+
+/// A socket that is connecting.
+struct Attempt {
+    addr: SocketAddr,
+    socket: Socket<mio::net::TcpStream>,
+    place: WaiterKey,
+}
+
+/// Connects to the first of `addrs` that answers.
+pub(super) async fn race(addrs: Vec<SocketAddr>) -> io::Result<TcpStream> {
+    let mut race =
+        Race { untried: addrs.into(), attempts: Vec::new(), delay: None, failures: Vec::new() };
+    race.begin_next();
+    poll_fn(|cx| race.poll(cx)).await
+}
+
+/// The families in turn, beginning with the first one's, each in its own order (RFC 8305,
+/// section 4).
+pub(super) fn interleave(addrs: Vec<SocketAddr>) -> Vec<SocketAddr> {
+    let first_is_v6 = addrs.first().is_some_and(SocketAddr::is_ipv6);
+    let (first, second): (Vec<_>, Vec<_>) =
+        addrs.into_iter().partition(|addr| addr.is_ipv6() == first_is_v6);
+    let mut second = second.into_iter();
+    let mut mixed = Vec::with_capacity(first.len() + second.len());
+    for addr in first {
+        mixed.push(addr);
+        mixed.extend(second.next());
+    }
+    mixed.extend(second);
+    mixed
+}
+
+impl Race {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<TcpStream>> {
+        loop {
+            if let Some(winner) = self.poll_attempts(cx) {
+                return Poll::Ready(Ok(winner));
+            }
+            if self.attempts.is_empty() {
+                // An attempt that fails makes way for the next without delay.
+                if !self.begin_next() {
+                    return Poll::Ready(Err(self.failure()));
+                }
+                continue;
+            }
+            let Some(delay) = &mut self.delay else { return Poll::Pending };
+            if Pin::new(delay).poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            self.begin_next();
+        }
+    }
+
+    /// The first attempt that has succeeded. Those that failed are closed and noted.
+    fn poll_attempts(&mut self, cx: &mut Context<'_>) -> Option<TcpStream> {
+        let mut i = 0;
+        while let Some(attempt) = self.attempts.get_mut(i) {
+            match attempt.poll(cx) {
+                Poll::Pending => i += 1,
+                Poll::Ready(result) => {
+                    let Attempt { addr, socket, .. } = self.attempts.remove(i);
+                    match result {
+                        Ok(()) => return Some(TcpStream::new(socket)),
+                        Err(error) => self.failures.push((addr, error)),
+                    }
+                    // Do not wait for the delay: an attempt has failed.
+                    self.begin_next();
+                }
+            }
+        }
+        None
+    }
+
+    /// Begins the next attempt. `false` if no address is left.
+    fn begin_next(&mut self) -> bool {
+        self.delay = None;
+        while let Some(addr) = self.untried.pop_front() {
+            match Attempt::begin(addr) {
+                Ok(attempt) => {
+                    self.attempts.push(attempt);
+                    self.delay = (!self.untried.is_empty()).then(|| sleep(ATTEMPT_DELAY));
+                    return true;
+                }
+                Err(error) => self.failures.push((addr, error)),
+            }
+        }
+        false
+    }
+
+    /// One error of all: the first one's kind, and what each said.
+    fn failure(&mut self) -> io::Error {
+        let kind = self.failures[0].1.kind();
+        let said = |(addr, error): &(SocketAddr, io::Error)| format!("{addr}: {error}");
+        let all: Vec<_> = self.failures.iter().map(said).collect();
+        io::Error::new(kind, format!("could not connect to {}", all.join("; ")))
+    }
+}
+
+impl Attempt {
+    fn begin(addr: SocketAddr) -> io::Result<Attempt> {
+        let reactor = context::expect("TcpStream::connect").reactor.clone();
+        // The event that ends connecting always comes: there is no use in looking before it.
+        let socket = Socket::new(mio::net::TcpStream::connect(addr)?, reactor, false)?;
+        Ok(Attempt { addr, socket, place: WaiterKey::default() })
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.socket.poll_io(Direction::Write, cx, &mut self.place, |io| {
+            if let Some(error) = io.take_error()? {
+                return Err(error);
+            }
+            match io.peer_addr() {
+                Err(error) if error.kind() == io::ErrorKind::NotConnected => {
+                    Err(io::ErrorKind::WouldBlock.into())
+                }
+                peer => whole(peer.map(drop)),
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn families_take_turns() {
+        let addrs = |list: &[&str]| list.iter().map(|a| a.parse().unwrap()).collect::<Vec<_>>();
+        let mixed = interleave(addrs(&["[::1]:1", "[::2]:1", "[::3]:1", "1.1.1.1:1"]));
+        assert_eq!(mixed, addrs(&["[::1]:1", "1.1.1.1:1", "[::2]:1", "[::3]:1"]));
+        let mixed = interleave(addrs(&["1.1.1.1:1", "[::1]:1", "[::2]:1"]));
+        assert_eq!(mixed, addrs(&["1.1.1.1:1", "[::1]:1", "[::2]:1"]));
+    }
+}

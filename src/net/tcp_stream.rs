@@ -1,0 +1,355 @@
+//! A TCP connection.
+
+use std::cell::Cell;
+use std::fmt;
+use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::net::{self, Shutdown, SocketAddr};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use super::addrs::{ToAddrs, resolve};
+use super::connect;
+use super::split::{self, OwnedReadHalf, OwnedWriteHalf};
+use crate::context;
+use crate::reactor::Socket;
+use crate::source::{Direction, Done, WaiterKey};
+
+/// A TCP connection.
+///
+/// Reading and writing take `&self`; several tasks may share a stream in an `Rc`, or take the two
+/// [halves](TcpStream::into_split). It also implements futures-io's `AsyncRead` and `AsyncWrite`,
+/// by value and by reference; there, at most one task can wait in each direction of a stream, the
+/// last that polled.
+///
+/// A stream belongs to the loop that was running when it was made. After that loop's end its
+/// operations give an error of kind `NotConnected`. Dropping it closes the connection.
+///
+/// A write to a connection that the peer has reset gives `BrokenPipe` or `ConnectionReset`; it
+/// never raises SIGPIPE.
+///
+/// ```
+/// use evloop::net::{TcpListener, TcpStream};
+///
+/// evloop::block_on(async {
+///     let listener = TcpListener::bind("127.0.0.1:0").await?;
+///     let stream = TcpStream::connect(listener.local_addr()?).await?;
+///     let (peer, _) = listener.accept().await?;
+///     stream.write_all(b"hello").await?;
+///     let mut buf = [0; 5];
+///     peer.read_exact(&mut buf).await?;
+///     assert_eq!(&buf, b"hello");
+///     std::io::Result::Ok(())
+/// }).unwrap();
+/// ```
+pub struct TcpStream {
+    socket: Socket<mio::net::TcpStream>,
+    /// The places of the `poll_` methods among the waiters: one in each direction.
+    polled_read: Cell<WaiterKey>,
+    polled_write: Cell<WaiterKey>,
+}
+
+impl TcpStream {
+    /// Connects to the first address that answers.
+    ///
+    /// A name is looked up on a helper thread. Several addresses are tried by RFC 8305, Happy
+    /// Eyeballs: families in turn, the next attempt after 250 ms or as soon as the one before
+    /// failed; the first connection wins, and the other attempts are closed.
+    ///
+    /// # Errors
+    ///
+    /// Kind `InvalidInput` if `addr` is no address; what the resolver says if the name is not found;
+    /// if no address answers, the kind of the first attempt's error with what each attempt said.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future closes all attempts.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a running loop.
+    #[doc(alias = "create_connection")]
+    #[doc(alias = "sock_connect")]
+    pub async fn connect(addr: impl ToAddrs) -> io::Result<TcpStream> {
+        let addrs = resolve(addr.target()?).await?;
+        connect::race(connect::interleave(addrs)).await
+    }
+
+    /// Takes a stream of std's into the running loop, and makes it non-blocking.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a running loop.
+    pub fn from_std(stream: net::TcpStream) -> io::Result<TcpStream> {
+        stream.set_nonblocking(true)?;
+        let reactor = context::expect("TcpStream::from_std").reactor.clone();
+        let socket = Socket::new(mio::net::TcpStream::from_std(stream), reactor, true)?;
+        Ok(TcpStream::new(socket))
+    }
+
+    pub(super) fn new(socket: Socket<mio::net::TcpStream>) -> TcpStream {
+        TcpStream { socket, polled_read: Cell::default(), polled_write: Cell::default() }
+    }
+
+    /// Takes the stream out of the loop. It is blocking again.
+    pub fn into_std(self) -> io::Result<net::TcpStream> {
+        let stream = net::TcpStream::from(self.socket.into_inner()?);
+        stream.set_nonblocking(false)?;
+        Ok(stream)
+    }
+
+    /// Reads what is there, at least a byte; 0 bytes mean that the peer has finished writing, or
+    /// that `buf` is empty.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is read if the future is dropped before it completes.
+    #[doc(alias = "sock_recv_into")]
+    pub async fn read(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.socket.io(Direction::Read, |io| read(io, buf)).await
+    }
+
+    /// Reads into several buffers at once, as [`read`](TcpStream::read) does.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is read if the future is dropped before it completes.
+    #[doc(alias = "readv")]
+    pub async fn read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        self.socket.io(Direction::Read, |io| read_vectored(io, bufs)).await
+    }
+
+    /// Fills `buf`.
+    ///
+    /// # Errors
+    ///
+    /// Kind `UnexpectedEof` if the stream ends before.
+    ///
+    /// # Cancel safety
+    ///
+    /// Not cancel safe: what was read so far is in `buf`, but how much is not told. A
+    /// [`StreamReader`](crate::streams::StreamReader) keeps it.
+    pub async fn read_exact(&self, buf: &mut [u8]) -> io::Result<()> {
+        let mut filled = 0;
+        while filled < buf.len() {
+            match self.read(&mut buf[filled..]).await? {
+                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                n => filled += n,
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads without taking: the next read gives the same bytes.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing changes.
+    #[doc(alias = "MSG_PEEK")]
+    pub async fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.socket.io(Direction::Read, |io| whole(io.peek(buf))).await
+    }
+
+    /// Writes some of `buf`, at least a byte unless it is empty.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is written if the future is dropped before it completes.
+    pub async fn write(&self, buf: &[u8]) -> io::Result<usize> {
+        self.socket.io(Direction::Write, |io| write(io, buf)).await
+    }
+
+    /// Writes some of several buffers at once.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is written if the future is dropped before it completes.
+    #[doc(alias = "writev")]
+    pub async fn write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.socket.io(Direction::Write, |io| write_vectored(io, bufs)).await
+    }
+
+    /// Writes all of `buf`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Not cancel safe: how much was written is not told. See
+    /// [`write_all_buf`](TcpStream::write_all_buf).
+    #[doc(alias = "sock_sendall")]
+    pub async fn write_all(&self, mut buf: &[u8]) -> io::Result<()> {
+        self.write_all_buf(&mut buf).await
+    }
+
+    /// Writes all of `buf`, and moves its begin along with what was written.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, `buf` is what is left to write.
+    pub async fn write_all_buf(&self, buf: &mut &[u8]) -> io::Result<()> {
+        while !buf.is_empty() {
+            match self.write(buf).await? {
+                0 => return Err(io::ErrorKind::WriteZero.into()),
+                n => *buf = &buf[n..],
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until a read may give something, as far as is known: try it, and wait again if it
+    /// gives `WouldBlock`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing changes.
+    pub async fn readable(&self) -> io::Result<()> {
+        self.socket.ready(Direction::Read).await
+    }
+
+    /// Waits until a write may take something; see [`readable`](TcpStream::readable).
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing changes.
+    pub async fn writable(&self) -> io::Result<()> {
+        self.socket.ready(Direction::Write).await
+    }
+
+    /// Reads what is there without waiting.
+    ///
+    /// # Errors
+    ///
+    /// Kind `WouldBlock` if nothing is there.
+    pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.socket.attempt(Direction::Read, |io| read(io, buf))
+    }
+
+    /// Writes what the system takes without waiting.
+    ///
+    /// # Errors
+    ///
+    /// Kind `WouldBlock` if it takes nothing.
+    pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
+        self.socket.attempt(Direction::Write, |io| write(io, buf))
+    }
+
+    /// Ends one or both directions (POSIX `shutdown`): the peer reads to its end what was written.
+    #[doc(alias = "write_eof")]
+    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        self.socket.get().shutdown(how)
+    }
+
+    /// Whether small writes go out at once instead of being gathered (TCP_NODELAY).
+    pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
+        self.socket.get().set_nodelay(nodelay)
+    }
+
+    /// See [`set_nodelay`](TcpStream::set_nodelay).
+    pub fn nodelay(&self) -> io::Result<bool> {
+        self.socket.get().nodelay()
+    }
+
+    /// Whether the system asks a silent peer now and then if it is still there (SO_KEEPALIVE).
+    #[cfg(unix)]
+    pub fn set_keepalive(&self, keepalive: bool) -> io::Result<()> {
+        Ok(rustix::net::sockopt::set_socket_keepalive(self.socket.get(), keepalive)?)
+    }
+
+    /// What closing does with unsent bytes (SO_LINGER). `None`, the default: they are sent in the
+    /// background. `Some(0)`: they are discarded, and the peer sees a reset.
+    #[cfg(unix)]
+    pub fn set_linger(&self, linger: Option<Duration>) -> io::Result<()> {
+        Ok(rustix::net::sockopt::set_socket_linger(self.socket.get(), linger)?)
+    }
+
+    /// How many routers a packet may pass.
+    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
+        self.socket.get().set_ttl(ttl)
+    }
+
+    /// The other end's address.
+    #[doc(alias = "get_extra_info")]
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.socket.get().peer_addr()
+    }
+
+    /// This end's address.
+    #[doc(alias = "get_extra_info")]
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.socket.get().local_addr()
+    }
+
+    /// Takes the error that the system holds for this socket (SO_ERROR).
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        self.socket.get().take_error()
+    }
+
+    /// Two halves that can be owned by two tasks. The connection closes when both are dropped.
+    pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
+        split::split(self)
+    }
+
+    pub(super) fn poll_io<T>(
+        &self,
+        direction: Direction,
+        cx: &mut Context<'_>,
+        op: impl FnMut(&mio::net::TcpStream) -> io::Result<Done<T>>,
+    ) -> Poll<io::Result<T>> {
+        let key = match direction {
+            Direction::Read => &self.polled_read,
+            Direction::Write => &self.polled_write,
+        };
+        let mut place = key.get();
+        let polled = self.socket.poll_io(direction, cx, &mut place, op);
+        key.set(place);
+        polled
+    }
+}
+
+pub(super) fn read(mut io: &mio::net::TcpStream, buf: &mut [u8]) -> io::Result<Done<usize>> {
+    let room = buf.len();
+    io.read(buf).map(|n| Done { value: n, short: n < room && n > 0 })
+}
+
+pub(super) fn read_vectored(
+    mut io: &mio::net::TcpStream,
+    bufs: &mut [IoSliceMut<'_>],
+) -> io::Result<Done<usize>> {
+    let room = bufs.iter().map(|buf| buf.len()).sum();
+    io.read_vectored(bufs).map(|n| Done { value: n, short: n < room && n > 0 })
+}
+
+pub(super) fn write(mut io: &mio::net::TcpStream, buf: &[u8]) -> io::Result<Done<usize>> {
+    io.write(buf).map(|n| Done { value: n, short: n < buf.len() && n > 0 })
+}
+
+pub(super) fn write_vectored(
+    mut io: &mio::net::TcpStream,
+    bufs: &[IoSlice<'_>],
+) -> io::Result<Done<usize>> {
+    // The system takes at most IOV_MAX buffers at once: few bytes need not mean a full socket.
+    io.write_vectored(bufs).map(|n| Done { value: n, short: false })
+}
+
+/// A result of which the number says nothing about what is left.
+pub(super) fn whole<T>(result: io::Result<T>) -> io::Result<Done<T>> {
+    result.map(|value| Done { value, short: false })
+}
+
+impl fmt::Debug for TcpStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.socket.get().fmt(f)
+    }
+}
+
+#[cfg(unix)]
+impl std::os::fd::AsFd for TcpStream {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.socket.get().as_fd()
+    }
+}
+
+#[cfg(windows)]
+impl std::os::windows::io::AsSocket for TcpStream {
+    fn as_socket(&self) -> std::os::windows::io::BorrowedSocket<'_> {
+        self.socket.get().as_socket()
+    }
+}

@@ -1,0 +1,280 @@
+//! L1: the operating system's side of the loop: the selector, what is registered with it, timers.
+//!
+//! Each socket is registered once, edge-triggered, in both directions; the selector's token is the
+//! key of its [`Source`] in a slab. Invariant: wakers are collected while something is borrowed and
+//! woken last, so whatever a waker does finds the reactor whole.
+
+#[cfg_attr(
+    not(all(
+        any(target_os = "linux", target_os = "android"),
+        not(mio_unsupported_force_poll_poll)
+    )),
+    path = "reactor/no_alarm.rs"
+)]
+mod alarm;
+mod socket;
+
+use std::cell::{Cell, RefCell};
+use std::io;
+#[cfg(all(unix, not(mio_unsupported_force_poll_poll)))]
+use std::os::fd::AsFd;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Wake, Waker};
+use std::time::{Duration, Instant};
+
+use mio::{Events, Interest, Poll, Registry, Token, event};
+use slab::Slab;
+
+use self::alarm::Alarm;
+pub(crate) use self::socket::Socket;
+use crate::clock::{Clock, Tick};
+use crate::source::{Readiness, Source};
+use crate::timers::{TimerKey, Timers};
+
+/// The token by which other threads end the wait.
+const UNPARK: Token = Token(usize::MAX);
+/// The token of the alarm, for waits shorter than the selector can measure.
+const ALARM: Token = Token(usize::MAX - 1);
+
+/// The shortest time that the selector waits for; below it rounds up.
+const SELECTOR_PRECISION: Duration = Duration::from_millis(1);
+
+/// Both directions; on Linux also urgent data, whose mark cuts a read short.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const INTEREST: Interest = Interest::READABLE.add(Interest::WRITABLE).add(Interest::PRIORITY);
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const INTEREST: Interest = Interest::READABLE.add(Interest::WRITABLE);
+
+/// The selector with its sources and timers.
+#[derive(Debug)]
+pub(crate) struct Reactor {
+    /// Borrowed only while it waits.
+    poll: RefCell<Poll>,
+    /// The same selector, to register with.
+    registry: Registry,
+    /// What one wait brings. Borrowed with `poll`.
+    events: RefCell<Events>,
+    /// By token.
+    sources: RefCell<Slab<Rc<Source>>>,
+    timers: RefCell<Timers>,
+    /// Ends waits that are shorter than the selector's precision.
+    alarm: Alarm,
+    pub(crate) clock: Clock,
+    /// Room for the wakers of one wait; empty between calls.
+    woken: RefCell<Vec<Waker>>,
+    /// Who waits for any descriptor to be closed, since the process has none left.
+    starved: Source,
+    /// The loop has ended.
+    is_closed: Cell<bool>,
+}
+
+/// Ends the selector's wait from any thread.
+struct Unpark(mio::Waker);
+
+impl Reactor {
+    /// A selector that takes in up to `events_capacity` events at once.
+    pub(crate) fn new(events_capacity: usize) -> io::Result<Reactor> {
+        let poll = Poll::new()?;
+        Ok(Reactor {
+            registry: poll.registry().try_clone()?,
+            poll: RefCell::new(poll),
+            events: RefCell::new(Events::with_capacity(events_capacity)),
+            sources: RefCell::default(),
+            timers: RefCell::new(Timers::new()),
+            alarm: Alarm::default(),
+            clock: Clock::new(),
+            woken: RefCell::default(),
+            starved: Source::new(false),
+            is_closed: Cell::new(false),
+        })
+    }
+
+    /// A waker that ends the selector's wait, the next one if it does not wait now.
+    pub(crate) fn unpark(&self) -> io::Result<Waker> {
+        let waker = mio::Waker::new(&self.registry, UNPARK)?;
+        Ok(Waker::from(Arc::new(Unpark(waker))))
+    }
+
+    /// Fires the timers that are due, waking their tasks.
+    pub(crate) fn fire_timers(&self) {
+        if self.timers.borrow().is_empty() {
+            return;
+        }
+        let now = self.clock.tick();
+        self.collect(|woken| self.timers.borrow_mut().advance(now, woken));
+    }
+
+    /// When the timers next want to be fired.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        self.next_tick().map(|at| self.clock.instant(at))
+    }
+
+    /// Waits for events for up to `limit`, to the next deadline at the latest, and wakes whom they
+    /// concern. A signal that interrupts the wait ends it.
+    pub(crate) fn wait(&self, limit: Option<Duration>) -> io::Result<()> {
+        let timeout = self.timeout(limit)?;
+        self.collect(|woken| {
+            let mut events = self.events.borrow_mut();
+            match self.poll.borrow_mut().poll(&mut events, timeout) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
+                result => result?,
+            }
+            let sources = self.sources.borrow();
+            for event in events.iter() {
+                // A token without a source: the source went away after the event was raised.
+                if let Some(source) = sources.get(event.token().0) {
+                    source.set_ready(readiness(event), woken);
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Sets the alarm to the next deadline, for who watches the selector from outside.
+    pub(crate) fn arm(&self) -> io::Result<()> {
+        match self.next_deadline() {
+            Some(at) => {
+                let left = at.saturating_duration_since(self.clock.now());
+                self.alarm.set(left, &self.registry, ALARM)
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The loop has ended: who waits for a source gets an error.
+    pub(crate) fn close(&self) {
+        self.is_closed.set(true);
+        self.collect(|woken| {
+            for (_, source) in &*self.sources.borrow() {
+                source.set_gone(woken);
+            }
+            self.starved.set_gone(woken);
+        });
+    }
+
+    /// The selector itself: its descriptor is readable when there are events to be had.
+    #[cfg(all(unix, not(mio_unsupported_force_poll_poll)))]
+    pub(crate) fn selector(&self) -> &impl AsFd {
+        &self.registry
+    }
+
+    /// Adds a source to the slab and its object to the selector. Returns its key.
+    fn register(&self, io: &mut impl event::Source, source: &Rc<Source>) -> io::Result<usize> {
+        let key = self.sources.borrow_mut().insert(source.clone());
+        if self.is_closed.get() {
+            source.set_gone(&mut Vec::new());
+        }
+        self.registry.register(io, Token(key), INTEREST).inspect_err(|_| self.forget(key))?;
+        Ok(key)
+    }
+
+    /// Removes a source from the slab.
+    fn forget(&self, key: usize) {
+        let source = self.sources.borrow_mut().remove(key);
+        drop(source);
+    }
+
+    /// Tells who waits for a descriptor that there may be one.
+    fn descriptor_closed(&self) {
+        const READY: Readiness = Readiness { read: true, write: false, special: false };
+        self.collect(|woken| self.starved.set_ready(READY, woken));
+    }
+
+    /// Whoever waits here is woken when this loop closes a descriptor.
+    pub(crate) fn starved(&self) -> &Source {
+        &self.starved
+    }
+
+    /// Whether a deadline was passed when the timers were last fired.
+    pub(crate) fn has_fired(&self, deadline: u64) -> bool {
+        self.timers.borrow().has_fired(deadline)
+    }
+
+    /// Adds a deadline that has not fired.
+    ///
+    /// # Panics
+    ///
+    /// If the loop has ended.
+    pub(crate) fn insert_timer(&self, deadline: u64, waker: &Waker) -> TimerKey {
+        self.assert_open();
+        let waker = waker.clone();
+        self.timers.borrow_mut().insert(deadline, waker)
+    }
+
+    /// Sees to it that a deadline that has not fired wakes `waker`.
+    ///
+    /// # Panics
+    ///
+    /// If the loop has ended.
+    pub(crate) fn update_timer(&self, key: TimerKey, waker: &Waker) {
+        self.assert_open();
+        if !self.timers.borrow_mut().waker(key).will_wake(waker) {
+            let waker = waker.clone();
+            let old = std::mem::replace(self.timers.borrow_mut().waker(key), waker);
+            drop(old);
+        }
+    }
+
+    /// Removes a deadline that has not fired.
+    pub(crate) fn remove_timer(&self, key: TimerKey) {
+        let waker = self.timers.borrow_mut().remove(key);
+        drop(waker);
+    }
+
+    fn assert_open(&self) {
+        assert!(
+            !self.is_closed.get(),
+            "a sleep was polled after its event loop had ended: make a new one in this loop"
+        );
+    }
+
+    fn next_tick(&self) -> Option<Tick> {
+        self.timers.borrow().next()
+    }
+
+    /// How long the selector may wait. Sets the alarm if that is finer than it can measure.
+    fn timeout(&self, limit: Option<Duration>) -> io::Result<Option<Duration>> {
+        if limit == Some(Duration::ZERO) {
+            return Ok(limit);
+        }
+        let Some(next) = self.next_tick() else { return Ok(limit) };
+        let left = self.clock.left(next, self.clock.now());
+        let timeout = limit.map_or(left, |limit| limit.min(left));
+        if timeout < SELECTOR_PRECISION && !timeout.is_zero() {
+            self.alarm.set(timeout, &self.registry, ALARM)?;
+        }
+        Ok(Some(timeout))
+    }
+
+    /// Wakes what `f` collects, after `f` has given back its borrows.
+    fn collect<T>(&self, f: impl FnOnce(&mut Vec<Waker>) -> T) -> T {
+        let mut woken = self.woken.take();
+        let result = f(&mut woken);
+        woken.drain(..).for_each(Waker::wake);
+        self.woken.replace(woken);
+        result
+    }
+}
+
+/// Edges of every kind become readiness of the directions that they may end a wait of.
+fn readiness(event: &event::Event) -> Readiness {
+    let error = event.is_error();
+    let read_closed = event.is_read_closed();
+    Readiness {
+        read: event.is_readable() || read_closed || error || event.is_priority(),
+        write: event.is_writable() || event.is_write_closed() || error,
+        special: read_closed || error || event.is_priority(),
+    }
+}
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        // A wake must not be lost, and mio deals with a full counter: nothing is left to fail.
+        self.0.wake().expect("the selector of an event loop could not be woken");
+    }
+}

@@ -1,0 +1,105 @@
+//! An I/O object and its registration with a loop.
+//!
+//! This is where a simulated world would put its own object in the place of the system's: what is
+//! above knows sockets by this type alone. Invariant: the object is registered from `new` until it
+//! is dropped or taken out, and the reactor's slab holds its source for just as long.
+
+use std::io;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use mio::event;
+
+use super::Reactor;
+use crate::source::{Direction, Done, Source, WaiterKey};
+
+/// Whether closing a descriptor takes it out of the selector, so that no system call has to.
+const CLOSE_DEREGISTERS: bool = cfg!(all(unix, not(mio_unsupported_force_poll_poll)));
+
+/// An I/O object of type `S` in a loop.
+#[derive(Debug)]
+pub(crate) struct Socket<S: event::Source> {
+    /// `None` only while it is dropped or taken out.
+    io: Option<S>,
+    source: Rc<Source>,
+    reactor: Rc<Reactor>,
+    /// Of the source in the reactor's slab.
+    key: usize,
+}
+
+impl<S: event::Source> Socket<S> {
+    /// Registers `io`. `ready` says whether operations are tried before an event came.
+    pub(crate) fn new(mut io: S, reactor: Rc<Reactor>, ready: bool) -> io::Result<Socket<S>> {
+        let source = Rc::new(Source::new(ready));
+        let key = reactor.register(&mut io, &source)?;
+        Ok(Socket { io: Some(io), source, reactor, key })
+    }
+
+    pub(crate) fn get(&self) -> &S {
+        self.io.as_ref().expect("a socket holds its I/O object until it is dropped")
+    }
+
+    pub(crate) fn reactor(&self) -> &Rc<Reactor> {
+        &self.reactor
+    }
+
+    /// See [`Source::io`].
+    pub(crate) async fn io<T>(
+        &self,
+        direction: Direction,
+        mut op: impl FnMut(&S) -> io::Result<Done<T>>,
+    ) -> io::Result<T> {
+        self.source.io(direction, || op(self.get())).await
+    }
+
+    /// See [`Source::poll_io`].
+    pub(crate) fn poll_io<T>(
+        &self,
+        direction: Direction,
+        cx: &mut Context<'_>,
+        key: &mut WaiterKey,
+        mut op: impl FnMut(&S) -> io::Result<Done<T>>,
+    ) -> Poll<io::Result<T>> {
+        self.source.poll_io(direction, cx, key, || op(self.get()))
+    }
+
+    /// Completes once the direction is ready, as far as is known.
+    pub(crate) async fn ready(&self, direction: Direction) -> io::Result<()> {
+        self.source.ready(direction).await
+    }
+
+    /// Tries `op` once.
+    pub(crate) fn attempt<T>(
+        &self,
+        direction: Direction,
+        op: impl FnOnce(&S) -> io::Result<Done<T>>,
+    ) -> io::Result<T> {
+        self.source.attempt(direction, || op(self.get()))
+    }
+
+    /// Gives up a place among the waiters.
+    pub(crate) fn leave(&self, direction: Direction, key: &mut WaiterKey) {
+        self.source.leave(direction, key);
+    }
+
+    /// Takes the object out of the loop.
+    pub(crate) fn into_inner(mut self) -> io::Result<S> {
+        let mut io = self.io.take().expect("it is taken out once");
+        self.reactor.registry.deregister(&mut io)?;
+        Ok(io)
+    }
+}
+
+impl<S: event::Source> Drop for Socket<S> {
+    fn drop(&mut self) {
+        if let Some(mut io) = self.io.take() {
+            if !CLOSE_DEREGISTERS {
+                // It fails only for what is not registered any more, and then it is done.
+                let _ = self.reactor.registry.deregister(&mut io);
+            }
+            drop(io);
+            self.reactor.descriptor_closed();
+        }
+        self.reactor.forget(self.key);
+    }
+}

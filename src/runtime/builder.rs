@@ -1,0 +1,126 @@
+//! How a loop is made that is not at its default.
+
+use std::cell::Cell;
+use std::io;
+
+use super::Runtime;
+use crate::context::{Context, Parts};
+use crate::executor::PanicHandler;
+use crate::inbox::Drained;
+use crate::join::JoinError;
+
+/// Polls between two looks at the selector: as many tasks as are ready run for the price of one
+/// system call, and a socket waits no longer for its turn than these polls take.
+const BATCH_MAX: usize = 256;
+
+/// Events that one wait takes in; more wait for the next turn.
+const EVENTS_CAPACITY: usize = 1024;
+
+/// Helper threads: they wait for names and disks, not for a core.
+const BLOCKING_THREADS_MAX: usize = 64;
+
+/// Makes a [`Runtime`].
+///
+/// ```
+/// let mut runtime = evloop::Runtime::builder().name("gateway").batch_max(64).build()?;
+/// assert_eq!(runtime.block_on(async { 1 }), 1);
+/// # std::io::Result::Ok(())
+/// ```
+#[must_use = "a builder makes a loop when `build` is called"]
+pub struct Builder {
+    batch_max: usize,
+    parts: Parts,
+}
+
+impl Builder {
+    /// Everything at its default.
+    pub fn new() -> Builder {
+        let parts = Parts {
+            name: "evloop".into(),
+            events_capacity: EVENTS_CAPACITY,
+            blocking_threads_max: BLOCKING_THREADS_MAX,
+            on_panic: None,
+        };
+        Builder { batch_max: BATCH_MAX, parts }
+    }
+
+    /// The loop's name, which its helper threads bear. Default: `evloop`.
+    pub fn name(mut self, name: impl Into<String>) -> Builder {
+        self.parts.name = name.into();
+        self
+    }
+
+    /// How many polls a turn makes at most before it looks for events. At least 1; default: 256.
+    pub fn batch_max(mut self, polls: usize) -> Builder {
+        self.batch_max = polls.max(1);
+        self
+    }
+
+    /// How many events a turn takes in at most. At least 1; default: 1024.
+    pub fn events_capacity(mut self, events: usize) -> Builder {
+        self.parts.events_capacity = events.max(1);
+        self
+    }
+
+    /// How many helper threads the loop starts at most, for what would block it. At least 1;
+    /// default: 64.
+    pub fn blocking_threads_max(mut self, threads: usize) -> Builder {
+        self.parts.blocking_threads_max = threads.max(1);
+        self
+    }
+
+    /// What to do with the panic of a task that nobody awaits. Default: a line on stderr.
+    ///
+    /// A panic of `handler` itself goes through the loop to whoever runs it.
+    ///
+    /// ```
+    /// use std::{cell::RefCell, rc::Rc};
+    ///
+    /// let panics = Rc::new(RefCell::new(Vec::new()));
+    /// let seen = panics.clone();
+    /// let mut runtime = evloop::Runtime::builder()
+    ///     .on_panic(move |error| seen.borrow_mut().push(error.to_string()))
+    ///     .build()?;
+    /// runtime.block_on(async {
+    ///     drop(evloop::spawn(async { panic!("out of paper") }));
+    ///     evloop::task::yield_now().await;
+    /// });
+    /// assert!(panics.borrow()[0].ends_with("panicked: out of paper"));
+    /// # std::io::Result::Ok(())
+    /// ```
+    #[doc(alias = "set_exception_handler")]
+    pub fn on_panic(mut self, handler: impl Fn(JoinError) + 'static) -> Builder {
+        let handler: PanicHandler = Box::new(handler);
+        self.parts.on_panic = Some(handler);
+        self
+    }
+
+    /// Makes the loop.
+    ///
+    /// # Errors
+    ///
+    /// If the operating system grants no selector (EMFILE, ENFILE, ENOMEM), or the process has as
+    /// many loops as a waker can tell apart: 65,535, or 255 with 32 bits.
+    pub fn build(self) -> io::Result<Runtime> {
+        let runtime = Runtime {
+            context: Context::new(self.parts)?,
+            batch_max: self.batch_max,
+            drained: Drained::default(),
+            is_embedded: Cell::new(false),
+        };
+        runtime.tell();
+        Ok(runtime)
+    }
+}
+
+impl Default for Builder {
+    fn default() -> Builder {
+        Builder::new()
+    }
+}
+
+impl std::fmt::Debug for Builder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Builder").field("batch_max", &self.batch_max).finish_non_exhaustive()
+    }
+}

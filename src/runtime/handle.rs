@@ -1,0 +1,126 @@
+//! A loop as other threads see it.
+
+use std::future::Future;
+use std::panic::Location;
+use std::sync::Arc;
+
+use futures_task::{FutureObj, LocalFutureObj, LocalSpawn, Spawn, SpawnError};
+
+use super::remote::{RemoteHandle, remote};
+use crate::context;
+use crate::inbox::{Call, Inbox};
+use crate::info::Birth;
+
+/// A loop's address: from any thread, it takes functions to call and tasks to spawn.
+///
+/// It does not keep the loop alive. What is sent to a loop that has ended does not run: a function
+/// is dropped, a task yields a cancelled [`JoinError`](crate::task::JoinError). Nothing hangs.
+///
+/// ```
+/// use std::thread;
+///
+/// evloop::block_on(async {
+///     let handle = evloop::Handle::current();
+///     let thread = thread::spawn(move || handle.spawn(|| async { 6 * 7 }).join());
+///     // The loop runs while the thread waits for it.
+///     while !thread.is_finished() {
+///         evloop::task::yield_now().await;
+///     }
+///     assert_eq!(thread.join().unwrap().unwrap(), 42);
+/// });
+/// ```
+#[derive(Clone, Debug)]
+pub struct Handle {
+    inbox: Arc<Inbox>,
+}
+
+impl Handle {
+    pub(crate) fn new(inbox: Arc<Inbox>) -> Handle {
+        Handle { inbox }
+    }
+
+    /// The loop running on this thread.
+    ///
+    /// # Panics
+    ///
+    /// If none is running.
+    #[doc(alias = "get_running_loop")]
+    #[track_caller]
+    pub fn current() -> Handle {
+        Handle::new(context::expect("Handle::current").inbox.clone())
+    }
+
+    /// The loop running on this thread, if one is.
+    pub fn try_current() -> Option<Handle> {
+        context::current().map(|context| Handle::new(context.inbox.clone()))
+    }
+
+    /// Calls `f` on the loop's thread, in a detached task of its own, in the order of the calls.
+    /// After the loop's end `f` is dropped instead.
+    #[doc(alias = "call_soon_threadsafe")]
+    #[track_caller]
+    pub fn call_threadsafe(&self, f: impl FnOnce() + Send + 'static) {
+        let call = Call { function: Box::new(f), called_at: Location::caller() };
+        // What comes back is dropped: that is what a loop that has ended does with it.
+        drop(self.inbox.call(call));
+    }
+
+    /// Spawns on the loop the task that `f` makes there. `f` is `Send`, the task need not be.
+    #[doc(alias = "run_coroutine_threadsafe")]
+    #[track_caller]
+    pub fn spawn<F, Fut>(&self, f: F) -> RemoteHandle<Fut::Output>
+    where
+        F: FnOnce() -> Fut + Send + 'static,
+        Fut: Future + 'static,
+        Fut::Output: Send + 'static,
+    {
+        let (call, handle) = remote(f, self.clone());
+        self.call_threadsafe(call);
+        handle
+    }
+
+    /// Makes [`Runtime::run`](crate::Runtime::run) return after the turn that is running, or else
+    /// after the next.
+    pub fn stop(&self) {
+        self.call_threadsafe(|| {
+            context::expect("Handle::stop").is_stopping.set(true);
+        });
+    }
+
+    /// Whether this is the loop running on this thread.
+    pub(super) fn is_current(&self) -> bool {
+        context::current().is_some_and(|context| Arc::ptr_eq(&context.inbox, &self.inbox))
+    }
+
+    fn status(&self) -> Result<(), SpawnError> {
+        if self.inbox.is_closed() { Err(SpawnError::shutdown()) } else { Ok(()) }
+    }
+}
+
+impl Spawn for Handle {
+    /// Spawns a detached task, from any thread.
+    fn spawn_obj(&self, future: FutureObj<'static, ()>) -> Result<(), SpawnError> {
+        self.status()?;
+        drop(self.spawn(|| future));
+        Ok(())
+    }
+
+    fn status(&self) -> Result<(), SpawnError> {
+        Handle::status(self)
+    }
+}
+
+impl LocalSpawn for Handle {
+    /// Spawns a detached task. On a thread on which the loop is not running this is an error, since
+    /// the task must not leave its thread.
+    fn spawn_local_obj(&self, future: LocalFutureObj<'static, ()>) -> Result<(), SpawnError> {
+        self.status_local()?;
+        let context = context::expect("LocalSpawn::spawn_local_obj");
+        drop(context.executor.spawn(future, Birth::here()));
+        Ok(())
+    }
+
+    fn status_local(&self) -> Result<(), SpawnError> {
+        if self.is_current() { self.status() } else { Err(SpawnError::shutdown()) }
+    }
+}

@@ -1,0 +1,206 @@
+//! A task that another thread spawned: its way there, and its output's way back.
+//!
+//! On the loop a forwarder task awaits the task proper. Invariant: whatever becomes of the loop,
+//! [`Forward`] is dropped there or on its way there, and leaves an outcome.
+
+use std::future::{Future, poll_fn};
+use std::panic::Location;
+use std::pin::Pin;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use super::Handle;
+use crate::context;
+use crate::info::{Birth, TaskId};
+use crate::join::{JoinError, JoinHandle};
+
+/// A task of a loop on another thread.
+///
+/// It can be awaited on any loop and runtime, or waited for with [`join`](RemoteHandle::join).
+/// Dropping it detaches the task. When the loop ends before the task does, the outcome is a
+/// cancelled [`JoinError`].
+#[must_use = "dropping a RemoteHandle detaches its task: await or join it, or `drop` it to say so"]
+pub struct RemoteHandle<T> {
+    shared: Arc<Shared<T>>,
+    /// To tell its thread from others.
+    handle: Handle,
+}
+
+struct Shared<T> {
+    id: TaskId,
+    spawned_at: &'static Location<'static>,
+    state: Mutex<State<T>>,
+    /// The outcome is there.
+    finished: Condvar,
+}
+
+struct State<T> {
+    outcome: Option<Result<T, JoinError>>,
+    is_finished: bool,
+    is_aborted: bool,
+    /// Of who awaits the outcome.
+    waiter: Option<Waker>,
+    /// Of the forwarder, for `abort`.
+    forwarder: Option<Waker>,
+}
+
+/// The loop's end of the way back.
+struct Forward<T>(Arc<Shared<T>>);
+
+/// What to call on the loop so that it runs the task that `f` makes, and the task's handle.
+#[track_caller]
+pub(super) fn remote<F, Fut>(
+    f: F,
+    handle: Handle,
+) -> (impl FnOnce() + Send + 'static, RemoteHandle<Fut::Output>)
+where
+    F: FnOnce() -> Fut + Send + 'static,
+    Fut: Future + 'static,
+    Fut::Output: Send + 'static,
+{
+    let shared = Arc::new(Shared {
+        id: TaskId::remote(),
+        spawned_at: Location::caller(),
+        state: Mutex::default(),
+        finished: Condvar::new(),
+    });
+    let forward = Forward(shared.clone());
+    let call = move || {
+        let executor = &context::expect("Handle::spawn").executor;
+        let Shared { id, spawned_at, .. } = *forward.0;
+        // `f` is called inside of the task: its panic is the task's.
+        let task = async { f().await };
+        let task = executor.spawn(task, Birth { id: Some(id), name: None, spawned_at });
+        let forwarder = Birth { id: None, name: Some("remote handle".into()), spawned_at };
+        drop(executor.spawn(forward.run(task), forwarder));
+    };
+    (call, RemoteHandle { shared, handle })
+}
+
+impl<T: Send + 'static> Forward<T> {
+    async fn run(self, mut task: JoinHandle<T>) {
+        let outcome = poll_fn(|cx| {
+            let old = {
+                let mut state = self.0.lock();
+                if state.is_aborted {
+                    task.abort();
+                }
+                state.forwarder.replace(cx.waker().clone())
+            };
+            drop(old);
+            Pin::new(&mut task).poll(cx)
+        });
+        let outcome = outcome.await;
+        self.0.finish(outcome);
+    }
+}
+
+impl<T> Drop for Forward<T> {
+    fn drop(&mut self) {
+        let Shared { id, spawned_at, .. } = *self.0;
+        self.0.finish(Err(JoinError::cancelled_at(id, spawned_at)));
+    }
+}
+
+impl<T> Shared<T> {
+    /// Leaves the outcome, unless there is one.
+    fn finish(&self, outcome: Result<T, JoinError>) {
+        let mut state = self.lock();
+        if state.is_finished {
+            return;
+        }
+        state.is_finished = true;
+        state.outcome = Some(outcome);
+        let waiter = state.waiter.take();
+        drop(state);
+        self.finished.notify_all();
+        if let Some(waiter) = waiter {
+            waiter.wake();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T> RemoteHandle<T> {
+    /// Blocks this thread until the task ends.
+    ///
+    /// # Panics
+    ///
+    /// On the thread on which the task's loop runs, since neither could go on. After the outcome
+    /// was taken by awaiting.
+    pub fn join(self) -> Result<T, JoinError> {
+        assert!(
+            !self.handle.is_current(),
+            "RemoteHandle::join was called on the thread of its own loop, which would wait for \
+             itself: await the handle instead"
+        );
+        let state = self.shared.lock();
+        let waiting = |state: &mut State<T>| !state.is_finished;
+        let state = self.shared.finished.wait_while(state, waiting);
+        let outcome = state.unwrap_or_else(PoisonError::into_inner).outcome.take();
+        outcome.expect("a RemoteHandle was joined after it gave its output")
+    }
+
+    /// Asks for the task's end, as [`JoinHandle::abort`] does.
+    pub fn abort(&self) {
+        let mut state = self.shared.lock();
+        state.is_aborted = true;
+        let forwarder = state.forwarder.take();
+        drop(state);
+        if let Some(forwarder) = forwarder {
+            forwarder.wake();
+        }
+    }
+
+    /// Whether the outcome is there.
+    pub fn is_finished(&self) -> bool {
+        self.shared.lock().is_finished
+    }
+
+    /// The task's id.
+    pub fn id(&self) -> TaskId {
+        self.shared.id
+    }
+}
+
+impl<T> Future for RemoteHandle<T> {
+    type Output = Result<T, JoinError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        // Cloned before the lock is taken: a waker is foreign code.
+        let waker = cx.waker().clone();
+        let mut state = self.shared.lock();
+        if state.is_finished {
+            let outcome = state.outcome.take();
+            drop(state);
+            let outcome = outcome.expect("a RemoteHandle was polled after it gave its output");
+            return Poll::Ready(outcome);
+        }
+        let old = state.waiter.replace(waker);
+        drop(state);
+        drop(old);
+        Poll::Pending
+    }
+}
+
+impl<T> Default for State<T> {
+    fn default() -> State<T> {
+        State {
+            outcome: None,
+            is_finished: false,
+            is_aborted: false,
+            waiter: None,
+            forwarder: None,
+        }
+    }
+}
+
+impl<T> std::fmt::Debug for RemoteHandle<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut debug = f.debug_struct("RemoteHandle");
+        debug.field("id", &self.id()).field("is_finished", &self.is_finished()).finish()
+    }
+}

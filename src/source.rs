@@ -1,0 +1,386 @@
+//! L0: whether an I/O object is ready, and who waits for it.
+//!
+//! Pure: no system call is made here. The selector reports edges, so readiness is remembered until
+//! an operation finds it gone; an operation is always tried first. Every operation goes through
+//! [`Source::poll_io`], so that EINTR, WouldBlock, readiness, waiters and budget are one place's
+//! business. Invariant: a waiter's place belongs to one future, from its first wait until the
+//! future completes or is dropped, so nobody ever removes another's waker.
+
+use std::cell::Cell;
+use std::fmt;
+use std::future::poll_fn;
+use std::io;
+use std::num::NonZeroU32;
+use std::task::{Context, Poll, Waker, ready};
+
+use slab::Slab;
+
+use crate::budget;
+
+/// Whether a read or write that was cut short proves that the socket is drained. So it is with
+/// epoll. kqueue does not tell of an urgent mark, which cuts a read short too; the emulated edges
+/// of poll(2) and Windows come only after a WouldBlock that mio saw.
+const SHORT_IS_DRAINED: bool = cfg!(all(
+    any(target_os = "linux", target_os = "android"),
+    not(mio_unsupported_force_poll_poll)
+));
+
+/// One of the two ways of a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Direction {
+    Read,
+    Write,
+}
+
+/// What the selector reported.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Readiness {
+    pub(crate) read: bool,
+    pub(crate) write: bool,
+    /// A closed side, an error or an urgent mark: there is more to find than what is drained.
+    pub(crate) special: bool,
+}
+
+/// What an operation achieved.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Done<T> {
+    pub(crate) value: T,
+    /// A consuming read or write of a byte stream moved fewer bytes than it was given room for.
+    pub(crate) short: bool,
+}
+
+/// Readiness and waiters of one I/O object.
+#[derive(Default)]
+pub(crate) struct Source {
+    read: Side,
+    write: Side,
+    /// The loop has ended: no event will come.
+    gone: Cell<bool>,
+}
+
+#[derive(Default)]
+struct Side {
+    /// An operation may succeed. Cleared by a WouldBlock, or by a short count that proves as much.
+    ready: Cell<bool>,
+    /// A short count proves nothing until the next WouldBlock.
+    special: Cell<bool>,
+    /// The first place is somebody's.
+    first_taken: Cell<bool>,
+    /// The waker of the first place: nearly always there is one waiter, and it costs no allocation.
+    first: Cell<Option<Waker>>,
+    /// The other places.
+    more: Cell<Option<Box<Slab<Option<Waker>>>>>,
+}
+
+/// A place among the waiters of one direction: 1 is the first, 2 and up are the others.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct WaiterKey(Option<NonZeroU32>);
+
+const FIRST: NonZeroU32 = NonZeroU32::MIN;
+
+/// Keeps a future's place among the waiters, and gives it back.
+struct Waiter<'a> {
+    source: &'a Source,
+    direction: Direction,
+    key: WaiterKey,
+}
+
+impl Source {
+    /// A source of which nothing is known: `ready` says whether to try before waiting.
+    pub(crate) fn new(ready: bool) -> Source {
+        let source = Source::default();
+        source.read.ready.set(ready);
+        source.write.ready.set(ready);
+        source
+    }
+
+    /// Runs `op` until it completes, to the end of the readiness or of the budget.
+    ///
+    /// # Cancel safety
+    ///
+    /// `op` has either completed, and the result is returned, or it has done nothing.
+    pub(crate) async fn io<T>(
+        &self,
+        direction: Direction,
+        mut op: impl FnMut() -> io::Result<Done<T>>,
+    ) -> io::Result<T> {
+        let mut waiter = Waiter { source: self, direction, key: WaiterKey::default() };
+        poll_fn(|cx| self.poll_io(direction, cx, &mut waiter.key, &mut op)).await
+    }
+
+    /// Completes once the direction is ready, as far as is known.
+    pub(crate) async fn ready(&self, direction: Direction) -> io::Result<()> {
+        let mut waiter = Waiter { source: self, direction, key: WaiterKey::default() };
+        poll_fn(|cx| self.poll_ready(direction, cx, &mut waiter.key)).await
+    }
+
+    /// The funnel: tries `op` if the direction is ready, else leaves the task's waker at `key`.
+    pub(crate) fn poll_io<T>(
+        &self,
+        direction: Direction,
+        cx: &mut Context<'_>,
+        key: &mut WaiterKey,
+        mut op: impl FnMut() -> io::Result<Done<T>>,
+    ) -> Poll<io::Result<T>> {
+        ready!(budget::poll_left(cx));
+        while self.side(direction).ready.get() {
+            match self.attempt(direction, &mut op) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => {
+                    budget::spend();
+                    return Poll::Ready(result);
+                }
+            }
+        }
+        self.poll_wait(direction, cx, key)
+    }
+
+    /// Completes once the direction is ready, as far as is known.
+    pub(crate) fn poll_ready(
+        &self,
+        direction: Direction,
+        cx: &mut Context<'_>,
+        key: &mut WaiterKey,
+    ) -> Poll<io::Result<()>> {
+        ready!(budget::poll_left(cx));
+        if self.side(direction).ready.get() {
+            budget::spend();
+            return Poll::Ready(Ok(()));
+        }
+        self.poll_wait(direction, cx, key)
+    }
+
+    /// Tries `op` once, whatever is known, and remembers what it showed.
+    pub(crate) fn attempt<T>(
+        &self,
+        direction: Direction,
+        op: impl FnOnce() -> io::Result<Done<T>>,
+    ) -> io::Result<T> {
+        let side = self.side(direction);
+        match op() {
+            Ok(done) => {
+                if SHORT_IS_DRAINED && done.short && !side.special.get() {
+                    side.ready.set(false);
+                }
+                Ok(done.value)
+            }
+            Err(error) => {
+                if error.kind() == io::ErrorKind::WouldBlock {
+                    side.ready.set(false);
+                    side.special.set(false);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Forgets what is known: waiting is for the next event.
+    pub(crate) fn clear(&self, direction: Direction) {
+        self.side(direction).ready.set(false);
+    }
+
+    /// Takes in an event, and adds the wakers that it concerns to `woken`.
+    pub(crate) fn set_ready(&self, readiness: Readiness, woken: &mut Vec<Waker>) {
+        if readiness.read {
+            self.read.set_ready(readiness.special, woken);
+        }
+        if readiness.write {
+            self.write.set_ready(readiness.special, woken);
+        }
+    }
+
+    /// The loop has ended: who waits, or will wait, gets an error.
+    pub(crate) fn set_gone(&self, woken: &mut Vec<Waker>) {
+        self.gone.set(true);
+        for side in [&self.read, &self.write] {
+            side.ready.set(false);
+            side.take_wakers(woken);
+        }
+    }
+
+    /// Gives up a place among the waiters.
+    pub(crate) fn leave(&self, direction: Direction, key: &mut WaiterKey) {
+        if let Some(key) = key.0.take() {
+            self.side(direction).leave(key);
+        }
+    }
+
+    fn poll_wait<T>(
+        &self,
+        direction: Direction,
+        cx: &mut Context<'_>,
+        key: &mut WaiterKey,
+    ) -> Poll<io::Result<T>> {
+        if self.gone.get() {
+            return Poll::Ready(Err(io::Error::new(
+                io::ErrorKind::NotConnected,
+                "the event loop that this I/O object belongs to has ended: use it inside of that \
+                 loop's block_on, or make it anew in this one",
+            )));
+        }
+        let side = self.side(direction);
+        key.0 = Some(side.wait(key.0, cx.waker()));
+        Poll::Pending
+    }
+
+    fn side(&self, direction: Direction) -> &Side {
+        match direction {
+            Direction::Read => &self.read,
+            Direction::Write => &self.write,
+        }
+    }
+}
+
+impl Side {
+    fn set_ready(&self, special: bool, woken: &mut Vec<Waker>) {
+        self.ready.set(true);
+        self.special.set(self.special.get() | special);
+        self.take_wakers(woken);
+    }
+
+    fn take_wakers(&self, woken: &mut Vec<Waker>) {
+        woken.extend(self.first.take());
+        if let Some(mut more) = self.more.take() {
+            woken.extend(more.iter_mut().filter_map(|(_, waker)| waker.take()));
+            self.more.set(Some(more));
+        }
+    }
+
+    /// Leaves a waker at `key`, or at a place of its own.
+    fn wait(&self, key: Option<NonZeroU32>, waker: &Waker) -> NonZeroU32 {
+        if key == Some(FIRST) || (key.is_none() && !self.first_taken.get()) {
+            self.first_taken.set(true);
+            let old = self.first.take();
+            if old.as_ref().is_some_and(|old| old.will_wake(waker)) {
+                self.first.set(old);
+            } else {
+                self.first.set(Some(waker.clone()));
+            }
+            return FIRST;
+        }
+        let new = waker.clone();
+        let mut more = self.more.take().unwrap_or_default();
+        let (key, old) = match key {
+            Some(key) => (key, more[index(key)].replace(new)),
+            None => (place(more.insert(Some(new))), None),
+        };
+        self.more.set(Some(more));
+        drop(old);
+        key
+    }
+
+    fn leave(&self, key: NonZeroU32) {
+        if key == FIRST {
+            self.first_taken.set(false);
+            drop(self.first.take());
+            return;
+        }
+        let Some(mut more) = self.more.take() else { return };
+        let old = more.remove(index(key));
+        self.more.set((!more.is_empty()).then_some(more));
+        drop(old);
+    }
+}
+
+impl Drop for Waiter<'_> {
+    fn drop(&mut self) {
+        self.source.leave(self.direction, &mut self.key);
+    }
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (read, write) = (self.read.ready.get(), self.write.ready.get());
+        f.debug_struct("Source").field("read", &read).field("write", &write).finish_non_exhaustive()
+    }
+}
+
+/// Where in `more` a key points.
+fn index(key: NonZeroU32) -> usize {
+    key.get() as usize - 2
+}
+
+/// The key of an index of `more`.
+fn place(index: usize) -> NonZeroU32 {
+    u32::try_from(index + 2).ok().and_then(NonZeroU32::new).expect("2^32 futures wait on a source")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EVENT: Readiness = Readiness { read: true, write: false, special: false };
+
+    fn would_block() -> io::Result<Done<()>> {
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+
+    fn poll(source: &Source, key: &mut WaiterKey, done: io::Result<Done<()>>) -> Poll<()> {
+        let mut done = Some(done);
+        let mut cx = Context::from_waker(Waker::noop());
+        let op = || done.take().expect("tried once");
+        source.poll_io(Direction::Read, &mut cx, key, op).map(|result| result.unwrap())
+    }
+
+    fn waiters(source: &Source) -> usize {
+        let mut woken = Vec::new();
+        source.set_ready(EVENT, &mut woken);
+        source.read.ready.set(false);
+        woken.len()
+    }
+
+    #[test]
+    fn a_short_count_spares_the_next_attempt() {
+        let source = Source::new(true);
+        let mut key = WaiterKey::default();
+        let short = Ok(Done { value: (), short: true });
+        assert_eq!(poll(&source, &mut key, short), Poll::Ready(()));
+        assert_eq!(source.read.ready.get(), !SHORT_IS_DRAINED);
+    }
+
+    #[test]
+    fn a_short_count_proves_nothing_after_a_special_event() {
+        let source = Source::new(true);
+        let mut key = WaiterKey::default();
+        source.set_ready(Readiness { special: true, ..EVENT }, &mut Vec::new());
+        for _ in 0..2 {
+            let short = Ok(Done { value: (), short: true });
+            assert_eq!(poll(&source, &mut key, short), Poll::Ready(()));
+            assert!(source.read.ready.get());
+        }
+        assert_eq!(poll(&source, &mut key, would_block()), Poll::Pending);
+        assert!(!source.read.special.get(), "a WouldBlock clears all");
+    }
+
+    #[test]
+    fn every_waiter_is_woken_and_none_removes_another() {
+        let source = Source::new(false);
+        let mut keys = [WaiterKey::default(); 4];
+        for key in &mut keys {
+            assert_eq!(poll(&source, key, would_block()), Poll::Pending);
+        }
+        assert_eq!(waiters(&source), 4);
+        assert_eq!(waiters(&source), 0, "woken once");
+        // The last waits again; the others are dropped afterwards, as futures are.
+        assert_eq!(poll(&source, &mut keys[3], would_block()), Poll::Pending);
+        for key in &mut keys[..3] {
+            source.leave(Direction::Read, key);
+        }
+        assert_eq!(waiters(&source), 1);
+        source.leave(Direction::Read, &mut keys[3]);
+        assert!(source.read.more.take().is_none(), "nothing is left behind");
+        assert!(!source.read.first_taken.get());
+    }
+
+    #[test]
+    fn the_end_of_the_loop_is_an_error() {
+        let source = Source::new(true);
+        source.set_gone(&mut Vec::new());
+        let mut cx = Context::from_waker(Waker::noop());
+        let polled =
+            source.poll_io(Direction::Read, &mut cx, &mut WaiterKey::default(), would_block);
+        let Poll::Ready(Err(error)) = polled else { panic!("{polled:?}") };
+        assert_eq!(error.kind(), io::ErrorKind::NotConnected);
+    }
+}

@@ -1,0 +1,63 @@
+//! L4: tasks as their user meets them: spawning, yielding, looking around.
+//!
+//! A task is a future that the loop runs by itself, next to all others, on the loop's one thread.
+//! So it need not be `Send`, and between two awaits it has the thread to itself.
+
+mod builder;
+mod yield_now;
+
+use std::future::Future;
+
+pub use self::builder::Builder;
+pub use self::yield_now::{YieldNow, yield_now};
+use crate::context;
+use crate::info::Birth;
+pub use crate::info::{TaskId, TaskInfo, TaskState};
+pub use crate::join::{AbortHandle, JoinError, JoinHandle};
+
+/// Spawns a task on the running loop. It runs in its turn, not inside of this call.
+///
+/// # Panics
+///
+/// Outside of a running loop.
+///
+/// ```
+/// evloop::block_on(async {
+///     let answer = std::rc::Rc::new(42);
+///     let task = evloop::spawn(async move { *answer });
+///     assert_eq!(task.await.unwrap(), 42);
+/// });
+/// ```
+#[doc(alias = "create_task")]
+#[doc(alias = "ensure_future")]
+#[track_caller]
+pub fn spawn<F: Future + 'static>(future: F) -> JoinHandle<F::Output> {
+    context::expect("spawn").executor.spawn(future, Birth::here())
+}
+
+/// The task that is running; the future of `block_on` is one. `None` outside of a task.
+///
+/// ```
+/// assert!(evloop::task::current().is_none());
+/// evloop::block_on(async {
+///     let info = evloop::task::current().unwrap();
+///     assert_eq!(info.state(), evloop::task::TaskState::Running);
+/// });
+/// ```
+#[doc(alias = "current_task")]
+pub fn current() -> Option<TaskInfo> {
+    context::current()?.executor.running()
+}
+
+/// All tasks of the running loop in the order in which they were spawned. Empty outside of a loop.
+///
+/// ```
+/// evloop::block_on(async {
+///     let _idle = evloop::spawn(std::future::pending::<()>());
+///     assert_eq!(evloop::task::all().len(), 2);
+/// });
+/// ```
+#[doc(alias = "all_tasks")]
+pub fn all() -> Vec<TaskInfo> {
+    context::current().map(|context| context.executor.all()).unwrap_or_default()
+}

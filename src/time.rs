@@ -1,0 +1,27 @@
+//! L4: sleeping, time limits, and things that happen at intervals.
+//!
+//! Deadlines are [`std::time::Instant`]s. A timer is never early; on Linux it is some tens of
+//! microseconds late if the loop is idle, elsewhere up to a millisecond.
+
+mod interval;
+mod sleep;
+mod timeout;
+
+use std::time::Instant;
+
+pub use self::interval::{Interval, MissedTick, interval, interval_at};
+pub use self::sleep::{Sleep, sleep, sleep_until};
+pub use self::timeout::{Elapsed, timeout, timeout_at};
+use crate::clock;
+use crate::context;
+
+/// The present, by the clock of the running loop; outside of one, by the world's.
+///
+/// ```
+/// let before = evloop::time::now();
+/// evloop::block_on(async { assert!(evloop::time::now() >= before) });
+/// ```
+#[doc(alias = "time")]
+pub fn now() -> Instant {
+    context::current().map_or_else(clock::now, |context| context.reactor.clock.now())
+}

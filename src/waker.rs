@@ -1,0 +1,30 @@
+//! L1: a `Waker` that is an integer.
+//!
+//! Its data pointer is never followed: it *is* the [`WakerId`]. So cloning and dropping do nothing,
+//! a waker may outlive its task, its loop and its thread, and waking is right from anywhere.
+
+use std::ptr;
+use std::task::{RawWaker, RawWakerVTable, Waker};
+
+use crate::current;
+use crate::waker_id::WakerId;
+
+static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake, ignore);
+
+/// The waker of the task that `id` names.
+#[allow(unsafe_code)]
+pub(crate) fn waker(id: WakerId) -> Waker {
+    // SAFETY: the functions of VTABLE keep RawWaker's contract for any data at all: they follow no
+    // pointer, and `current::wake` may be called on every thread at every time.
+    unsafe { Waker::new(ptr::without_provenance(id.word()), &VTABLE) }
+}
+
+fn clone(data: *const ()) -> RawWaker {
+    RawWaker::new(data, &VTABLE)
+}
+
+fn wake(data: *const ()) {
+    current::wake(WakerId::from_word(data.addr()));
+}
+
+fn ignore(_: *const ()) {}

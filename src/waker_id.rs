@@ -1,0 +1,77 @@
+//! L0: whom a waker wakes, packed into one machine word.
+//!
+//! The word holds which loop, which slot of its run queue, and which generation of that slot. It
+//! is all that a waker is: nothing is counted, nothing is pointed to. Invariant: no word is zero,
+//! since loop ids begin at 1.
+
+/// Bits of a word for the generation and for the loop; the slot has the rest. With 64 bits: 65,535
+/// loops, 4 billion tasks each. With 32 bits: 255 loops of 262,144 tasks, and a generation that
+/// comes round after 64 tasks in one slot (it costs a spurious poll then, nothing else).
+const GENERATION_BITS: u32 = if usize::BITS >= 64 { 16 } else { 6 };
+const LOOP_BITS: u32 = if usize::BITS >= 64 { 16 } else { 8 };
+const SLOT_BITS: u32 = usize::BITS - GENERATION_BITS - LOOP_BITS;
+
+/// Which loop of the process. 0 is none.
+pub(crate) type LoopId = u16;
+
+/// The highest loop id that fits.
+pub(crate) const LOOPS_MAX: LoopId = ((1u32 << LOOP_BITS) - 1) as LoopId;
+
+/// The highest slot that fits, short of the two that the run queue keeps as marks.
+pub(crate) const SLOT_MAX: u32 = ((1u64 << SLOT_BITS) - 3) as u32;
+
+/// A task of a loop, as its wakers know it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct WakerId(usize);
+
+impl WakerId {
+    pub(crate) fn new(in_loop: LoopId, generation: u16, slot: u32) -> WakerId {
+        let generation = usize::from(generation) & ((1 << GENERATION_BITS) - 1);
+        let high = usize::from(in_loop) << GENERATION_BITS | generation;
+        WakerId(high << SLOT_BITS | slot as usize)
+    }
+
+    pub(crate) fn from_word(word: usize) -> WakerId {
+        WakerId(word)
+    }
+
+    pub(crate) fn word(self) -> usize {
+        self.0
+    }
+
+    pub(crate) fn in_loop(self) -> LoopId {
+        (self.0 >> (SLOT_BITS + GENERATION_BITS)) as LoopId
+    }
+
+    pub(crate) fn slot(self) -> u32 {
+        (self.0 & ((1 << SLOT_BITS) - 1)) as u32
+    }
+
+    /// Whether the word was made with this generation, as far as the word can hold it.
+    pub(crate) fn is_generation(self, generation: u16) -> bool {
+        (self.0 >> SLOT_BITS ^ usize::from(generation)) & ((1 << GENERATION_BITS) - 1) == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_come_back() {
+        let id = WakerId::new(LOOPS_MAX, 3, SLOT_MAX);
+        assert_eq!((id.in_loop(), id.slot()), (LOOPS_MAX, SLOT_MAX));
+        assert!(id.is_generation(3));
+        assert!(!id.is_generation(4));
+        assert_eq!(WakerId::from_word(id.word()), id);
+    }
+
+    #[test]
+    fn neighbours_differ() {
+        let id = WakerId::new(1, 0, 0);
+        assert_ne!(id.word(), 0);
+        assert_ne!(id, WakerId::new(2, 0, 0));
+        assert_ne!(id, WakerId::new(1, 1, 0));
+        assert_ne!(id, WakerId::new(1, 0, 1));
+    }
+}

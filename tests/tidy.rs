@@ -1,0 +1,440 @@
+//! The style as a test: what DESIGN.md and STYLE.md fix about the text of the crate, read from it.
+//!
+//! A rule looks at one file and answers with what breaks it. Rules about code read
+//! `Source::tokens`, which leaves out comments and literals: prose may say `unsafe`. The tests at
+//! the end first show a rule made-up texts, so that it is known to report what it should.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The layers, lowest first. A module imports from lower layers and earlier modules of its own.
+const LAYERS: &str = "
+    L0 clock budget waker_id run_queue inbox current source timers pool
+    L1 info waker join cell reactor
+    L2 executor
+    L3 context
+    L4 runtime time blocking sync queue coroutine task
+    L4 io net streams fs signal process shards
+    L5 lib
+";
+/// The two sides of the kernel never import each other; the other leaves of L0 are shared.
+const TASK_SIDE: &str = "run_queue inbox info waker join cell executor";
+const IO_SIDE: &str = "source timers reactor";
+
+const UNSAFE_FILES: &str = "src/waker.rs src/cell.rs";
+/// Few enough to be read in one sitting by whoever wants to trust the crate.
+const UNSAFE_LINES_MAX: usize = 20;
+const WIDTH_MAX: usize = 100;
+const FUNCTION_LINES_MAX: usize = 70;
+const FILE_LINES_MAX: usize = 400;
+/// Files of src that may be longer, each with its reason.
+const LONG_FILES: [(&str, &str); 0] = [];
+const UNFINISHED: &str = "TODO FIXME XXX todo! unimplemented! dbg!";
+/// In lower case. The text speaks of the crate, not of how it came to be.
+const MAKING_OF: [&str; 5] = ["claude", "anthropic", "/work/", "/root/", "issue #"];
+
+const SRC: &[&str] = &["src"];
+const RUST: &[&str] = &["src", "tests", "examples", "benches"];
+const PROSE: &[&str] = &[".ci", "README.md", "CHANGELOG.md", "Cargo.toml"];
+
+/// One file: its path from the root of the crate, and its text.
+struct Source {
+    path: String,
+    text: String,
+}
+
+/// A word (with its `!` if it names a macro), `::`, or one other character; or a whole line.
+#[derive(Clone, Copy)]
+struct Token<'a> {
+    line: usize,
+    text: &'a str,
+}
+
+/// What breaks a rule, and the sentence that says why.
+type Findings<'a> = Vec<(Token<'a>, &'static str)>;
+
+impl Source {
+    /// The path of the module this file is: `["net", "tcp"]` for `src/net/tcp.rs`.
+    fn module(&self) -> Vec<&str> {
+        let path = self.path.trim_start_matches("src/");
+        path.trim_end_matches(".rs").split('/').collect()
+    }
+
+    fn lines(&self) -> impl Iterator<Item = Token<'_>> {
+        let lines = (1..).zip(self.text.split('\n'));
+        lines.map(|(line, text)| Token { line, text })
+    }
+
+    /// The code in order, without comments and literals.
+    fn tokens(&self) -> Vec<Token<'_>> {
+        let (mut tokens, mut rest, mut line) = (Vec::new(), self.text.as_str(), 1);
+        while let Some(first) = rest.chars().next() {
+            let prose = prose_len(rest);
+            let word = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
+            let is_macro = rest[word..].starts_with('!') && !rest[word..].starts_with("!=");
+            let len = match (prose, word) {
+                (0, 0) if rest.starts_with("::") => 2,
+                (0, 0) => first.len_utf8(),
+                // In `br"…"` the literal begins after the first letter.
+                (0, _) if rest.starts_with('b') && prose_len(&rest[1..]) > 0 => 1,
+                (0, _) => word + usize::from(is_macro),
+                _ => prose,
+            };
+            let (text, after) = rest.split_at(len);
+            if prose == 0 && !first.is_whitespace() {
+                tokens.push(Token { line, text });
+            }
+            line += text.matches('\n').count();
+            rest = after;
+        }
+        tokens
+    }
+}
+
+fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
+}
+
+fn has_word(words: &str, word: &str) -> bool {
+    words.split_whitespace().any(|each| each == word)
+}
+
+/// The length of the comment or literal that `text` begins with; 0 if it begins with neither.
+fn prose_len(text: &str) -> usize {
+    let bounds = ["// \n", "/* */", "r\" \"", "r#\" \"#", "r##\" \"##", "r###\" \"###"];
+    for (start, end) in bounds.iter().filter_map(|pair| pair.split_once(' ')) {
+        if let Some(inner) = text.strip_prefix(start) {
+            let len = inner.find(end).map(|at| start.len() + at + end.len());
+            return len.unwrap_or(text.len());
+        }
+    }
+    let mut chars = text.chars().chain("   ".chars());
+    let [quote, second, third] = [(); 3].map(|()| chars.next().expect("three at least"));
+    // `'a'` is a literal, `'a` a lifetime.
+    if quote != '"' && (quote != '\'' || second != '\\' && third != quote) {
+        return 0;
+    }
+    let mut is_escaped = false;
+    for (at, c) in text.char_indices().skip(1) {
+        if c == quote && !is_escaped {
+            return at + 1;
+        }
+        is_escaped = c == '\\' && !is_escaped;
+    }
+    text.len()
+}
+
+/// Where in `tokens` the bracket that opens at `open` is closed.
+fn closing(tokens: &[Token], open: usize) -> usize {
+    let mut depth = 0;
+    let closes = tokens[open..].iter().position(|token| {
+        match token.text {
+            "{" | "(" | "[" => depth += 1,
+            "}" | ")" | "]" => depth -= 1,
+            _ => {}
+        }
+        depth == 0
+    });
+    closes.map_or(tokens.len() - 1, |at| open + at)
+}
+
+/// What the file names right below the root of the crate, by `crate::` or `super::`; no macros.
+fn imports(source: &Source) -> Vec<Token<'_>> {
+    let (tokens, mut found) = (source.tokens(), Vec::new());
+    let text = |at: usize| tokens.get(at).map_or("", |token| token.text);
+    let mut inline_modules = Vec::new();
+    for at in 0..tokens.len() {
+        if text(at) == "{" && at >= 2 && text(at - 2) == "mod" {
+            inline_modules.push(closing(&tokens, at));
+        }
+        inline_modules.retain(|&end| end > at);
+        let depth = source.module().len() + inline_modules.len();
+        let supers = (at..).step_by(2).take_while(|&at| text(at) == "super");
+        let start = match (text(at), supers.count()) {
+            ("crate", _) if text(at + 1) == "::" => at + 2,
+            ("super", _) if at >= 2 && text(at - 2) == "super" => continue,
+            ("super", count) if count >= depth => at + 2 * count,
+            _ => continue,
+        };
+        if text(start) != "{" {
+            found.extend(tokens.get(start));
+            continue;
+        }
+        let mut inner = start + 1;
+        while inner < closing(&tokens, start) {
+            match text(inner) {
+                "{" => inner = closing(&tokens, inner),
+                _ if matches!(text(inner - 1), "{" | ",") => found.push(tokens[inner]),
+                _ => {}
+            }
+            inner += 1;
+        }
+    }
+    found.retain(|token| !token.text.ends_with('!'));
+    found
+}
+
+/// Those of `tokens` for which there is a sentence.
+fn judge<'a>(
+    tokens: impl IntoIterator<Item = Token<'a>>,
+    why: impl Fn(&str) -> Option<&'static str>,
+) -> Findings<'a> {
+    let mut findings = Findings::new();
+    for token in tokens {
+        findings.extend(why(token.text).map(|why| (token, why)));
+    }
+    findings
+}
+
+fn layers(source: &Source) -> Findings<'_> {
+    let is_layer = |word: &&str| word.starts_with('L');
+    let place = |name: &str| {
+        let mut order = LAYERS.split_whitespace().filter(|word| !is_layer(word));
+        order.position(|module| module == name)
+    };
+    let sides = |one: &str, other: &str| has_word(TASK_SIDE, one) && has_word(IO_SIDE, other);
+    let own = source.module()[0];
+    let Some(own_place) = place(own) else {
+        let file = Token { line: 1, text: own };
+        return vec![(file, "is unknown: add it to LAYERS in tests/tidy.rs")];
+    };
+    let why = |name: &str| match place(name) {
+        None => Some("is no module of LAYERS: import from where it is defined"),
+        Some(at) if at > own_place => Some("is above this module in the layers of DESIGN.md"),
+        _ if sides(own, name) || sides(name, own) => Some("is of the kernel's other side"),
+        _ => None,
+    };
+    judge(imports(source), why)
+}
+
+fn unsafe_code(source: &Source) -> Findings<'_> {
+    let lines: Vec<&str> = source.lines().map(|line| line.text.trim()).collect();
+    // The note stands above the statement, which may begin on an earlier line.
+    let is_noted = |line: usize| {
+        let is_note = |text: &str| text.starts_with("//");
+        let is_apart = |text: &str| !is_note(text) && text.ends_with([';', '{', '}', ',']);
+        let above = lines[..line - 1].iter().rev();
+        let mut note = above.take_while(|text| !is_apart(text));
+        note.any(|text| text.starts_with("// SAFETY:"))
+    };
+    let mut findings = Findings::new();
+    for pair in source.tokens().windows(2) {
+        if pair[0].text != "unsafe" {
+            continue;
+        } else if !has_word(UNSAFE_FILES, &source.path) {
+            findings.push((pair[0], "belongs to the UNSAFE_FILES only"));
+        } else if matches!(pair[1].text, "{" | "impl") && !is_noted(pair[0].line) {
+            findings.push((pair[0], "has no `// SAFETY:` note above it"));
+        }
+    }
+    findings
+}
+
+fn heads(source: &Source) -> Findings<'_> {
+    judge(source.lines().take(1), |line| {
+        (!line.starts_with("//!")).then_some("stands where `//!` should say what the file is")
+    })
+}
+
+fn shape(source: &Source) -> Findings<'_> {
+    let why = |text: &str| match text {
+        _ if text.chars().count() > WIDTH_MAX => Some("is wider than WIDTH_MAX"),
+        _ if text.contains('\t') => Some("holds a tab"),
+        _ if text.ends_with(char::is_whitespace) => Some("ends in white space"),
+        _ => None,
+    };
+    judge(source.lines(), why)
+}
+
+fn lengths(source: &Source) -> Findings<'_> {
+    let (tokens, mut findings) = (source.tokens(), Findings::new());
+    let is_excused = |(path, _reason): &(&str, &str)| *path == source.path;
+    let is_long = source.text.lines().count() > FILE_LINES_MAX;
+    if is_long && source.path.starts_with("src/") && !LONG_FILES.iter().any(is_excused) {
+        let beyond = source.lines().nth(FILE_LINES_MAX);
+        findings.extend(beyond.map(|line| (line, "is beyond FILE_LINES_MAX: divide the file")));
+    }
+    for (at, pair) in tokens.windows(2).enumerate() {
+        let [keyword, name] = [pair[0], pair[1]];
+        if keyword.text != "fn" || !name.text.starts_with(is_word) {
+            continue;
+        }
+        let mut open = at;
+        while open < tokens.len() && !matches!(tokens[open].text, "{" | ";") {
+            if matches!(tokens[open].text, "(" | "[") {
+                open = closing(&tokens, open);
+            }
+            open += 1;
+        }
+        let end = tokens.get(open).map(|_| tokens[closing(&tokens, open)]);
+        if end.is_some_and(|end| end.line - keyword.line >= FUNCTION_LINES_MAX) {
+            findings.push((name, "is longer than FUNCTION_LINES_MAX"));
+        }
+    }
+    findings
+}
+
+/// Time and chance come from the loop, so that both can be simulated.
+fn world(source: &Source) -> Findings<'_> {
+    let (tokens, mut findings) = (source.tokens(), Findings::new());
+    for (at, token) in tokens.iter().enumerate() {
+        let of_instant = at >= 2 && tokens[at - 2].text == "Instant";
+        match token.text {
+            "now" if of_instant && source.path != "src/clock.rs" => {
+                findings.push((*token, "is asked of src/clock.rs only"));
+            }
+            "SystemTime" | "rand" => findings.push((*token, "is not of the loop's world")),
+            _ => {}
+        }
+    }
+    findings
+}
+
+fn words(source: &Source) -> Findings<'_> {
+    let is_split = |c| !is_word(c) && c != '!';
+    let why = |text: &str| match text.to_lowercase() {
+        lower if MAKING_OF.iter().any(|word| lower.contains(word)) => Some("tells of the making"),
+        _ if text.split(is_split).any(|word| has_word(UNFINISHED, word)) => Some("is unfinished"),
+        _ => None,
+    };
+    // This file has to name the words.
+    let lines = source.lines().filter(|_| source.path != "tests/tidy.rs");
+    judge(lines, why)
+}
+
+/// The files below `places`; in the folders of code, the Rust files that are the crate's own.
+fn files(places: &[&str]) -> Vec<Source> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut paths: Vec<PathBuf> = places.iter().map(|place| root.join(place)).collect();
+    let mut sources = Vec::new();
+    while let Some(file) = paths.pop() {
+        let path = file.strip_prefix(root).expect("a path below the root");
+        let in_code = RUST.iter().any(|folder| path.starts_with(folder));
+        let path = path.display().to_string().replace('\\', "/");
+        if let Ok(entries) = fs::read_dir(&file) {
+            let inner = entries.map(|entry| entry.expect("a readable folder").path());
+            paths.extend(inner.filter(|path| !path.ends_with("benches/peers")));
+        } else if path.ends_with(".rs") || !in_code {
+            // What is missing or no text has nothing to say.
+            let text = fs::read_to_string(&file).unwrap_or_default();
+            sources.push(Source { path, text });
+        }
+    }
+    sources
+}
+
+/// Fails with all that `rule` finds below `places`, one `file:line: sentence` a line.
+fn assert_tidy(rule: fn(&Source) -> Findings, places: &[&str]) {
+    let mut found = Vec::new();
+    for source in files(places) {
+        for (Token { line, text }, why) in rule(&source) {
+            found.push(format!("{}:{line}: `{}` {why}", source.path, text.trim()));
+        }
+    }
+    found.sort();
+    assert!(found.is_empty(), "\n{}\n", found.join("\n"));
+}
+
+/// Runs `rule` on texts written as `path | lines it must report | text`, `⏎` for a new line.
+fn show(rule: fn(&Source) -> Findings, texts: &str) {
+    for row in texts.lines().filter(|row| row.contains('|')) {
+        let mut parts = row.trim_start().splitn(3, '|');
+        let [path, expected, text] = [(); 3].map(|()| parts.next().expect("three parts"));
+        let (path, text) = (path.trim().into(), text[1..].replace('⏎', "\n"));
+        let source = Source { path, text };
+        let mut found = String::new();
+        for (token, _) in rule(&source) {
+            found += &format!(" {}", token.line);
+        }
+        assert_eq!(found.trim(), expected.trim(), "{row}");
+    }
+}
+
+#[test]
+fn modules_import_only_what_is_below_them() {
+    let texts = r##"
+        src/source.rs  | 2   | ⏎use crate::executor::Batch;
+        src/clock.rs   | 1 2 | use crate::{budget::Budget,⏎ timers::{Wheel, Key},};
+        src/net.rs     | 1   | use {crate::context, crate::fs::File};
+        src/time.rs    | 1 1 | fn f() { crate::net::f(); super::blocking::f() }
+        src/net/tcp.rs | 1   | use super::super::{streams, io};⏎use super::udp;
+        src/io.rs      | 1   | mod a { use super::f; use super::super::net; } use super::time;
+        src/net/tcp.rs |     | use crate::{context, io, net, runtime::{self, Handle}};
+        src/budget.rs  |     | // crate::net⏎const S: &str = r#"crate::net"#;⏎/* crate::net */
+        src/executor.rs| 1   | use crate::reactor::Reactor;
+        src/reactor.rs | 1   | use crate::{inbox::Inbox, current, budget, clock, source, timers};
+        src/context.rs |     | use crate::{executor, reactor};
+        src/net.rs     | 3   | ⏎⏎crate::spawn(async {});
+        src/net.rs     | 1 2 | use super::*;⏎use crate::*;
+        src/net.rs     |     | crate::select!(a); pub(crate) fn f() {}
+        src/helpers.rs | 1   | fn f() {}
+    "##;
+    show(layers, texts);
+    assert_tidy(layers, SRC);
+}
+
+#[test]
+fn unsafe_stays_in_its_two_files() {
+    let texts = r###"
+        src/net.rs  | 2 | ⏎unsafe { f() }
+        src/cell.rs |   | f();⏎// SAFETY: once,⏎// and never again.⏎let a =⏎ unsafe { f() };
+        src/cell.rs | 3 | // SAFETY: once.⏎f();⏎unsafe { f() };
+        src/lib.rs  |   | #![deny(unsafe_code)] // unsafe⏎/* unsafe */ "\"unsafe\\";
+        src/lib.rs  | 1 | '"' '\'' b'\\' fn g<'a>() {} br##""# unsafe"##; unsafe {} ""
+    "###;
+    show(unsafe_code, texts);
+    assert_tidy(unsafe_code, SRC);
+    let mut lines = Vec::new();
+    for source in files(SRC) {
+        let mut tokens = source.tokens();
+        tokens.retain(|token| token.text == "unsafe");
+        lines.extend(tokens.iter().map(|token| (source.path.clone(), token.line)));
+    }
+    lines.dedup();
+    assert!(lines.len() <= UNSAFE_LINES_MAX, "too many: {lines:?}");
+}
+
+#[test]
+fn files_begin_with_what_they_are() {
+    show(heads, "src/a.rs | 1 | use std::io;");
+    show(heads, "src/a.rs |   | //! Reads.");
+    assert_tidy(heads, RUST);
+}
+
+#[test]
+fn lines_are_narrow_and_clean() {
+    let (fits, wide) = ("ä".repeat(100), "a".repeat(101));
+    let text = format!("src/a.rs | 2 4 5 | {fits}⏎{wide}⏎a⏎\tb⏎c ⏎");
+    show(shape, &text);
+    assert_tidy(shape, RUST);
+}
+
+#[test]
+fn files_and_functions_are_short() {
+    let [a, b, c, d] = [69, 70, 400, 401].map(|lines| "⏎".repeat(lines));
+    let functions = format!("src/a.rs | 1 | fn f(a: [u8; 4]) {{{b}}} fn g() {{{a}}}");
+    show(lengths, &functions);
+    show(lengths, &format!("src/a.rs | | {c}\nsrc/b.rs | 401 | {d}"));
+    assert_tidy(lengths, RUST);
+}
+
+#[test]
+fn time_and_chance_come_from_the_loop() {
+    let texts = "
+        src/net.rs   | 2   | let a =⏎std::time::Instant::now();
+        src/net.rs   | 1 2 | use std::time::SystemTime;⏎rand::random()
+        src/clock.rs |     | Instant::now()
+    ";
+    show(world, texts);
+    assert_tidy(world, SRC);
+}
+
+#[test]
+fn nothing_is_unfinished_or_tells_of_the_making() {
+    let texts = "
+        src/net.rs | 1 2 4 | // TODO: more⏎todo!()⏎todo TODOS⏎// see Issue #7
+        README.md  | 1 2   | (dbg!)⏎in /root/x
+    ";
+    show(words, texts);
+    assert_tidy(words, &[RUST, PROSE].concat());
+}
