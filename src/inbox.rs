@@ -171,7 +171,7 @@ pub(crate) fn register(inbox: Arc<Inbox>) -> io::Result<LoopId> {
 /// Frees a loop's id.
 pub(crate) fn deregister(id: LoopId) {
     let mut inboxes = REGISTRY.write().unwrap_or_else(PoisonError::into_inner);
-    let inbox = inboxes[usize::from(id) - 1].take();
+    let inbox = inboxes[id as usize - 1].take();
     drop(inboxes);
     drop(inbox);
 }
@@ -179,7 +179,7 @@ pub(crate) fn deregister(id: LoopId) {
 /// Wakes a task of a loop that is not running on this thread.
 pub(crate) fn wake(id: WakerId) {
     let inboxes = REGISTRY.read().unwrap_or_else(PoisonError::into_inner);
-    let Some(index) = usize::from(id.in_loop()).checked_sub(1) else { return };
+    let Some(index) = (id.in_loop() as usize).checked_sub(1) else { return };
     if let Some(Some(inbox)) = inboxes.get(index) {
         inbox.wake(id);
     }

@@ -272,7 +272,7 @@ mod tests {
         let mut marks: Vec<(u64, Arc<Mark>)> = Vec::new();
         for _ in 0..5000 {
             // Many share a tick, some a nanosecond, some are years away.
-            let deadline = 2000 + random() % 3000 * (random() % 3) << (random() % 46);
+            let deadline = (2000 + random() % 3000 * (random() % 3)) << (random() % 46);
             let mark = Arc::new(Mark(wakes.clone(), AtomicUsize::new(usize::MAX)));
             timers.insert(deadline, mark.clone().into());
             marks.push((deadline, mark));

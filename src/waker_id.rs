@@ -12,10 +12,10 @@ const LOOP_BITS: u32 = if usize::BITS >= 64 { 16 } else { 8 };
 const SLOT_BITS: u32 = usize::BITS - GENERATION_BITS - LOOP_BITS;
 
 /// Which loop of the process. 0 is none.
-pub(crate) type LoopId = u16;
+pub(crate) type LoopId = u32;
 
 /// The highest loop id that fits.
-pub(crate) const LOOPS_MAX: LoopId = ((1u32 << LOOP_BITS) - 1) as LoopId;
+pub(crate) const LOOPS_MAX: LoopId = (1 << LOOP_BITS) - 1;
 
 /// The highest slot that fits, short of the two that the run queue keeps as marks.
 pub(crate) const SLOT_MAX: u32 = ((1u64 << SLOT_BITS) - 3) as u32;
@@ -27,7 +27,7 @@ pub(crate) struct WakerId(usize);
 impl WakerId {
     pub(crate) fn new(in_loop: LoopId, generation: u16, slot: u32) -> WakerId {
         let generation = usize::from(generation) & ((1 << GENERATION_BITS) - 1);
-        let high = usize::from(in_loop) << GENERATION_BITS | generation;
+        let high = (in_loop as usize) << GENERATION_BITS | generation;
         WakerId(high << SLOT_BITS | slot as usize)
     }
 
