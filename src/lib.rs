@@ -28,8 +28,12 @@ mod executor;
 mod blocking;
 pub mod net;
 pub mod runtime;
+#[cfg(all(unix, feature = "signal"))]
+pub mod signal;
+pub mod streams;
 pub mod task;
 pub mod time;
 
 pub use runtime::{Handle, Runtime, block_on};
+pub use streams::{StreamReader, StreamWriter, open_connection};
 pub use task::{JoinHandle, spawn};

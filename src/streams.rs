@@ -1,0 +1,79 @@
+//! L4: asyncio's streams: a reader that keeps what came, a writer that never waits.
+//!
+//! Invariant: the buffers belong to the reader and the writer, never to a future, so that dropping
+//! any future of theirs loses nothing.
+
+mod buffer;
+mod reader;
+mod writer;
+
+use std::io;
+use std::rc::Rc;
+
+pub use self::reader::{IncompleteRead, LimitOverrun, StreamReader};
+pub use self::writer::StreamWriter;
+use crate::net::{TcpStream, ToAddrs};
+
+/// How a pair of streams is made.
+///
+/// ```
+/// let options = evloop::streams::StreamOptions { limit: 1 << 20, ..Default::default() };
+/// assert_eq!(options.limit, 1_048_576);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamOptions {
+    /// The longest line or other separated piece that the reader looks for, in bytes with its
+    /// separator. Default: 64 KiB.
+    pub limit: usize,
+}
+
+/// Connects, and gives the connection as a reader and a writer, as asyncio does.
+///
+/// # Errors
+///
+/// As [`TcpStream::connect`].
+///
+/// # Cancel safety
+///
+/// Dropping the future closes what it has opened.
+///
+/// # Panics
+///
+/// Outside of a running loop.
+///
+/// ```
+/// use evloop::net::TcpListener;
+///
+/// evloop::block_on(async {
+///     let listener = TcpListener::bind("127.0.0.1:0").await?;
+///     let (mut reader, mut writer) = evloop::open_connection(listener.local_addr()?).await?;
+///     let (peer, _) = listener.accept().await?;
+///     peer.write_all(b"220 ready\r\n").await?;
+///     assert_eq!(reader.read_line().await?, b"220 ready\r\n");
+///     writer.write(b"QUIT\r\n");
+///     writer.drain().await?;
+///     std::io::Result::Ok(())
+/// }).unwrap();
+/// ```
+pub async fn open_connection(addr: impl ToAddrs) -> io::Result<(StreamReader, StreamWriter)> {
+    open_connection_with(addr, &StreamOptions::default()).await
+}
+
+/// The same, as `options` say.
+///
+/// # Errors
+///
+/// As [`TcpStream::connect`].
+pub async fn open_connection_with(
+    addr: impl ToAddrs,
+    options: &StreamOptions,
+) -> io::Result<(StreamReader, StreamWriter)> {
+    let stream = Rc::new(TcpStream::connect(addr).await?);
+    Ok((StreamReader::new(stream.clone(), options.limit), StreamWriter::new(stream)))
+}
+
+impl Default for StreamOptions {
+    fn default() -> StreamOptions {
+        StreamOptions { limit: 64 * 1024 }
+    }
+}
