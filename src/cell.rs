@@ -1,208 +1,183 @@
 //! L1: the one allocation of a task: its record, its future, later its output.
 //!
+//! The record comes first, so that handles and the executor read it without a call; the body behind
+//! it is known to the executor as a [`Body`] and to the handle as an [`Output`].
+//!
 //! ```text
 //!              poll, cancel                Pending
 //!   Idle ---------------------> Busy --------------------> Idle
 //!   (future)                 (future)
-//!                               |  Ready, panic, aborted: the future is dropped, then
-//!                               v
-//!                             Done ----- take_output, detach -----> Taken
-//!                           (output)                               (empty)
+//!                               |  Ready, aborted, `recover` after a panic:
+//!                               v  the future is dropped
+//!                             Done ----- take, discard -----> Taken
+//!                           (output)                         (empty)
 //! ```
 //!
-//! Invariant: the stage is touched only by who moved the state to `Busy`, until he moves it on, or
-//! by who moves it from `Done` to `Taken`, in one step that runs no foreign code.
+//! Invariant: a body is touched only by who moved the state to `Busy`, until he moves it on, or by
+//! who moves it from `Done` to `Taken`; neither step can be taken twice.
 
-use std::cell::{Cell, UnsafeCell};
+use std::cell::UnsafeCell;
 use std::future::Future;
-use std::mem;
+use std::mem::{self, needs_drop};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use crate::info::Header;
-use crate::join::{Join, JoinError, Payload, Progress, Task};
+use crate::info::{Header, State};
+use crate::join_error::{JoinError, Payload};
 
-/// A task, whatever its future.
-pub(crate) struct TaskCell<F: Future> {
-    header: Header,
-    state: Cell<State>,
-    /// `abort` was called.
-    aborted: Cell<bool>,
-    /// No handle is left.
-    detached: Cell<bool>,
-    /// Who awaits the output. Written by the handle, taken once the output is there.
-    waiter: Cell<Option<Waker>>,
-    stage: UnsafeCell<Stage<F>>,
+/// A task. `B` is its body: a [`Stage`], or what is known of one.
+pub(crate) struct TaskCell<B: ?Sized> {
+    pub(crate) header: Header,
+    body: B,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
-    Idle,
-    Busy,
-    Done,
-    Taken,
-}
+/// A task as the executor sees it.
+pub(crate) type Task = TaskCell<dyn Body>;
 
-enum Stage<F: Future> {
+/// A task as its handle sees it.
+pub(crate) type Joined<T> = TaskCell<dyn Output<T>>;
+
+/// What a task consists of, one after the other.
+pub(crate) struct Stage<F: Future>(UnsafeCell<Contents<F>>);
+
+enum Contents<F: Future> {
     /// Pinned: it is polled and dropped here, and never moved.
     Future(F),
     Output(Result<F::Output, JoinError>),
     Empty,
 }
 
-impl<F: Future> TaskCell<F> {
-    pub(crate) fn new(header: Header, future: F) -> TaskCell<F> {
-        TaskCell {
-            header,
-            state: Cell::new(State::Idle),
-            aborted: Cell::new(false),
-            detached: Cell::new(false),
-            waiter: Cell::new(None),
-            stage: UnsafeCell::new(Stage::Future(future)),
-        }
-    }
+/// The executor's face of a body. To be called by [`TaskCell`] alone, which keeps the states.
+pub(crate) trait Body {
+    /// Polls the future. Once it is ready the output is in its place. Needs `Busy`.
+    fn poll(&self, cx: &mut Context<'_>) -> Poll<()>;
 
-    /// Polls the future; once it is ready, drops it and returns the output. Needs `Busy`.
-    #[allow(unsafe_code)]
-    fn poll_future(&self, waker: &Waker) -> Poll<Result<F::Output, JoinError>> {
-        debug_assert!(self.state.get() == State::Busy);
-        let mut output = None;
-        let polled = catch_unwind(AssertUnwindSafe(|| {
-            // SAFETY: the state is Busy, so nobody else touches the stage.
-            let stage = unsafe { &mut *self.stage.get() };
-            let Stage::Future(future) = stage else { return };
-            // SAFETY: the cell lives in an Rc until it is freed, and the future in the stage is
-            // never moved: it is only overwritten, which drops it where it is.
-            let future = unsafe { Pin::new_unchecked(future) };
-            if let Poll::Ready(value) = future.poll(&mut Context::from_waker(waker)) {
-                output = Some(value);
-                *stage = Stage::Empty;
-            }
-        }));
-        match (polled, output) {
-            (Ok(()), Some(value)) => Poll::Ready(Ok(value)),
-            (Ok(()), None) => Poll::Pending,
-            (Err(payload), late) => {
-                discard(late);
-                self.drop_future();
-                Poll::Ready(Err(JoinError::panicked(&self.header, payload)))
-            }
-        }
-    }
+    /// Drops the future, or an output, and puts an error in its place. Needs `Busy`.
+    fn fail(&self, error: JoinError);
 
-    /// Drops the future, if it is still there. Needs `Busy`. Returns its destructor's panic.
-    #[allow(unsafe_code)]
-    fn drop_future(&self) -> Option<Payload> {
-        debug_assert!(self.state.get() == State::Busy);
-        // SAFETY: the state is Busy, so nobody else touches the stage; the future is dropped in its
-        // place. A destructor that panics leaves Empty behind, as every assignment does.
-        catch_unwind(AssertUnwindSafe(|| unsafe { *self.stage.get() = Stage::Empty })).err()
-    }
-
-    /// Drops an aborted task's future. Needs `Busy`.
-    fn drop_aborted(&self) -> JoinError {
-        match self.drop_future() {
-            Some(payload) => JoinError::panicked(&self.header, payload),
-            None => JoinError::cancelled(&self.header),
-        }
-    }
-
-    /// The end of a task whose future is dropped. Needs `Busy`.
-    #[allow(unsafe_code)]
-    fn finish(&self, output: Result<F::Output, JoinError>) -> Progress {
-        debug_assert!(self.state.get() == State::Busy);
-        if !self.detached.get() {
-            // SAFETY: the state is Busy, so nobody else touches the stage. It is Empty: assigning
-            // drops nothing.
-            unsafe { *self.stage.get() = Stage::Output(output) };
-            self.state.set(State::Done);
-            return Progress::Finished(self.waiter.take());
-        }
-        self.state.set(State::Taken);
-        let lost = match output {
-            Ok(value) => discard(value).map(|payload| JoinError::panicked(&self.header, payload)),
-            Err(error) => error.is_panic().then_some(error),
-        };
-        lost.map_or(Progress::Finished(None), Progress::Lost)
-    }
+    /// Drops the output. Returns the panic that it was, or that its destructor raised. Needs the
+    /// step from `Done` to `Taken`.
+    fn discard(&self, header: &Header) -> Option<JoinError>;
 }
 
-impl<F: Future> Task for TaskCell<F> {
-    fn header(&self) -> &Header {
-        &self.header
-    }
-
-    fn poll(&self, waker: &Waker) -> Progress {
-        if self.state.get() != State::Idle {
-            // It was still queued when it ended.
-            return Progress::Finished(None);
-        }
-        if self.aborted.get() {
-            return self.cancel();
-        }
-        self.state.set(State::Busy);
-        self.header.polls.set(self.header.polls.get().wrapping_add(1));
-        match self.poll_future(waker) {
-            Poll::Ready(output) => self.finish(output),
-            Poll::Pending if self.aborted.get() => self.finish(Err(self.drop_aborted())),
-            Poll::Pending => {
-                self.state.set(State::Idle);
-                Progress::Pending
-            }
-        }
-    }
-
-    fn cancel(&self) -> Progress {
-        if self.state.get() != State::Idle {
-            return Progress::Finished(None);
-        }
-        self.state.set(State::Busy);
-        self.finish(Err(self.drop_aborted()))
-    }
-
-    fn mark_aborted(&self) -> bool {
-        self.aborted.set(true);
-        self.state.get() == State::Idle
-    }
-
-    fn is_finished(&self) -> bool {
-        matches!(self.state.get(), State::Done | State::Taken)
-    }
+/// The handle's face of a body. To be called by [`TaskCell`] alone, which keeps the states.
+pub(crate) trait Output<T> {
+    /// Takes the output. Needs the step from `Done` to `Taken`.
+    fn take(&self) -> Option<Result<T, JoinError>>;
 }
 
-impl<F: Future + 'static> Join<F::Output> for TaskCell<F> {
-    #[allow(unsafe_code)]
-    fn take_output(&self) -> Option<Result<F::Output, JoinError>> {
-        if self.state.get() != State::Done {
+/// A new task, as the executor and as its handle know it.
+pub(crate) fn task<F: Future + 'static>(
+    header: Header,
+    future: F,
+) -> (Rc<Task>, Rc<Joined<F::Output>>) {
+    let body = Stage(UnsafeCell::new(Contents::Future(future)));
+    let task = Rc::new(TaskCell { header, body });
+    (task.clone(), task)
+}
+
+impl Task {
+    /// Polls the future, or drops it if the task was aborted. Returns whether the task has ended.
+    /// A panic of the future goes through: then it is to be [recovered](Task::recover). Needs
+    /// `Idle`.
+    pub(crate) fn poll(&self, waker: &Waker) -> bool {
+        let header = &self.header;
+        debug_assert!(header.state.get() == State::Idle);
+        header.state.set(State::Busy);
+        if !header.is_aborted.get() {
+            header.polls.set(header.polls.get().wrapping_add(1));
+            if self.body.poll(&mut Context::from_waker(waker)).is_ready() {
+                header.state.set(State::Done);
+                return true;
+            }
+            if !header.is_aborted.get() {
+                header.state.set(State::Idle);
+                return false;
+            }
+        }
+        self.body.fail(JoinError::cancelled(header));
+        header.state.set(State::Done);
+        true
+    }
+
+    /// Ends the task whose poll, or whose future's destructor, has panicked.
+    pub(crate) fn recover(&self, payload: Payload) {
+        let error = JoinError::panicked(&self.header, payload);
+        // A second panic, of a destructor, adds nothing to the first.
+        let _ = catch_unwind(AssertUnwindSafe(|| self.body.fail(error)));
+        self.header.state.set(State::Done);
+    }
+
+    /// Drops the output. Returns the panic that it was, or that its destructor raised.
+    pub(crate) fn discard(&self) -> Option<JoinError> {
+        if self.header.state.get() != State::Done {
             return None;
         }
-        self.state.set(State::Taken);
-        // SAFETY: the state went from Done to Taken, so this is the only access, and it moves the
-        // output out without running anything.
-        match mem::replace(unsafe { &mut *self.stage.get() }, Stage::Empty) {
-            Stage::Output(output) => Some(output),
-            Stage::Future(_) | Stage::Empty => None,
-        }
-    }
-
-    fn waiter(&self) -> &Cell<Option<Waker>> {
-        &self.waiter
-    }
-
-    fn detach(&self) {
-        self.detached.set(true);
-        drop(self.waiter.take());
-        drop(self.take_output());
-    }
-
-    fn into_task(self: Rc<Self>) -> Rc<dyn Task> {
-        self
+        self.header.state.set(State::Taken);
+        self.body.discard(&self.header)
     }
 }
 
-/// Drops a value of the user's. Returns its destructor's panic.
-fn discard<T>(value: T) -> Option<Payload> {
-    catch_unwind(AssertUnwindSafe(|| drop(value))).err()
+impl<T> Joined<T> {
+    /// Takes the output, once it has come.
+    pub(crate) fn take(&self) -> Option<Result<T, JoinError>> {
+        if self.header.state.get() != State::Done {
+            return None;
+        }
+        self.header.state.set(State::Taken);
+        self.body.take()
+    }
+}
+
+impl<F: Future> Stage<F> {
+    #[allow(unsafe_code)]
+    fn replace(&self, contents: Contents<F>) -> Contents<F> {
+        // SAFETY: the states give the body to one caller at a time, and this runs nothing foreign.
+        // It is called only when the future is gone, so nothing pinned is moved.
+        unsafe { mem::replace(&mut *self.0.get(), contents) }
+    }
+}
+
+impl<F: Future> Body for Stage<F> {
+    #[allow(unsafe_code)]
+    fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
+        // SAFETY: the state is Busy, so nobody else touches the body.
+        let contents = unsafe { &mut *self.0.get() };
+        let Contents::Future(future) = contents else { return Poll::Ready(()) };
+        // SAFETY: the cell stays in its Rc until it is freed, and the future is never moved: it is
+        // only overwritten, which drops it where it is.
+        let future = unsafe { Pin::new_unchecked(future) };
+        let Poll::Ready(output) = future.poll(cx) else { return Poll::Pending };
+        *contents = Contents::Output(Ok(output));
+        Poll::Ready(())
+    }
+
+    #[allow(unsafe_code)]
+    fn fail(&self, error: JoinError) {
+        // SAFETY: the state is Busy, so nobody else touches the body. What is there is dropped in
+        // its place; if that panics, the error is put there all the same.
+        unsafe { *self.0.get() = Contents::Output(Err(error)) }
+    }
+
+    fn discard(&self, header: &Header) -> Option<JoinError> {
+        match self.replace(Contents::Empty) {
+            Contents::Output(Ok(output)) if needs_drop::<F::Output>() => {
+                let dropped = catch_unwind(AssertUnwindSafe(|| drop(output)));
+                dropped.err().map(|payload| JoinError::panicked(header, payload))
+            }
+            Contents::Output(Err(error)) if error.is_panic() => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl<F: Future> Output<F::Output> for Stage<F> {
+    fn take(&self) -> Option<Result<F::Output, JoinError>> {
+        match self.replace(Contents::Empty) {
+            Contents::Output(output) => Some(output),
+            Contents::Future(_) | Contents::Empty => None,
+        }
+    }
 }

@@ -1,19 +1,19 @@
 //! L0: the one place that reads the time.
 //!
-//! A loop counts in *ticks* of 1,024 ns from its own origin, so that the timers are plain integers
+//! A loop counts in *ticks* of 66 us from its own origin, so that the timers are plain integers
 //! and never see an [`Instant`]. Invariant: a deadline rounds up to a tick and the present rounds
 //! down, hence a timer that fires on ticks is never early.
 
 use std::time::{Duration, Instant};
 
-/// Nanoseconds of a tick, as a power of two: finer than any sleep can be kept, coarse enough that
-/// the wheel needs nine levels for five centuries.
-const TICK_SHIFT: u32 = 10;
+/// Nanoseconds of a tick, as a power of two: 66 us. Deadlines within a tick share one wait of the
+/// loop, at the price of that much lateness: what the system's own timer slack takes too.
+const TICK_SHIFT: u32 = 16;
 
 /// What stands in for a deadline too far away for the platform's `Instant`: 136 years.
 const FAR: Duration = Duration::from_secs(1 << 32);
 
-/// A point in time of one loop, in units of 1,024 ns since the loop was made.
+/// A point in time of one loop, in units of 65,536 ns since the loop was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Tick(pub(crate) u64);
 
@@ -35,35 +35,48 @@ impl Clock {
 
     /// The present, rounded down to a tick.
     pub(crate) fn tick(&self) -> Tick {
-        Tick(self.nanos_until(self.now()) >> TICK_SHIFT)
+        Tick(self.nanos() >> TICK_SHIFT)
+    }
+
+    /// The present, in nanoseconds since the origin.
+    pub(crate) fn nanos(&self) -> u64 {
+        self.nanos_until(self.now())
     }
 
     /// Nanoseconds from the origin to `at`: zero if it is earlier, `u64::MAX` five centuries on.
     pub(crate) fn nanos_until(&self, at: Instant) -> u64 {
-        let since = at.saturating_duration_since(self.origin);
-        since.as_secs().saturating_mul(1_000_000_000).saturating_add(since.subsec_nanos().into())
+        nanos(at.saturating_duration_since(self.origin))
     }
 
-    /// The time left from `now` until the tick `at` begins.
-    pub(crate) fn left(&self, at: Tick, now: Instant) -> Duration {
-        let at = at.0.saturating_mul(1 << TICK_SHIFT);
-        Duration::from_nanos(at.saturating_sub(self.nanos_until(now)))
+    /// The time left until the tick `at` begins.
+    pub(crate) fn left(&self, at: Tick) -> Duration {
+        Duration::from_nanos(at.nanos().saturating_sub(self.nanos()))
     }
 
-    /// The instant at which the tick `at` begins.
-    pub(crate) fn instant(&self, at: Tick) -> Instant {
-        add(self.origin, Duration::from_nanos(at.0.saturating_mul(1 << TICK_SHIFT)))
+    /// The instant that is `nanos` after the origin.
+    pub(crate) fn instant(&self, nanos: u64) -> Instant {
+        add(self.origin, Duration::from_nanos(nanos))
     }
 }
 
 impl Tick {
-    /// The last tick of the 54 bits that 64 bits of nanoseconds leave.
-    const MAX: Tick = Tick((1 << (u64::BITS - TICK_SHIFT)) - 1);
+    /// The last tick of the 48 bits that 64 bits of nanoseconds leave.
+    pub(crate) const MAX: Tick = Tick((1 << (u64::BITS - TICK_SHIFT)) - 1);
+
+    /// When the tick begins, in nanoseconds since the origin.
+    pub(crate) const fn nanos(self) -> u64 {
+        self.0.saturating_mul(1 << TICK_SHIFT)
+    }
 
     /// The first tick that begins at or after `nanos` from the origin.
     pub(crate) fn at_or_after(nanos: u64) -> Tick {
         Tick(nanos.div_ceil(1 << TICK_SHIFT)).min(Tick::MAX)
     }
+}
+
+/// A duration in nanoseconds; five centuries if it is longer.
+pub(crate) fn nanos(d: Duration) -> u64 {
+    d.as_secs().saturating_mul(1_000_000_000).saturating_add(d.subsec_nanos().into())
 }
 
 /// The present of the world outside of any loop.

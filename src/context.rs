@@ -115,6 +115,11 @@ pub(crate) fn current() -> Option<Rc<Context>> {
     CONTEXT.with(|context| context.borrow().clone())
 }
 
+/// Its reactor.
+pub(crate) fn reactor() -> Option<Rc<Reactor>> {
+    CONTEXT.with(|context| context.borrow().as_ref().map(|context| context.reactor.clone()))
+}
+
 /// The loop running on this thread.
 ///
 /// # Panics

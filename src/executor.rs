@@ -7,7 +7,8 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::panic::Location;
+use std::mem::ManuallyDrop;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -15,11 +16,12 @@ use std::task::{Context, Poll};
 use slab::Slab;
 
 use crate::budget;
-use crate::cell::TaskCell;
+use crate::cell::{self, Task};
 use crate::current::Queue;
 use crate::info::{Birth, Header, TaskId, TaskIds, TaskInfo, TaskState};
-use crate::join::{JoinError, JoinHandle, Progress, Task};
-use crate::run_queue::ROOT;
+use crate::join::JoinHandle;
+use crate::join_error::{JoinError, Payload};
+use crate::run_queue::{self, ROOT};
 use crate::waker::waker;
 use crate::waker_id::{LoopId, SLOT_MAX, WakerId};
 
@@ -36,7 +38,7 @@ pub(crate) type Root<'a> = Pin<&'a mut dyn Future<Output = ()>>;
 pub(crate) struct Executor {
     id: LoopId,
     queue: Queue,
-    tasks: RefCell<Slab<Rc<dyn Task>>>,
+    tasks: RefCell<Slab<Rc<Task>>>,
     ids: TaskIds,
     /// Of the few tasks that have one.
     names: RefCell<BTreeMap<TaskId, Rc<str>>>,
@@ -95,29 +97,30 @@ impl Executor {
         let Birth { id, name, spawned_at } = birth;
         let id = id.unwrap_or_else(|| self.ids.next());
         let parent = self.running_id();
-        let polls = Cell::new(0);
         if self.is_closing.get() {
             // Nobody will wake it: it ends here.
             let waker_id = WakerId::new(self.id, 0, ROOT);
-            let header = Header { id, parent, spawned_at, waker_id, polls };
-            let task = Rc::new(TaskCell::new(header, future));
-            self.settle(task.cancel());
-            return JoinHandle::new(task);
+            let (task, joined) = cell::task(Header::new(id, parent, spawned_at, waker_id), future);
+            self.cancel(&task);
+            return JoinHandle::new(joined);
         }
         let mut tasks = self.tasks.borrow_mut();
+        if tasks.len() == tasks.capacity() {
+            let more = run_queue::more(tasks.len());
+            tasks.reserve_exact(more);
+        }
         let entry = tasks.vacant_entry();
         let slot = u32::try_from(entry.key() + 1).ok().filter(|slot| *slot <= SLOT_MAX);
         let slot = slot.expect("too many tasks live in one event loop to spawn another");
         let waker_id = self.queue.borrow_mut().open(self.id, slot);
-        let header = Header { id, parent, spawned_at, waker_id, polls };
-        let task = Rc::new(TaskCell::new(header, future));
-        entry.insert(task.clone());
+        let (task, joined) = cell::task(Header::new(id, parent, spawned_at, waker_id), future);
+        entry.insert(task);
         drop(tasks);
         self.queue.borrow_mut().push(waker_id);
         if let Some(name) = name {
             self.names.borrow_mut().insert(id, name);
         }
-        JoinHandle::new(task)
+        JoinHandle::new(joined)
     }
 
     /// Queues a task that was woken from elsewhere.
@@ -134,7 +137,7 @@ impl Executor {
     pub(crate) fn begin_root(&self, spawned_at: &'static Location<'static>) -> RootRecord<'_> {
         let waker_id = self.queue.borrow_mut().open(self.id, ROOT);
         let id = self.ids.next();
-        let header = Header { id, parent: None, spawned_at, waker_id, polls: Cell::new(0) };
+        let header = Header::new(id, None, spawned_at, waker_id);
         self.root.replace(Some(header));
         self.queue.borrow_mut().push(waker_id);
         RootRecord(self)
@@ -145,16 +148,11 @@ impl Executor {
     pub(crate) fn run_batch(&self, mut root: Option<Root<'_>>, polls_max: usize) -> Batch {
         let mut batch = Batch::default();
         let _outside = Outside { executor: self, budget: budget::replace(0) };
-        while batch.polled < polls_max && !batch.root_done {
-            let Some(slot) = self.queue.borrow_mut().pop() else { break };
-            budget::refill();
-            self.running.set(slot);
-            if slot != ROOT {
-                batch.polled += usize::from(self.run_task(slot));
-            } else if let Some(root) = &mut root {
-                batch.polled += 1;
-                batch.root_done = self.poll_root(root.as_mut()).is_ready();
-            }
+        // Caught once for the batch: a panic is rare, and ends one task's part of it.
+        while let Err(payload) =
+            catch_unwind(AssertUnwindSafe(|| self.run(&mut root, polls_max, &mut batch)))
+        {
+            self.recover(payload);
         }
         batch
     }
@@ -164,9 +162,9 @@ impl Executor {
         self.is_closing.set(true);
         let tasks = self.tasks.take();
         let mut tasks: Vec<_> = tasks.into_iter().map(|(_, task)| task).collect();
-        tasks.sort_by_key(|task| task.header().id);
+        tasks.sort_by_key(|task| task.header.id);
         for task in tasks {
-            self.settle(task.cancel());
+            self.cancel(&task);
         }
         self.names.take();
     }
@@ -176,14 +174,14 @@ impl Executor {
         match self.running.get() {
             NOBODY => None,
             ROOT => self.root.borrow().as_ref().map(|header| self.info(header)),
-            slot => self.task(slot).map(|task| self.info(task.header())),
+            slot => self.task(slot).map(|task| self.info(&task.header)),
         }
     }
 
     /// All tasks in the order they were spawned, the root among them.
     pub(crate) fn all(&self) -> Vec<TaskInfo> {
         let tasks = self.tasks.borrow();
-        let mut all: Vec<_> = tasks.iter().map(|(_, task)| self.info(task.header())).collect();
+        let mut all: Vec<_> = tasks.iter().map(|(_, task)| self.info(&task.header)).collect();
         all.extend(self.root.borrow().as_ref().map(|header| self.info(header)));
         all.sort_by_key(TaskInfo::id);
         all
@@ -198,40 +196,88 @@ impl Executor {
         root.poll(&mut Context::from_waker(&waker))
     }
 
-    /// Polls the task in `slot`. Returns whether there was one.
-    fn run_task(&self, slot: u32) -> bool {
-        let Some(task) = self.task(slot) else { return false };
-        let progress = task.poll(&waker(task.header().waker_id));
-        if !matches!(progress, Progress::Pending) {
-            self.forget(slot, task.header().id);
-            self.settle(progress);
+    fn run(&self, root: &mut Option<Root<'_>>, polls_max: usize, batch: &mut Batch) {
+        while batch.polled < polls_max && !batch.root_done {
+            let Some(slot) = self.queue.borrow_mut().pop() else { break };
+            budget::refill();
+            self.running.set(slot);
+            if slot != ROOT {
+                self.run_task(slot, batch);
+            } else if let Some(root) = root {
+                batch.polled += 1;
+                batch.root_done = self.poll_root(root.as_mut()).is_ready();
+            }
         }
-        true
     }
 
-    /// Takes an ended task out of the slab; if it is still queued, when its turn comes.
-    fn forget(&self, slot: u32, id: TaskId) {
-        let still_queued = self.queue.borrow_mut().retire(slot);
-        if still_queued {
+    /// Polls the task in `slot`, unless it ended while it was queued.
+    #[inline]
+    fn run_task(&self, slot: u32, batch: &mut Batch) {
+        let Some(task) = self.task(slot) else { return };
+        if task.header.is_finished() {
+            return self.end(&task);
+        }
+        batch.polled += 1;
+        // A waker of ours has nothing to drop.
+        let waker = ManuallyDrop::new(waker(task.header.waker_id));
+        if task.poll(&waker) {
+            self.end(&task);
+        }
+    }
+
+    /// Goes on after a panic of the running task. Any other panic goes through: the root's, one of
+    /// a waker that is not ours, one of the panic handler.
+    fn recover(&self, payload: Payload) {
+        let task = match self.running.get() {
+            ROOT | NOBODY => None,
+            slot => self.task(slot).filter(|task| !task.header.is_finished()),
+        };
+        let Some(task) = task else { resume_unwind(payload) };
+        task.recover(payload);
+        self.end(&task);
+    }
+
+    /// Aborts a task that is in the slab no more.
+    fn cancel(&self, task: &Task) {
+        if task.header.is_finished() {
             return;
         }
-        let task = self.tasks.borrow_mut().remove(slot as usize - 1);
-        drop(task);
+        task.header.is_aborted.set(true);
+        let waker = waker(task.header.waker_id);
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| task.poll(&waker))) {
+            task.recover(payload);
+        }
+        self.tell(task);
+    }
+
+    /// Takes an ended task out of the slab, or, if it is still queued, leaves that to its turn.
+    fn end(&self, task: &Task) {
+        let Header { id, waker_id, .. } = task.header;
+        let slot = waker_id.slot();
+        let still_queued = self.queue.borrow_mut().retire(slot);
+        if still_queued {
+            return self.tell(task);
+        }
+        let removed = self.tasks.borrow_mut().remove(slot as usize - 1);
+        drop(removed);
         if !self.names.borrow().is_empty() {
             self.names.borrow_mut().remove(&id);
         }
+        self.tell(task);
     }
 
-    /// Tells of a task's end, now that nothing knows the task any more.
-    fn settle(&self, progress: Progress) {
-        match progress {
-            Progress::Finished(Some(waiter)) => waiter.wake(),
-            Progress::Lost(error) => (self.on_panic)(error),
-            Progress::Finished(None) | Progress::Pending => {}
+    /// Tells of a task's end, now that the executor knows it no more. Once.
+    fn tell(&self, task: &Task) {
+        if task.header.is_detached.get() {
+            if let Some(error) = task.discard() {
+                (self.on_panic)(error);
+            }
+        } else if let Some(waiter) = task.header.waiter.take() {
+            waiter.wake();
         }
     }
 
-    fn task(&self, slot: u32) -> Option<Rc<dyn Task>> {
+    fn task(&self, slot: u32) -> Option<Rc<Task>> {
         self.tasks.borrow().get(slot as usize - 1).cloned()
     }
 
@@ -239,7 +285,7 @@ impl Executor {
         match self.running.get() {
             NOBODY => None,
             ROOT => self.root.borrow().as_ref().map(|header| header.id),
-            slot => self.tasks.borrow().get(slot as usize - 1).map(|task| task.header().id),
+            slot => self.tasks.borrow().get(slot as usize - 1).map(|task| task.header.id),
         }
     }
 

@@ -177,6 +177,7 @@ pub(crate) fn deregister(id: LoopId) {
 }
 
 /// Wakes a task of a loop that is not running on this thread.
+#[cold]
 pub(crate) fn wake(id: WakerId) {
     let inboxes = REGISTRY.read().unwrap_or_else(PoisonError::into_inner);
     let Some(index) = (id.in_loop() as usize).checked_sub(1) else { return };

@@ -9,6 +9,7 @@ use std::num::NonZeroU64;
 use std::panic::Location;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Waker;
 
 use crate::waker_id::WakerId;
 
@@ -52,13 +53,61 @@ impl Birth {
 }
 
 /// What every task carries.
-#[derive(Debug)]
 pub(crate) struct Header {
     pub(crate) id: TaskId,
     pub(crate) parent: Option<TaskId>,
     pub(crate) spawned_at: &'static Location<'static>,
     pub(crate) waker_id: WakerId,
     pub(crate) polls: Cell<u32>,
+    pub(crate) state: Cell<State>,
+    /// `abort` was called.
+    pub(crate) is_aborted: Cell<bool>,
+    /// No handle is left.
+    pub(crate) is_detached: Cell<bool>,
+    /// Who awaits the output. Written by the handle, taken once the output is there.
+    pub(crate) waiter: Cell<Option<Waker>>,
+}
+
+/// Where a task stands; [`cell`](crate::cell) says what follows what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    Idle,
+    Busy,
+    Done,
+    Taken,
+}
+
+impl Header {
+    pub(crate) fn new(
+        id: TaskId,
+        parent: Option<TaskId>,
+        spawned_at: &'static Location<'static>,
+        waker_id: WakerId,
+    ) -> Header {
+        Header {
+            id,
+            parent,
+            spawned_at,
+            waker_id,
+            polls: Cell::new(0),
+            state: Cell::new(State::Idle),
+            is_aborted: Cell::new(false),
+            is_detached: Cell::new(false),
+            waiter: Cell::new(None),
+        }
+    }
+
+    /// Whether the output, or an error in its place, has come.
+    pub(crate) fn is_finished(&self) -> bool {
+        matches!(self.state.get(), State::Done | State::Taken)
+    }
+
+    /// Sees to it that `waker` is woken when the task has ended, in place of the one before.
+    pub(crate) fn set_waiter(&self, waker: &Waker) {
+        let old = self.waiter.take();
+        let keep = old.as_ref().is_some_and(|old| old.will_wake(waker));
+        self.waiter.set(if keep { old } else { Some(waker.clone()) });
+    }
 }
 
 /// A task as it was when [`task::current`](crate::task::current) or

@@ -17,6 +17,7 @@ mod waker_id;
 mod cell;
 mod info;
 mod join;
+mod join_error;
 mod reactor;
 mod waker;
 

@@ -20,10 +20,10 @@ use std::io;
 use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Wake, Waker};
+use std::task::{Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
-use mio::{Events, Interest, Poll, Registry, Token, event};
+use mio::{Events, Interest, Registry, Token, event};
 use slab::Slab;
 
 use self::alarm::Alarm;
@@ -50,7 +50,7 @@ const INTEREST: Interest = Interest::READABLE.add(Interest::WRITABLE);
 #[derive(Debug)]
 pub(crate) struct Reactor {
     /// Borrowed only while it waits.
-    poll: RefCell<Poll>,
+    poll: RefCell<mio::Poll>,
     /// The same selector, to register with.
     registry: Registry,
     /// What one wait brings. Borrowed with `poll`.
@@ -75,7 +75,7 @@ struct Unpark(mio::Waker);
 impl Reactor {
     /// A selector that takes in up to `events_capacity` events at once.
     pub(crate) fn new(events_capacity: usize) -> io::Result<Reactor> {
-        let poll = Poll::new()?;
+        let poll = mio::Poll::new()?;
         Ok(Reactor {
             registry: poll.registry().try_clone()?,
             poll: RefCell::new(poll),
@@ -107,7 +107,7 @@ impl Reactor {
 
     /// When the timers next want to be fired.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        self.next_tick().map(|at| self.clock.instant(at))
+        self.next_tick().map(|at| self.clock.instant(at.nanos()))
     }
 
     /// Waits for events for up to `limit`, to the next deadline at the latest, and wakes whom they
@@ -133,11 +133,8 @@ impl Reactor {
 
     /// Sets the alarm to the next deadline, for who watches the selector from outside.
     pub(crate) fn arm(&self) -> io::Result<()> {
-        match self.next_deadline() {
-            Some(at) => {
-                let left = at.saturating_duration_since(self.clock.now());
-                self.alarm.set(left, &self.registry, ALARM)
-            }
+        match self.next_tick() {
+            Some(at) => self.alarm.set(self.clock.left(at), &self.registry, ALARM),
             None => Ok(()),
         }
     }
@@ -150,6 +147,8 @@ impl Reactor {
                 source.set_gone(woken);
             }
             self.starved.set_gone(woken);
+            // Who still waits for a timer looks again, and learns that it will not come.
+            self.timers.borrow_mut().advance(Tick::MAX, woken);
         });
     }
 
@@ -186,40 +185,50 @@ impl Reactor {
         &self.starved
     }
 
-    /// Whether a deadline was passed when the timers were last fired.
-    pub(crate) fn has_fired(&self, deadline: u64) -> bool {
-        self.timers.borrow().has_fired(deadline)
-    }
-
-    /// Adds a deadline that has not fired.
+    /// Completes once the deadline has been passed, in nanoseconds of the clock; until then
+    /// `waker` is woken by a timer at `key`.
     ///
     /// # Panics
     ///
     /// If the loop has ended.
-    pub(crate) fn insert_timer(&self, deadline: u64, waker: &Waker) -> TimerKey {
-        self.assert_open();
-        let waker = waker.clone();
-        self.timers.borrow_mut().insert(deadline, waker)
-    }
-
-    /// Sees to it that a deadline that has not fired wakes `waker`.
-    ///
-    /// # Panics
-    ///
-    /// If the loop has ended.
-    pub(crate) fn update_timer(&self, key: TimerKey, waker: &Waker) {
-        self.assert_open();
-        if !self.timers.borrow_mut().waker(key).will_wake(waker) {
-            let waker = waker.clone();
-            let old = std::mem::replace(self.timers.borrow_mut().waker(key), waker);
-            drop(old);
+    pub(crate) fn poll_timer(
+        &self,
+        key: &mut Option<TimerKey>,
+        deadline: u64,
+        waker: &Waker,
+    ) -> Poll<()> {
+        let mut timers = self.timers.borrow_mut();
+        if timers.has_fired(deadline) {
+            *key = None;
+            self.assert_open();
+            return Poll::Ready(());
         }
+        if key.is_some_and(|key| timers.waker(key).will_wake(waker)) {
+            return Poll::Pending;
+        }
+        drop(timers);
+        let new = waker.clone();
+        let mut timers = self.timers.borrow_mut();
+        let old = match *key {
+            Some(key) => Some(std::mem::replace(timers.waker(key), new)),
+            None => {
+                *key = Some(timers.insert(deadline, new));
+                None
+            }
+        };
+        drop(timers);
+        drop(old);
+        Poll::Pending
     }
 
-    /// Removes a deadline that has not fired.
-    pub(crate) fn remove_timer(&self, key: TimerKey) {
-        let waker = self.timers.borrow_mut().remove(key);
-        drop(waker);
+    /// Takes a timer back, unless it has fired.
+    pub(crate) fn cancel_timer(&self, key: TimerKey, deadline: u64) {
+        let mut timers = self.timers.borrow_mut();
+        if !timers.has_fired(deadline) {
+            let waker = timers.remove(key);
+            drop(timers);
+            drop(waker);
+        }
     }
 
     fn assert_open(&self) {
@@ -239,7 +248,7 @@ impl Reactor {
             return Ok(limit);
         }
         let Some(next) = self.next_tick() else { return Ok(limit) };
-        let left = self.clock.left(next, self.clock.now());
+        let left = self.clock.left(next);
         let timeout = limit.map_or(left, |limit| limit.min(left));
         if timeout < SELECTOR_PRECISION && !timeout.is_zero() {
             self.alarm.set(timeout, &self.registry, ALARM)?;

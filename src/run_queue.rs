@@ -14,9 +14,12 @@ const IDLE: u32 = u32::MAX;
 /// `next` of the last slot in the queue, and `head` of an empty one.
 const END: u32 = u32::MAX - 1;
 
-/// Places grow by an eighth: a hundred thousand parked tasks do not pay for as many empty places.
-const GROW_SHIFT: u32 = 3;
-const GROW_MIN: usize = 64;
+/// How many places to add to `len` that are full: an eighth, so that a hundred thousand parked
+/// tasks do not pay for as many empty places.
+pub(crate) fn more(len: usize) -> usize {
+    const MIN: usize = 64;
+    MIN.max(len / 8)
+}
 
 /// Slots of one loop, and the order in which the woken ones run.
 #[derive(Debug)]
@@ -45,8 +48,7 @@ impl RunQueue {
         let index = slot as usize;
         if index >= self.slots.len() {
             if index >= self.slots.capacity() {
-                let more = GROW_MIN.max(index >> GROW_SHIFT);
-                self.slots.reserve_exact(index + more - self.slots.len());
+                self.slots.reserve_exact(index + more(index) - self.slots.len());
             }
             self.slots.resize(index + 1, Slot { next: IDLE, generation: 0 });
         }

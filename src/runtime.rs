@@ -1,6 +1,6 @@
 //! L4: the loop as its user drives it: `block_on`, `run`, `turn`.
 //!
-//! Invariant: all ways of running a loop go through [`Runtime::iterate`], the loop's one screen.
+//! Invariant: all ways of running a loop go through `iterate`, the loop's one screen.
 
 mod builder;
 mod handle;

@@ -13,7 +13,8 @@ pub use self::yield_now::{YieldNow, yield_now};
 use crate::context;
 use crate::info::Birth;
 pub use crate::info::{TaskId, TaskInfo, TaskState};
-pub use crate::join::{AbortHandle, JoinError, JoinHandle};
+pub use crate::join::{AbortHandle, JoinHandle};
+pub use crate::join_error::JoinError;
 
 /// Spawns a task on the running loop. It runs in its turn, not inside of this call.
 ///

@@ -19,8 +19,8 @@ use crate::clock::Tick;
 const BITS: u32 = 6;
 /// Slots of a level: one for each bit of its `occupied`.
 const SLOTS: usize = 1 << BITS;
-/// Levels for all 54 bits that a tick has.
-const LEVELS: usize = 9;
+/// Levels for all 48 bits that a tick has.
+const LEVELS: usize = 8;
 /// No entry.
 const NONE: u32 = u32::MAX;
 /// Empty places that are kept for the next deadlines once none is left.
@@ -88,17 +88,31 @@ impl Timers {
     /// Adds a deadline that has not fired, in nanoseconds of the loop's clock.
     pub(crate) fn insert(&mut self, deadline: u64, waker: Waker) -> TimerKey {
         debug_assert!(!self.has_fired(deadline));
-        let entry = Entry { deadline, waker, next: NONE, previous: NONE };
-        let key = self.entries.insert(entry);
+        let key = self.entries.vacant_key();
         let key = u32::try_from(key).ok().filter(|key| *key != NONE).expect("2^32 timers wait");
-        self.link(key);
+        let previous = self.append(key, deadline);
+        self.entries.insert(Entry { deadline, waker, next: NONE, previous });
         TimerKey(key)
     }
 
     /// Removes a deadline that has not fired. The waker comes back to be dropped outside.
     pub(crate) fn remove(&mut self, key: TimerKey) -> Waker {
-        self.unlink(key.0);
-        self.take(key.0).waker
+        let Entry { deadline, waker, next, previous } = self.take(key.0);
+        let (level, slot) = self.place(Tick::at_or_after(deadline));
+        let list = &mut self.levels[level].slots[slot];
+        match previous {
+            NONE => list.head = next,
+            _ => self.entries[previous as usize].next = next,
+        }
+        match next {
+            NONE => list.tail = previous,
+            _ => self.entries[next as usize].previous = previous,
+        }
+        if list.head == NONE {
+            *list = EMPTY;
+            self.clear(level, slot);
+        }
+        waker
     }
 
     /// Whom a deadline that has not fired will wake.
@@ -154,39 +168,21 @@ impl Timers {
         Tick((above | slot as u64) << shift)
     }
 
-    fn link(&mut self, key: u32) {
-        let at = Tick::at_or_after(self.entries[key as usize].deadline);
+    /// Makes `key` the last of its slot. Returns which was the last before.
+    fn append(&mut self, key: u32, deadline: u64) -> u32 {
+        let at = Tick::at_or_after(deadline);
         let (level, slot) = self.place(at);
         self.occupied |= 1 << level;
         let level = &mut self.levels[level];
         level.occupied |= 1 << slot;
         let slot = &mut level.slots[slot];
-        let previous = std::mem::replace(&mut slot.tail, key);
         slot.earliest = slot.earliest.min(at);
+        let previous = std::mem::replace(&mut slot.tail, key);
         match previous {
             NONE => slot.head = key,
             _ => self.entries[previous as usize].next = key,
         }
-        let entry = &mut self.entries[key as usize];
-        (entry.previous, entry.next) = (previous, NONE);
-    }
-
-    fn unlink(&mut self, key: u32) {
-        let Entry { deadline, next, previous, .. } = self.entries[key as usize];
-        let (level, slot) = self.place(Tick::at_or_after(deadline));
-        let list = &mut self.levels[level].slots[slot];
-        match previous {
-            NONE => list.head = next,
-            _ => self.entries[previous as usize].next = next,
-        }
-        match next {
-            NONE => list.tail = previous,
-            _ => self.entries[next as usize].previous = previous,
-        }
-        if list.head == NONE {
-            *list = EMPTY;
-            self.clear(level, slot);
-        }
+        previous
     }
 
     /// Notes that a slot is empty.
@@ -200,8 +196,10 @@ impl Timers {
     fn move_down(&mut self, list: Slot) {
         let mut key = list.head;
         while key != NONE {
-            let next = self.entries[key as usize].next;
-            self.link(key);
+            let Entry { deadline, next, .. } = self.entries[key as usize];
+            let previous = self.append(key, deadline);
+            let entry = &mut self.entries[key as usize];
+            (entry.previous, entry.next) = (previous, NONE);
             key = next;
         }
     }
@@ -250,6 +248,8 @@ mod tests {
         }
     }
 
+    const TICK: u64 = Tick(1).nanos();
+
     fn noop() -> Waker {
         Waker::noop().clone()
     }
@@ -272,7 +272,7 @@ mod tests {
         let mut marks: Vec<(u64, Arc<Mark>)> = Vec::new();
         for _ in 0..5000 {
             // Many share a tick, some a nanosecond, some are years away.
-            let deadline = (2000 + random() % 3000 * (random() % 3)) << (random() % 46);
+            let deadline = (TICK + 2000 + random() % 3000 * (random() % 3)) << (random() % 46);
             let mark = Arc::new(Mark(wakes.clone(), AtomicUsize::new(usize::MAX)));
             timers.insert(deadline, mark.clone().into());
             marks.push((deadline, mark));
@@ -302,9 +302,9 @@ mod tests {
         let mut random = numbers(11);
         let mut fired = Vec::new();
         for round in 0..100 {
-            let begin = timers.now.0 << 10;
+            let begin = timers.now.nanos() + TICK;
             let mut keys: Vec<_> = (0..100)
-                .map(|_| timers.insert(begin + 2000 + random() % (1 << (round % 60)), noop()))
+                .map(|_| timers.insert(begin + 1 + random() % (1 << (round % 60)), noop()))
                 .collect();
             while !keys.is_empty() {
                 drop(timers.remove(keys.swap_remove(random() as usize % keys.len())));
@@ -324,7 +324,7 @@ mod tests {
         let mut fired = Vec::new();
         timers.advance(Tick(1), &mut fired);
         assert_eq!(fired.len(), 1);
-        assert!(timers.has_fired(1024) && !timers.has_fired(1025));
+        assert!(timers.has_fired(TICK) && !timers.has_fired(TICK + 1));
         let far = timers.next().unwrap();
         timers.advance(Tick(far.0 - 1), &mut fired);
         assert_eq!((fired.len(), timers.next()), (1, Some(far)));

@@ -57,8 +57,8 @@ impl TcpStream {
     ///
     /// # Errors
     ///
-    /// Kind `InvalidInput` if `addr` is no address; what the resolver says if the name is not found;
-    /// if no address answers, the kind of the first attempt's error with what each attempt said.
+    /// Kind `InvalidInput` if `addr` is no address; what the resolver says if the name is not
+    /// found; if no address answers, the kind of the first attempt's error with what each attempt said.
     ///
     /// # Cancel safety
     ///

@@ -7,7 +7,7 @@ use super::Runtime;
 use crate::context::{Context, Parts};
 use crate::executor::PanicHandler;
 use crate::inbox::Drained;
-use crate::join::JoinError;
+use crate::join_error::JoinError;
 
 /// Polls between two looks at the selector: as many tasks as are ready run for the price of one
 /// system call, and a socket waits no longer for its turn than these polls take.

@@ -12,7 +12,8 @@ use std::task::{Context, Poll, Waker};
 use super::Handle;
 use crate::context;
 use crate::info::{Birth, TaskId};
-use crate::join::{JoinError, JoinHandle};
+use crate::join::JoinHandle;
+use crate::join_error::JoinError;
 
 /// A task of a loop on another thread.
 ///

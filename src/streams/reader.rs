@@ -11,8 +11,8 @@ use crate::net::TcpStream;
 
 /// The reading end of a connection: asyncio's `StreamReader`.
 ///
-/// What has come and was not taken stays in the reader: all its futures may be dropped at any await,
-/// and nothing is lost.
+/// What has come and was not taken stays in the reader: all its futures may be dropped at any
+/// await, and nothing is lost.
 ///
 /// After an error of the connection, what came before can still be read.
 #[derive(Debug)]

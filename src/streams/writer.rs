@@ -19,9 +19,9 @@ const LOW_WATER: usize = 16 * 1024;
 
 /// The writing end of a connection: asyncio's `StreamWriter`.
 ///
-/// [`write`](StreamWriter::write) takes everything at once and never waits: it sends what the system
-/// takes, and the rest goes out in the background. [`drain`](StreamWriter::drain) waits if too much
-/// is unsent, and tells of errors; who writes much calls it after each write.
+/// [`write`](StreamWriter::write) takes everything at once and never waits: it sends what the
+/// system takes, and the rest goes out in the background. [`drain`](StreamWriter::drain) waits if
+/// too much is unsent, and tells of errors; who writes much calls it after each write.
 ///
 /// Dropping the writer closes it: what is unsent is sent first, in the background. What is unsent
 /// when the loop ends is lost. The connection closes when the reader is dropped too.
@@ -103,7 +103,8 @@ impl StreamWriter {
         shared.check()
     }
 
-    /// Ends the write direction once everything is sent: the peer reads to its end. Reading goes on.
+    /// Ends the write direction once everything is sent: the peer reads to its end. Reading goes
+    /// on.
     #[doc(alias = "write_eof")]
     pub fn shutdown_write(&mut self) {
         self.shared.end();

@@ -4,10 +4,9 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use super::now;
 use crate::budget;
 use crate::clock;
 use crate::context;
@@ -28,11 +27,18 @@ use crate::timers::TimerKey;
 ///
 /// Dropping it takes its timer back.
 #[must_use = "a sleep does nothing unless it is awaited"]
-pub struct Sleep {
-    deadline: Instant,
-    reactor: Option<Rc<Reactor>>,
-    /// The timer and its deadline by the loop's clock, from the first poll on.
-    timer: Option<(TimerKey, u64)>,
+pub struct Sleep(State);
+
+enum State {
+    /// Made outside of a loop.
+    Unbound(Instant),
+    Bound {
+        reactor: Rc<Reactor>,
+        /// In nanoseconds of the reactor's clock.
+        deadline: u64,
+        /// The timer, from the first poll until it has fired.
+        timer: Option<TimerKey>,
+    },
 }
 
 /// Waits for `duration`, counted from this call.
@@ -50,7 +56,11 @@ pub struct Sleep {
 /// });
 /// ```
 pub fn sleep(duration: Duration) -> Sleep {
-    sleep_until(clock::add(now(), duration))
+    let Some(reactor) = context::reactor() else {
+        return Sleep(State::Unbound(clock::add(clock::now(), duration)));
+    };
+    let deadline = reactor.clock.nanos().saturating_add(clock::nanos(duration));
+    Sleep(State::Bound { reactor, deadline, timer: None })
 }
 
 /// Waits until `deadline`.
@@ -66,28 +76,45 @@ pub fn sleep(duration: Duration) -> Sleep {
 /// ```
 #[doc(alias = "call_at")]
 pub fn sleep_until(deadline: Instant) -> Sleep {
-    let reactor = context::current().map(|context| context.reactor.clone());
-    Sleep { deadline, reactor, timer: None }
+    match context::reactor() {
+        Some(reactor) => Sleep(State::bound(reactor, deadline)),
+        None => Sleep(State::Unbound(deadline)),
+    }
+}
+
+impl State {
+    fn bound(reactor: Rc<Reactor>, deadline: Instant) -> State {
+        let deadline = reactor.clock.nanos_until(deadline);
+        State::Bound { reactor, deadline, timer: None }
+    }
 }
 
 impl Sleep {
     /// When it ends.
     pub fn deadline(&self) -> Instant {
-        self.deadline
+        match &self.0 {
+            State::Unbound(deadline) => *deadline,
+            State::Bound { reactor, deadline, .. } => reactor.clock.instant(*deadline),
+        }
     }
 
     /// Changes when it ends, whether or not it has ended. It must be awaited or polled again for
     /// that to count.
     pub fn reset(&mut self, deadline: Instant) {
         self.disarm();
-        self.deadline = deadline;
+        match &mut self.0 {
+            State::Unbound(unbound) => *unbound = deadline,
+            State::Bound { reactor, deadline: bound, .. } => {
+                *bound = reactor.clock.nanos_until(deadline);
+            }
+        }
     }
 
-    /// Takes the timer back, if one is in the wheel.
+    /// Takes the timer back, if there is one.
     fn disarm(&mut self) {
-        if let (Some((key, deadline)), Some(reactor)) = (self.timer.take(), &self.reactor) {
-            if !reactor.has_fired(deadline) {
-                reactor.remove_timer(key);
+        if let State::Bound { reactor, deadline, timer } = &mut self.0 {
+            if let Some(key) = timer.take() {
+                reactor.cancel_timer(key, *deadline);
             }
         }
     }
@@ -98,23 +125,18 @@ impl Future for Sleep {
 
     #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let Sleep { deadline, reactor, timer } = &mut *self;
-        let reactor = reactor.get_or_insert_with(|| context::expect("a sleep").reactor.clone());
-        if let Some((key, at)) = *timer {
-            if !reactor.has_fired(at) {
-                reactor.update_timer(key, cx.waker());
-                return Poll::Pending;
-            }
-            *timer = None;
+        if let State::Unbound(deadline) = self.0 {
+            self.0 = State::bound(context::expect("a sleep").reactor.clone(), deadline);
         }
-        let at = reactor.clock.nanos_until(*deadline);
-        if reactor.has_fired(at) {
-            std::task::ready!(budget::poll_left(cx));
+        let State::Bound { reactor, deadline, timer } = &mut self.0 else { unreachable!() };
+        let was_waiting = timer.is_some();
+        ready!(reactor.poll_timer(timer, *deadline, cx.waker()));
+        if !was_waiting {
+            // It was over before it began: a loop of such sleeps must let others run.
+            ready!(budget::poll_left(cx));
             budget::spend();
-            return Poll::Ready(());
         }
-        *timer = Some((reactor.insert_timer(at, cx.waker()), at));
-        Poll::Pending
+        Poll::Ready(())
     }
 }
 
@@ -126,6 +148,6 @@ impl Drop for Sleep {
 
 impl fmt::Debug for Sleep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sleep").field("deadline", &self.deadline).finish_non_exhaustive()
+        f.debug_struct("Sleep").field("deadline", &self.deadline()).finish_non_exhaustive()
     }
 }
