@@ -1,0 +1,187 @@
+"""System calls of the echo server made to fail: nothing may be lost, nothing may spin.
+
+usage: faults.py BIN
+
+strace's `inject=` makes chosen calls fail without making them, `when=N+S` the N-th of a thread and
+every S-th after it. Here only the server is traced; the clients are in this process. Its calls are
+counted in strace's log: a server that tries in vain, or polls while it should wait, makes many
+calls for each one that carries bytes.
+
+An injected EAGAIN tells the server that a socket is full which is not, so the kernel sees no reason
+to report it as writable later: epoll is edge-triggered. That cannot happen in reality and nobody
+could survive it. Therefore under that fault the clients, while they wait, send single bytes more:
+data that arrives is an edge, and it reports what can be written as well. What a really full
+socket does is tried beside it, with clients that send megabytes before they read.
+"""
+
+import asyncio
+import contextlib
+import random
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+from harness import PATIENCE, Server, Tally, install, wait_until
+
+CONNECTIONS = 20
+MESSAGES = 30
+BIG = 8 << 20  # bytes: more than the socket buffers of both ends hold
+WAITS = "?epoll_wait,?epoll_pwait"
+TRACED = f"{WAITS},accept4,recvfrom,sendto"
+
+
+class Traced(Server):
+    """A server under strace, with the fault if there is one. `-D`: the server is our child."""
+
+    def __init__(self, binary, fault=None, descriptors=None):
+        self.log_file = tempfile.NamedTemporaryFile("r")
+        command = ["strace", "-D", "-f", "-o", self.log_file.name, "-e", f"trace={TRACED}"]
+        if fault:
+            command += ["-e", f"inject={fault}"]
+        super().__init__([*command, binary, "127.0.0.1:0"], descriptors)
+
+    def log(self):
+        self.log_file.seek(0)
+        return self.log_file.read()
+
+    def calls(self):
+        """How many calls were made of each name; `epoll_pwait` counts as `epoll_wait`."""
+        names = re.findall(r"^\d+ +(\w+)\(", self.log(), re.MULTILINE)
+        names = [name.replace("pwait", "wait") for name in names]
+        return {name: names.count(name) for name in set(names)}
+
+    def spins(self):
+        """The calls of which there are too many for the bytes that were carried."""
+        carried = len(re.findall(r"(?:recvfrom|sendto)\(.* = [1-9]", self.log()))
+        most = 2 * (carried + self.injected()) + 100
+        limits = {"accept4": 2 * CONNECTIONS + 50}
+        return {call: n for call, n in self.calls().items() if n > limits.get(call, most)}
+
+    def injected(self):
+        return self.log().count("(INJECTED)")
+
+    def interrupt(self):
+        # The fault may hit what the signal's handler writes to wake the loop: send it again.
+        for _ in range(5):
+            self.process.send_signal(signal.SIGINT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(1)
+                break
+        status = super().interrupt()
+        wait_until(lambda: re.search(rf"^{self.pid} +\+\+\+", self.log(), re.MULTILINE))
+        return status
+
+
+async def messages(port, number, nudges):
+    """Sends message after message, each when the echo of the last has come; True if all came."""
+    rng = random.Random(number)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    sent = received = b""
+    for _ in range(MESSAGES):
+        message = rng.randbytes(rng.randint(1, 2000))
+        writer.write(message)
+        sent += message
+        while len(received) < len(sent):
+            try:
+                patience = 0.05 if nudges else PATIENCE
+                received += await asyncio.wait_for(reader.read(len(sent)), patience) or b"closed"
+            except asyncio.TimeoutError:
+                if not nudges:
+                    return "no echo in time"
+                writer.write(b"!")
+                sent += b"!"
+    writer.write_eof()
+    received += await asyncio.wait_for(reader.read(-1), PATIENCE)
+    writer.close()
+    return received == sent
+
+
+async def megabytes(port, number, _nudges):
+    """Fills every buffer up to the server's own before it reads; True if all came back."""
+    data = random.Random(number).randbytes(BIG)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1)
+    writer.write(data)
+    before = None
+    while before != (before := writer.transport.get_write_buffer_size()):
+        await asyncio.sleep(0.3)
+    writer.write_eof()
+    received = await asyncio.wait_for(reader.read(-1), PATIENCE)
+    writer.close()
+    return received == data
+
+
+async def exchange(client, port, count, nudges):
+    every = [client(port, number, nudges) for number in range(count)]
+    return await asyncio.gather(*every, return_exceptions=True)
+
+
+def run(tally, name, server, client=messages, count=CONNECTIONS, nudges=False):
+    """One case on a server that was just started; its lines on stderr."""
+    results = asyncio.run(exchange(client, server.port, count, nudges))
+    detail = [result for result in results if result is not True]
+    tally.check(f"{name}: {count} connections get every byte", not detail, detail)
+    tally.check(f"{name}: it comes to rest", comes_to_rest(server))
+    status = server.interrupt()
+    tally.check(f"{name}: SIGINT ends it with status 0", status == 0, status)
+    tally.check(f"{name}: it does not spin", not server.spins(), server.calls())
+    return server.stderr().splitlines()
+
+
+def comes_to_rest(server):
+    """Whether a server without work soon makes no calls."""
+    calls = server.calls()
+    for _ in range(10):
+        time.sleep(0.3)
+        if calls == (calls := server.calls()):
+            return True
+    return False
+
+
+def full_buffers(log):
+    """How many times sendto could not take all that it was given."""
+    sends = re.findall(r"sendto\(.*, (\d+), [\w|]+, NULL, 0\) += (-?\d+)", log)
+    return sum(asked != taken for asked, taken in sends)
+
+
+def main():
+    binary, tally = sys.argv[1], Tally()
+    if "strace" not in install(strace="strace"):
+        sys.exit("there is no strace, and installing it takes root and apt-get")
+    complaints = run(tally, "no fault", Traced(binary))
+    tally.check("no fault: nothing on stderr", not complaints, complaints)
+
+    for call, error, when in [
+        (WAITS, "EINTR", "1+3"),
+        ("recvfrom", "EINTR", "1+3"),
+        ("sendto", "EINTR", "1+3"),
+        ("sendto", "EAGAIN", "2+5"),
+        ("accept4", "EMFILE", "2"),
+        ("accept4", "ECONNABORTED", "2"),
+    ]:
+        name = f"{call.split(',')[0].strip('?')} {error}"
+        server = Traced(binary, f"{call}:error={error}:when={when}")
+        complaints = run(tally, name, server, nudges=error == "EAGAIN")
+        injected = server.injected()
+        tally.check(f"{name}: it was injected {injected} times", injected > 0)
+        expected = injected if call == "accept4" else 0
+        what = f"{name}: {expected} lines on stderr"
+        tally.check(what, len(complaints) == expected, complaints)
+
+    server = Traced(binary)
+    run(tally, "full buffers", server, megabytes, count=4)
+    full = full_buffers(server.log())
+    tally.check(f"full buffers: sendto met {full} of them", full > 0)
+
+    # The server has less than ten for connections: they are served a few at a time.
+    name, server = "descriptors used up", Traced(binary, descriptors=16)
+    complaints = run(tally, name, server)
+    full = len(re.findall(r"accept4\(.* EMFILE", server.log()))
+    tally.check(f"{name}: accept4 met EMFILE {full} times", full > 0)
+    tally.check(f"{name}: each is one line on stderr", len(complaints) == full, complaints)
+    tally.close()
+
+
+main()
