@@ -8,9 +8,10 @@
 
 use std::cell::Cell;
 use std::fmt;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::num::NonZeroU32;
+use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
 use slab::Slab;
@@ -64,6 +65,8 @@ struct Side {
     ready: Cell<bool>,
     /// A short count proves nothing until the next WouldBlock.
     special: Cell<bool>,
+    /// A waker may be in one of the places.
+    has_wakers: Cell<bool>,
     /// The first place is somebody's.
     first_taken: Cell<bool>,
     /// The waker of the first place: nearly always there is one waiter, and it costs no allocation.
@@ -78,10 +81,12 @@ pub(crate) struct WaiterKey(Option<NonZeroU32>);
 
 const FIRST: NonZeroU32 = NonZeroU32::MIN;
 
-/// Keeps a future's place among the waiters, and gives it back.
-struct Waiter<'a> {
+/// A future that runs an operation on a source until it completes; made by [`Source::io`].
+#[must_use = "an operation does nothing unless it is awaited"]
+pub(crate) struct Io<'a, F> {
     source: &'a Source,
     direction: Direction,
+    op: F,
     key: WaiterKey,
 }
 
@@ -94,27 +99,23 @@ impl Source {
         source
     }
 
-    /// Runs `op` until it completes, to the end of the readiness or of the budget.
+    /// Runs `op` until it completes.
     ///
     /// # Cancel safety
     ///
     /// `op` has either completed, and the result is returned, or it has done nothing.
-    pub(crate) async fn io<T>(
-        &self,
-        direction: Direction,
-        mut op: impl FnMut() -> io::Result<Done<T>>,
-    ) -> io::Result<T> {
-        let mut waiter = Waiter { source: self, direction, key: WaiterKey::default() };
-        poll_fn(|cx| self.poll_io(direction, cx, &mut waiter.key, &mut op)).await
+    pub(crate) fn io<F>(&self, direction: Direction, op: F) -> Io<'_, F> {
+        Io { source: self, direction, op, key: WaiterKey::default() }
     }
 
     /// Completes once the direction is ready, as far as is known.
     pub(crate) async fn ready(&self, direction: Direction) -> io::Result<()> {
-        let mut waiter = Waiter { source: self, direction, key: WaiterKey::default() };
-        poll_fn(|cx| self.poll_ready(direction, cx, &mut waiter.key)).await
+        let mut place = self.io(direction, ());
+        poll_fn(|cx| self.poll_ready(direction, cx, &mut place.key)).await
     }
 
     /// The funnel: tries `op` if the direction is ready, else leaves the task's waker at `key`.
+    #[inline]
     pub(crate) fn poll_io<T>(
         &self,
         direction: Direction,
@@ -152,6 +153,7 @@ impl Source {
     }
 
     /// Tries `op` once, whatever is known, and remembers what it showed.
+    #[inline]
     pub(crate) fn attempt<T>(
         &self,
         direction: Direction,
@@ -181,6 +183,7 @@ impl Source {
     }
 
     /// Takes in an event, and adds the wakers that it concerns to `woken`.
+    #[inline]
     pub(crate) fn set_ready(&self, readiness: Readiness, woken: &mut Vec<Waker>) {
         if readiness.read {
             self.read.set_ready(readiness.special, woken);
@@ -200,6 +203,7 @@ impl Source {
     }
 
     /// Gives up a place among the waiters.
+    #[inline]
     pub(crate) fn leave(&self, direction: Direction, key: &mut WaiterKey) {
         if let Some(key) = key.0.take() {
             self.side(direction).leave(key);
@@ -233,49 +237,75 @@ impl Source {
 }
 
 impl Side {
+    #[inline]
     fn set_ready(&self, special: bool, woken: &mut Vec<Waker>) {
         self.ready.set(true);
         self.special.set(self.special.get() | special);
         self.take_wakers(woken);
     }
 
+    #[inline]
     fn take_wakers(&self, woken: &mut Vec<Waker>) {
-        woken.extend(self.first.take());
-        if let Some(mut more) = self.more.take() {
-            woken.extend(more.iter_mut().filter_map(|(_, waker)| waker.take()));
-            self.more.set(Some(more));
+        if !self.has_wakers.replace(false) {
+            return;
         }
+        if let Some(first) = self.first.take() {
+            woken.push(first);
+        }
+        if let Some(more) = self.more.take() {
+            self.take_wakers_behind(more, woken);
+        }
+    }
+
+    /// Takes the wakers behind the first place.
+    #[cold]
+    fn take_wakers_behind(&self, mut more: Box<Slab<Option<Waker>>>, woken: &mut Vec<Waker>) {
+        woken.extend(more.iter_mut().filter_map(|(_, waker)| waker.take()));
+        self.more.set(Some(more));
     }
 
     /// Leaves a waker at `key`, or at a place of its own.
     fn wait(&self, key: Option<NonZeroU32>, waker: &Waker) -> NonZeroU32 {
-        if key == Some(FIRST) || (key.is_none() && !self.first_taken.get()) {
-            self.first_taken.set(true);
+        let is_first = key.map_or(!self.first_taken.get(), |key| key == FIRST);
+        let key = if is_first {
             let old = self.first.take();
-            if old.as_ref().is_some_and(|old| old.will_wake(waker)) {
-                self.first.set(old);
-            } else {
-                self.first.set(Some(waker.clone()));
-            }
-            return FIRST;
-        }
-        let new = waker.clone();
+            let keep = old.as_ref().is_some_and(|old| old.will_wake(waker));
+            self.first.set(if keep { old } else { Some(waker.clone()) });
+            self.first_taken.set(true);
+            FIRST
+        } else {
+            self.wait_behind(key, waker.clone())
+        };
+        // Last: a clone or a drop of a waker is foreign, and may have taken the others.
+        self.has_wakers.set(true);
+        key
+    }
+
+    /// Leaves a waker behind the first place.
+    #[cold]
+    fn wait_behind(&self, key: Option<NonZeroU32>, waker: Waker) -> NonZeroU32 {
         let mut more = self.more.take().unwrap_or_default();
         let (key, old) = match key {
-            Some(key) => (key, more[index(key)].replace(new)),
-            None => (place(more.insert(Some(new))), None),
+            Some(key) => (key, more[index(key)].replace(waker)),
+            None => (place(more.insert(Some(waker))), None),
         };
         self.more.set(Some(more));
         drop(old);
         key
     }
 
+    #[inline]
     fn leave(&self, key: NonZeroU32) {
         if key == FIRST {
             self.first_taken.set(false);
             drop(self.first.take());
-            return;
+        } else {
+            self.leave_behind(key);
         }
+    }
+
+    #[cold]
+    fn leave_behind(&self, key: NonZeroU32) {
         let Some(mut more) = self.more.take() else { return };
         let old = more.remove(index(key));
         self.more.set((!more.is_empty()).then_some(more));
@@ -283,7 +313,18 @@ impl Side {
     }
 }
 
-impl Drop for Waiter<'_> {
+impl<T, F: FnMut() -> io::Result<Done<T>> + Unpin> Future for Io<'_, F> {
+    type Output = io::Result<T>;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
+        let Io { source, direction, op, key } = &mut *self;
+        source.poll_io(*direction, cx, key, op)
+    }
+}
+
+impl<F> Drop for Io<'_, F> {
+    #[inline]
     fn drop(&mut self) {
         self.source.leave(self.direction, &mut self.key);
     }

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::fmt;
+use std::future::Future;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::net::{self, Shutdown, SocketAddr};
 use std::task::{Context, Poll};
@@ -104,8 +105,8 @@ impl TcpStream {
     ///
     /// Nothing is read if the future is dropped before it completes.
     #[doc(alias = "sock_recv_into")]
-    pub async fn read(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.socket.io(Direction::Read, |io| read(io, buf)).await
+    pub fn read<'a>(&'a self, buf: &'a mut [u8]) -> impl Future<Output = io::Result<usize>> + 'a {
+        self.socket.io(Direction::Read, |io| read(io, buf))
     }
 
     /// Reads into several buffers at once, as [`read`](TcpStream::read) does.
@@ -154,8 +155,8 @@ impl TcpStream {
     /// # Cancel safety
     ///
     /// Nothing is written if the future is dropped before it completes.
-    pub async fn write(&self, buf: &[u8]) -> io::Result<usize> {
-        self.socket.io(Direction::Write, |io| write(io, buf)).await
+    pub fn write<'a>(&'a self, buf: &'a [u8]) -> impl Future<Output = io::Result<usize>> + 'a {
+        self.socket.io(Direction::Write, |io| write(io, buf))
     }
 
     /// Writes some of several buffers at once.

@@ -4,6 +4,7 @@
 //! above knows sockets by this type alone. Invariant: the object is registered from `new` until it
 //! is dropped or taken out, and the reactor's slab holds its source for just as long.
 
+use std::future::Future;
 use std::io;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -44,12 +45,12 @@ impl<S: event::Source> Socket<S> {
     }
 
     /// See [`Source::io`].
-    pub(crate) async fn io<T>(
-        &self,
+    pub(crate) fn io<'a, T>(
+        &'a self,
         direction: Direction,
-        mut op: impl FnMut(&S) -> io::Result<Done<T>>,
-    ) -> io::Result<T> {
-        self.source.io(direction, || op(self.get())).await
+        mut op: impl FnMut(&S) -> io::Result<Done<T>> + Unpin + 'a,
+    ) -> impl Future<Output = io::Result<T>> + 'a {
+        self.source.io(direction, move || op(self.get()))
     }
 
     /// See [`Source::poll_io`].
