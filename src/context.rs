@@ -1,8 +1,7 @@
 //! L3: "the loop running on this thread": its executor, its reactor, its way in from outside.
 //!
 //! The thread-local has no destructor, so a drop while the thread ends finds no loop instead of a
-//! panic. Invariant: what `current` holds for wakers and what `CONTEXT` holds for everybody else
-//! change together, by [`Entered`] alone.
+//! panic. Invariant: a loop that is in a turn is the last of those entered.
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -11,9 +10,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::current::{self, Outer, Queue};
+use crate::current::{self, Queue, Running};
 use crate::executor::{Executor, PanicHandler};
 use crate::inbox::{self, Inbox};
+use crate::join_error::Payload;
 use crate::pool::Pool;
 use crate::reactor::Reactor;
 use crate::waker_id::LoopId;
@@ -38,15 +38,13 @@ pub(crate) struct Parts {
     pub(crate) on_panic: Option<PanicHandler>,
 }
 
-/// The loop is the running one until this is dropped; then the one before is again.
-pub(crate) struct Entered {
-    context: Rc<Context>,
-    outer: Option<(Option<Rc<Context>>, Outer)>,
-}
+/// The loop is the thread's until this is dropped; then the one before is again.
+pub(crate) struct Entered(Rc<Context>);
 
 thread_local! {
-    static CONTEXT: ManuallyDrop<RefCell<Option<Rc<Context>>>> =
-        const { ManuallyDrop::new(RefCell::new(None)) };
+    /// The loops that were entered, the innermost last. Empty, it holds no memory.
+    static ENTERED: ManuallyDrop<RefCell<Vec<Rc<Context>>>> =
+        const { ManuallyDrop::new(RefCell::new(Vec::new())) };
 }
 
 impl Context {
@@ -66,58 +64,62 @@ impl Context {
         }))
     }
 
+    /// Makes this the thread's loop: things can be made in it.
     pub(crate) fn enter(self: &Rc<Self>) -> Entered {
-        let outer = CONTEXT.with(|context| context.replace(Some(self.clone())));
-        let outer = Some((outer, current::enter(self.id, self.queue.clone())));
-        Entered { context: self.clone(), outer }
+        ENTERED.with(|entered| entered.borrow_mut().push(self.clone()));
+        Entered(self.clone())
     }
 
-    /// Whether this loop is the running one.
-    pub(crate) fn is_current(self: &Rc<Self>) -> bool {
-        current().is_some_and(|current| Rc::ptr_eq(&current, self))
+    /// Makes this the loop whose wakers on this thread go straight to its queue: it is in a turn.
+    pub(crate) fn run(self: &Rc<Self>) -> Running {
+        current::run(self.id, self.queue.clone())
     }
 
     /// Ends the loop: its tasks, its calls, its sources. Destructors may spawn and wake; nothing
-    /// comes of it.
-    pub(crate) fn shutdown(self: &Rc<Self>) {
-        let entered = self.enter();
-        self.executor.shutdown();
+    /// comes of it. Returns the first panic that was not a task's: of the panic handler, of a waker
+    /// that is not ours, of a call's destructor.
+    pub(crate) fn shutdown(self: &Rc<Self>) -> Option<Payload> {
+        let _entered = self.enter();
+        let mut panic = self.executor.shutdown();
         for call in self.inbox.close() {
-            // One destructor that panics does not keep the others from running.
-            let _ = catch_unwind(AssertUnwindSafe(|| drop(call)));
+            panic = panic.or(catch_unwind(AssertUnwindSafe(|| drop(call))).err());
         }
-        self.reactor.close();
+        panic = panic.or(catch_unwind(AssertUnwindSafe(|| self.reactor.close())).err());
         self.pool.close();
-        drop(entered);
         inbox::deregister(self.id);
+        panic
     }
 }
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        if !self.context.is_current() {
-            // Unwinding has its own message, and leaves the thread without a loop that is right.
-            assert!(
-                std::thread::panicking(),
-                "the guards of Runtime::enter were dropped out of order: drop the latest first"
-            );
-            return;
-        }
-        if let Some((context, outer)) = self.outer.take() {
-            current::leave(outer);
-            CONTEXT.with(|slot| slot.replace(context));
-        }
+        let is_latest = ENTERED.with(|entered| {
+            let mut entered = entered.borrow_mut();
+            let place = entered.iter().rposition(|context| Rc::ptr_eq(context, &self.0));
+            let latest = entered.len().checked_sub(1);
+            if let Some(place) = place {
+                entered.remove(place);
+            }
+            if entered.is_empty() {
+                *entered = Vec::new();
+            }
+            place == latest
+        });
+        assert!(
+            is_latest || std::thread::panicking(),
+            "the guards of Runtime::enter were dropped out of order: drop the latest first"
+        );
     }
 }
 
 /// The loop running on this thread.
 pub(crate) fn current() -> Option<Rc<Context>> {
-    CONTEXT.with(|context| context.borrow().clone())
+    ENTERED.with(|entered| entered.borrow().last().cloned())
 }
 
 /// Its reactor.
 pub(crate) fn reactor() -> Option<Rc<Reactor>> {
-    CONTEXT.with(|context| context.borrow().as_ref().map(|context| context.reactor.clone()))
+    ENTERED.with(|entered| entered.borrow().last().map(|context| context.reactor.clone()))
 }
 
 /// The loop running on this thread.

@@ -2,7 +2,8 @@
 //!
 //! A wake on the loop's own thread pushes to the loop's queue: a few instructions, no atomic. The
 //! thread-local has no destructor: a waker may be used while the thread ends. Invariant: `loop_id`
-//! and `queue` belong to the same loop, the innermost entered.
+//! and `queue` belong to the same loop: the innermost that is in a turn. A loop between two turns
+//! is woken as from another thread, so that who watches it from outside is told.
 
 use std::cell::{Cell, RefCell};
 use std::mem::ManuallyDrop;
@@ -15,10 +16,10 @@ use crate::waker_id::{LoopId, WakerId};
 /// The queue of a loop, as its executor and the wakers on its thread share it.
 pub(crate) type Queue = Rc<RefCell<RunQueue>>;
 
-/// Which loop runs: what `enter` gives back, for the time after.
-pub(crate) struct Outer {
-    loop_id: LoopId,
-    queue: Option<Queue>,
+/// The loop runs until this is dropped; then the one that ran before does again.
+pub(crate) struct Running {
+    outer_id: LoopId,
+    outer: Option<Queue>,
 }
 
 struct Current {
@@ -33,20 +34,26 @@ thread_local! {
     };
 }
 
-/// Makes a loop the running one. Returns which one was.
-pub(crate) fn enter(loop_id: LoopId, queue: Queue) -> Outer {
-    CURRENT.with(|current| Outer {
-        loop_id: current.loop_id.replace(loop_id),
-        queue: current.queue.replace(Some(queue)),
+/// Makes a loop the running one.
+pub(crate) fn run(loop_id: LoopId, queue: Queue) -> Running {
+    CURRENT.with(|current| Running {
+        outer_id: current.loop_id.replace(loop_id),
+        outer: current.queue.replace(Some(queue)),
     })
 }
 
-/// Makes the outer loop the running one again.
-pub(crate) fn leave(outer: Outer) {
-    CURRENT.with(|current| {
-        current.loop_id.set(outer.loop_id);
-        current.queue.replace(outer.queue);
-    });
+impl Drop for Running {
+    fn drop(&mut self) {
+        CURRENT.with(|current| {
+            current.loop_id.set(self.outer_id);
+            current.queue.replace(self.outer.take());
+        });
+    }
+}
+
+/// Whether a loop is in a turn on this thread.
+pub(crate) fn is_running() -> bool {
+    CURRENT.with(|current| current.loop_id.get() != 0)
 }
 
 /// Wakes a task, of this loop or of any other.

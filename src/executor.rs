@@ -17,8 +17,8 @@ use slab::Slab;
 
 use crate::budget;
 use crate::cell::{self, Task};
-use crate::current::Queue;
-use crate::info::{Birth, Header, TaskId, TaskIds, TaskInfo, TaskState};
+use crate::current::{self, Queue};
+use crate::info::{Birth, Header, State, TaskId, TaskIds, TaskInfo, TaskState};
 use crate::join::JoinHandle;
 use crate::join_error::{JoinError, Payload};
 use crate::run_queue::{self, ROOT};
@@ -63,7 +63,9 @@ struct Outside<'a> {
 /// What a batch did.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Batch {
-    /// Futures polled.
+    /// Turns of tasks, and of the root.
+    turns: usize,
+    /// Those in which a future was polled, and not dropped because its task was aborted.
     pub(crate) polled: usize,
     /// The root completed: its output is there.
     pub(crate) root_done: bool,
@@ -94,8 +96,8 @@ impl Executor {
         future: F,
         birth: Birth,
     ) -> JoinHandle<F::Output> {
-        let Birth { id, name, spawned_at } = birth;
-        let id = id.unwrap_or_else(|| self.ids.next());
+        let Birth { name, spawned_at } = birth;
+        let id = self.ids.next();
         let parent = self.running_id();
         if self.is_closing.get() {
             // Nobody will wake it: it ends here.
@@ -116,7 +118,7 @@ impl Executor {
         let (task, joined) = cell::task(Header::new(id, parent, spawned_at, waker_id), future);
         entry.insert(task);
         drop(tasks);
-        self.queue.borrow_mut().push(waker_id);
+        current::wake(waker_id);
         if let Some(name) = name {
             self.names.borrow_mut().insert(id, name);
         }
@@ -143,14 +145,14 @@ impl Executor {
         RootRecord(self)
     }
 
-    /// Polls what is ready, first in first out, until nothing is or `polls_max` futures were polled
-    /// or the root is done. A panic of the root goes through.
-    pub(crate) fn run_batch(&self, mut root: Option<Root<'_>>, polls_max: usize) -> Batch {
+    /// Runs what is ready, first in first out, until nothing is or `turns_max` turns were given or
+    /// the root is done. A panic of the root goes through.
+    pub(crate) fn run_batch(&self, mut root: Option<Root<'_>>, turns_max: usize) -> Batch {
         let mut batch = Batch::default();
         let _outside = Outside { executor: self, budget: budget::replace(0) };
         // Caught once for the batch: a panic is rare, and ends one task's part of it.
         while let Err(payload) =
-            catch_unwind(AssertUnwindSafe(|| self.run(&mut root, polls_max, &mut batch)))
+            catch_unwind(AssertUnwindSafe(|| self.run(&mut root, turns_max, &mut batch)))
         {
             self.recover(payload);
         }
@@ -158,15 +160,18 @@ impl Executor {
     }
 
     /// Drops all tasks in the order they were spawned, and what their destructors spawn at once.
-    pub(crate) fn shutdown(&self) {
+    /// Returns the first panic that was not a task's.
+    pub(crate) fn shutdown(&self) -> Option<Payload> {
         self.is_closing.set(true);
+        let mut panic = None;
         let tasks = self.tasks.take();
         let mut tasks: Vec<_> = tasks.into_iter().map(|(_, task)| task).collect();
         tasks.sort_by_key(|task| task.header.id);
         for task in tasks {
-            self.cancel(&task);
+            panic = panic.or(catch_unwind(AssertUnwindSafe(|| self.cancel(&task))).err());
         }
         self.names.take();
+        panic
     }
 
     /// The task being polled.
@@ -181,7 +186,8 @@ impl Executor {
     /// All tasks in the order they were spawned, the root among them.
     pub(crate) fn all(&self) -> Vec<TaskInfo> {
         let tasks = self.tasks.borrow();
-        let mut all: Vec<_> = tasks.iter().map(|(_, task)| self.info(&task.header)).collect();
+        let live = tasks.iter().filter(|(_, task)| !task.header.is_finished());
+        let mut all: Vec<_> = live.map(|(_, task)| self.info(&task.header)).collect();
         all.extend(self.root.borrow().as_ref().map(|header| self.info(header)));
         all.sort_by_key(TaskInfo::id);
         all
@@ -196,9 +202,10 @@ impl Executor {
         root.poll(&mut Context::from_waker(&waker))
     }
 
-    fn run(&self, root: &mut Option<Root<'_>>, polls_max: usize, batch: &mut Batch) {
-        while batch.polled < polls_max && !batch.root_done {
+    fn run(&self, root: &mut Option<Root<'_>>, turns_max: usize, batch: &mut Batch) {
+        while batch.turns < turns_max && !batch.root_done {
             let Some(slot) = self.queue.borrow_mut().pop() else { break };
+            batch.turns += 1;
             budget::refill();
             self.running.set(slot);
             if slot != ROOT {
@@ -217,7 +224,7 @@ impl Executor {
         if task.header.is_finished() {
             return self.end(&task);
         }
-        batch.polled += 1;
+        batch.polled += usize::from(!task.header.is_aborted.get());
         // A waker of ours has nothing to drop.
         let waker = ManuallyDrop::new(waker(task.header.waker_id));
         if task.poll(&waker) {
@@ -230,7 +237,7 @@ impl Executor {
     fn recover(&self, payload: Payload) {
         let task = match self.running.get() {
             ROOT | NOBODY => None,
-            slot => self.task(slot).filter(|task| !task.header.is_finished()),
+            slot => self.task(slot).filter(|task| task.header.state.get() == State::Busy),
         };
         let Some(task) = task else { resume_unwind(payload) };
         task.recover(payload);
@@ -266,8 +273,10 @@ impl Executor {
         self.tell(task);
     }
 
-    /// Tells of a task's end, now that the executor knows it no more. Once.
+    /// Tells of a task's end, now that the executor knows it no more. Once. A panic in here is not
+    /// the task's.
     fn tell(&self, task: &Task) {
+        self.running.set(NOBODY);
         if task.header.is_detached.get() {
             if let Some(error) = task.discard() {
                 (self.on_panic)(error);

@@ -11,8 +11,12 @@ use std::panic::Location;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::task::Waker;
+use std::thread::{self, ThreadId};
 
 use crate::waker_id::{LOOPS_MAX, LoopId, WakerId};
+
+/// Room that is kept for the next wakes after a burst of them.
+const KEPT_MAX: usize = 1 << 12;
 
 /// Something to run on the loop's thread.
 pub(crate) struct Call {
@@ -33,6 +37,8 @@ pub(crate) struct Inbox {
     mail: Mutex<Mail>,
     /// Ends the wait of the loop's selector.
     unpark: Waker,
+    /// The loop's thread.
+    thread: ThreadId,
 }
 
 #[derive(Default)]
@@ -60,6 +66,7 @@ impl Inbox {
             pending: AtomicBool::new(false),
             mail: Mutex::default(),
             unpark,
+            thread: thread::current().id(),
         }
     }
 
@@ -132,6 +139,9 @@ impl Inbox {
         self.pending.store(false, Ordering::SeqCst);
         std::mem::swap(&mut mail.wakes, &mut into.wakes);
         std::mem::swap(&mut mail.calls, &mut into.calls);
+        if mail.woken.capacity() > KEPT_MAX {
+            mail.woken = HashSet::new();
+        }
         mail.woken.clear();
     }
 
@@ -140,6 +150,10 @@ impl Inbox {
         let mut mail = self.lock();
         mail.closed = true;
         std::mem::take(&mut mail.calls)
+    }
+
+    pub(crate) fn is_on_this_thread(&self) -> bool {
+        self.thread == thread::current().id()
     }
 
     pub(crate) fn is_closed(&self) -> bool {

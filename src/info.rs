@@ -38,8 +38,6 @@ const BLOCK: u64 = 1 << 10;
 /// What a task is given when it is spawned.
 #[derive(Debug)]
 pub(crate) struct Birth {
-    /// Given by the executor, unless another thread knows the task already.
-    pub(crate) id: Option<TaskId>,
     pub(crate) name: Option<Rc<str>>,
     pub(crate) spawned_at: &'static Location<'static>,
 }
@@ -48,7 +46,7 @@ impl Birth {
     /// Of a task spawned by the caller of the function that calls this.
     #[track_caller]
     pub(crate) fn here() -> Birth {
-        Birth { id: None, name: None, spawned_at: Location::caller() }
+        Birth { name: None, spawned_at: Location::caller() }
     }
 }
 
@@ -161,8 +159,8 @@ impl TaskIds {
 }
 
 impl TaskId {
-    /// An id for a task that another thread spawns.
-    pub(crate) fn remote() -> TaskId {
+    /// An id for a task that was never spawned.
+    pub(crate) fn unborn() -> TaskId {
         TaskId::new(NEXT.fetch_add(1, Ordering::Relaxed))
     }
 

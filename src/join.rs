@@ -90,16 +90,21 @@ impl<T> JoinHandle<T> {
         abort(&self.task.header);
     }
 
-    /// Aborts the task and waits until its future was dropped. Gives the output if it had finished
-    /// before.
+    /// [Aborts](JoinHandle::abort) the task; the future that is returned completes when the task's
+    /// own was dropped. Gives the output if it had finished before.
     ///
     /// # Cancel safety
     ///
     /// The task stays aborted if this is dropped.
     #[doc(alias = "kill")]
-    pub async fn cancel(self) -> Result<T, JoinError> {
+    pub fn cancel(self) -> impl Future<Output = Result<T, JoinError>> {
         self.abort();
-        self.await
+        self
+    }
+
+    /// The output, if it has come and was not taken.
+    pub(crate) fn take_finished(&self) -> Option<Result<T, JoinError>> {
+        self.task.take()
     }
 
     /// Makes dropping the handle abort the task, instead of detaching it.

@@ -25,11 +25,13 @@ struct Cause {
 
 impl JoinError {
     pub(crate) fn cancelled(header: &Header) -> JoinError {
-        JoinError::cancelled_at(header.id, header.spawned_at)
+        let Header { id, spawned_at, .. } = *header;
+        JoinError(Box::new(Cause { id, spawned_at, panic: None }))
     }
 
-    pub(crate) fn cancelled_at(id: TaskId, spawned_at: &'static Location<'static>) -> JoinError {
-        JoinError(Box::new(Cause { id, spawned_at, panic: None }))
+    /// Of a task whose loop has ended, perhaps before it was spawned.
+    pub(crate) fn cancelled_remote(spawned_at: &'static Location<'static>) -> JoinError {
+        JoinError(Box::new(Cause { id: TaskId::unborn(), spawned_at, panic: None }))
     }
 
     pub(crate) fn panicked(header: &Header, payload: Payload) -> JoinError {

@@ -11,6 +11,8 @@ mod pool;
 mod run_queue;
 mod source;
 mod timers;
+mod wait_list;
+mod waiters;
 mod waker_id;
 
 // L1: a task, and what the operating system offers.
@@ -32,6 +34,7 @@ pub mod runtime;
 #[cfg(all(unix, feature = "signal"))]
 pub mod signal;
 pub mod streams;
+pub mod sync;
 pub mod task;
 pub mod time;
 

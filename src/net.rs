@@ -8,6 +8,8 @@ mod connect;
 mod futures_io;
 #[cfg_attr(windows, path = "net/listen_windows.rs")]
 mod listen;
+#[cfg_attr(windows, path = "net/send_vectored_windows.rs")]
+mod send_vectored;
 mod split;
 mod tcp_listener;
 mod tcp_stream;

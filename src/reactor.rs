@@ -15,6 +15,7 @@ mod alarm;
 mod socket;
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::io;
 #[cfg(all(unix, not(mio_unsupported_force_poll_poll)))]
 use std::os::fd::AsFd;
@@ -61,8 +62,8 @@ pub(crate) struct Reactor {
     /// Ends waits that are shorter than the selector's precision.
     alarm: Alarm,
     pub(crate) clock: Clock,
-    /// Room for the wakers of one wait; empty between calls.
-    woken: RefCell<Vec<Waker>>,
+    /// Who is to be woken once nothing is borrowed; empty between calls.
+    woken: RefCell<VecDeque<Waker>>,
     /// Who waits for any descriptor to be closed, since the process has none left.
     starved: Source,
     /// The loop has ended.
@@ -82,7 +83,7 @@ impl Reactor {
             events: RefCell::new(Events::with_capacity(events_capacity)),
             sources: RefCell::default(),
             timers: RefCell::new(Timers::new()),
-            alarm: Alarm::default(),
+            alarm: Alarm::new(),
             clock: Clock::new(),
             woken: RefCell::default(),
             starved: Source::new(false),
@@ -113,7 +114,7 @@ impl Reactor {
     /// Waits for events for up to `limit`, to the next deadline at the latest, and wakes whom they
     /// concern. A signal that interrupts the wait ends it.
     pub(crate) fn wait(&self, limit: Option<Duration>) -> io::Result<()> {
-        let timeout = self.timeout(limit)?;
+        let timeout = self.timeout(limit);
         self.collect(|woken| {
             let mut events = self.events.borrow_mut();
             match self.poll.borrow_mut().poll(&mut events, timeout) {
@@ -162,10 +163,19 @@ impl Reactor {
     fn register(&self, io: &mut impl event::Source, source: &Rc<Source>) -> io::Result<usize> {
         let key = self.sources.borrow_mut().insert(source.clone());
         if self.is_closed.get() {
-            source.set_gone(&mut Vec::new());
+            source.set_gone(&mut VecDeque::new());
         }
         self.registry.register(io, Token(key), INTEREST).inspect_err(|_| self.forget(key))?;
         Ok(key)
+    }
+
+    /// Takes a source's object out of the selector.
+    fn deregister(&self, io: &mut impl event::Source) -> io::Result<()> {
+        match self.registry.deregister(io) {
+            // mio's poll(2) selector forgets by itself what has hung up.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            result => result,
+        }
     }
 
     /// Removes a source from the slab.
@@ -221,6 +231,11 @@ impl Reactor {
         Poll::Pending
     }
 
+    /// Up to when timers have fired, in nanoseconds of the clock.
+    pub(crate) fn fired_until(&self) -> u64 {
+        self.timers.borrow().fired_until()
+    }
+
     /// Takes a timer back, unless it has fired.
     pub(crate) fn cancel_timer(&self, key: TimerKey, deadline: u64) {
         let mut timers = self.timers.borrow_mut();
@@ -243,26 +258,28 @@ impl Reactor {
     }
 
     /// How long the selector may wait. Sets the alarm if that is finer than it can measure.
-    fn timeout(&self, limit: Option<Duration>) -> io::Result<Option<Duration>> {
+    fn timeout(&self, limit: Option<Duration>) -> Option<Duration> {
         if limit == Some(Duration::ZERO) {
-            return Ok(limit);
+            return limit;
         }
-        let Some(next) = self.next_tick() else { return Ok(limit) };
+        let Some(next) = self.next_tick() else { return limit };
         let left = self.clock.left(next);
         let timeout = limit.map_or(left, |limit| limit.min(left));
         if timeout < SELECTOR_PRECISION && !timeout.is_zero() {
-            self.alarm.set(timeout, &self.registry, ALARM)?;
+            // Without a descriptor for it, the wait is the millisecond that the selector can do.
+            let _ = self.alarm.set(timeout, &self.registry, ALARM);
         }
-        Ok(Some(timeout))
+        Some(timeout)
     }
 
-    /// Wakes what `f` collects, after `f` has given back its borrows.
-    fn collect<T>(&self, f: impl FnOnce(&mut Vec<Waker>) -> T) -> T {
-        let mut woken = self.woken.take();
-        let result = f(&mut woken);
-        woken.drain(..).for_each(Waker::wake);
-        self.woken.replace(woken);
-        result
+    /// Wakes what `f` collects, after `f` has given back its borrows. What a waker that panics
+    /// leaves is woken the next time.
+    fn collect<T>(&self, f: impl FnOnce(&mut VecDeque<Waker>) -> T) -> T {
+        let result = f(&mut self.woken.borrow_mut());
+        loop {
+            let Some(waker) = self.woken.borrow_mut().pop_front() else { return result };
+            waker.wake();
+        }
     }
 }
 

@@ -17,7 +17,8 @@ use std::time::{Duration, Instant};
 pub use self::builder::Builder;
 pub use self::handle::Handle;
 pub use self::remote::RemoteHandle;
-use crate::context::{self, Context, Entered};
+use crate::context::{Context, Entered};
+use crate::current;
 use crate::executor::{Batch, Root};
 use crate::inbox::{Call, Drained};
 use crate::info::Birth;
@@ -93,7 +94,7 @@ pub struct EnterGuard<'a> {
 #[doc(alias = "run")]
 #[track_caller]
 pub fn block_on<F: Future>(future: F) -> F::Output {
-    assert_not_running();
+    assert_not_running("block_on");
     let mut runtime = Runtime::new()
         .unwrap_or_else(|error| panic!("block_on could not make an event loop: {error}"));
     let caller = Location::caller();
@@ -127,7 +128,7 @@ impl Runtime {
     #[doc(alias = "run_until_complete")]
     #[track_caller]
     pub fn block_on<F: Future>(&mut self, future: F) -> F::Output {
-        assert_not_running();
+        assert_not_running("block_on");
         self.block_on_from(Location::caller(), future)
     }
 
@@ -143,7 +144,7 @@ impl Runtime {
     #[doc(alias = "run_forever")]
     #[track_caller]
     pub fn run(&mut self) -> io::Result<()> {
-        assert_not_running();
+        assert_not_running("run");
         self.inside(|runtime| {
             while !runtime.context.is_stopping.take() {
                 runtime.iterate(None, None)?;
@@ -208,9 +209,7 @@ impl Runtime {
     #[track_caller]
     pub fn spawn<F: Future + 'static>(&self, future: F) -> JoinHandle<F::Output> {
         let birth = Birth::here();
-        let task = self.context.executor.spawn(future, birth);
-        self.tell();
-        task
+        self.context.executor.spawn(future, birth)
     }
 
     /// A handle for other threads, and for this one.
@@ -291,7 +290,7 @@ impl Runtime {
             self.context.executor.wake(id);
         }
         for Call { function, called_at } in self.drained.calls.drain(..) {
-            let birth = Birth { id: None, name: None, spawned_at: called_at };
+            let birth = Birth { name: None, spawned_at: called_at };
             drop(self.context.executor.spawn(async { function() }, birth));
         }
     }
@@ -302,6 +301,7 @@ impl Runtime {
         context.inbox.unpark();
         let awake = Awake(self);
         let _entered = context.enter();
+        let _running = context.run();
         f(awake.0)
     }
 
@@ -332,16 +332,20 @@ impl Drop for Awake<'_> {
 }
 
 #[track_caller]
-fn assert_not_running() {
+fn assert_not_running(what: &str) {
     assert!(
-        context::current().is_none(),
-        "block_on was called inside of a running event loop: await the future instead, or spawn it"
+        !current::is_running(),
+        "{what} was called inside of a running event loop: await the future instead, or spawn it"
     );
 }
 
 impl Drop for Runtime {
     fn drop(&mut self) {
-        self.context.shutdown();
+        if let Some(panic) = self.context.shutdown() {
+            if !std::thread::panicking() {
+                resume_unwind(panic);
+            }
+        }
     }
 }
 

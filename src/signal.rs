@@ -3,6 +3,7 @@
 //! The handler does nothing but write a byte to a socket pair; the loop reads it. Invariant: a
 //! handler stays as long as its future, and the program's other handlers of the signal stay too.
 
+use std::future::Future;
 use std::io::{self, Read};
 use std::os::unix::net::UnixStream;
 
@@ -22,8 +23,8 @@ struct Signal {
 
 /// Waits for Ctrl-C (SIGINT).
 ///
-/// From the first poll on, the signal does not end the process any more, also after this future
-/// has completed.
+/// From this call on, the signal does not end the process any more, also after the future has
+/// completed. One that comes before the future is awaited counts.
 ///
 /// # Errors
 ///
@@ -31,7 +32,7 @@ struct Signal {
 ///
 /// # Cancel safety
 ///
-/// A signal that comes while nobody waits is not remembered.
+/// `&mut ctrl_c` may be awaited and given up at any time: a signal that has come stays.
 ///
 /// # Panics
 ///
@@ -47,8 +48,10 @@ struct Signal {
 /// ```
 #[doc(alias = "add_signal_handler")]
 #[doc(alias = "KeyboardInterrupt")]
-pub async fn ctrl_c() -> io::Result<()> {
-    Signal::new(SIGINT)?.wait().await
+#[track_caller]
+pub fn ctrl_c() -> impl Future<Output = io::Result<()>> {
+    let signal = Signal::new(SIGINT);
+    async move { signal?.wait().await }
 }
 
 impl Signal {

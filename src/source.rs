@@ -3,20 +3,20 @@
 //! Pure: no system call is made here. The selector reports edges, so readiness is remembered until
 //! an operation finds it gone; an operation is always tried first. Every operation goes through
 //! [`Source::poll_io`], so that EINTR, WouldBlock, readiness, waiters and budget are one place's
-//! business. Invariant: a waiter's place belongs to one future, from its first wait until the
-//! future completes or is dropped, so nobody ever removes another's waker.
+//! business. Invariant: a direction that is not ready has been found so by an operation, or an
+//! event is to come.
 
 use std::cell::Cell;
+use std::collections::VecDeque;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::io;
-use std::num::NonZeroU32;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
-use slab::Slab;
-
 use crate::budget;
+pub(crate) use crate::waiters::WaiterKey;
+use crate::waiters::Waiters;
 
 /// Whether a read or write that was cut short proves that the socket is drained. So it is with
 /// epoll. kqueue does not tell of an urgent mark, which cuts a read short too; the emulated edges
@@ -50,6 +50,16 @@ pub(crate) struct Done<T> {
     pub(crate) short: bool,
 }
 
+/// One direction.
+#[derive(Default)]
+struct Side {
+    /// An operation may succeed. Cleared by a WouldBlock, or by a short count that proves as much.
+    ready: Cell<bool>,
+    /// A short count proves nothing until the next WouldBlock.
+    special: Cell<bool>,
+    waiters: Waiters,
+}
+
 /// Readiness and waiters of one I/O object.
 #[derive(Default)]
 pub(crate) struct Source {
@@ -58,28 +68,6 @@ pub(crate) struct Source {
     /// The loop has ended: no event will come.
     gone: Cell<bool>,
 }
-
-#[derive(Default)]
-struct Side {
-    /// An operation may succeed. Cleared by a WouldBlock, or by a short count that proves as much.
-    ready: Cell<bool>,
-    /// A short count proves nothing until the next WouldBlock.
-    special: Cell<bool>,
-    /// A waker may be in one of the places.
-    has_wakers: Cell<bool>,
-    /// The first place is somebody's.
-    first_taken: Cell<bool>,
-    /// The waker of the first place: nearly always there is one waiter, and it costs no allocation.
-    first: Cell<Option<Waker>>,
-    /// The other places.
-    more: Cell<Option<Box<Slab<Option<Waker>>>>>,
-}
-
-/// A place among the waiters of one direction: 1 is the first, 2 and up are the others.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct WaiterKey(Option<NonZeroU32>);
-
-const FIRST: NonZeroU32 = NonZeroU32::MIN;
 
 /// A future that runs an operation on a source until it completes; made by [`Source::io`].
 #[must_use = "an operation does nothing unless it is awaited"]
@@ -124,10 +112,9 @@ impl Source {
         mut op: impl FnMut() -> io::Result<Done<T>>,
     ) -> Poll<io::Result<T>> {
         ready!(budget::poll_left(cx));
-        while self.side(direction).ready.get() {
+        if self.side(direction).ready.get() {
             match self.attempt(direction, &mut op) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 result => {
                     budget::spend();
                     return Poll::Ready(result);
@@ -152,27 +139,30 @@ impl Source {
         self.poll_wait(direction, cx, key)
     }
 
-    /// Tries `op` once, whatever is known, and remembers what it showed.
+    /// Tries `op` once, whatever is known, and remembers what it showed. EINTR does not count.
     #[inline]
     pub(crate) fn attempt<T>(
         &self,
         direction: Direction,
-        op: impl FnOnce() -> io::Result<Done<T>>,
+        mut op: impl FnMut() -> io::Result<Done<T>>,
     ) -> io::Result<T> {
         let side = self.side(direction);
-        match op() {
-            Ok(done) => {
-                if SHORT_IS_DRAINED && done.short && !side.special.get() {
-                    side.ready.set(false);
+        loop {
+            match op() {
+                Ok(done) => {
+                    if SHORT_IS_DRAINED && done.short && !side.special.get() {
+                        side.ready.set(false);
+                    }
+                    return Ok(done.value);
                 }
-                Ok(done.value)
-            }
-            Err(error) => {
-                if error.kind() == io::ErrorKind::WouldBlock {
-                    side.ready.set(false);
-                    side.special.set(false);
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    if error.kind() == io::ErrorKind::WouldBlock {
+                        side.ready.set(false);
+                        side.special.set(false);
+                    }
+                    return Err(error);
                 }
-                Err(error)
             }
         }
     }
@@ -184,7 +174,7 @@ impl Source {
 
     /// Takes in an event, and adds the wakers that it concerns to `woken`.
     #[inline]
-    pub(crate) fn set_ready(&self, readiness: Readiness, woken: &mut Vec<Waker>) {
+    pub(crate) fn set_ready(&self, readiness: Readiness, woken: &mut VecDeque<Waker>) {
         if readiness.read {
             self.read.set_ready(readiness.special, woken);
         }
@@ -194,20 +184,18 @@ impl Source {
     }
 
     /// The loop has ended: who waits, or will wait, gets an error.
-    pub(crate) fn set_gone(&self, woken: &mut Vec<Waker>) {
+    pub(crate) fn set_gone(&self, woken: &mut VecDeque<Waker>) {
         self.gone.set(true);
         for side in [&self.read, &self.write] {
             side.ready.set(false);
-            side.take_wakers(woken);
+            side.waiters.take_wakers(woken);
         }
     }
 
     /// Gives up a place among the waiters.
     #[inline]
     pub(crate) fn leave(&self, direction: Direction, key: &mut WaiterKey) {
-        if let Some(key) = key.0.take() {
-            self.side(direction).leave(key);
-        }
+        self.side(direction).waiters.leave(key);
     }
 
     fn poll_wait<T>(
@@ -223,8 +211,7 @@ impl Source {
                  loop's block_on, or make it anew in this one",
             )));
         }
-        let side = self.side(direction);
-        key.0 = Some(side.wait(key.0, cx.waker()));
+        self.side(direction).waiters.wait(key, cx.waker());
         Poll::Pending
     }
 
@@ -238,78 +225,10 @@ impl Source {
 
 impl Side {
     #[inline]
-    fn set_ready(&self, special: bool, woken: &mut Vec<Waker>) {
+    fn set_ready(&self, special: bool, woken: &mut VecDeque<Waker>) {
         self.ready.set(true);
         self.special.set(self.special.get() | special);
-        self.take_wakers(woken);
-    }
-
-    #[inline]
-    fn take_wakers(&self, woken: &mut Vec<Waker>) {
-        if !self.has_wakers.replace(false) {
-            return;
-        }
-        if let Some(first) = self.first.take() {
-            woken.push(first);
-        }
-        if let Some(more) = self.more.take() {
-            self.take_wakers_behind(more, woken);
-        }
-    }
-
-    /// Takes the wakers behind the first place.
-    #[cold]
-    fn take_wakers_behind(&self, mut more: Box<Slab<Option<Waker>>>, woken: &mut Vec<Waker>) {
-        woken.extend(more.iter_mut().filter_map(|(_, waker)| waker.take()));
-        self.more.set(Some(more));
-    }
-
-    /// Leaves a waker at `key`, or at a place of its own.
-    fn wait(&self, key: Option<NonZeroU32>, waker: &Waker) -> NonZeroU32 {
-        let is_first = key.map_or(!self.first_taken.get(), |key| key == FIRST);
-        let key = if is_first {
-            let old = self.first.take();
-            let keep = old.as_ref().is_some_and(|old| old.will_wake(waker));
-            self.first.set(if keep { old } else { Some(waker.clone()) });
-            self.first_taken.set(true);
-            FIRST
-        } else {
-            self.wait_behind(key, waker.clone())
-        };
-        // Last: a clone or a drop of a waker is foreign, and may have taken the others.
-        self.has_wakers.set(true);
-        key
-    }
-
-    /// Leaves a waker behind the first place.
-    #[cold]
-    fn wait_behind(&self, key: Option<NonZeroU32>, waker: Waker) -> NonZeroU32 {
-        let mut more = self.more.take().unwrap_or_default();
-        let (key, old) = match key {
-            Some(key) => (key, more[index(key)].replace(waker)),
-            None => (place(more.insert(Some(waker))), None),
-        };
-        self.more.set(Some(more));
-        drop(old);
-        key
-    }
-
-    #[inline]
-    fn leave(&self, key: NonZeroU32) {
-        if key == FIRST {
-            self.first_taken.set(false);
-            drop(self.first.take());
-        } else {
-            self.leave_behind(key);
-        }
-    }
-
-    #[cold]
-    fn leave_behind(&self, key: NonZeroU32) {
-        let Some(mut more) = self.more.take() else { return };
-        let old = more.remove(index(key));
-        self.more.set((!more.is_empty()).then_some(more));
-        drop(old);
+        self.waiters.take_wakers(woken);
     }
 }
 
@@ -337,16 +256,6 @@ impl fmt::Debug for Source {
     }
 }
 
-/// Where in `more` a key points.
-fn index(key: NonZeroU32) -> usize {
-    key.get() as usize - 2
-}
-
-/// The key of an index of `more`.
-fn place(index: usize) -> NonZeroU32 {
-    u32::try_from(index + 2).ok().and_then(NonZeroU32::new).expect("2^32 futures wait on a source")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -365,7 +274,7 @@ mod tests {
     }
 
     fn waiters(source: &Source) -> usize {
-        let mut woken = Vec::new();
+        let mut woken = VecDeque::new();
         source.set_ready(EVENT, &mut woken);
         source.read.ready.set(false);
         woken.len()
@@ -384,7 +293,7 @@ mod tests {
     fn a_short_count_proves_nothing_after_a_special_event() {
         let source = Source::new(true);
         let mut key = WaiterKey::default();
-        source.set_ready(Readiness { special: true, ..EVENT }, &mut Vec::new());
+        source.set_ready(Readiness { special: true, ..EVENT }, &mut VecDeque::new());
         for _ in 0..2 {
             let short = Ok(Done { value: (), short: true });
             assert_eq!(poll(&source, &mut key, short), Poll::Ready(()));
@@ -410,14 +319,13 @@ mod tests {
         }
         assert_eq!(waiters(&source), 1);
         source.leave(Direction::Read, &mut keys[3]);
-        assert!(source.read.more.take().is_none(), "nothing is left behind");
-        assert!(!source.read.first_taken.get());
+        assert!(source.read.waiters.is_empty(), "nothing is left behind");
     }
 
     #[test]
     fn the_end_of_the_loop_is_an_error() {
         let source = Source::new(true);
-        source.set_gone(&mut Vec::new());
+        source.set_gone(&mut VecDeque::new());
         let mut cx = Context::from_waker(Waker::noop());
         let polled =
             source.poll_io(Direction::Read, &mut cx, &mut WaiterKey::default(), would_block);

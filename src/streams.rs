@@ -68,7 +68,35 @@ pub async fn open_connection_with(
     addr: impl ToAddrs,
     options: &StreamOptions,
 ) -> io::Result<(StreamReader, StreamWriter)> {
-    let stream = Rc::new(TcpStream::connect(addr).await?);
+    from_tcp(TcpStream::connect(addr).await?, options)
+}
+
+/// A reader and a writer of a connection that is there already, such as an accepted one. Small
+/// writes go out at once (TCP_NODELAY), as asyncio has it.
+///
+/// # Errors
+///
+/// If the system refuses TCP_NODELAY.
+///
+/// ```
+/// use evloop::net::{TcpListener, TcpStream};
+/// use evloop::streams::{self, StreamOptions};
+///
+/// evloop::block_on(async {
+///     let listener = TcpListener::bind("127.0.0.1:0").await?;
+///     let _client = TcpStream::connect(listener.local_addr()?).await?;
+///     let (stream, _) = listener.accept().await?;
+///     let (_reader, mut writer) = streams::from_tcp(stream, &StreamOptions::default())?;
+///     writer.write(b"220 ready\r\n");
+///     writer.drain().await
+/// }).unwrap();
+/// ```
+pub fn from_tcp(
+    stream: TcpStream,
+    options: &StreamOptions,
+) -> io::Result<(StreamReader, StreamWriter)> {
+    stream.set_nodelay(true)?;
+    let stream = Rc::new(stream);
     Ok((StreamReader::new(stream.clone(), options.limit), StreamWriter::new(stream)))
 }
 

@@ -9,6 +9,7 @@
 //! after `now`; the lowest level that is occupied holds the nearest deadlines. Hence a deadline has
 //! fired exactly when it is not later than `now`, and nobody needs to note it.
 
+use std::collections::VecDeque;
 use std::task::Waker;
 
 use slab::Slab;
@@ -85,6 +86,11 @@ impl Timers {
         Tick::at_or_after(deadline) <= self.now
     }
 
+    /// Up to when deadlines have fired, in nanoseconds of the loop's clock.
+    pub(crate) fn fired_until(&self) -> u64 {
+        self.now.nanos()
+    }
+
     /// Adds a deadline that has not fired, in nanoseconds of the loop's clock.
     pub(crate) fn insert(&mut self, deadline: u64, waker: Waker) -> TimerKey {
         debug_assert!(!self.has_fired(deadline));
@@ -128,7 +134,7 @@ impl Timers {
 
     /// Moves the present on. The wakers of the deadlines passed are added to `fired` in the order
     /// (deadline, insertion).
-    pub(crate) fn advance(&mut self, now: Tick, fired: &mut Vec<Waker>) {
+    pub(crate) fn advance(&mut self, now: Tick, fired: &mut VecDeque<Waker>) {
         while let Some((level, slot)) = self.first() {
             let begin = self.begin(level, slot);
             if begin > now {
@@ -205,9 +211,9 @@ impl Timers {
     }
 
     /// Takes out the entries of one tick, which stand in the order of insertion.
-    fn fire(&mut self, list: Slot, fired: &mut Vec<Waker>) {
+    fn fire(&mut self, list: Slot, fired: &mut VecDeque<Waker>) {
         if list.head == list.tail {
-            fired.push(self.take(list.head).waker);
+            fired.push_back(self.take(list.head).waker);
             return;
         }
         let mut due = std::mem::take(&mut self.due);
@@ -278,7 +284,7 @@ mod tests {
             marks.push((deadline, mark));
         }
         let mut now = 1;
-        let mut fired = Vec::new();
+        let mut fired = VecDeque::new();
         while let Some(next) = timers.next() {
             assert!(next.0 > now, "what is due has fired");
             now = next.0 + random() % 2 * (random() % next.0);
@@ -300,7 +306,7 @@ mod tests {
     fn removed_ones_do_not_fire_and_leave_nothing() {
         let mut timers = Timers::new();
         let mut random = numbers(11);
-        let mut fired = Vec::new();
+        let mut fired = VecDeque::new();
         for round in 0..100 {
             let begin = timers.now.nanos() + TICK;
             let mut keys: Vec<_> = (0..100)
@@ -321,7 +327,7 @@ mod tests {
         timers.insert(u64::MAX, noop());
         timers.insert(1, noop());
         assert_eq!(timers.next(), Some(Tick(1)));
-        let mut fired = Vec::new();
+        let mut fired = VecDeque::new();
         timers.advance(Tick(1), &mut fired);
         assert_eq!(fired.len(), 1);
         assert!(timers.has_fired(TICK) && !timers.has_fired(TICK + 1));
@@ -338,7 +344,7 @@ mod tests {
         let day = 86_400_000_000_000;
         timers.insert(day, noop());
         assert_eq!(timers.next(), Some(Tick::at_or_after(day)));
-        timers.advance(timers.next().unwrap(), &mut Vec::new());
+        timers.advance(timers.next().unwrap(), &mut VecDeque::new());
         assert_eq!(timers.next(), None);
     }
 

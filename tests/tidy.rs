@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 /// The layers, lowest first. A module imports from lower layers and earlier modules of its own.
 const LAYERS: &str = "
-    L0 clock budget waker_id run_queue inbox current source timers pool
+    L0 clock budget waker_id run_queue inbox current wait_list waiters source timers pool
     L1 info waker join_error cell join reactor
     L2 executor
     L3 context
@@ -19,7 +19,7 @@ const LAYERS: &str = "
 ";
 /// The two sides of the kernel never import each other; the other leaves of L0 are shared.
 const TASK_SIDE: &str = "run_queue inbox info waker join_error cell join executor";
-const IO_SIDE: &str = "source timers reactor";
+const IO_SIDE: &str = "waiters source timers reactor";
 
 const UNSAFE_FILES: &str = "src/waker.rs src/cell.rs";
 /// Few enough to be read in one sitting by whoever wants to trust the crate.

@@ -114,7 +114,7 @@ impl Race {
         false
     }
 
-    /// One error of all: the first one's kind, and what each said.
+    /// One error of all: the kind of the first to come, and what each said.
     fn failure(&mut self) -> io::Error {
         let kind = self.failures[0].1.kind();
         let said = |(addr, error): &(SocketAddr, io::Error)| format!("{addr}: {error}");
@@ -132,17 +132,26 @@ impl Attempt {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.socket.poll_io(Direction::Write, cx, &mut self.place, |io| {
-            if let Some(error) = io.take_error()? {
-                return Err(error);
-            }
-            match io.peer_addr() {
-                Err(error) if error.kind() == io::ErrorKind::NotConnected => {
-                    Err(io::ErrorKind::WouldBlock.into())
-                }
-                peer => whole(peer.map(drop)),
-            }
-        })
+        let polled = self
+            .socket
+            .poll_io(Direction::Write, cx, &mut self.place, |io| whole(io.try_io(|| look(io))));
+        if polled.is_ready() {
+            self.socket.leave(Direction::Write, &mut self.place);
+        }
+        polled
+    }
+}
+
+/// Whether a socket has connected.
+fn look(io: &mio::net::TcpStream) -> io::Result<()> {
+    if let Some(error) = io.take_error()? {
+        return Err(error);
+    }
+    match io.peer_addr() {
+        Err(error) if error.kind() == io::ErrorKind::NotConnected => {
+            Err(io::ErrorKind::WouldBlock.into())
+        }
+        peer => peer.map(drop),
     }
 }
 

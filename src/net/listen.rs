@@ -2,17 +2,17 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
 
 use rustix::io::Errno;
 use rustix::net::sockopt::{set_ipv6_v6only, set_socket_reuseaddr};
-use rustix::net::{AddressFamily, SocketType, bind, listen as start, socket};
+use rustix::net::{AddressFamily, SocketType, bind, listen as start};
 
 use super::ListenOptions;
 
 pub(super) fn listen(addr: SocketAddr, options: &ListenOptions) -> io::Result<TcpListener> {
     let family = if addr.is_ipv6() { AddressFamily::INET6 } else { AddressFamily::INET };
-    let fd = socket(family, SocketType::STREAM, None)?;
-    rustix::io::fcntl_setfd(&fd, rustix::io::FdFlags::CLOEXEC)?;
+    let fd = open(family)?;
     set_socket_reuseaddr(&fd, options.reuse_addr)?;
     if options.reuse_port {
         rustix::net::sockopt::set_socket_reuseport(&fd, true)?;
@@ -23,6 +23,21 @@ pub(super) fn listen(addr: SocketAddr, options: &ListenOptions) -> io::Result<Tc
     bind(&fd, &addr)?;
     start(&fd, i32::try_from(options.backlog).unwrap_or(i32::MAX))?;
     Ok(fd.into())
+}
+
+/// A socket that a child process does not inherit.
+#[cfg(not(target_vendor = "apple"))]
+fn open(family: AddressFamily) -> io::Result<OwnedFd> {
+    use rustix::net::{SocketFlags, socket_with};
+    Ok(socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?)
+}
+
+/// The same where it takes two steps.
+#[cfg(target_vendor = "apple")]
+fn open(family: AddressFamily) -> io::Result<OwnedFd> {
+    let fd = rustix::net::socket(family, SocketType::STREAM, None)?;
+    rustix::io::fcntl_setfd(&fd, rustix::io::FdFlags::CLOEXEC)?;
+    Ok(fd)
 }
 
 /// Whether an accept failed for want of a descriptor or of memory for one.

@@ -144,7 +144,8 @@ impl TcpListener {
     /// The listener goes on after every error; call `accept` again. A connection that was given up
     /// before it was accepted gives its error (`ConnectionAborted`). If no descriptor is left
     /// (EMFILE, ENFILE, ENOBUFS, ENOMEM) the error is reported once, and the next `accept` waits
-    /// until this loop closes a descriptor, or 100 ms, before it tries again.
+    /// until this loop closes a descriptor, or 100 ms, before it tries again. Linux gives that
+    /// error also while no connection waits.
     ///
     /// # Cancel safety
     ///
@@ -189,13 +190,18 @@ impl Incoming<'_> {
     /// Waits, after a starved accept, until there may be descriptors again.
     fn poll_fed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let TcpListener { socket, starved_until } = self.listener;
-        let Some(until) = starved_until.get() else { return Poll::Ready(()) };
         let starved = socket.reactor().starved();
-        if starved.poll_ready(Direction::Read, cx, &mut self.descriptor).is_pending() {
-            let pause = self.pause.get_or_insert_with(|| sleep_until(until));
-            ready!(Pin::new(pause).poll(cx));
+        while let Some(until) = starved_until.get() {
+            if starved.poll_ready(Direction::Read, cx, &mut self.descriptor).is_pending() {
+                let pause = self.pause.get_or_insert_with(|| sleep_until(until));
+                if pause.deadline() < until {
+                    // Another that waits has tried meanwhile, and found that none is left still.
+                    pause.reset(until);
+                }
+                ready!(Pin::new(pause).poll(cx));
+            }
+            starved_until.set(None);
         }
-        starved_until.set(None);
         self.pause = None;
         Poll::Ready(())
     }
@@ -226,5 +232,19 @@ impl Default for ListenOptions {
 impl fmt::Debug for TcpListener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.socket.get().fmt(f)
+    }
+}
+
+#[cfg(unix)]
+impl std::os::fd::AsFd for TcpListener {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.socket.get().as_fd()
+    }
+}
+
+#[cfg(windows)]
+impl std::os::windows::io::AsSocket for TcpListener {
+    fn as_socket(&self) -> std::os::windows::io::BorrowedSocket<'_> {
+        self.socket.get().as_socket()
     }
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::addrs::{ToAddrs, resolve};
 use super::connect;
+use super::send_vectored;
 use super::split::{self, OwnedReadHalf, OwnedWriteHalf};
 use crate::context;
 use crate::reactor::Socket;
@@ -59,7 +60,7 @@ impl TcpStream {
     /// # Errors
     ///
     /// Kind `InvalidInput` if `addr` is no address; what the resolver says if the name is not
-    /// found; if no address answers, the kind of the first attempt's error with what each attempt said.
+    /// found; if no address answers, the first error's kind, with what each attempt said.
     ///
     /// # Cancel safety
     ///
@@ -98,8 +99,8 @@ impl TcpStream {
         Ok(stream)
     }
 
-    /// Reads what is there, at least a byte; 0 bytes mean that the peer has finished writing, or
-    /// that `buf` is empty.
+    /// Reads what is there, at least a byte; 0 bytes mean that the peer has finished writing, or,
+    /// once something is there, that `buf` is empty.
     ///
     /// # Cancel safety
     ///
@@ -314,8 +315,8 @@ pub(super) fn read_vectored(
     mut io: &mio::net::TcpStream,
     bufs: &mut [IoSliceMut<'_>],
 ) -> io::Result<Done<usize>> {
-    let room = bufs.iter().map(|buf| buf.len()).sum();
-    io.read_vectored(bufs).map(|n| Done { value: n, short: n < room && n > 0 })
+    // The system fills at most IOV_MAX buffers at once: few bytes need not mean an empty socket.
+    whole(io.read_vectored(bufs))
 }
 
 pub(super) fn write(mut io: &mio::net::TcpStream, buf: &[u8]) -> io::Result<Done<usize>> {
@@ -323,11 +324,11 @@ pub(super) fn write(mut io: &mio::net::TcpStream, buf: &[u8]) -> io::Result<Done
 }
 
 pub(super) fn write_vectored(
-    mut io: &mio::net::TcpStream,
+    io: &mio::net::TcpStream,
     bufs: &[IoSlice<'_>],
 ) -> io::Result<Done<usize>> {
     // The system takes at most IOV_MAX buffers at once: few bytes need not mean a full socket.
-    io.write_vectored(bufs).map(|n| Done { value: n, short: false })
+    whole(send_vectored::send(io, bufs))
 }
 
 /// A result of which the number says nothing about what is left.

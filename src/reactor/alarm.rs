@@ -16,10 +16,14 @@ use rustix::time::{
 };
 
 /// Made when it is first needed: most loops never wait for less than a millisecond.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Alarm(OnceCell<OwnedFd>);
 
 impl Alarm {
+    pub(super) fn new() -> Alarm {
+        Alarm(OnceCell::new())
+    }
+
     /// Makes the selector raise an event `left` from now.
     pub(super) fn set(&self, left: Duration, registry: &Registry, token: Token) -> io::Result<()> {
         // Zero would switch the timer off.

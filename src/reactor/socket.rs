@@ -14,9 +14,6 @@ use mio::event;
 use super::Reactor;
 use crate::source::{Direction, Done, Source, WaiterKey};
 
-/// Whether closing a descriptor takes it out of the selector, so that no system call has to.
-const CLOSE_DEREGISTERS: bool = cfg!(all(unix, not(mio_unsupported_force_poll_poll)));
-
 /// An I/O object of type `S` in a loop.
 #[derive(Debug)]
 pub(crate) struct Socket<S: event::Source> {
@@ -73,7 +70,7 @@ impl<S: event::Source> Socket<S> {
     pub(crate) fn attempt<T>(
         &self,
         direction: Direction,
-        op: impl FnOnce(&S) -> io::Result<Done<T>>,
+        mut op: impl FnMut(&S) -> io::Result<Done<T>>,
     ) -> io::Result<T> {
         self.source.attempt(direction, || op(self.get()))
     }
@@ -86,7 +83,7 @@ impl<S: event::Source> Socket<S> {
     /// Takes the object out of the loop.
     pub(crate) fn into_inner(mut self) -> io::Result<S> {
         let mut io = self.io.take().expect("it is taken out once");
-        self.reactor.registry.deregister(&mut io)?;
+        self.reactor.deregister(&mut io)?;
         Ok(io)
     }
 }
@@ -94,10 +91,9 @@ impl<S: event::Source> Socket<S> {
 impl<S: event::Source> Drop for Socket<S> {
     fn drop(&mut self) {
         if let Some(mut io) = self.io.take() {
-            if !CLOSE_DEREGISTERS {
-                // It fails only for what is not registered any more, and then it is done.
-                let _ = self.reactor.registry.deregister(&mut io);
-            }
+            // Not left to closing: a duplicate of the descriptor would keep it registered. What
+            // cannot be taken out has no more events.
+            let _ = self.reactor.deregister(&mut io);
             drop(io);
             self.reactor.descriptor_closed();
         }

@@ -88,8 +88,13 @@ impl Handle {
     }
 
     /// Whether this is the loop running on this thread.
-    pub(super) fn is_current(&self) -> bool {
+    fn is_current(&self) -> bool {
         context::current().is_some_and(|context| Arc::ptr_eq(&context.inbox, &self.inbox))
+    }
+
+    /// Whether the loop is one of this thread's, running or not.
+    pub(super) fn is_on_this_thread(&self) -> bool {
+        self.inbox.is_on_this_thread()
     }
 
     fn status(&self) -> Result<(), SpawnError> {

@@ -1,17 +1,18 @@
 //! A task that another thread spawned: its way there, and its output's way back.
 //!
 //! On the loop a forwarder task awaits the task proper. Invariant: whatever becomes of the loop,
-//! [`Forward`] is dropped there or on its way there, and leaves an outcome.
+//! [`Promise`] is dropped there or on its way there, and leaves an outcome.
 
 use std::future::{Future, poll_fn};
 use std::panic::Location;
 use std::pin::Pin;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 
 use super::Handle;
+use crate::budget;
 use crate::context;
-use crate::info::{Birth, TaskId};
+use crate::info::Birth;
 use crate::join::JoinHandle;
 use crate::join_error::JoinError;
 
@@ -28,7 +29,6 @@ pub struct RemoteHandle<T> {
 }
 
 struct Shared<T> {
-    id: TaskId,
     spawned_at: &'static Location<'static>,
     state: Mutex<State<T>>,
     /// The outcome is there.
@@ -45,8 +45,14 @@ struct State<T> {
     forwarder: Option<Waker>,
 }
 
-/// The loop's end of the way back.
-struct Forward<T>(Arc<Shared<T>>);
+/// The loop's end of the way back. Dropped, it leaves an outcome.
+struct Promise<T>(Arc<Shared<T>>);
+
+/// The forwarder.
+struct Forward<T> {
+    task: JoinHandle<T>,
+    promise: Promise<T>,
+}
 
 /// What to call on the loop so that it runs the task that `f` makes, and the task's handle.
 #[track_caller]
@@ -60,46 +66,54 @@ where
     Fut::Output: Send + 'static,
 {
     let shared = Arc::new(Shared {
-        id: TaskId::remote(),
         spawned_at: Location::caller(),
         state: Mutex::default(),
         finished: Condvar::new(),
     });
-    let forward = Forward(shared.clone());
+    let promise = Promise(shared.clone());
     let call = move || {
         let executor = &context::expect("Handle::spawn").executor;
-        let Shared { id, spawned_at, .. } = *forward.0;
+        let spawned_at = promise.0.spawned_at;
         // `f` is called inside of the task: its panic is the task's.
         let task = async { f().await };
-        let task = executor.spawn(task, Birth { id: Some(id), name: None, spawned_at });
-        let forwarder = Birth { id: None, name: Some("remote handle".into()), spawned_at };
-        drop(executor.spawn(forward.run(task), forwarder));
+        let task = executor.spawn(task, Birth { name: None, spawned_at });
+        let forward = Forward { task, promise };
+        let birth = Birth { name: Some("remote handle".into()), spawned_at };
+        drop(executor.spawn(forward.run(), birth));
     };
     (call, RemoteHandle { shared, handle })
 }
 
-impl<T: Send + 'static> Forward<T> {
-    async fn run(self, mut task: JoinHandle<T>) {
-        let outcome = poll_fn(|cx| {
-            let old = {
-                let mut state = self.0.lock();
-                if state.is_aborted {
-                    task.abort();
-                }
-                state.forwarder.replace(cx.waker().clone())
-            };
-            drop(old);
-            Pin::new(&mut task).poll(cx)
-        });
-        let outcome = outcome.await;
-        self.0.finish(outcome);
+impl<T> Forward<T> {
+    async fn run(mut self) {
+        let outcome = poll_fn(|cx| self.poll(cx)).await;
+        self.promise.0.finish(outcome);
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, JoinError>> {
+        let mut state = self.promise.0.lock();
+        if state.is_aborted {
+            self.task.abort();
+        }
+        let old = state.forwarder.replace(cx.waker().clone());
+        drop(state);
+        drop(old);
+        Pin::new(&mut self.task).poll(cx)
     }
 }
 
 impl<T> Drop for Forward<T> {
     fn drop(&mut self) {
-        let Shared { id, spawned_at, .. } = *self.0;
-        self.0.finish(Err(JoinError::cancelled_at(id, spawned_at)));
+        // The task may have ended, and the loop before this could run.
+        if let Some(output) = self.task.take_finished() {
+            self.promise.0.finish(output);
+        }
+    }
+}
+
+impl<T> Drop for Promise<T> {
+    fn drop(&mut self) {
+        self.0.finish(Err(JoinError::cancelled_remote(self.0.spawned_at)));
     }
 }
 
@@ -134,7 +148,7 @@ impl<T> RemoteHandle<T> {
     /// was taken by awaiting.
     pub fn join(self) -> Result<T, JoinError> {
         assert!(
-            !self.handle.is_current(),
+            self.is_finished() || !self.handle.is_on_this_thread(),
             "RemoteHandle::join was called on the thread of its own loop, which would wait for \
              itself: await the handle instead"
         );
@@ -160,23 +174,20 @@ impl<T> RemoteHandle<T> {
     pub fn is_finished(&self) -> bool {
         self.shared.lock().is_finished
     }
-
-    /// The task's id.
-    pub fn id(&self) -> TaskId {
-        self.shared.id
-    }
 }
 
 impl<T> Future for RemoteHandle<T> {
     type Output = Result<T, JoinError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        ready!(budget::poll_left(cx));
         // Cloned before the lock is taken: a waker is foreign code.
         let waker = cx.waker().clone();
         let mut state = self.shared.lock();
         if state.is_finished {
             let outcome = state.outcome.take();
             drop(state);
+            budget::spend();
             let outcome = outcome.expect("a RemoteHandle was polled after it gave its output");
             return Poll::Ready(outcome);
         }
@@ -202,6 +213,6 @@ impl<T> Default for State<T> {
 impl<T> std::fmt::Debug for RemoteHandle<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut debug = f.debug_struct("RemoteHandle");
-        debug.field("id", &self.id()).field("is_finished", &self.is_finished()).finish()
+        debug.field("is_finished", &self.is_finished()).finish_non_exhaustive()
     }
 }

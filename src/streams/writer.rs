@@ -1,6 +1,7 @@
 //! Writing to a stream without waiting, and waiting when that is wise.
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::net::{Shutdown, SocketAddr};
@@ -184,8 +185,11 @@ impl Shared {
             return;
         }
         if self.ending.get() > Ending::Open {
+            // What was written before the end is sent all the same.
             let kind = io::ErrorKind::BrokenPipe;
-            return self.fail(io::Error::new(kind, "the writer was written to after its end"));
+            let error = io::Error::new(kind, "the writer was written to after its end");
+            self.error.borrow_mut().get_or_insert(error);
+            return self.notify();
         }
         let sent = if self.unsent.borrow().is_empty() { self.try_write(bytes) } else { Ok(0) };
         match sent {
@@ -298,7 +302,7 @@ impl Shared {
     /// Wakes who waits for a change.
     fn notify(&self) {
         const CHANGED: Readiness = Readiness { read: false, write: true, special: false };
-        let mut woken = Vec::new();
+        let mut woken = VecDeque::new();
         self.changed.set_ready(CHANGED, &mut woken);
         woken.into_iter().for_each(Waker::wake);
     }

@@ -4,10 +4,9 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use crate::budget;
 use crate::clock;
 use crate::context;
 use crate::reactor::Reactor;
@@ -38,13 +37,15 @@ enum State {
         deadline: u64,
         /// The timer, from the first poll until it has fired.
         timer: Option<TimerKey>,
+        /// It was `Pending` once: a sleep always lets others run.
+        has_waited: bool,
     },
 }
 
 /// Waits for `duration`, counted from this call.
 ///
 /// A zero duration lets the tasks run that are ready; so does one that has passed when it is first
-/// awaited. One that is too long for the platform waits for 136 years.
+/// awaited. One that is too long for the loop's clock waits for five centuries.
 ///
 /// ```
 /// use std::time::Duration;
@@ -59,8 +60,12 @@ pub fn sleep(duration: Duration) -> Sleep {
     let Some(reactor) = context::reactor() else {
         return Sleep(State::Unbound(clock::add(clock::now(), duration)));
     };
-    let deadline = reactor.clock.nanos().saturating_add(clock::nanos(duration));
-    Sleep(State::Bound { reactor, deadline, timer: None })
+    let deadline = match duration {
+        // What is over already needs no timer.
+        Duration::ZERO => reactor.fired_until(),
+        _ => reactor.clock.nanos().saturating_add(clock::nanos(duration)),
+    };
+    Sleep(State::Bound { reactor, deadline, timer: None, has_waited: false })
 }
 
 /// Waits until `deadline`.
@@ -85,7 +90,7 @@ pub fn sleep_until(deadline: Instant) -> Sleep {
 impl State {
     fn bound(reactor: Rc<Reactor>, deadline: Instant) -> State {
         let deadline = reactor.clock.nanos_until(deadline);
-        State::Bound { reactor, deadline, timer: None }
+        State::Bound { reactor, deadline, timer: None, has_waited: false }
     }
 }
 
@@ -104,15 +109,16 @@ impl Sleep {
         self.disarm();
         match &mut self.0 {
             State::Unbound(unbound) => *unbound = deadline,
-            State::Bound { reactor, deadline: bound, .. } => {
+            State::Bound { reactor, deadline: bound, has_waited, .. } => {
                 *bound = reactor.clock.nanos_until(deadline);
+                *has_waited = false;
             }
         }
     }
 
     /// Takes the timer back, if there is one.
     fn disarm(&mut self) {
-        if let State::Bound { reactor, deadline, timer } = &mut self.0 {
+        if let State::Bound { reactor, deadline, timer, .. } = &mut self.0 {
             if let Some(key) = timer.take() {
                 reactor.cancel_timer(key, *deadline);
             }
@@ -128,15 +134,18 @@ impl Future for Sleep {
         if let State::Unbound(deadline) = self.0 {
             self.0 = State::bound(context::expect("a sleep").reactor.clone(), deadline);
         }
-        let State::Bound { reactor, deadline, timer } = &mut self.0 else { unreachable!() };
-        let was_waiting = timer.is_some();
-        ready!(reactor.poll_timer(timer, *deadline, cx.waker()));
-        if !was_waiting {
-            // It was over before it began: a loop of such sleeps must let others run.
-            ready!(budget::poll_left(cx));
-            budget::spend();
+        let State::Bound { reactor, deadline, timer, has_waited } = &mut self.0 else {
+            unreachable!("it was bound above")
+        };
+        let is_over = reactor.poll_timer(timer, *deadline, cx.waker()).is_ready();
+        if is_over && *has_waited {
+            return Poll::Ready(());
         }
-        Poll::Ready(())
+        if is_over {
+            cx.waker().wake_by_ref();
+        }
+        *has_waited = true;
+        Poll::Pending
     }
 }
 

@@ -1,0 +1,19 @@
+//! The workloads, written once and run on every peer.
+//!
+//! `peer` says what a runtime has to offer; `tasks`, `timers`, `wakers` and `channels` are the
+//! workloads over it; `src/bin` has one adaptor for each runtime. `raw` is the connection that the
+//! hand-written loops share, and `load` the generator's view of the server it measures.
+
+pub mod channels;
+pub mod gate;
+#[path = "../../../tests/heap/mod.rs"]
+pub mod heap;
+pub mod job;
+pub mod load;
+pub mod measure;
+pub mod peer;
+pub mod raw;
+pub mod rng;
+pub mod tasks;
+pub mod timers;
+pub mod wakers;

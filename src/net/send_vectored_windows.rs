@@ -1,0 +1,9 @@
+//! Sending several buffers at once. Windows.
+
+use std::io::{self, IoSlice, Write};
+
+use mio::net::TcpStream;
+
+pub(super) fn send(mut stream: &TcpStream, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+    stream.write_vectored(bufs)
+}

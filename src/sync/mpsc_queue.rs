@@ -1,0 +1,223 @@
+//! What the halves of a queue share: its values, its slots, and who waits for them.
+//!
+//! Invariant of a bounded queue: its values, its kept slots and its free ones together are its
+//! capacity; a slot is free only while nobody waits for one.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::fmt;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker, ready};
+
+use super::mpsc_error::{SendError, TryRecvError};
+use crate::budget;
+use crate::wait_list::{WaitKey, WaitList};
+
+/// A queue, and what its halves know of each other.
+pub(super) struct Queue<T> {
+    /// `usize::MAX`: unbounded. Then the slots are not counted.
+    capacity: usize,
+    values: RefCell<VecDeque<T>>,
+    /// Slots that are neither filled nor kept.
+    free: Cell<usize>,
+    /// Slots that are kept: by a permit, or by a waiting sender that was chosen.
+    kept: Cell<usize>,
+    /// Senders that wait for a slot. Empty once the queue is closed.
+    waiting: RefCell<WaitList>,
+    senders: Cell<usize>,
+    /// Nothing more is sent, but by permits.
+    is_closed: Cell<bool>,
+    /// Of the receiver, while it waits for a value.
+    receiver: Cell<Option<Waker>>,
+}
+
+/// A sender that waits for a slot.
+pub(super) struct Reserve<'a, T> {
+    queue: &'a Queue<T>,
+    key: WaitKey,
+}
+
+impl<'a, T> Reserve<'a, T> {
+    pub(super) fn new(queue: &'a Queue<T>) -> Reserve<'a, T> {
+        Reserve { queue, key: WaitKey::default() }
+    }
+
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError<()>>> {
+        ready!(budget::poll_left(cx));
+        let Reserve { queue, key } = self;
+        if queue.is_closed.get() {
+            return Poll::Ready(Err(SendError(())));
+        }
+        if key.has_place() {
+            if !queue.waiting.borrow().is_chosen(*key) {
+                return queue.wait(key, cx.waker());
+            }
+            queue.waiting.borrow_mut().remove(key);
+        } else if !queue.try_keep() {
+            return queue.wait(key, cx.waker());
+        }
+        budget::spend();
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<T> Queue<T> {
+    pub(super) fn new(capacity: usize) -> Rc<Queue<T>> {
+        Rc::new(Queue {
+            capacity,
+            values: RefCell::default(),
+            free: Cell::new(capacity),
+            kept: Cell::new(0),
+            waiting: RefCell::new(WaitList::new()),
+            senders: Cell::new(1),
+            is_closed: Cell::new(false),
+            receiver: Cell::new(None),
+        })
+    }
+
+    /// Keeps a slot if one is free.
+    pub(super) fn try_keep(&self) -> bool {
+        let free = self.free.get();
+        if free > 0 {
+            self.free.set(free - 1);
+            self.kept.set(self.kept.get() + 1);
+        }
+        free > 0
+    }
+
+    /// Gives a slot that is neither filled nor kept to who waited longest, or frees it.
+    fn release(&self) {
+        let chosen = self.waiting.borrow_mut().choose();
+        match chosen {
+            Some(waker) => {
+                self.kept.set(self.kept.get() + 1);
+                waker.wake();
+            }
+            None => self.free.set(self.free.get() + 1),
+        }
+    }
+
+    /// Gives a kept slot on.
+    pub(super) fn give_back(&self) {
+        self.kept.set(self.kept.get() - 1);
+        self.release();
+        if self.is_closed.get() {
+            // It may have been the last that could still be filled.
+            self.wake_receiver();
+        }
+    }
+
+    fn wait<R>(&self, key: &mut WaitKey, waker: &Waker) -> Poll<R> {
+        let waker = waker.clone();
+        let old = self.waiting.borrow_mut().wait(key, waker);
+        drop(old);
+        Poll::Pending
+    }
+
+    pub(super) fn push(&self, value: T) {
+        self.values.borrow_mut().push_back(value);
+        self.wake_receiver();
+    }
+
+    pub(super) fn pop(&self) -> Result<T, TryRecvError> {
+        let value = self.values.borrow_mut().pop_front();
+        match value {
+            Some(value) => {
+                if self.capacity != usize::MAX {
+                    self.release();
+                }
+                Ok(value)
+            }
+            None if self.kept.get() > 0 => Err(TryRecvError::Empty),
+            None if self.is_closed.get() || self.senders.get() == 0 => Err(TryRecvError::Closed),
+            None => Err(TryRecvError::Empty),
+        }
+    }
+
+    pub(super) fn close(&self) {
+        self.is_closed.set(true);
+        let mut waiting = self.waiting.replace(WaitList::new());
+        let wakers: Vec<_> = std::iter::from_fn(|| waiting.choose()).collect();
+        // Who was chosen and has not looked yet will learn that the queue is closed.
+        let chosen = waiting.len() - wakers.len();
+        self.kept.set(self.kept.get() - chosen);
+        self.free.set(self.free.get() + chosen);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    pub(super) fn keep_receiver(&self, waker: &Waker) {
+        let old = self.receiver.take();
+        let same = old.as_ref().is_some_and(|old| old.will_wake(waker));
+        self.receiver.set(if same { old } else { Some(waker.clone()) });
+    }
+
+    fn wake_receiver(&self) {
+        if let Some(receiver) = self.receiver.take() {
+            receiver.wake();
+        }
+    }
+
+    /// One of the senders was dropped.
+    pub(super) fn drop_sender(&self) {
+        self.senders.set(self.senders.get() - 1);
+        if self.senders.get() == 0 {
+            self.wake_receiver();
+        }
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.is_closed.get()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.values.borrow().len()
+    }
+
+    pub(super) fn free(&self) -> usize {
+        self.free.get()
+    }
+
+    /// The receiver is gone: drops what it did not take.
+    pub(super) fn abandon(&self) {
+        self.close();
+        drop(self.receiver.take());
+        let values = self.values.take();
+        drop(values);
+    }
+
+    /// Fills a kept slot.
+    pub(super) fn fill(&self, value: T) {
+        self.kept.set(self.kept.get() - 1);
+        self.push(value);
+    }
+
+    pub(super) fn add_sender(self: &Rc<Self>) -> Rc<Self> {
+        self.senders.set(self.senders.get() + 1);
+        self.clone()
+    }
+}
+
+impl<T> Drop for Reserve<'_, T> {
+    fn drop(&mut self) {
+        if !self.key.has_place() || self.queue.is_closed.get() {
+            return;
+        }
+        let mut waiting = self.queue.waiting.borrow_mut();
+        let was_chosen = waiting.is_chosen(self.key);
+        let waker = waiting.remove(&mut self.key);
+        drop(waiting);
+        drop(waker);
+        if was_chosen {
+            self.queue.give_back();
+        }
+    }
+}
+
+impl<T> fmt::Debug for Queue<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Queue")
+            .field("len", &self.values.borrow().len())
+            .field("is_closed", &self.is_closed.get())
+            .finish_non_exhaustive()
+    }
+}

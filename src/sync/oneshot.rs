@@ -1,0 +1,210 @@
+//! One value, from one task to another: asyncio's `Future`, in two halves.
+
+use std::cell::Cell;
+use std::error::Error;
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker, ready};
+
+use crate::budget;
+
+/// The half that sends; made by [`channel`].
+pub struct Sender<T> {
+    shared: Rc<Shared<T>>,
+}
+
+/// The half that receives: a future; made by [`channel`]. Once it has completed it gives a
+/// [`RecvError`].
+///
+/// # Cancel safety
+///
+/// `&mut receiver` may be awaited and given up at any time; a value that has come stays.
+#[must_use = "a receiver does nothing unless it is awaited"]
+pub struct Receiver<T> {
+    shared: Rc<Shared<T>>,
+}
+
+/// The sender was dropped and had sent nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecvError(());
+
+/// Why [`Receiver::try_recv`] has no value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TryRecvError {
+    /// It may still come.
+    Empty,
+    /// The sender was dropped, or the value was taken.
+    Closed,
+}
+
+struct Shared<T> {
+    value: Cell<Option<T>>,
+    /// Of the half that waits for the other: the receiver for the value, or the sender, in
+    /// [`Sender::closed`], for the receiver's end.
+    receiver: Cell<Option<Waker>>,
+    sender: Cell<Option<Waker>>,
+    /// The sender is gone, having sent or not.
+    is_sent: Cell<bool>,
+    /// The receiver takes nothing any more.
+    is_closed: Cell<bool>,
+}
+
+/// A channel for one value.
+///
+/// ```
+/// use evloop::sync::oneshot;
+///
+/// evloop::block_on(async {
+///     let (sender, receiver) = oneshot::channel();
+///     let _task = evloop::spawn(async move { sender.send("answer") });
+///     assert_eq!(receiver.await, Ok("answer"));
+/// });
+/// ```
+#[doc(alias = "create_future")]
+#[doc(alias = "AsyncResult")]
+pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
+    let shared = Rc::new(Shared {
+        value: Cell::new(None),
+        receiver: Cell::new(None),
+        sender: Cell::new(None),
+        is_sent: Cell::new(false),
+        is_closed: Cell::new(false),
+    });
+    (Sender { shared: shared.clone() }, Receiver { shared })
+}
+
+impl<T> Sender<T> {
+    /// Sends the value. It comes back if the receiver was dropped or closed.
+    #[doc(alias = "set_result")]
+    pub fn send(self, value: T) -> Result<(), T> {
+        if self.shared.is_closed.get() {
+            return Err(value);
+        }
+        // Empty before: a sender sends once.
+        self.shared.value.set(Some(value));
+        Ok(())
+    }
+
+    /// Whether the receiver was dropped or closed.
+    pub fn is_closed(&self) -> bool {
+        self.shared.is_closed.get()
+    }
+
+    /// Waits until the receiver is dropped or closed: who works on an answer that nobody awaits can
+    /// stop.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing changes.
+    pub async fn closed(&mut self) {
+        poll_fn(|cx| {
+            if self.shared.is_closed.get() {
+                return Poll::Ready(());
+            }
+            keep(&self.shared.sender, cx.waker());
+            Poll::Pending
+        })
+        .await;
+    }
+}
+
+impl<T> Receiver<T> {
+    /// Takes the value if it has come.
+    ///
+    /// # Errors
+    ///
+    /// [`TryRecvError`] if it has not.
+    pub fn try_recv(&mut self) -> Result<T, TryRecvError> {
+        let is_sent = self.shared.is_sent.get();
+        self.shared.value.take().ok_or(match is_sent {
+            true => TryRecvError::Closed,
+            false => TryRecvError::Empty,
+        })
+    }
+
+    /// Takes nothing any more. A value that came before can still be taken.
+    pub fn close(&mut self) {
+        self.shared.close();
+    }
+}
+
+impl<T> Shared<T> {
+    fn close(&self) {
+        self.is_closed.set(true);
+        if let Some(sender) = self.sender.take() {
+            sender.wake();
+        }
+    }
+}
+
+impl<T> Future for Receiver<T> {
+    type Output = Result<T, RecvError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let shared = &self.shared;
+        if !shared.is_sent.get() && !shared.is_closed.get() {
+            keep(&shared.receiver, cx.waker());
+            return Poll::Pending;
+        }
+        ready!(budget::poll_left(cx));
+        budget::spend();
+        Poll::Ready(shared.value.take().ok_or(RecvError(())))
+    }
+}
+
+impl<T> Drop for Sender<T> {
+    fn drop(&mut self) {
+        self.shared.is_sent.set(true);
+        if let Some(receiver) = self.shared.receiver.take() {
+            receiver.wake();
+        }
+    }
+}
+
+impl<T> Drop for Receiver<T> {
+    fn drop(&mut self) {
+        self.shared.close();
+        drop(self.shared.receiver.take());
+        drop(self.shared.value.take());
+    }
+}
+
+/// Keeps `waker` in `place`, in the place of the one before.
+fn keep(place: &Cell<Option<Waker>>, waker: &Waker) {
+    let old = place.take();
+    let same = old.as_ref().is_some_and(|old| old.will_wake(waker));
+    place.set(if same { old } else { Some(waker.clone()) });
+}
+
+impl fmt::Display for RecvError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the sender was dropped and had sent nothing")
+    }
+}
+
+impl fmt::Display for TryRecvError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            TryRecvError::Empty => "the value has not come yet",
+            TryRecvError::Closed => "no value will come: the sender is gone, or it was taken",
+        })
+    }
+}
+
+impl Error for RecvError {}
+impl Error for TryRecvError {}
+
+impl<T> fmt::Debug for Sender<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sender").field("is_closed", &self.is_closed()).finish_non_exhaustive()
+    }
+}
+
+impl<T> fmt::Debug for Receiver<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_sent = self.shared.is_sent.get();
+        f.debug_struct("Receiver").field("is_sent", &is_sent).finish_non_exhaustive()
+    }
+}

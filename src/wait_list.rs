@@ -1,0 +1,165 @@
+//! L0: who waits for something that is given to one after the other.
+//!
+//! First in, first out; leaving is O(1) from anywhere; a place is used again, so that waiting
+//! allocates nothing once the list is warm. Pure: wakers are handed out, to be woken or dropped
+//! when nothing is borrowed. Invariant: a place belongs to one future, from its first wait until it
+//! is removed, and is in the queue until it is chosen.
+
+use std::num::NonZeroU32;
+use std::task::Waker;
+
+use slab::Slab;
+
+/// A queue of waiting futures.
+#[derive(Debug)]
+pub(crate) struct WaitList {
+    places: Slab<Place>,
+    head: u32,
+    tail: u32,
+}
+
+#[derive(Debug)]
+struct Place {
+    /// `None`: chosen, and not in the queue any more.
+    waker: Option<Waker>,
+    next: u32,
+    previous: u32,
+}
+
+/// A future's place in a [`WaitList`]; empty until it waits.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct WaitKey(Option<NonZeroU32>);
+
+/// No place.
+const NONE: u32 = u32::MAX;
+
+impl WaitList {
+    pub(crate) const fn new() -> WaitList {
+        WaitList { places: Slab::new(), head: NONE, tail: NONE }
+    }
+
+    /// How many places are taken, by who waits and who was chosen.
+    pub(crate) fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// Waits at the end of the queue, or, if `key` waits already, with another waker. The old waker
+    /// comes back.
+    pub(crate) fn wait(&mut self, key: &mut WaitKey, waker: Waker) -> Option<Waker> {
+        if let Some(index) = key.index() {
+            let place = &mut self.places[index as usize];
+            debug_assert!(place.waker.is_some(), "who was chosen does not wait");
+            return place.waker.replace(waker);
+        }
+        let previous = self.tail;
+        let index = self.places.insert(Place { waker: Some(waker), next: NONE, previous });
+        *key = WaitKey::new(index);
+        let index = index as u32;
+        match previous {
+            NONE => self.head = index,
+            _ => self.places[previous as usize].next = index,
+        }
+        self.tail = index;
+        None
+    }
+
+    /// Chooses who waited longest. It is to be woken.
+    pub(crate) fn choose(&mut self) -> Option<Waker> {
+        if self.head == NONE {
+            return None;
+        }
+        let index = self.head;
+        self.unlink(index);
+        self.places[index as usize].waker.take()
+    }
+
+    /// Whether `key` waited and was chosen.
+    pub(crate) fn is_chosen(&self, key: WaitKey) -> bool {
+        key.index().is_some_and(|index| self.places[index as usize].waker.is_none())
+    }
+
+    /// Gives up a place. A waker that it held comes back; none, if it was chosen or never waited.
+    pub(crate) fn remove(&mut self, key: &mut WaitKey) -> Option<Waker> {
+        let index = key.index()?;
+        *key = WaitKey::default();
+        if self.places[index as usize].waker.is_some() {
+            self.unlink(index);
+        }
+        self.places.remove(index as usize).waker
+    }
+
+    fn unlink(&mut self, index: u32) {
+        let Place { next, previous, .. } = self.places[index as usize];
+        match previous {
+            NONE => self.head = next,
+            _ => self.places[previous as usize].next = next,
+        }
+        match next {
+            NONE => self.tail = previous,
+            _ => self.places[next as usize].previous = previous,
+        }
+    }
+}
+
+impl WaitKey {
+    fn new(index: usize) -> WaitKey {
+        let key = u32::try_from(index + 1).ok().and_then(NonZeroU32::new);
+        assert!(key.is_some(), "2^32 futures wait for one thing");
+        WaitKey(key)
+    }
+
+    fn index(self) -> Option<u32> {
+        self.0.map(|key| key.get() - 1)
+    }
+
+    /// Whether it has a place.
+    pub(crate) fn has_place(self) -> bool {
+        self.0.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn noop() -> Waker {
+        Waker::noop().clone()
+    }
+
+    fn waiting(list: &mut WaitList, n: usize) -> Vec<WaitKey> {
+        let mut keys = vec![WaitKey::default(); n];
+        for key in &mut keys {
+            assert!(list.wait(key, noop()).is_none());
+        }
+        keys
+    }
+
+    #[test]
+    fn the_longest_waiting_is_chosen() {
+        let mut list = WaitList::new();
+        let mut keys = waiting(&mut list, 5);
+        assert!(list.wait(&mut keys[0], noop()).is_some(), "it keeps its place");
+        assert!(list.remove(&mut keys[1]).is_some());
+        assert!(list.remove(&mut keys[4]).is_some());
+        for chosen in [0, 2, 3] {
+            assert!(!list.is_chosen(keys[chosen]));
+            assert!(list.choose().is_some());
+            assert!(list.is_chosen(keys[chosen]));
+        }
+        assert!(list.choose().is_none());
+    }
+
+    #[test]
+    fn places_are_used_again() {
+        let mut list = WaitList::new();
+        for _ in 0..100 {
+            let mut keys = waiting(&mut list, 3);
+            list.choose();
+            assert!(list.remove(&mut keys[0]).is_none(), "a chosen one has no waker");
+            assert!(list.remove(&mut keys[2]).is_some());
+            assert!(list.remove(&mut keys[1]).is_some());
+            assert!(!keys[1].has_place());
+        }
+        assert!(list.len() == 0 && list.places.capacity() <= 4);
+    }
+}

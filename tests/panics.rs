@@ -1,0 +1,448 @@
+//! Panics: whom they end, who is told of them, and which sentence misuse gives.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::error::Error;
+use std::future::{Future, pending, poll_fn, ready};
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use evloop::task::{self, JoinError, yield_now};
+use evloop::time::{interval, sleep};
+use evloop::{Handle, JoinHandle, Runtime, block_on, spawn};
+
+/// What happened, in order.
+#[derive(Clone, Default)]
+struct Trace(Rc<RefCell<Vec<String>>>);
+
+impl Trace {
+    fn add(&self, event: impl Into<String>) {
+        self.0.borrow_mut().push(event.into());
+    }
+
+    fn take(&self) -> Vec<String> {
+        self.0.take()
+    }
+
+    /// A future that never ends, and notes `event` when it is dropped; then it may panic.
+    fn idle(&self, event: &'static str, panics: bool) -> impl Future<Output = ()> + use<> {
+        let on_drop = OnDrop { trace: self.clone(), event, panics };
+        async move {
+            let _on_drop = on_drop;
+            pending().await
+        }
+    }
+
+    /// A runtime that notes the panics that nobody awaits.
+    fn runtime(&self) -> Runtime {
+        let trace = self.clone();
+        let told = move |error: JoinError| trace.add(text(error.into_panic()));
+        Runtime::builder().on_panic(told).build().unwrap()
+    }
+}
+
+struct OnDrop {
+    trace: Trace,
+    event: &'static str,
+    panics: bool,
+}
+
+impl Drop for OnDrop {
+    fn drop(&mut self) {
+        self.trace.add(self.event);
+        if self.panics {
+            panic!("destructor of {}", self.event);
+        }
+    }
+}
+
+/// Panics when it is dropped.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("bomb");
+    }
+}
+
+/// Ready at once, with a destructor that panics.
+struct ReadyBomb<T>(Option<T>, #[allow(dead_code)] Bomb);
+
+impl<T: Unpin> Future for ReadyBomb<T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<T> {
+        Poll::Ready(self.0.take().expect("polled once"))
+    }
+}
+
+/// What a panic says.
+fn text(payload: Box<dyn Any + Send>) -> String {
+    match payload.downcast::<String>() {
+        Ok(text) => *text,
+        Err(payload) => payload.downcast_ref::<&str>().expect("a text").to_string(),
+    }
+}
+
+/// What `f` says as it panics.
+fn panic_of<T>(f: impl FnOnce() -> T) -> String {
+    match catch_unwind(AssertUnwindSafe(f)) {
+        Ok(_) => panic!("it did not panic"),
+        Err(payload) => text(payload),
+    }
+}
+
+/// Whether a handle's task panicked, and with what.
+fn payload<T>(result: Result<T, JoinError>) -> String {
+    text(result.err().expect("the task panicked").into_panic())
+}
+
+#[test]
+fn a_panic_ends_its_task_alone() {
+    let trace = Trace::default();
+    block_on(async {
+        let (before, after) = (trace.clone(), trace.clone());
+        let before = spawn(async move { before.add("before") });
+        let panics = spawn(async { panic_any(vec![1, 2, 3]) });
+        let after = spawn(async move { after.add("after") });
+        let error: JoinError = panics.await.unwrap_err();
+        assert_eq!((error.is_panic(), error.is_cancelled()), (true, false));
+        assert_eq!(*error.into_panic().downcast::<Vec<i32>>().unwrap(), [1, 2, 3]);
+        before.await.unwrap();
+        after.await.unwrap();
+    });
+    assert_eq!(trace.take(), ["before", "after"]);
+}
+
+#[test]
+fn a_panic_drops_the_future_before_the_handle_is_told() {
+    let trace = Trace::default();
+    block_on(async {
+        let on_drop = OnDrop { trace: trace.clone(), event: "dropped", panics: false };
+        let task = spawn(poll_fn(move |_| -> Poll<()> {
+            let on_drop = &on_drop;
+            panic!("{}", on_drop.event)
+        }));
+        assert_eq!(payload(task.await), "dropped");
+        trace.add("told");
+    });
+    assert_eq!(trace.take(), ["dropped", "told"]);
+}
+
+#[test]
+fn a_panic_after_several_polls_reaches_who_waits() {
+    block_on(async {
+        let task = spawn(async {
+            yield_now().await;
+            yield_now().await;
+            panic!("late");
+        });
+        let waiter = spawn(async { payload::<()>(task.await) });
+        assert_eq!(waiter.await.unwrap(), "late");
+    });
+}
+
+#[test]
+fn a_destructors_panic_on_completion_takes_the_outputs_place() {
+    let trace = Trace::default();
+    block_on(async {
+        let output = OnDrop { trace: trace.clone(), event: "output dropped", panics: false };
+        let task = spawn(ReadyBomb(Some(output), Bomb));
+        assert_eq!(payload(task.await), "bomb");
+        assert_eq!(trace.take(), ["output dropped"]);
+    });
+}
+
+#[test]
+fn a_destructors_panic_on_abort_reaches_the_handle() {
+    let trace = Trace::default();
+    block_on(async {
+        let task = spawn(trace.idle("idle", true));
+        yield_now().await;
+        assert_eq!(payload(task.cancel().await), "destructor of idle");
+    });
+}
+
+#[test]
+fn the_first_of_two_panics_counts() {
+    struct Twice(#[allow(dead_code)] Bomb);
+    impl Future for Twice {
+        type Output = ();
+        fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+            panic!("poll");
+        }
+    }
+    block_on(async { assert_eq!(payload(spawn(Twice(Bomb)).await), "poll") });
+}
+
+#[test]
+fn a_destructors_panic_at_the_end_does_not_stop_the_others() {
+    let trace = Trace::default();
+    let mut runtime = trace.runtime();
+    let kept = runtime.spawn(trace.idle("a", true));
+    drop(runtime.spawn(trace.idle("b", true)));
+    drop(runtime.spawn(trace.idle("c", false)));
+    runtime.run_until_stalled().unwrap();
+    drop(runtime);
+    assert_eq!(trace.take(), ["a", "b", "destructor of b", "c"]);
+    assert_eq!(payload(block_on(kept)), "destructor of a");
+}
+
+#[test]
+fn a_detached_tasks_panic_goes_to_the_handler_once() {
+    let trace = Trace::default();
+    let mut runtime = trace.runtime();
+    drop(runtime.spawn(async { panic!("detached") }));
+    runtime.handle().call_threadsafe(|| panic!("called"));
+    let awaited: JoinHandle<()> = runtime.spawn(async { panic!("awaited") });
+    assert_eq!(payload(runtime.block_on(awaited)), "awaited");
+    runtime.run_until_stalled().unwrap();
+    drop(runtime);
+    let mut told = trace.take();
+    told.sort();
+    assert_eq!(told, ["called", "detached"]);
+}
+
+#[test]
+fn a_detached_tasks_destructors_panics_go_to_the_handler_once() {
+    let trace = Trace::default();
+    let mut runtime = trace.runtime();
+    drop(runtime.spawn(ready(Bomb)));
+    drop(runtime.spawn(ReadyBomb(Some(()), Bomb)));
+    let aborted = runtime.spawn(trace.idle("idle", true));
+    aborted.abort();
+    drop(aborted);
+    runtime.run_until_stalled().unwrap();
+    assert_eq!(trace.take(), ["bomb", "bomb", "idle", "destructor of idle"]);
+    drop(runtime);
+    assert!(trace.take().is_empty());
+}
+
+#[test]
+fn an_aborted_detached_task_is_no_panic() {
+    let trace = Trace::default();
+    let mut runtime = trace.runtime();
+    let task = runtime.spawn(trace.idle("idle", false));
+    task.abort();
+    drop(task);
+    runtime.run_until_stalled().unwrap();
+    drop(runtime);
+    assert_eq!(trace.take(), ["idle"]);
+}
+
+#[test]
+fn the_handler_runs_inside_of_the_loop() {
+    let seen = Rc::new(Cell::new(0));
+    let (handler, task) = (seen.clone(), seen.clone());
+    let told = move |_| {
+        let task = task.clone();
+        handler.set(handler.get() + 1);
+        drop(spawn(async move { task.set(task.get() + 10) }));
+    };
+    let mut runtime = Runtime::builder().on_panic(told).build().unwrap();
+    drop(runtime.spawn(async { panic!("seen") }));
+    runtime.run_until_stalled().unwrap();
+    assert_eq!(seen.get(), 11);
+}
+
+/// The handler spawns a task, then panics over a task that panicked as `panics` says.
+fn a_panic_of_the_handler_goes_through<F>(panics: F)
+where
+    F: Future<Output: 'static> + 'static,
+{
+    let spawned: Rc<Cell<Option<JoinHandle<i32>>>> = Rc::default();
+    let slot = spawned.clone();
+    let told = move |_| {
+        slot.set(Some(spawn(ready(7))));
+        panic!("the handler");
+    };
+    let mut runtime = Runtime::builder().on_panic(told).build().unwrap();
+    drop(runtime.spawn(panics));
+    assert_eq!(panic_of(|| runtime.turn(Some(Duration::ZERO))), "the handler");
+    runtime.run_until_stalled().unwrap();
+    assert_eq!(runtime.block_on(spawned.take().unwrap()).unwrap(), 7);
+}
+
+#[test]
+fn a_panic_of_the_handler_over_a_poll_goes_through() {
+    a_panic_of_the_handler_goes_through(async { panic!("the task") });
+}
+
+#[test]
+fn a_panic_of_the_handler_over_an_output_goes_through() {
+    a_panic_of_the_handler_goes_through(ready(Bomb));
+}
+
+#[test]
+fn a_panic_of_the_handler_at_the_end_leaves_nobody_waiting() {
+    let told = |_| panic!("the handler");
+    let mut runtime = Runtime::builder().on_panic(told).build().unwrap();
+    let handle = runtime.handle();
+    drop(runtime.spawn(Trace::default().idle("idle", true)));
+    let before = handle.spawn(pending::<()>);
+    runtime.run_until_stalled().unwrap();
+    let queued = handle.spawn(pending::<()>);
+    assert_eq!(panic_of(|| drop(runtime)), "the handler");
+    let after = handle.spawn(pending::<()>);
+    assert_eq!([before, queued, after].map(|task| task.is_finished()), [true; 3]);
+}
+
+#[test]
+fn a_panic_of_the_root_comes_out_after_the_tasks_were_dropped() {
+    let trace = Trace::default();
+    let said = panic_of(|| {
+        block_on(async {
+            drop(spawn(trace.idle("a", false)));
+            drop(spawn(trace.idle("b", false)));
+            yield_now().await;
+            let _root = OnDrop { trace: trace.clone(), event: "root", panics: false };
+            panic!("out of block_on");
+        })
+    });
+    trace.add(said);
+    assert_eq!(trace.take(), ["root", "a", "b", "out of block_on"]);
+    assert!(Handle::try_current().is_none(), "the loop was left");
+}
+
+#[test]
+fn a_runtime_goes_on_after_a_panic_of_the_root() {
+    let mut runtime = Runtime::new().unwrap();
+    let task = runtime.spawn(async {
+        yield_now().await;
+        7
+    });
+    for _ in 0..3 {
+        assert_eq!(panic_of(|| runtime.block_on(async { panic!("root") })), "root");
+    }
+    assert_eq!(runtime.block_on(task).unwrap(), 7);
+}
+
+#[test]
+fn a_join_error_is_an_error_like_others() {
+    fn is_error<E: Error + Send + Sync + 'static>(error: E) -> io::Error
+    where
+        io::Error: From<E>,
+    {
+        error.into()
+    }
+    block_on(async {
+        let line = line!() + 1;
+        let task = spawn(async { panic!("out of {}", "paper") });
+        let at = format!("{}:{line}:", file!());
+        let error: JoinError = task.await.unwrap_err();
+        let said = error.to_string();
+        assert!(said.starts_with(&format!("task {} (spawned at {at}", error.task_id())), "{said}");
+        assert!(said.ends_with(") panicked: out of paper"), "{said}");
+        assert_eq!(format!("{error:?}"), format!("JoinError({said})"));
+        let error = is_error(error);
+        assert_eq!((error.kind(), error.to_string()), (io::ErrorKind::Other, said));
+        assert!(error.get_ref().unwrap().is::<JoinError>());
+    });
+}
+
+#[test]
+fn a_join_error_without_text_says_so() {
+    block_on(async {
+        let panicked: JoinError = spawn(async { panic_any(7) }).await.unwrap_err();
+        let said = panicked.to_string();
+        assert!(said.ends_with(") panicked with a payload that is not text"), "{said}");
+        let cancelled = spawn(pending::<()>()).cancel().await.unwrap_err();
+        assert!(cancelled.to_string().ends_with(") was cancelled"), "{cancelled}");
+        let cancelled = cancelled.try_into_panic().unwrap_err();
+        assert!(cancelled.is_cancelled());
+        let id = cancelled.task_id();
+        let said = panic_of(|| cancelled.into_panic());
+        assert_eq!(said, format!("task {id} was cancelled: ask is_panic before into_panic"));
+        assert_eq!(panicked.try_into_panic().unwrap().downcast_ref(), Some(&7));
+    });
+}
+
+#[test]
+fn a_loop_inside_of_a_loop_is_refused() {
+    const SENTENCE: &str = "was called inside of a running event loop: await the future instead";
+    let mut other = Runtime::new().unwrap();
+    block_on(async {
+        for said in [
+            panic_of(|| block_on(ready(()))),
+            panic_of(|| other.block_on(ready(()))),
+            panic_of(|| other.run()),
+        ] {
+            assert!(said.contains(SENTENCE), "{said}");
+        }
+        assert_eq!(spawn(ready(7)).await.unwrap(), 7, "the running loop is whole");
+    });
+    assert_eq!(other.block_on(ready(7)), 7);
+}
+
+#[test]
+fn run_inside_of_a_loop_says_that_it_was_run() {
+    let mut other = Runtime::new().unwrap();
+    let said = block_on(async { panic_of(|| other.run()) });
+    assert!(said.starts_with("run was called inside of a running event loop"), "{said}");
+}
+
+#[test]
+fn what_needs_a_loop_says_so_outside() {
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut late = sleep(Duration::ZERO);
+    for (what, said) in [
+        ("spawn", panic_of(|| drop(spawn(ready(()))))),
+        ("task::Builder::spawn", panic_of(|| drop(task::Builder::new().spawn(ready(()))))),
+        ("Handle::current", panic_of(Handle::current)),
+        ("a sleep", panic_of(|| Pin::new(&mut late).poll(&mut cx))),
+    ] {
+        let rest = "was called outside of a running loop: call it inside evloop::block_on";
+        assert_eq!(said, format!("{what} {rest}"));
+    }
+    assert!(Handle::try_current().is_none());
+}
+
+#[test]
+fn spawn_outside_drops_the_future() {
+    let trace = Trace::default();
+    panic_of(|| drop(spawn(trace.idle("dropped", false))));
+    assert_eq!(trace.take(), ["dropped"]);
+}
+
+#[test]
+fn guards_dropped_out_of_order_say_so() {
+    let (a, b) = (Runtime::new().unwrap(), Runtime::new().unwrap());
+    let outer = a.enter();
+    let inner = b.enter();
+    let said = panic_of(|| drop(outer));
+    assert!(said.starts_with("the guards of Runtime::enter were dropped out of order"), "{said}");
+    drop(inner);
+}
+
+#[test]
+fn guards_dropped_out_of_order_leave_no_loop_entered() {
+    let (a, b) = (Runtime::new().unwrap(), Runtime::new().unwrap());
+    let outer = a.enter();
+    let inner = b.enter();
+    panic_of(|| drop(outer));
+    drop(inner);
+    drop(a);
+    assert!(Handle::try_current().is_none());
+    assert_eq!(block_on(ready(7)), 7);
+}
+
+#[test]
+fn a_handle_polled_after_its_output_says_so() {
+    block_on(async {
+        let mut task = spawn(ready(7));
+        assert_eq!((&mut task).await.unwrap(), 7);
+        let mut cx = Context::from_waker(Waker::noop());
+        let said = panic_of(|| Pin::new(&mut task).poll(&mut cx));
+        assert_eq!(said, "a JoinHandle was polled after it gave its output");
+    });
+}
+
+#[test]
+fn an_interval_without_a_period_says_so() {
+    let said = panic_of(|| interval(Duration::ZERO));
+    assert_eq!(said, "an interval needs a period above zero");
+}

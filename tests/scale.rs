@@ -1,0 +1,272 @@
+//! What a task, a timer and a socket cost does not grow with their number.
+//!
+//! Costs are counts: polls, turns, bytes on the heap. Each test has a process of its own.
+
+#![cfg(target_os = "linux")]
+
+use std::env;
+use std::fs;
+use std::future::pending;
+use std::io::{Read, Write};
+use std::net;
+use std::process::Command;
+use std::rc::Rc;
+use std::thread;
+use std::time::Duration;
+
+use evloop::Runtime;
+use evloop::net::{TcpListener, TcpStream};
+use evloop::task::yield_now;
+use evloop::time::sleep;
+
+/// Bytes that live on the heap, counted by this program's allocator.
+#[allow(unreachable_pub)]
+mod heap;
+
+/// What takes longer hangs.
+const LIMIT: Duration = Duration::from_secs(20);
+/// Longer than a test takes.
+const FAR: Duration = Duration::from_secs(3600);
+/// Polls that a turn makes at most.
+const BATCH_MAX: usize = 256;
+/// Powers of two: what doubles its room has as much to spare for all of them.
+const MANY: [usize; 3] = [1 << 10, 1 << 13, 1 << 17];
+const SOCKETS: [usize; 3] = [50, 500, 5000];
+
+/// Waits until the main thread, which started this one, has nothing left to do but wait for it:
+/// what it allocates would count.
+fn until_main_waits() {
+    let stat = format!("/proc/self/task/{}/stat", std::process::id());
+    while !fs::read_to_string(&stat).unwrap().contains(") S ") {
+        thread::yield_now();
+    }
+}
+
+/// Runs the test `name` in a process of its own. `true`: this is that process.
+fn is_alone(name: &str) -> bool {
+    if env::var_os("EVLOOP_ALONE").is_some() {
+        until_main_waits();
+        return true;
+    }
+    let args = [name, "--exact", "--nocapture", "--include-ignored", "--test-threads=1"];
+    let mut command = Command::new(env::current_exe().unwrap());
+    let output = command.args(args).env("EVLOOP_ALONE", "1").output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    let complained = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}\n{said}\n{complained}", output.status);
+    assert!(said.contains("1 passed"), "no such test: {name}");
+    false
+}
+
+/// What turns without waiting did until nothing was left to do.
+#[derive(Debug, PartialEq)]
+struct Cost {
+    turns: usize,
+    polls: usize,
+}
+
+fn run_until_idle(runtime: &mut Runtime) -> Cost {
+    let mut cost = Cost { turns: 0, polls: 0 };
+    loop {
+        let turn = runtime.turn(Some(Duration::ZERO)).unwrap();
+        cost.turns += 1;
+        cost.polls += turn.polled;
+        if turn.ready_left == 0 {
+            return cost;
+        }
+    }
+}
+
+/// Bytes that `make` adds to the heap of a loop that is warm, for each of `count`.
+fn bytes_each(count: usize, make: impl FnOnce(&mut Runtime)) -> u64 {
+    let mut runtime = Runtime::new().unwrap();
+    let before = heap::live();
+    make(&mut runtime);
+    (heap::live() - before) / count as u64
+}
+
+/// The first is the smallest number's: the others may be higher by `slack`.
+fn assert_level(costs: &[u64], slack: u64) {
+    assert!(costs.iter().all(|cost| *cost <= costs[0] + slack), "{costs:?}");
+}
+
+#[test]
+fn a_task_costs_as_many_polls_and_turns_among_many() {
+    if !is_alone("a_task_costs_as_many_polls_and_turns_among_many") {
+        return;
+    }
+    for count in MANY {
+        let mut runtime = Runtime::new().unwrap();
+        for _ in 0..count {
+            drop(runtime.spawn(async {
+                yield_now().await;
+                yield_now().await;
+            }));
+        }
+        let polls = 3 * count;
+        assert_eq!(run_until_idle(&mut runtime), Cost { turns: polls / BATCH_MAX, polls });
+    }
+}
+
+#[test]
+fn a_task_takes_as_much_memory_among_many() {
+    if !is_alone("a_task_takes_as_much_memory_among_many") {
+        return;
+    }
+    let costs = MANY.map(|count| {
+        bytes_each(count, |runtime| {
+            (0..count).for_each(|_| drop(runtime.spawn(pending::<()>())));
+            run_until_idle(runtime);
+        })
+    });
+    // The run queue has an eighth of its 8 bytes a slot to spare.
+    assert_level(&costs, 2);
+}
+
+#[test]
+fn a_busy_task_costs_the_same_among_idle_ones() {
+    if !is_alone("a_busy_task_costs_the_same_among_idle_ones") {
+        return;
+    }
+    for count in MANY {
+        let mut runtime = Runtime::new().unwrap();
+        (0..count).for_each(|_| drop(runtime.spawn(pending::<()>())));
+        run_until_idle(&mut runtime);
+        let live = heap::live();
+        let task = runtime.spawn(async {
+            for _ in 1..BATCH_MAX * 4 {
+                yield_now().await;
+            }
+        });
+        assert_eq!(run_until_idle(&mut runtime), Cost { turns: 4, polls: BATCH_MAX * 4 });
+        drop(task);
+        for _ in 0..100 {
+            drop(runtime.spawn(async {}));
+            assert_eq!(run_until_idle(&mut runtime), Cost { turns: 1, polls: 1 });
+        }
+        assert!(heap::live() - live < 1024, "room for one more task, or none");
+    }
+}
+
+#[test]
+fn a_timer_takes_as_much_memory_among_many() {
+    if !is_alone("a_timer_takes_as_much_memory_among_many") {
+        return;
+    }
+    let costs = MANY.map(|count| {
+        bytes_each(count, |runtime| {
+            let later = |i| FAR + Duration::from_micros(i as u64 * 7919 % 1_000_000);
+            (0..count).for_each(|i| drop(runtime.spawn(async move { sleep(later(i)).await })));
+            run_until_idle(runtime);
+        })
+    });
+    assert_level(&costs, 2);
+}
+
+#[test]
+fn a_timer_among_many_is_set_and_taken_back_without_memory() {
+    if !is_alone("a_timer_among_many_is_set_and_taken_back_without_memory") {
+        return;
+    }
+    for count in MANY {
+        let mut runtime = Runtime::new().unwrap();
+        (0..count).for_each(|_| drop(runtime.spawn(sleep(FAR))));
+        let rounds = async || {
+            for i in 0..1000 {
+                let short = Duration::from_secs(i % 100);
+                evloop::time::timeout(FAR + short, yield_now()).await.unwrap();
+            }
+        };
+        runtime.block_on(rounds());
+        let live = heap::live();
+        runtime.block_on(rounds());
+        assert_eq!(heap::live(), live);
+    }
+}
+
+#[test]
+fn each_of_many_timers_is_polled_twice() {
+    if !is_alone("each_of_many_timers_is_polled_twice") {
+        return;
+    }
+    for count in MANY {
+        let mut runtime = Runtime::new().unwrap();
+        let tasks: Vec<_> = (0..count)
+            .map(|i| {
+                runtime.spawn(async move { sleep(Duration::from_micros(50 + i as u64)).await })
+            })
+            .collect();
+        let mut polls = 0;
+        while tasks.iter().rev().any(|task| !task.is_finished()) {
+            polls += runtime.turn(Some(LIMIT)).unwrap().polled;
+        }
+        assert_eq!(polls, 2 * count);
+    }
+}
+
+/// Connections of a loop, a task reading each and sending back what it reads; and their peers.
+fn connect(runtime: &mut Runtime, count: usize) -> Vec<net::TcpStream> {
+    let listener = Rc::new(runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap());
+    let addr = listener.local_addr().unwrap();
+    let mut peers = Vec::with_capacity(count);
+    for _ in 0..count {
+        peers.push(net::TcpStream::connect(addr).unwrap());
+        let (stream, _) = runtime.block_on(listener.accept()).unwrap();
+        drop(runtime.spawn(echo(stream)));
+    }
+    run_until_idle(runtime);
+    peers
+}
+
+async fn echo(stream: TcpStream) {
+    loop {
+        let mut buf = [0; 16];
+        let n = stream.read(&mut buf).await.unwrap();
+        stream.write_all(&buf[..n]).await.unwrap();
+    }
+}
+
+#[test]
+fn an_echo_costs_a_poll_and_a_turn_among_many_sockets() {
+    if !is_alone("an_echo_costs_a_poll_and_a_turn_among_many_sockets") {
+        return;
+    }
+    const ROUNDS: usize = 200;
+    for count in SOCKETS {
+        let mut runtime = Runtime::new().unwrap();
+        let mut peers = connect(&mut runtime, count);
+        let mut cost = Cost { turns: 0, polls: 0 };
+        for round in 0..ROUNDS {
+            let peer = &mut peers[round * 37 % count];
+            peer.write_all(b"echo").unwrap();
+            let mut polled = 0;
+            while polled == 0 {
+                polled = runtime.turn(Some(LIMIT)).unwrap().polled;
+                cost.turns += 1;
+            }
+            cost.polls += polled;
+            let mut buf = [0; 4];
+            peer.read_exact(&mut buf).unwrap();
+            assert_eq!(&buf, b"echo");
+        }
+        assert_eq!(cost.polls, ROUNDS);
+        // poll(2) tells at every WouldBlock anew that a socket can be written to.
+        if cfg!(not(mio_unsupported_force_poll_poll)) {
+            assert_eq!(cost.turns, ROUNDS);
+        }
+    }
+}
+
+#[test]
+fn an_idle_connection_takes_as_much_memory_among_many_and_less_than_1_kib() {
+    if !is_alone("an_idle_connection_takes_as_much_memory_among_many_and_less_than_1_kib") {
+        return;
+    }
+    let costs = [1 << 7, 1 << 10, 1 << 12].map(|count| {
+        let mut peers = Vec::new();
+        bytes_each(count, |runtime| peers = connect(runtime, count))
+    });
+    assert!(costs.iter().all(|cost| *cost < 1024), "{costs:?}");
+    assert_level(&costs[1..], 32);
+    assert!(costs[2] <= costs[0], "{costs:?}");
+}

@@ -1,0 +1,491 @@
+//! Timers: never early, in order, taken back when dropped, and cheap.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::{Cell, RefCell};
+use std::future::{Future, pending, poll_fn, ready};
+use std::io;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use evloop::task::yield_now;
+use evloop::time::{
+    Interval, MissedTick, interval, interval_at, now, sleep, sleep_until, timeout, timeout_at,
+};
+use evloop::{JoinHandle, Runtime, block_on, spawn};
+use futures::{FutureExt, StreamExt};
+
+/// Counts what each thread allocates, apart from the others.
+struct Counting;
+
+thread_local! {
+    static LIVE_BYTES: Cell<isize> = const { Cell::new(0) };
+    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+}
+
+// SAFETY: all is passed on to System; the thread-locals have no destructor and do not allocate.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        LIVE_BYTES.set(LIVE_BYTES.get() + layout.size() as isize);
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: the caller keeps the contract.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        LIVE_BYTES.set(LIVE_BYTES.get() - layout.size() as isize);
+        // SAFETY: the caller keeps the contract.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+const HOUR: Duration = Duration::from_secs(3600);
+const MS: Duration = Duration::from_millis(1);
+
+/// A turn that does not wait. Returns how many futures it polled.
+fn turn(runtime: &mut Runtime) -> usize {
+    runtime.turn(Some(Duration::ZERO)).unwrap().polled
+}
+
+/// Polls once, with a waker that is nobody's.
+fn poll_once<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
+    Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
+}
+
+/// Lets the world's time pass, beyond what a loop's clock can tell apart.
+fn spin_past(deadline: Instant) {
+    while now() < deadline + MS {}
+}
+
+#[test]
+fn a_sleep_is_never_early() {
+    let micros = [1, 10, 33, 50, 99, 200, 500, 999, 1000, 1001, 1999, 2500, 5000, 17_000];
+    let nanos = [0, 1, 2, 1000, 1023, 1024, 1025, 32_767, 32_768, 32_769].map(Duration::from_nanos);
+    let durations: Vec<_> = nanos.into_iter().chain(micros.map(Duration::from_micros)).collect();
+    block_on(async {
+        for duration in durations {
+            for _ in 0..20 {
+                let begin = Instant::now();
+                let sleep = sleep(duration);
+                let deadline = sleep.deadline();
+                assert!(deadline >= begin + duration);
+                sleep.await;
+                assert!(Instant::now() >= deadline, "{duration:?}");
+            }
+        }
+    });
+}
+
+#[test]
+fn many_sleeps_at_once_are_never_early() {
+    block_on(async {
+        let begin = Instant::now();
+        let sleeps = (0..2000u32).map(|i| {
+            let deadline = begin + Duration::from_nanos(u64::from(i * 7919 % 20_000) * 1000);
+            spawn(async move {
+                sleep_until(deadline).await;
+                assert!(Instant::now() >= deadline);
+            })
+        });
+        for task in sleeps.collect::<Vec<_>>() {
+            task.await.unwrap();
+        }
+    });
+}
+
+#[test]
+fn due_timers_fire_by_deadline_and_insertion() {
+    let trace: Rc<RefCell<Vec<(u64, usize)>>> = Rc::default();
+    let mut expected = Vec::new();
+    let mut runtime = Runtime::builder().batch_max(500).build().unwrap();
+    let base = now() + MS;
+    for i in 0..500 {
+        // Some deadlines are the same, some differ by less than a clock of a loop tells apart.
+        let after = i as u64 * 7919 % 40 * [1, 1000, 50_000][i % 3];
+        expected.push((after, i));
+        let trace = trace.clone();
+        drop(runtime.spawn(async move {
+            sleep_until(base + Duration::from_nanos(after)).await;
+            trace.borrow_mut().push((after, i));
+        }));
+    }
+    assert_eq!(turn(&mut runtime), 500);
+    assert!(trace.borrow().is_empty());
+    spin_past(base + 2 * MS);
+    runtime.run_until_stalled().unwrap();
+    expected.sort_unstable();
+    assert_eq!(*trace.borrow(), expected);
+}
+
+#[test]
+fn a_reset_sleep_keeps_the_last_deadline() {
+    let (earlier, later) = (2 * MS, 8 * MS);
+    block_on(async {
+        let begin = now();
+        let mut sleep = sleep_until(begin + HOUR);
+        assert!(poll_once(&mut sleep).is_pending());
+        sleep.reset(begin + earlier);
+        assert_eq!(sleep.deadline(), begin + earlier);
+        (&mut sleep).await;
+        assert!(begin.elapsed() >= earlier && begin.elapsed() < HOUR);
+        sleep.reset(begin + earlier);
+        (&mut sleep).await;
+        sleep.reset(begin + HOUR);
+        assert!(poll_once(&mut sleep).is_pending(), "it is used again after it has fired");
+        sleep.reset(begin + earlier);
+        sleep.reset(begin + later);
+        sleep.await;
+        assert!(begin.elapsed() >= later);
+    });
+}
+
+#[test]
+fn a_sleep_reset_to_later_does_not_wake_at_the_first_deadline() {
+    let mut runtime = Runtime::new().unwrap();
+    let first = now() + MS;
+    let polls = Rc::new(Cell::new(0));
+    let of_task = polls.clone();
+    let task = runtime.spawn(async move {
+        let mut sleep = sleep_until(first);
+        poll_fn(move |cx| {
+            of_task.set(of_task.get() + 1);
+            assert!(Pin::new(&mut sleep).poll(cx).is_pending());
+            sleep.reset(first + HOUR);
+            Pin::new(&mut sleep).poll(cx)
+        })
+        .await;
+    });
+    turn(&mut runtime);
+    spin_past(first);
+    assert_eq!((turn(&mut runtime), polls.get()), (0, 1));
+    assert!(!task.is_finished());
+}
+
+#[test]
+fn a_sleep_wakes_the_last_who_polled_it() {
+    let mut runtime = Runtime::new().unwrap();
+    let deadline = now() + 2 * MS;
+    let shared = Rc::new(RefCell::new(None));
+    let tasks = [(); 2].map(|()| {
+        let shared = shared.clone();
+        runtime.spawn(poll_fn(move |cx| {
+            let mut shared = shared.borrow_mut();
+            Pin::new(shared.get_or_insert_with(|| sleep_until(deadline))).poll(cx)
+        }))
+    });
+    assert_eq!(turn(&mut runtime), 2);
+    spin_past(deadline);
+    assert_eq!(turn(&mut runtime), 1);
+    assert_eq!(tasks.each_ref().map(JoinHandle::is_finished), [false, true]);
+}
+
+#[test]
+fn a_dropped_sleep_takes_its_timer_back() {
+    let mut runtime = Runtime::new().unwrap();
+    let begin = now();
+    let task = runtime.spawn(async {
+        let mut near = sleep(MS);
+        let mut far = sleep(HOUR);
+        assert!(poll_once(&mut far).is_pending() && poll_once(&mut near).is_pending());
+        drop(near);
+        far.await;
+    });
+    turn(&mut runtime);
+    assert!(runtime.next_deadline().unwrap() >= begin + HOUR);
+    task.abort();
+    turn(&mut runtime);
+    assert_eq!(runtime.next_deadline(), None);
+}
+
+#[test]
+fn far_deadlines_wait() {
+    let year = 365 * 24 * HOUR;
+    let mut runtime = Runtime::new().unwrap();
+    let far = [Duration::MAX, Duration::MAX / 2, 1000 * year, 100 * year, year, HOUR];
+    let begin = now();
+    let tasks = far.map(|duration| runtime.spawn(async move { sleep(duration).await }));
+    assert_eq!(turn(&mut runtime), far.len());
+    assert_eq!(turn(&mut runtime), 0);
+    for (i, (task, duration)) in tasks.iter().zip(far).enumerate().rev() {
+        let next = runtime.next_deadline().unwrap();
+        assert!(next >= begin + duration.min(130 * year), "{duration:?}");
+        task.abort();
+        turn(&mut runtime);
+        assert_eq!(runtime.next_deadline().is_none(), i == 0);
+    }
+    let late = runtime.block_on(timeout(MS, sleep(Duration::MAX)));
+    assert!(late.is_err());
+}
+
+#[test]
+fn ten_million_timers_leave_nothing() {
+    const LIVE: usize = 10_000;
+    let mut runtime = Runtime::new().unwrap();
+    let guard = runtime.enter();
+    let begin = now() + HOUR;
+    let armed = |i: usize| {
+        let mut sleep = sleep_until(begin + Duration::from_micros((i * 7919 % 3_600_000) as u64));
+        assert!(poll_once(&mut sleep).is_pending());
+        sleep
+    };
+    let mut live: Vec<_> = (0..LIVE).map(armed).collect();
+    drop(armed(LIVE));
+    let before = (LIVE_BYTES.get(), ALLOCATIONS.get());
+    for i in 0..10_000_000 - LIVE {
+        // Each takes the place of one that has waited for a while.
+        drop(std::mem::replace(&mut live[i % LIVE], armed(i)));
+    }
+    assert_eq!((LIVE_BYTES.get(), ALLOCATIONS.get()), before);
+    drop(live);
+    drop(guard);
+    assert_eq!(turn(&mut runtime), 0);
+    assert_eq!(runtime.next_deadline(), None);
+}
+
+#[test]
+fn a_sleep_that_fires_allocates_nothing_once_warm() {
+    block_on(async {
+        let round = async || {
+            let deadline = now() + Duration::from_micros(100);
+            futures::join!(sleep_until(deadline), sleep_until(deadline), sleep_until(deadline));
+        };
+        round().await;
+        let before = (LIVE_BYTES.get(), ALLOCATIONS.get());
+        for _ in 0..100 {
+            round().await;
+        }
+        assert_eq!((LIVE_BYTES.get(), ALLOCATIONS.get()), before);
+    });
+}
+
+#[test]
+fn a_ready_future_wins_against_a_limit_of_zero() {
+    block_on(async {
+        assert_eq!(timeout(Duration::ZERO, ready(7)).await, Ok(7));
+        assert_eq!(timeout_at(now() - MS, ready(7)).await, Ok(7));
+        let yields = timeout(HOUR, async {
+            yield_now().await;
+            7
+        });
+        assert_eq!(yields.await, Ok(7));
+    });
+}
+
+#[test]
+fn a_ready_future_under_a_limit_needs_no_loop() {
+    // A timer would panic here for want of one.
+    assert_eq!(timeout(Duration::ZERO, ready(7)).now_or_never(), Some(Ok(7)));
+}
+
+#[test]
+fn a_limit_drops_the_future_and_says_so() {
+    struct OnDrop(Rc<Cell<bool>>);
+    impl Drop for OnDrop {
+        fn drop(&mut self) {
+            self.0.set(true);
+        }
+    }
+    let dropped = Rc::new(Cell::new(false));
+    block_on(async {
+        let begin = now();
+        let on_drop = OnDrop(dropped.clone());
+        let late = timeout(2 * MS, async move {
+            let _on_drop = on_drop;
+            pending::<()>().await;
+        });
+        let elapsed = late.await.unwrap_err();
+        assert!(dropped.get() && begin.elapsed() >= 2 * MS);
+        assert_eq!(elapsed.to_string(), "the time limit was reached");
+        assert_eq!(io::Error::from(elapsed).kind(), io::ErrorKind::TimedOut);
+    });
+}
+
+#[test]
+fn a_limit_in_the_past_polls_once() {
+    let polls = Cell::new(0);
+    block_on(async {
+        let count = || {
+            poll_fn(|_| {
+                polls.set(polls.get() + 1);
+                Poll::<()>::Pending
+            })
+        };
+        let past = now();
+        sleep(MS).await;
+        assert!(timeout_at(past, count()).await.is_err());
+        assert_eq!(polls.get(), 1);
+    });
+}
+
+#[test]
+fn the_inner_future_wins_when_both_are_due() {
+    let mut runtime = Runtime::new().unwrap();
+    let deadline = now() + MS;
+    let both = runtime.spawn(async move { timeout_at(deadline, sleep_until(deadline)).await });
+    turn(&mut runtime);
+    spin_past(deadline);
+    assert_eq!(runtime.block_on(both).unwrap(), Ok(()));
+}
+
+/// Ticks once, is held up for three periods and a half, and ticks four times more. Returns those
+/// ticks, and times before and after the late one was taken, all counted from the first tick.
+async fn ticks_after_a_hold_up(mut interval: Interval) -> ([Duration; 4], Duration, Duration) {
+    let begin = interval.tick().await;
+    thread::sleep(interval.period() * 7 / 2);
+    let before = begin.elapsed();
+    let late = interval.tick().await;
+    let after = begin.elapsed();
+    let ticks = [late, interval.tick().await, interval.tick().await, interval.tick().await];
+    (ticks.map(|tick| tick - begin), before, after)
+}
+
+const PERIOD: Duration = Duration::from_millis(20);
+
+#[test]
+fn a_burst_catches_up_with_the_schedule() {
+    block_on(async {
+        let (ticks, ..) = ticks_after_a_hold_up(interval(PERIOD)).await;
+        assert_eq!(ticks, [1, 2, 3, 4].map(|n| n * PERIOD));
+    });
+}
+
+#[test]
+fn a_delay_moves_the_schedule() {
+    block_on(async {
+        let mut interval = interval(PERIOD);
+        interval.set_missed_tick(MissedTick::Delay);
+        let (ticks, before, after) = ticks_after_a_hold_up(interval).await;
+        assert_eq!(ticks[0], PERIOD);
+        assert!((before + PERIOD..=after + PERIOD).contains(&ticks[1]));
+    });
+}
+
+#[test]
+fn a_skip_leaves_out_what_was_missed() {
+    block_on(async {
+        let mut interval = interval(PERIOD);
+        interval.set_missed_tick(MissedTick::Skip);
+        let (ticks, before, after) = ticks_after_a_hold_up(interval).await;
+        assert_eq!(ticks[0], PERIOD);
+        assert_eq!(ticks[1].as_nanos() % PERIOD.as_nanos(), 0, "it keeps the schedule");
+        assert!(ticks[1] > before && ticks[1] <= after + PERIOD);
+    });
+}
+
+#[test]
+fn an_interval_is_a_stream_and_starts_when_it_is_told() {
+    block_on(async {
+        let start = now() + 2 * MS;
+        let ticks: Vec<_> = interval_at(start, MS).take(4).collect().await;
+        assert_eq!(ticks, [0, 1, 2, 3].map(|n| start + n * MS));
+        assert!(now() >= ticks[3]);
+    });
+}
+
+#[test]
+fn an_interval_that_is_reset_ticks_a_period_from_then() {
+    block_on(async {
+        let mut interval = interval(PERIOD);
+        interval.tick().await;
+        let before = now();
+        interval.reset();
+        let after = now();
+        assert!((before + PERIOD..=after + PERIOD).contains(&interval.tick().await));
+    });
+}
+
+#[test]
+fn a_tick_given_up_is_not_lost() {
+    block_on(async {
+        let start = now();
+        let mut interval = interval_at(start, MS);
+        let mut ticks = Vec::new();
+        while ticks.len() < 5 {
+            ticks.extend(interval.tick().now_or_never());
+            yield_now().await;
+        }
+        assert_eq!(ticks, [0, 1, 2, 3, 4].map(|n| start + n * MS));
+    });
+}
+
+#[test]
+fn a_lone_timer_wakes_the_loop_once() {
+    for duration in [Duration::from_micros(300), 3 * MS, 70 * MS] {
+        let mut runtime = Runtime::new().unwrap();
+        let task = runtime.spawn(async move { sleep(duration).await });
+        let mut turns = Vec::new();
+        while !task.is_finished() {
+            turns.push(runtime.turn(None).unwrap().polled);
+        }
+        assert_eq!(turns, [1, 1], "{duration:?}");
+    }
+}
+
+#[test]
+fn a_sleep_made_outside_belongs_to_the_loop_that_polls_it_first() {
+    let begin = now();
+    let mut outside = sleep(2 * MS);
+    let deadline = outside.deadline();
+    assert!(deadline >= begin + 2 * MS, "it counts from when it was made");
+    let mut runtime = Runtime::new().unwrap();
+    runtime.block_on(async {
+        assert!(poll_once(&mut outside).is_pending());
+    });
+    assert!(runtime.next_deadline().is_some(), "it is this loop's, and goes on there");
+    runtime.block_on(outside);
+    assert!(now() >= deadline);
+}
+
+#[test]
+fn a_sleep_is_awaited_on_another_loop() {
+    let mut other = Runtime::new().unwrap();
+    let mut runtime = Runtime::new().unwrap();
+    let deadline = now() + 2 * MS;
+    let guard = runtime.enter();
+    let sleep = sleep_until(deadline);
+    drop(guard);
+    let task = other.spawn(sleep);
+    assert_eq!(other.run_until_stalled().unwrap(), 1);
+    assert_eq!(runtime.turn(None).unwrap().polled, 0, "its own loop keeps the time");
+    assert_eq!(other.run_until_stalled().unwrap(), 1);
+    assert!(task.is_finished() && now() >= deadline);
+}
+
+#[test]
+fn a_sleep_of_zero_lets_others_run() {
+    let ran = Rc::new(Cell::new(false));
+    block_on(async {
+        let of_task = ran.clone();
+        drop(spawn(async move { of_task.set(true) }));
+        sleep(Duration::ZERO).await;
+        assert!(ran.get());
+    });
+}
+
+#[test]
+fn a_sleep_that_has_passed_before_it_is_awaited_lets_others_run() {
+    let ran = Rc::new(Cell::new(false));
+    block_on(async {
+        let passed = sleep(Duration::ZERO);
+        sleep(MS).await;
+        let of_task = ran.clone();
+        drop(spawn(async move { of_task.set(true) }));
+        passed.await;
+        assert!(ran.get());
+    });
+}
+
+#[test]
+fn the_nearest_of_two_limits_counts() {
+    block_on(async {
+        let inner = timeout(MS, pending::<()>());
+        assert!(matches!(timeout(HOUR, inner).await, Ok(Err(_))));
+        let inner = pin!(timeout(HOUR, pending::<()>()));
+        assert!(timeout(MS, inner).await.is_err());
+    });
+}
