@@ -231,11 +231,6 @@ impl Reactor {
         Poll::Pending
     }
 
-    /// Up to when timers have fired, in nanoseconds of the clock.
-    pub(crate) fn fired_until(&self) -> u64 {
-        self.timers.borrow().fired_until()
-    }
-
     /// Takes a timer back, unless it has fired.
     pub(crate) fn cancel_timer(&self, key: TimerKey, deadline: u64) {
         let mut timers = self.timers.borrow_mut();

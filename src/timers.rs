@@ -86,11 +86,6 @@ impl Timers {
         Tick::at_or_after(deadline) <= self.now
     }
 
-    /// Up to when deadlines have fired, in nanoseconds of the loop's clock.
-    pub(crate) fn fired_until(&self) -> u64 {
-        self.now.nanos()
-    }
-
     /// Adds a deadline that has not fired, in nanoseconds of the loop's clock.
     pub(crate) fn insert(&mut self, deadline: u64, waker: Waker) -> TimerKey {
         debug_assert!(!self.has_fired(deadline));

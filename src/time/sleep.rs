@@ -37,6 +37,8 @@ enum State {
         deadline: u64,
         /// The timer, from the first poll until it has fired.
         timer: Option<TimerKey>,
+        /// Zero: it needs no timer.
+        is_over: bool,
         /// It was `Pending` once: a sleep always lets others run.
         has_waited: bool,
     },
@@ -60,12 +62,8 @@ pub fn sleep(duration: Duration) -> Sleep {
     let Some(reactor) = context::reactor() else {
         return Sleep(State::Unbound(clock::add(clock::now(), duration)));
     };
-    let deadline = match duration {
-        // What is over already needs no timer.
-        Duration::ZERO => reactor.fired_until(),
-        _ => reactor.clock.nanos().saturating_add(clock::nanos(duration)),
-    };
-    Sleep(State::Bound { reactor, deadline, timer: None, has_waited: false })
+    let deadline = reactor.clock.nanos().saturating_add(clock::nanos(duration));
+    Sleep(State::bound(reactor, deadline, duration.is_zero()))
 }
 
 /// Waits until `deadline`.
@@ -82,15 +80,19 @@ pub fn sleep(duration: Duration) -> Sleep {
 #[doc(alias = "call_at")]
 pub fn sleep_until(deadline: Instant) -> Sleep {
     match context::reactor() {
-        Some(reactor) => Sleep(State::bound(reactor, deadline)),
+        Some(reactor) => Sleep(State::until(reactor, deadline)),
         None => Sleep(State::Unbound(deadline)),
     }
 }
 
 impl State {
-    fn bound(reactor: Rc<Reactor>, deadline: Instant) -> State {
+    fn until(reactor: Rc<Reactor>, deadline: Instant) -> State {
         let deadline = reactor.clock.nanos_until(deadline);
-        State::Bound { reactor, deadline, timer: None, has_waited: false }
+        State::bound(reactor, deadline, false)
+    }
+
+    fn bound(reactor: Rc<Reactor>, deadline: u64, is_over: bool) -> State {
+        State::Bound { reactor, deadline, timer: None, is_over, has_waited: false }
     }
 }
 
@@ -109,10 +111,7 @@ impl Sleep {
         self.disarm();
         match &mut self.0 {
             State::Unbound(unbound) => *unbound = deadline,
-            State::Bound { reactor, deadline: bound, has_waited, .. } => {
-                *bound = reactor.clock.nanos_until(deadline);
-                *has_waited = false;
-            }
+            State::Bound { reactor, .. } => self.0 = State::until(reactor.clone(), deadline),
         }
     }
 
@@ -132,12 +131,12 @@ impl Future for Sleep {
     #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         if let State::Unbound(deadline) = self.0 {
-            self.0 = State::bound(context::expect("a sleep").reactor.clone(), deadline);
+            self.0 = State::until(context::expect("a sleep").reactor.clone(), deadline);
         }
-        let State::Bound { reactor, deadline, timer, has_waited } = &mut self.0 else {
+        let State::Bound { reactor, deadline, timer, is_over, has_waited } = &mut self.0 else {
             unreachable!("it was bound above")
         };
-        let is_over = reactor.poll_timer(timer, *deadline, cx.waker()).is_ready();
+        let is_over = *is_over || reactor.poll_timer(timer, *deadline, cx.waker()).is_ready();
         if is_over && *has_waited {
             return Poll::Ready(());
         }

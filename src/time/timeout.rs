@@ -9,8 +9,8 @@ use std::task::{Poll, ready};
 use std::time::{Duration, Instant};
 
 use super::now;
-use super::sleep::sleep_until;
-use crate::clock;
+use super::sleep::{Sleep, sleep, sleep_until};
+use crate::budget;
 
 /// The time was up before the future was ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +41,7 @@ pub struct Elapsed(());
 /// ```
 #[doc(alias = "wait_for")]
 pub async fn timeout<F: Future>(duration: Duration, future: F) -> Result<F::Output, Elapsed> {
-    limit(future, || clock::add(now(), duration)).await
+    limit(future, || (!duration.is_zero()).then(|| sleep(duration))).await
 }
 
 /// Gives `future` the time until `deadline`.
@@ -62,18 +62,28 @@ pub async fn timeout<F: Future>(duration: Duration, future: F) -> Result<F::Outp
 /// });
 /// ```
 pub async fn timeout_at<F: Future>(deadline: Instant, future: F) -> Result<F::Output, Elapsed> {
-    limit(future, || deadline).await
+    limit(future, || (deadline > now()).then(|| sleep_until(deadline))).await
 }
 
-async fn limit<F: Future>(future: F, deadline: impl Fn() -> Instant) -> Result<F::Output, Elapsed> {
+/// `left` is asked once the future was pending; it has nothing to give if no time is left.
+async fn limit<F: Future>(
+    future: F,
+    left: impl Fn() -> Option<Sleep>,
+) -> Result<F::Output, Elapsed> {
     let mut future = pin!(future);
     let mut sleep = None;
     poll_fn(|cx| {
         if let Poll::Ready(output) = future.as_mut().poll(cx) {
             return Poll::Ready(Ok(output));
         }
-        let sleep = sleep.get_or_insert_with(|| sleep_until(deadline()));
-        ready!(Pin::new(sleep).poll(cx));
+        // Without budget the future could not show that it is ready.
+        ready!(budget::poll_left(cx));
+        if sleep.is_none() {
+            sleep = left();
+        }
+        if let Some(sleep) = &mut sleep {
+            ready!(Pin::new(sleep).poll(cx));
+        }
         Poll::Ready(Err(Elapsed(())))
     })
     .await

@@ -122,7 +122,7 @@ impl<const EAGER: bool> Channels for Evloop<EAGER> {
     type Sender = mpsc::Sender<u64>;
     type Receiver = mpsc::Receiver<u64>;
     type UnboundedSender = mpsc::UnboundedSender<u64>;
-    type UnboundedReceiver = mpsc::UnboundedReceiver<u64>;
+    type UnboundedReceiver = mpsc::Receiver<u64>;
     type OnceSender = oneshot::Sender<u64>;
     type OnceReceiver = oneshot::Receiver<u64>;
 
