@@ -5,6 +5,8 @@
 
 /// Room made at least when there is none.
 const CHUNK: usize = 4096;
+/// Room that is made ahead, for who reads as fast as it comes: more does not save system calls.
+const AHEAD_MAX: usize = 64 * 1024;
 
 #[derive(Debug, Default)]
 pub(super) struct Buffer {
@@ -34,10 +36,14 @@ impl Buffer {
         &mut self.bytes[self.end..]
     }
 
-    /// The first `n` bytes of the room have become content.
+    /// The first `n` bytes of the room have become content. If that is all, there may be more to
+    /// come than there is room for: there will be twice as much.
     pub(super) fn filled(&mut self, n: usize) {
         self.end += n;
         debug_assert!(self.end <= self.bytes.len());
+        if self.end == self.bytes.len() && self.bytes.len() < AHEAD_MAX {
+            self.bytes.resize(self.bytes.len() * 2, 0);
+        }
     }
 
     pub(super) fn push(&mut self, bytes: &[u8]) {
