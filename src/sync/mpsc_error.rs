@@ -7,7 +7,7 @@ use std::fmt;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct SendError<T>(pub T);
 
-/// Why [`Sender::try_send`] did not send. Holds the value.
+/// Why [`Sender::try_send`](super::mpsc::Sender::try_send) did not send. Holds the value.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum TrySendError<T> {
     /// No slot is free, or others wait for one.
@@ -16,7 +16,7 @@ pub enum TrySendError<T> {
     Closed(T),
 }
 
-/// Why [`Receiver::try_recv`] has no value.
+/// Why [`Receiver::try_recv`](super::mpsc::Receiver::try_recv) has no value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TryRecvError {
     /// None is there now.
