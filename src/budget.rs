@@ -10,12 +10,13 @@ use std::task::{Context, Poll};
 
 /// Results that one poll of a task may take: enough to drain a burst, small enough that a poll
 /// ends within some microseconds for its neighbours.
-const PER_POLL: u32 = 128;
+const PER_POLL: u64 = 128;
 
-const UNLIMITED: u32 = u32::MAX;
+/// Outside of a loop: what would take centuries to spend.
+const UNLIMITED: u64 = u64::MAX;
 
 thread_local! {
-    static LEFT: Cell<u32> = const { Cell::new(UNLIMITED) };
+    static LEFT: Cell<u64> = const { Cell::new(UNLIMITED) };
 }
 
 /// Called by the executor before each poll of a task.
@@ -24,7 +25,7 @@ pub(crate) fn refill() {
 }
 
 /// Called by the executor with what is left outside of its batch. Returns what was left inside.
-pub(crate) fn replace(left: u32) -> u32 {
+pub(crate) fn replace(left: u64) -> u64 {
     LEFT.replace(left)
 }
 
@@ -39,8 +40,5 @@ pub(crate) fn poll_left(cx: &mut Context<'_>) -> Poll<()> {
 
 /// Spends a unit. Called by a leaf that completes.
 pub(crate) fn spend() {
-    let left = LEFT.get();
-    if left != UNLIMITED {
-        LEFT.set(left.saturating_sub(1));
-    }
+    LEFT.set(LEFT.get().saturating_sub(1));
 }

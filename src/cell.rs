@@ -4,13 +4,13 @@
 //! it is known to the executor as a [`Body`] and to the handle as an [`Output`].
 //!
 //! ```text
-//!              poll, cancel                Pending
-//!   Idle ---------------------> Busy --------------------> Idle
-//!   (future)                 (future)
-//!                               |  Ready, aborted, `recover` after a panic:
-//!                               v  the future is dropped
-//!                             Done ----- take, discard -----> Taken
-//!                           (output)                         (empty)
+//!            poll             Pending
+//!   Idle -----------> Busy -------------> Idle        abort: Idle -> Aborted,
+//!   (future)       (future)                                  Busy -> BusyAborted
+//!                     |  Ready; a panic and `recover`; BusyAborted and Pending;
+//!                     v  Aborted and its turn: the future is dropped
+//!                   Done ---- take, discard ----> Taken
+//!                 (output)                       (empty)
 //! ```
 //!
 //! Invariant: a body is touched only by who moved the state to `Busy`, until he moves it on, or by
@@ -81,24 +81,30 @@ pub(crate) fn task<F: Future + 'static>(
 impl Task {
     /// Polls the future, or drops it if the task was aborted. Returns whether the task has ended.
     /// A panic of the future goes through: then it is to be [recovered](Task::recover). Needs
-    /// `Idle`.
+    /// `Idle` or `Aborted`.
+    #[inline]
     pub(crate) fn poll(&self, waker: &Waker) -> bool {
-        let header = &self.header;
-        debug_assert!(header.state.get() == State::Idle);
-        header.state.set(State::Busy);
-        if !header.is_aborted.get() {
-            header.polls.set(header.polls.get().wrapping_add(1));
-            if self.body.poll(&mut Context::from_waker(waker)).is_ready() {
-                header.state.set(State::Done);
-                return true;
-            }
-            if !header.is_aborted.get() {
-                header.state.set(State::Idle);
-                return false;
-            }
+        let Header { state, polls, .. } = &self.header;
+        if state.replace(State::Busy) == State::Aborted {
+            return self.drop_aborted();
         }
-        self.body.fail(JoinError::cancelled(header));
-        header.state.set(State::Done);
+        polls.set(polls.get().wrapping_add(1));
+        if self.body.poll(&mut Context::from_waker(waker)).is_ready() {
+            state.set(State::Done);
+            return true;
+        }
+        if state.replace(State::Idle) == State::BusyAborted {
+            state.set(State::Busy);
+            return self.drop_aborted();
+        }
+        false
+    }
+
+    /// Drops the future of an aborted task. Needs `Busy`.
+    #[cold]
+    fn drop_aborted(&self) -> bool {
+        self.body.fail(JoinError::cancelled(&self.header));
+        self.header.state.set(State::Done);
         true
     }
 

@@ -56,6 +56,11 @@ pub(crate) fn is_running() -> bool {
     CURRENT.with(|current| current.loop_id.get() != 0)
 }
 
+/// Whether this very loop is in a turn on this thread, and no other inside of it.
+pub(crate) fn is(loop_id: LoopId) -> bool {
+    CURRENT.with(|current| current.loop_id.get() == loop_id)
+}
+
 /// Wakes a task, of this loop or of any other.
 pub(crate) fn wake(id: WakerId) {
     CURRENT.with(|current| {

@@ -44,8 +44,9 @@ pub(crate) struct Executor {
     names: RefCell<BTreeMap<TaskId, Rc<str>>>,
     /// The record of the future that `block_on` runs, while it does.
     root: RefCell<Option<Header>>,
-    /// The slot of the task being polled.
+    /// The slot of the task being polled, and the task's id.
     running: Cell<u32>,
+    running_id: Cell<Option<TaskId>>,
     /// The loop ends: what is spawned now is dropped at once.
     is_closing: Cell<bool>,
     on_panic: PanicHandler,
@@ -57,7 +58,7 @@ pub(crate) struct RootRecord<'a>(&'a Executor);
 /// Puts back what a batch changes, if the root panics too.
 struct Outside<'a> {
     executor: &'a Executor,
-    budget: u32,
+    budget: u64,
 }
 
 /// What a batch did.
@@ -81,6 +82,7 @@ impl Executor {
             names: RefCell::default(),
             root: RefCell::new(None),
             running: Cell::new(NOBODY),
+            running_id: Cell::new(None),
             is_closing: Cell::new(false),
             on_panic: on_panic.unwrap_or_else(|| Box::new(|error| eprintln!("evloop: {error}"))),
         }
@@ -98,7 +100,7 @@ impl Executor {
     ) -> JoinHandle<F::Output> {
         let Birth { name, spawned_at } = birth;
         let id = self.ids.next();
-        let parent = self.running_id();
+        let parent = self.running_id.get();
         if self.is_closing.get() {
             // Nobody will wake it: it ends here.
             let waker_id = WakerId::new(self.id, 0, ROOT);
@@ -114,11 +116,18 @@ impl Executor {
         let entry = tasks.vacant_entry();
         let slot = u32::try_from(entry.key() + 1).ok().filter(|slot| *slot <= SLOT_MAX);
         let slot = slot.expect("too many tasks live in one event loop to spawn another");
-        let waker_id = self.queue.borrow_mut().open(self.id, slot);
+        let in_turn = current::is(self.id);
+        let waker_id = match in_turn {
+            true => self.queue.borrow_mut().admit(self.id, slot),
+            false => self.queue.borrow_mut().open(self.id, slot),
+        };
         let (task, joined) = cell::task(Header::new(id, parent, spawned_at, waker_id), future);
         entry.insert(task);
         drop(tasks);
-        current::wake(waker_id);
+        if !in_turn {
+            // Who watches the loop from outside must be told.
+            current::wake(waker_id);
+        }
         if let Some(name) = name {
             self.names.borrow_mut().insert(id, name);
         }
@@ -195,7 +204,8 @@ impl Executor {
 
     fn poll_root(&self, root: Root<'_>) -> Poll<()> {
         let header = self.root.borrow();
-        let Some(Header { waker_id, polls, .. }) = &*header else { return Poll::Pending };
+        let Some(Header { id, waker_id, polls, .. }) = &*header else { return Poll::Pending };
+        self.running_id.set(Some(*id));
         polls.set(polls.get().wrapping_add(1));
         let waker = waker(*waker_id);
         drop(header);
@@ -221,10 +231,12 @@ impl Executor {
     #[inline]
     fn run_task(&self, slot: u32, batch: &mut Batch) {
         let Some(task) = self.task(slot) else { return };
-        if task.header.is_finished() {
-            return self.end(&task);
+        match task.header.state.get() {
+            State::Done | State::Taken => return self.end(&task),
+            State::Aborted => {}
+            _ => batch.polled += 1,
         }
-        batch.polled += usize::from(!task.header.is_aborted.get());
+        self.running_id.set(Some(task.header.id));
         // A waker of ours has nothing to drop.
         let waker = ManuallyDrop::new(waker(task.header.waker_id));
         if task.poll(&waker) {
@@ -235,9 +247,11 @@ impl Executor {
     /// Goes on after a panic of the running task. Any other panic goes through: the root's, one of
     /// a waker that is not ours, one of the panic handler.
     fn recover(&self, payload: Payload) {
+        let is_busy =
+            |task: &Rc<Task>| matches!(task.header.state.get(), State::Busy | State::BusyAborted);
         let task = match self.running.get() {
             ROOT | NOBODY => None,
-            slot => self.task(slot).filter(|task| task.header.state.get() == State::Busy),
+            slot => self.task(slot).filter(is_busy),
         };
         let Some(task) = task else { resume_unwind(payload) };
         task.recover(payload);
@@ -249,7 +263,7 @@ impl Executor {
         if task.header.is_finished() {
             return;
         }
-        task.header.is_aborted.set(true);
+        task.header.abort();
         let waker = waker(task.header.waker_id);
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| task.poll(&waker))) {
             task.recover(payload);
@@ -276,7 +290,7 @@ impl Executor {
     /// Tells of a task's end, now that the executor knows it no more. Once. A panic in here is not
     /// the task's.
     fn tell(&self, task: &Task) {
-        self.running.set(NOBODY);
+        self.leave();
         if task.header.is_detached.get() {
             if let Some(error) = task.discard() {
                 (self.on_panic)(error);
@@ -286,16 +300,14 @@ impl Executor {
         }
     }
 
-    fn task(&self, slot: u32) -> Option<Rc<Task>> {
-        self.tasks.borrow().get(slot as usize - 1).cloned()
+    /// No task is being polled.
+    fn leave(&self) {
+        self.running.set(NOBODY);
+        self.running_id.set(None);
     }
 
-    fn running_id(&self) -> Option<TaskId> {
-        match self.running.get() {
-            NOBODY => None,
-            ROOT => self.root.borrow().as_ref().map(|header| header.id),
-            slot => self.tasks.borrow().get(slot as usize - 1).map(|task| task.header.id),
-        }
+    fn task(&self, slot: u32) -> Option<Rc<Task>> {
+        self.tasks.borrow().get(slot as usize - 1).cloned()
     }
 
     fn info(&self, header: &Header) -> TaskInfo {
@@ -313,7 +325,7 @@ impl Executor {
 
 impl Drop for Outside<'_> {
     fn drop(&mut self) {
-        self.executor.running.set(NOBODY);
+        self.executor.leave();
         budget::replace(self.budget);
     }
 }

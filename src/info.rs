@@ -58,8 +58,8 @@ pub(crate) struct Header {
     pub(crate) waker_id: WakerId,
     pub(crate) polls: Cell<u32>,
     pub(crate) state: Cell<State>,
-    /// `abort` was called.
-    pub(crate) is_aborted: Cell<bool>,
+    /// The handle's drop aborts the task.
+    pub(crate) abort_on_drop: Cell<bool>,
     /// No handle is left.
     pub(crate) is_detached: Cell<bool>,
     /// Who awaits the output. Written by the handle, taken once the output is there.
@@ -69,9 +69,17 @@ pub(crate) struct Header {
 /// Where a task stands; [`cell`](crate::cell) says what follows what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
+    /// The future is there, and waits for its turn.
     Idle,
+    /// The same, but its turn will drop it: `abort` was called.
+    Aborted,
+    /// The future is being polled or dropped.
     Busy,
+    /// The same, but once its poll returns it is dropped.
+    BusyAborted,
+    /// The output is there.
     Done,
+    /// Nothing is there.
     Taken,
 }
 
@@ -89,7 +97,7 @@ impl Header {
             waker_id,
             polls: Cell::new(0),
             state: Cell::new(State::Idle),
-            is_aborted: Cell::new(false),
+            abort_on_drop: Cell::new(false),
             is_detached: Cell::new(false),
             waiter: Cell::new(None),
         }
@@ -98,6 +106,16 @@ impl Header {
     /// Whether the output, or an error in its place, has come.
     pub(crate) fn is_finished(&self) -> bool {
         matches!(self.state.get(), State::Done | State::Taken)
+    }
+
+    /// Asks for the end of the task. Returns whether it must be given a turn for that.
+    pub(crate) fn abort(&self) -> bool {
+        match self.state.get() {
+            State::Idle => self.state.set(State::Aborted),
+            State::Busy => self.state.set(State::BusyAborted),
+            State::Aborted | State::BusyAborted | State::Done | State::Taken => {}
+        }
+        self.state.get() == State::Aborted
     }
 
     /// Sees to it that `waker` is woken when the task has ended, in place of the one before.

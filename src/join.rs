@@ -12,7 +12,7 @@ use std::task::{Context, Poll, ready};
 use crate::budget;
 use crate::cell::Joined;
 use crate::current;
-use crate::info::{Header, TaskId};
+use crate::info::{Header, State, TaskId};
 use crate::join_error::JoinError;
 
 /// A spawned task, to be awaited for its output.
@@ -39,7 +39,6 @@ use crate::join_error::JoinError;
 #[doc(alias = "Task")]
 pub struct JoinHandle<T> {
     task: Rc<Joined<T>>,
-    abort_on_drop: bool,
 }
 
 /// Ends a task without being able to await it; see [`JoinHandle::abort_handle`].
@@ -61,7 +60,7 @@ impl<T> Record for Rc<Joined<T>> {
 
 impl<T> JoinHandle<T> {
     pub(crate) fn new(task: Rc<Joined<T>>) -> JoinHandle<T> {
-        JoinHandle { task, abort_on_drop: false }
+        JoinHandle { task }
     }
 
     /// The task's id.
@@ -108,8 +107,8 @@ impl<T> JoinHandle<T> {
     }
 
     /// Makes dropping the handle abort the task, instead of detaching it.
-    pub fn abort_on_drop(mut self) -> JoinHandle<T> {
-        self.abort_on_drop = true;
+    pub fn abort_on_drop(self) -> JoinHandle<T> {
+        self.task.header.abort_on_drop.set(true);
         self
     }
 }
@@ -138,10 +137,13 @@ impl<T> Future for JoinHandle<T> {
 
 impl<T> Drop for JoinHandle<T> {
     fn drop(&mut self) {
-        if self.abort_on_drop {
-            self.abort();
-        }
         let header = &self.task.header;
+        if header.state.get() == State::Taken {
+            return;
+        }
+        if header.abort_on_drop.get() {
+            abort(header);
+        }
         header.is_detached.set(true);
         drop(header.waiter.take());
         drop(self.task.take());
@@ -165,10 +167,9 @@ impl AbortHandle {
     }
 }
 
-/// Marks the task, and queues it if it has a turn to come.
+/// Asks for the end of a task, and gives it a turn for that.
 fn abort(header: &Header) {
-    header.is_aborted.set(true);
-    if !header.is_finished() {
+    if header.abort() {
         current::wake(header.waker_id);
     }
 }

@@ -55,6 +55,14 @@ impl RunQueue {
         WakerId::new(in_loop, self.slots[index].generation, slot)
     }
 
+    /// Opens a slot for a new task, and queues it.
+    #[inline]
+    pub(crate) fn admit(&mut self, in_loop: LoopId, slot: u32) -> WakerId {
+        let id = self.open(in_loop, slot);
+        self.link(slot);
+        id
+    }
+
     /// Ends the slot's generation. Returns whether the slot is still queued; then it must not be
     /// given to another task before it is popped.
     pub(crate) fn retire(&mut self, slot: u32) -> bool {
@@ -70,7 +78,13 @@ impl RunQueue {
         if slot.next != IDLE || !id.is_generation(slot.generation) {
             return;
         }
-        slot.next = END;
+        self.link(index);
+    }
+
+    /// Puts a slot that is not queued at the end.
+    #[inline]
+    fn link(&mut self, index: u32) {
+        self.slots[index as usize].next = END;
         if self.head == END {
             self.head = index;
         } else {

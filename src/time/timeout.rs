@@ -40,8 +40,11 @@ pub struct Elapsed(());
 /// });
 /// ```
 #[doc(alias = "wait_for")]
-pub async fn timeout<F: Future>(duration: Duration, future: F) -> Result<F::Output, Elapsed> {
-    limit(future, || (!duration.is_zero()).then(|| sleep(duration))).await
+pub fn timeout<F: Future>(
+    duration: Duration,
+    future: F,
+) -> impl Future<Output = Result<F::Output, Elapsed>> {
+    limit(future, move || (!duration.is_zero()).then(|| sleep(duration)))
 }
 
 /// Gives `future` the time until `deadline`.
@@ -61,8 +64,11 @@ pub async fn timeout<F: Future>(duration: Duration, future: F) -> Result<F::Outp
 ///     assert_eq!(late.unwrap_err().to_string(), "the time limit was reached");
 /// });
 /// ```
-pub async fn timeout_at<F: Future>(deadline: Instant, future: F) -> Result<F::Output, Elapsed> {
-    limit(future, || (deadline > now()).then(|| sleep_until(deadline))).await
+pub fn timeout_at<F: Future>(
+    deadline: Instant,
+    future: F,
+) -> impl Future<Output = Result<F::Output, Elapsed>> {
+    limit(future, move || (deadline > now()).then(|| sleep_until(deadline)))
 }
 
 /// `left` is asked once the future was pending; it has nothing to give if no time is left.
