@@ -433,6 +433,23 @@ fn time_and_chance_come_from_the_loop() {
     assert_tidy(world, SRC);
 }
 
+/// The files of src that the file map in `readme` does not name, or names twice.
+fn unmapped<'a>(readme: &str, sources: &'a [Source]) -> Vec<&'a str> {
+    let map: Vec<_> = readme.lines().filter_map(|line| line.split("  ").next()).collect();
+    let named = |path: &str| map.iter().filter(|name| **name == path).count();
+    let paths = sources.iter().filter_map(|source| source.path.strip_prefix("src/"));
+    paths.filter(|path| named(path) != 1).collect()
+}
+
+#[test]
+fn the_readme_maps_every_file() {
+    let file = |path: &str| Source { path: path.into(), text: String::new() };
+    let sources = ["src/a.rs", "src/b/c.rs", "src/d.rs"].map(file);
+    assert_eq!(unmapped("b/c.rs  a c\nd.rs   a d\nd.rs   again\n", &sources), ["a.rs", "d.rs"]);
+    let readme = fs::read_to_string("README.md").unwrap();
+    assert_eq!(unmapped(&readme, &files(SRC)), [""; 0], "not once in README.md's file map");
+}
+
 #[test]
 fn nothing_is_unfinished_or_tells_of_the_making() {
     let texts = "
