@@ -46,7 +46,7 @@ pub struct StreamOptions {
 ///
 /// evloop::block_on(async {
 ///     let listener = TcpListener::bind("127.0.0.1:0").await?;
-///     let (mut reader, mut writer) = evloop::open_connection(listener.local_addr()?).await?;
+///     let (mut reader, writer) = evloop::open_connection(listener.local_addr()?).await?;
 ///     let (peer, _) = listener.accept().await?;
 ///     peer.write_all(b"220 ready\r\n").await?;
 ///     assert_eq!(reader.read_line().await?, b"220 ready\r\n");
@@ -86,7 +86,7 @@ pub async fn open_connection_with(
 ///     let listener = TcpListener::bind("127.0.0.1:0").await?;
 ///     let _client = TcpStream::connect(listener.local_addr()?).await?;
 ///     let (stream, _) = listener.accept().await?;
-///     let (_reader, mut writer) = streams::from_tcp(stream, &StreamOptions::default())?;
+///     let (_reader, writer) = streams::from_tcp(stream, &StreamOptions::default())?;
 ///     writer.write(b"220 ready\r\n");
 ///     writer.drain().await
 /// }).unwrap();

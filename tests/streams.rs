@@ -267,7 +267,7 @@ fn an_empty_separator_is_misuse() {
 #[test]
 fn write_does_not_wait_for_the_peer_and_all_comes_in_order() {
     run(async {
-        let (reader, mut writer, peer) = pair().await;
+        let (reader, writer, peer) = pair().await;
         let (all, mut rest) = (pattern(24 * MIB), 0);
         // In pieces of all sizes, one by one and two at once.
         for len in (1..).map(|i| i * 7919 % 65_537) {
@@ -347,7 +347,7 @@ fn water_marks_in_the_wrong_order_are_misuse() {
 #[test]
 fn a_reset_is_told_by_drain_and_wait_closed() {
     run(async {
-        let (reader, mut writer, peer) = pair().await;
+        let (reader, writer, peer) = pair().await;
         reset(peer, reader.get_ref()).await;
         writer.write(b"nobody gets this");
         writer.write(b"nor this");
@@ -378,7 +378,7 @@ fn a_reset_ends_a_drain_that_waits() {
 #[test]
 fn write_after_close_is_told() {
     run(async {
-        let (_reader, mut writer, peer) = pair().await;
+        let (_reader, writer, peer) = pair().await;
         writer.write(b"before");
         writer.close();
         writer.write(b"after");
@@ -449,7 +449,7 @@ fn a_dropped_reader_does_not_end_the_writer() {
 #[test]
 fn shutdown_write_is_half_a_close() {
     run(async {
-        let (mut reader, mut writer, peer) = pair().await;
+        let (mut reader, writer, peer) = pair().await;
         writer.write(b"question");
         writer.shutdown_write();
         assert!(writer.is_closing());
@@ -493,7 +493,7 @@ fn what_is_unsent_when_the_loop_ends_is_discarded() {
 #[test]
 fn both_directions_go_on_at_once() {
     run(async {
-        let (mut reader, mut writer, peer) = pair().await;
+        let (mut reader, writer, peer) = pair().await;
         let echo = async {
             let mut buf = vec![0; 10_000];
             while let n @ 1.. = peer.read(&mut buf).await.unwrap() {

@@ -90,7 +90,7 @@ async fn get(url: &Url) -> io::Result<()> {
     let show = |line: &str| writeln!(io::stdout(), "{url}  {}", printable(line));
     let options = StreamOptions { limit: LINE_MAX };
     let addr = (url.host.clone(), url.port);
-    let (reader, mut writer) = patiently(open_connection_with(addr, &options)).await?;
+    let (reader, writer) = patiently(open_connection_with(addr, &options)).await?;
     let target = &url.target;
     let request = format!("GET {target} HTTP/1.1\r\nHost: {url}\r\nConnection: close\r\n\r\n");
     writer.write(request.as_bytes());

@@ -22,7 +22,8 @@ const LOW_WATER: usize = 16 * 1024;
 ///
 /// [`write`](StreamWriter::write) takes everything at once and never waits: it sends what the
 /// system takes, and the rest goes out in the background. [`drain`](StreamWriter::drain) waits if
-/// too much is unsent, and tells of errors; who writes much calls it after each write.
+/// too much is unsent, and tells of errors; who writes much calls it after each write. Tasks may
+/// share a writer.
 ///
 /// Dropping the writer closes it: what is unsent is sent first, in the background. What is unsent
 /// when the loop ends is lost. The connection closes when the reader is dropped too.
@@ -74,13 +75,13 @@ impl StreamWriter {
     ///
     /// An error of the connection, or of writing after the end, is told by the next
     /// [`drain`](StreamWriter::drain) or [`wait_closed`](StreamWriter::wait_closed).
-    pub fn write(&mut self, bytes: &[u8]) {
+    pub fn write(&self, bytes: &[u8]) {
         self.shared.write(bytes);
     }
 
     /// Writes several pieces, as [`write`](StreamWriter::write) does.
     #[doc(alias = "writelines")]
-    pub fn write_vectored(&mut self, pieces: &[io::IoSlice<'_>]) {
+    pub fn write_vectored(&self, pieces: &[io::IoSlice<'_>]) {
         for piece in pieces {
             self.shared.write(piece);
         }
@@ -95,7 +96,7 @@ impl StreamWriter {
     /// # Cancel safety
     ///
     /// Nothing is lost.
-    pub async fn drain(&mut self) -> io::Result<()> {
+    pub async fn drain(&self) -> io::Result<()> {
         let shared = &self.shared;
         if shared.unsent.borrow().len() > shared.high_water.get() {
             let low = shared.low_water.get();
@@ -107,13 +108,13 @@ impl StreamWriter {
     /// Ends the write direction once everything is sent: the peer reads to its end. Reading goes
     /// on.
     #[doc(alias = "write_eof")]
-    pub fn shutdown_write(&mut self) {
+    pub fn shutdown_write(&self) {
         self.shared.end();
     }
 
     /// Closes the writer once everything is sent. The connection closes when the reader is dropped
     /// too.
-    pub fn close(&mut self) {
+    pub fn close(&self) {
         self.shared.end();
     }
 
@@ -126,7 +127,7 @@ impl StreamWriter {
     /// # Cancel safety
     ///
     /// Nothing is lost.
-    pub async fn wait_closed(&mut self) -> io::Result<()> {
+    pub async fn wait_closed(&self) -> io::Result<()> {
         self.shared.wait(|shared| shared.ending.get() == Ending::Ended).await?;
         self.shared.check()
     }
@@ -137,7 +138,7 @@ impl StreamWriter {
     }
 
     /// Gives the connection up at once: what is unsent is dropped, and the reader's stream ends.
-    pub fn abort(&mut self) {
+    pub fn abort(&self) {
         self.shared
             .fail(io::Error::new(io::ErrorKind::ConnectionAborted, "the writer was aborted"));
         // It fails only for a connection that is gone already.
@@ -150,7 +151,7 @@ impl StreamWriter {
     /// # Panics
     ///
     /// If `low` is above `high`.
-    pub fn set_write_buffer_limits(&mut self, low: usize, high: usize) {
+    pub fn set_write_buffer_limits(&self, low: usize, high: usize) {
         assert!(low <= high, "the low-water mark {low} must not be above the high one, {high}");
         self.shared.low_water.set(low);
         self.shared.high_water.set(high);
