@@ -13,8 +13,9 @@
 //!                 (output)                       (empty)
 //! ```
 //!
-//! Invariant: a body is touched only by who moved the state to `Busy`, until he moves it on, or by
-//! who moves it from `Done` to `Taken`; neither step can be taken twice.
+//! Invariant: a body is touched only by who moved the state to `Busy`, until he moves it on from
+//! there or from `BusyAborted`, or by who moves it from `Done` to `Taken`; neither step can be
+//! taken twice.
 
 use std::cell::UnsafeCell;
 use std::future::Future;
@@ -111,9 +112,10 @@ impl Task {
     /// Ends the task whose poll, or whose future's destructor, has panicked.
     pub(crate) fn recover(&self, payload: Payload) {
         let error = JoinError::panicked(&self.header, payload);
-        // A second panic, of a destructor, adds nothing to the first.
-        let _ = catch_unwind(AssertUnwindSafe(|| self.body.fail(error)));
+        let second = catch_unwind(AssertUnwindSafe(|| self.body.fail(error)));
         self.header.state.set(State::Done);
+        // A second panic, of a destructor, adds nothing to the first.
+        drop(second);
     }
 
     /// Drops the output. Returns the panic that it was, or that its destructor raised.

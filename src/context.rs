@@ -1,9 +1,9 @@
 //! L3: "the loop running on this thread": its executor, its reactor, its way in from outside.
 //!
 //! The thread-local has no destructor, so a drop while the thread ends finds no loop instead of a
-//! panic. Invariant: a loop that is in a turn is the last of those entered.
+//! panic. Invariant: a turn begins with its loop as the last of those entered.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::io;
 use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -25,8 +25,6 @@ pub(crate) struct Context {
     pub(crate) reactor: Rc<Reactor>,
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) pool: Pool,
-    /// `Handle::stop` was called.
-    pub(crate) is_stopping: Cell<bool>,
     queue: Queue,
 }
 
@@ -55,11 +53,10 @@ impl Context {
         let queue = Queue::default();
         Ok(Rc::new(Context {
             id,
-            executor: Executor::new(id, queue.clone(), parts.on_panic),
+            executor: Executor::new(id, queue.clone(), inbox.clone(), parts.on_panic),
             reactor,
             inbox,
             pool: Pool::new(format!("{}-blocking", parts.name), parts.blocking_threads_max),
-            is_stopping: Cell::new(false),
             queue,
         }))
     }

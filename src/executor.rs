@@ -11,6 +11,7 @@ use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use slab::Slab;
@@ -18,6 +19,7 @@ use slab::Slab;
 use crate::budget;
 use crate::cell::{self, Task};
 use crate::current::{self, Queue};
+use crate::inbox::Inbox;
 use crate::info::{Birth, Header, State, TaskId, TaskIds, TaskInfo, TaskState};
 use crate::join::JoinHandle;
 use crate::join_error::{JoinError, Payload};
@@ -38,6 +40,8 @@ pub(crate) type Root<'a> = Pin<&'a mut dyn Future<Output = ()>>;
 pub(crate) struct Executor {
     id: LoopId,
     queue: Queue,
+    /// Told of what is spawned between two turns.
+    inbox: Arc<Inbox>,
     tasks: RefCell<Slab<Rc<Task>>>,
     ids: TaskIds,
     /// Of the few tasks that have one.
@@ -73,10 +77,16 @@ pub(crate) struct Batch {
 }
 
 impl Executor {
-    pub(crate) fn new(id: LoopId, queue: Queue, on_panic: Option<PanicHandler>) -> Executor {
+    pub(crate) fn new(
+        id: LoopId,
+        queue: Queue,
+        inbox: Arc<Inbox>,
+        on_panic: Option<PanicHandler>,
+    ) -> Executor {
         Executor {
             id,
             queue,
+            inbox,
             tasks: RefCell::default(),
             ids: TaskIds::default(),
             names: RefCell::default(),
@@ -116,17 +126,13 @@ impl Executor {
         let entry = tasks.vacant_entry();
         let slot = u32::try_from(entry.key() + 1).ok().filter(|slot| *slot <= SLOT_MAX);
         let slot = slot.expect("too many tasks live in one event loop to spawn another");
-        let in_turn = current::is(self.id);
-        let waker_id = match in_turn {
-            true => self.queue.borrow_mut().admit(self.id, slot),
-            false => self.queue.borrow_mut().open(self.id, slot),
-        };
+        let waker_id = self.queue.borrow_mut().admit(self.id, slot);
         let (task, joined) = cell::task(Header::new(id, parent, spawned_at, waker_id), future);
         entry.insert(task);
         drop(tasks);
-        if !in_turn {
+        if !current::is(self.id) {
             // Who watches the loop from outside must be told.
-            current::wake(waker_id);
+            self.inbox.notify();
         }
         if let Some(name) = name {
             self.names.borrow_mut().insert(id, name);
@@ -293,11 +299,16 @@ impl Executor {
         self.leave();
         if task.header.is_detached.get() {
             if let Some(error) = task.discard() {
-                (self.on_panic)(error);
+                self.report(error);
             }
         } else if let Some(waiter) = task.header.waiter.take() {
             waiter.wake();
         }
+    }
+
+    /// Tells the handler of a panic that nobody else will hear of.
+    pub(crate) fn report(&self, error: JoinError) {
+        (self.on_panic)(error);
     }
 
     /// No task is being polled.

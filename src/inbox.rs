@@ -2,8 +2,8 @@
 //!
 //! Wakes are a set: a task woken a million times while the loop is busy takes one place. Calls are
 //! a queue. The loop's thread looks at one flag each turn and locks only if something came.
-//! Invariant: whoever adds first after `park` succeeded writes to the selector's waker, and nobody
-//! else does; nothing can be added once the inbox is closed.
+//! Invariant: the selector's waker is written to at most once for each time that the loop parks, by
+//! whoever adds first; nothing can be added once the inbox is closed.
 
 use std::collections::{HashSet, VecDeque};
 use std::io;
@@ -34,6 +34,8 @@ pub(crate) struct Inbox {
     parked: AtomicBool,
     /// `mail` holds something, or the loop is to look around: the loop's cheap check.
     pending: AtomicBool,
+    /// The loop is to end its `run`.
+    is_stopping: AtomicBool,
     mail: Mutex<Mail>,
     /// Ends the wait of the loop's selector.
     unpark: Waker,
@@ -64,6 +66,7 @@ impl Inbox {
         Inbox {
             parked: AtomicBool::new(false),
             pending: AtomicBool::new(false),
+            is_stopping: AtomicBool::new(false),
             mail: Mutex::default(),
             unpark,
             thread: thread::current().id(),
@@ -95,12 +98,28 @@ impl Inbox {
     }
 
     /// Makes the loop look here, also if it is about to sleep.
-    fn notify(&self) {
+    pub(crate) fn notify(&self) {
         self.pending.store(true, Ordering::SeqCst);
         // Either this sees `parked`, or `park` sees `pending`.
         if self.parked.swap(false, Ordering::SeqCst) {
             self.unpark.wake_by_ref();
         }
+    }
+
+    /// Asks the loop to end its `run`.
+    pub(crate) fn stop(&self) {
+        self.is_stopping.store(true, Ordering::Release);
+        self.notify();
+    }
+
+    /// Whether the loop was asked to end its `run`.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.is_stopping.load(Ordering::Acquire)
+    }
+
+    /// The loop does as it was asked.
+    pub(crate) fn stopped(&self) {
+        self.is_stopping.store(false, Ordering::Release);
     }
 
     /// The loop is about to sleep. `false` if something came: then it must not.

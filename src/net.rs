@@ -12,7 +12,12 @@ mod listen;
 mod send_vectored;
 mod split;
 mod tcp_listener;
+mod tcp_ops;
 mod tcp_stream;
+#[cfg(unix)]
+mod unix;
+#[cfg(windows)]
+mod windows;
 
 pub use self::addrs::{ToAddrs, lookup_host};
 pub use self::split::{OwnedReadHalf, OwnedWriteHalf, ReuniteError};

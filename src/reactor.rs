@@ -38,8 +38,11 @@ const UNPARK: Token = Token(usize::MAX);
 /// The token of the alarm, for waits shorter than the selector can measure.
 const ALARM: Token = Token(usize::MAX - 1);
 
-/// The shortest time that the selector waits for; below it rounds up.
-const SELECTOR_PRECISION: Duration = Duration::from_millis(1);
+/// Below this the alarm ends the wait: the selector rounds up to its next whole millisecond.
+const ALARM_BELOW: Duration = Duration::from_millis(10);
+
+/// Room that is kept for the next wakers after a burst of them.
+const KEPT_MAX: usize = 1 << 14;
 
 /// Both directions; on Linux also urgent data, whose mark cuts a read short.
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -61,6 +64,10 @@ pub(crate) struct Reactor {
     timers: RefCell<Timers>,
     /// Ends waits that are shorter than the selector's precision.
     alarm: Alarm,
+    /// The deadline that the alarm is set to, for who watches the selector from outside.
+    armed: Cell<Option<Tick>>,
+    /// Somebody watches, and the loop is between two turns.
+    is_watched: Cell<bool>,
     pub(crate) clock: Clock,
     /// Who is to be woken once nothing is borrowed; empty between calls.
     woken: RefCell<VecDeque<Waker>>,
@@ -84,6 +91,8 @@ impl Reactor {
             sources: RefCell::default(),
             timers: RefCell::new(Timers::new()),
             alarm: Alarm::new(),
+            armed: Cell::new(None),
+            is_watched: Cell::new(false),
             clock: Clock::new(),
             woken: RefCell::default(),
             starved: Source::new(false),
@@ -114,7 +123,9 @@ impl Reactor {
     /// Waits for events for up to `limit`, to the next deadline at the latest, and wakes whom they
     /// concern. A signal that interrupts the wait ends it.
     pub(crate) fn wait(&self, limit: Option<Duration>) -> io::Result<()> {
-        let timeout = self.timeout(limit);
+        // A waker that panicked may have left others behind it.
+        let is_owing = !self.woken.borrow().is_empty();
+        let timeout = if is_owing { Some(Duration::ZERO) } else { self.timeout(limit) };
         self.collect(|woken| {
             let mut events = self.events.borrow_mut();
             match self.poll.borrow_mut().poll(&mut events, timeout) {
@@ -132,11 +143,21 @@ impl Reactor {
         })
     }
 
-    /// Sets the alarm to the next deadline, for who watches the selector from outside.
-    pub(crate) fn arm(&self) -> io::Result<()> {
-        match self.next_tick() {
-            Some(at) => self.alarm.set(self.clock.left(at), &self.registry, ALARM),
-            None => Ok(()),
+    /// Somebody watches the selector from outside, or does not: between two turns the alarm is set
+    /// to the next deadline.
+    pub(crate) fn set_watched(&self, is_watched: bool) {
+        self.is_watched.set(is_watched);
+        if is_watched {
+            self.arm();
+        }
+    }
+
+    fn arm(&self) {
+        let next = self.next_tick();
+        if let Some(at) = next.filter(|_| next != self.armed.get()) {
+            // Without a descriptor for it, who watches still has the deadline to ask for.
+            let set = self.alarm.set(self.clock.left(at), &self.registry, ALARM);
+            self.armed.set(set.is_ok().then_some(at));
         }
     }
 
@@ -228,6 +249,9 @@ impl Reactor {
         };
         drop(timers);
         drop(old);
+        if self.is_watched.get() {
+            self.arm();
+        }
         Poll::Pending
     }
 
@@ -257,11 +281,11 @@ impl Reactor {
         if limit == Some(Duration::ZERO) {
             return limit;
         }
-        let Some(next) = self.next_tick() else { return limit };
-        let left = self.clock.left(next);
-        let timeout = limit.map_or(left, |limit| limit.min(left));
-        if timeout < SELECTOR_PRECISION && !timeout.is_zero() {
-            // Without a descriptor for it, the wait is the millisecond that the selector can do.
+        let left = self.next_tick().map(|next| self.clock.left(next));
+        let timeout = limit.into_iter().chain(left).min()?;
+        if timeout < ALARM_BELOW && !timeout.is_zero() {
+            self.armed.set(None);
+            // Without a descriptor for it, the wait is the milliseconds that the selector can do.
             let _ = self.alarm.set(timeout, &self.registry, ALARM);
         }
         Some(timeout)
@@ -272,9 +296,13 @@ impl Reactor {
     fn collect<T>(&self, f: impl FnOnce(&mut VecDeque<Waker>) -> T) -> T {
         let result = f(&mut self.woken.borrow_mut());
         loop {
-            let Some(waker) = self.woken.borrow_mut().pop_front() else { return result };
+            let Some(waker) = self.woken.borrow_mut().pop_front() else { break };
             waker.wake();
         }
+        if self.woken.borrow().capacity() > KEPT_MAX {
+            self.woken.take();
+        }
+        result
     }
 }
 

@@ -59,7 +59,10 @@ impl RunQueue {
     #[inline]
     pub(crate) fn admit(&mut self, in_loop: LoopId, slot: u32) -> WakerId {
         let id = self.open(in_loop, slot);
-        self.link(slot);
+        // A stale waker whose generation has come round may have queued the empty slot.
+        if self.slots[slot as usize].next == IDLE {
+            self.link(slot);
+        }
         id
     }
 
@@ -136,6 +139,20 @@ mod tests {
         assert_eq!(queue.len(), 0);
         queue.push(ids[1]);
         assert_eq!(drain(&mut queue), [1]);
+    }
+
+    #[test]
+    fn a_generation_that_has_come_round_cuts_no_queue() {
+        let mut queue = RunQueue::default();
+        let (old, other) = (queue.open(1, 0), queue.open(1, 1));
+        for _ in 0..=u16::MAX {
+            assert!(!queue.retire(0));
+        }
+        queue.push(old);
+        queue.push(other);
+        queue.admit(1, 0);
+        assert_eq!(queue.len(), 2);
+        assert_eq!(drain(&mut queue), [0, 1]);
     }
 
     #[test]

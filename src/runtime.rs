@@ -103,6 +103,25 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
     result.unwrap_or_else(|payload| resume_unwind(payload))
 }
 
+impl Builder {
+    /// Makes the loop.
+    ///
+    /// # Errors
+    ///
+    /// If the operating system grants no selector (EMFILE, ENFILE, ENOMEM), or the process has as
+    /// many loops as a waker can tell apart: 65,535, or 255 with 32 bits.
+    pub fn build(self) -> io::Result<Runtime> {
+        let runtime = Runtime {
+            context: Context::new(self.parts)?,
+            batch_max: self.batch_max,
+            drained: Drained::default(),
+            is_embedded: Cell::new(false),
+        };
+        runtime.tell();
+        Ok(runtime)
+    }
+}
+
 impl Runtime {
     /// A loop with everything at its default.
     ///
@@ -146,10 +165,15 @@ impl Runtime {
     pub fn run(&mut self) -> io::Result<()> {
         assert_not_running("run");
         self.inside(|runtime| {
-            while !runtime.context.is_stopping.take() {
-                runtime.iterate(None, None)?;
+            let inbox = &runtime.context.inbox.clone();
+            loop {
+                let limit = inbox.is_stopping().then_some(Duration::ZERO);
+                runtime.iterate(None, limit)?;
+                if inbox.is_stopping() {
+                    inbox.stopped();
+                    return Ok(());
+                }
             }
-            Ok(())
         })
     }
 
@@ -264,6 +288,9 @@ impl Runtime {
     /// 2. take in what other threads left;
     /// 3. fire the timers that are due;
     /// 4. run the tasks that are ready, first in first out, up to a limit.
+    ///
+    /// As asyncio has it. The wait comes first so that what ends it runs in the same turn: a timer
+    /// would otherwise cost a second look at the selector.
     fn iterate(&mut self, root: Option<Root<'_>>, limit: Option<Duration>) -> io::Result<Batch> {
         self.wait(limit)?;
         self.take_in();
@@ -299,6 +326,7 @@ impl Runtime {
     fn inside<T>(&mut self, f: impl FnOnce(&mut Runtime) -> T) -> T {
         let context = self.context.clone();
         context.inbox.unpark();
+        context.reactor.set_watched(false);
         let awake = Awake(self);
         let _entered = context.enter();
         let _running = context.run();
@@ -315,10 +343,7 @@ impl Runtime {
     fn tell(&self) {
         let is_embedded = self.is_embedded.get();
         self.context.inbox.park_outside(is_embedded && self.context.executor.ready() > 0);
-        if is_embedded {
-            // Without the alarm the embedder still has `next_deadline`.
-            let _ = self.context.reactor.arm();
-        }
+        self.context.reactor.set_watched(is_embedded);
     }
 }
 

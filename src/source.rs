@@ -102,6 +102,22 @@ impl Source {
         poll_fn(|cx| self.poll_ready(direction, cx, &mut place.key)).await
     }
 
+    /// Completes once `is_done`, which is asked at every wake: for what has no selector behind it.
+    pub(crate) async fn until(
+        &self,
+        direction: Direction,
+        is_done: impl Fn() -> bool,
+    ) -> io::Result<()> {
+        let mut place = self.io(direction, ());
+        poll_fn(|cx| {
+            if is_done() {
+                return Poll::Ready(Ok(()));
+            }
+            self.poll_wait(direction, cx, &mut place.key)
+        })
+        .await
+    }
+
     /// The funnel: tries `op` if the direction is ready, else leaves the task's waker at `key`.
     #[inline]
     pub(crate) fn poll_io<T>(

@@ -3,6 +3,7 @@
 //! Invariant: the buffers belong to the reader and the writer, never to a future, so that dropping
 //! any future of theirs loses nothing.
 
+mod again;
 mod buffer;
 mod reader;
 mod writer;

@@ -1,8 +1,8 @@
 //! L4: sleeping, time limits, and things that happen at intervals.
 //!
-//! Deadlines are [`std::time::Instant`]s. A timer is never early; on Linux it is some tens of
-//! microseconds late if the loop is idle (up to 66 by the loop's ticks), elsewhere up to a
-//! millisecond.
+//! Deadlines are [`std::time::Instant`]s. A timer is never early. If the loop is idle, a wait of
+//! less than 10 ms ends some tens of microseconds late on Linux (up to 66 by the loop's ticks);
+//! longer ones, and those elsewhere, up to a millisecond.
 
 mod interval;
 mod sleep;

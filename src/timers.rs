@@ -220,7 +220,9 @@ impl Timers {
         }
         due.sort_by_key(|entry| entry.deadline);
         fired.extend(due.drain(..).map(|entry| entry.waker));
-        self.due = due;
+        if due.capacity() <= KEPT_MAX {
+            self.due = due;
+        }
     }
 
     fn take(&mut self, key: u32) -> Entry {

@@ -73,6 +73,12 @@ impl WaitList {
         self.places[index as usize].waker.take()
     }
 
+    /// Whether `key` waits with a waker for the same task.
+    pub(crate) fn will_wake(&self, key: WaitKey, waker: &Waker) -> bool {
+        let place = key.index().map(|index| &self.places[index as usize]);
+        place.and_then(|place| place.waker.as_ref()).is_some_and(|old| old.will_wake(waker))
+    }
+
     /// Whether `key` waited and was chosen.
     pub(crate) fn is_chosen(&self, key: WaitKey) -> bool {
         key.index().is_some_and(|index| self.places[index as usize].waker.is_none())

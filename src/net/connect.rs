@@ -8,7 +8,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use super::tcp_stream::{TcpStream, whole};
+use super::addrs::{ToAddrs, resolve};
+use super::tcp_ops::whole;
+use super::tcp_stream::TcpStream;
 use crate::context;
 use crate::reactor::Socket;
 use crate::source::{Direction, WaiterKey};
@@ -33,8 +35,35 @@ struct Attempt {
     place: WaiterKey,
 }
 
+impl TcpStream {
+    /// Connects to the first address that answers.
+    ///
+    /// A name is looked up on a helper thread. Several addresses are tried by RFC 8305, Happy
+    /// Eyeballs: families in turn, the next attempt after 250 ms or as soon as the one before
+    /// failed; the first connection wins, and the other attempts are closed.
+    ///
+    /// # Errors
+    ///
+    /// Kind `InvalidInput` if `addr` is no address; what the resolver says if the name is not
+    /// found; if no address answers, the first error's kind, with what each attempt said.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future closes all attempts.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a running loop.
+    #[doc(alias = "create_connection")]
+    #[doc(alias = "sock_connect")]
+    pub async fn connect(addr: impl ToAddrs) -> io::Result<TcpStream> {
+        let addrs = resolve(addr.target()?).await?;
+        race(interleave(addrs)).await
+    }
+}
+
 /// Connects to the first of `addrs` that answers.
-pub(super) async fn race(addrs: Vec<SocketAddr>) -> io::Result<TcpStream> {
+async fn race(addrs: Vec<SocketAddr>) -> io::Result<TcpStream> {
     let mut race =
         Race { untried: addrs.into(), attempts: Vec::new(), delay: None, failures: Vec::new() };
     race.begin_next();
@@ -43,7 +72,7 @@ pub(super) async fn race(addrs: Vec<SocketAddr>) -> io::Result<TcpStream> {
 
 /// The families in turn, beginning with the first one's, each in its own order (RFC 8305,
 /// section 4).
-pub(super) fn interleave(addrs: Vec<SocketAddr>) -> Vec<SocketAddr> {
+fn interleave(addrs: Vec<SocketAddr>) -> Vec<SocketAddr> {
     let first_is_v6 = addrs.first().is_some_and(SocketAddr::is_ipv6);
     let (first, second): (Vec<_>, Vec<_>) =
         addrs.into_iter().partition(|addr| addr.is_ipv6() == first_is_v6);

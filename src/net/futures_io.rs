@@ -8,7 +8,8 @@ use std::task::{Context, Poll};
 use futures_io::{AsyncRead, AsyncWrite};
 
 use super::split::{OwnedReadHalf, OwnedWriteHalf};
-use super::tcp_stream::{TcpStream, read, read_vectored, write, write_vectored};
+use super::tcp_ops::{read, read_vectored, write, write_vectored};
+use super::tcp_stream::TcpStream;
 use crate::source::Direction;
 
 impl AsyncRead for &TcpStream {

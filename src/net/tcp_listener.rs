@@ -13,7 +13,8 @@ use futures_core::Stream;
 
 use super::addrs::{ToAddrs, resolve};
 use super::listen;
-use super::tcp_stream::{TcpStream, whole};
+use super::tcp_ops::whole;
+use super::tcp_stream::TcpStream;
 use crate::context;
 use crate::reactor::Socket;
 use crate::source::{Direction, WaiterKey};
@@ -163,6 +164,10 @@ impl TcpListener {
         Incoming { listener: self, connection, descriptor, pause: None }
     }
 
+    pub(super) fn io(&self) -> &mio::net::TcpListener {
+        self.socket.get()
+    }
+
     /// The address listened on.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.socket.get().local_addr()
@@ -232,19 +237,5 @@ impl Default for ListenOptions {
 impl fmt::Debug for TcpListener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.socket.get().fmt(f)
-    }
-}
-
-#[cfg(unix)]
-impl std::os::fd::AsFd for TcpListener {
-    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
-        self.socket.get().as_fd()
-    }
-}
-
-#[cfg(windows)]
-impl std::os::windows::io::AsSocket for TcpListener {
-    fn as_socket(&self) -> std::os::windows::io::BorrowedSocket<'_> {
-        self.socket.get().as_socket()
     }
 }

@@ -3,15 +3,11 @@
 use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
-use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{self, Shutdown, SocketAddr};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
-use super::addrs::{ToAddrs, resolve};
-use super::connect;
-use super::send_vectored;
-use super::split::{self, OwnedReadHalf, OwnedWriteHalf};
+use super::tcp_ops::{read, read_vectored, whole, write, write_vectored};
 use crate::context;
 use crate::reactor::Socket;
 use crate::source::{Direction, Done, WaiterKey};
@@ -51,31 +47,6 @@ pub struct TcpStream {
 }
 
 impl TcpStream {
-    /// Connects to the first address that answers.
-    ///
-    /// A name is looked up on a helper thread. Several addresses are tried by RFC 8305, Happy
-    /// Eyeballs: families in turn, the next attempt after 250 ms or as soon as the one before
-    /// failed; the first connection wins, and the other attempts are closed.
-    ///
-    /// # Errors
-    ///
-    /// Kind `InvalidInput` if `addr` is no address; what the resolver says if the name is not
-    /// found; if no address answers, the first error's kind, with what each attempt said.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropping the future closes all attempts.
-    ///
-    /// # Panics
-    ///
-    /// Outside of a running loop.
-    #[doc(alias = "create_connection")]
-    #[doc(alias = "sock_connect")]
-    pub async fn connect(addr: impl ToAddrs) -> io::Result<TcpStream> {
-        let addrs = resolve(addr.target()?).await?;
-        connect::race(connect::interleave(addrs)).await
-    }
-
     /// Takes a stream of std's into the running loop, and makes it non-blocking.
     ///
     /// # Panics
@@ -249,19 +220,6 @@ impl TcpStream {
         self.socket.get().nodelay()
     }
 
-    /// Whether the system asks a silent peer now and then if it is still there (SO_KEEPALIVE).
-    #[cfg(unix)]
-    pub fn set_keepalive(&self, keepalive: bool) -> io::Result<()> {
-        Ok(rustix::net::sockopt::set_socket_keepalive(self.socket.get(), keepalive)?)
-    }
-
-    /// What closing does with unsent bytes (SO_LINGER). `None`, the default: they are sent in the
-    /// background. `Some(0)`: they are discarded, and the peer sees a reset.
-    #[cfg(unix)]
-    pub fn set_linger(&self, linger: Option<Duration>) -> io::Result<()> {
-        Ok(rustix::net::sockopt::set_socket_linger(self.socket.get(), linger)?)
-    }
-
     /// How many routers a packet may pass.
     pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
         self.socket.get().set_ttl(ttl)
@@ -284,9 +242,8 @@ impl TcpStream {
         self.socket.get().take_error()
     }
 
-    /// Two halves that can be owned by two tasks. The connection closes when both are dropped.
-    pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
-        split::split(self)
+    pub(super) fn io(&self) -> &mio::net::TcpStream {
+        self.socket.get()
     }
 
     pub(super) fn poll_io<T>(
@@ -301,57 +258,16 @@ impl TcpStream {
         };
         let mut place = key.get();
         let polled = self.socket.poll_io(direction, cx, &mut place, op);
+        if polled.is_ready() {
+            self.socket.leave(direction, &mut place);
+        }
         key.set(place);
         polled
     }
 }
 
-pub(super) fn read(mut io: &mio::net::TcpStream, buf: &mut [u8]) -> io::Result<Done<usize>> {
-    let room = buf.len();
-    io.read(buf).map(|n| Done { value: n, short: n < room && n > 0 })
-}
-
-pub(super) fn read_vectored(
-    mut io: &mio::net::TcpStream,
-    bufs: &mut [IoSliceMut<'_>],
-) -> io::Result<Done<usize>> {
-    // The system fills at most IOV_MAX buffers at once: few bytes need not mean an empty socket.
-    whole(io.read_vectored(bufs))
-}
-
-pub(super) fn write(mut io: &mio::net::TcpStream, buf: &[u8]) -> io::Result<Done<usize>> {
-    io.write(buf).map(|n| Done { value: n, short: n < buf.len() && n > 0 })
-}
-
-pub(super) fn write_vectored(
-    io: &mio::net::TcpStream,
-    bufs: &[IoSlice<'_>],
-) -> io::Result<Done<usize>> {
-    // The system takes at most IOV_MAX buffers at once: few bytes need not mean a full socket.
-    whole(send_vectored::send(io, bufs))
-}
-
-/// A result of which the number says nothing about what is left.
-pub(super) fn whole<T>(result: io::Result<T>) -> io::Result<Done<T>> {
-    result.map(|value| Done { value, short: false })
-}
-
 impl fmt::Debug for TcpStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.socket.get().fmt(f)
-    }
-}
-
-#[cfg(unix)]
-impl std::os::fd::AsFd for TcpStream {
-    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
-        self.socket.get().as_fd()
-    }
-}
-
-#[cfg(windows)]
-impl std::os::windows::io::AsSocket for TcpStream {
-    fn as_socket(&self) -> std::os::windows::io::BorrowedSocket<'_> {
-        self.socket.get().as_socket()
     }
 }

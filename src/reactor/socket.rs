@@ -1,7 +1,7 @@
 //! An I/O object and its registration with a loop.
 //!
-//! This is where a simulated world would put its own object in the place of the system's: what is
-//! above knows sockets by this type alone. Invariant: the object is registered from `new` until it
+//! This is where a simulated world would put its own object in the place of the system's.
+//! Invariant: the object is registered from `new` until it
 //! is dropped or taken out, and the reactor's slab holds its source for just as long.
 
 use std::future::Future;

@@ -1,12 +1,7 @@
 //! How a loop is made that is not at its default.
 
-use std::cell::Cell;
-use std::io;
-
-use super::Runtime;
-use crate::context::{Context, Parts};
+use crate::context::Parts;
 use crate::executor::PanicHandler;
-use crate::inbox::Drained;
 use crate::join_error::JoinError;
 
 /// Polls between two looks at the selector: as many tasks as are ready run for the price of one
@@ -19,7 +14,7 @@ const EVENTS_CAPACITY: usize = 1024;
 /// Helper threads: they wait for names and disks, not for a core.
 const BLOCKING_THREADS_MAX: usize = 64;
 
-/// Makes a [`Runtime`].
+/// Makes a [`Runtime`](crate::Runtime).
 ///
 /// ```
 /// let mut runtime = evloop::Runtime::builder().name("gateway").batch_max(64).build()?;
@@ -28,8 +23,8 @@ const BLOCKING_THREADS_MAX: usize = 64;
 /// ```
 #[must_use = "a builder makes a loop when `build` is called"]
 pub struct Builder {
-    batch_max: usize,
-    parts: Parts,
+    pub(super) batch_max: usize,
+    pub(super) parts: Parts,
 }
 
 impl Builder {
@@ -69,7 +64,8 @@ impl Builder {
         self
     }
 
-    /// What to do with the panic of a task that nobody awaits. Default: a line on stderr.
+    /// What to do with the panic of a task whose handle was dropped before. Default: a line on
+    /// stderr.
     ///
     /// A panic of `handler` itself goes through the loop to whoever runs it.
     ///
@@ -93,23 +89,6 @@ impl Builder {
         let handler: PanicHandler = Box::new(handler);
         self.parts.on_panic = Some(handler);
         self
-    }
-
-    /// Makes the loop.
-    ///
-    /// # Errors
-    ///
-    /// If the operating system grants no selector (EMFILE, ENFILE, ENOMEM), or the process has as
-    /// many loops as a waker can tell apart: 65,535, or 255 with 32 bits.
-    pub fn build(self) -> io::Result<Runtime> {
-        let runtime = Runtime {
-            context: Context::new(self.parts)?,
-            batch_max: self.batch_max,
-            drained: Drained::default(),
-            is_embedded: Cell::new(false),
-        };
-        runtime.tell();
-        Ok(runtime)
     }
 }
 

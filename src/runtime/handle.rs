@@ -1,12 +1,10 @@
 //! A loop as other threads see it.
 
-use std::future::Future;
 use std::panic::Location;
 use std::sync::Arc;
 
 use futures_task::{FutureObj, LocalFutureObj, LocalSpawn, Spawn, SpawnError};
 
-use super::remote::{RemoteHandle, remote};
 use crate::context;
 use crate::inbox::{Call, Inbox};
 use crate::info::Birth;
@@ -39,6 +37,10 @@ impl Handle {
         Handle { inbox }
     }
 
+    pub(super) fn inbox(&self) -> &Arc<Inbox> {
+        &self.inbox
+    }
+
     /// The loop running on this thread.
     ///
     /// # Panics
@@ -65,36 +67,15 @@ impl Handle {
         drop(self.inbox.call(call));
     }
 
-    /// Spawns on the loop the task that `f` makes there. `f` is `Send`, the task need not be.
-    #[doc(alias = "run_coroutine_threadsafe")]
-    #[track_caller]
-    pub fn spawn<F, Fut>(&self, f: F) -> RemoteHandle<Fut::Output>
-    where
-        F: FnOnce() -> Fut + Send + 'static,
-        Fut: Future + 'static,
-        Fut::Output: Send + 'static,
-    {
-        let (call, handle) = remote(f, self.clone());
-        self.call_threadsafe(call);
-        handle
-    }
-
-    /// Makes [`Runtime::run`](crate::Runtime::run) return after the turn that is running, or else
-    /// after the next.
+    /// Makes [`Runtime::run`](crate::Runtime::run) return after the turn that is running; if it is
+    /// not running, after its first turn.
     pub fn stop(&self) {
-        self.call_threadsafe(|| {
-            context::expect("Handle::stop").is_stopping.set(true);
-        });
+        self.inbox.stop();
     }
 
     /// Whether this is the loop running on this thread.
     fn is_current(&self) -> bool {
         context::current().is_some_and(|context| Arc::ptr_eq(&context.inbox, &self.inbox))
-    }
-
-    /// Whether the loop is one of this thread's, running or not.
-    pub(super) fn is_on_this_thread(&self) -> bool {
-        self.inbox.is_on_this_thread()
     }
 
     fn status(&self) -> Result<(), SpawnError> {
@@ -106,7 +87,11 @@ impl Spawn for Handle {
     /// Spawns a detached task, from any thread.
     fn spawn_obj(&self, future: FutureObj<'static, ()>) -> Result<(), SpawnError> {
         self.status()?;
-        drop(self.spawn(|| future));
+        let spawned_at = Location::caller();
+        self.call_threadsafe(move || {
+            let birth = Birth { name: None, spawned_at };
+            drop(context::expect("Spawn::spawn_obj").executor.spawn(future, birth));
+        });
         Ok(())
     }
 

@@ -12,6 +12,7 @@ use std::task::{Context, Poll, Waker, ready};
 use super::Handle;
 use crate::budget;
 use crate::context;
+use crate::inbox::Inbox;
 use crate::info::Birth;
 use crate::join::JoinHandle;
 use crate::join_error::JoinError;
@@ -25,7 +26,7 @@ use crate::join_error::JoinError;
 pub struct RemoteHandle<T> {
     shared: Arc<Shared<T>>,
     /// To tell its thread from others.
-    handle: Handle,
+    inbox: Arc<Inbox>,
 }
 
 struct Shared<T> {
@@ -54,40 +55,42 @@ struct Forward<T> {
     promise: Promise<T>,
 }
 
-/// What to call on the loop so that it runs the task that `f` makes, and the task's handle.
-#[track_caller]
-pub(super) fn remote<F, Fut>(
-    f: F,
-    handle: Handle,
-) -> (impl FnOnce() + Send + 'static, RemoteHandle<Fut::Output>)
-where
-    F: FnOnce() -> Fut + Send + 'static,
-    Fut: Future + 'static,
-    Fut::Output: Send + 'static,
-{
-    let shared = Arc::new(Shared {
-        spawned_at: Location::caller(),
-        state: Mutex::default(),
-        finished: Condvar::new(),
-    });
-    let promise = Promise(shared.clone());
-    let call = move || {
-        let executor = &context::expect("Handle::spawn").executor;
-        let spawned_at = promise.0.spawned_at;
-        // `f` is called inside of the task: its panic is the task's.
-        let task = async { f().await };
-        let task = executor.spawn(task, Birth { name: None, spawned_at });
-        let forward = Forward { task, promise };
-        let birth = Birth { name: Some("remote handle".into()), spawned_at };
-        drop(executor.spawn(forward.run(), birth));
-    };
-    (call, RemoteHandle { shared, handle })
+impl Handle {
+    /// Spawns on the loop the task that `f` makes there. `f` is `Send`, the task need not be.
+    #[doc(alias = "run_coroutine_threadsafe")]
+    #[track_caller]
+    pub fn spawn<F, Fut>(&self, f: F) -> RemoteHandle<Fut::Output>
+    where
+        F: FnOnce() -> Fut + Send + 'static,
+        Fut: Future + 'static,
+        Fut::Output: Send + 'static,
+    {
+        let spawned_at = Location::caller();
+        let shared =
+            Arc::new(Shared { spawned_at, state: Mutex::default(), finished: Condvar::new() });
+        let promise = Promise(shared.clone());
+        self.call_threadsafe(move || {
+            let executor = &context::expect("Handle::spawn").executor;
+            // `f` is called inside of the task: its panic is the task's.
+            let task = async { f().await };
+            let task = executor.spawn(task, Birth { name: None, spawned_at });
+            let forward = Forward { task, promise };
+            let birth = Birth { name: Some("remote handle".into()), spawned_at };
+            drop(executor.spawn(forward.run(), birth));
+        });
+        RemoteHandle { shared, inbox: self.inbox().clone() }
+    }
 }
 
 impl<T> Forward<T> {
     async fn run(mut self) {
-        let outcome = poll_fn(|cx| self.poll(cx)).await;
-        self.promise.0.finish(outcome);
+        match poll_fn(|cx| self.poll(cx)).await {
+            // The handle was dropped: nobody else will hear of it.
+            Err(error) if error.is_panic() && Arc::strong_count(&self.promise.0) == 1 => {
+                context::expect("Handle::spawn").executor.report(error);
+            }
+            outcome => self.promise.0.finish(outcome),
+        }
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, JoinError>> {
@@ -148,7 +151,7 @@ impl<T> RemoteHandle<T> {
     /// was taken by awaiting.
     pub fn join(self) -> Result<T, JoinError> {
         assert!(
-            self.is_finished() || !self.handle.is_on_this_thread(),
+            self.is_finished() || !self.inbox.is_on_this_thread(),
             "RemoteHandle::join was called on the thread of its own loop, which would wait for \
              itself: await the handle instead"
         );

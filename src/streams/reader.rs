@@ -6,6 +6,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
+use super::again::again;
 use super::buffer::Buffer;
 use crate::net::TcpStream;
 
@@ -14,7 +15,7 @@ use crate::net::TcpStream;
 /// What has come and was not taken stays in the reader: all its futures may be dropped at any
 /// await, and nothing is lost.
 ///
-/// After an error of the connection, what came before can still be read.
+/// An error of the connection is told by each read that needs more than what came before it.
 #[derive(Debug)]
 pub struct StreamReader {
     stream: Rc<TcpStream>,
@@ -22,6 +23,8 @@ pub struct StreamReader {
     limit: usize,
     /// The peer has finished writing.
     is_finished: bool,
+    /// The connection's error: it is told each time, so that no half passes for a whole.
+    error: Option<io::Error>,
 }
 
 /// The stream ended in the middle of a piece. Inside of an [`io::Error`] of kind `UnexpectedEof`.
@@ -54,7 +57,7 @@ pub struct LimitOverrun {
 
 impl StreamReader {
     pub(super) fn new(stream: Rc<TcpStream>, limit: usize) -> StreamReader {
-        StreamReader { stream, buffer: Buffer::default(), limit, is_finished: false }
+        StreamReader { stream, buffer: Buffer::default(), limit, is_finished: false, error: None }
     }
 
     /// Reads what is there, at least a byte and at most `n`; nothing at the end of the stream.
@@ -177,12 +180,23 @@ impl StreamReader {
 
     /// Takes in what is there. `false`: the stream has ended.
     async fn fill(&mut self) -> io::Result<bool> {
-        if !self.is_finished {
-            let n = self.stream.read(self.buffer.room()).await?;
-            self.buffer.filled(n);
-            self.is_finished = n == 0;
+        if let Some(error) = &self.error {
+            return Err(again(error));
         }
-        Ok(!self.is_finished)
+        if self.is_finished {
+            return Ok(false);
+        }
+        match self.stream.read(self.buffer.room()).await {
+            Ok(n) => {
+                self.buffer.filled(n);
+                self.is_finished = n == 0;
+                Ok(n > 0)
+            }
+            Err(error) => {
+                self.error = Some(again(&error));
+                Err(error)
+            }
+        }
     }
 }
 

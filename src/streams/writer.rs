@@ -5,11 +5,12 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::net::{Shutdown, SocketAddr};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::task::Waker;
 
+use super::again::again;
 use super::buffer::Buffer;
-use crate::context;
+use crate::context::{self, Context};
 use crate::info::Birth;
 use crate::net::TcpStream;
 use crate::source::{Direction, Readiness, Source};
@@ -34,6 +35,8 @@ pub struct StreamWriter {
 /// What the writer shares with the task that sends the rest.
 struct Shared {
     stream: Rc<TcpStream>,
+    /// The loop in which the writer was made: it sends the rest, whoever runs.
+    home: Weak<Context>,
     unsent: RefCell<Buffer>,
     /// The first error of the connection. What is written after it is dropped.
     error: RefCell<Option<io::Error>>,
@@ -45,6 +48,9 @@ struct Shared {
     /// Who waits for a change of the above: all look again.
     changed: Source,
 }
+
+/// The task that sends the rest. Dropped too early, with its loop, it gives up.
+struct Flusher(Rc<Shared>);
 
 /// How far the write direction is from its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,6 +66,7 @@ impl StreamWriter {
         StreamWriter {
             shared: Rc::new(Shared {
                 stream,
+                home: context::current().map_or_else(Weak::new, |home| Rc::downgrade(&home)),
                 unsent: RefCell::default(),
                 error: RefCell::new(None),
                 is_flushing: Cell::new(false),
@@ -217,23 +224,10 @@ impl Shared {
     /// Sees to it that a task sends what is unsent. Outside of a loop: once the writer is used in
     /// one.
     fn flush_in_background(self: &Rc<Self>) {
-        let Some(context) = context::current() else { return };
+        let Some(home) = self.home.upgrade().or_else(context::current) else { return };
         if !self.is_flushing.replace(true) {
             let birth = Birth { name: Some("stream writer".into()), ..Birth::here() };
-            drop(context.executor.spawn(self.clone().flush(), birth));
-        }
-    }
-
-    async fn flush(self: Rc<Self>) {
-        while !self.unsent.borrow().is_empty() {
-            match self.stream.writable().await.and_then(|()| self.send_unsent()) {
-                Ok(()) => self.notify(),
-                Err(error) => self.fail(error),
-            }
-        }
-        self.is_flushing.set(false);
-        if self.ending.get() == Ending::Flushing {
-            self.finish();
+            drop(home.executor.spawn(Flusher(self.clone()).run(), birth));
         }
     }
 
@@ -279,25 +273,16 @@ impl Shared {
 
     /// The first error, as often as it is asked for.
     fn check(&self) -> io::Result<()> {
-        match &*self.error.borrow() {
-            None => Ok(()),
-            Some(error) => Err(match error.raw_os_error() {
-                Some(code) => io::Error::from_raw_os_error(code),
-                None => io::Error::new(error.kind(), error.to_string()),
-            }),
-        }
+        self.error.borrow().as_ref().map_or(Ok(()), |error| Err(again(error)))
     }
 
     /// Waits until `is_done`, or an error.
     async fn wait(self: &Rc<Self>, is_done: impl Fn(&Shared) -> bool) -> io::Result<()> {
-        while !is_done(self) && self.error.borrow().is_none() {
-            if !self.unsent.borrow().is_empty() {
-                self.flush_in_background();
-            }
-            self.changed.clear(Direction::Write);
-            self.changed.ready(Direction::Write).await?;
+        if !self.unsent.borrow().is_empty() {
+            self.flush_in_background();
         }
-        Ok(())
+        let is_over = || is_done(self) || self.error.borrow().is_some();
+        self.changed.until(Direction::Write, is_over).await
     }
 
     /// Wakes who waits for a change.
@@ -306,6 +291,31 @@ impl Shared {
         let mut woken = VecDeque::new();
         self.changed.set_ready(CHANGED, &mut woken);
         woken.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl Flusher {
+    async fn run(self) {
+        let shared = &self.0;
+        while !shared.unsent.borrow().is_empty() {
+            match shared.stream.writable().await.and_then(|()| shared.send_unsent()) {
+                Ok(()) => shared.notify(),
+                Err(error) => shared.fail(error),
+            }
+        }
+    }
+}
+
+impl Drop for Flusher {
+    fn drop(&mut self) {
+        let shared = &self.0;
+        shared.is_flushing.set(false);
+        if !shared.unsent.borrow().is_empty() {
+            let kind = io::ErrorKind::NotConnected;
+            shared.fail(io::Error::new(kind, "the event loop ended before everything was sent"));
+        } else if shared.ending.get() == Ending::Flushing {
+            shared.finish();
+        }
     }
 }
 

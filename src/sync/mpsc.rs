@@ -60,7 +60,7 @@ pub struct Permit<'a, T> {
 /// ```
 pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     assert!(capacity > 0, "a bounded queue needs a capacity of at least 1");
-    let queue = Queue::new(capacity);
+    let queue = Queue::new(Some(capacity));
     (Sender { queue: queue.clone() }, Receiver { queue })
 }
 
@@ -74,7 +74,7 @@ pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
 /// assert!(receiver.try_recv().is_err());
 /// ```
 pub fn unbounded<T>() -> (UnboundedSender<T>, Receiver<T>) {
-    let queue = Queue::new(usize::MAX);
+    let queue = Queue::new(None);
     (UnboundedSender { queue: queue.clone() }, Receiver { queue })
 }
 
@@ -195,16 +195,18 @@ impl<T> Receiver<T> {
     /// The next value, if it is there.
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
         ready!(budget::poll_left(cx));
-        match self.queue.pop() {
-            Err(TryRecvError::Empty) => {
-                self.queue.keep_receiver(cx.waker());
-                Poll::Pending
+        let mut received = self.queue.pop();
+        if let Err(TryRecvError::Empty) = received {
+            self.queue.keep_receiver(cx.waker());
+            // Looked at again: cloning a waker is foreign, and may have sent.
+            received = self.queue.pop();
+            if let Err(TryRecvError::Empty) = received {
+                return Poll::Pending;
             }
-            result => {
-                budget::spend();
-                Poll::Ready(result.ok())
-            }
+            self.queue.forget_receiver();
         }
+        budget::spend();
+        Poll::Ready(received.ok())
     }
 
     /// Takes the next value if it is there.
@@ -234,8 +236,7 @@ impl<T> Receiver<T> {
 }
 
 impl<T> Permit<'_, T> {
-    /// Puts a value into the slot. If the receiver was dropped meanwhile, the value is dropped with
-    /// the last sender.
+    /// Puts a value into the slot. If the receiver was dropped meanwhile, the value is dropped.
     pub fn send(self, value: T) {
         let queue = self.queue;
         mem::forget(self);

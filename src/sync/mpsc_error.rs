@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::io;
 
 /// The receiver was dropped or closed. Holds the value that was not sent.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -21,7 +22,7 @@ pub enum TrySendError<T> {
 pub enum TryRecvError {
     /// None is there now.
     Empty,
-    /// None will come: all senders were dropped.
+    /// None will come: the senders were dropped, or the receiver was closed.
     Closed,
 }
 
@@ -53,7 +54,7 @@ impl fmt::Display for TryRecvError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             TryRecvError::Empty => "the queue is empty",
-            TryRecvError::Closed => "the queue is empty, and its senders are gone",
+            TryRecvError::Closed => "the queue is empty, and nothing more will come",
         })
     }
 }
@@ -73,3 +74,29 @@ impl<T> fmt::Debug for TrySendError<T> {
 impl<T> Error for SendError<T> {}
 impl<T> Error for TrySendError<T> {}
 impl Error for TryRecvError {}
+
+impl<T: Send + Sync + 'static> From<SendError<T>> for io::Error {
+    fn from(error: SendError<T>) -> io::Error {
+        io::Error::new(io::ErrorKind::BrokenPipe, error)
+    }
+}
+
+impl<T: Send + Sync + 'static> From<TrySendError<T>> for io::Error {
+    fn from(error: TrySendError<T>) -> io::Error {
+        let kind = match error {
+            TrySendError::Full(_) => io::ErrorKind::WouldBlock,
+            TrySendError::Closed(_) => io::ErrorKind::BrokenPipe,
+        };
+        io::Error::new(kind, error)
+    }
+}
+
+impl From<TryRecvError> for io::Error {
+    fn from(error: TryRecvError) -> io::Error {
+        let kind = match error {
+            TryRecvError::Empty => io::ErrorKind::WouldBlock,
+            TryRecvError::Closed => io::ErrorKind::UnexpectedEof,
+        };
+        io::Error::new(kind, error)
+    }
+}

@@ -15,8 +15,8 @@ use crate::wait_list::{WaitKey, WaitList};
 
 /// A queue, and what its halves know of each other.
 pub(super) struct Queue<T> {
-    /// `usize::MAX`: unbounded. Then the slots are not counted.
-    capacity: usize,
+    /// Without a bound the slots are not counted.
+    is_bounded: bool,
     values: RefCell<VecDeque<T>>,
     /// Slots that are neither filled nor kept.
     free: Cell<usize>,
@@ -27,9 +27,14 @@ pub(super) struct Queue<T> {
     senders: Cell<usize>,
     /// Nothing more is sent, but by permits.
     is_closed: Cell<bool>,
+    /// The receiver is gone: not even by permits.
+    is_abandoned: Cell<bool>,
     /// Of the receiver, while it waits for a value.
     receiver: Cell<Option<Waker>>,
 }
+
+/// Who is to be woken, also if one of them panics.
+struct Rest(VecDeque<Waker>);
 
 /// A sender that waits for a slot.
 pub(super) struct Reserve<'a, T> {
@@ -44,33 +49,58 @@ impl<'a, T> Reserve<'a, T> {
 
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError<()>>> {
         ready!(budget::poll_left(cx));
+        if let Some(result) = self.look() {
+            return Poll::Ready(result);
+        }
+        if self.queue.waiting.borrow().will_wake(self.key, cx.waker()) {
+            return Poll::Pending;
+        }
+        let waker = cx.waker().clone();
+        // Looked at again: cloning a waker is foreign, and may have received or closed.
+        if let Some(result) = self.look() {
+            return Poll::Ready(result);
+        }
+        let old = self.queue.waiting.borrow_mut().wait(&mut self.key, waker);
+        drop(old);
+        Poll::Pending
+    }
+
+    /// Whether a slot is kept for this now, or the queue is closed.
+    fn look(&mut self) -> Option<Result<(), SendError<()>>> {
         let Reserve { queue, key } = self;
         if queue.is_closed.get() {
-            return Poll::Ready(Err(SendError(())));
+            // Its place went with the list.
+            *key = WaitKey::default();
+            return Some(Err(SendError(())));
         }
-        if key.has_place() {
-            if !queue.waiting.borrow().is_chosen(*key) {
-                return queue.wait(key, cx.waker());
+        if !key.has_place() {
+            if !queue.try_keep() {
+                return None;
             }
-            queue.waiting.borrow_mut().remove(key);
-        } else if !queue.try_keep() {
-            return queue.wait(key, cx.waker());
+        } else {
+            let mut waiting = queue.waiting.borrow_mut();
+            if !waiting.is_chosen(*key) {
+                return None;
+            }
+            waiting.remove(key);
         }
         budget::spend();
-        Poll::Ready(Ok(()))
+        Some(Ok(()))
     }
 }
 
 impl<T> Queue<T> {
-    pub(super) fn new(capacity: usize) -> Rc<Queue<T>> {
+    /// Without a capacity: unbounded.
+    pub(super) fn new(capacity: Option<usize>) -> Rc<Queue<T>> {
         Rc::new(Queue {
-            capacity,
+            is_bounded: capacity.is_some(),
             values: RefCell::default(),
-            free: Cell::new(capacity),
+            free: Cell::new(capacity.unwrap_or(0)),
             kept: Cell::new(0),
             waiting: RefCell::new(WaitList::new()),
             senders: Cell::new(1),
             is_closed: Cell::new(false),
+            is_abandoned: Cell::new(false),
             receiver: Cell::new(None),
         })
     }
@@ -107,13 +137,6 @@ impl<T> Queue<T> {
         }
     }
 
-    fn wait<R>(&self, key: &mut WaitKey, waker: &Waker) -> Poll<R> {
-        let waker = waker.clone();
-        let old = self.waiting.borrow_mut().wait(key, waker);
-        drop(old);
-        Poll::Pending
-    }
-
     pub(super) fn push(&self, value: T) {
         self.values.borrow_mut().push_back(value);
         self.wake_receiver();
@@ -123,13 +146,15 @@ impl<T> Queue<T> {
         let value = self.values.borrow_mut().pop_front();
         match value {
             Some(value) => {
-                if self.capacity != usize::MAX {
+                if self.is_bounded {
                     self.release();
                 }
                 Ok(value)
             }
+            // A permit borrows its sender: without senders nobody can fill a slot.
+            None if self.senders.get() == 0 => Err(TryRecvError::Closed),
             None if self.kept.get() > 0 => Err(TryRecvError::Empty),
-            None if self.is_closed.get() || self.senders.get() == 0 => Err(TryRecvError::Closed),
+            None if self.is_closed.get() => Err(TryRecvError::Closed),
             None => Err(TryRecvError::Empty),
         }
     }
@@ -137,18 +162,25 @@ impl<T> Queue<T> {
     pub(super) fn close(&self) {
         self.is_closed.set(true);
         let mut waiting = self.waiting.replace(WaitList::new());
-        let wakers: Vec<_> = std::iter::from_fn(|| waiting.choose()).collect();
+        let wakers: VecDeque<_> = std::iter::from_fn(|| waiting.choose()).collect();
         // Who was chosen and has not looked yet will learn that the queue is closed.
         let chosen = waiting.len() - wakers.len();
         self.kept.set(self.kept.get() - chosen);
         self.free.set(self.free.get() + chosen);
-        wakers.into_iter().for_each(Waker::wake);
+        let mut rest = Rest(wakers);
+        while let Some(waker) = rest.0.pop_front() {
+            waker.wake();
+        }
     }
 
     pub(super) fn keep_receiver(&self, waker: &Waker) {
         let old = self.receiver.take();
         let same = old.as_ref().is_some_and(|old| old.will_wake(waker));
         self.receiver.set(if same { old } else { Some(waker.clone()) });
+    }
+
+    pub(super) fn forget_receiver(&self) {
+        drop(self.receiver.take());
     }
 
     fn wake_receiver(&self) {
@@ -174,13 +206,14 @@ impl<T> Queue<T> {
     }
 
     pub(super) fn free(&self) -> usize {
-        self.free.get()
+        if self.is_closed.get() { 0 } else { self.free.get() }
     }
 
     /// The receiver is gone: drops what it did not take.
     pub(super) fn abandon(&self) {
+        self.is_abandoned.set(true);
         self.close();
-        drop(self.receiver.take());
+        self.forget_receiver();
         let values = self.values.take();
         drop(values);
     }
@@ -188,12 +221,20 @@ impl<T> Queue<T> {
     /// Fills a kept slot.
     pub(super) fn fill(&self, value: T) {
         self.kept.set(self.kept.get() - 1);
-        self.push(value);
+        if !self.is_abandoned.get() {
+            self.push(value);
+        }
     }
 
     pub(super) fn add_sender(self: &Rc<Self>) -> Rc<Self> {
         self.senders.set(self.senders.get() + 1);
         self.clone()
+    }
+}
+
+impl Drop for Rest {
+    fn drop(&mut self) {
+        self.0.drain(..).for_each(Waker::wake);
     }
 }
 

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::error::Error;
 use std::fmt;
 use std::future::{Future, poll_fn};
+use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
@@ -26,7 +27,7 @@ pub struct Receiver<T> {
     shared: Rc<Shared<T>>,
 }
 
-/// The sender was dropped and had sent nothing.
+/// Nothing was sent before the sender was dropped or the receiver closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RecvError(());
 
@@ -35,7 +36,7 @@ pub struct RecvError(());
 pub enum TryRecvError {
     /// It may still come.
     Empty,
-    /// The sender was dropped, or the value was taken.
+    /// The sender was dropped, the receiver was closed, or the value was taken.
     Closed,
 }
 
@@ -104,7 +105,10 @@ impl<T> Sender<T> {
                 return Poll::Ready(());
             }
             keep(&self.shared.sender, cx.waker());
-            Poll::Pending
+            match self.shared.is_closed.get() {
+                true => Poll::Ready(()),
+                false => Poll::Pending,
+            }
         })
         .await;
     }
@@ -117,8 +121,8 @@ impl<T> Receiver<T> {
     ///
     /// [`TryRecvError`] if it has not.
     pub fn try_recv(&mut self) -> Result<T, TryRecvError> {
-        let is_sent = self.shared.is_sent.get();
-        self.shared.value.take().ok_or(match is_sent {
+        let is_over = self.shared.is_over();
+        self.shared.value.take().ok_or(match is_over {
             true => TryRecvError::Closed,
             false => TryRecvError::Empty,
         })
@@ -131,6 +135,11 @@ impl<T> Receiver<T> {
 }
 
 impl<T> Shared<T> {
+    /// Nothing will be sent any more.
+    fn is_over(&self) -> bool {
+        self.is_sent.get() || self.is_closed.get()
+    }
+
     fn close(&self) {
         self.is_closed.set(true);
         if let Some(sender) = self.sender.take() {
@@ -144,9 +153,13 @@ impl<T> Future for Receiver<T> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let shared = &self.shared;
-        if !shared.is_sent.get() && !shared.is_closed.get() {
+        if !shared.is_over() {
             keep(&shared.receiver, cx.waker());
-            return Poll::Pending;
+            // Looked at again: cloning a waker is foreign, and may have sent.
+            if !shared.is_over() {
+                return Poll::Pending;
+            }
+            drop(shared.receiver.take());
         }
         ready!(budget::poll_left(cx));
         budget::spend();
@@ -157,6 +170,7 @@ impl<T> Future for Receiver<T> {
 impl<T> Drop for Sender<T> {
     fn drop(&mut self) {
         self.shared.is_sent.set(true);
+        drop(self.shared.sender.take());
         if let Some(receiver) = self.shared.receiver.take() {
             receiver.wake();
         }
@@ -180,7 +194,7 @@ fn keep(place: &Cell<Option<Waker>>, waker: &Waker) {
 
 impl fmt::Display for RecvError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the sender was dropped and had sent nothing")
+        f.write_str("nothing was sent before the channel was closed")
     }
 }
 
@@ -188,13 +202,29 @@ impl fmt::Display for TryRecvError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             TryRecvError::Empty => "the value has not come yet",
-            TryRecvError::Closed => "no value will come: the sender is gone, or it was taken",
+            TryRecvError::Closed => "no value will come: the channel is closed, or it was taken",
         })
     }
 }
 
 impl Error for RecvError {}
 impl Error for TryRecvError {}
+
+impl From<RecvError> for io::Error {
+    fn from(error: RecvError) -> io::Error {
+        io::Error::new(io::ErrorKind::UnexpectedEof, error)
+    }
+}
+
+impl From<TryRecvError> for io::Error {
+    fn from(error: TryRecvError) -> io::Error {
+        let kind = match error {
+            TryRecvError::Empty => io::ErrorKind::WouldBlock,
+            TryRecvError::Closed => io::ErrorKind::UnexpectedEof,
+        };
+        io::Error::new(kind, error)
+    }
+}
 
 impl<T> fmt::Debug for Sender<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -9,6 +9,7 @@ use futures_core::Stream;
 
 use super::now;
 use super::sleep::{Sleep, sleep_until};
+use crate::budget;
 use crate::clock;
 
 /// Ticks at a fixed period; made by [`interval`] and [`interval_at`]. Also a `Stream` of ticks that
@@ -17,6 +18,8 @@ use crate::clock;
 #[must_use = "an interval does nothing unless `tick` is awaited"]
 pub struct Interval {
     sleep: Sleep,
+    /// When the next tick is due: the sleep's clock may not reach back so far.
+    due: Instant,
     period: Duration,
     missed: MissedTick,
 }
@@ -62,7 +65,7 @@ pub fn interval(period: Duration) -> Interval {
 #[track_caller]
 pub fn interval_at(start: Instant, period: Duration) -> Interval {
     assert!(!period.is_zero(), "an interval needs a period above zero");
-    Interval { sleep: sleep_until(start), period, missed: MissedTick::default() }
+    Interval { sleep: sleep_until(start), due: start, period, missed: MissedTick::default() }
 }
 
 impl Interval {
@@ -77,9 +80,13 @@ impl Interval {
 
     /// The next tick, if it is due.
     pub fn poll_tick(&mut self, cx: &mut Context<'_>) -> Poll<Instant> {
-        ready!(Pin::new(&mut self.sleep).poll(cx));
-        let due = self.sleep.deadline();
-        self.sleep.reset(self.missed.next(due, now(), self.period));
+        ready!(budget::poll_left(cx));
+        if self.due > now() {
+            ready!(Pin::new(&mut self.sleep).poll(cx));
+        }
+        budget::spend();
+        let due = self.due;
+        self.schedule(self.missed.next(due, now(), self.period));
         Poll::Ready(due)
     }
 
@@ -95,7 +102,12 @@ impl Interval {
 
     /// The next tick is a period from now.
     pub fn reset(&mut self) {
-        self.sleep.reset(clock::add(now(), self.period));
+        self.schedule(clock::add(now(), self.period));
+    }
+
+    fn schedule(&mut self, due: Instant) {
+        self.due = due;
+        self.sleep.reset(due);
     }
 }
 
