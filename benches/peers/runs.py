@@ -23,6 +23,7 @@ CACHEGRIND = ["valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-o
 LACKS_WORKLOAD = 3
 SERVER_CPU, CLIENT_CPU = 0, 1
 PYTHON_SERVERS = {"asyncio", "uvloop"}
+os.environ["RUST_BACKTRACE"] = "0"  # standard error ends with the reason
 
 
 class Failed(Exception):

@@ -5,22 +5,14 @@ use std::io;
 use std::time::Duration;
 
 use evloop::net::{TcpListener, TcpStream};
-#[cfg(feature = "channels")]
 use evloop::sync::{mpsc, oneshot};
 use evloop::task::{self, JoinHandle};
 use evloop::time;
 use evloop_peers::job::{Job, announce};
-use evloop_peers::peer::{Peer, Timers};
-#[cfg(feature = "channels")]
-use evloop_peers::{channels, peer::Channels};
-use evloop_peers::{tasks, timers, wakers};
+use evloop_peers::peer::{Channels, Peer, Timers};
+use evloop_peers::{channels, tasks, timers, wakers};
 
-/// With `EAGER`, tasks run inside `spawn` up to their first wait, as glommio's do.
-struct Evloop<const EAGER: bool>;
-
-type Lazy = Evloop<false>;
-#[cfg(feature = "eager")]
-type Eager = Evloop<true>;
+struct Evloop;
 
 fn main() -> io::Result<()> {
     let job = Job::from_args();
@@ -29,16 +21,11 @@ fn main() -> io::Result<()> {
         "echo_lean" => return evloop::block_on(serve(job.n as usize, echo_lean)),
         _ => {}
     }
-    let sample = tasks::run::<Lazy>(&job)
-        .or_else(|| timers::run::<Lazy>(&job))
-        .or_else(|| wakers::run::<Lazy>(&job))
-        .or_else(|| wakers::run_across_threads::<Lazy>(&job));
-    #[cfg(feature = "channels")]
-    let sample = sample.or_else(|| channels::run::<Lazy>(&job));
-    #[cfg(feature = "eager")]
-    let sample = sample.or_else(|| tasks::run::<Eager>(&job));
-    #[cfg(all(feature = "eager", feature = "channels"))]
-    let sample = sample.or_else(|| channels::run::<Eager>(&job));
+    let sample = tasks::run::<Evloop>(&job)
+        .or_else(|| timers::run::<Evloop>(&job))
+        .or_else(|| wakers::run::<Evloop>(&job))
+        .or_else(|| wakers::run_across_threads::<Evloop>(&job))
+        .or_else(|| channels::run::<Evloop>(&job));
     job.report(sample);
     Ok(())
 }
@@ -81,9 +68,7 @@ async fn echo_lean(stream: TcpStream, buffer: usize) -> io::Result<()> {
     }
 }
 
-impl<const EAGER: bool> Peer for Evloop<EAGER> {
-    const EAGER: bool = EAGER;
-
+impl Peer for Evloop {
     type Handle<T: 'static> = JoinHandle<T>;
 
     fn block_on<T: 'static>(fut: impl Future<Output = T> + 'static) -> T {
@@ -91,10 +76,6 @@ impl<const EAGER: bool> Peer for Evloop<EAGER> {
     }
 
     fn spawn<T: 'static>(fut: impl Future<Output = T> + 'static) -> JoinHandle<T> {
-        #[cfg(feature = "eager")]
-        if EAGER {
-            return task::Builder::new().eager(true).spawn(fut);
-        }
         evloop::spawn(fut)
     }
 
@@ -107,7 +88,7 @@ impl<const EAGER: bool> Peer for Evloop<EAGER> {
     }
 }
 
-impl<const EAGER: bool> Timers for Evloop<EAGER> {
+impl Timers for Evloop {
     fn sleep(duration: Duration) -> impl Future {
         time::sleep(duration)
     }
@@ -117,8 +98,7 @@ impl<const EAGER: bool> Timers for Evloop<EAGER> {
     }
 }
 
-#[cfg(feature = "channels")]
-impl<const EAGER: bool> Channels for Evloop<EAGER> {
+impl Channels for Evloop {
     type Sender = mpsc::Sender<u64>;
     type Receiver = mpsc::Receiver<u64>;
     type UnboundedSender = mpsc::UnboundedSender<u64>;

@@ -1,4 +1,4 @@
-//! The workloads on monoio: its epoll driver, and local-sync's channels, which its authors made.
+//! The workloads on monoio, with local-sync's channels, which its authors made.
 
 use std::future::Future;
 use std::io;
@@ -13,11 +13,13 @@ use monoio::buf::IoBuf;
 use monoio::io::{AsyncReadRent, AsyncWriteRentExt};
 use monoio::net::{TcpListener, TcpStream};
 use monoio::task::JoinHandle;
-use monoio::{LegacyDriver, RuntimeBuilder, time};
+use monoio::{RuntimeBuilder, time};
+
+use crate::Driver;
 
 struct Monoio;
 
-fn main() -> io::Result<()> {
+pub fn main() -> io::Result<()> {
     let job = Job::from_args();
     if job.workload == "echo" {
         return Monoio::block_on(serve(job.n as usize));
@@ -58,7 +60,7 @@ impl Peer for Monoio {
     type Handle<T: 'static> = JoinHandle<T>;
 
     fn block_on<T: 'static>(fut: impl Future<Output = T> + 'static) -> T {
-        let runtime = RuntimeBuilder::<LegacyDriver>::new().enable_timer().build();
+        let runtime = RuntimeBuilder::<Driver>::new().enable_timer().build();
         runtime.expect("a runtime").block_on(fut)
     }
 

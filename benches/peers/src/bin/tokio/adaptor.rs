@@ -1,4 +1,4 @@
-//! The workloads on tokio: its `LocalRuntime`, a current-thread scheduler for `!Send` tasks.
+//! What the binaries on tokio share: all but how tasks are started, which each says for itself.
 
 use std::future::Future;
 use std::io;
@@ -9,14 +9,12 @@ use evloop_peers::peer::{Channels, Peer, Timers};
 use evloop_peers::{channels, tasks, timers, wakers};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::{self, JoinHandle};
 use tokio::time;
 
-struct Tokio;
+pub struct Tokio;
 
-fn main() -> io::Result<()> {
+pub fn main() -> io::Result<()> {
     let job = Job::from_args();
     match job.workload.as_str() {
         "echo" => return Tokio::block_on(serve(job.n as usize, echo)),
@@ -41,7 +39,7 @@ async fn serve(
     loop {
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;
-        task::spawn_local(async move { handler(stream, buffer).await });
+        Tokio::detach(Tokio::spawn(async move { handler(stream, buffer).await }));
     }
 }
 
@@ -67,28 +65,6 @@ async fn echo_lean(mut stream: TcpStream, buffer: usize) -> io::Result<()> {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) => return Err(error),
         }
-    }
-}
-
-impl Peer for Tokio {
-    type Handle<T: 'static> = JoinHandle<T>;
-
-    fn block_on<T: 'static>(fut: impl Future<Output = T> + 'static) -> T {
-        let runtime =
-            Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
-        runtime.expect("a runtime").block_on(fut)
-    }
-
-    fn spawn<T: 'static>(fut: impl Future<Output = T> + 'static) -> JoinHandle<T> {
-        task::spawn_local(fut)
-    }
-
-    async fn join<T: 'static>(handle: JoinHandle<T>) -> T {
-        handle.await.expect("the task ends well")
-    }
-
-    fn yield_now() -> impl Future<Output = ()> {
-        task::yield_now()
     }
 }
 
