@@ -1,7 +1,7 @@
 //! A queue between tasks: many senders, one receiver.
 
 use std::fmt;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::mem;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -91,14 +91,20 @@ impl<T> Sender<T> {
     /// If the future is dropped before it completes, the value was not sent and is dropped with it;
     /// see [`reserve`](Sender::reserve) to keep it.
     #[doc(alias = "put")]
-    pub async fn send(&self, value: T) -> Result<(), SendError<T>> {
-        match self.reserve().await {
-            Ok(permit) => {
-                permit.send(value);
-                Ok(())
-            }
-            Err(SendError(())) => Err(SendError(value)),
-        }
+    pub fn send(&self, value: T) -> impl Future<Output = Result<(), SendError<T>>> {
+        let mut reserve = Reserve::new(&self.queue);
+        let mut value = Some(value);
+        poll_fn(move |cx| {
+            let reserved = ready!(reserve.poll(cx));
+            let value = value.take().expect("a send was polled after it completed");
+            Poll::Ready(match reserved {
+                Ok(()) => {
+                    reserve.queue().fill(value);
+                    Ok(())
+                }
+                Err(SendError(())) => Err(SendError(value)),
+            })
+        })
     }
 
     /// Waits for a slot, and keeps it.
@@ -188,8 +194,8 @@ impl<T> Receiver<T> {
     ///
     /// No value is lost.
     #[doc(alias = "get")]
-    pub async fn recv(&mut self) -> Option<T> {
-        poll_fn(|cx| self.poll_recv(cx)).await
+    pub fn recv(&mut self) -> impl Future<Output = Option<T>> {
+        poll_fn(|cx| self.poll_recv(cx))
     }
 
     /// The next value, if it is there.

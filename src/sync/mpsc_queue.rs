@@ -52,7 +52,7 @@ impl<'a, T> Reserve<'a, T> {
         if let Some(result) = self.look() {
             return Poll::Ready(result);
         }
-        if self.queue.waiting.borrow().will_wake(self.key, cx.waker()) {
+        if self.key.has_place() && self.queue.waiting.borrow().will_wake(self.key, cx.waker()) {
             return Poll::Pending;
         }
         let waker = cx.waker().clone();
@@ -63,6 +63,10 @@ impl<'a, T> Reserve<'a, T> {
         let old = self.queue.waiting.borrow_mut().wait(&mut self.key, waker);
         drop(old);
         Poll::Pending
+    }
+
+    pub(super) fn queue(&self) -> &'a Queue<T> {
+        self.queue
     }
 
     /// Whether a slot is kept for this now, or the queue is closed.
@@ -142,21 +146,21 @@ impl<T> Queue<T> {
         self.wake_receiver();
     }
 
+    #[inline]
     pub(super) fn pop(&self) -> Result<T, TryRecvError> {
-        let value = self.values.borrow_mut().pop_front();
-        match value {
-            Some(value) => {
-                if self.is_bounded {
-                    self.release();
-                }
-                Ok(value)
-            }
-            // A permit borrows its sender: without senders nobody can fill a slot.
-            None if self.senders.get() == 0 => Err(TryRecvError::Closed),
-            None if self.kept.get() > 0 => Err(TryRecvError::Empty),
-            None if self.is_closed.get() => Err(TryRecvError::Closed),
-            None => Err(TryRecvError::Empty),
+        let value = self.values.borrow_mut().pop_front().ok_or_else(|| self.why_empty())?;
+        if self.is_bounded {
+            self.release();
         }
+        Ok(value)
+    }
+
+    fn why_empty(&self) -> TryRecvError {
+        // A permit borrows its sender: without senders nobody can fill a slot.
+        if self.senders.get() == 0 || (self.is_closed.get() && self.kept.get() == 0) {
+            return TryRecvError::Closed;
+        }
+        TryRecvError::Empty
     }
 
     pub(super) fn close(&self) {
