@@ -115,6 +115,11 @@ impl Reactor {
         self.collect(|woken| self.timers.borrow_mut().advance(now, woken));
     }
 
+    /// Whether a waker that panicked has left others behind it that are to be woken.
+    pub(crate) fn owes_wakes(&self) -> bool {
+        !self.woken.borrow().is_empty()
+    }
+
     /// When the timers next want to be fired.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         self.next_tick().map(|at| self.clock.instant(at.nanos()))
@@ -123,9 +128,7 @@ impl Reactor {
     /// Waits for events for up to `limit`, to the next deadline at the latest, and wakes whom they
     /// concern. A signal that interrupts the wait ends it.
     pub(crate) fn wait(&self, limit: Option<Duration>) -> io::Result<()> {
-        // A waker that panicked may have left others behind it.
-        let is_owing = !self.woken.borrow().is_empty();
-        let timeout = if is_owing { Some(Duration::ZERO) } else { self.timeout(limit) };
+        let timeout = if self.owes_wakes() { Some(Duration::ZERO) } else { self.timeout(limit) };
         self.collect(|woken| {
             let mut events = self.events.borrow_mut();
             match self.poll.borrow_mut().poll(&mut events, timeout) {

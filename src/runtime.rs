@@ -3,6 +3,8 @@
 //! Invariant: all ways of running a loop go through `iterate`, the loop's one screen.
 
 mod builder;
+#[cfg(all(unix, not(mio_unsupported_force_poll_poll)))]
+mod embed;
 mod handle;
 mod remote;
 
@@ -335,14 +337,15 @@ impl Runtime {
 
     /// Whether there is something to do without an event.
     fn has_work(&self) -> bool {
-        self.context.executor.ready() > 0 || self.context.inbox.is_pending()
+        let Context { executor, inbox, reactor, .. } = &*self.context;
+        executor.ready() > 0 || inbox.is_pending() || reactor.owes_wakes()
     }
 
     /// The loop is between two turns: sees to it that who watches the selector learns of work that
     /// is left, of the next deadline, and of whatever comes.
     fn tell(&self) {
         let is_embedded = self.is_embedded.get();
-        self.context.inbox.park_outside(is_embedded && self.context.executor.ready() > 0);
+        self.context.inbox.park_outside(is_embedded && self.has_work());
         self.context.reactor.set_watched(is_embedded);
     }
 }
@@ -371,19 +374,6 @@ impl Drop for Runtime {
                 resume_unwind(panic);
             }
         }
-    }
-}
-
-#[cfg(all(unix, not(mio_unsupported_force_poll_poll)))]
-impl std::os::fd::AsFd for Runtime {
-    /// The descriptor to watch in another loop: when it is readable, or
-    /// [`next_deadline`](Runtime::next_deadline) has come, call [`turn`](Runtime::turn). What is
-    /// woken between two turns makes it readable too.
-    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
-        if !self.is_embedded.replace(true) {
-            self.tell();
-        }
-        self.context.reactor.selector().as_fd()
     }
 }
 

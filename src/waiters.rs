@@ -30,6 +30,9 @@ type Places = Box<Slab<Option<Waker>>>;
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct WaiterKey(Option<NonZeroU32>);
 
+/// Places behind the first that are kept when they are empty.
+const KEPT_MAX: usize = 4;
+
 const FIRST: NonZeroU32 = NonZeroU32::MIN;
 
 impl Waiters {
@@ -77,7 +80,7 @@ impl Waiters {
 
     #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
-        !self.first_taken.get() && self.more.take().is_none()
+        !self.first_taken.get() && self.more.take().is_none_or(|more| more.is_empty())
     }
 
     #[cold]
@@ -104,7 +107,9 @@ impl Waiters {
     fn leave_behind(&self, key: NonZeroU32) {
         let Some(mut more) = self.more.take() else { return };
         let old = more.remove(index(key));
-        self.more.set((!more.is_empty()).then_some(more));
+        // A few places are kept: who waits behind the first once will do so again.
+        let keep = !more.is_empty() || more.capacity() <= KEPT_MAX;
+        self.more.set(keep.then_some(more));
         drop(old);
     }
 }

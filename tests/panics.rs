@@ -11,9 +11,11 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use evloop::runtime::RemoteHandle;
 use evloop::task::{self, JoinError, yield_now};
 use evloop::time::{interval, sleep};
 use evloop::{Handle, JoinHandle, Runtime, block_on, spawn};
+use futures::task::Spawn;
 
 /// What happened, in order.
 #[derive(Clone, Default)]
@@ -205,6 +207,37 @@ fn a_detached_tasks_panic_goes_to_the_handler_once() {
     let mut told = trace.take();
     told.sort();
     assert_eq!(told, ["called", "detached"]);
+}
+
+#[test]
+fn a_remote_tasks_panic_goes_to_the_handler_if_its_handle_was_dropped() {
+    let trace = Trace::default();
+    let mut runtime = trace.runtime();
+    let handle = runtime.handle();
+    drop(handle.spawn(|| async { panic!("dropped at once") }));
+    drop(handle.spawn(|| -> std::future::Ready<()> { panic!("in the function") }));
+    let late = handle.spawn(|| async {
+        yield_now().await;
+        panic!("dropped while it ran")
+    });
+    let kept: RemoteHandle<()> = handle.spawn(|| async { panic!("kept") });
+    handle.call_threadsafe(move || drop::<RemoteHandle<()>>(late));
+    runtime.run_until_stalled().unwrap();
+    let told = ["dropped at once", "in the function", "dropped while it ran"];
+    assert_eq!(trace.take(), told);
+    assert_eq!(payload(kept.join()), "kept");
+    drop(runtime);
+    assert!(trace.take().is_empty());
+}
+
+#[test]
+fn a_panic_of_what_the_spawn_trait_spawned_goes_to_the_handler() {
+    let trace = Trace::default();
+    let mut runtime = trace.runtime();
+    let future = async { panic!("spawned by a trait") };
+    runtime.handle().spawn_obj(Box::new(future).into()).unwrap();
+    runtime.run_until_stalled().unwrap();
+    assert_eq!(trace.take(), ["spawned by a trait"]);
 }
 
 #[test]

@@ -11,10 +11,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Poll, Waker};
 use std::thread;
+use std::time::Duration;
 
 use evloop::runtime::RemoteHandle;
 use evloop::task::yield_now;
-use evloop::{Handle, Runtime, block_on, spawn};
+use evloop::time::sleep;
+use evloop::{Handle, JoinHandle, Runtime, block_on, spawn};
 use futures::channel::oneshot;
 
 /// Ends the loop when it is dropped.
@@ -44,6 +46,15 @@ impl<F: FnMut()> Drop for OnDrop<F> {
     fn drop(&mut self) {
         (self.0)();
     }
+}
+
+/// Ends a `run` that would wait for ever.
+fn limit(runtime: &Runtime) -> JoinHandle<()> {
+    let handle = runtime.handle();
+    runtime.spawn(async move {
+        sleep(Duration::from_secs(20)).await;
+        handle.stop();
+    })
 }
 
 /// Waits until the loop has done what was sent to it so far.
@@ -214,6 +225,50 @@ fn stop_ends_run_once() {
         runtime.run().unwrap();
         assert!(ran.get());
     }
+}
+
+#[test]
+fn stop_while_run_does_not_run_ends_the_next_after_its_first_turn() {
+    let mut runtime = Runtime::builder().batch_max(3).build().unwrap();
+    let (handle, polls) = (runtime.handle(), Rc::new(Cell::new(0)));
+    let (limit, of_task) = (limit(&runtime), polls.clone());
+    let stop = async || {
+        handle.stop();
+        // What was sent before has arrived.
+        handle.spawn(|| ready(())).await.unwrap();
+    };
+    runtime.block_on(stop());
+    runtime.run().unwrap();
+    assert!(!limit.is_finished(), "there was nothing to do, and nothing to wait for");
+    runtime.block_on(stop());
+    drop(runtime.spawn(async move {
+        loop {
+            of_task.set(of_task.get() + 1);
+            yield_now().await;
+        }
+    }));
+    runtime.run().unwrap();
+    assert_eq!(polls.get(), 3, "a turn");
+    handle.stop();
+    runtime.run().unwrap();
+    assert_eq!(polls.get(), 6, "one more");
+}
+
+#[test]
+fn a_stop_from_another_thread_ends_a_run_that_waits() {
+    let (ask, asked) = mpsc::channel::<Handle>();
+    let thread = thread::spawn(move || asked.iter().for_each(|handle| handle.stop()));
+    let mut runtime = Runtime::new().unwrap();
+    let limit = limit(&runtime);
+    for round in 0..1000 {
+        let (ask, handle) = (ask.clone(), runtime.handle());
+        // After this there is nothing to do but wait.
+        drop(runtime.spawn(async move { ask.send(handle).unwrap() }));
+        runtime.run().unwrap();
+        assert!(!limit.is_finished(), "round {round}");
+    }
+    drop(ask);
+    thread.join().unwrap();
 }
 
 #[test]

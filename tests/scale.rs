@@ -14,10 +14,10 @@ use std::rc::Rc;
 use std::thread;
 use std::time::Duration;
 
-use evloop::Runtime;
 use evloop::net::{TcpListener, TcpStream};
 use evloop::task::yield_now;
 use evloop::time::sleep;
+use evloop::{Runtime, spawn};
 
 /// Bytes that live on the heap, counted by this program's allocator.
 #[allow(unreachable_pub)]
@@ -121,6 +121,21 @@ fn a_task_takes_as_much_memory_among_many() {
     });
     // The run queue has an eighth of its 8 bytes a slot to spare.
     assert_level(&costs, 2);
+}
+
+#[test]
+fn a_task_spawned_between_two_turns_takes_no_more_memory() {
+    if !is_alone("a_task_spawned_between_two_turns_takes_no_more_memory") {
+        return;
+    }
+    let count = MANY[1];
+    let in_turn = bytes_each(count, |runtime| {
+        runtime.block_on(async { (0..count).for_each(|_| drop(spawn(pending::<()>()))) });
+    });
+    let between = bytes_each(count, |runtime| {
+        (0..count).for_each(|_| drop(runtime.spawn(pending::<()>())));
+    });
+    assert_eq!(between, in_turn);
 }
 
 #[test]

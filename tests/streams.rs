@@ -9,6 +9,7 @@ use std::future::Future;
 use std::io::{ErrorKind, IoSlice, Read};
 use std::net::Shutdown;
 use std::pin::pin;
+use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 use std::{io, net};
@@ -17,7 +18,7 @@ use evloop::net::{TcpListener, TcpStream};
 use evloop::streams::{IncompleteRead, LimitOverrun, StreamOptions, open_connection_with};
 use evloop::task::yield_now;
 use evloop::time::timeout;
-use evloop::{StreamReader, StreamWriter};
+use evloop::{Runtime, StreamReader, StreamWriter, spawn};
 use futures::{FutureExt, join, poll};
 
 /// What takes longer hangs.
@@ -259,6 +260,24 @@ fn what_came_before_a_reset_can_be_read_after_it() {
 }
 
 #[test]
+fn a_reset_is_told_by_each_read_that_needs_more() {
+    run(async {
+        let (mut reader, _writer, peer) = pair().await;
+        peer.write_all(b"whole\npart").await.unwrap();
+        assert_eq!(reader.read_line().await.unwrap(), b"whole\n");
+        reset(peer, reader.get_ref()).await;
+        for _ in 0..3 {
+            assert_eq!(kind(reader.read_line().await), Some(ErrorKind::ConnectionReset));
+            assert_eq!(kind(reader.read_exact(5).await), Some(ErrorKind::ConnectionReset));
+            assert_eq!(kind(reader.read_to_end().await), Some(ErrorKind::ConnectionReset));
+        }
+        assert_eq!(reader.read_exact(4).await.unwrap(), b"part", "it stays");
+        assert_eq!(kind(reader.read(1).await), Some(ErrorKind::ConnectionReset));
+        assert!(!reader.at_eof(), "the peer has not finished");
+    });
+}
+
+#[test]
 #[should_panic(expected = "read_until needs a separator")]
 fn an_empty_separator_is_misuse() {
     let _ = run(async { pair().await.0.read_until(b"").await });
@@ -309,6 +328,25 @@ fn drain_waits_above_high_water_until_low_water() {
         drop(drain);
         let left = writer.write_buffer_size();
         assert!(0 < left && left <= low, "it ended when {left} bytes were unsent");
+    });
+}
+
+#[test]
+fn a_wait_closed_leaves_the_drain_of_another_task_its_wakes() {
+    run(async {
+        let (_reader, mut writer, peer) = pair().await;
+        let written = fill(&mut writer, MIB);
+        let closing = Rc::new(writer);
+        let draining = closing.clone();
+        let closed = spawn(async move { closing.wait_closed().await.unwrap() });
+        let drained = spawn(async move {
+            draining.drain().await.unwrap();
+            draining.close();
+        });
+        // It ends when the drain did.
+        assert_same(&read_to_end(&peer).await, &pattern(written));
+        drained.await.unwrap();
+        closed.await.unwrap();
     });
 }
 
@@ -435,6 +473,31 @@ fn a_dropped_writer_sends_the_rest_and_ends() {
 }
 
 #[test]
+fn a_writer_dropped_between_two_runs_sends_the_rest_in_the_next() {
+    let mut runtime = Runtime::new().unwrap();
+    let (_reader, mut writer, peer) = runtime.block_on(pair());
+    let written = fill(&mut writer, MIB);
+    drop(writer);
+    let received = runtime.block_on(timeout(LIMIT, read_to_end(&peer)));
+    assert_same(&received.expect("it hangs"), &pattern(written));
+}
+
+#[test]
+fn what_is_written_in_another_loops_turn_is_sent_by_the_writers_own() {
+    let (mut own, mut other) = (Runtime::new().unwrap(), Runtime::new().unwrap());
+    let (_reader, mut writer, peer) = own.block_on(pair());
+    let written = other.block_on(async { fill(&mut writer, MIB) });
+    drop(other);
+    let drain = async {
+        writer.drain().await.unwrap();
+        writer.close();
+    };
+    let both = async { join!(drain, read_to_end(&peer)) };
+    let ((), received) = own.block_on(timeout(LIMIT, both)).expect("it hangs");
+    assert_same(&received, &pattern(written));
+}
+
+#[test]
 fn a_dropped_reader_does_not_end_the_writer() {
     run(async {
         let (reader, mut writer, peer) = pair().await;
@@ -488,6 +551,21 @@ fn what_is_unsent_when_the_loop_ends_is_discarded() {
     let mut received = Vec::new();
     peer.read_to_end(&mut received).unwrap();
     assert_same(&received, &pattern(sent));
+}
+
+#[test]
+fn the_end_of_its_loop_is_told_by_a_writer_with_unsent_bytes() {
+    let mut runtime = Runtime::new().unwrap();
+    let (_reader, mut writer, _peer) = runtime.block_on(pair());
+    fill(&mut writer, MIB);
+    drop(runtime);
+    assert_eq!(writer.write_buffer_size(), 0, "nobody will send it");
+    run(async {
+        for _ in 0..2 {
+            assert_eq!(kind(writer.drain().await), Some(ErrorKind::NotConnected));
+            assert_eq!(kind(writer.wait_closed().await), Some(ErrorKind::NotConnected));
+        }
+    });
 }
 
 #[test]

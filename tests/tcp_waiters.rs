@@ -23,7 +23,7 @@ use evloop::net::{TcpListener, TcpStream};
 use evloop::time::timeout;
 use evloop::{Handle, Runtime};
 use futures::channel::oneshot;
-use futures::poll;
+use futures::{AsyncReadExt, poll};
 use rustix::event::{PollFd, PollFlags};
 
 /// Bytes that live on the heap, counted by this program's allocator.
@@ -342,6 +342,22 @@ fn a_lone_waiter_of_a_connected_stream_allocates_nothing() {
     let listener = net::TcpListener::bind("127.0.0.1:0").unwrap();
     let addr = listener.local_addr().unwrap();
     let stream = runtime.block_on(TcpStream::connect(addr)).unwrap();
+    assert_waits_without_memory(&stream);
+}
+
+#[test]
+fn a_lone_waiter_after_a_read_by_the_trait_allocates_nothing() {
+    if !is_alone("a_lone_waiter_after_a_read_by_the_trait_allocates_nothing") {
+        return;
+    }
+    let mut runtime = Runtime::new().unwrap();
+    let (stream, mut peer) = pair_in(&mut runtime);
+    let reading = stream.clone();
+    let task =
+        runtime.spawn(async move { AsyncReadExt::read(&mut &*reading, &mut [0]).await.unwrap() });
+    assert_eq!(turn(&mut runtime), 1);
+    peer.write_all(b"x").unwrap();
+    assert_eq!(runtime.block_on(timeout(LIMIT, task)).unwrap().unwrap(), 1);
     assert_waits_without_memory(&stream);
 }
 

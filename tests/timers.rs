@@ -388,6 +388,16 @@ fn an_interval_is_a_stream_and_starts_when_it_is_told() {
 }
 
 #[test]
+fn an_interval_that_starts_before_its_loop_keeps_its_phase() {
+    let start = now() - PERIOD * 7 / 2;
+    block_on(async {
+        let ticks: Vec<_> = interval_at(start, PERIOD).take(6).collect().await;
+        assert_eq!(ticks, [0, 1, 2, 3, 4, 5].map(|n| start + n * PERIOD));
+        assert!(now() >= ticks[5]);
+    });
+}
+
+#[test]
 fn an_interval_that_is_reset_ticks_a_period_from_then() {
     block_on(async {
         let mut interval = interval(PERIOD);
@@ -414,6 +424,18 @@ fn a_tick_given_up_is_not_lost() {
 }
 
 #[test]
+fn a_late_tick_is_ready_at_its_first_poll() {
+    block_on(async {
+        let start = now();
+        let mut interval = interval_at(start, MS);
+        assert_eq!(interval.tick().now_or_never(), Some(start));
+        spin_past(start + 2 * MS);
+        assert_eq!(interval.tick().now_or_never(), Some(start + MS));
+        assert_eq!(timeout(Duration::ZERO, interval.tick()).await, Ok(start + 2 * MS));
+    });
+}
+
+#[test]
 fn a_lone_timer_wakes_the_loop_once() {
     for duration in [Duration::from_micros(300), 3 * MS, 70 * MS] {
         let mut runtime = Runtime::new().unwrap();
@@ -423,6 +445,25 @@ fn a_lone_timer_wakes_the_loop_once() {
             turns.push(runtime.turn(None).unwrap().polled);
         }
         assert_eq!(turns, [1, 1], "{duration:?}");
+    }
+}
+
+/// Time is what this is about. Of 31 sleeps the best quarter counts: a busy machine delays some.
+#[cfg(all(target_os = "linux", not(mio_unsupported_force_poll_poll)))]
+#[test]
+fn a_sleep_is_finer_than_the_selectors_milliseconds() {
+    // The selector by itself would wait for 2 ms, and for 6.
+    for duration in [MS * 13 / 10, MS * 53 / 10] {
+        let mut overshoots = [Duration::ZERO; 31];
+        block_on(async {
+            for overshoot in &mut overshoots {
+                let begin = Instant::now();
+                sleep(duration).await;
+                *overshoot = begin.elapsed() - duration;
+            }
+        });
+        overshoots.sort();
+        assert!(overshoots[7] < MS / 2, "{duration:?}: {overshoots:?}");
     }
 }
 

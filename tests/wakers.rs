@@ -2,15 +2,16 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, pending, poll_fn, ready};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::mpsc;
-use std::task::{Context, Poll, Waker};
+use std::sync::{Arc, mpsc};
+use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use evloop::task::{self, yield_now};
-use evloop::time::sleep;
+use evloop::time::{Sleep, sleep, sleep_until};
 use evloop::{JoinHandle, Runtime, block_on, spawn};
 
 /// What was done with one [`Counted`] future.
@@ -107,6 +108,24 @@ fn a_stale_waker_that_is_woken_while_its_task_ends_is_nothing() {
 }
 
 #[test]
+fn a_stale_waker_whose_generation_came_round_cuts_no_queue() {
+    let mut runtime = Runtime::new().unwrap();
+    let counts: [Rc<Counts>; 3] = Default::default();
+    let _waiting = [&counts[0], &counts[1]].map(|counts| counts.spawned(&mut runtime));
+    runtime.block_on(async {
+        let stale = spawn(waker()).await.unwrap();
+        for _ in 0..u16::MAX {
+            spawn(ready(())).await.unwrap();
+        }
+        stale.wake();
+        counts[..2].iter().for_each(|counts| counts.waker().wake());
+        drop(spawn(counts[2].future()));
+    });
+    turn(&mut runtime);
+    assert_eq!(counts.each_ref().map(|counts| counts.polls.get()), [2, 2, 1]);
+}
+
+#[test]
 fn a_stale_waker_of_a_root_does_not_poll_the_next_root() {
     let mut runtime = Runtime::new().unwrap();
     let stale = runtime.block_on(waker());
@@ -160,6 +179,35 @@ fn a_wake_between_two_turns_keeps_the_next_from_waiting() {
         assert_eq!(runtime.turn(None).unwrap().polled, 1);
         assert_eq!(turn(&mut runtime), 0);
     }
+}
+
+#[test]
+fn who_stands_behind_a_waker_that_panics_is_woken_in_the_next_turn() {
+    struct Bomb;
+    impl Wake for Bomb {
+        fn wake(self: Arc<Self>) {
+            panic!("a waker");
+        }
+    }
+    let mut runtime = Runtime::new().unwrap();
+    let deadline = Instant::now() + Duration::from_millis(2);
+    let bomb = Waker::from(Arc::new(Bomb));
+    let _first = sleep_in(&runtime, deadline, &bomb);
+    let second = runtime.spawn(sleep_until(deadline));
+    assert_eq!(turn(&mut runtime), 1);
+    while Instant::now() < deadline + Duration::from_millis(1) {}
+    catch_unwind(AssertUnwindSafe(|| turn(&mut runtime))).unwrap_err();
+    let (begin, hang) = (Instant::now(), Duration::from_secs(10));
+    assert_eq!(runtime.turn(Some(hang)).unwrap().polled, 1);
+    assert!(second.is_finished() && begin.elapsed() < hang);
+}
+
+/// A sleep that was made and polled while `runtime` did not run.
+fn sleep_in(runtime: &Runtime, deadline: Instant, waker: &Waker) -> Sleep {
+    let _entered = runtime.enter();
+    let mut sleep = sleep_until(deadline);
+    assert!(Pin::new(&mut sleep).poll(&mut Context::from_waker(waker)).is_pending());
+    sleep
 }
 
 #[test]
@@ -497,6 +545,22 @@ mod embedded {
                 assert!(task.is_finished() && begin.elapsed() >= duration);
             }
             assert!(!is_readable(&runtime));
+        }
+
+        #[test]
+        fn a_deadline_set_between_two_turns() {
+            let (mut runtime, ..) = watched();
+            let far = Instant::now() + Duration::from_secs(3600);
+            let _far = sleep_in(&runtime, far, Waker::noop());
+            assert!(!is_readable(&runtime));
+            for duration in [200, 900, 1100, 5000].map(Duration::from_micros) {
+                let deadline = Instant::now() + duration;
+                let _near = sleep_in(&runtime, deadline, Waker::noop());
+                assert!(is_readable_within(&runtime, HANG));
+                assert!(Instant::now() >= deadline);
+                assert_eq!(turn(&mut runtime), 0);
+                assert!(!is_readable(&runtime));
+            }
         }
 
         #[test]

@@ -84,7 +84,12 @@ impl Handle {
 
 impl<T> Forward<T> {
     async fn run(mut self) {
-        match poll_fn(|cx| self.poll(cx)).await {
+        let outcome = poll_fn(|cx| self.poll(cx)).await;
+        self.settle(outcome);
+    }
+
+    fn settle(&self, outcome: Result<T, JoinError>) {
+        match outcome {
             // The handle was dropped: nobody else will hear of it.
             Err(error) if error.is_panic() && Arc::strong_count(&self.promise.0) == 1 => {
                 context::expect("Handle::spawn").executor.report(error);
@@ -109,7 +114,7 @@ impl<T> Drop for Forward<T> {
     fn drop(&mut self) {
         // The task may have ended, and the loop before this could run.
         if let Some(output) = self.task.take_finished() {
-            self.promise.0.finish(output);
+            self.settle(output);
         }
     }
 }

@@ -1,0 +1,34 @@
+//! How another loop, a GUI's or a game's, watches this one. Unix, where the selector has a
+//! descriptor.
+
+use std::os::fd::{AsFd, BorrowedFd};
+
+use super::Runtime;
+
+impl AsFd for Runtime {
+    /// The descriptor to watch in another loop: when it is readable, or
+    /// [`next_deadline`](Runtime::next_deadline) has come, call [`turn`](Runtime::turn). What is
+    /// woken, spawned or set between two turns makes it readable too.
+    ///
+    /// ```
+    /// use std::os::fd::AsFd;
+    /// use std::time::Duration;
+    ///
+    /// use rustix::event::{PollFd, PollFlags, poll};
+    ///
+    /// let mut runtime = evloop::Runtime::new()?;
+    /// let task = runtime.spawn(evloop::time::sleep(Duration::from_millis(2)));
+    /// while !task.is_finished() {
+    ///     // The other loop waits, for its own descriptors too; here it has none.
+    ///     poll(&mut [PollFd::new(&runtime, PollFlags::IN)], None)?;
+    ///     runtime.turn(Some(Duration::ZERO))?;
+    /// }
+    /// # std::io::Result::Ok(())
+    /// ```
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        if !self.is_embedded.replace(true) {
+            self.tell();
+        }
+        self.context.reactor.selector().as_fd()
+    }
+}
