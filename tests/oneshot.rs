@@ -2,12 +2,10 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
-use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::{Pin, pin};
-use std::ptr;
+use std::pin::pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, RawWaker, RawWakerVTable, Waker};
+use std::task::Poll;
 
 use evloop::sync::oneshot::{self, Receiver, RecvError, TryRecvError};
 use evloop::task::yield_now;
@@ -17,142 +15,14 @@ use futures::future::{Either, join, select};
 use futures::stream::FuturesUnordered;
 use futures::task::LocalSpawnExt;
 use futures::{FutureExt, StreamExt};
+use probe::{Drops, Probe};
+
+/// Wakers and values that tell what was done with them.
+#[allow(unreachable_pub)]
+mod probe;
 
 /// What one poll of a task may take from leaves that are always ready: src/budget.rs.
 const PER_POLL: usize = 128;
-
-/// A waker that counts what is done with it, and does once what the test says: wakers are foreign
-/// code, and may call back into what clones, wakes or drops them.
-struct Probe {
-    calls: Rc<Calls>,
-    /// All that the primitive keeps are clones of this one.
-    waker: Waker,
-}
-
-#[derive(Default)]
-struct Calls {
-    clones: Cell<usize>,
-    wakes: Cell<usize>,
-    /// Wakers that were neither dropped nor used up.
-    live: Cell<usize>,
-    on_clone: Hook,
-    on_wake: Hook,
-    on_drop: Hook,
-}
-
-type Hook = Cell<Option<Box<dyn FnOnce()>>>;
-
-thread_local! {
-    /// A waker's data is its place in here: it points to nothing. Without a destructor, for a hook
-    /// that a failing test leaves behind may own a waker.
-    static PROBES: ManuallyDrop<RefCell<Vec<Rc<Calls>>>> =
-        const { ManuallyDrop::new(RefCell::new(Vec::new())) };
-}
-
-static VTABLE: RawWakerVTable = RawWakerVTable::new(
-    |data| {
-        let calls = Calls::of(data);
-        calls.clones.set(calls.clones.get() + 1);
-        calls.live.set(calls.live.get() + 1);
-        run(&calls.on_clone);
-        RawWaker::new(data, &VTABLE)
-    },
-    |data| {
-        let calls = Calls::of(data);
-        calls.live.set(calls.live.get() - 1);
-        calls.wakes.set(calls.wakes.get() + 1);
-        run(&calls.on_wake);
-    },
-    |data| {
-        let calls = Calls::of(data);
-        calls.wakes.set(calls.wakes.get() + 1);
-        run(&calls.on_wake);
-    },
-    |data| {
-        let calls = Calls::of(data);
-        calls.live.set(calls.live.get() - 1);
-        run(&calls.on_drop);
-    },
-);
-
-fn run(hook: &Hook) {
-    if let Some(hook) = hook.take() {
-        hook();
-    }
-}
-
-impl Calls {
-    fn of(data: *const ()) -> Rc<Calls> {
-        PROBES.with(|probes| probes.borrow()[data.addr() - 1].clone())
-    }
-}
-
-impl Probe {
-    fn new() -> Probe {
-        let calls = Rc::new(Calls::default());
-        let data = PROBES.with(|probes| {
-            probes.borrow_mut().push(calls.clone());
-            ptr::without_provenance(probes.borrow().len())
-        });
-        // SAFETY: the functions read the data as a number; each keeps the contract of `RawWaker`
-        // but for threads, and no test here has a second one.
-        let waker = unsafe { Waker::new(data, &VTABLE) };
-        calls.live.set(1);
-        Probe { calls, waker }
-    }
-
-    fn on_clone(self, hook: impl FnOnce() + 'static) -> Probe {
-        self.calls.on_clone.set(Some(Box::new(hook)));
-        self
-    }
-
-    fn on_wake(self, hook: impl FnOnce() + 'static) -> Probe {
-        self.calls.on_wake.set(Some(Box::new(hook)));
-        self
-    }
-
-    fn on_drop(self, hook: impl FnOnce() + 'static) -> Probe {
-        self.calls.on_drop.set(Some(Box::new(hook)));
-        self
-    }
-
-    fn poll<F: Future + Unpin>(&self, future: &mut F) -> Poll<F::Output> {
-        Pin::new(future).poll(&mut Context::from_waker(&self.waker))
-    }
-
-    /// How many clones of its waker are kept.
-    fn kept(&self) -> usize {
-        self.calls.live.get() - 1
-    }
-
-    /// How often it was woken, and how many clones of its waker are kept.
-    fn wakes_and_kept(&self) -> (usize, usize) {
-        (self.calls.wakes.get(), self.kept())
-    }
-}
-
-/// Counts the ends of values.
-#[derive(Clone, Debug, Default)]
-struct Drops(Rc<Cell<usize>>);
-
-impl Drops {
-    fn value(&self) -> Counted {
-        Counted(self.clone())
-    }
-
-    fn count(&self) -> usize {
-        self.0.get()
-    }
-}
-
-#[derive(Debug)]
-struct Counted(Drops);
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.0.set(self.0.count() + 1);
-    }
-}
 
 /// Something that a hook can take.
 fn slot<T>(value: T) -> Rc<Cell<Option<T>>> {
