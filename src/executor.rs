@@ -152,11 +152,10 @@ impl Executor {
 
     /// Begins to run a root: gives it a record, until what it returns is dropped, and queues it.
     pub(crate) fn begin_root(&self, spawned_at: &'static Location<'static>) -> RootRecord<'_> {
-        let waker_id = self.queue.borrow_mut().open(self.id, ROOT);
+        let waker_id = self.queue.borrow_mut().admit(self.id, ROOT);
         let id = self.ids.next();
         let header = Header::new(id, None, spawned_at, waker_id);
         self.root.replace(Some(header));
-        self.queue.borrow_mut().push(waker_id);
         RootRecord(self)
     }
 

@@ -117,13 +117,6 @@ impl Header {
         }
         self.state.get() == State::Aborted
     }
-
-    /// Sees to it that `waker` is woken when the task has ended, in place of the one before.
-    pub(crate) fn set_waiter(&self, waker: &Waker) {
-        let old = self.waiter.take();
-        let keep = old.as_ref().is_some_and(|old| old.will_wake(waker));
-        self.waiter.set(if keep { old } else { Some(waker.clone()) });
-    }
 }
 
 /// A task as it was when [`task::current`](crate::task::current) or

@@ -14,6 +14,7 @@ use crate::cell::Joined;
 use crate::current;
 use crate::info::{Header, State, TaskId};
 use crate::join_error::JoinError;
+use crate::waker_slot::keep;
 
 /// A spawned task, to be awaited for its output.
 ///
@@ -130,7 +131,7 @@ impl<T> Future for JoinHandle<T> {
             let output = self.task.take();
             return Poll::Ready(output.expect("a JoinHandle was polled after it gave its output"));
         }
-        self.task.header.set_waiter(cx.waker());
+        keep(&self.task.header.waiter, cx.waker());
         Poll::Pending
     }
 }

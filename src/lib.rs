@@ -14,6 +14,7 @@ mod timers;
 mod wait_list;
 mod waiters;
 mod waker_id;
+mod waker_slot;
 
 // L1: a task, and what the operating system offers.
 mod cell;

@@ -44,7 +44,7 @@ impl RunQueue {
     }
 
     /// Makes room for `slot`, and says whom its next wakers wake.
-    pub(crate) fn open(&mut self, in_loop: LoopId, slot: u32) -> WakerId {
+    fn open(&mut self, in_loop: LoopId, slot: u32) -> WakerId {
         let index = slot as usize;
         if index >= self.slots.len() {
             if index >= self.slots.capacity() {
@@ -55,7 +55,7 @@ impl RunQueue {
         WakerId::new(in_loop, self.slots[index].generation, slot)
     }
 
-    /// Opens a slot for a new task, and queues it.
+    /// Opens a slot for a new task or root, and queues it.
     #[inline]
     pub(crate) fn admit(&mut self, in_loop: LoopId, slot: u32) -> WakerId {
         let id = self.open(in_loop, slot);

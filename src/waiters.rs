@@ -11,6 +11,8 @@ use std::task::Waker;
 
 use slab::Slab;
 
+use crate::waker_slot::keep;
+
 /// The waiters of one direction.
 #[derive(Default)]
 pub(crate) struct Waiters {
@@ -56,9 +58,7 @@ impl Waiters {
             // Before anything foreign runs: whoever waits meanwhile goes behind.
             self.first_taken.set(true);
             key.0 = Some(FIRST);
-            let old = self.first.take();
-            let keep = old.as_ref().is_some_and(|old| old.will_wake(waker));
-            self.first.set(if keep { old } else { Some(waker.clone()) });
+            keep(&self.first, waker);
         } else {
             self.wait_behind(key, waker.clone());
         }

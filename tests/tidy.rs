@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 /// The layers, lowest first. A module imports from lower layers and earlier modules of its own.
 const LAYERS: &str = "
-    L0 clock budget waker_id run_queue inbox current wait_list waiters source timers pool
+    L0 clock budget waker_id waker_slot run_queue inbox current wait_list waiters source timers pool
     L1 info waker join_error cell join reactor
     L2 executor
     L3 context

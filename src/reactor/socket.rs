@@ -1,8 +1,8 @@
 //! An I/O object and its registration with a loop.
 //!
 //! This is where a simulated world would put its own object in the place of the system's.
-//! Invariant: the object is registered from `new` until it
-//! is dropped or taken out, and the reactor's slab holds its source for just as long.
+//! Invariant: the object is registered from `new` until it is dropped or taken out, and the
+//! reactor's slab holds its source for just as long.
 
 use std::future::Future;
 use std::io;

@@ -12,6 +12,7 @@ use std::task::{Context, Poll, Waker, ready};
 use super::mpsc_error::{SendError, TryRecvError};
 use crate::budget;
 use crate::wait_list::{WaitKey, WaitList};
+use crate::waker_slot::keep;
 
 /// A queue, and what its halves know of each other.
 pub(super) struct Queue<T> {
@@ -178,9 +179,7 @@ impl<T> Queue<T> {
     }
 
     pub(super) fn keep_receiver(&self, waker: &Waker) {
-        let old = self.receiver.take();
-        let same = old.as_ref().is_some_and(|old| old.will_wake(waker));
-        self.receiver.set(if same { old } else { Some(waker.clone()) });
+        keep(&self.receiver, waker);
     }
 
     pub(super) fn forget_receiver(&self) {

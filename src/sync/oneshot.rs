@@ -10,6 +10,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
 
 use crate::budget;
+use crate::waker_slot::keep;
 
 /// The half that sends; made by [`channel`].
 pub struct Sender<T> {
@@ -183,13 +184,6 @@ impl<T> Drop for Receiver<T> {
         drop(self.shared.receiver.take());
         drop(self.shared.value.take());
     }
-}
-
-/// Keeps `waker` in `place`, in the place of the one before.
-fn keep(place: &Cell<Option<Waker>>, waker: &Waker) {
-    let old = place.take();
-    let same = old.as_ref().is_some_and(|old| old.will_wake(waker));
-    place.set(if same { old } else { Some(waker.clone()) });
 }
 
 impl fmt::Display for RecvError {
