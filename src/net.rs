@@ -5,21 +5,40 @@
 
 mod addrs;
 mod connect;
+mod connection;
+mod counted;
+mod endpoint;
+#[cfg(unix)]
+mod fd;
 mod futures_io;
+#[cfg(windows)]
+mod handle;
 #[cfg_attr(windows, path = "net/listen_windows.rs")]
 mod listen;
+mod listener;
+#[cfg_attr(windows, path = "net/owned_windows.rs")]
+mod owned;
 #[cfg_attr(windows, path = "net/send_vectored_windows.rs")]
 mod send_vectored;
 mod split;
 mod tcp_listener;
-mod tcp_ops;
 mod tcp_stream;
+mod transport;
 #[cfg(unix)]
-mod unix;
-#[cfg(windows)]
-mod windows;
+mod unix_listener;
+#[cfg(unix)]
+mod unix_path;
+#[cfg(unix)]
+mod unix_stream;
 
 pub use self::addrs::{ToAddrs, lookup_host};
+pub use self::connection::Connection;
+pub use self::listener::{Incoming, Listener};
 pub use self::split::{OwnedReadHalf, OwnedWriteHalf, ReuniteError};
-pub use self::tcp_listener::{Incoming, ListenOptions, TcpListener};
-pub use self::tcp_stream::TcpStream;
+pub use self::tcp_listener::{ListenOptions, TcpListener};
+pub use self::tcp_stream::{Tcp, TcpStream};
+pub use self::transport::Transport;
+#[cfg(unix)]
+pub use self::unix_listener::UnixListener;
+#[cfg(unix)]
+pub use self::unix_stream::{PeerCred, Unix, UnixStream};

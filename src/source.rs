@@ -44,10 +44,10 @@ pub(crate) struct Readiness {
 
 /// What an operation achieved.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Done<T> {
-    pub(crate) value: T,
+pub struct Done<T> {
+    pub value: T,
     /// A consuming read or write of a byte stream moved fewer bytes than it was given room for.
-    pub(crate) short: bool,
+    pub short: bool,
 }
 
 /// One direction.

@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::addrs::{ToAddrs, resolve};
-use super::tcp_ops::whole;
+use super::counted::whole;
 use super::tcp_stream::TcpStream;
 use crate::context;
 use crate::reactor::Socket;

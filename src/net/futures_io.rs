@@ -1,4 +1,4 @@
-//! futures-io's traits for TCP connections and their halves.
+//! futures-io's traits for connections and their halves.
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::Shutdown;
@@ -7,18 +7,19 @@ use std::task::{Context, Poll};
 
 use futures_io::{AsyncRead, AsyncWrite};
 
+use super::connection::Connection;
 use super::split::{OwnedReadHalf, OwnedWriteHalf};
-use super::tcp_ops::{read, read_vectored, write, write_vectored};
-use super::tcp_stream::TcpStream;
+use super::transport::{Bytes, Transport};
+
 use crate::source::Direction;
 
-impl AsyncRead for &TcpStream {
+impl<T: Transport> AsyncRead for &Connection<T> {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        self.poll_io(Direction::Read, cx, |io| read(io, buf))
+        self.end.poll_io(Direction::Read, cx, |io| io.read(buf))
     }
 
     fn poll_read_vectored(
@@ -26,17 +27,17 @@ impl AsyncRead for &TcpStream {
         cx: &mut Context<'_>,
         bufs: &mut [IoSliceMut<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.poll_io(Direction::Read, cx, |io| read_vectored(io, bufs))
+        self.end.poll_io(Direction::Read, cx, |io| io.read_vectored(bufs))
     }
 }
 
-impl AsyncWrite for &TcpStream {
+impl<T: Transport> AsyncWrite for &Connection<T> {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.poll_io(Direction::Write, cx, |io| write(io, buf))
+        self.end.poll_io(Direction::Write, cx, |io| io.write(buf))
     }
 
     fn poll_write_vectored(
@@ -44,7 +45,7 @@ impl AsyncWrite for &TcpStream {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.poll_io(Direction::Write, cx, |io| write_vectored(io, bufs))
+        self.end.poll_io(Direction::Write, cx, |io| io.write_vectored(bufs))
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -57,7 +58,7 @@ impl AsyncWrite for &TcpStream {
     }
 }
 
-impl AsyncRead for TcpStream {
+impl<T: Transport> AsyncRead for Connection<T> {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -75,7 +76,7 @@ impl AsyncRead for TcpStream {
     }
 }
 
-impl AsyncWrite for TcpStream {
+impl<T: Transport> AsyncWrite for Connection<T> {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -101,13 +102,13 @@ impl AsyncWrite for TcpStream {
     }
 }
 
-impl AsyncRead for OwnedReadHalf {
+impl<T: Transport> AsyncRead for OwnedReadHalf<T> {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut AsRef::<TcpStream>::as_ref(&*self)).poll_read(cx, buf)
+        Pin::new(&mut AsRef::<Connection<T>>::as_ref(&*self)).poll_read(cx, buf)
     }
 
     fn poll_read_vectored(
@@ -115,17 +116,17 @@ impl AsyncRead for OwnedReadHalf {
         cx: &mut Context<'_>,
         bufs: &mut [IoSliceMut<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut AsRef::<TcpStream>::as_ref(&*self)).poll_read_vectored(cx, bufs)
+        Pin::new(&mut AsRef::<Connection<T>>::as_ref(&*self)).poll_read_vectored(cx, bufs)
     }
 }
 
-impl AsyncWrite for OwnedWriteHalf {
+impl<T: Transport> AsyncWrite for OwnedWriteHalf<T> {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut AsRef::<TcpStream>::as_ref(&*self)).poll_write(cx, buf)
+        Pin::new(&mut AsRef::<Connection<T>>::as_ref(&*self)).poll_write(cx, buf)
     }
 
     fn poll_write_vectored(
@@ -133,14 +134,14 @@ impl AsyncWrite for OwnedWriteHalf {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut AsRef::<TcpStream>::as_ref(&*self)).poll_write_vectored(cx, bufs)
+        Pin::new(&mut AsRef::<Connection<T>>::as_ref(&*self)).poll_write_vectored(cx, bufs)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut AsRef::<TcpStream>::as_ref(&*self)).poll_flush(cx)
+        Pin::new(&mut AsRef::<Connection<T>>::as_ref(&*self)).poll_flush(cx)
     }
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut AsRef::<TcpStream>::as_ref(&*self)).poll_close(cx)
+        Pin::new(&mut AsRef::<Connection<T>>::as_ref(&*self)).poll_close(cx)
     }
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 
-use super::ListenOptions;
+use super::tcp_listener::ListenOptions;
 
 /// WSAEMFILE and WSAENOBUFS: no socket, or no memory for one, is left.
 const STARVED: [i32; 2] = [10024, 10055];

@@ -1,4 +1,4 @@
-//! The two halves of a TCP connection, for two owners.
+//! The two halves of a connection, for two owners.
 
 use std::error::Error;
 use std::fmt;
@@ -6,39 +6,41 @@ use std::io;
 use std::net::Shutdown;
 use std::rc::Rc;
 
-use super::tcp_stream::TcpStream;
+use super::connection::Connection;
+use super::tcp_stream::Tcp;
+use super::transport::Transport;
 
-/// The reading half of a [`TcpStream`]; see [`TcpStream::into_split`].
+/// The reading half of a [`Connection`]; see [`Connection::into_split`].
 #[derive(Debug)]
-pub struct OwnedReadHalf(Rc<TcpStream>);
+pub struct OwnedReadHalf<T: Transport = Tcp>(Rc<Connection<T>>);
 
-/// The writing half of a [`TcpStream`]; see [`TcpStream::into_split`]. Dropping it ends the write
+/// The writing half of a [`Connection`]; see [`Connection::into_split`]. Dropping it ends the write
 /// direction, so the peer reads to its end.
 #[derive(Debug)]
-pub struct OwnedWriteHalf {
-    stream: Rc<TcpStream>,
+pub struct OwnedWriteHalf<T: Transport = Tcp> {
+    stream: Rc<Connection<T>>,
     shutdown_on_drop: bool,
 }
 
 /// The two halves given to [`OwnedReadHalf::reunite`] are of two connections. Holds both.
 #[derive(Debug)]
-pub struct ReuniteError(pub OwnedReadHalf, pub OwnedWriteHalf);
+pub struct ReuniteError<T: Transport = Tcp>(pub OwnedReadHalf<T>, pub OwnedWriteHalf<T>);
 
-impl TcpStream {
+impl<T: Transport> Connection<T> {
     /// Two halves that can be owned by two tasks. The connection closes when both are dropped.
-    pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
+    pub fn into_split(self) -> (OwnedReadHalf<T>, OwnedWriteHalf<T>) {
         let stream = Rc::new(self);
         (OwnedReadHalf(stream.clone()), OwnedWriteHalf { stream, shutdown_on_drop: true })
     }
 }
 
-impl OwnedReadHalf {
+impl<T: Transport> OwnedReadHalf<T> {
     /// Makes the stream of its two halves again.
     ///
     /// # Errors
     ///
     /// If they are not of the same stream.
-    pub fn reunite(self, mut write: OwnedWriteHalf) -> Result<TcpStream, ReuniteError> {
+    pub fn reunite(self, mut write: OwnedWriteHalf<T>) -> Result<Connection<T>, ReuniteError<T>> {
         if !Rc::ptr_eq(&self.0, &write.stream) {
             return Err(ReuniteError(self, write));
         }
@@ -47,57 +49,57 @@ impl OwnedReadHalf {
         Ok(Rc::into_inner(self.0).expect("a stream has two halves"))
     }
 
-    /// See [`TcpStream::read`].
+    /// See [`Connection::read`].
     pub async fn read(&self, buf: &mut [u8]) -> io::Result<usize> {
         self.0.read(buf).await
     }
 
-    /// See [`TcpStream::read_exact`].
+    /// See [`Connection::read_exact`].
     pub async fn read_exact(&self, buf: &mut [u8]) -> io::Result<()> {
         self.0.read_exact(buf).await
     }
 
-    /// See [`TcpStream::peek`].
+    /// See [`Connection::peek`].
     pub async fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
         self.0.peek(buf).await
     }
 }
 
-impl OwnedWriteHalf {
-    /// See [`TcpStream::write`].
+impl<T: Transport> OwnedWriteHalf<T> {
+    /// See [`Connection::write`].
     pub async fn write(&self, buf: &[u8]) -> io::Result<usize> {
         self.stream.write(buf).await
     }
 
-    /// See [`TcpStream::write_all`].
+    /// See [`Connection::write_all`].
     pub async fn write_all(&self, buf: &[u8]) -> io::Result<()> {
         self.stream.write_all(buf).await
     }
 
-    /// See [`TcpStream::write_all_buf`].
+    /// See [`Connection::write_all_buf`].
     pub async fn write_all_buf(&self, buf: &mut &[u8]) -> io::Result<()> {
         self.stream.write_all_buf(buf).await
     }
 
-    /// Ends the write direction; see [`TcpStream::shutdown`].
+    /// Ends the write direction; see [`Connection::shutdown`].
     pub fn shutdown(&self) -> io::Result<()> {
         self.stream.shutdown(Shutdown::Write)
     }
 }
 
-impl AsRef<TcpStream> for OwnedReadHalf {
-    fn as_ref(&self) -> &TcpStream {
+impl<T: Transport> AsRef<Connection<T>> for OwnedReadHalf<T> {
+    fn as_ref(&self) -> &Connection<T> {
         &self.0
     }
 }
 
-impl AsRef<TcpStream> for OwnedWriteHalf {
-    fn as_ref(&self) -> &TcpStream {
+impl<T: Transport> AsRef<Connection<T>> for OwnedWriteHalf<T> {
+    fn as_ref(&self) -> &Connection<T> {
         &self.stream
     }
 }
 
-impl Drop for OwnedWriteHalf {
+impl<T: Transport> Drop for OwnedWriteHalf<T> {
     fn drop(&mut self) {
         if self.shutdown_on_drop {
             // It fails only for a connection that is gone already.
@@ -106,10 +108,10 @@ impl Drop for OwnedWriteHalf {
     }
 }
 
-impl fmt::Display for ReuniteError {
+impl<T: Transport> fmt::Display for ReuniteError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the two halves are not of the same connection")
     }
 }
 
-impl Error for ReuniteError {}
+impl<T: Transport> Error for ReuniteError<T> {}

@@ -1,4 +1,4 @@
-//! What TCP sockets have on Unix alone: their descriptors, and options that mio does not know.
+//! What sockets have on Unix alone: their descriptors, and options that mio does not know.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -6,30 +6,38 @@ use std::time::Duration;
 
 use rustix::net::sockopt::{set_socket_keepalive, set_socket_linger};
 
-use super::tcp_listener::TcpListener;
+use super::connection::Connection;
+use super::listener::Listener;
 use super::tcp_stream::TcpStream;
+use super::transport::Transport;
 
 /// On Unix.
 impl TcpStream {
     /// Whether the system asks a silent peer now and then if it is still there (SO_KEEPALIVE).
     pub fn set_keepalive(&self, keepalive: bool) -> io::Result<()> {
-        Ok(set_socket_keepalive(self.io(), keepalive)?)
+        Ok(set_socket_keepalive(self, keepalive)?)
     }
 
     /// What closing does with unsent bytes (SO_LINGER). `None`, the default: they are sent in the
     /// background. `Some(0)`: they are discarded, and the peer sees a reset.
     pub fn set_linger(&self, linger: Option<Duration>) -> io::Result<()> {
-        Ok(set_socket_linger(self.io(), linger)?)
+        Ok(set_socket_linger(self, linger)?)
     }
 }
 
-impl AsFd for TcpStream {
+impl<T: Transport> AsFd for Connection<T>
+where
+    T::Stream: AsFd,
+{
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.io().as_fd()
+        self.end.get().as_fd()
     }
 }
 
-impl AsFd for TcpListener {
+impl<T: Transport> AsFd for Listener<T>
+where
+    T::Listener: AsFd,
+{
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.io().as_fd()
     }

@@ -1,0 +1,91 @@
+//! An I/O object in a loop: how it comes in and leaves, and who waits in its `poll_` methods.
+//!
+//! Invariant: an object leaves in the mode in which it came, blocking or not.
+
+use std::cell::Cell;
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::task::{Context, Poll};
+
+use super::owned::{self, Owned};
+use super::transport::Object;
+use crate::context;
+use crate::reactor::Socket;
+use crate::source::{Direction, Done, WaiterKey};
+
+/// A socket or an end of a pipe.
+pub(super) struct Endpoint<S: Object> {
+    pub(super) socket: Socket<S>,
+    /// It was non-blocking before it came here.
+    came_nonblocking: bool,
+    /// The places of the `poll_` methods among the waiters: one in each direction.
+    polled_read: Cell<WaiterKey>,
+    polled_write: Cell<WaiterKey>,
+}
+
+impl<S: Object> Endpoint<S> {
+    pub(super) fn new(socket: Socket<S>) -> Endpoint<S> {
+        let (polled_read, polled_write) = Default::default();
+        Endpoint { socket, came_nonblocking: false, polled_read, polled_write }
+    }
+
+    /// Takes an object into the running loop, and makes it non-blocking.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a running loop; `what` was called.
+    #[track_caller]
+    pub(super) fn from_std(object: impl Into<Owned>, what: &str) -> io::Result<Endpoint<S>> {
+        let reactor = context::expect(what).reactor.clone();
+        let owned = object.into();
+        let came_nonblocking = owned::is_nonblocking(&owned)?;
+        let io = S::from(owned::with_nonblocking(owned, true)?);
+        Ok(Endpoint { came_nonblocking, ..Endpoint::new(Socket::new(io, reactor, true)?) })
+    }
+
+    /// Takes the object out of its loop, in the mode in which it came.
+    pub(super) fn into_std<O: From<Owned>>(self) -> io::Result<O> {
+        let owned = self.socket.into_inner()?.into();
+        owned::with_nonblocking(owned, self.came_nonblocking).map(O::from)
+    }
+
+    pub(super) fn get(&self) -> &S {
+        self.socket.get()
+    }
+
+    /// See [`Socket::io`].
+    pub(super) fn io<'a, T>(
+        &'a self,
+        direction: Direction,
+        op: impl FnMut(&S) -> io::Result<Done<T>> + Unpin + 'a,
+    ) -> impl Future<Output = io::Result<T>> + 'a {
+        self.socket.io(direction, op)
+    }
+
+    /// The same for one `poll_` method of each direction: the last that polled waits.
+    pub(super) fn poll_io<T>(
+        &self,
+        direction: Direction,
+        cx: &mut Context<'_>,
+        op: impl FnMut(&S) -> io::Result<Done<T>>,
+    ) -> Poll<io::Result<T>> {
+        let key = match direction {
+            Direction::Read => &self.polled_read,
+            Direction::Write => &self.polled_write,
+        };
+        let mut place = key.get();
+        let polled = self.socket.poll_io(direction, cx, &mut place, op);
+        if polled.is_ready() {
+            self.socket.leave(direction, &mut place);
+        }
+        key.set(place);
+        polled
+    }
+}
+
+impl<S: Object> fmt::Debug for Endpoint<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.get().fmt(f)
+    }
+}

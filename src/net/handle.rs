@@ -1,0 +1,25 @@
+//! What sockets have on Windows alone: their handles.
+
+use std::os::windows::io::{AsSocket, BorrowedSocket};
+
+use super::connection::Connection;
+use super::listener::Listener;
+use super::transport::Transport;
+
+impl<T: Transport> AsSocket for Connection<T>
+where
+    T::Stream: AsSocket,
+{
+    fn as_socket(&self) -> BorrowedSocket<'_> {
+        self.end.get().as_socket()
+    }
+}
+
+impl<T: Transport> AsSocket for Listener<T>
+where
+    T::Listener: AsSocket,
+{
+    fn as_socket(&self) -> BorrowedSocket<'_> {
+        self.io().as_socket()
+    }
+}
