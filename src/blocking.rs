@@ -1,31 +1,63 @@
 //! L4: work that would block the loop, on the loop's helper threads.
 //!
-//! Everything that needs another thread goes through [`submit`]: names, files, stdin. Invariant: a
-//! future made here completes when its work ends, also by a panic, and when the pool drops it.
+//! Everything that needs another thread goes through here: names, files, stdin, and what the user
+//! spawns. Invariant: whatever becomes of the work and of the pool, a [`Work`] completes.
 
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Poll, Waker};
-use std::thread;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker, ready};
 
+use crate::budget;
 use crate::context;
+use crate::join_error::JoinError;
+use crate::pool::Job;
 
-/// What the thread and the future share.
+/// Work on its way to a helper thread and back. Dropping this does not stop it.
+#[must_use = "the work runs, but nobody hears of its outcome"]
+pub(crate) struct Work<T>(Arc<Slot<T>>);
+
+/// What the thread and who waits share.
 struct Slot<T> {
+    started_at: &'static Location<'static>,
     state: Mutex<State<T>>,
 }
 
 struct State<T> {
-    outcome: Option<thread::Result<T>>,
-    /// The thread is done; without an outcome: it never ran the work.
-    is_done: bool,
-    waiter: Option<Waker>,
+    stage: Stage<T>,
+    /// Who waits for the outcome, each task once.
+    waiters: Vec<Waker>,
 }
 
-/// The thread's end. Dropped, it leaves an outcome.
-struct Finisher<T>(Arc<Slot<T>>);
+enum Stage<T> {
+    Queued(Box<dyn FnOnce() -> T + Send>),
+    Running,
+    Done(Result<T, JoinError>),
+    Taken,
+}
+
+/// Starts `work` on a helper thread of the running loop; if all are at work and there may not be
+/// more, once one is free.
+///
+/// # Panics
+///
+/// Outside of a running loop; `what` was called.
+#[track_caller]
+pub(crate) fn start<T: Send + 'static>(
+    what: &str,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Work<T> {
+    let context = context::expect(what);
+    let started_at = Location::caller();
+    let state = State { stage: Stage::Queued(Box::new(work)), waiters: Vec::new() };
+    let slot = Arc::new(Slot { started_at, state: Mutex::new(state) });
+    if let Err(reason) = context.pool.submit(slot.clone(), started_at) {
+        slot.cancel(Some(reason));
+    }
+    Work(slot)
+}
 
 /// Runs `work` on a helper thread of the running loop. It starts now; dropping the future does not
 /// stop it. A panic of `work` comes out of the future.
@@ -41,48 +73,106 @@ struct Finisher<T>(Arc<Slot<T>>);
 pub(crate) fn submit<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> impl Future<Output = io::Result<T>> {
-    let context = context::expect("an operation that needs a helper thread");
-    let state = State { outcome: None, is_done: false, waiter: None };
-    let slot = Arc::new(Slot { state: Mutex::new(state) });
-    let finisher = Finisher(slot.clone());
-    let submitted = context.pool.submit(Box::new(move || {
-        let outcome = catch_unwind(AssertUnwindSafe(work));
-        finisher.0.lock().outcome = Some(outcome);
-    }));
-    async move {
-        submitted?;
-        let outcome = poll_fn(|cx| {
-            let waker = cx.waker().clone();
-            let mut state = slot.lock();
-            if state.is_done {
-                return Poll::Ready(state.outcome.take());
+    let work = start("an operation that needs a helper thread", work);
+    async move { work.await.or_else(|error| error.resume()) }
+}
+
+impl<T> Work<T> {
+    /// Completes once the outcome is there to be taken. Any number of tasks may wait.
+    pub(crate) fn poll_done(&self, cx: &mut Context<'_>) -> Poll<()> {
+        // Cloned before the lock is taken: a waker is foreign code.
+        let waker = cx.waker().clone();
+        let mut state = self.0.lock();
+        if !state.is_waited_for() {
+            return Poll::Ready(());
+        }
+        if !state.waiters.iter().any(|waiter| waiter.will_wake(&waker)) {
+            state.waiters.push(waker);
+        }
+        Poll::Pending
+    }
+
+    /// The outcome, if it is there and was not taken.
+    pub(crate) fn take(&self) -> Option<Result<T, JoinError>> {
+        let mut state = self.0.lock();
+        if state.is_waited_for() {
+            return None;
+        }
+        match std::mem::replace(&mut state.stage, Stage::Taken) {
+            Stage::Done(outcome) => Some(outcome),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn is_done(&self) -> bool {
+        !self.0.lock().is_waited_for()
+    }
+
+    /// Cancels what has not begun: it never will.
+    pub(crate) fn abort(&self) {
+        self.0.cancel(None);
+    }
+}
+
+impl<T> Future for Work<T> {
+    type Output = Result<T, JoinError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        ready!(budget::poll_left(cx));
+        ready!(self.poll_done(cx));
+        budget::spend();
+        Poll::Ready(self.take().expect("blocking work was polled after it gave its output"))
+    }
+}
+
+impl<T> State<T> {
+    fn is_waited_for(&self) -> bool {
+        matches!(self.stage, Stage::Queued(_) | Stage::Running)
+    }
+
+    /// The outcome is there. Returns who waits for it.
+    fn finish(&mut self, outcome: Result<T, JoinError>) -> Vec<Waker> {
+        self.stage = Stage::Done(outcome);
+        std::mem::take(&mut self.waiters)
+    }
+
+    /// Takes the work, unless that was done.
+    fn begin(&mut self) -> Option<Box<dyn FnOnce() -> T + Send>> {
+        match std::mem::replace(&mut self.stage, Stage::Running) {
+            Stage::Queued(work) => Some(work),
+            stage => {
+                self.stage = stage;
+                None
             }
-            let old = state.waiter.replace(waker);
-            drop(state);
-            drop(old);
-            Poll::Pending
-        });
-        match outcome.await {
-            Some(outcome) => Ok(outcome.unwrap_or_else(|payload| resume_unwind(payload))),
-            None => Err(io::Error::other("the event loop ended before the blocking work began")),
         }
     }
 }
 
 impl<T> Slot<T> {
-    fn lock(&self) -> std::sync::MutexGuard<'_, State<T>> {
+    /// Ends what has not begun; `reason` says why, if nobody asked for it.
+    fn cancel(&self, reason: Option<io::Error>) {
+        let mut state = self.lock();
+        let Some(work) = state.begin() else { return };
+        let waiters = state.finish(Err(JoinError::not_begun(self.started_at, reason)));
+        drop(state);
+        waiters.into_iter().for_each(Waker::wake);
+        drop(work);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<T> Drop for Finisher<T> {
-    fn drop(&mut self) {
-        let mut state = self.0.lock();
-        state.is_done = true;
-        let waiter = state.waiter.take();
-        drop(state);
-        if let Some(waiter) = waiter {
-            waiter.wake();
-        }
+impl<T: Send> Job for Slot<T> {
+    fn run(&self) -> Vec<Waker> {
+        let Some(work) = self.lock().begin() else { return Vec::new() };
+        let outcome = catch_unwind(AssertUnwindSafe(work));
+        let panicked = |payload| JoinError::panicked_elsewhere(self.started_at, payload);
+        self.lock().finish(outcome.map_err(panicked))
+    }
+
+    fn give_up(&self) {
+        self.cancel(Some(io::Error::other("the event loop ended before the work began")));
     }
 }

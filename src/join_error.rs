@@ -4,7 +4,7 @@ use std::any::Any;
 use std::error::Error;
 use std::fmt;
 use std::io;
-use std::panic::Location;
+use std::panic::{Location, resume_unwind};
 use std::sync::{Mutex, PoisonError};
 
 use crate::info::{Header, TaskId};
@@ -12,7 +12,7 @@ use crate::info::{Header, TaskId};
 /// What a panic carries.
 pub(crate) type Payload = Box<dyn Any + Send>;
 
-/// Why a task has no output: it was cancelled, or it panicked.
+/// Why a task, or work on a helper thread, has no output: it was cancelled, or it panicked.
 pub struct JoinError(Box<Cause>);
 
 /// Boxed, so that the room for a task's output need not hold it.
@@ -21,26 +21,46 @@ struct Cause {
     spawned_at: &'static Location<'static>,
     /// `None`: cancelled. In a mutex because a payload is not `Sync`, and errors should be.
     panic: Option<Mutex<Payload>>,
+    /// Why it was cancelled, if nobody asked for that.
+    reason: Option<io::Error>,
 }
 
 impl JoinError {
     pub(crate) fn cancelled(header: &Header) -> JoinError {
         let Header { id, spawned_at, .. } = *header;
-        JoinError(Box::new(Cause { id, spawned_at, panic: None }))
+        JoinError(Box::new(Cause { id, spawned_at, panic: None, reason: None }))
     }
 
     /// Of a task whose loop has ended, perhaps before it was spawned.
     pub(crate) fn cancelled_remote(spawned_at: &'static Location<'static>) -> JoinError {
-        JoinError(Box::new(Cause { id: TaskId::unborn(), spawned_at, panic: None }))
+        JoinError::not_begun(spawned_at, None)
+    }
+
+    /// Of what never began.
+    pub(crate) fn not_begun(
+        spawned_at: &'static Location<'static>,
+        reason: Option<io::Error>,
+    ) -> JoinError {
+        JoinError(Box::new(Cause { id: TaskId::unborn(), spawned_at, panic: None, reason }))
+    }
+
+    /// Of what ran on another thread.
+    pub(crate) fn panicked_elsewhere(
+        spawned_at: &'static Location<'static>,
+        payload: Payload,
+    ) -> JoinError {
+        let panic = Some(Mutex::new(payload));
+        JoinError(Box::new(Cause { id: TaskId::unborn(), spawned_at, panic, reason: None }))
     }
 
     pub(crate) fn panicked(header: &Header, payload: Payload) -> JoinError {
         let panic = Some(Mutex::new(payload));
         let Header { id, spawned_at, .. } = *header;
-        JoinError(Box::new(Cause { id, spawned_at, panic }))
+        JoinError(Box::new(Cause { id, spawned_at, panic, reason: None }))
     }
 
-    /// Whether the task was aborted, or its loop ended before it did.
+    /// Whether the task was aborted, or its loop ended before it did. Of work for a helper thread:
+    /// whether it never began; [`source`](Error::source) says why, if nobody asked for that.
     pub fn is_cancelled(&self) -> bool {
         self.0.panic.is_none()
     }
@@ -69,6 +89,15 @@ impl JoinError {
         }
     }
 
+    /// Lets a panic go on; what else happened is an error that says why.
+    pub(crate) fn resume<T>(mut self) -> io::Result<T> {
+        let reason = self.0.reason.take();
+        match self.try_into_panic() {
+            Ok(payload) => resume_unwind(payload),
+            Err(error) => Err(reason.unwrap_or_else(|| error.into())),
+        }
+    }
+
     /// The task's id.
     pub fn task_id(&self) -> TaskId {
         self.0.id
@@ -78,7 +107,10 @@ impl JoinError {
 impl fmt::Display for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "task {} (spawned at {}) ", self.0.id, self.0.spawned_at)?;
-        let Some(payload) = &self.0.panic else { return f.write_str("was cancelled") };
+        let Some(payload) = &self.0.panic else {
+            f.write_str("was cancelled")?;
+            return self.0.reason.iter().try_for_each(|reason| write!(f, ": {reason}"));
+        };
         let payload = payload.lock().unwrap_or_else(PoisonError::into_inner);
         let message = payload.downcast_ref::<&'static str>().copied();
         match message.or_else(|| payload.downcast_ref::<String>().map(String::as_str)) {
@@ -94,7 +126,11 @@ impl fmt::Debug for JoinError {
     }
 }
 
-impl Error for JoinError {}
+impl Error for JoinError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.reason.as_ref().map(|reason| reason as _)
+    }
+}
 
 impl From<JoinError> for io::Error {
     fn from(error: JoinError) -> io::Error {

@@ -1,20 +1,31 @@
 //! L0: helper threads for what would block the loop.
 //!
-//! Threads start when there is more work than idle threads, up to a limit, and end after a while
-//! without work. Invariant: jobs are queued only while a thread lives that will come to them.
+//! Threads start when there is more work than free threads, up to a limit, and end after a while
+//! without work. A thread is free from the moment its work is done, before it tells who waits: who
+//! goes on with more work then finds it, and no second thread starts. Invariant: jobs are queued
+//! only while a thread lives that will come to them.
 
 use std::collections::VecDeque;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
 use std::thread;
 use std::time::Duration;
 
-/// Work for a helper thread.
-pub(crate) type Job = Box<dyn FnOnce() + Send>;
+use slab::Slab;
 
 /// How long a thread without work lives on, for the next burst.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
+
+/// Work for a helper thread. One of the two is called, once.
+pub(crate) trait Job: Send + Sync {
+    /// Does the work, and lets no panic through. Returns who is to be woken now.
+    fn run(&self) -> Vec<Waker>;
+
+    /// It will never run.
+    fn give_up(&self);
+}
 
 /// The helper threads of one loop.
 #[derive(Debug)]
@@ -24,6 +35,7 @@ pub(crate) struct Pool(Arc<Shared>);
 struct Shared {
     name: String,
     threads_max: usize,
+    keep_alive: Duration,
     state: Mutex<State>,
     /// Work came, or the pool closed.
     work: Condvar,
@@ -31,98 +43,128 @@ struct Shared {
     ended: Condvar,
 }
 
+/// Where work came from.
+type Origin = &'static Location<'static>;
+
 #[derive(Default)]
 struct State {
-    jobs: VecDeque<Job>,
-    threads: usize,
-    idle: usize,
+    jobs: VecDeque<(Arc<dyn Job>, Origin)>,
+    /// What each thread is at.
+    threads: Slab<Option<Origin>>,
+    /// Threads that will look at `jobs` before they do anything else.
+    free: usize,
+    /// Those of them that sleep.
+    asleep: usize,
     closed: bool,
 }
 
 impl Pool {
     /// Threads will be called `name`; at least one is allowed.
     pub(crate) fn new(name: String, threads_max: usize) -> Pool {
+        Pool::with_keep_alive(name, threads_max, KEEP_ALIVE)
+    }
+
+    fn with_keep_alive(name: String, threads_max: usize, keep_alive: Duration) -> Pool {
         Pool(Arc::new(Shared {
             name,
             threads_max: threads_max.max(1),
+            keep_alive,
             state: Mutex::default(),
             work: Condvar::new(),
             ended: Condvar::new(),
         }))
     }
 
-    /// Queues a job. One that is still queued when the pool closes is dropped.
+    /// Queues a job. One that is still queued when the pool closes is given up.
     ///
     /// # Errors
     ///
-    /// If no thread runs and none can be started.
-    pub(crate) fn submit(&self, job: Job) -> io::Result<()> {
+    /// If no thread runs and none can be started: the job will never run, and was not given up.
+    pub(crate) fn submit(&self, job: Arc<dyn Job>, origin: Origin) -> io::Result<()> {
         let mut state = self.0.lock();
         if state.closed {
-            drop(state);
             return Err(io::Error::other("the event loop has ended: it takes no blocking work"));
         }
-        state.jobs.push_back(job);
-        if state.jobs.len() <= state.idle || state.threads == self.0.threads_max {
-            drop(state);
-            self.0.work.notify_one();
-            return Ok(());
+        state.jobs.push_back((job, origin));
+        if state.jobs.len() > state.free && state.threads.len() < self.0.threads_max {
+            return self.start(&mut state);
         }
-        let shared = self.0.clone();
-        let thread = thread::Builder::new().name(shared.name.clone());
-        match thread.spawn(move || shared.run()) {
-            Ok(_) => state.threads += 1,
-            Err(error) if state.threads == 0 => {
-                let job = state.jobs.pop_back();
-                drop(state);
-                drop(job);
-                return Err(error);
-            }
-            // The threads that run will come to it.
-            Err(_) => {}
+        let is_asleep = state.asleep > 0;
+        drop(state);
+        if is_asleep {
+            self.0.work.notify_one();
         }
         Ok(())
     }
 
-    /// Drops what is queued, and lets the threads end when they are done. Waits for none.
+    /// Starts a thread, which will come to what is queued.
+    fn start(&self, state: &mut State) -> io::Result<()> {
+        let place = state.threads.insert(None);
+        let shared = self.0.clone();
+        let thread = thread::Builder::new().name(shared.name.clone());
+        if let Err(error) = thread.spawn(move || shared.run(place)) {
+            state.threads.remove(place);
+            // The threads that run will come to it.
+            if state.threads.is_empty() {
+                // The caller has the job too: dropping it here drops nothing foreign.
+                state.jobs.pop_back();
+                return Err(error);
+            }
+            return Ok(());
+        }
+        state.free += 1;
+        Ok(())
+    }
+
+    /// Gives up what is queued, and lets the threads end when they are done. Waits for none. As on
+    /// a thread, nobody hears of a panic in foreign code.
     pub(crate) fn close(&self) {
         let mut state = self.0.lock();
         state.closed = true;
         let jobs = std::mem::take(&mut state.jobs);
         drop(state);
         self.0.work.notify_all();
-        drop(jobs);
+        for (job, _) in jobs {
+            let _ = catch_unwind(AssertUnwindSafe(|| job.give_up()));
+        }
     }
 
-    /// Waits until all threads have ended, up to `limit`. Returns whether they have.
-    pub(crate) fn wait_ended(&self, limit: Duration) -> bool {
+    /// Waits until all threads have ended, up to `limit`. Returns what the others are at.
+    pub(crate) fn wait_ended(&self, limit: Duration) -> Vec<Origin> {
         let state = self.0.lock();
-        let waited = self.0.ended.wait_timeout_while(state, limit, |state| state.threads > 0);
-        waited.unwrap_or_else(PoisonError::into_inner).0.threads == 0
+        let is_running = |state: &mut State| !state.threads.is_empty();
+        let waited = self.0.ended.wait_timeout_while(state, limit, is_running);
+        let state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        state.threads.iter().filter_map(|(_, at)| *at).collect()
     }
 }
 
 impl Shared {
-    /// The life of a thread.
-    fn run(&self) {
+    /// The life of the thread that has its entry at `place`.
+    fn run(&self, place: usize) {
         let mut state = self.lock();
         loop {
-            while let Some(job) = state.jobs.pop_front() {
+            while let Some((job, origin)) = state.jobs.pop_front() {
+                state.free -= 1;
+                state.threads[place] = Some(origin);
                 drop(state);
-                // Jobs catch what they run and report it; here only a destructor can panic.
-                let _ = catch_unwind(AssertUnwindSafe(job));
+                let waiters = job.run();
+                self.lock().free += 1;
+                tell(job, waiters);
                 state = self.lock();
+                state.threads[place] = None;
             }
-            state.idle += 1;
+            state.asleep += 1;
             let is_idle = |state: &mut State| state.jobs.is_empty() && !state.closed;
-            let waited = self.work.wait_timeout_while(state, KEEP_ALIVE, is_idle);
+            let waited = self.work.wait_timeout_while(state, self.keep_alive, is_idle);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
-            state.idle -= 1;
+            state.asleep -= 1;
             if state.jobs.is_empty() {
                 break;
             }
         }
-        state.threads -= 1;
+        state.free -= 1;
+        state.threads.remove(place);
         drop(state);
         self.ended.notify_all();
     }
@@ -132,9 +174,47 @@ impl Shared {
     }
 }
 
+/// Wakes who waits for a job that is done. What panics in foreign code ends here: nobody is left
+/// to hear of it.
+fn tell(job: Arc<dyn Job>, waiters: Vec<Waker>) {
+    for waiter in waiters {
+        let _ = catch_unwind(AssertUnwindSafe(|| waiter.wake()));
+    }
+    // If nobody waits for it, this drops what the job gave.
+    let _ = catch_unwind(AssertUnwindSafe(|| drop(job)));
+}
+
 impl std::fmt::Debug for State {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut debug = f.debug_struct("State");
-        debug.field("threads", &self.threads).field("idle", &self.idle).finish_non_exhaustive()
+        debug.field("threads", &self.threads.len()).field("free", &self.free);
+        debug.finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Nothing;
+
+    impl Job for Nothing {
+        fn run(&self) -> Vec<Waker> {
+            Vec::new()
+        }
+
+        fn give_up(&self) {}
+    }
+
+    #[test]
+    fn a_thread_without_work_ends_and_another_starts_when_there_is_some() {
+        let pool = Pool::with_keep_alive("idle".into(), 4, Duration::from_millis(1));
+        for _ in 0..3 {
+            pool.submit(Arc::new(Nothing), Location::caller()).unwrap();
+            assert!(pool.wait_ended(Duration::from_secs(60)).is_empty());
+            let state = pool.0.lock();
+            let counts = (state.threads.len(), state.free, state.asleep, state.jobs.len());
+            assert_eq!(counts, (0, 0, 0, 0), "without having been closed");
+        }
     }
 }

@@ -7,6 +7,7 @@ mod builder;
 mod embed;
 mod handle;
 mod remote;
+mod shutdown;
 
 use std::cell::Cell;
 use std::future::Future;
@@ -19,6 +20,7 @@ use std::time::{Duration, Instant};
 pub use self::builder::Builder;
 pub use self::handle::Handle;
 pub use self::remote::RemoteHandle;
+pub use self::shutdown::StillRunning;
 use crate::context::{Context, Entered};
 use crate::current;
 use crate::executor::{Batch, Root};
@@ -253,15 +255,6 @@ impl Runtime {
         EnterGuard { _entered: self.context.enter(), _runtime: self }
     }
 
-    /// Ends the loop, then waits for its helper threads, for up to `limit`. Returns whether all
-    /// have ended. Dropping the runtime does not wait.
-    #[doc(alias = "shutdown_default_executor")]
-    pub fn shutdown_timeout(self, limit: Duration) -> bool {
-        let context = self.context.clone();
-        drop(self);
-        context.pool.wait_ended(limit)
-    }
-
     fn block_on_from<F: Future>(
         &mut self,
         caller: &'static Location<'static>,
@@ -365,16 +358,6 @@ fn assert_not_running(what: &str) {
         !current::is_running(),
         "{what} was called inside of a running event loop: await the future instead, or spawn it"
     );
-}
-
-impl Drop for Runtime {
-    fn drop(&mut self) {
-        if let Some(panic) = self.context.shutdown() {
-            if !std::thread::panicking() {
-                resume_unwind(panic);
-            }
-        }
-    }
 }
 
 impl std::fmt::Debug for Runtime {

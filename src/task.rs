@@ -4,11 +4,13 @@
 //! So it need not be `Send`, and between two awaits it has the thread to itself.
 
 mod builder;
+mod spawn_blocking;
 mod yield_now;
 
 use std::future::Future;
 
 pub use self::builder::Builder;
+pub use self::spawn_blocking::{BlockingHandle, spawn_blocking};
 pub use self::yield_now::{YieldNow, yield_now};
 use crate::context;
 use crate::info::Birth;

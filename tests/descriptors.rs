@@ -157,7 +157,7 @@ fn helper_threads_end_with_their_loop() {
         let mut runtime = Runtime::new().unwrap();
         let lookup = timeout(LIMIT, lookup_host("localhost:80"));
         runtime.block_on(lookup).expect("it hangs").unwrap();
-        assert!(runtime.shutdown_timeout(LIMIT));
+        runtime.shutdown_timeout(LIMIT).unwrap();
     }
     // They have done their last work; the system may still be burying them.
     while threads() > running {
@@ -191,4 +191,36 @@ fn a_short_sleep_needs_no_descriptor() {
     let mut runtime = Runtime::new().unwrap();
     exhaust();
     runtime.block_on(sleep(Duration::from_micros(500)));
+}
+
+/// Lets the process map no more memory than a little, so that no thread gets a stack. Returns the
+/// limit that was.
+fn deny_stacks() -> Rlimit {
+    let before = rustix::process::getrlimit(Resource::As);
+    let statm = fs::read_to_string("/proc/self/statm").unwrap();
+    let pages: u64 = statm.split(' ').next().unwrap().parse().unwrap();
+    let current = Some(pages * 4096 + (1 << 19));
+    rustix::process::setrlimit(Resource::As, Rlimit { current, ..before }).unwrap();
+    before
+}
+
+#[test]
+fn work_that_gets_no_thread_says_why() {
+    if !is_alone("work_that_gets_no_thread_says_why") {
+        return;
+    }
+    let mut runtime = Runtime::new().unwrap();
+    runtime.block_on(async {
+        let limit = deny_stacks();
+        let denied = evloop::task::spawn_blocking(|| ());
+        let lookup = lookup_host("localhost:80").await;
+        rustix::process::setrlimit(Resource::As, limit).unwrap();
+        let error = denied.await.unwrap_err();
+        assert!(error.is_cancelled());
+        let source = std::error::Error::source(&error).expect("the system's error");
+        assert!(error.to_string().ends_with(&format!("was cancelled: {source}")), "{error}");
+        assert_eq!(lookup.map(|_| ()).unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+        // Later there is one.
+        evloop::task::spawn_blocking(|| ()).await.unwrap();
+    });
 }

@@ -1,0 +1,86 @@
+//! The end of a loop, and what it leaves behind.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::panic::{Location, resume_unwind};
+use std::time::Duration;
+
+use super::Runtime;
+
+/// Helper threads are at work still, though their loop has ended; given by
+/// [`Runtime::shutdown_timeout`].
+///
+/// The work goes on to its end, and nobody hears of its outcome.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StillRunning {
+    work: Vec<&'static Location<'static>>,
+}
+
+impl Runtime {
+    /// Ends the loop, then waits until its helper threads have ended too, for up to `limit`.
+    /// Dropping the runtime does not wait. Blocking work that has not begun never will.
+    ///
+    /// # Errors
+    ///
+    /// [`StillRunning`], which says what the threads are at that go on.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let mut runtime = evloop::Runtime::new()?;
+    /// let sum = runtime.block_on(async {
+    ///     evloop::task::spawn_blocking(|| (1..=100).sum::<u32>()).await.unwrap()
+    /// });
+    /// assert_eq!(sum, 5050);
+    /// runtime.shutdown_timeout(Duration::from_secs(10))?;
+    /// # std::io::Result::Ok(())
+    /// ```
+    #[doc(alias = "shutdown_default_executor")]
+    pub fn shutdown_timeout(self, limit: Duration) -> Result<(), StillRunning> {
+        let context = self.context.clone();
+        drop(self);
+        StillRunning::check(context.pool.wait_ended(limit))
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        if let Some(panic) = self.context.shutdown() {
+            if !std::thread::panicking() {
+                resume_unwind(panic);
+            }
+        }
+    }
+}
+
+impl StillRunning {
+    pub(super) fn check(work: Vec<&'static Location<'static>>) -> Result<(), StillRunning> {
+        if work.is_empty() { Ok(()) } else { Err(StillRunning { work }) }
+    }
+
+    /// Where the work was spawned, one place for each thread.
+    pub fn spawned_at(&self) -> &[&'static Location<'static>] {
+        &self.work
+    }
+}
+
+impl fmt::Display for StillRunning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = self.work.len();
+        let (threads, run) = if count == 1 { ("thread", "runs") } else { ("threads", "run") };
+        write!(f, "{count} helper {threads} of the event loop still {run}, with work spawned at ")?;
+        for (index, place) in self.work.iter().enumerate() {
+            write!(f, "{}{place}", if index > 0 { ", " } else { "" })?;
+        }
+        Ok(())
+    }
+}
+
+impl Error for StillRunning {}
+
+impl From<StillRunning> for io::Error {
+    fn from(error: StillRunning) -> io::Error {
+        io::Error::new(io::ErrorKind::TimedOut, error)
+    }
+}

@@ -1,0 +1,405 @@
+//! Work on helper threads: its output, its panics, its end, and how many threads there are.
+
+use std::cell::RefCell;
+use std::collections::HashSet;
+use std::future::pending;
+use std::panic::catch_unwind;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier, Mutex, mpsc};
+use std::task::{Context, Waker};
+use std::thread;
+use std::time::Duration;
+
+use evloop::task::{BlockingHandle, JoinError, spawn_blocking, yield_now};
+use evloop::{Runtime, block_on, spawn};
+use futures::FutureExt;
+
+/// What takes longer hangs.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// A loop with up to `threads` helper threads.
+fn with_threads(threads: usize) -> Runtime {
+    Runtime::builder().blocking_threads_max(threads).build().unwrap()
+}
+
+/// Work that has begun, and runs until it is released.
+#[track_caller]
+fn begun() -> (mpsc::Sender<()>, BlockingHandle<()>) {
+    begun_then(|| ())
+}
+
+/// The same, and then does `f`.
+#[track_caller]
+fn begun_then<T: Send + 'static>(
+    f: impl FnOnce() -> T + Send + 'static,
+) -> (mpsc::Sender<()>, BlockingHandle<T>) {
+    let (release, released) = mpsc::channel();
+    let (tell, told) = mpsc::channel();
+    let work = spawn_blocking(move || {
+        tell.send(()).unwrap();
+        released.recv_timeout(LIMIT).expect("it is released");
+        f()
+    });
+    told.recv_timeout(LIMIT).expect("it begins");
+    (release, work)
+}
+
+/// Sets its flag when it is dropped.
+struct OnDrop(Arc<AtomicBool>);
+
+impl Drop for OnDrop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn outputs_and_panics_come_back() {
+    block_on(async {
+        let own = thread::current().id();
+        let elsewhere = spawn_blocking(|| thread::current().id()).await.unwrap();
+        assert_ne!(own, elsewhere);
+        let error: JoinError = spawn_blocking(|| panic!("no paper")).await.unwrap_err();
+        assert!(error.is_panic());
+        assert_eq!(*error.into_panic().downcast::<&str>().unwrap(), "no paper");
+        assert_eq!(spawn_blocking(|| 8).await.unwrap(), 8, "the pool goes on");
+    });
+}
+
+#[test]
+fn the_error_says_where_the_work_came_from() {
+    block_on(async {
+        let line = line!() + 1;
+        let error = spawn_blocking(|| panic!("oh")).await.unwrap_err();
+        let text = format!("(spawned at {}:{line}:21) panicked: oh", file!());
+        assert!(error.to_string().ends_with(&text), "{error}");
+    });
+}
+
+#[test]
+fn one_after_the_other_takes_one_thread() {
+    block_on(async {
+        let mut threads = HashSet::new();
+        for _ in 0..1000 {
+            threads.insert(spawn_blocking(|| thread::current().id()).await.unwrap());
+        }
+        assert_eq!(threads.len(), 1);
+    });
+}
+
+#[test]
+fn all_at_once_take_a_thread_each_up_to_the_limit() {
+    with_threads(8).block_on(async {
+        // None of them gets on without all the others.
+        let barrier = Arc::new(Barrier::new(8));
+        let work: Vec<_> = (0..8)
+            .map(|_| {
+                let barrier = barrier.clone();
+                spawn_blocking(move || {
+                    barrier.wait();
+                    thread::current().id()
+                })
+            })
+            .collect();
+        let mut threads = HashSet::new();
+        for work in work {
+            threads.insert(work.await.unwrap());
+        }
+        assert_eq!(threads.len(), 8);
+    });
+}
+
+#[test]
+fn a_full_pool_queues_first_in_first_out() {
+    with_threads(1).block_on(async {
+        let (release, first) = begun();
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let work: Vec<_> = (0..100)
+            .map(|i| {
+                let order = order.clone();
+                spawn_blocking(move || order.lock().unwrap().push(i))
+            })
+            .collect();
+        yield_now().await;
+        assert!(work.iter().all(|work| !work.is_finished()));
+        release.send(()).unwrap();
+        first.await.unwrap();
+        for work in work {
+            work.await.unwrap();
+        }
+        assert_eq!(*order.lock().unwrap(), Vec::from_iter(0..100));
+    });
+}
+
+#[test]
+fn what_has_not_begun_is_cancelled_for_good() {
+    with_threads(1).block_on(async {
+        let (release, first) = begun();
+        let (dropped, ran) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+        let (held, of_work) = (OnDrop(dropped.clone()), OnDrop(ran.clone()));
+        let queued = spawn_blocking(move || {
+            let _held = held;
+            drop(of_work);
+            unreachable!()
+        });
+        let last = spawn_blocking(|| 7);
+        queued.abort();
+        assert!(queued.is_finished());
+        assert!(dropped.load(Ordering::SeqCst), "what it held went at once");
+        release.send(()).unwrap();
+        let error = queued.await.unwrap_err();
+        assert!(error.is_cancelled());
+        assert!(error.to_string().ends_with("was cancelled"), "{error}");
+        first.await.unwrap();
+        assert_eq!(last.await.unwrap(), 7);
+    });
+}
+
+#[test]
+fn abort_wakes_who_waits() {
+    with_threads(1).block_on(async {
+        let (release, first) = begun();
+        let queued = spawn_blocking(|| ());
+        let mut queued = Box::pin(queued);
+        assert!(queued.as_mut().now_or_never().is_none());
+        // Polled by one task, aborted by another.
+        let queued = std::rc::Rc::new(RefCell::new(queued));
+        let waiter = queued.clone();
+        let waits = spawn(std::future::poll_fn(move |cx| waiter.borrow_mut().poll_unpin(cx)));
+        yield_now().await;
+        queued.borrow().abort();
+        assert!(waits.await.unwrap().unwrap_err().is_cancelled());
+        release.send(()).unwrap();
+        first.await.unwrap();
+    });
+}
+
+#[test]
+fn what_has_begun_is_not_cancelled() {
+    block_on(async {
+        let (release, work) = begun();
+        work.abort();
+        assert!(!work.is_finished());
+        release.send(()).unwrap();
+        work.await.unwrap();
+        let done = spawn_blocking(|| 7);
+        while !done.is_finished() {
+            yield_now().await;
+        }
+        done.abort();
+        assert_eq!(done.await.unwrap(), 7, "the output was there");
+    });
+}
+
+#[test]
+fn dropping_the_handle_detaches() {
+    block_on(async {
+        let (done, is_done) = mpsc::channel();
+        let dropped = Arc::new(AtomicBool::new(false));
+        let value = OnDrop(dropped.clone());
+        drop(spawn_blocking(move || {
+            done.send(()).unwrap();
+            value
+        }));
+        is_done.recv_timeout(LIMIT).expect("it runs");
+        // Its thread drops the output before it comes to the next.
+        while !dropped.load(Ordering::SeqCst) {
+            yield_now().await;
+        }
+    });
+}
+
+#[test]
+fn work_that_was_done_before_is_found_without_waiting() {
+    block_on(async {
+        let (tell, told) = mpsc::channel();
+        let mut work = spawn_blocking(move || tell.send(7).unwrap());
+        told.recv_timeout(LIMIT).expect("it runs");
+        while !work.is_finished() {
+            thread::yield_now();
+        }
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(work.poll_unpin(&mut cx).is_ready());
+    });
+}
+
+#[test]
+fn the_handle_is_awaited_elsewhere() {
+    let runtime = Runtime::new().unwrap();
+    let spawn_on = |runtime: &Runtime, output| {
+        let _guard = runtime.enter();
+        spawn_blocking(move || output)
+    };
+    let work = spawn_on(&runtime, 7);
+    let thread = thread::spawn(move || block_on(work));
+    assert_eq!(thread.join().unwrap().unwrap(), 7);
+    let work = spawn_on(&runtime, 8);
+    assert_eq!(futures::executor::block_on(work).unwrap(), 8);
+}
+
+#[test]
+fn outside_of_a_loop_it_says_so() {
+    let panic = catch_unwind(|| drop(spawn_blocking(|| ()))).unwrap_err();
+    let sentence = "spawn_blocking was called outside of a running loop: call it inside \
+                    evloop::block_on";
+    assert_eq!(*panic.downcast::<String>().unwrap(), sentence);
+}
+
+#[test]
+fn the_loops_end_cancels_what_has_not_begun() {
+    let mut runtime = with_threads(1);
+    let ran = Arc::new(AtomicUsize::new(0));
+    let (release, first, queued) = runtime.block_on(async {
+        let (release, first) = begun();
+        let ran = ran.clone();
+        (release, first, spawn_blocking(move || ran.fetch_add(1, Ordering::SeqCst)))
+    });
+    drop(runtime);
+    let error = queued.now_or_never().expect("it is over").unwrap_err();
+    assert!(error.is_cancelled());
+    let text = "was cancelled: the event loop ended before the work began";
+    assert!(error.to_string().ends_with(text), "{error}");
+    release.send(()).unwrap();
+    block_on(first).unwrap();
+    assert_eq!(ran.load(Ordering::SeqCst), 0);
+}
+
+#[test]
+fn a_destructor_that_panics_does_not_keep_the_loop_from_ending() {
+    struct Panics;
+    impl Drop for Panics {
+        fn drop(&mut self) {
+            panic!("a destructor's");
+        }
+    }
+    let mut runtime = with_threads(1);
+    let (release, first, panics, last) = runtime.block_on(async {
+        let (release, first) = begun();
+        let panics = Panics;
+        let panics = spawn_blocking(move || std::mem::forget(panics));
+        (release, first, panics, spawn_blocking(|| ()))
+    });
+    drop(runtime);
+    for queued in [panics, last] {
+        assert!(queued.now_or_never().expect("it is over").unwrap_err().is_cancelled());
+    }
+    release.send(()).unwrap();
+    block_on(first).unwrap();
+}
+
+#[test]
+fn a_thread_outlives_its_loop_and_wakes_it() {
+    let mut runtime = Runtime::new().unwrap();
+    let handle = runtime.handle();
+    let (tell, told) = mpsc::channel();
+    let release = runtime.block_on(async {
+        let (release, work) = begun_then(move || {
+            handle.call_threadsafe(|| unreachable!());
+            handle.stop();
+            let task = handle.spawn(pending::<()>);
+            tell.send(task.join().unwrap_err().is_cancelled()).unwrap();
+        });
+        // A task of the loop waits for it, and is woken when both are gone.
+        drop(spawn(work));
+        yield_now().await;
+        release
+    });
+    drop(runtime);
+    release.send(()).unwrap();
+    assert_eq!(told.recv_timeout(LIMIT), Ok(true));
+}
+
+#[test]
+fn shutdown_says_what_it_left_behind() {
+    let mut runtime = Runtime::new().unwrap();
+    let (place, release) = runtime.block_on(async {
+        let (place, (release, work)) = (line!(), begun());
+        drop(work);
+        // Idle threads are not left behind.
+        for _ in 0..10 {
+            spawn_blocking(|| ()).await.unwrap();
+        }
+        (place, release)
+    });
+    let left = runtime.shutdown_timeout(Duration::ZERO).unwrap_err();
+    let text = format!(
+        "1 helper thread of the event loop still runs, with work spawned at {}:{place}:50",
+        file!()
+    );
+    assert_eq!(left.to_string(), text);
+    assert_eq!(left.spawned_at().len(), 1);
+    release.send(()).unwrap();
+}
+
+#[test]
+fn shutdown_waits_for_what_has_begun() {
+    let mut runtime = Runtime::new().unwrap();
+    let done = Arc::new(AtomicBool::new(false));
+    let on_drop = OnDrop(done.clone());
+    let (release, work) = runtime.block_on(async { begun_then(|| drop(on_drop)) });
+    drop(work);
+    release.send(()).unwrap();
+    runtime.shutdown_timeout(LIMIT).unwrap();
+    assert!(done.load(Ordering::SeqCst));
+}
+
+#[test]
+fn the_loop_serves_others_meanwhile() {
+    block_on(async {
+        let (release, work) = begun();
+        let turns = spawn(async move {
+            for _ in 0..100 {
+                yield_now().await;
+            }
+            release.send(()).unwrap();
+        });
+        work.await.unwrap();
+        turns.await.unwrap();
+    });
+}
+
+#[test]
+fn a_panic_of_a_foreign_waker_ends_no_thread() {
+    struct Panics;
+    impl std::task::Wake for Panics {
+        fn wake(self: Arc<Self>) {
+            panic!("a waker's");
+        }
+    }
+    with_threads(1).block_on(async {
+        let (release, mut work) = begun();
+        let waker = Waker::from(Arc::new(Panics));
+        assert!(work.poll_unpin(&mut Context::from_waker(&waker)).is_pending());
+        release.send(()).unwrap();
+        assert_eq!(spawn_blocking(|| 7).await.unwrap(), 7);
+    });
+}
+
+#[test]
+fn a_storm_of_work_from_many_loops_is_done_once_each() {
+    let done = Arc::new(AtomicUsize::new(0));
+    let threads: Vec<_> = (0..4)
+        .map(|_| {
+            let done = done.clone();
+            thread::spawn(move || {
+                with_threads(3).block_on(async {
+                    let work = (0..500).map(|i| {
+                        let done = done.clone();
+                        let work = spawn_blocking(move || done.fetch_add(1, Ordering::SeqCst));
+                        if i % 5 == 0 {
+                            work.abort();
+                        }
+                        work
+                    });
+                    let mut cancelled = 0;
+                    for work in Vec::from_iter(work) {
+                        cancelled += usize::from(work.await.is_err());
+                    }
+                    cancelled
+                })
+            })
+        })
+        .collect();
+    let cancelled: usize = threads.into_iter().map(|thread| thread.join().unwrap()).sum();
+    assert_eq!(done.load(Ordering::SeqCst) + cancelled, 2000);
+}
