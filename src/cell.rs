@@ -1,7 +1,7 @@
 //! L1: the one allocation of a task: its record, its future, later its output.
 //!
-//! The record comes first, so that handles and the executor read it without a call; the body behind
-//! it is known to the executor as a [`Body`] and to the handle as an [`Output`].
+//! The executor knows it as something to [`Run`], its handle as something that has an [`Output`];
+//! each of their calls does a whole step, so that what knows the future's type is compiled as one.
 //!
 //! ```text
 //!            poll             Pending
@@ -13,35 +13,32 @@
 //!                 (output)                       (empty)
 //! ```
 //!
-//! Invariant: a body is touched only by who moved the state to `Busy`, until he moves it on from
-//! there or from `BusyAborted`, or by who moves it from `Done` to `Taken`; neither step can be
+//! Invariant: the contents are touched only by who moved the state to `Busy`, until he moves it on
+//! from there or from `BusyAborted`, or by who moves it from `Done` to `Taken`; neither step can be
 //! taken twice.
 
 use std::cell::UnsafeCell;
 use std::future::Future;
-use std::mem::{self, needs_drop};
+use std::mem::{self, ManuallyDrop, needs_drop};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, ready};
 
-use crate::info::{Header, State};
+use crate::budget;
+use crate::current::{self, WaitsFor};
+use crate::info::{HasHeader, Header, State};
 use crate::join_error::{JoinError, Payload};
+use crate::run::{Ran, Run};
+use crate::running;
+use crate::waker::waker;
+use crate::waker_slot::keep;
 
-/// A task. `B` is its body: a [`Stage`], or what is known of one.
-pub(crate) struct TaskCell<B: ?Sized> {
-    pub(crate) header: Header,
-    body: B,
+/// A task. Its record is `H`, or is found through it.
+pub(crate) struct TaskCell<F: Future, H = Header> {
+    header: H,
+    contents: UnsafeCell<Contents<F>>,
 }
-
-/// A task as the executor sees it.
-pub(crate) type Task = TaskCell<dyn Body>;
-
-/// A task as its handle sees it.
-pub(crate) type Joined<T> = TaskCell<dyn Output<T>>;
-
-/// What a task consists of, one after the other.
-pub(crate) struct Stage<F: Future>(UnsafeCell<Contents<F>>);
 
 enum Contents<F: Future> {
     /// Pinned: it is polled and dropped here, and never moved.
@@ -50,109 +47,43 @@ enum Contents<F: Future> {
     Empty,
 }
 
-/// The executor's face of a body. To be called by [`TaskCell`] alone, which keeps the states.
-pub(crate) trait Body {
-    /// Polls the future. Once it is ready the output is in its place. Needs `Busy`.
-    fn poll(&self, cx: &mut Context<'_>) -> Poll<()>;
-
-    /// Drops the future, or an output, and puts an error in its place. Needs `Busy`.
-    fn fail(&self, error: JoinError);
-
-    /// Drops the output. Returns the panic that it was, or that its destructor raised. Needs the
-    /// step from `Done` to `Taken`.
-    fn discard(&self, header: &Header) -> Option<JoinError>;
-}
-
-/// The handle's face of a body. To be called by [`TaskCell`] alone, which keeps the states.
+/// A task, as its handle sees it.
 pub(crate) trait Output<T> {
-    /// Takes the output. Needs the step from `Done` to `Taken`.
+    fn header(&self) -> &Header;
+
+    /// The task, as the executor sees it.
+    fn as_run(self: Rc<Self>) -> Rc<dyn Run>
+    where
+        Self: 'static;
+
+    /// Takes the output, once it has come; until then the waker is kept.
+    fn poll_output(&self, cx: &mut Context<'_>) -> Poll<Result<T, JoinError>>;
+
+    /// Takes the output, if it has come and was not taken.
     fn take(&self) -> Option<Result<T, JoinError>>;
+
+    /// The handle is gone: the output is dropped as soon as it is there.
+    fn detach(&self);
 }
 
-/// A new task, as the executor and as its handle know it.
-pub(crate) fn task<F: Future + 'static>(
-    header: Header,
-    future: F,
-) -> (Rc<Task>, Rc<Joined<F::Output>>) {
-    let body = Stage(UnsafeCell::new(Contents::Future(future)));
-    let task = Rc::new(TaskCell { header, body });
-    (task.clone(), task)
+/// Asks for the end of a task, and gives it a turn for that.
+pub(crate) fn abort(header: &Header) {
+    if header.abort() {
+        running::wake(header.waker_id.get());
+    }
 }
 
-impl Task {
-    /// Polls the future, or drops it if the task was aborted. Returns whether the task has ended.
-    /// A panic of the future goes through: then it is to be [recovered](Task::recover). Needs
-    /// `Idle` or `Aborted`.
+impl<F: Future, H: HasHeader> TaskCell<F, H> {
+    pub(crate) fn new(header: H, future: F) -> Rc<TaskCell<F, H>> {
+        Rc::new(TaskCell { header, contents: UnsafeCell::new(Contents::Future(future)) })
+    }
+
+    /// Polls the future. Once it is ready the output is in its place. Needs `Busy`.
+    #[allow(unsafe_code)]
     #[inline]
-    pub(crate) fn poll(&self, waker: &Waker) -> bool {
-        let Header { state, polls, .. } = &self.header;
-        if state.replace(State::Busy) == State::Aborted {
-            return self.drop_aborted();
-        }
-        polls.set(polls.get().wrapping_add(1));
-        if self.body.poll(&mut Context::from_waker(waker)).is_ready() {
-            state.set(State::Done);
-            return true;
-        }
-        if state.replace(State::Idle) == State::BusyAborted {
-            state.set(State::Busy);
-            return self.drop_aborted();
-        }
-        false
-    }
-
-    /// Drops the future of an aborted task. Needs `Busy`.
-    #[cold]
-    fn drop_aborted(&self) -> bool {
-        self.body.fail(JoinError::cancelled(&self.header));
-        self.header.state.set(State::Done);
-        true
-    }
-
-    /// Ends the task whose poll, or whose future's destructor, has panicked.
-    pub(crate) fn recover(&self, payload: Payload) {
-        let error = JoinError::panicked(&self.header, payload);
-        let second = catch_unwind(AssertUnwindSafe(|| self.body.fail(error)));
-        self.header.state.set(State::Done);
-        // A second panic, of a destructor, adds nothing to the first.
-        drop(second);
-    }
-
-    /// Drops the output. Returns the panic that it was, or that its destructor raised.
-    pub(crate) fn discard(&self) -> Option<JoinError> {
-        if self.header.state.get() != State::Done {
-            return None;
-        }
-        self.header.state.set(State::Taken);
-        self.body.discard(&self.header)
-    }
-}
-
-impl<T> Joined<T> {
-    /// Takes the output, once it has come.
-    pub(crate) fn take(&self) -> Option<Result<T, JoinError>> {
-        if self.header.state.get() != State::Done {
-            return None;
-        }
-        self.header.state.set(State::Taken);
-        self.body.take()
-    }
-}
-
-impl<F: Future> Stage<F> {
-    #[allow(unsafe_code)]
-    fn replace(&self, contents: Contents<F>) -> Contents<F> {
-        // SAFETY: the states give the body to one caller at a time, and this runs nothing foreign.
-        // It is called only when the future is gone, so nothing pinned is moved.
-        unsafe { mem::replace(&mut *self.0.get(), contents) }
-    }
-}
-
-impl<F: Future> Body for Stage<F> {
-    #[allow(unsafe_code)]
     fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
-        // SAFETY: the state is Busy, so nobody else touches the body.
-        let contents = unsafe { &mut *self.0.get() };
+        // SAFETY: the state is Busy, so nobody else touches the contents.
+        let contents = unsafe { &mut *self.contents.get() };
         let Contents::Future(future) = contents else { return Poll::Ready(()) };
         // SAFETY: the cell stays in its Rc until it is freed, and the future is never moved: it is
         // only overwritten, which drops it where it is.
@@ -162,30 +93,130 @@ impl<F: Future> Body for Stage<F> {
         Poll::Ready(())
     }
 
+    /// Drops the future, or an output, and puts an error in its place. Needs `Busy`.
     #[allow(unsafe_code)]
     fn fail(&self, error: JoinError) {
-        // SAFETY: the state is Busy, so nobody else touches the body. What is there is dropped in
-        // its place; if that panics, the error is put there all the same.
-        unsafe { *self.0.get() = Contents::Output(Err(error)) }
+        // SAFETY: the state is Busy, so nobody else touches the contents. What is there is dropped
+        // in its place; if that panics, the error is put there all the same.
+        unsafe { *self.contents.get() = Contents::Output(Err(error)) }
     }
 
-    fn discard(&self, header: &Header) -> Option<JoinError> {
-        match self.replace(Contents::Empty) {
-            Contents::Output(Ok(output)) if needs_drop::<F::Output>() => {
-                let dropped = catch_unwind(AssertUnwindSafe(|| drop(output)));
-                dropped.err().map(|payload| JoinError::panicked(header, payload))
-            }
-            Contents::Output(Err(error)) if error.is_panic() => Some(error),
-            _ => None,
+    /// Drops the future of an aborted task.
+    #[cold]
+    fn drop_aborted(&self) -> Ran {
+        let header = self.header.header();
+        header.state.set(State::Busy);
+        self.fail(JoinError::cancelled(header));
+        header.state.set(State::Done);
+        Ran::Aborted
+    }
+
+    /// Takes the output out, if it has come and was not taken.
+    #[allow(unsafe_code)]
+    fn take_output(&self) -> Option<Result<F::Output, JoinError>> {
+        let header = self.header.header();
+        if header.state.get() != State::Done {
+            return None;
+        }
+        header.state.set(State::Taken);
+        // SAFETY: this is the step from Done to Taken, so nobody else touches the contents. The
+        // future is gone, so nothing pinned is moved.
+        match unsafe { mem::replace(&mut *self.contents.get(), Contents::Empty) } {
+            Contents::Output(output) => Some(output),
+            Contents::Future(_) | Contents::Empty => None,
         }
     }
 }
 
-impl<F: Future> Output<F::Output> for Stage<F> {
-    fn take(&self) -> Option<Result<F::Output, JoinError>> {
-        match self.replace(Contents::Empty) {
-            Contents::Output(output) => Some(output),
-            Contents::Future(_) | Contents::Empty => None,
+impl<F: Future, H: HasHeader> Run for TaskCell<F, H> {
+    fn header(&self) -> &Header {
+        self.header.header()
+    }
+
+    fn run(&self) -> Ran {
+        let header = self.header.header();
+        if header.state.replace(State::Busy) == State::Aborted {
+            return self.drop_aborted();
         }
+        current::begin_task(header.id);
+        header.polls.set(header.polls.get().wrapping_add(1));
+        // A waker of ours has nothing to drop.
+        let waker = ManuallyDrop::new(waker(header.waker_id.get()));
+        if self.poll(&mut Context::from_waker(&waker)).is_ready() {
+            header.state.set(State::Done);
+            return Ran::Ready;
+        }
+        header.waits_for.set(current::waits_for());
+        if header.state.replace(State::Idle) == State::BusyAborted {
+            return self.drop_aborted();
+        }
+        Ran::Pending
+    }
+
+    fn recover(&self, payload: Payload) -> Result<(), Payload> {
+        let header = self.header.header();
+        if !matches!(header.state.get(), State::Busy | State::BusyAborted) {
+            return Err(payload);
+        }
+        let error = JoinError::panicked(header, payload);
+        let second = catch_unwind(AssertUnwindSafe(|| self.fail(error)));
+        header.state.set(State::Done);
+        // A second panic, of a destructor, adds nothing to the first.
+        drop(second);
+        Ok(())
+    }
+
+    fn discard(&self) -> Option<JoinError> {
+        match self.take_output()? {
+            Ok(output) if needs_drop::<F::Output>() => {
+                let dropped = catch_unwind(AssertUnwindSafe(|| drop(output)));
+                dropped.err().map(|payload| JoinError::panicked(self.header.header(), payload))
+            }
+            Ok(_) => None,
+            Err(error) => error.is_panic().then_some(error),
+        }
+    }
+}
+
+impl<F: Future, H: HasHeader> Output<F::Output> for TaskCell<F, H> {
+    fn header(&self) -> &Header {
+        self.header.header()
+    }
+
+    fn as_run(self: Rc<Self>) -> Rc<dyn Run>
+    where
+        Self: 'static,
+    {
+        self
+    }
+
+    fn poll_output(&self, cx: &mut Context<'_>) -> Poll<Result<F::Output, JoinError>> {
+        let header = self.header.header();
+        if header.is_finished() {
+            ready!(budget::poll_left(cx));
+            budget::spend();
+            let output = self.take_output();
+            return Poll::Ready(output.expect("a JoinHandle was polled after it gave its output"));
+        }
+        keep(&header.waiter, cx.waker());
+        current::wait_for(WaitsFor::Task);
+        Poll::Pending
+    }
+
+    fn take(&self) -> Option<Result<F::Output, JoinError>> {
+        self.take_output()
+    }
+
+    fn detach(&self) {
+        let header = self.header.header();
+        if header.state.get() == State::Taken {
+            return;
+        }
+        if header.abort_on_drop.get() {
+            abort(header);
+        }
+        header.is_detached.set(true);
+        drop(header.waiter.take());
+        drop(self.take_output());
     }
 }

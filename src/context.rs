@@ -10,7 +10,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::current::{self, Queue, Running};
 use crate::executor::{Executor, PanicHandler};
 use crate::inbox::{self, Inbox};
 use crate::join_error::Payload;
@@ -25,7 +24,6 @@ pub(crate) struct Context {
     pub(crate) reactor: Rc<Reactor>,
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) pool: Pool,
-    queue: Queue,
 }
 
 /// What a loop is made of.
@@ -50,14 +48,12 @@ impl Context {
         let reactor = Rc::new(Reactor::new(parts.events_capacity)?);
         let inbox = Arc::new(Inbox::new(reactor.unpark()?));
         let id = inbox::register(inbox.clone())?;
-        let queue = Queue::default();
         Ok(Rc::new(Context {
             id,
-            executor: Executor::new(id, queue.clone(), inbox.clone(), parts.on_panic),
+            executor: Executor::new(id, inbox.clone(), parts.on_panic),
             reactor,
             inbox,
             pool: Pool::new(format!("{}-blocking", parts.name), parts.blocking_threads_max),
-            queue,
         }))
     }
 
@@ -65,11 +61,6 @@ impl Context {
     pub(crate) fn enter(self: &Rc<Self>) -> Entered {
         ENTERED.with(|entered| entered.borrow_mut().push(self.clone()));
         Entered(self.clone())
-    }
-
-    /// Makes this the loop whose wakers on this thread go straight to its queue: it is in a turn.
-    pub(crate) fn run(self: &Rc<Self>) -> Running {
-        current::run(self.id, self.queue.clone())
     }
 
     /// Ends the loop: its tasks, its calls, its sources. Destructors may spawn and wake; nothing

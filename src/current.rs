@@ -1,73 +1,85 @@
-//! L0: the loop that runs on this thread, as far as a waker must know it.
+//! L0: what runs on this thread: which loop, which of its tasks, and what that waits for.
 //!
-//! A wake on the loop's own thread pushes to the loop's queue: a few instructions, no atomic. The
-//! thread-local has no destructor: a waker may be used while the thread ends. Invariant: `loop_id`
-//! and `queue` belong to the same loop: the innermost that is in a turn. A loop between two turns
-//! is woken as from another thread, so that who watches it from outside is told.
+//! The thread-local has no destructor: it may be asked while the thread ends. Invariant: the loop
+//! is the innermost that is in a turn; the task is the one being polled, or nobody.
 
-use std::cell::{Cell, RefCell};
-use std::mem::ManuallyDrop;
-use std::rc::Rc;
+use std::cell::Cell;
 
-use crate::inbox;
-use crate::run_queue::RunQueue;
-use crate::waker_id::{LoopId, WakerId};
+use crate::task_id::TaskId;
+use crate::waker_id::LoopId;
 
-/// The queue of a loop, as its executor and the wakers on its thread share it.
-pub(crate) type Queue = Rc<RefCell<RunQueue>>;
-
-/// The loop runs until this is dropped; then the one that ran before does again.
-pub(crate) struct Running {
-    outer_id: LoopId,
-    outer: Option<Queue>,
+/// What a task waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WaitsFor {
+    /// The end of a task.
+    Task,
+    /// An instant.
+    Time,
+    /// A socket, a pipe or another descriptor.
+    Io,
+    /// A channel or a queue: a value of it, or room in it.
+    Channel,
+    /// A lock: `Mutex`, `RwLock`, `Semaphore` and their like.
+    Lock,
+    /// That something happens: `Event`, `Notify`, `Condvar`, `Barrier`.
+    Event,
+    /// A helper thread.
+    Thread,
 }
 
 struct Current {
     /// 0: no loop runs here.
     loop_id: Cell<LoopId>,
-    queue: RefCell<Option<Queue>>,
+    task: Cell<Option<TaskId>>,
+    waits_for: Cell<Option<WaitsFor>>,
 }
 
 thread_local! {
-    static CURRENT: ManuallyDrop<Current> = const {
-        ManuallyDrop::new(Current { loop_id: Cell::new(0), queue: RefCell::new(None) })
+    static CURRENT: Current = const {
+        Current { loop_id: Cell::new(0), task: Cell::new(None), waits_for: Cell::new(None) }
     };
 }
 
-/// Makes a loop the running one.
-pub(crate) fn run(loop_id: LoopId, queue: Queue) -> Running {
-    CURRENT.with(|current| Running {
-        outer_id: current.loop_id.replace(loop_id),
-        outer: current.queue.replace(Some(queue)),
-    })
+/// Makes a loop the running one, or none (0). Returns the one before.
+pub(crate) fn replace_loop(id: LoopId) -> LoopId {
+    CURRENT.with(|current| current.loop_id.replace(id))
 }
 
-impl Drop for Running {
-    fn drop(&mut self) {
-        CURRENT.with(|current| {
-            current.loop_id.set(self.outer_id);
-            current.queue.replace(self.outer.take());
-        });
-    }
+/// The loop that is in a turn on this thread, or 0.
+pub(crate) fn loop_id() -> LoopId {
+    CURRENT.with(|current| current.loop_id.get())
 }
 
 /// Whether a loop is in a turn on this thread.
 pub(crate) fn is_running() -> bool {
-    CURRENT.with(|current| current.loop_id.get() != 0)
+    loop_id() != 0
 }
 
-/// Whether this very loop is in a turn on this thread, and no other inside of it.
-pub(crate) fn is(loop_id: LoopId) -> bool {
-    CURRENT.with(|current| current.loop_id.get() == loop_id)
+/// Makes a task the one being polled. Returns the one before.
+pub(crate) fn replace_task(id: Option<TaskId>) -> Option<TaskId> {
+    CURRENT.with(|current| current.task.replace(id))
 }
 
-/// Wakes a task, of this loop or of any other.
-pub(crate) fn wake(id: WakerId) {
+/// A task is about to be polled: it waits for nothing yet.
+pub(crate) fn begin_task(id: TaskId) {
     CURRENT.with(|current| {
-        if current.loop_id.get() != id.in_loop() {
-            inbox::wake(id);
-        } else if let Some(queue) = &*current.queue.borrow() {
-            queue.borrow_mut().push(id);
-        }
+        current.task.set(Some(id));
+        current.waits_for.set(None);
     });
+}
+
+/// The task being polled.
+pub(crate) fn task() -> Option<TaskId> {
+    CURRENT.with(|current| current.task.get())
+}
+
+/// Says what the future waits for that is about to return `Pending`.
+pub(crate) fn wait_for(what: WaitsFor) {
+    CURRENT.with(|current| current.waits_for.set(Some(what)));
+}
+
+/// What the last future waits for that said so.
+pub(crate) fn waits_for() -> Option<WaitsFor> {
+    CURRENT.with(|current| current.waits_for.get())
 }

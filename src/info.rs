@@ -1,39 +1,16 @@
 //! L1: what a task tells of itself.
 //!
 //! A [`Header`] is the live record inside of each task, a [`TaskInfo`] a copy of it for the user.
-//! Invariant: ids are never used twice in a process.
+//! Invariant: the state of a task that has ended never changes back.
 
 use std::cell::Cell;
-use std::fmt;
-use std::num::NonZeroU64;
 use std::panic::Location;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Waker;
 
+use crate::current::{self, WaitsFor};
+use crate::task_id::TaskId;
 use crate::waker_id::WakerId;
-
-/// Names a task for as long as the process lives; never used twice.
-///
-/// ```
-/// evloop::block_on(async {
-///     let task = evloop::spawn(async { evloop::task::current().unwrap().id() });
-///     let id = task.id();
-///     assert_eq!(task.await.unwrap(), id);
-/// });
-/// ```
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TaskId(NonZeroU64);
-
-/// Gives out ids to the tasks of one loop, without an atomic for each.
-#[derive(Debug, Default)]
-pub(crate) struct TaskIds {
-    next: Cell<u64>,
-    end: Cell<u64>,
-}
-
-/// Ids that a loop takes at once from the process's counter.
-const BLOCK: u64 = 1 << 10;
 
 /// What a task is given when it is spawned.
 #[derive(Debug)]
@@ -55,15 +32,29 @@ pub(crate) struct Header {
     pub(crate) id: TaskId,
     pub(crate) parent: Option<TaskId>,
     pub(crate) spawned_at: &'static Location<'static>,
-    pub(crate) waker_id: WakerId,
+    /// Of its slot in the run queue.
+    pub(crate) waker_id: Cell<WakerId>,
     pub(crate) polls: Cell<u32>,
     pub(crate) state: Cell<State>,
+    /// What it waited for when it was last polled, if that said so.
+    pub(crate) waits_for: Cell<Option<WaitsFor>>,
     /// The handle's drop aborts the task.
     pub(crate) abort_on_drop: Cell<bool>,
     /// No handle is left.
     pub(crate) is_detached: Cell<bool>,
     /// Who awaits the output. Written by the handle, taken once the output is there.
     pub(crate) waiter: Cell<Option<Waker>>,
+}
+
+/// What has a task's record, or knows where it is.
+pub(crate) trait HasHeader {
+    fn header(&self) -> &Header;
+}
+
+impl HasHeader for Header {
+    fn header(&self) -> &Header {
+        self
+    }
 }
 
 /// Where a task stands; [`cell`](crate::cell) says what follows what.
@@ -84,19 +75,17 @@ pub(crate) enum State {
 }
 
 impl Header {
-    pub(crate) fn new(
-        id: TaskId,
-        parent: Option<TaskId>,
-        spawned_at: &'static Location<'static>,
-        waker_id: WakerId,
-    ) -> Header {
+    /// Of a task that the running one makes.
+    #[inline]
+    pub(crate) fn new(id: TaskId, spawned_at: &'static Location<'static>) -> Header {
         Header {
             id,
-            parent,
+            parent: current::task(),
             spawned_at,
-            waker_id,
+            waker_id: Cell::new(WakerId::NOBODY),
             polls: Cell::new(0),
             state: Cell::new(State::Idle),
+            waits_for: Cell::new(None),
             abort_on_drop: Cell::new(false),
             is_detached: Cell::new(false),
             waiter: Cell::new(None),
@@ -141,6 +130,7 @@ pub struct TaskInfo {
     parent: Option<TaskId>,
     state: TaskState,
     polls: u32,
+    waits_for: Option<WaitsFor>,
 }
 
 /// What a task is doing.
@@ -155,31 +145,6 @@ pub enum TaskState {
     Waiting,
 }
 
-/// The process's next id.
-static NEXT: AtomicU64 = AtomicU64::new(1);
-
-impl TaskIds {
-    pub(crate) fn next(&self) -> TaskId {
-        if self.next.get() == self.end.get() {
-            let begin = NEXT.fetch_add(BLOCK, Ordering::Relaxed);
-            self.next.set(begin);
-            self.end.set(begin + BLOCK);
-        }
-        TaskId::new(self.next.replace(self.next.get() + 1))
-    }
-}
-
-impl TaskId {
-    /// An id for a task that was never spawned.
-    pub(crate) fn unborn() -> TaskId {
-        TaskId::new(NEXT.fetch_add(1, Ordering::Relaxed))
-    }
-
-    fn new(id: u64) -> TaskId {
-        TaskId(NonZeroU64::new(id).expect("ids begin at 1, and 2^64 tasks take centuries to spawn"))
-    }
-}
-
 impl TaskInfo {
     pub(crate) fn new(header: &Header, name: Option<Rc<str>>, state: TaskState) -> TaskInfo {
         TaskInfo {
@@ -189,6 +154,7 @@ impl TaskInfo {
             parent: header.parent,
             state,
             polls: header.polls.get(),
+            waits_for: header.waits_for.get().filter(|_| state != TaskState::Running),
         }
     }
 
@@ -221,16 +187,10 @@ impl TaskInfo {
     pub fn polls(&self) -> u32 {
         self.polls
     }
-}
 
-impl fmt::Display for TaskId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)
-    }
-}
-
-impl fmt::Debug for TaskId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "TaskId({})", self.0)
+    /// What it waited for when it was last polled, if that was something of this crate: of several
+    /// things at once the last. While it is being polled: nothing.
+    pub fn waits_for(&self) -> Option<WaitsFor> {
+        self.waits_for
     }
 }

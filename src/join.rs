@@ -7,14 +7,12 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
-use crate::budget;
-use crate::cell::Joined;
-use crate::current;
-use crate::info::{Header, State, TaskId};
+use crate::cell::{Output, abort};
 use crate::join_error::JoinError;
-use crate::waker_slot::keep;
+use crate::run::Run;
+use crate::task_id::TaskId;
 
 /// A spawned task, to be awaited for its output.
 ///
@@ -39,40 +37,29 @@ use crate::waker_slot::keep;
 #[must_use = "dropping a JoinHandle detaches its task: await it, or `drop` it to say so"]
 #[doc(alias = "Task")]
 pub struct JoinHandle<T> {
-    task: Rc<Joined<T>>,
+    task: Rc<dyn Output<T>>,
 }
 
 /// Ends a task without being able to await it; see [`JoinHandle::abort_handle`].
 #[derive(Clone)]
 pub struct AbortHandle {
-    task: Rc<dyn Record>,
-}
-
-/// A task of which only the record matters, not the output's type.
-trait Record {
-    fn header(&self) -> &Header;
-}
-
-impl<T> Record for Rc<Joined<T>> {
-    fn header(&self) -> &Header {
-        &self.header
-    }
+    task: Rc<dyn Run>,
 }
 
 impl<T> JoinHandle<T> {
-    pub(crate) fn new(task: Rc<Joined<T>>) -> JoinHandle<T> {
+    pub(crate) fn new(task: Rc<dyn Output<T>>) -> JoinHandle<T> {
         JoinHandle { task }
     }
 
     /// The task's id.
     pub fn id(&self) -> TaskId {
-        self.task.header.id
+        self.task.header().id
     }
 
     /// Whether the output, or an error in its place, is there.
     #[doc(alias = "done")]
     pub fn is_finished(&self) -> bool {
-        self.task.header.is_finished()
+        self.task.header().is_finished()
     }
 
     /// Asks for the task's end: its future is dropped at the task's next turn, never inside of this
@@ -87,7 +74,7 @@ impl<T> JoinHandle<T> {
     /// });
     /// ```
     pub fn abort(&self) {
-        abort(&self.task.header);
+        abort(self.task.header());
     }
 
     /// [Aborts](JoinHandle::abort) the task; the future that is returned completes when the task's
@@ -109,7 +96,7 @@ impl<T> JoinHandle<T> {
 
     /// Makes dropping the handle abort the task, instead of detaching it.
     pub fn abort_on_drop(self) -> JoinHandle<T> {
-        self.task.header.abort_on_drop.set(true);
+        self.task.header().abort_on_drop.set(true);
         self
     }
 }
@@ -117,7 +104,7 @@ impl<T> JoinHandle<T> {
 impl<T: 'static> JoinHandle<T> {
     /// A handle that can abort the task from elsewhere on this thread.
     pub fn abort_handle(&self) -> AbortHandle {
-        AbortHandle { task: Rc::new(self.task.clone()) }
+        AbortHandle { task: self.task.clone().as_run() }
     }
 }
 
@@ -125,29 +112,13 @@ impl<T> Future for JoinHandle<T> {
     type Output = Result<T, JoinError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if self.task.header.is_finished() {
-            ready!(budget::poll_left(cx));
-            budget::spend();
-            let output = self.task.take();
-            return Poll::Ready(output.expect("a JoinHandle was polled after it gave its output"));
-        }
-        keep(&self.task.header.waiter, cx.waker());
-        Poll::Pending
+        self.task.poll_output(cx)
     }
 }
 
 impl<T> Drop for JoinHandle<T> {
     fn drop(&mut self) {
-        let header = &self.task.header;
-        if header.state.get() == State::Taken {
-            return;
-        }
-        if header.abort_on_drop.get() {
-            abort(header);
-        }
-        header.is_detached.set(true);
-        drop(header.waiter.take());
-        drop(self.task.take());
+        self.task.detach();
     }
 }
 
@@ -165,13 +136,6 @@ impl AbortHandle {
     /// Whether the task has ended.
     pub fn is_finished(&self) -> bool {
         self.task.header().is_finished()
-    }
-}
-
-/// Asks for the end of a task, and gives it a turn for that.
-fn abort(header: &Header) {
-    if header.abort() {
-        current::wake(header.waker_id);
     }
 }
 

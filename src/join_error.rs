@@ -7,7 +7,8 @@ use std::io;
 use std::panic::{Location, resume_unwind};
 use std::sync::{Mutex, PoisonError};
 
-use crate::info::{Header, TaskId};
+use crate::info::Header;
+use crate::task_id::TaskId;
 
 /// What a panic carries.
 pub(crate) type Payload = Box<dyn Any + Send>;

@@ -10,6 +10,7 @@ mod inbox;
 mod pool;
 mod run_queue;
 mod source;
+mod task_id;
 mod timers;
 mod wait_list;
 mod waiters;
@@ -22,6 +23,8 @@ mod info;
 mod join;
 mod join_error;
 mod reactor;
+mod run;
+mod running;
 mod waker;
 
 // L2, L3: the tasks of a loop; the loop of a thread.

@@ -1,90 +1,116 @@
 //! L0: who runs next, first in first out.
 //!
-//! The queue is a list threaded through the slots: a slot is queued by naming its successor, so
-//! pushing never allocates and a slot is never in the queue twice. Invariant: `next` of a slot is
-//! `IDLE` exactly when the slot is not in the list.
+//! Every task of a loop has a slot. The queue is a list threaded through the slots: a slot is
+//! queued by naming its successor, so pushing never allocates and a slot is never in the queue
+//! twice. Vacant slots are a list of the same kind. Invariant: `next` of a slot is `IDLE` exactly
+//! when the slot is in neither list; a slot whose task ends while it is queued is vacant only once
+//! it is popped.
 
-use crate::waker_id::{LoopId, WakerId};
+use crate::waker_id::{LoopId, SLOT_MAX, WakerId};
 
-/// The slot that belongs to the future of `block_on`.
+/// The slot that belongs to the future of `block_on`. Nobody occupies it.
 pub(crate) const ROOT: u32 = 0;
 
-/// `next` of a slot that is not queued.
+/// `next` of a slot that is in no list.
 const IDLE: u32 = u32::MAX;
-/// `next` of the last slot in the queue, and `head` of an empty one.
+/// `next` of the last slot in a list, and the head of an empty one.
 const END: u32 = u32::MAX - 1;
 
-/// How many places to add to `len` that are full: an eighth, so that a hundred thousand parked
-/// tasks do not pay for as many empty places.
-pub(crate) fn more(len: usize) -> usize {
-    const MIN: usize = 64;
-    MIN.max(len / 8)
-}
+/// Slots that are made at the least when there are too few. Else an eighth of those that exist, so
+/// that a hundred thousand parked tasks do not pay for as many vacant ones.
+const MORE_MIN: usize = 64;
 
-/// Slots of one loop, and the order in which the woken ones run.
+/// Slots of one loop, who occupies them, and the order in which the woken ones run.
 #[derive(Debug)]
-pub(crate) struct RunQueue {
-    slots: Vec<Slot>,
+pub(crate) struct RunQueue<T> {
+    slots: Vec<Slot<T>>,
     head: u32,
     tail: u32,
     len: u32,
+    vacant: u32,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Slot {
-    /// The slot queued after this one, or a mark.
+#[derive(Debug)]
+struct Slot<T> {
+    occupant: Option<T>,
+    /// The slot after this one in its list, or a mark.
     next: u32,
-    /// Raised when the task in the slot ends: wakers of an earlier one are stale.
+    /// Raised when the occupant goes: wakers of an earlier one are stale.
     generation: u16,
 }
 
-impl RunQueue {
+impl<T> RunQueue<T> {
+    pub(crate) const fn new() -> RunQueue<T> {
+        RunQueue { slots: Vec::new(), head: END, tail: END, len: 0, vacant: END }
+    }
+
+    /// How many slots are queued.
     pub(crate) fn len(&self) -> usize {
         self.len as usize
     }
 
-    /// Makes room for `slot`, and says whom its next wakers wake.
-    fn open(&mut self, in_loop: LoopId, slot: u32) -> WakerId {
-        let index = slot as usize;
-        if index >= self.slots.len() {
-            if index >= self.slots.capacity() {
-                self.slots.reserve_exact(index + more(index) - self.slots.len());
-            }
-            self.slots.resize(index + 1, Slot { next: IDLE, generation: 0 });
+    /// Gives a slot to `occupant`, not queued. Says whom its wakers wake; `None` if there are as
+    /// many as a waker can tell apart.
+    pub(crate) fn admit(&mut self, in_loop: LoopId, occupant: T) -> Option<WakerId> {
+        if self.vacant == END {
+            self.vacant = self.add_slot()?;
         }
-        WakerId::new(in_loop, self.slots[index].generation, slot)
+        let index = self.vacant;
+        let slot = &mut self.slots[index as usize];
+        self.vacant = slot.next;
+        slot.next = IDLE;
+        slot.occupant = Some(occupant);
+        Some(WakerId::new(in_loop, slot.generation, index))
     }
 
-    /// Opens a slot for a new task or root, and queues it.
-    #[inline]
-    pub(crate) fn admit(&mut self, in_loop: LoopId, slot: u32) -> WakerId {
-        let id = self.open(in_loop, slot);
-        // A stale waker whose generation has come round may have queued the empty slot.
-        if self.slots[slot as usize].next == IDLE {
-            self.link(slot);
+    /// Opens the root's slot, and queues it.
+    pub(crate) fn admit_root(&mut self, in_loop: LoopId) -> WakerId {
+        if self.slots.is_empty() {
+            self.slots.push(Slot { occupant: None, next: IDLE, generation: 0 });
         }
-        id
+        // A root before this one may have left it queued.
+        if self.slots[ROOT as usize].next == IDLE {
+            self.link(ROOT);
+        }
+        WakerId::new(in_loop, self.slots[ROOT as usize].generation, ROOT)
     }
 
-    /// Ends the slot's generation. Returns whether the slot is still queued; then it must not be
-    /// given to another task before it is popped.
-    pub(crate) fn retire(&mut self, slot: u32) -> bool {
-        let slot = &mut self.slots[slot as usize];
+    /// Makes a slot that is the only vacant one.
+    #[cold]
+    fn add_slot(&mut self) -> Option<u32> {
+        let len = self.slots.len().max(1);
+        let index = u32::try_from(len).ok().filter(|index| *index <= SLOT_MAX)?;
+        if len >= self.slots.capacity() {
+            self.slots.reserve_exact(MORE_MIN.max(len / 8));
+        }
+        self.slots.resize_with(len + 1, || Slot { occupant: None, next: IDLE, generation: 0 });
+        self.slots[len].next = END;
+        Some(index)
+    }
+
+    /// Ends the slot's generation. Its occupant comes back.
+    pub(crate) fn retire(&mut self, index: u32) -> Option<T> {
+        let slot = &mut self.slots[index as usize];
         slot.generation = slot.generation.wrapping_add(1);
-        slot.next != IDLE
+        let occupant = slot.occupant.take();
+        if slot.next == IDLE && index != ROOT {
+            slot.next = self.vacant;
+            self.vacant = index;
+        }
+        occupant
     }
 
-    /// Queues the task that `id` names, if it is still there and not queued.
+    /// Queues the slot that `id` names, if its occupant is still there and it is not queued.
+    #[inline]
     pub(crate) fn push(&mut self, id: WakerId) {
         let index = id.slot();
-        let Some(slot) = self.slots.get_mut(index as usize) else { return };
-        if slot.next != IDLE || !id.is_generation(slot.generation) {
-            return;
+        let Some(slot) = self.slots.get(index as usize) else { return };
+        if slot.next == IDLE && id.is_generation(slot.generation) {
+            self.link(index);
         }
-        self.link(index);
     }
 
-    /// Puts a slot that is not queued at the end.
+    /// Puts a slot that is in no list at the end.
     #[inline]
     fn link(&mut self, index: u32) {
         self.slots[index as usize].next = END;
@@ -97,25 +123,45 @@ impl RunQueue {
         self.len += 1;
     }
 
-    /// Takes the slot that waited longest.
-    pub(crate) fn pop(&mut self) -> Option<u32> {
-        let index = self.head;
-        let slot = self.slots.get_mut(index as usize)?;
-        self.head = slot.next;
-        slot.next = IDLE;
-        self.len -= 1;
-        Some(index)
+    /// Takes the slot that waited longest. Nobody is the root.
+    #[inline]
+    pub(crate) fn pop(&mut self) -> Option<(u32, Option<T>)>
+    where
+        T: Clone,
+    {
+        loop {
+            let index = self.head;
+            let slot = self.slots.get_mut(index as usize)?;
+            self.head = slot.next;
+            self.len -= 1;
+            if slot.occupant.is_some() || index == ROOT {
+                slot.next = IDLE;
+                return Some((index, slot.occupant.clone()));
+            }
+            slot.next = self.vacant;
+            self.vacant = index;
+        }
     }
 
     /// Whether `slot` is queued.
     pub(crate) fn is_queued(&self, slot: u32) -> bool {
         self.slots.get(slot as usize).is_some_and(|slot| slot.next != IDLE)
     }
-}
 
-impl Default for RunQueue {
-    fn default() -> RunQueue {
-        RunQueue { slots: Vec::new(), head: END, tail: END, len: 0 }
+    /// Who is in `slot`.
+    pub(crate) fn occupant(&self, slot: u32) -> Option<&T> {
+        self.slots.get(slot as usize)?.occupant.as_ref()
+    }
+
+    /// Who is in any slot.
+    pub(crate) fn occupants(&self) -> impl Iterator<Item = &T> {
+        self.slots.iter().filter_map(|slot| slot.occupant.as_ref())
+    }
+
+    /// Takes everybody out.
+    pub(crate) fn evict(&mut self) -> Vec<T> {
+        let slots = 1..self.slots.len() as u32;
+        slots.filter_map(|slot| self.occupant(slot).is_some().then(|| self.retire(slot))?).collect()
     }
 }
 
@@ -123,50 +169,83 @@ impl Default for RunQueue {
 mod tests {
     use super::*;
 
-    fn drain(queue: &mut RunQueue) -> Vec<u32> {
-        std::iter::from_fn(|| queue.pop()).collect()
+    fn drain(queue: &mut RunQueue<u8>) -> Vec<u32> {
+        std::iter::from_fn(|| queue.pop()).map(|(slot, _)| slot).collect()
+    }
+
+    fn queue_of(occupants: u8) -> (RunQueue<u8>, Vec<WakerId>) {
+        let mut queue = RunQueue::new();
+        let ids = (0..occupants).map(|occupant| queue.admit(1, occupant).unwrap()).collect();
+        (queue, ids)
     }
 
     #[test]
     fn first_in_first_out_and_once() {
-        let mut queue = RunQueue::default();
-        let ids: Vec<_> = (0..4).map(|slot| queue.open(1, slot)).collect();
+        let (mut queue, ids) = queue_of(4);
         for i in [2, 0, 2, 3, 0] {
             queue.push(ids[i]);
         }
         assert_eq!(queue.len(), 3);
-        assert_eq!(drain(&mut queue), [2, 0, 3]);
+        assert_eq!(queue.pop(), Some((3, Some(2))));
+        assert_eq!(drain(&mut queue), [1, 4]);
         assert_eq!(queue.len(), 0);
         queue.push(ids[1]);
-        assert_eq!(drain(&mut queue), [1]);
-    }
-
-    #[test]
-    fn a_generation_that_has_come_round_cuts_no_queue() {
-        let mut queue = RunQueue::default();
-        let (old, other) = (queue.open(1, 0), queue.open(1, 1));
-        for _ in 0..=u16::MAX {
-            assert!(!queue.retire(0));
-        }
-        queue.push(old);
-        queue.push(other);
-        queue.admit(1, 0);
-        assert_eq!(queue.len(), 2);
-        assert_eq!(drain(&mut queue), [0, 1]);
+        assert_eq!(drain(&mut queue), [2]);
     }
 
     #[test]
     fn a_stale_wake_is_nothing() {
-        let mut queue = RunQueue::default();
-        let old = queue.open(1, 0);
-        assert!(!queue.retire(0));
-        queue.push(old);
+        let (mut queue, ids) = queue_of(1);
+        assert_eq!(queue.retire(1), Some(0));
+        queue.push(ids[0]);
         assert_eq!(queue.pop(), None);
-        let new = queue.open(1, 0);
+        let new = queue.admit(1, 7).unwrap();
+        assert_eq!(new.slot(), 1, "it is used again");
+        queue.push(ids[0]);
+        assert_eq!(queue.pop(), None);
         queue.push(new);
-        assert!(queue.retire(0), "it is still queued");
-        assert_eq!(queue.pop(), Some(0));
+        assert_eq!(queue.pop(), Some((1, Some(7))));
         queue.push(WakerId::new(1, 0, 99));
         assert_eq!(queue.pop(), None, "a slot that never was");
+    }
+
+    #[test]
+    fn a_slot_that_is_queued_is_not_given_away() {
+        let (mut queue, ids) = queue_of(2);
+        queue.push(ids[0]);
+        queue.push(ids[1]);
+        assert_eq!(queue.retire(1), Some(0));
+        assert_eq!(queue.admit(1, 9).unwrap().slot(), 3);
+        assert_eq!(drain(&mut queue), [2]);
+        assert_eq!(queue.admit(1, 9).unwrap().slot(), 1);
+    }
+
+    #[test]
+    fn a_generation_that_has_come_round_cuts_no_list() {
+        let (mut queue, ids) = queue_of(2);
+        for _ in 0..u16::MAX {
+            queue.retire(1);
+            assert_eq!(queue.admit(1, 0).unwrap().slot(), 1);
+        }
+        queue.retire(1);
+        queue.push(ids[0]);
+        queue.push(ids[1]);
+        assert_eq!(drain(&mut queue), [2], "it is vacant");
+        assert_eq!(queue.admit(1, 0).unwrap(), ids[0]);
+    }
+
+    #[test]
+    fn the_root_is_nobody() {
+        let (mut queue, _) = queue_of(1);
+        let root = queue.admit_root(1);
+        queue.admit_root(1);
+        assert_eq!(queue.pop(), Some((ROOT, None)));
+        queue.push(root);
+        assert_eq!(queue.retire(ROOT), None);
+        queue.admit_root(1);
+        assert_eq!(drain(&mut queue), [ROOT]);
+        queue.push(root);
+        assert_eq!(queue.pop(), None);
+        assert_eq!(queue.evict(), [0]);
     }
 }

@@ -204,7 +204,7 @@ impl Runtime {
     pub fn turn(&mut self, limit: Option<Duration>) -> io::Result<Turn> {
         self.inside(|runtime| {
             let batch = runtime.iterate(None, limit)?;
-            Ok(Turn { polled: batch.polled, ready_left: runtime.context.executor.ready() })
+            Ok(Turn { polled: batch.polled(), ready_left: runtime.context.executor.ready() })
         })
     }
 
@@ -218,8 +218,8 @@ impl Runtime {
             let mut polled = 0;
             loop {
                 let batch = runtime.iterate(None, Some(Duration::ZERO))?;
-                polled += batch.polled;
-                if batch.polled == 0 && !runtime.has_work() {
+                polled += batch.polled();
+                if batch.polled() == 0 && !runtime.has_work() {
                     return Ok(polled);
                 }
             }
@@ -324,7 +324,7 @@ impl Runtime {
         context.reactor.set_watched(false);
         let awake = Awake(self);
         let _entered = context.enter();
-        let _running = context.run();
+        let _in_turn = context.executor.begin_turn();
         f(awake.0)
     }
 

@@ -13,10 +13,12 @@ pub use self::builder::Builder;
 pub use self::spawn_blocking::{BlockingHandle, spawn_blocking};
 pub use self::yield_now::{YieldNow, yield_now};
 use crate::context;
+pub use crate::current::WaitsFor;
 use crate::info::Birth;
-pub use crate::info::{TaskId, TaskInfo, TaskState};
+pub use crate::info::{TaskInfo, TaskState};
 pub use crate::join::{AbortHandle, JoinHandle};
 pub use crate::join_error::JoinError;
+pub use crate::task_id::TaskId;
 
 /// Spawns a task on the running loop. It runs in its turn, not inside of this call.
 ///

@@ -25,6 +25,10 @@ pub(crate) const SLOT_MAX: u32 = ((1u64 << SLOT_BITS) - 3) as u32;
 pub(crate) struct WakerId(usize);
 
 impl WakerId {
+    /// Of no loop.
+    pub(crate) const NOBODY: WakerId = WakerId(0);
+
+    #[inline]
     pub(crate) fn new(in_loop: LoopId, generation: u16, slot: u32) -> WakerId {
         let generation = usize::from(generation) & ((1 << GENERATION_BITS) - 1);
         let high = (in_loop as usize) << GENERATION_BITS | generation;

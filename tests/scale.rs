@@ -283,5 +283,5 @@ fn an_idle_connection_takes_as_much_memory_among_many_and_less_than_1_kib() {
     });
     assert!(costs.iter().all(|cost| *cost < 1024), "{costs:?}");
     assert_level(&costs[1..], 32);
-    assert!(costs[2] <= costs[0], "{costs:?}");
+    assert!(costs[2] <= costs[0] + 32, "{costs:?}");
 }

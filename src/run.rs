@@ -1,0 +1,32 @@
+//! L1: what has a slot in the run queue, and runs when its turn has come.
+
+use crate::info::Header;
+use crate::join_error::{JoinError, Payload};
+
+/// A task, as the executor sees it.
+pub(crate) trait Run {
+    fn header(&self) -> &Header;
+
+    /// Takes its turn. A panic of the task goes through: then it is to be
+    /// [recovered](Run::recover).
+    fn run(&self) -> Ran;
+
+    /// Ends the task whose poll, or whose future's destructor, has panicked. Returns the payload if
+    /// it was not the task's panic.
+    fn recover(&self, payload: Payload) -> Result<(), Payload>;
+
+    /// Drops the output of a task that has ended. Returns the panic that it was, or that its
+    /// destructor raised.
+    fn discard(&self) -> Option<JoinError>;
+}
+
+/// What became of a turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ran {
+    /// It was polled, and waits.
+    Pending,
+    /// It was polled, and has ended.
+    Ready,
+    /// It was aborted, and has ended.
+    Aborted,
+}
