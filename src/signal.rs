@@ -1,30 +1,63 @@
 //! L4: signals, as something to await. Unix.
 //!
-//! The handler does nothing but write a byte to a socket pair; the loop reads it. Invariant: a
-//! handler stays as long as its future, and the program's other handlers of the signal stay too.
+//! A listener's handler does nothing but write a byte to a pipe; the loop reads it. Invariant: a
+//! listener's handler stays as long as the listener, and what the signal did to the process before
+//! the first listener came is what it does again after the last has gone.
+
+mod cancel;
+mod defaults;
+mod kind;
+mod listener;
 
 use std::future::Future;
-use std::io::{self, Read};
-use std::os::unix::net::UnixStream;
+use std::io;
 
-use signal_hook::SigId;
-use signal_hook::consts::SIGINT;
-use signal_hook::low_level::{pipe, unregister};
-
+pub use self::cancel::Cancelled;
+pub use self::kind::SignalKind;
+pub use self::listener::Listener;
 use crate::context;
-use crate::reactor::Socket;
-use crate::source::{Direction, Done};
 
-/// A signal's handler and the end of its pair that the loop reads.
-struct Signal {
-    socket: Socket<mio::net::UnixStream>,
-    handler: SigId,
+/// Listens for a signal, from this call on until the listener is dropped.
+///
+/// While there is a listener in the process the signal does nothing but reach all of them, in
+/// whatever loops and threads they are. When the last has gone, the signal does again what it did
+/// before the first came: what the system does by default (for most signals: ends the process), or
+/// nothing, if it was ignored. A handler that the program had installed before by other means is
+/// called all the time. One that it installs later through the crate signal-hook is called too, but
+/// does not keep the default away once the last listener has gone.
+///
+/// # Errors
+///
+/// Kind `InvalidInput` for a number that is no signal, and for signals that cannot be listened to:
+/// SIGKILL and SIGSTOP, which the system lets no program handle; SIGSEGV, SIGILL and SIGFPE, which
+/// tell of a fault of the very instruction that runs. Else if no descriptor is left.
+///
+/// # Panics
+///
+/// Outside of a running loop.
+///
+/// ```
+/// use evloop::signal::{self, SignalKind};
+///
+/// evloop::block_on(async {
+///     let mut reloads = signal::unix(SignalKind::hangup())?;
+///     let me = rustix::process::getpid();
+///     rustix::process::kill_process(me, rustix::process::Signal::HUP)?;
+///     reloads.recv().await
+/// }).unwrap();
+/// ```
+#[doc(alias = "add_signal_handler")]
+#[track_caller]
+pub fn unix(kind: SignalKind) -> io::Result<Listener> {
+    let reactor = context::expect("signal::unix").reactor.clone();
+    Listener::new(kind, reactor)
 }
 
 /// Waits for Ctrl-C (SIGINT).
 ///
-/// From this call on, the signal does not end the process any more, also after the future has
-/// completed. One that comes before the future is awaited counts.
+/// This is a [listener](unix) for one signal: it listens from this call on until the future is
+/// dropped or has completed. After that Ctrl-C ends the process, unless something else listens: an
+/// impatient user's second one does.
 ///
 /// # Errors
 ///
@@ -50,31 +83,7 @@ struct Signal {
 #[doc(alias = "KeyboardInterrupt")]
 #[track_caller]
 pub fn ctrl_c() -> impl Future<Output = io::Result<()>> {
-    let signal = Signal::new(SIGINT);
-    async move { signal?.wait().await }
-}
-
-impl Signal {
-    fn new(number: i32) -> io::Result<Signal> {
-        let reactor = context::expect("signal::ctrl_c").reactor.clone();
-        let (read, write) = UnixStream::pair()?;
-        read.set_nonblocking(true)?;
-        write.set_nonblocking(true)?;
-        let socket = Socket::new(mio::net::UnixStream::from_std(read), reactor, true)?;
-        let handler = pipe::register(number, write)?;
-        Ok(Signal { socket, handler })
-    }
-
-    async fn wait(&self) -> io::Result<()> {
-        let read = |mut io: &mio::net::UnixStream| {
-            io.read(&mut [0; 16]).map(|_| Done { value: (), short: false })
-        };
-        self.socket.io(Direction::Read, read).await
-    }
-}
-
-impl Drop for Signal {
-    fn drop(&mut self) {
-        unregister(self.handler);
-    }
+    let reactor = context::expect("signal::ctrl_c").reactor.clone();
+    let listener = Listener::new(SignalKind::interrupt(), reactor);
+    async move { listener?.recv().await }
 }

@@ -1,0 +1,343 @@
+//! Signals: who hears them, and what they do when nobody does.
+//!
+//! Signals are the process's, so each test has a process of its own.
+
+#![cfg(all(unix, feature = "signal"))]
+
+use std::future::{Future, pending};
+use std::io;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Command, Output};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use evloop::Runtime;
+use evloop::signal::{self, Cancelled, SignalKind};
+use evloop::sync::mpsc;
+use evloop::task::yield_now;
+use evloop::time::timeout;
+use futures::{FutureExt, StreamExt};
+use rustix::process::Signal;
+
+/// Tests in processes of their own.
+#[allow(unreachable_pub)]
+mod alone;
+
+/// What takes longer hangs.
+const LIMIT: Duration = Duration::from_secs(20);
+
+fn run<T>(future: impl Future<Output = T>) -> T {
+    evloop::block_on(async { timeout(LIMIT, future).await.expect("it hangs") })
+}
+
+/// Sends this thread a signal: its handlers have run when this returns.
+fn raise(signal: Signal) {
+    signal_hook::low_level::raise(signal.as_raw()).unwrap();
+}
+
+/// Checks that the process of a test was ended by a signal, after its last words.
+fn assert_killed(output: &Output, number: i32) {
+    let said = String::from_utf8_lossy(&output.stdout);
+    let complained = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.signal(), Some(number), "{}\n{said}\n{complained}", output.status);
+    assert!(said.contains("last words"), "{said}\n{complained}");
+}
+
+#[test]
+fn every_listener_hears_a_signal() {
+    if !alone::is_here("every_listener_hears_a_signal") {
+        return;
+    }
+    run(async {
+        let mut first = signal::unix(SignalKind::user_defined1()).unwrap();
+        let mut second = signal::unix(SignalKind::user_defined1()).unwrap();
+        let mut other = signal::unix(SignalKind::user_defined2()).unwrap();
+        let (ready, is_ready) = std::sync::mpsc::channel();
+        let thread = thread::spawn(move || {
+            run(async {
+                let mut third = signal::unix(SignalKind::user_defined1()).unwrap();
+                ready.send(()).unwrap();
+                third.recv().await.unwrap();
+            });
+        });
+        is_ready.recv().unwrap();
+        raise(Signal::USR1);
+        first.recv().await.unwrap();
+        second.recv().await.unwrap();
+        thread.join().unwrap();
+        assert!(first.recv().now_or_never().is_none(), "it was one signal");
+        assert!(other.recv().now_or_never().is_none(), "it was another signal");
+    });
+}
+
+#[test]
+fn no_signal_is_lost_between_two_awaits() {
+    if !alone::is_here("no_signal_is_lost_between_two_awaits") {
+        return;
+    }
+    run(async {
+        let mut listener = signal::unix(SignalKind::hangup()).unwrap();
+        for _ in 0..100 {
+            raise(Signal::HUP);
+            yield_now().await;
+            listener.recv().await.unwrap();
+            // Given up while it waits.
+            assert!(listener.recv().now_or_never().is_none());
+            raise(Signal::HUP);
+            listener.next().await.unwrap().unwrap();
+            assert!(listener.next().now_or_never().is_none());
+        }
+        for count in [1, 255, 256, 257, 512, 10_000] {
+            for _ in 0..count {
+                raise(Signal::HUP);
+            }
+            listener.recv().await.unwrap();
+            assert!(listener.recv().now_or_never().is_none(), "{count} that waited count as one");
+        }
+    });
+}
+
+#[test]
+fn a_waiting_listener_is_woken() {
+    if !alone::is_here("a_waiting_listener_is_woken") {
+        return;
+    }
+    run(async {
+        let mut listener = signal::unix(SignalKind::window_change()).unwrap();
+        for _ in 0..10 {
+            let raiser = evloop::spawn(async {
+                yield_now().await;
+                raise(Signal::WINCH);
+            });
+            listener.recv().await.unwrap();
+            raiser.await.unwrap();
+        }
+    });
+}
+
+#[test]
+fn the_default_is_back_after_the_last_listener() {
+    let Some(output) = alone::run("the_default_is_back_after_the_last_listener") else {
+        run(async {
+            for _ in 0..3 {
+                let mut first = signal::unix(SignalKind::terminate()).unwrap();
+                let second = signal::unix(SignalKind::terminate()).unwrap();
+                drop(second);
+                raise(Signal::TERM);
+                first.recv().await.unwrap();
+            }
+            println!("last words");
+            raise(Signal::TERM);
+            pending::<()>().await;
+        });
+        unreachable!("it was killed");
+    };
+    assert_killed(&output, Signal::TERM.as_raw());
+}
+
+#[test]
+fn the_second_ctrl_c_kills() {
+    let Some(output) = alone::run("the_second_ctrl_c_kills") else {
+        run(async {
+            let ctrl_c = signal::ctrl_c();
+            raise(Signal::INT);
+            ctrl_c.await.unwrap();
+            println!("last words");
+            raise(Signal::INT);
+        });
+        unreachable!("it was killed");
+    };
+    assert_killed(&output, Signal::INT.as_raw());
+}
+
+#[test]
+fn a_signal_without_a_name_ends_the_process_again() {
+    // A real-time one.
+    const NUMBER: i32 = 40;
+    let Some(output) = alone::run("a_signal_without_a_name_ends_the_process_again") else {
+        let raise = || {
+            let kill = format!("kill -{NUMBER} {}", std::process::id());
+            assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+        };
+        run(async {
+            let mut listener = signal::unix(SignalKind::from_raw(NUMBER)).unwrap();
+            raise();
+            listener.recv().await.unwrap();
+            assert_eq!(listener.kind().to_string(), "signal 40");
+        });
+        raise();
+        unreachable!("it was ended");
+    };
+    assert_eq!(output.status.code(), Some(128 + NUMBER));
+}
+
+#[test]
+fn what_was_ignored_or_handled_stays_so() {
+    if !alone::is_here("what_was_ignored_or_handled_stays_so") {
+        return;
+    }
+    let is_handled = Arc::new(AtomicBool::new(false));
+    signal_hook::flag::register(Signal::USR2.as_raw(), is_handled.clone()).unwrap();
+    run(async {
+        // Ignored by every Rust program.
+        drop(signal::unix(SignalKind::pipe()).unwrap());
+        raise(Signal::PIPE);
+        let mut listener = signal::unix(SignalKind::user_defined2()).unwrap();
+        raise(Signal::USR2);
+        listener.recv().await.unwrap();
+        assert!(is_handled.swap(false, Ordering::SeqCst));
+        drop(listener);
+        raise(Signal::USR2);
+        assert!(is_handled.load(Ordering::SeqCst));
+    });
+}
+
+#[test]
+fn what_cannot_be_listened_to_is_said() {
+    run(async {
+        let error = |number| signal::unix(SignalKind::from_raw(number)).unwrap_err();
+        for (number, sentence) in [
+            (9, "SIGKILL cannot be listened to: the system lets no program handle it"),
+            (11, "SIGSEGV cannot be listened to: it tells of a fault of the very instruction"),
+            (0, "0 is no signal's number"),
+            (-1, "-1 is no signal's number"),
+            (1000, "1000 is no signal's number"),
+            (i32::MIN, "-2147483648 is no signal's number"),
+        ] {
+            let error = error(number);
+            assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+            assert!(error.to_string().starts_with(sentence), "{error}");
+        }
+    });
+}
+
+#[test]
+#[should_panic(expected = "signal::unix was called outside of a running loop")]
+fn outside_of_a_loop_it_panics() {
+    drop(signal::unix(SignalKind::hangup()));
+}
+
+/// Says so when it is dropped.
+struct Guard<'a>(&'a AtomicBool);
+
+impl Drop for Guard<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn the_first_ctrl_c_drops_the_main_future() {
+    if !alone::is_here("the_first_ctrl_c_drops_the_main_future") {
+        return;
+    }
+    let mut runtime = Runtime::new().unwrap();
+    let is_dropped = AtomicBool::new(false);
+    let other = runtime.spawn(async {
+        yield_now().await;
+        raise(Signal::INT);
+    });
+    let cancelled: Result<(), Cancelled> = runtime.block_on_or_cancel(async {
+        let _guard = Guard(&is_dropped);
+        pending().await
+    });
+    assert_eq!(cancelled.unwrap_err().to_string(), "cancelled by Ctrl-C");
+    assert!(is_dropped.load(Ordering::SeqCst));
+    assert!(other.is_finished());
+    let completed = runtime.block_on_or_cancel(async {
+        raise(Signal::INT);
+        "done"
+    });
+    assert_eq!(completed, Ok("done"), "an output in the same poll counts");
+    assert_eq!(runtime.block_on_or_cancel(async { 7 }), Ok(7), "that one was not kept");
+}
+
+#[test]
+fn a_future_that_never_waits_is_cancelled_too() {
+    if !alone::is_here("a_future_that_never_waits_is_cancelled_too") {
+        return;
+    }
+    let cancelled: Result<(), Cancelled> = Runtime::new().unwrap().block_on_or_cancel(async {
+        let (sender, mut receiver) = mpsc::unbounded();
+        raise(Signal::INT);
+        // Each poll ends when its budget is spent.
+        loop {
+            sender.send(()).unwrap();
+            receiver.recv().await.unwrap();
+        }
+    });
+    assert!(cancelled.is_err());
+}
+
+#[test]
+fn the_second_ctrl_c_kills_a_loop_that_is_stuck() {
+    let Some(output) = alone::run("the_second_ctrl_c_kills_a_loop_that_is_stuck") else {
+        let _ = Runtime::new().unwrap().block_on_or_cancel(async {
+            // A task that does not come back to the loop.
+            raise(Signal::INT);
+            println!("last words");
+            raise(Signal::INT);
+        });
+        unreachable!("it was killed");
+    };
+    assert_killed(&output, Signal::INT.as_raw());
+}
+
+#[test]
+fn after_a_cancelled_run_ctrl_c_kills() {
+    let Some(output) = alone::run("after_a_cancelled_run_ctrl_c_kills") else {
+        let mut runtime = Runtime::new().unwrap();
+        let cancelled: Result<(), _> = runtime.block_on_or_cancel(async {
+            raise(Signal::INT);
+            pending().await
+        });
+        assert!(cancelled.is_err());
+        println!("last words");
+        raise(Signal::INT);
+        unreachable!("it was killed");
+    };
+    assert_killed(&output, Signal::INT.as_raw());
+}
+
+#[test]
+fn signals_while_loops_begin_and_end() {
+    if !alone::is_here("signals_while_loops_begin_and_end") {
+        return;
+    }
+    // So that the default, which kills, does not come back.
+    let is_handled = Arc::new(AtomicBool::new(false));
+    signal_hook::flag::register(Signal::USR1.as_raw(), is_handled).unwrap();
+    let is_over = Arc::new(AtomicBool::new(false));
+    let flood = {
+        let is_over = is_over.clone();
+        thread::spawn(move || {
+            while !is_over.load(Ordering::SeqCst) {
+                raise(Signal::USR1);
+            }
+        })
+    };
+    for _ in 0..100 {
+        run(async {
+            let mut listener = signal::unix(SignalKind::user_defined1()).unwrap();
+            // A task that waits when the loop ends.
+            let mut waits = signal::unix(SignalKind::user_defined1()).unwrap();
+            drop(evloop::spawn(async move { while waits.recv().await.is_ok() {} }));
+            listener.recv().await.unwrap();
+        });
+    }
+    is_over.store(true, Ordering::SeqCst);
+    flood.join().unwrap();
+}
+
+#[test]
+fn a_listener_outlives_its_loop() {
+    if !alone::is_here("a_listener_outlives_its_loop") {
+        return;
+    }
+    let mut listener = run(async { signal::unix(SignalKind::user_defined1()).unwrap() });
+    raise(Signal::USR1);
+    let error = run(async { listener.recv().await.unwrap_err() });
+    assert_eq!(error.kind(), io::ErrorKind::NotConnected);
+}
