@@ -13,9 +13,11 @@ mod source;
 mod task_id;
 mod timers;
 mod wait_list;
+mod wait_place;
 mod waiters;
 mod waker_id;
 mod waker_slot;
+mod woken;
 
 // L1: a task, and what the operating system offers.
 mod cell;
@@ -34,6 +36,7 @@ mod executor;
 // L4: the public rooms.
 mod blocking;
 pub mod net;
+pub mod queue;
 pub mod runtime;
 #[cfg(all(unix, feature = "signal"))]
 pub mod signal;

@@ -10,6 +10,8 @@ use std::task::Waker;
 
 use slab::Slab;
 
+use crate::woken::Woken;
+
 /// A queue of waiting futures.
 #[derive(Debug)]
 pub(crate) struct WaitList {
@@ -71,6 +73,27 @@ impl WaitList {
         let index = self.head;
         self.unlink(index);
         self.places[index as usize].waker.take()
+    }
+
+    /// Takes the wakers of all who wait, in their order. They wait on, but look once more.
+    pub(crate) fn take_wakers(&mut self) -> Woken {
+        let mut woken = Woken::default();
+        let mut index = self.head;
+        while index != NONE {
+            let place = &mut self.places[index as usize];
+            woken.extend(place.waker.replace(Waker::noop().clone()));
+            index = place.next;
+        }
+        woken
+    }
+
+    /// Chooses all who wait, in their order.
+    pub(crate) fn choose_all(&mut self) -> Woken {
+        let mut woken = Woken::default();
+        while let Some(waker) = self.choose() {
+            woken.extend(Some(waker));
+        }
+        woken
     }
 
     /// Whether `key` waits with a waker for the same task.
@@ -153,6 +176,18 @@ mod tests {
             assert!(list.is_chosen(keys[chosen]));
         }
         assert!(list.choose().is_none());
+    }
+
+    #[test]
+    fn who_was_woken_with_all_waits_on() {
+        let mut list = WaitList::new();
+        let mut keys = waiting(&mut list, 3);
+        list.choose();
+        assert_eq!(list.take_wakers().len(), 2);
+        assert!(!list.is_chosen(keys[1]) && list.wait(&mut keys[1], noop()).is_some());
+        assert_eq!(list.choose_all().len(), 2);
+        assert!(list.is_chosen(keys[1]) && list.is_chosen(keys[2]) && list.len() == 3);
+        assert_eq!(list.take_wakers().len() + list.choose_all().len(), 0);
     }
 
     #[test]

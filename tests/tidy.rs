@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 /// The layers, lowest first. A module imports from lower layers and earlier modules of its own.
 const LAYERS: &str = "
     L0 clock budget waker_id waker_slot task_id run_queue inbox current
-    L0 wait_list waiters source timers pool
+    L0 woken wait_list wait_place waiters source timers pool
     L1 info join_error run running waker cell join reactor
     L2 executor
     L3 context

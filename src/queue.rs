@@ -1,0 +1,382 @@
+//! L4: queues with a count of unfinished work: asyncio's `Queue`, `LifoQueue`, `PriorityQueue`.
+//!
+//! Many put, many get, all by reference: share a queue in an `Rc`. Whoever waits is served first
+//! come, first served, and whoever is dropped while it waits loses nothing. They work under any
+//! executor.
+//!
+//! ```
+//! use std::rc::Rc;
+//! use evloop::queue::Queue;
+//!
+//! evloop::block_on(async {
+//!     let queue = Rc::new(Queue::bounded(2));
+//!     for _ in 0..3 {
+//!         let queue = queue.clone();
+//!         drop(evloop::spawn(async move {
+//!             while let Ok(job) = queue.get().await {
+//!                 println!("done: {job}");
+//!                 queue.task_done();
+//!             }
+//!         }));
+//!     }
+//!     for job in 0..10 {
+//!         queue.put(job).await.expect("nobody closes it yet");
+//!     }
+//!     queue.join().await;
+//!     queue.close();
+//! });
+//! ```
+//!
+//! Invariant: values, kept slots and free slots together are the capacity, where a value is in the
+//! container until it is taken, and a slot is kept by a permit or by a `put` that was chosen.
+
+use std::cell::{Cell, RefCell, RefMut};
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::mem;
+use std::task::{Poll, ready};
+
+use crate::budget;
+use crate::wait_list::WaitList;
+use crate::wait_place::WaitPlace;
+use crate::woken::{Woken, wake};
+use container::Container;
+pub use error::{PutError, QueueClosed, TryGetError, TryPutError};
+pub use error::{TryGetError::Empty as QueueEmpty, TryPutError::Full as QueueFull};
+use line::Line;
+pub use permit::Permit;
+
+mod container;
+mod error;
+mod line;
+mod permit;
+
+/// A queue from which the value comes first that was put first.
+pub type Queue<T> = AnyQueue<VecDeque<T>>;
+
+/// A queue from which the value comes first that was put last.
+pub type LifoQueue<T> = AnyQueue<Vec<T>>;
+
+/// A queue from which the smallest value comes first; of equal ones, any.
+///
+/// A comparison must not use the queue that its value is in: that panics. If a comparison panics,
+/// the queue goes on; a value that was being got is lost.
+///
+/// ```
+/// use evloop::queue::PriorityQueue;
+///
+/// let queue = PriorityQueue::unbounded();
+/// for job in [(2, "sleep"), (1, "eat"), (3, "code")] {
+///     queue.try_put(job).unwrap();
+/// }
+/// assert_eq!(queue.try_get(), Ok((1, "eat")));
+/// ```
+pub type PriorityQueue<T> = AnyQueue<BinaryHeap<Reverse<T>>>;
+
+/// What [`Queue`], [`LifoQueue`] and [`PriorityQueue`] are: a queue with the order of `C`.
+pub struct AnyQueue<C> {
+    values: RefCell<C>,
+    /// `usize::MAX`: without a bound.
+    capacity: usize,
+    /// How many values the container holds.
+    filled: Cell<usize>,
+    /// The slots, and who waits to put. Void once the queue is closed.
+    slots: Line,
+    /// The values, and who waits to get. Ended once no more can come, void after `close_now`.
+    items: Line,
+    /// Values that were put, and not reported done.
+    unfinished: Cell<usize>,
+    /// Who waits for all work to be done.
+    joining: RefCell<WaitList>,
+}
+
+/// Does its work when it is dropped: also if a comparison of values panicked.
+struct Settle<'a, C: Container>(&'a AnyQueue<C>, fn(&AnyQueue<C>));
+
+impl<C: Container> AnyQueue<C> {
+    /// A queue that holds up to `capacity` values; `put` waits while it is full.
+    ///
+    /// # Panics
+    ///
+    /// If `capacity` is zero.
+    pub fn bounded(capacity: usize) -> AnyQueue<C> {
+        assert!(capacity > 0, "a bounded queue needs a capacity of at least 1");
+        AnyQueue {
+            values: RefCell::default(),
+            capacity,
+            filled: Cell::new(0),
+            slots: Line::new(capacity),
+            items: Line::new(0),
+            unfinished: Cell::new(0),
+            joining: RefCell::new(WaitList::new()),
+        }
+    }
+
+    /// A queue without a limit: asyncio's `maxsize` of 0.
+    pub fn unbounded() -> AnyQueue<C> {
+        AnyQueue::bounded(usize::MAX)
+    }
+
+    /// Puts a value, once there is a slot for it.
+    ///
+    /// # Errors
+    ///
+    /// If the queue is closed, the value comes back.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped before it completes, the value was not put and is dropped with it;
+    /// see [`reserve`](AnyQueue::reserve) to keep it.
+    pub fn put(&self, value: C::Value) -> impl Future<Output = Result<(), PutError<C::Value>>> {
+        let mut turn = self.slots.turn();
+        let mut value = Some(value);
+        poll_fn(move |cx| {
+            let slot = ready!(turn.poll(cx));
+            let value = value.take().expect("a put was polled after it completed");
+            Poll::Ready(match slot {
+                Ok(()) => {
+                    Permit::of(self).put(value);
+                    Ok(())
+                }
+                Err(QueueClosed) => Err(PutError(value)),
+            })
+        })
+    }
+
+    /// Puts a value if there is a slot for it now.
+    ///
+    /// # Errors
+    ///
+    /// The value comes back if there is none, or the queue is closed.
+    #[doc(alias = "put_nowait")]
+    pub fn try_put(&self, value: C::Value) -> Result<(), TryPutError<C::Value>> {
+        match self.try_reserve() {
+            Ok(permit) => {
+                permit.put(value);
+                Ok(())
+            }
+            Err(TryPutError::Full(())) => Err(TryPutError::Full(value)),
+            Err(TryPutError::Closed(())) => Err(TryPutError::Closed(value)),
+        }
+    }
+
+    /// Waits for a slot, and keeps it. A permit that was given before the queue was closed can
+    /// still be used.
+    ///
+    /// # Errors
+    ///
+    /// If the queue is closed.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost but the place among those who wait.
+    pub async fn reserve(&self) -> Result<Permit<'_, C>, QueueClosed> {
+        let mut turn = self.slots.turn();
+        poll_fn(|cx| turn.poll(cx)).await?;
+        Ok(Permit::of(self))
+    }
+
+    /// Keeps a slot if one is free now.
+    ///
+    /// # Errors
+    ///
+    /// If none is, or the queue is closed.
+    pub fn try_reserve(&self) -> Result<Permit<'_, C>, TryPutError<()>> {
+        if self.is_closed() {
+            return Err(TryPutError::Closed(()));
+        }
+        match self.slots.try_take() {
+            true => Ok(Permit::of(self)),
+            false => Err(TryPutError::Full(())),
+        }
+    }
+
+    /// Waits for the value that is next, and takes it.
+    ///
+    /// # Errors
+    ///
+    /// If the queue is closed, and everything was got.
+    ///
+    /// # Cancel safety
+    ///
+    /// No value is lost.
+    pub fn get(&self) -> impl Future<Output = Result<C::Value, QueueClosed>> {
+        let mut turn = self.items.turn();
+        poll_fn(move |cx| Poll::Ready(ready!(turn.poll(cx)).map(|()| self.take())))
+    }
+
+    /// Takes the value that is next, if there is one now.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, or none will come.
+    #[doc(alias = "get_nowait")]
+    pub fn try_get(&self) -> Result<C::Value, TryGetError> {
+        match self.items.try_take() {
+            true => Ok(self.take()),
+            false if self.items.is_open() => Err(TryGetError::Empty),
+            false => Err(TryGetError::Closed),
+        }
+    }
+
+    /// How many values can be got now without waiting. One that was put while somebody waited for
+    /// it is that one's, and not counted.
+    #[doc(alias = "qsize")]
+    pub fn len(&self) -> usize {
+        self.items.free()
+    }
+
+    /// Whether a `get` would wait.
+    #[doc(alias = "empty")]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether a `put` would wait: all slots are filled, or kept by permits or for those who wait.
+    #[doc(alias = "full")]
+    pub fn is_full(&self) -> bool {
+        self.slots.free() == 0
+    }
+
+    /// How many values there can be. `None`: any number.
+    #[doc(alias = "maxsize")]
+    pub fn capacity(&self) -> Option<usize> {
+        (self.capacity < usize::MAX).then_some(self.capacity)
+    }
+
+    /// Reports that the work on a value that was got is done.
+    ///
+    /// # Panics
+    ///
+    /// If it was called more often than values were put.
+    pub fn task_done(&self) {
+        let left = self.unfinished.get().checked_sub(1);
+        let left = left.expect("task_done was called more often than values were put");
+        self.unfinished.set(left);
+        self.finished().wake();
+    }
+
+    /// Waits until every value that was put has been got and [reported done](AnyQueue::task_done).
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing changes.
+    pub fn join(&self) -> impl Future<Output = ()> {
+        let mut place = WaitPlace::new(&self.joining);
+        poll_fn(move |cx| {
+            ready!(budget::poll_left(cx));
+            ready!(place.poll(cx, |place| {
+                let is_done = !place.has_place() && self.unfinished.get() == 0;
+                (is_done || place.take_chosen()).then_some(())
+            }));
+            budget::spend();
+            Poll::Ready(())
+        })
+    }
+
+    /// Lets nothing more be put. What is in the queue, or has a permit, can be got.
+    #[doc(alias = "shutdown")]
+    pub fn close(&self) {
+        let putting = self.slots.void();
+        let getting = self.end_if_last();
+        putting.wake();
+        getting.wake();
+    }
+
+    /// Lets nothing more be put or got, drops what is in the queue, and counts it as done:
+    /// asyncio's `shutdown(immediate=True)`. What is put by a permit from now on is dropped.
+    #[doc(alias = "shutdown")]
+    pub fn close_now(&self) {
+        let values = mem::take(&mut *self.borrow());
+        let putting = self.slots.void();
+        let getting = self.items.void();
+        let dropped = self.filled.take();
+        self.items.take_all();
+        self.slots.add(dropped);
+        // Some may have been reported done without having been got.
+        self.unfinished.set(self.unfinished.get().saturating_sub(dropped));
+        let finished = self.finished();
+        putting.wake();
+        getting.wake();
+        finished.wake();
+        drop(values);
+    }
+
+    /// Whether the queue was closed.
+    pub fn is_closed(&self) -> bool {
+        !self.slots.is_open()
+    }
+
+    /// Takes a value that is the caller's.
+    fn take(&self) -> C::Value {
+        let _settle = Settle(self, |queue| {
+            queue.filled.set(queue.filled.get() - 1);
+            wake(queue.slots.give());
+        });
+        self.borrow().pop().expect("every value has a place in the container")
+    }
+
+    /// Fills a slot that is the caller's.
+    fn fill(&self, value: C::Value) {
+        let _settle = Settle(self, |queue| {
+            queue.filled.set(queue.filled.get() + 1);
+            queue.unfinished.set(queue.unfinished.get() + 1);
+            let chosen = queue.items.give();
+            let getting = queue.end_if_last();
+            wake(chosen);
+            getting.wake();
+        });
+        self.borrow().push(value);
+    }
+
+    /// Gives back a slot that is the caller's.
+    fn give_back(&self) {
+        let chosen = self.slots.give();
+        let getting = self.end_if_last();
+        wake(chosen);
+        getting.wake();
+    }
+
+    /// Who is to learn that no value will come: once it is closed, and the last permit is gone.
+    fn end_if_last(&self) -> Woken {
+        if !self.is_closed() {
+            return Woken::default();
+        }
+        let kept = self.capacity - self.slots.free() - self.filled.get();
+        match kept {
+            0 => self.items.end(),
+            _ => Woken::default(),
+        }
+    }
+
+    /// Who is to learn that all work is done, if it is.
+    fn finished(&self) -> Woken {
+        match self.unfinished.get() {
+            0 => self.joining.borrow_mut().choose_all(),
+            _ => Woken::default(),
+        }
+    }
+
+    fn borrow(&self) -> RefMut<'_, C> {
+        let values = self.values.try_borrow_mut();
+        values.expect("a comparison of values used the queue that they are in")
+    }
+}
+
+impl<C: Container> Drop for Settle<'_, C> {
+    fn drop(&mut self) {
+        self.1(self.0);
+    }
+}
+
+impl<C> fmt::Debug for AnyQueue<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Queue")
+            .field("len", &self.items.free())
+            .field("unfinished", &self.unfinished.get())
+            .field("is_closed", &!self.slots.is_open())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,607 @@
+//! `queue` against a plain sequential model: random operations on both, compared at each step.
+//!
+//! What is compared: the answer, who is woken and in which order, the counts that the queue tells,
+//! which wakers are kept, and how many values live. A failure prints the shortest list of
+//! operations that shows it.
+
+use std::cell::Cell;
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, VecDeque};
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
+
+use evloop::queue::{LifoQueue, PriorityQueue, PutError, Queue, TryGetError, TryPutError};
+use futures::FutureExt;
+use futures::future::LocalBoxFuture;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
+
+/// Lists of operations: enough for some seconds without optimization.
+const CASES: u32 = 250;
+/// The longest of the lists has about so many operations.
+const STEPS_MAX: usize = 150;
+/// A future is polled with one or the other of so many wakers.
+const WAKERS: usize = 2;
+
+/// What is done to a queue. A number stands for one of the futures that began; it counts round.
+#[derive(Clone, Copy, Debug)]
+enum Op {
+    /// Begins a future, which is not polled yet.
+    Begin(Kind),
+    Poll(usize, usize),
+    /// Gives a permit its value.
+    Fill(usize),
+    /// Drops a future: never polled, waiting, chosen, or with a permit.
+    Drop(usize),
+    TryPut,
+    TryGet,
+    TaskDone,
+    Close,
+    CloseNow,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Kind {
+    Put,
+    /// Then its permit is held.
+    Reserve,
+    TryReserve,
+    Get,
+    Join,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Order {
+    Fifo,
+    Lifo,
+    Smallest,
+}
+
+#[derive(Debug, PartialEq)]
+enum Answer {
+    Done,
+    Pending,
+    /// With the value that came back, where there was one.
+    Full(Option<usize>),
+    Closed(Option<usize>),
+    Value(usize),
+    Empty,
+}
+
+/// Which futures were woken, and with which of their wakers.
+type Woken = Vec<(usize, usize)>;
+
+/// What the queue should be, in plain collections.
+struct Model {
+    order: Order,
+    /// In the order in which they were put.
+    values: Vec<usize>,
+    slots: Line,
+    items: Line,
+    joining: Line,
+    unfinished: usize,
+    is_closed: bool,
+    is_void: bool,
+    futures: BTreeMap<usize, Plan>,
+    woken: Woken,
+    /// Ids are the numbers of the steps.
+    step: usize,
+}
+
+/// Things that are nobody's, and the futures that wait for one.
+#[derive(Default)]
+struct Line {
+    free: usize,
+    waiting: VecDeque<usize>,
+}
+
+struct Plan {
+    kind: Kind,
+    value: usize,
+    state: State,
+    /// Which of its wakers is kept.
+    waker: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum State {
+    New,
+    Waiting,
+    Chosen,
+    Holding,
+}
+
+/// The value of a step: all differ, and do not come sorted.
+fn value_of(step: usize) -> usize {
+    step * 37 % 1000
+}
+
+impl Model {
+    fn new(order: Order, capacity: usize) -> Model {
+        Model {
+            order,
+            values: Vec::new(),
+            slots: Line { free: capacity, ..Line::default() },
+            items: Line::default(),
+            joining: Line::default(),
+            unfinished: 0,
+            is_closed: false,
+            is_void: false,
+            futures: BTreeMap::new(),
+            woken: Woken::new(),
+            step: 0,
+        }
+    }
+
+    /// The same operation with the ids of what there is; `None`, if it can not be done now.
+    fn resolve(&self, op: Op) -> Option<Op> {
+        let future = |n: usize, may: fn(&Plan) -> bool| {
+            let ids: Vec<_> = self.futures.iter().filter(|(_, plan)| may(plan)).collect();
+            (!ids.is_empty()).then(|| *ids[n % ids.len()].0)
+        };
+        Some(match op {
+            Op::Poll(n, waker) => Op::Poll(future(n, |plan| plan.state != State::Holding)?, waker),
+            Op::Fill(n) => Op::Fill(future(n, |plan| plan.state == State::Holding)?),
+            Op::Drop(n) => Op::Drop(future(n, |_| true)?),
+            Op::TaskDone if self.unfinished == 0 => return None,
+            _ => op,
+        })
+    }
+
+    fn apply(&mut self, op: Op) -> Answer {
+        let (id, value) = (self.step, value_of(self.step));
+        match op {
+            Op::Begin(kind) => {
+                self.futures.insert(id, Plan { kind, value, state: State::New, waker: None });
+            }
+            Op::Poll(id, waker) => return self.poll(id, waker),
+            Op::Fill(id) => {
+                self.futures.remove(&id);
+                self.fill(value);
+            }
+            Op::Drop(id) => self.drop_future(id),
+            Op::TryPut if self.is_closed => return Answer::Closed(Some(value)),
+            Op::TryPut if self.slots.free == 0 => return Answer::Full(Some(value)),
+            Op::TryPut => {
+                self.slots.free -= 1;
+                self.fill(value);
+            }
+            Op::TryGet if self.items.free > 0 => {
+                self.items.free -= 1;
+                return Answer::Value(self.take());
+            }
+            Op::TryGet if self.is_over() => return Answer::Closed(None),
+            Op::TryGet => return Answer::Empty,
+            Op::TaskDone => {
+                self.unfinished -= 1;
+                self.tell_joining();
+            }
+            Op::Close => self.close(),
+            Op::CloseNow => self.close_now(),
+        }
+        Answer::Done
+    }
+
+    fn poll(&mut self, id: usize, waker: usize) -> Answer {
+        let Plan { kind, value, state, .. } = self.futures[&id];
+        let is_new = state == State::New;
+        let (is_mine, is_over) = match kind {
+            _ if state == State::Chosen => (true, false),
+            Kind::Join => (is_new && self.unfinished == 0, false),
+            Kind::Get => (is_new && !self.is_void && self.items.free > 0, self.is_over()),
+            _ => (is_new && !self.is_closed && self.slots.free > 0, self.is_closed),
+        };
+        if is_mine {
+            let free = &mut self.line(kind).free;
+            *free -= usize::from(is_new && kind != Kind::Join);
+            return self.complete(id);
+        }
+        if is_over || kind == Kind::TryReserve {
+            self.line(kind).waiting.retain(|waiting| *waiting != id);
+            self.futures.remove(&id);
+            let came_back = (kind == Kind::Put).then_some(value);
+            return if is_over { Answer::Closed(came_back) } else { Answer::Full(None) };
+        }
+        if is_new {
+            self.line(kind).waiting.push_back(id);
+        }
+        let plan = self.futures.get_mut(&id).unwrap();
+        (plan.state, plan.waker) = (State::Waiting, Some(waker));
+        Answer::Pending
+    }
+
+    fn complete(&mut self, id: usize) -> Answer {
+        let Plan { kind, value, .. } = self.futures[&id];
+        if let Kind::Reserve | Kind::TryReserve = kind {
+            self.futures.get_mut(&id).unwrap().state = State::Holding;
+            return Answer::Pending;
+        }
+        self.futures.remove(&id);
+        match kind {
+            Kind::Put => self.fill(value),
+            Kind::Get => return Answer::Value(self.take()),
+            _ => {}
+        }
+        Answer::Done
+    }
+
+    fn line(&mut self, kind: Kind) -> &mut Line {
+        match kind {
+            Kind::Get => &mut self.items,
+            Kind::Join => &mut self.joining,
+            _ => &mut self.slots,
+        }
+    }
+
+    fn fill(&mut self, value: usize) {
+        if self.is_void {
+            self.slots.free += 1;
+            return;
+        }
+        self.values.push(value);
+        self.unfinished += 1;
+        self.give(Kind::Get);
+        self.tell_getting();
+    }
+
+    fn take(&mut self) -> usize {
+        let last = self.values.len() - 1;
+        let smallest = (0..=last).min_by_key(|i| self.values[*i]).unwrap();
+        let value = self.values.remove(match self.order {
+            Order::Fifo => 0,
+            Order::Lifo => last,
+            Order::Smallest => smallest,
+        });
+        self.give(Kind::Put);
+        value
+    }
+
+    fn drop_future(&mut self, id: usize) {
+        let Plan { kind, state, .. } = self.futures.remove(&id).unwrap();
+        self.line(kind).waiting.retain(|waiting| *waiting != id);
+        if matches!(state, State::Chosen | State::Holding) && kind != Kind::Join {
+            self.give(kind);
+            self.tell_getting();
+        }
+    }
+
+    /// A thing goes to who waited longest.
+    fn give(&mut self, kind: Kind) {
+        match self.line(kind).waiting.pop_front() {
+            Some(id) => self.choose(id),
+            None => self.line(kind).free += 1,
+        }
+    }
+
+    fn choose(&mut self, id: usize) {
+        self.wake(id);
+        self.futures.get_mut(&id).unwrap().state = State::Chosen;
+    }
+
+    fn wake(&mut self, id: usize) {
+        let waker = self.futures.get_mut(&id).unwrap().waker.take();
+        self.woken.extend(waker.map(|waker| (id, waker)));
+    }
+
+    fn tell_joining(&mut self) {
+        if self.unfinished == 0 {
+            std::mem::take(&mut self.joining.waiting).into_iter().for_each(|id| self.choose(id));
+        }
+    }
+
+    fn tell_getting(&mut self) {
+        if self.is_over() {
+            self.items.waiting.clone().into_iter().for_each(|id| self.wake(id));
+        }
+    }
+
+    /// Those who wait are woken, and what the chosen ones were given is free again.
+    fn void(&mut self, is_of_line: fn(Kind) -> bool) -> usize {
+        let kind = if is_of_line(Kind::Get) { Kind::Get } else { Kind::Put };
+        for id in std::mem::take(&mut self.line(kind).waiting) {
+            self.wake(id);
+        }
+        let mut chosen = 0;
+        for plan in self.futures.values_mut().filter(|plan| is_of_line(plan.kind)) {
+            chosen += usize::from(plan.state == State::Chosen);
+            if plan.state != State::Holding {
+                plan.state = State::New;
+            }
+        }
+        self.line(kind).free += chosen;
+        chosen
+    }
+
+    fn close(&mut self) {
+        self.is_closed = true;
+        self.void(|kind| !matches!(kind, Kind::Get | Kind::Join));
+        self.tell_getting();
+    }
+
+    fn close_now(&mut self) {
+        self.is_closed = true;
+        self.is_void = true;
+        self.void(|kind| !matches!(kind, Kind::Get | Kind::Join));
+        self.void(|kind| kind == Kind::Get);
+        self.items.free = 0;
+        self.slots.free += self.values.len();
+        self.unfinished = self.unfinished.saturating_sub(self.values.len());
+        self.values.clear();
+        self.tell_joining();
+    }
+
+    /// No value will come.
+    fn is_over(&self) -> bool {
+        let holds = |plan: &Plan| plan.state == State::Holding;
+        self.is_void || (self.is_closed && !self.futures.values().any(holds))
+    }
+
+    /// Values in the queue and in futures that did not put theirs.
+    fn live_values(&self) -> usize {
+        self.values.len() + self.futures.values().filter(|plan| plan.kind == Kind::Put).count()
+    }
+}
+
+/// A queue in one of the orders.
+enum Queues {
+    Fifo(Queue<Value>),
+    Lifo(LifoQueue<Value>),
+    Smallest(PriorityQueue<Value>),
+}
+
+/// The same for a queue in any order.
+macro_rules! with {
+    ($queues:expr, $queue:ident => $do:expr) => {
+        match $queues {
+            Queues::Fifo($queue) => $do,
+            Queues::Lifo($queue) => $do,
+            Queues::Smallest($queue) => $do,
+        }
+    };
+}
+
+/// The queue itself, and the futures that use it.
+struct Real {
+    queues: Rc<Queues>,
+    futures: BTreeMap<usize, Begun>,
+    log: Arc<Mutex<Woken>>,
+    live: Rc<Cell<usize>>,
+    step: usize,
+}
+
+struct Begun {
+    future: LocalBoxFuture<'static, Answer>,
+    /// What its permit is to put.
+    fill: Rc<Cell<Option<Value>>>,
+    bells: [(Arc<Bell>, Waker); WAKERS],
+}
+
+/// Counts the values that live.
+#[derive(Debug)]
+struct Value(usize, Rc<Cell<usize>>);
+
+/// Notes who is woken.
+struct Bell(usize, usize, Arc<Mutex<Woken>>);
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.2.lock().unwrap().push((self.0, self.1));
+    }
+}
+
+impl PartialEq for Value {
+    fn eq(&self, other: &Value) -> bool {
+        self.0 == other.0
+    }
+}
+
+impl Eq for Value {}
+
+impl Ord for Value {
+    fn cmp(&self, other: &Value) -> Ordering {
+        self.0.cmp(&other.0)
+    }
+}
+
+impl PartialOrd for Value {
+    fn partial_cmp(&self, other: &Value) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Drop for Value {
+    fn drop(&mut self) {
+        self.1.set(self.1.get() - 1);
+    }
+}
+
+impl Begun {
+    fn poll(&mut self, waker: usize) -> Poll<Answer> {
+        self.future.poll_unpin(&mut Context::from_waker(&self.bells[waker].1))
+    }
+
+    /// Of each waker, how many clones the queue keeps.
+    fn kept(&self) -> [usize; WAKERS] {
+        self.bells.each_ref().map(|(bell, _)| Arc::strong_count(bell) - 2)
+    }
+}
+
+impl Real {
+    fn new(order: Order, capacity: usize) -> Real {
+        let queues = match order {
+            Order::Fifo => Queues::Fifo(Queue::bounded(capacity)),
+            Order::Lifo => Queues::Lifo(LifoQueue::bounded(capacity)),
+            Order::Smallest => Queues::Smallest(PriorityQueue::bounded(capacity)),
+        };
+        Real {
+            queues: Rc::new(queues),
+            futures: BTreeMap::new(),
+            log: Arc::default(),
+            live: Rc::default(),
+            step: 0,
+        }
+    }
+
+    fn value(&self) -> Value {
+        self.live.set(self.live.get() + 1);
+        Value(value_of(self.step), self.live.clone())
+    }
+
+    fn begin(&self, kind: Kind) -> Begun {
+        let queues = self.queues.clone();
+        let fill = Rc::new(Cell::new(None));
+        let filling = fill.clone();
+        let value = (kind == Kind::Put).then(|| self.value());
+        let future = async move {
+            with!(&*queues, queue => {
+                let permit = match kind {
+                    Kind::Put => {
+                        let put = queue.put(value.unwrap()).await;
+                        return put.map_or_else(
+                            |PutError(value)| Answer::Closed(Some(value.0)),
+                            |()| Answer::Done,
+                        );
+                    }
+                    Kind::Get => {
+                        let got = queue.get().await;
+                        return got.map_or(Answer::Closed(None), |value| Answer::Value(value.0));
+                    }
+                    Kind::Join => {
+                        queue.join().await;
+                        return Answer::Done;
+                    }
+                    Kind::Reserve => queue.reserve().await.map_err(|_| Answer::Closed(None)),
+                    Kind::TryReserve => queue.try_reserve().map_err(|error| match error {
+                        TryPutError::Full(()) => Answer::Full(None),
+                        TryPutError::Closed(()) => Answer::Closed(None),
+                    }),
+                };
+                let filled = poll_fn(|_| filling.take().map_or(Poll::Pending, Poll::Ready));
+                match permit {
+                    Ok(permit) => permit.put(filled.await),
+                    Err(answer) => return answer,
+                }
+                Answer::Done
+            })
+        };
+        let bells = std::array::from_fn(|waker| {
+            let bell = Arc::new(Bell(self.step, waker, self.log.clone()));
+            (bell.clone(), Waker::from(bell))
+        });
+        Begun { future: future.boxed_local(), fill, bells }
+    }
+
+    fn apply(&mut self, op: Op) -> Answer {
+        let queues = self.queues.clone();
+        match op {
+            Op::Begin(kind) => drop(self.futures.insert(self.step, self.begin(kind))),
+            Op::Poll(id, waker) => return self.poll(id, waker),
+            Op::Fill(id) => {
+                self.futures[&id].fill.set(Some(self.value()));
+                return self.poll(id, 0);
+            }
+            Op::Drop(id) => drop(self.futures.remove(&id)),
+            Op::TryPut => match with!(&*queues, queue => queue.try_put(self.value())) {
+                Ok(()) => {}
+                Err(TryPutError::Full(value)) => return Answer::Full(Some(value.0)),
+                Err(TryPutError::Closed(value)) => return Answer::Closed(Some(value.0)),
+            },
+            Op::TryGet => {
+                return match with!(&*queues, queue => queue.try_get()) {
+                    Ok(value) => Answer::Value(value.0),
+                    Err(TryGetError::Empty) => Answer::Empty,
+                    Err(TryGetError::Closed) => Answer::Closed(None),
+                };
+            }
+            Op::TaskDone => with!(&*queues, queue => queue.task_done()),
+            Op::Close => with!(&*queues, queue => queue.close()),
+            Op::CloseNow => with!(&*queues, queue => queue.close_now()),
+        }
+        Answer::Done
+    }
+
+    fn poll(&mut self, id: usize, waker: usize) -> Answer {
+        match self.futures.get_mut(&id).unwrap().poll(waker) {
+            Poll::Ready(answer) => {
+                self.futures.remove(&id);
+                answer
+            }
+            Poll::Pending => Answer::Pending,
+        }
+    }
+}
+
+/// What both tell of themselves after a step.
+fn assert_alike(model: &mut Model, real: &Real) {
+    assert_eq!(std::mem::take(&mut *real.log.lock().unwrap()), std::mem::take(&mut model.woken));
+    assert_eq!(real.live.get(), model.live_values());
+    with!(&*real.queues, queue => {
+        assert_eq!((queue.len(), queue.is_empty()), (model.items.free, model.items.free == 0));
+        assert_eq!(queue.is_full(), model.slots.free == 0);
+        assert_eq!(queue.is_closed(), model.is_closed);
+    });
+    assert!(real.futures.keys().eq(model.futures.keys()));
+    for (begun, plan) in real.futures.values().zip(model.futures.values()) {
+        let kept = std::array::from_fn(|i| usize::from(Some(i) == plan.waker));
+        assert_eq!(begun.kept(), kept);
+    }
+}
+
+fn run(order: Order, capacity: usize, ops: &[Op]) {
+    let (mut model, mut real) = (Model::new(order, capacity), Real::new(order, capacity));
+    for op in ops {
+        model.step += 1;
+        real.step += 1;
+        if let Some(op) = model.resolve(*op) {
+            assert_eq!(real.apply(op), model.apply(op), "{op:?}");
+            assert_alike(&mut model, &real);
+        }
+    }
+    let live = real.live.clone();
+    drop(real);
+    assert_eq!(live.get(), 0);
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let n = || 0..8_usize;
+    prop_oneof![
+        6 => Just(Op::Begin(Kind::Put)),
+        6 => Just(Op::Begin(Kind::Get)),
+        3 => Just(Op::Begin(Kind::Reserve)),
+        1 => Just(Op::Begin(Kind::TryReserve)),
+        2 => Just(Op::Begin(Kind::Join)),
+        20 => (n(), 0..WAKERS).prop_map(|(n, waker)| Op::Poll(n, waker)),
+        3 => n().prop_map(Op::Fill),
+        4 => n().prop_map(Op::Drop),
+        3 => Just(Op::TryPut),
+        3 => Just(Op::TryGet),
+        5 => Just(Op::TaskDone),
+    ]
+}
+
+/// Closes the queue, in one way or both, amid the operations that use it.
+fn ops() -> impl Strategy<Value = Vec<Op>> {
+    let end = || prop_oneof![2 => Just(Op::Close), 1 => Just(Op::CloseNow)];
+    (vec(op(), 1..STEPS_MAX), end(), vec(op(), 0..STEPS_MAX / 3), end(), vec(op(), 0..20)).prop_map(
+        |(before, end, between, again, after)| {
+            before.into_iter().chain([end]).chain(between).chain([again]).chain(after).collect()
+        },
+    )
+}
+
+#[test]
+fn a_queue_does_what_the_model_does() {
+    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(CASES) };
+    let order = prop_oneof![Just(Order::Fifo), Just(Order::Lifo), Just(Order::Smallest)];
+    let strategy = (order, 1..4_usize, ops());
+    let result = TestRunner::new(config).run(&strategy, |(order, capacity, ops)| {
+        run(order, capacity, &ops);
+        Ok(())
+    });
+    if let Err(failure) = result {
+        panic!("{failure}");
+    }
+}
