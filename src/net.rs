@@ -18,6 +18,8 @@ mod listen;
 mod listener;
 #[cfg_attr(windows, path = "net/owned_windows.rs")]
 mod owned;
+#[cfg(unix)]
+pub mod pipe;
 #[cfg_attr(windows, path = "net/send_vectored_windows.rs")]
 mod send_vectored;
 mod split;

@@ -1,0 +1,335 @@
+//! The two ends of a pipe. Unix.
+
+use std::fmt;
+use std::future::Future;
+use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use futures_io::{AsyncRead, AsyncWrite};
+use mio::unix::pipe;
+use rustix::fs::{FileType, fstat};
+
+use super::counted::{counted, whole};
+use super::endpoint::Endpoint;
+use crate::context;
+use crate::reactor::Socket;
+use crate::source::{Direction, Done};
+
+/// The end of a pipe that is read.
+///
+/// It belongs to the loop that was running when it was made. Dropping it closes it; who writes to
+/// the other end then gets an error of kind `BrokenPipe`, or SIGPIPE.
+pub struct Receiver {
+    end: Endpoint<pipe::Receiver>,
+}
+
+/// The end of a pipe that is written to.
+///
+/// It belongs to the loop that was running when it was made. Dropping it closes it, also if nobody
+/// has read yet what was written: nothing of that is lost. That is the only way to end what the
+/// other side reads; `AsyncWrite`'s `poll_close` does nothing.
+pub struct Sender {
+    end: Endpoint<pipe::Sender>,
+}
+
+/// A pipe, in the running loop.
+///
+/// # Errors
+///
+/// If no descriptor is left.
+///
+/// # Panics
+///
+/// Outside of a running loop.
+///
+/// ```
+/// evloop::block_on(async {
+///     let (sender, receiver) = evloop::net::pipe::pair()?;
+///     sender.write_all(b"hello").await?;
+///     drop(sender);
+///     let mut buf = [0; 10];
+///     assert_eq!(receiver.read(&mut buf).await?, 5);
+///     assert_eq!(receiver.read(&mut buf).await?, 0);
+///     std::io::Result::Ok(())
+/// }).unwrap();
+/// ```
+#[track_caller]
+pub fn pair() -> io::Result<(Sender, Receiver)> {
+    let reactor = context::expect("pipe::pair").reactor.clone();
+    let (sender, receiver) = pipe::new()?;
+    let sender = Endpoint::new(Socket::new(sender, reactor.clone(), true)?);
+    let receiver = Endpoint::new(Socket::new(receiver, reactor, true)?);
+    Ok((Sender { end: sender }, Receiver { end: receiver }))
+}
+
+impl Receiver {
+    /// Takes an end of a pipe or FIFO into the running loop, and makes it non-blocking: for
+    /// everybody who has it, the end being shared with its duplicates.
+    ///
+    /// # Errors
+    ///
+    /// Kind `InvalidInput` if it is no pipe.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a running loop.
+    #[doc(alias = "connect_read_pipe")]
+    pub fn from_fd(fd: impl Into<OwnedFd>) -> io::Result<Receiver> {
+        let end = Endpoint::from_std(checked(fd.into())?, "pipe::Receiver::from_fd")?;
+        Ok(Receiver { end })
+    }
+
+    /// Takes the end out of the loop, blocking or not as it came into it.
+    pub fn into_fd(self) -> io::Result<OwnedFd> {
+        self.end.into_std()
+    }
+
+    /// Reads what is there, at least a byte; 0 bytes mean that nobody has the other end any more,
+    /// or, once something is there, that `buf` is empty.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is read if the future is dropped before it completes.
+    pub fn read<'a>(&'a self, buf: &'a mut [u8]) -> impl Future<Output = io::Result<usize>> + 'a {
+        self.end.io(Direction::Read, |io| read(io, buf))
+    }
+
+    /// Reads into several buffers at once, as [`read`](Receiver::read) does.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is read if the future is dropped before it completes.
+    pub async fn read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        self.end.io(Direction::Read, |mut io| whole(io.read_vectored(bufs))).await
+    }
+
+    /// Fills `buf`.
+    ///
+    /// # Errors
+    ///
+    /// Kind `UnexpectedEof` if the pipe ends before.
+    ///
+    /// # Cancel safety
+    ///
+    /// Not cancel safe: what was read so far is in `buf`, but how much is not told.
+    pub async fn read_exact(&self, buf: &mut [u8]) -> io::Result<()> {
+        let mut filled = 0;
+        while filled < buf.len() {
+            match self.read(&mut buf[filled..]).await? {
+                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                n => filled += n,
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until a read may give something, as far as is known.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing changes.
+    pub async fn readable(&self) -> io::Result<()> {
+        self.end.socket.ready(Direction::Read).await
+    }
+
+    /// Reads what is there without waiting.
+    ///
+    /// # Errors
+    ///
+    /// Kind `WouldBlock` if nothing is there.
+    pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.end.socket.attempt(Direction::Read, |io| read(io, buf))
+    }
+}
+
+impl Sender {
+    /// Takes an end of a pipe or FIFO into the running loop, and makes it non-blocking: for
+    /// everybody who has it, the end being shared with its duplicates.
+    ///
+    /// # Errors
+    ///
+    /// Kind `InvalidInput` if it is no pipe.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a running loop.
+    #[doc(alias = "connect_write_pipe")]
+    pub fn from_fd(fd: impl Into<OwnedFd>) -> io::Result<Sender> {
+        let end = Endpoint::from_std(checked(fd.into())?, "pipe::Sender::from_fd")?;
+        Ok(Sender { end })
+    }
+
+    /// Takes the end out of the loop, blocking or not as it came into it.
+    pub fn into_fd(self) -> io::Result<OwnedFd> {
+        self.end.into_std()
+    }
+
+    /// Writes some of `buf`, at least a byte unless it is empty.
+    ///
+    /// # Errors
+    ///
+    /// Kind `BrokenPipe` if nobody has the other end any more.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is written if the future is dropped before it completes.
+    pub fn write<'a>(&'a self, buf: &'a [u8]) -> impl Future<Output = io::Result<usize>> + 'a {
+        self.end.io(Direction::Write, |io| write(io, buf))
+    }
+
+    /// Writes some of several buffers at once.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is written if the future is dropped before it completes.
+    pub async fn write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.end.io(Direction::Write, |mut io| whole(io.write_vectored(bufs))).await
+    }
+
+    /// Writes all of `buf`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Not cancel safe: how much was written is not told. See
+    /// [`write_all_buf`](Sender::write_all_buf).
+    pub async fn write_all(&self, mut buf: &[u8]) -> io::Result<()> {
+        self.write_all_buf(&mut buf).await
+    }
+
+    /// Writes all of `buf`, and moves its begin along with what was written.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, `buf` is what is left to write.
+    pub async fn write_all_buf(&self, buf: &mut &[u8]) -> io::Result<()> {
+        while !buf.is_empty() {
+            match self.write(buf).await? {
+                0 => return Err(io::ErrorKind::WriteZero.into()),
+                n => *buf = &buf[n..],
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until a write may take something, as far as is known.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing changes.
+    pub async fn writable(&self) -> io::Result<()> {
+        self.end.socket.ready(Direction::Write).await
+    }
+
+    /// Writes what the pipe takes without waiting.
+    ///
+    /// # Errors
+    ///
+    /// Kind `WouldBlock` if it takes nothing.
+    pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
+        self.end.socket.attempt(Direction::Write, |io| write(io, buf))
+    }
+}
+
+/// What is no pipe may be ready without end, or say by a short count something else.
+fn checked(fd: OwnedFd) -> io::Result<OwnedFd> {
+    match FileType::from_raw_mode(fstat(&fd)?.st_mode) {
+        FileType::Fifo => Ok(fd),
+        other => {
+            let sentence = format!("a pipe is needed, and this is none: {other:?}");
+            Err(io::Error::new(io::ErrorKind::InvalidInput, sentence))
+        }
+    }
+}
+
+fn read(mut io: &pipe::Receiver, buf: &mut [u8]) -> io::Result<Done<usize>> {
+    let room = buf.len();
+    counted(io.read(buf), room)
+}
+
+fn write(mut io: &pipe::Sender, buf: &[u8]) -> io::Result<Done<usize>> {
+    counted(io.write(buf), buf.len())
+}
+
+impl AsyncRead for &Receiver {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        self.end.poll_io(Direction::Read, cx, |io| read(io, buf))
+    }
+}
+
+impl AsyncRead for Receiver {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut &*self).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for &Sender {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.end.poll_io(Direction::Write, cx, |io| write(io, buf))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    /// Does nothing: a pipe is closed by dropping its end.
+    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Sender {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut &*self).poll_write(cx, buf)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    /// Does nothing: a pipe is closed by dropping its end.
+    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsFd for Receiver {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.end.get().as_fd()
+    }
+}
+
+impl AsFd for Sender {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.end.get().as_fd()
+    }
+}
+
+impl fmt::Debug for Receiver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.end.fmt(f)
+    }
+}
+
+impl fmt::Debug for Sender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.end.fmt(f)
+    }
+}

@@ -1,0 +1,140 @@
+//! Pipes: every byte arrives, the ends are noticed, nothing else passes for a pipe.
+
+#![cfg(unix)]
+
+use std::fs::{self, File};
+use std::future::Future;
+use std::io::{self, IoSlice, IoSliceMut, Read};
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+
+use evloop::net::pipe::{self, Receiver, Sender};
+use evloop::time::timeout;
+use futures::io::{AsyncReadExt, AsyncWriteExt};
+use futures::join;
+
+/// What takes longer hangs.
+const LIMIT: Duration = Duration::from_secs(20);
+
+fn run<T>(future: impl Future<Output = T>) -> T {
+    evloop::block_on(async { timeout(LIMIT, future).await.expect("it hangs") })
+}
+
+/// Bytes of which each place can be told.
+fn pattern(len: usize) -> Vec<u8> {
+    (0..len).map(|n| (n / 251 + n) as u8).collect()
+}
+
+#[test]
+fn megabytes_pass_in_pieces_of_any_size() {
+    for (written, read) in [(1 << 20, 1 << 20), (7, 1 << 16), (1 << 16, 7), (65_536, 4096)] {
+        let data = pattern(2 << 20);
+        run(async {
+            let (sender, receiver) = pipe::pair().unwrap();
+            let send = async {
+                for piece in data.chunks(written) {
+                    sender.write_all(piece).await.unwrap();
+                }
+                drop(sender);
+            };
+            let receive = async {
+                let (mut all, mut buf) = (Vec::new(), vec![0; read]);
+                while let n @ 1.. = receiver.read(&mut buf).await.unwrap() {
+                    all.extend_from_slice(&buf[..n]);
+                }
+                all
+            };
+            let ((), received) = join!(send, receive);
+            assert!(received == data, "{written} {read}");
+        });
+    }
+}
+
+#[test]
+fn vectored_and_by_traits() {
+    run(async {
+        let (mut sender, mut receiver) = pipe::pair().unwrap();
+        assert_eq!(
+            sender.write_vectored(&[IoSlice::new(b"ab"), IoSlice::new(b"c")]).await.unwrap(),
+            3
+        );
+        let (mut one, mut two) = ([0; 1], [0; 5]);
+        let mut bufs = [IoSliceMut::new(&mut one), IoSliceMut::new(&mut two)];
+        assert_eq!(receiver.read_vectored(&mut bufs).await.unwrap(), 3);
+        assert_eq!((&one, &two[..2]), (b"a", &b"bc"[..]));
+        AsyncWriteExt::write_all(&mut sender, b"hello").await.unwrap();
+        sender.flush().await.unwrap();
+        drop(sender);
+        let mut all = String::new();
+        receiver.read_to_string(&mut all).await.unwrap();
+        assert_eq!(all, "hello");
+    });
+}
+
+#[test]
+fn what_is_full_or_empty_would_block() {
+    run(async {
+        let (sender, receiver) = pipe::pair().unwrap();
+        assert_eq!(receiver.try_read(&mut [0]).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        let mut filled = 0;
+        let full = loop {
+            match sender.try_write(&[0; 4096]) {
+                Ok(n) => filled += n,
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(full.kind(), io::ErrorKind::WouldBlock);
+        receiver.readable().await.unwrap();
+        let mut buf = vec![0; filled];
+        let (writable, read) = join!(sender.writable(), receiver.read_exact(&mut buf));
+        assert!(writable.is_ok() && read.is_ok());
+    });
+}
+
+#[test]
+fn the_other_end_is_missed() {
+    run(async {
+        let (sender, receiver) = pipe::pair().unwrap();
+        let waits = evloop::spawn(async move { receiver.read_exact(&mut [0; 2]).await });
+        sender.write_all(b"x").await.unwrap();
+        drop(sender);
+        assert_eq!(waits.await.unwrap().unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+
+        let (sender, receiver) = pipe::pair().unwrap();
+        let waits = evloop::spawn(async move { sender.write_all(&[0; 1 << 20]).await });
+        receiver.read_exact(&mut [0; 10]).await.unwrap();
+        drop(receiver);
+        assert_eq!(waits.await.unwrap().unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+    });
+}
+
+#[test]
+fn ends_come_in_and_leave_as_they_were() {
+    run(async {
+        let (sender, receiver) = pipe::pair().unwrap();
+        let fd = receiver.into_fd().unwrap();
+        let receiver = Receiver::from_fd(fd).unwrap();
+        sender.write_all(b"x").await.unwrap();
+        drop(sender);
+        let fd = receiver.into_fd().unwrap();
+        let mut all = Vec::new();
+        File::from(fd).read_to_end(&mut all).unwrap();
+        assert_eq!(all, b"x");
+    });
+}
+
+#[test]
+fn what_is_no_pipe_is_refused() {
+    run(async {
+        let file = || OwnedFd::from(fs::File::open("/dev/null").unwrap());
+        let socket = OwnedFd::from(TcpListener::bind("127.0.0.1:0").unwrap());
+        for error in [
+            Receiver::from_fd(file()).unwrap_err(),
+            Sender::from_fd(file()).unwrap_err(),
+            Receiver::from_fd(socket).unwrap_err(),
+        ] {
+            assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+        }
+    });
+}
