@@ -7,29 +7,36 @@ use std::io;
 use std::panic::{Location, resume_unwind};
 use std::sync::{Mutex, PoisonError};
 
-use crate::info::Header;
+use crate::info::{Header, TaskInfo};
 use crate::task_id::TaskId;
 
 /// What a panic carries.
 pub(crate) type Payload = Box<dyn Any + Send>;
 
-/// Why a task, or work on a helper thread, has no output: it was cancelled, or it panicked.
+/// Why a task, or work on a helper thread, has no output: it was cancelled, or it panicked. The
+/// loop's handler is also told of tasks that failed in another way.
 pub struct JoinError(Box<Cause>);
 
 /// Boxed, so that the room for a task's output need not hold it.
 struct Cause {
     id: TaskId,
     spawned_at: &'static Location<'static>,
-    /// `None`: cancelled. In a mutex because a payload is not `Sync`, and errors should be.
-    panic: Option<Mutex<Payload>>,
-    /// Why it was cancelled, if nobody asked for that.
-    reason: Option<io::Error>,
+    end: End,
+}
+
+enum End {
+    /// With the reason, if nobody asked for that.
+    Cancelled(Option<io::Error>),
+    /// In a mutex because a payload is not `Sync`, and errors should be.
+    Panicked(Mutex<Payload>),
+    /// What an error said that there was nobody to return to.
+    Failed(String),
 }
 
 impl JoinError {
     pub(crate) fn cancelled(header: &Header) -> JoinError {
         let Header { id, spawned_at, .. } = *header;
-        JoinError(Box::new(Cause { id, spawned_at, panic: None, reason: None }))
+        JoinError(Box::new(Cause { id, spawned_at, end: End::Cancelled(None) }))
     }
 
     /// Of a task whose loop has ended, perhaps before it was spawned.
@@ -42,7 +49,8 @@ impl JoinError {
         spawned_at: &'static Location<'static>,
         reason: Option<io::Error>,
     ) -> JoinError {
-        JoinError(Box::new(Cause { id: TaskId::unborn(), spawned_at, panic: None, reason }))
+        let end = End::Cancelled(reason);
+        JoinError(Box::new(Cause { id: TaskId::unborn(), spawned_at, end }))
     }
 
     /// Of what ran on another thread.
@@ -50,52 +58,60 @@ impl JoinError {
         spawned_at: &'static Location<'static>,
         payload: Payload,
     ) -> JoinError {
-        let panic = Some(Mutex::new(payload));
-        JoinError(Box::new(Cause { id: TaskId::unborn(), spawned_at, panic, reason: None }))
+        let end = End::Panicked(Mutex::new(payload));
+        JoinError(Box::new(Cause { id: TaskId::unborn(), spawned_at, end }))
     }
 
     pub(crate) fn panicked(header: &Header, payload: Payload) -> JoinError {
-        let panic = Some(Mutex::new(payload));
+        let end = End::Panicked(Mutex::new(payload));
         let Header { id, spawned_at, .. } = *header;
-        JoinError(Box::new(Cause { id, spawned_at, panic, reason: None }))
+        JoinError(Box::new(Cause { id, spawned_at, end }))
+    }
+
+    /// Of a running task that ended in an error, or met one that it goes on after.
+    pub(crate) fn failed(task: &TaskInfo, error: String) -> JoinError {
+        let (id, spawned_at) = (task.id(), task.spawned_at());
+        JoinError(Box::new(Cause { id, spawned_at, end: End::Failed(error) }))
     }
 
     /// Whether the task was aborted, or its loop ended before it did. Of work for a helper thread:
     /// whether it never began; [`source`](Error::source) says why, if nobody asked for that.
     pub fn is_cancelled(&self) -> bool {
-        self.0.panic.is_none()
+        matches!(self.0.end, End::Cancelled(_))
     }
 
     /// Whether the task panicked.
     pub fn is_panic(&self) -> bool {
-        self.0.panic.is_some()
+        matches!(self.0.end, End::Panicked(_))
     }
 
     /// What the panic carried, for [`std::panic::resume_unwind`].
     ///
     /// # Panics
     ///
-    /// If the task was cancelled instead; see [`is_panic`](JoinError::is_panic).
+    /// If the task did not panic; see [`is_panic`](JoinError::is_panic).
     pub fn into_panic(self) -> Box<dyn Any + Send + 'static> {
         let id = self.0.id;
         self.try_into_panic()
             .unwrap_or_else(|_| panic!("task {id} was cancelled: ask is_panic before into_panic"))
     }
 
-    /// What the panic carried, or the error back if the task was cancelled.
-    pub fn try_into_panic(mut self) -> Result<Box<dyn Any + Send + 'static>, JoinError> {
-        match self.0.panic.take() {
-            Some(payload) => Ok(payload.into_inner().unwrap_or_else(PoisonError::into_inner)),
-            None => Err(self),
+    /// What the panic carried, or the error back if the task did not panic.
+    pub fn try_into_panic(self) -> Result<Box<dyn Any + Send + 'static>, JoinError> {
+        let Cause { id, spawned_at, end } = *self.0;
+        match end {
+            End::Panicked(payload) => {
+                Ok(payload.into_inner().unwrap_or_else(PoisonError::into_inner))
+            }
+            end => Err(JoinError(Box::new(Cause { id, spawned_at, end }))),
         }
     }
 
     /// Lets a panic go on; what else happened is an error that says why.
-    pub(crate) fn resume<T>(mut self) -> io::Result<T> {
-        let reason = self.0.reason.take();
-        match self.try_into_panic() {
-            Ok(payload) => resume_unwind(payload),
-            Err(error) => Err(reason.unwrap_or_else(|| error.into())),
+    pub(crate) fn resume<T>(self) -> io::Result<T> {
+        match self.0.end {
+            End::Cancelled(Some(reason)) => Err(reason),
+            _ => Err(self.try_into_panic().map_or_else(io::Error::from, |it| resume_unwind(it))),
         }
     }
 
@@ -108,9 +124,11 @@ impl JoinError {
 impl fmt::Display for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "task {} (spawned at {}) ", self.0.id, self.0.spawned_at)?;
-        let Some(payload) = &self.0.panic else {
-            f.write_str("was cancelled")?;
-            return self.0.reason.iter().try_for_each(|reason| write!(f, ": {reason}"));
+        let payload = match &self.0.end {
+            End::Cancelled(None) => return f.write_str("was cancelled"),
+            End::Cancelled(Some(reason)) => return write!(f, "was cancelled: {reason}"),
+            End::Failed(error) => return write!(f, "failed: {error}"),
+            End::Panicked(payload) => payload,
         };
         let payload = payload.lock().unwrap_or_else(PoisonError::into_inner);
         let message = payload.downcast_ref::<&'static str>().copied();
@@ -129,7 +147,10 @@ impl fmt::Debug for JoinError {
 
 impl Error for JoinError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.0.reason.as_ref().map(|reason| reason as _)
+        match &self.0.end {
+            End::Cancelled(Some(reason)) => Some(reason),
+            _ => None,
+        }
     }
 }
 

@@ -46,5 +46,5 @@ pub mod task;
 pub mod time;
 
 pub use runtime::{Handle, Runtime, block_on};
-pub use streams::{StreamReader, StreamWriter, open_connection};
+pub use streams::{Server, StreamReader, StreamWriter, open_connection, start_server};
 pub use task::{JoinHandle, spawn};

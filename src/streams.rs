@@ -4,14 +4,30 @@
 //! any future of theirs loses nothing.
 
 mod again;
+mod async_io;
 mod buffer;
+mod clients;
+mod handler;
+mod lines;
+mod link;
+mod read_error;
 mod reader;
+mod separator;
+mod server;
+mod socket;
 mod writer;
 
 use std::io;
 use std::rc::Rc;
 
-pub use self::reader::{IncompleteRead, LimitOverrun, StreamReader};
+pub use self::async_io::{AsyncReader, AsyncWriter};
+pub use self::handler::Outcome;
+pub use self::lines::Lines;
+use self::link::Link;
+pub use self::read_error::{IncompleteRead, LimitOverrun};
+pub use self::reader::StreamReader;
+pub use self::server::{Server, ServerOptions, start_server, start_server_with};
+pub use self::socket::StreamSocket;
 pub use self::writer::StreamWriter;
 use crate::net::{TcpStream, ToAddrs};
 
@@ -23,7 +39,7 @@ use crate::net::{TcpStream, ToAddrs};
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StreamOptions {
-    /// The longest line or other separated piece that the reader looks for, in bytes with its
+    /// The longest line or other separated piece that the reader looks for, in bytes without its
     /// separator. Default: 64 KiB.
     pub limit: usize,
 }
@@ -97,8 +113,12 @@ pub fn from_tcp(
     options: &StreamOptions,
 ) -> io::Result<(StreamReader, StreamWriter)> {
     stream.set_nodelay(true)?;
-    let stream = Rc::new(stream);
-    Ok((StreamReader::new(stream.clone(), options.limit), StreamWriter::new(stream)))
+    Ok(pair(StreamSocket::Tcp(stream), options))
+}
+
+fn pair(socket: StreamSocket, options: &StreamOptions) -> (StreamReader, StreamWriter) {
+    let link = Rc::new(Link::new(socket));
+    (StreamReader::new(link.clone(), options.limit), StreamWriter::new(link))
 }
 
 impl Default for StreamOptions {

@@ -4,18 +4,21 @@
 
 #![cfg(target_os = "linux")]
 
+use std::cell::RefCell;
 use std::env;
 use std::fs::{self, File};
 use std::future::Future;
 use std::net::{self, SocketAddr};
 use std::os::fd::AsRawFd;
 use std::process::Command;
+use std::rc::Rc;
 use std::thread;
 use std::time::Duration;
 
-use evloop::Runtime;
 use evloop::net::{TcpListener, TcpStream, lookup_host};
+use evloop::task::{JoinError, yield_now};
 use evloop::time::{sleep, timeout};
+use evloop::{Runtime, StreamWriter};
 use rustix::process::{Resource, Rlimit};
 
 /// Bytes that live on the heap, counted by this program's allocator.
@@ -193,6 +196,7 @@ fn a_short_sleep_needs_no_descriptor() {
     runtime.block_on(sleep(Duration::from_micros(500)));
 }
 
+<<<<<<< HEAD
 /// Lets the process map no more memory than a little, so that no thread gets a stack. Returns the
 /// limit that was.
 fn deny_stacks() -> Rlimit {
@@ -222,5 +226,35 @@ fn work_that_gets_no_thread_says_why() {
         assert_eq!(lookup.map(|_| ()).unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
         // Later there is one.
         evloop::task::spawn_blocking(|| ()).await.unwrap();
+=======
+#[test]
+fn a_server_without_descriptors_says_so_and_goes_on_once_there_are_some() {
+    if !is_alone("a_server_without_descriptors_says_so_and_goes_on_once_there_are_some") {
+        return;
+    }
+    let told = Rc::new(RefCell::new(Vec::new()));
+    let telling = told.clone();
+    let on_panic = move |error: JoinError| telling.borrow_mut().push(error.to_string());
+    let mut runtime = Runtime::builder().on_panic(on_panic).build().unwrap();
+    runtime.block_on(async {
+        let handler = async |_reader, writer: StreamWriter| writer.write(b"!");
+        let server = evloop::start_server("127.0.0.1:0", handler).await.unwrap();
+        let reserved = File::open("/dev/null").unwrap();
+        let client = net::TcpStream::connect(server.local_addrs()[0]).unwrap();
+        exhaust();
+        while told.borrow().is_empty() {
+            yield_now().await;
+        }
+        let words = "could not accept a connection: Too many open files";
+        assert!(told.borrow()[0].contains(words), "{told:?}");
+        // The server tries again by itself within 100 ms, since this one is none of its loop.
+        drop(reserved);
+        let client = TcpStream::from_std(client).unwrap();
+        let mut buf = [0];
+        timeout(LIMIT, client.read_exact(&mut buf)).await.expect("it hangs").unwrap();
+        // Linux says so again when the last descriptor is taken, although nobody waits.
+        assert_eq!((&buf, told.borrow().len()), (b"!", 2), "{told:?}");
+        drop(client);
+>>>>>>> aedcea5 (Streams: servers, pieces with several ends, lines, futures-io's traits; an idle connection holds no buffer)
     });
 }

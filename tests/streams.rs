@@ -15,7 +15,7 @@ use std::time::Duration;
 use std::{io, net};
 
 use evloop::net::{TcpListener, TcpStream};
-use evloop::streams::{IncompleteRead, LimitOverrun, StreamOptions, open_connection_with};
+use evloop::streams::{self, IncompleteRead, LimitOverrun, StreamOptions, StreamSocket};
 use evloop::task::yield_now;
 use evloop::time::timeout;
 use evloop::{Runtime, StreamReader, StreamWriter, spawn};
@@ -34,7 +34,7 @@ async fn pair_with(limit: usize) -> (StreamReader, StreamWriter, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let options = StreamOptions { limit };
     let addr = listener.local_addr().unwrap();
-    let (reader, writer) = open_connection_with(addr, &options).await.unwrap();
+    let (reader, writer) = streams::open_connection_with(addr, &options).await.unwrap();
     let (peer, _) = listener.accept().await.unwrap();
     (reader, writer, peer)
 }
@@ -44,7 +44,7 @@ async fn pair() -> (StreamReader, StreamWriter, TcpStream) {
 }
 
 /// Closes the peer by a reset, and waits until the other end has it.
-async fn reset(peer: TcpStream, other_end: &TcpStream) {
+async fn reset(peer: TcpStream, other_end: &StreamSocket) {
     peer.set_linger(Some(Duration::ZERO)).unwrap();
     drop(peer);
     other_end.readable().await.unwrap();
@@ -209,14 +209,15 @@ fn an_incomplete_read_has_what_came() {
 fn a_piece_may_be_as_long_as_the_limit_and_no_longer() {
     run(async {
         let (mut reader, _writer, peer) = pair_with(8).await;
-        peer.write_all(b"1234567\n12345678\nnext\n").await.unwrap();
-        assert_eq!(reader.read_line().await.unwrap(), b"1234567\n");
+        peer.write_all(b"12345678\n123456789\nnext\n").await.unwrap();
+        assert_eq!(reader.read_line().await.unwrap(), b"12345678\n");
         for _ in 0..2 {
             let error = reader.read_line().await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidData);
             assert_eq!(LimitOverrun::of(&error), Some(&LimitOverrun { consumed: 9 }));
         }
-        assert_eq!(reader.read_exact(9).await.unwrap(), b"12345678\n", "it stays");
+        assert_eq!(reader.read_exact(9).await.unwrap(), b"123456789", "it stays");
+        assert_eq!(reader.read_line().await.unwrap(), b"\n");
         assert_eq!(reader.read_line().await.unwrap(), b"next\n");
     });
 }

@@ -8,7 +8,7 @@ use std::net::Shutdown;
 use super::endpoint::Endpoint;
 use super::transport::{Bytes, Transport};
 use crate::reactor::Socket;
-use crate::source::Direction;
+use crate::source::{Direction, Done};
 
 /// A connection, of which [`TcpStream`](super::TcpStream) is one kind and, on Unix,
 /// [`UnixStream`](super::UnixStream) another.
@@ -200,10 +200,29 @@ impl<T: Transport> Connection<T> {
         self.end.socket.attempt(Direction::Write, |io| io.write(buf))
     }
 
+    /// Writes what the system takes of several buffers without waiting.
+    ///
+    /// # Errors
+    ///
+    /// Kind `WouldBlock` if it takes nothing.
+    pub fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.end.socket.attempt(Direction::Write, |io| io.write_vectored(bufs))
+    }
+
     /// Ends one or both directions (POSIX `shutdown`): the peer reads to its end what was written.
     #[doc(alias = "write_eof")]
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         self.end.get().shutdown(how)
+    }
+
+    /// The registration, for who brings its own operation to the funnel.
+    pub(crate) fn socket(&self) -> &Socket<T::Stream> {
+        &self.end.socket
+    }
+
+    /// One bare read, which is such an operation.
+    pub(crate) fn receive(&self, buf: &mut [u8]) -> io::Result<Done<usize>> {
+        self.end.get().read(buf)
     }
 
     /// The other end's address.

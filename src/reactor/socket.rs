@@ -41,6 +41,10 @@ impl<S: event::Source> Socket<S> {
         &self.reactor
     }
 
+    pub(crate) fn source(&self) -> &Source {
+        &self.source
+    }
+
     /// See [`Source::io`].
     pub(crate) fn io<'a, T>(
         &'a self,

@@ -1,85 +1,58 @@
 //! A queue of bytes in one piece: filled at the end, emptied at the beginning.
 //!
-//! Invariant: `begin <= end <= bytes.len()`; the bytes between are the content, the others are
-//! zeroed or old, so that a socket can read straight into them.
-
-/// Room made at least when there is none.
-const CHUNK: usize = 4096;
-/// Room that is made ahead, for who reads as fast as it comes: more does not save system calls.
-const AHEAD_MAX: usize = 64 * 1024;
+//! Invariant: the content is `bytes[begin..]`; when it is empty, no memory is held, so that a
+//! connection on which nothing happens costs none.
 
 #[derive(Debug, Default)]
 pub(super) struct Buffer {
     bytes: Vec<u8>,
     begin: usize,
-    end: usize,
 }
 
 impl Buffer {
     pub(super) fn len(&self) -> usize {
-        self.end - self.begin
+        self.bytes.len() - self.begin
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.begin == self.end
+        self.begin == self.bytes.len()
     }
 
     pub(super) fn content(&self) -> &[u8] {
-        &self.bytes[self.begin..self.end]
-    }
-
-    /// Room behind the content: never empty.
-    pub(super) fn room(&mut self) -> &mut [u8] {
-        if self.end == self.bytes.len() {
-            self.make_room(1);
-        }
-        &mut self.bytes[self.end..]
-    }
-
-    /// The first `n` bytes of the room have become content. If that is all, there may be more to
-    /// come than there is room for: there will be twice as much.
-    pub(super) fn filled(&mut self, n: usize) {
-        self.end += n;
-        debug_assert!(self.end <= self.bytes.len());
-        if self.end == self.bytes.len() && self.bytes.len() < AHEAD_MAX {
-            self.bytes.resize(self.bytes.len() * 2, 0);
-        }
+        &self.bytes[self.begin..]
     }
 
     pub(super) fn push(&mut self, bytes: &[u8]) {
-        if self.bytes.len() - self.end < bytes.len() {
-            self.make_room(bytes.len());
+        // Moved only if that frees half: else a byte in and a byte out would move all each time.
+        if self.bytes.len() + bytes.len() > self.bytes.capacity() && self.begin >= self.len() {
+            self.bytes.drain(..self.begin);
+            self.begin = 0;
         }
-        self.bytes[self.end..self.end + bytes.len()].copy_from_slice(bytes);
-        self.end += bytes.len();
+        self.bytes.extend_from_slice(bytes);
     }
 
     /// Drops the first `n` bytes of the content.
     pub(super) fn consume(&mut self, n: usize) {
         self.begin += n;
-        debug_assert!(self.begin <= self.end);
+        debug_assert!(self.begin <= self.bytes.len());
         if self.is_empty() {
-            (self.begin, self.end) = (0, 0);
+            *self = Buffer::default();
         }
     }
 
     /// Takes the first `n` bytes of the content.
     pub(super) fn take(&mut self, n: usize) -> Vec<u8> {
+        if self.begin == 0 && n == self.bytes.len() {
+            return std::mem::take(&mut self.bytes);
+        }
         let taken = self.content()[..n].to_vec();
         self.consume(n);
         taken
     }
 
-    /// Moves the content to the beginning if that frees half of the buffer; else lets it grow.
-    fn make_room(&mut self, n: usize) {
-        if self.begin >= self.bytes.len().div_ceil(2) {
-            self.bytes.copy_within(self.begin..self.end, 0);
-            (self.begin, self.end) = (0, self.end - self.begin);
-        }
-        let needed = self.end + n;
-        if needed > self.bytes.len() {
-            self.bytes.resize(needed.max(self.bytes.len() * 2).max(CHUNK), 0);
-        }
+    /// Takes all of the content.
+    pub(super) fn take_all(&mut self) -> Vec<u8> {
+        self.take(self.len())
     }
 }
 
@@ -100,20 +73,37 @@ mod tests {
                 })
                 .collect();
             expected.extend(&bytes);
-            if step % 2 == 0 {
-                buffer.push(&bytes);
-            } else {
-                for chunk in bytes.chunks(7) {
-                    let n = buffer.room().len().min(chunk.len());
-                    buffer.room()[..n].copy_from_slice(&chunk[..n]);
-                    buffer.filled(n);
-                    buffer.push(&chunk[n..]);
-                }
-            }
+            buffer.push(&bytes);
             let n = (step * 41 % 223).min(buffer.len());
             assert_eq!(buffer.take(n), expected.drain(..n).collect::<Vec<_>>());
         }
         assert_eq!(buffer.content(), expected.make_contiguous());
-        assert!(buffer.bytes.len() < 1 << 16, "it does not grow with what has gone through");
+        assert!(buffer.bytes.capacity() < 1 << 16, "it does not grow with what has gone through");
+    }
+
+    #[test]
+    fn a_byte_in_and_a_byte_out_move_little() {
+        let mut buffer = Buffer::default();
+        buffer.push(&[0; 1000]);
+        let mut moves = 0;
+        for _ in 0..100_000 {
+            buffer.consume(1);
+            let begin = buffer.begin;
+            buffer.push(&[0]);
+            moves += usize::from(buffer.begin < begin);
+        }
+        assert!((1..=100).contains(&moves), "{moves} moves of 1,000 bytes");
+        assert!(buffer.bytes.capacity() <= 4096);
+    }
+
+    #[test]
+    fn empty_it_holds_no_memory() {
+        let mut buffer = Buffer::default();
+        buffer.push(&[0; 1000]);
+        buffer.consume(1000);
+        assert_eq!(buffer.bytes.capacity(), 0);
+        buffer.push(&[1; 1000]);
+        assert_eq!(buffer.take_all(), [1; 1000]);
+        assert_eq!(buffer.bytes.capacity(), 0);
     }
 }

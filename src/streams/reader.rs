@@ -1,25 +1,49 @@
 //! Reading pieces of a stream: lines, blocks, up to a separator.
 
-use std::error::Error;
 use std::fmt;
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::task::{Context, Poll};
 
 use super::again::again;
+use super::async_io::AsyncReader;
 use super::buffer::Buffer;
-use crate::net::TcpStream;
+use super::lines::Lines;
+use super::link::Link;
+use super::read_error::{IncompleteRead, LimitOverrun};
+use super::separator::find_any;
+use super::socket::StreamSocket;
+use crate::budget;
+use crate::source::{Direction, WaiterKey};
 
 /// The reading end of a connection: asyncio's `StreamReader`.
 ///
 /// What has come and was not taken stays in the reader: all its futures may be dropped at any
-/// await, and nothing is lost.
+/// await, and nothing is lost. A reader that is empty holds no memory for what may come.
 ///
 /// An error of the connection is told by each read that needs more than what came before it.
-#[derive(Debug)]
+///
+/// ```
+/// use evloop::net::TcpListener;
+///
+/// evloop::block_on(async {
+///     let listener = TcpListener::bind("127.0.0.1:0").await?;
+///     let (mut reader, _writer) = evloop::open_connection(listener.local_addr()?).await?;
+///     let (peer, _) = listener.accept().await?;
+///     peer.write_all(b"LENGTH 5\r\nhello").await?;
+///     assert_eq!(reader.read_until(b"\r\n").await?, b"LENGTH 5\r\n");
+///     assert_eq!(reader.read_exact(5).await?, b"hello");
+///     drop(peer);
+///     assert_eq!(reader.read(100).await?, b"");
+///     assert!(reader.at_eof());
+///     std::io::Result::Ok(())
+/// }).unwrap();
+/// ```
 pub struct StreamReader {
-    stream: Rc<TcpStream>,
-    buffer: Buffer,
+    link: Rc<Link>,
+    pub(super) buffer: Buffer,
     limit: usize,
     /// The peer has finished writing.
     is_finished: bool,
@@ -27,73 +51,55 @@ pub struct StreamReader {
     error: Option<io::Error>,
 }
 
-/// The stream ended in the middle of a piece. Inside of an [`io::Error`] of kind `UnexpectedEof`.
-///
-/// ```
-/// use evloop::streams::IncompleteRead;
-///
-/// let error = std::io::Error::from(IncompleteRead { partial: b"ab".to_vec(), expected: Some(4) });
-/// assert_eq!(error.to_string(), "the stream ended after 2 of 4 bytes");
-/// assert_eq!(IncompleteRead::of(&error).unwrap().partial, b"ab");
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[doc(alias = "IncompleteReadError")]
-pub struct IncompleteRead {
-    /// What came before the end. It has been taken from the reader.
-    pub partial: Vec<u8>,
-    /// How many bytes were asked for, if it was a number.
-    pub expected: Option<usize>,
-}
-
-/// A piece is longer than the reader's limit. Inside of an [`io::Error`] of kind `InvalidData`. The
-/// bytes stay in the reader.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[doc(alias = "LimitOverrunError")]
-pub struct LimitOverrun {
-    /// How many bytes can be read to pass over what is too long: the piece up to its separator, or
-    /// as much as surely holds none.
-    pub consumed: usize,
-}
-
 impl StreamReader {
-    pub(super) fn new(stream: Rc<TcpStream>, limit: usize) -> StreamReader {
-        StreamReader { stream, buffer: Buffer::default(), limit, is_finished: false, error: None }
+    pub(super) fn new(link: Rc<Link>, limit: usize) -> StreamReader {
+        StreamReader { link, buffer: Buffer::default(), limit, is_finished: false, error: None }
     }
 
     /// Reads what is there, at least a byte and at most `n`; nothing at the end of the stream.
+    ///
+    /// # Errors
+    ///
+    /// The connection's.
     ///
     /// # Cancel safety
     ///
     /// Nothing is lost.
     pub async fn read(&mut self, n: usize) -> io::Result<Vec<u8>> {
+        turn().await;
         while n > 0 && self.buffer.is_empty() && self.fill().await? {}
         Ok(self.buffer.take(n.min(self.buffer.len())))
     }
 
     /// Reads all that comes until the stream ends.
     ///
+    /// # Errors
+    ///
+    /// The connection's. What came before stays in the reader.
+    ///
     /// # Cancel safety
     ///
     /// Nothing is lost: what came stays in the reader.
     pub async fn read_to_end(&mut self) -> io::Result<Vec<u8>> {
         while self.fill().await? {}
-        Ok(self.buffer.take(self.buffer.len()))
+        Ok(self.buffer.take_all())
     }
 
     /// Reads exactly `n` bytes.
     ///
     /// # Errors
     ///
-    /// [`IncompleteRead`] if the stream ends before.
+    /// [`IncompleteRead`] if the stream ends before; the connection's.
     ///
     /// # Cancel safety
     ///
     /// Nothing is lost.
     #[doc(alias = "readexactly")]
     pub async fn read_exact(&mut self, n: usize) -> io::Result<Vec<u8>> {
+        turn().await;
         while self.buffer.len() < n {
             if !self.fill().await? {
-                let partial = self.buffer.take(self.buffer.len());
+                let partial = self.buffer.take_all();
                 return Err(IncompleteRead { partial, expected: Some(n) }.into());
             }
         }
@@ -104,7 +110,8 @@ impl StreamReader {
     ///
     /// # Errors
     ///
-    /// [`LimitOverrun`] if the line is longer than the limit.
+    /// [`LimitOverrun`] if the line is longer than the limit; its bytes stay in the reader. The
+    /// connection's.
     ///
     /// # Cancel safety
     ///
@@ -112,17 +119,62 @@ impl StreamReader {
     #[doc(alias = "readline")]
     pub async fn read_line(&mut self) -> io::Result<Vec<u8>> {
         match self.read_until(b"\n").await {
-            Err(error) => IncompleteRead::from_error(error).map(|incomplete| incomplete.partial),
+            Err(error) => error.downcast::<IncompleteRead>().map(|incomplete| incomplete.partial),
             line => line,
         }
+    }
+
+    /// The lines, with their `\n`, as a `Stream` that ends with the connection or with the first
+    /// error.
+    ///
+    /// ```
+    /// use evloop::net::TcpListener;
+    ///
+    /// evloop::block_on(async {
+    ///     let listener = TcpListener::bind("127.0.0.1:0").await?;
+    ///     let (mut reader, _writer) = evloop::open_connection(listener.local_addr()?).await?;
+    ///     listener.accept().await?.0.write_all(b"one\ntwo").await?;
+    ///     let mut lines = reader.lines();
+    ///     assert_eq!(lines.next().await.unwrap()?, b"one\n");
+    ///     assert_eq!(lines.next().await.unwrap()?, b"two");
+    ///     assert!(lines.next().await.is_none());
+    ///     std::io::Result::Ok(())
+    /// }).unwrap();
+    /// ```
+    #[doc(alias = "__aiter__")]
+    pub fn lines(&mut self) -> Lines<'_> {
+        Lines::new(self)
+    }
+
+    /// The reader by futures-io's traits, `AsyncRead` and `AsyncBufRead`: what other crates read
+    /// from. The reader itself does not have them, since its `read(n)` is asyncio's.
+    ///
+    /// ```
+    /// use evloop::net::TcpListener;
+    /// use futures::io::{AsyncBufReadExt, AsyncReadExt};
+    ///
+    /// evloop::block_on(async {
+    ///     let listener = TcpListener::bind("127.0.0.1:0").await?;
+    ///     let (mut reader, _writer) = evloop::open_connection(listener.local_addr()?).await?;
+    ///     listener.accept().await?.0.write_all(b"one\ntwo").await?;
+    ///     let mut line = String::new();
+    ///     reader.as_async_read().read_line(&mut line).await?;
+    ///     assert_eq!(line, "one\n");
+    ///     reader.as_async_read().read_to_string(&mut line).await?;
+    ///     assert_eq!(line, "one\ntwo");
+    ///     std::io::Result::Ok(())
+    /// }).unwrap();
+    /// ```
+    pub fn as_async_read(&mut self) -> AsyncReader<'_> {
+        AsyncReader::new(self)
     }
 
     /// Reads up to `separator` and with it.
     ///
     /// # Errors
     ///
-    /// [`IncompleteRead`] if the stream ends before; [`LimitOverrun`] if it does not come within
-    /// the limit.
+    /// [`IncompleteRead`] if the stream ends before; [`LimitOverrun`] if there is more than the
+    /// limit before the separator: it stays in the reader. The connection's.
     ///
     /// # Panics
     ///
@@ -133,24 +185,37 @@ impl StreamReader {
     /// Nothing is lost.
     #[doc(alias = "readuntil")]
     pub async fn read_until(&mut self, separator: &[u8]) -> io::Result<Vec<u8>> {
-        assert!(!separator.is_empty(), "read_until needs a separator of at least a byte");
-        // How far there is no separator: what has been searched is not searched again.
+        self.read_until_any(&[separator]).await
+    }
+
+    /// Reads up to that one of `separators` that ends first, and with it.
+    ///
+    /// # Errors
+    ///
+    /// As [`read_until`](StreamReader::read_until).
+    ///
+    /// # Panics
+    ///
+    /// If there is no separator, or an empty one.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost.
+    #[doc(alias = "readuntil")]
+    pub async fn read_until_any(&mut self, separators: &[&[u8]]) -> io::Result<Vec<u8>> {
+        let longest = separators.iter().map(|separator| separator.len()).max();
+        let is_empty = separators.iter().any(|separator| separator.is_empty());
+        let Some(longest) = longest.filter(|_| !is_empty) else {
+            panic!("read_until needs a separator of at least a byte")
+        };
+        turn().await;
         let mut searched = 0;
         loop {
-            let content = self.buffer.content();
-            if let Some(found) = find(&content[searched..], separator) {
-                let piece = searched + found + separator.len();
-                if piece > self.limit {
-                    return Err(LimitOverrun { consumed: piece }.into());
-                }
-                return Ok(self.buffer.take(piece));
-            }
-            searched = (content.len() + 1).saturating_sub(separator.len());
-            if searched > self.limit {
-                return Err(LimitOverrun { consumed: searched }.into());
+            if let Some(piece) = self.piece(&mut searched, separators, longest) {
+                return piece;
             }
             if !self.fill().await? {
-                let partial = self.buffer.take(self.buffer.len());
+                let partial = self.buffer.take_all();
                 return Err(IncompleteRead { partial, expected: None }.into());
             }
         }
@@ -162,33 +227,91 @@ impl StreamReader {
     }
 
     /// The other end's address.
+    ///
+    /// # Errors
+    ///
+    /// What the system says of a connection that is gone; kind `Unsupported` if it is none of TCP.
     #[doc(alias = "get_extra_info")]
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.stream.peer_addr()
+        self.link.socket.peer_addr()
     }
 
     /// This end's address.
+    ///
+    /// # Errors
+    ///
+    /// As [`peer_addr`](StreamReader::peer_addr).
     #[doc(alias = "get_extra_info")]
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.stream.local_addr()
+        self.link.socket.local_addr()
     }
 
     /// The connection. Who reads from it takes bytes from the reader.
-    pub fn get_ref(&self) -> &TcpStream {
-        &self.stream
+    #[doc(alias = "transport")]
+    pub fn get_ref(&self) -> &StreamSocket {
+        &self.link.socket
+    }
+
+    /// The piece that ends with one of `separators`, of which the longest has `longest` bytes, if
+    /// it is there; or that it is too long. Before `searched` there is none: what has been searched
+    /// is not searched again.
+    pub(super) fn piece(
+        &mut self,
+        searched: &mut usize,
+        separators: &[&[u8]],
+        longest: usize,
+    ) -> Option<io::Result<Vec<u8>>> {
+        let content = self.buffer.content();
+        let found = find_any(content, *searched, separators);
+        *searched = (content.len() + 1).saturating_sub(longest);
+        let before = found.map_or(*searched, |found| found.begin);
+        if before > self.limit {
+            return Some(Err(LimitOverrun { consumed: before }.into()));
+        }
+        found.map(|found| Ok(self.buffer.take(found.end)))
     }
 
     /// Takes in what is there. `false`: the stream has ended.
     async fn fill(&mut self) -> io::Result<bool> {
-        if let Some(error) = &self.error {
-            return Err(again(error));
+        if let Some(over) = self.over() {
+            return over;
         }
-        if self.is_finished {
-            return Ok(false);
+        let filled = self.link.fill(&mut self.buffer).await;
+        self.note(filled)
+    }
+
+    /// The same for a `poll_` method, which waits at `place`.
+    pub(super) fn poll_fill(
+        &mut self,
+        cx: &mut Context<'_>,
+        place: &mut WaiterKey,
+    ) -> Poll<io::Result<bool>> {
+        if let Some(over) = self.over() {
+            return Poll::Ready(over);
         }
-        match self.stream.read(self.buffer.room()).await {
+        let StreamReader { link, buffer, .. } = self;
+        let source = link.socket.source();
+        let filled = source.poll_io(Direction::Read, cx, place, || link.receive(buffer));
+        filled.map(|filled| self.note(filled))
+    }
+
+    /// Gives up the place of a `poll_` method.
+    pub(super) fn leave(&self, place: &mut WaiterKey) {
+        self.link.socket.source().leave(Direction::Read, place);
+    }
+
+    /// What there is to say if nothing more will come.
+    fn over(&self) -> Option<io::Result<bool>> {
+        match &self.error {
+            Some(error) => Some(Err(again(error))),
+            None => self.is_finished.then_some(Ok(false)),
+        }
+    }
+
+    /// Remembers the end and the first error.
+    fn note(&mut self, filled: io::Result<usize>) -> io::Result<bool> {
+        match filled {
             Ok(n) => {
-                self.buffer.filled(n);
                 self.is_finished = n == 0;
                 Ok(n > 0)
             }
@@ -200,70 +323,17 @@ impl StreamReader {
     }
 }
 
-/// Where `needle` begins first.
-fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    let (first, rest) = needle.split_first()?;
-    let mut from = 0;
-    loop {
-        let at = from + haystack[from..].iter().position(|byte| byte == first)?;
-        if haystack[at + 1..].starts_with(rest) {
-            return Some(at);
-        }
-        from = at + 1;
-    }
+/// What is in the buffer already counts too: a task that always finds a piece lets others run.
+async fn turn() {
+    poll_fn(budget::poll_left).await;
+    budget::spend();
 }
 
-impl IncompleteRead {
-    /// What `error` is about, if it is this.
-    pub fn of(error: &io::Error) -> Option<&IncompleteRead> {
-        error.get_ref()?.downcast_ref()
-    }
-
-    /// The same by value; any other error comes back.
-    fn from_error(error: io::Error) -> io::Result<IncompleteRead> {
-        error.downcast::<IncompleteRead>()
-    }
-}
-
-impl LimitOverrun {
-    /// What `error` is about, if it is this.
-    pub fn of(error: &io::Error) -> Option<&LimitOverrun> {
-        error.get_ref()?.downcast_ref()
-    }
-}
-
-impl fmt::Display for IncompleteRead {
+impl fmt::Debug for StreamReader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let got = self.partial.len();
-        match self.expected {
-            Some(expected) => write!(f, "the stream ended after {got} of {expected} bytes"),
-            None => write!(f, "the stream ended after {got} bytes, before the separator came"),
-        }
-    }
-}
-
-impl fmt::Display for LimitOverrun {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let LimitOverrun { consumed } = self;
-        write!(
-            f,
-            "no separator came within the reader's limit: read {consumed} bytes to pass over them, \
-             or open the stream with a higher StreamOptions::limit"
-        )
-    }
-}
-
-impl Error for IncompleteRead {}
-impl Error for LimitOverrun {}
-
-impl From<IncompleteRead> for io::Error {
-    fn from(error: IncompleteRead) -> io::Error {
-        io::Error::new(io::ErrorKind::UnexpectedEof, error)
-    }
-}
-
-impl From<LimitOverrun> for io::Error {
-    fn from(error: LimitOverrun) -> io::Error {
-        io::Error::new(io::ErrorKind::InvalidData, error)
+        f.debug_struct("StreamReader")
+            .field("socket", &self.link.socket)
+            .field("buffered", &self.buffer.len())
+            .finish_non_exhaustive()
     }
 }

@@ -1,23 +1,13 @@
 //! Writing to a stream without waiting, and waiting when that is wise.
 
-use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
 use std::fmt;
 use std::io;
-use std::net::{Shutdown, SocketAddr};
-use std::rc::{Rc, Weak};
-use std::task::Waker;
+use std::net::SocketAddr;
+use std::rc::Rc;
 
-use super::again::again;
-use super::buffer::Buffer;
-use crate::context::{self, Context};
-use crate::info::Birth;
-use crate::net::TcpStream;
-use crate::source::{Direction, Readiness, Source};
-
-/// Unsent bytes above which `drain` waits, and down to which it waits; asyncio's defaults.
-const HIGH_WATER: usize = 64 * 1024;
-const LOW_WATER: usize = 16 * 1024;
+use super::async_io::AsyncWriter;
+use super::link::Link;
+use super::socket::StreamSocket;
 
 /// The writing end of a connection: asyncio's `StreamWriter`.
 ///
@@ -28,54 +18,33 @@ const LOW_WATER: usize = 16 * 1024;
 ///
 /// Dropping the writer closes it: what is unsent is sent first, in the background. What is unsent
 /// when the loop ends is lost. The connection closes when the reader is dropped too.
+///
+/// ```
+/// use evloop::net::TcpListener;
+///
+/// evloop::block_on(async {
+///     let listener = TcpListener::bind("127.0.0.1:0").await?;
+///     let (_reader, writer) = evloop::open_connection(listener.local_addr()?).await?;
+///     let (peer, _) = listener.accept().await?;
+///     for line in ["one\n", "two\n"] {
+///         writer.write(line.as_bytes());
+///         writer.drain().await?;
+///     }
+///     writer.close();
+///     writer.wait_closed().await?;
+///     let mut buf = [0; 8];
+///     peer.read_exact(&mut buf).await?;
+///     assert_eq!(&buf, b"one\ntwo\n");
+///     std::io::Result::Ok(())
+/// }).unwrap();
+/// ```
 pub struct StreamWriter {
-    shared: Rc<Shared>,
-}
-
-/// What the writer shares with the task that sends the rest.
-struct Shared {
-    stream: Rc<TcpStream>,
-    /// The loop in which the writer was made: it sends the rest, whoever runs.
-    home: Weak<Context>,
-    unsent: RefCell<Buffer>,
-    /// The first error of the connection. What is written after it is dropped.
-    error: RefCell<Option<io::Error>>,
-    /// A task sends the rest.
-    is_flushing: Cell<bool>,
-    ending: Cell<Ending>,
-    low_water: Cell<usize>,
-    high_water: Cell<usize>,
-    /// Who waits for a change of the above: all look again.
-    changed: Source,
-}
-
-/// The task that sends the rest. Dropped too early, with its loop, it gives up.
-struct Flusher(Rc<Shared>);
-
-/// How far the write direction is from its end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Ending {
-    Open,
-    /// It ends once everything is sent.
-    Flushing,
-    Ended,
+    pub(super) link: Rc<Link>,
 }
 
 impl StreamWriter {
-    pub(super) fn new(stream: Rc<TcpStream>) -> StreamWriter {
-        StreamWriter {
-            shared: Rc::new(Shared {
-                stream,
-                home: context::current().map_or_else(Weak::new, |home| Rc::downgrade(&home)),
-                unsent: RefCell::default(),
-                error: RefCell::new(None),
-                is_flushing: Cell::new(false),
-                ending: Cell::new(Ending::Open),
-                low_water: Cell::new(LOW_WATER),
-                high_water: Cell::new(HIGH_WATER),
-                changed: Source::new(false),
-            }),
-        }
+    pub(super) fn new(link: Rc<Link>) -> StreamWriter {
+        StreamWriter { link }
     }
 
     /// Writes all of `bytes`: sends what the system takes now, and the rest in the background.
@@ -83,18 +52,17 @@ impl StreamWriter {
     /// An error of the connection, or of writing after the end, is told by the next
     /// [`drain`](StreamWriter::drain) or [`wait_closed`](StreamWriter::wait_closed).
     pub fn write(&self, bytes: &[u8]) {
-        self.shared.write(bytes);
+        self.link.write(bytes);
     }
 
-    /// Writes several pieces, as [`write`](StreamWriter::write) does.
+    /// Writes several pieces as if they were one, without copying them together first.
     #[doc(alias = "writelines")]
     pub fn write_vectored(&self, pieces: &[io::IoSlice<'_>]) {
-        for piece in pieces {
-            self.shared.write(piece);
-        }
+        self.link.write_vectored(pieces);
     }
 
-    /// Waits, if more is unsent than the high-water mark, until it is no more than the low one.
+    /// Waits, if more was unsent than the high-water mark, until it is no more than the low one.
+    /// Any number of tasks may wait.
     ///
     /// # Errors
     ///
@@ -104,25 +72,20 @@ impl StreamWriter {
     ///
     /// Nothing is lost.
     pub async fn drain(&self) -> io::Result<()> {
-        let shared = &self.shared;
-        if shared.unsent.borrow().len() > shared.high_water.get() {
-            let low = shared.low_water.get();
-            shared.wait(|shared| shared.unsent.borrow().len() <= low).await?;
-        }
-        shared.check()
+        self.link.wait(|link| !link.is_paused()).await
     }
 
     /// Ends the write direction once everything is sent: the peer reads to its end. Reading goes
     /// on.
     #[doc(alias = "write_eof")]
     pub fn shutdown_write(&self) {
-        self.shared.end();
+        self.link.end();
     }
 
     /// Closes the writer once everything is sent. The connection closes when the reader is dropped
     /// too.
     pub fn close(&self) {
-        self.shared.end();
+        self.link.end();
     }
 
     /// Waits until everything is sent and the write direction has ended.
@@ -135,21 +98,17 @@ impl StreamWriter {
     ///
     /// Nothing is lost.
     pub async fn wait_closed(&self) -> io::Result<()> {
-        self.shared.wait(|shared| shared.ending.get() == Ending::Ended).await?;
-        self.shared.check()
+        self.link.wait(Link::has_ended).await
     }
 
     /// Whether the writer was closed, or its write direction ended.
     pub fn is_closing(&self) -> bool {
-        self.shared.ending.get() > Ending::Open
+        self.link.is_ending()
     }
 
     /// Gives the connection up at once: what is unsent is dropped, and the reader's stream ends.
     pub fn abort(&self) {
-        self.shared
-            .fail(io::Error::new(io::ErrorKind::ConnectionAborted, "the writer was aborted"));
-        // It fails only for a connection that is gone already.
-        let _ = self.shared.stream.shutdown(Shutdown::Both);
+        self.link.abort();
     }
 
     /// Sets the marks by which [`drain`](StreamWriter::drain) goes, in bytes. Default: 16 and
@@ -160,175 +119,74 @@ impl StreamWriter {
     /// If `low` is above `high`.
     pub fn set_write_buffer_limits(&self, low: usize, high: usize) {
         assert!(low <= high, "the low-water mark {low} must not be above the high one, {high}");
-        self.shared.low_water.set(low);
-        self.shared.high_water.set(high);
+        self.link.set_marks(low, high);
     }
 
     /// How many bytes are unsent.
+    #[doc(alias = "get_write_buffer_size")]
     pub fn write_buffer_size(&self) -> usize {
-        self.shared.unsent.borrow().len()
+        self.link.unsent()
+    }
+
+    /// The writer by futures-io's trait `AsyncWrite`: what other crates write to. The writer itself
+    /// does not have it, since its `write` is asyncio's and never waits; this one waits as
+    /// [`drain`](StreamWriter::drain) does.
+    ///
+    /// ```
+    /// use evloop::net::TcpListener;
+    /// use futures::AsyncWriteExt;
+    ///
+    /// evloop::block_on(async {
+    ///     let listener = TcpListener::bind("127.0.0.1:0").await?;
+    ///     let (_reader, writer) = evloop::open_connection(listener.local_addr()?).await?;
+    ///     writer.as_async_write().write_all(b"hello").await?;
+    ///     let mut buf = [0; 5];
+    ///     listener.accept().await?.0.read_exact(&mut buf).await?;
+    ///     assert_eq!(&buf, b"hello");
+    ///     std::io::Result::Ok(())
+    /// }).unwrap();
+    /// ```
+    pub fn as_async_write(&self) -> AsyncWriter<'_> {
+        AsyncWriter::new(self)
     }
 
     /// The other end's address.
+    ///
+    /// # Errors
+    ///
+    /// What the system says of a connection that is gone; kind `Unsupported` if it is none of TCP.
     #[doc(alias = "get_extra_info")]
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.shared.stream.peer_addr()
+        self.link.socket.peer_addr()
     }
 
     /// This end's address.
+    ///
+    /// # Errors
+    ///
+    /// As [`peer_addr`](StreamWriter::peer_addr).
     #[doc(alias = "get_extra_info")]
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.shared.stream.local_addr()
+        self.link.socket.local_addr()
     }
 
     /// The connection. Who writes to it writes ahead of what is unsent.
-    pub fn get_ref(&self) -> &TcpStream {
-        &self.shared.stream
-    }
-}
-
-impl Shared {
-    fn write(self: &Rc<Self>, bytes: &[u8]) {
-        if self.error.borrow().is_some() {
-            return;
-        }
-        if self.ending.get() > Ending::Open {
-            // What was written before the end is sent all the same.
-            let kind = io::ErrorKind::BrokenPipe;
-            let error = io::Error::new(kind, "the writer was written to after its end");
-            self.error.borrow_mut().get_or_insert(error);
-            return self.notify();
-        }
-        let sent = if self.unsent.borrow().is_empty() { self.try_write(bytes) } else { Ok(0) };
-        match sent {
-            Ok(n) if n == bytes.len() => {}
-            Ok(n) => {
-                self.unsent.borrow_mut().push(&bytes[n..]);
-                self.flush_in_background();
-            }
-            Err(error) => self.fail(error),
-        }
-    }
-
-    /// Sends what the system takes without waiting.
-    fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
-        loop {
-            match self.stream.try_write(bytes) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(0),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                sent => return sent,
-            }
-        }
-    }
-
-    /// Sees to it that a task sends what is unsent. Outside of a loop: once the writer is used in
-    /// one.
-    fn flush_in_background(self: &Rc<Self>) {
-        let Some(home) = self.home.upgrade().or_else(context::current) else { return };
-        if !self.is_flushing.replace(true) {
-            let birth = Birth { name: Some("stream writer".into()), ..Birth::here() };
-            drop(home.executor.spawn(Flusher(self.clone()).run(), birth));
-        }
-    }
-
-    fn send_unsent(&self) -> io::Result<()> {
-        let mut unsent = self.unsent.borrow_mut();
-        let sent = self.try_write(unsent.content())?;
-        unsent.consume(sent);
-        Ok(())
-    }
-
-    /// Ends the write direction, now or once everything is sent.
-    fn end(self: &Rc<Self>) {
-        if self.ending.get() > Ending::Open {
-            return;
-        }
-        self.ending.set(Ending::Flushing);
-        if self.unsent.borrow().is_empty() {
-            self.finish();
-        } else {
-            self.flush_in_background();
-        }
-    }
-
-    fn finish(&self) {
-        self.ending.set(Ending::Ended);
-        if let Err(error) = self.stream.shutdown(Shutdown::Write) {
-            // The peer may have closed before: everything was sent, and nobody is left to tell.
-            if error.kind() != io::ErrorKind::NotConnected {
-                return self.fail(error);
-            }
-        }
-        self.notify();
-    }
-
-    /// Notes the first error, and drops what cannot be sent any more.
-    fn fail(&self, error: io::Error) {
-        self.error.borrow_mut().get_or_insert(error);
-        let dropped = self.unsent.take();
-        drop(dropped);
-        self.ending.set(Ending::Ended);
-        self.notify();
-    }
-
-    /// The first error, as often as it is asked for.
-    fn check(&self) -> io::Result<()> {
-        self.error.borrow().as_ref().map_or(Ok(()), |error| Err(again(error)))
-    }
-
-    /// Waits until `is_done`, or an error.
-    async fn wait(self: &Rc<Self>, is_done: impl Fn(&Shared) -> bool) -> io::Result<()> {
-        if !self.unsent.borrow().is_empty() {
-            self.flush_in_background();
-        }
-        let is_over = || is_done(self) || self.error.borrow().is_some();
-        self.changed.until(Direction::Write, is_over).await
-    }
-
-    /// Wakes who waits for a change.
-    fn notify(&self) {
-        const CHANGED: Readiness = Readiness { read: false, write: true, special: false };
-        let mut woken = VecDeque::new();
-        self.changed.set_ready(CHANGED, &mut woken);
-        woken.into_iter().for_each(Waker::wake);
-    }
-}
-
-impl Flusher {
-    async fn run(self) {
-        let shared = &self.0;
-        while !shared.unsent.borrow().is_empty() {
-            match shared.stream.writable().await.and_then(|()| shared.send_unsent()) {
-                Ok(()) => shared.notify(),
-                Err(error) => shared.fail(error),
-            }
-        }
-    }
-}
-
-impl Drop for Flusher {
-    fn drop(&mut self) {
-        let shared = &self.0;
-        shared.is_flushing.set(false);
-        if !shared.unsent.borrow().is_empty() {
-            let kind = io::ErrorKind::NotConnected;
-            shared.fail(io::Error::new(kind, "the event loop ended before everything was sent"));
-        } else if shared.ending.get() == Ending::Flushing {
-            shared.finish();
-        }
+    #[doc(alias = "transport")]
+    pub fn get_ref(&self) -> &StreamSocket {
+        &self.link.socket
     }
 }
 
 impl Drop for StreamWriter {
     fn drop(&mut self) {
-        self.shared.end();
+        self.link.end();
     }
 }
 
 impl fmt::Debug for StreamWriter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StreamWriter")
-            .field("stream", &self.shared.stream)
+            .field("socket", &self.link.socket)
             .field("unsent", &self.write_buffer_size())
             .finish_non_exhaustive()
     }

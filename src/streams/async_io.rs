@@ -1,0 +1,116 @@
+//! A reader and a writer by futures-io's traits.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use futures_io::{AsyncBufRead, AsyncRead, AsyncWrite};
+
+use super::link::Link;
+use super::reader::StreamReader;
+use super::writer::StreamWriter;
+use crate::budget;
+use crate::source::WaiterKey;
+
+/// A [`StreamReader`] by futures-io's traits; see [`StreamReader::as_async_read`].
+#[derive(Debug)]
+pub struct AsyncReader<'a> {
+    reader: &'a mut StreamReader,
+    place: WaiterKey,
+}
+
+/// A [`StreamWriter`] by futures-io's trait; see [`StreamWriter::as_async_write`].
+#[derive(Debug)]
+pub struct AsyncWriter<'a> {
+    writer: &'a StreamWriter,
+    place: WaiterKey,
+}
+
+impl<'a> AsyncReader<'a> {
+    pub(super) fn new(reader: &'a mut StreamReader) -> AsyncReader<'a> {
+        AsyncReader { reader, place: WaiterKey::default() }
+    }
+}
+
+impl<'a> AsyncWriter<'a> {
+    pub(super) fn new(writer: &'a StreamWriter) -> AsyncWriter<'a> {
+        AsyncWriter { writer, place: WaiterKey::default() }
+    }
+
+    fn poll_until(
+        &mut self,
+        cx: &mut Context<'_>,
+        is_done: impl Fn(&Link) -> bool,
+    ) -> Poll<io::Result<()>> {
+        self.writer.link.poll_wait(cx, &mut self.place, is_done)
+    }
+}
+
+impl AsyncRead for AsyncReader<'_> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        if buf.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
+        let content = ready!(self.as_mut().poll_fill_buf(cx))?;
+        let n = content.len().min(buf.len());
+        buf[..n].copy_from_slice(&content[..n]);
+        self.consume(n);
+        Poll::Ready(Ok(n))
+    }
+}
+
+impl AsyncBufRead for AsyncReader<'_> {
+    fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
+        ready!(budget::poll_left(cx));
+        budget::spend();
+        let AsyncReader { reader, place } = self.get_mut();
+        if reader.buffer.is_empty() {
+            ready!(reader.poll_fill(cx, place))?;
+        }
+        Poll::Ready(Ok(reader.buffer.content()))
+    }
+
+    fn consume(self: Pin<&mut Self>, n: usize) {
+        self.get_mut().reader.buffer.consume(n);
+    }
+}
+
+impl AsyncWrite for AsyncWriter<'_> {
+    /// Takes all of `buf`, once no more is unsent than the marks allow.
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        ready!(self.poll_until(cx, |link| !link.is_paused()))?;
+        self.writer.write(buf);
+        Poll::Ready(self.writer.link.check().map(|()| buf.len()))
+    }
+
+    /// Completes once everything is sent.
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_until(cx, |link| link.unsent() == 0)
+    }
+
+    /// Ends the write direction, and completes once everything is sent.
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.writer.close();
+        self.poll_until(cx, Link::has_ended)
+    }
+}
+
+impl Drop for AsyncReader<'_> {
+    fn drop(&mut self) {
+        self.reader.leave(&mut self.place);
+    }
+}
+
+impl Drop for AsyncWriter<'_> {
+    fn drop(&mut self) {
+        self.writer.link.leave(&mut self.place);
+    }
+}

@@ -1,0 +1,78 @@
+//! The lines of a stream, one after the other.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use futures_core::Stream;
+
+use super::reader::StreamReader;
+use crate::budget;
+use crate::source::WaiterKey;
+
+/// The lines of a [`StreamReader`]; see [`StreamReader::lines`].
+///
+/// # Cancel safety
+///
+/// Dropping it, or the future of [`next`](Lines::next), loses nothing: what came and was not given
+/// stays in the reader.
+#[derive(Debug)]
+#[must_use = "the lines come when they are asked for"]
+pub struct Lines<'a> {
+    reader: &'a mut StreamReader,
+    place: WaiterKey,
+    /// How far there is no end of a line.
+    searched: usize,
+    is_over: bool,
+}
+
+impl<'a> Lines<'a> {
+    pub(super) fn new(reader: &'a mut StreamReader) -> Lines<'a> {
+        Lines { reader, place: WaiterKey::default(), searched: 0, is_over: false }
+    }
+
+    /// The next line with its `\n`, which only the last may lack; `None` at the end.
+    pub fn next(&mut self) -> impl Future<Output = Option<io::Result<Vec<u8>>>> + Unpin {
+        poll_fn(|cx| self.poll_line(cx))
+    }
+
+    fn poll_line(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Vec<u8>>>> {
+        ready!(budget::poll_left(cx));
+        while !self.is_over {
+            if let Some(line) = self.reader.piece(&mut self.searched, &[b"\n"], 1) {
+                budget::spend();
+                self.searched = 0;
+                self.is_over = line.is_err();
+                return Poll::Ready(Some(line));
+            }
+            match ready!(self.reader.poll_fill(cx, &mut self.place)) {
+                Ok(true) => {}
+                Ok(false) => {
+                    self.is_over = true;
+                    let last = self.reader.buffer.take_all();
+                    return Poll::Ready((!last.is_empty()).then_some(Ok(last)));
+                }
+                Err(error) => {
+                    self.is_over = true;
+                    return Poll::Ready(Some(Err(error)));
+                }
+            }
+        }
+        Poll::Ready(None)
+    }
+}
+
+impl Stream for Lines<'_> {
+    type Item = io::Result<Vec<u8>>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.poll_line(cx)
+    }
+}
+
+impl Drop for Lines<'_> {
+    fn drop(&mut self) {
+        self.reader.leave(&mut self.place);
+    }
+}

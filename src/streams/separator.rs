@@ -1,0 +1,60 @@
+//! Finding the end of a piece.
+
+use std::io::BufRead;
+
+/// Where a separator is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Found {
+    pub(super) begin: usize,
+    pub(super) end: usize,
+}
+
+/// The separator in `bytes[from..]` that ends first; of those that end together, the longest.
+pub(super) fn find_any(bytes: &[u8], from: usize, separators: &[&[u8]]) -> Option<Found> {
+    let found = separators.iter().filter_map(|separator| {
+        let begin = from + find(&bytes[from..], separator)?;
+        Some(Found { begin, end: begin + separator.len() })
+    });
+    found.min_by_key(|found| (found.end, found.begin))
+}
+
+/// Where `needle` begins first. It has a byte at least.
+fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
+    let (first, rest) = needle.split_first()?;
+    let mut from = 0;
+    loop {
+        let at = from + position(&haystack[from..], *first)?;
+        if haystack[at + 1..].starts_with(rest) {
+            return Some(at);
+        }
+        from = at + 1;
+    }
+}
+
+/// Where `byte` is first: by the search that std has for readers, which is memchr.
+fn position(mut haystack: &[u8], byte: u8) -> Option<usize> {
+    let whole = haystack;
+    let passed = haystack.skip_until(byte).ok()?;
+    (passed > 0 && whole[passed - 1] == byte).then(|| passed - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_end_wins_and_then_the_longest() {
+        let found = |text: &str, from, separators: &[&str]| {
+            let separators: Vec<_> = separators.iter().map(|text| text.as_bytes()).collect();
+            find_any(text.as_bytes(), from, &separators).map(|found| (found.begin, found.end))
+        };
+        assert_eq!(found("ab\r\ncd\n", 0, &["\n"]), Some((3, 4)));
+        assert_eq!(found("ab\r\ncd\n", 0, &["\n", "\r\n"]), Some((2, 4)));
+        assert_eq!(found("ab\r\ncd\n", 4, &["\r\n", "\n"]), Some((6, 7)));
+        assert_eq!(found("aaaab", 0, &["aab"]), Some((2, 5)));
+        assert_eq!(found("abcde", 0, &["bcde", "cd"]), Some((2, 4)));
+        assert_eq!(found("abc", 0, &["cd", "x"]), None);
+        assert_eq!(found("", 0, &["x"]), None);
+        assert_eq!(found("x", 1, &["x"]), None);
+    }
+}

@@ -1,0 +1,302 @@
+//! Serving connections, each by a task of its own.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::panic::Location;
+use std::rc::{Rc, Weak};
+
+use super::clients::{Client, Clients};
+use super::handler::Outcome;
+use super::socket::StreamSocket;
+use super::{StreamOptions, StreamReader, StreamWriter, pair};
+use crate::context;
+use crate::info::Birth;
+use crate::join::JoinHandle;
+use crate::join_error::JoinError;
+use crate::net::{ListenOptions, TcpListener, ToAddrs, lookup_host};
+
+/// How a server listens, and how its streams are made.
+///
+/// ```
+/// use evloop::net::ListenOptions;
+/// use evloop::streams::{ServerOptions, StreamOptions};
+///
+/// let options = ServerOptions {
+///     listen: ListenOptions { backlog: 16, ..Default::default() },
+///     streams: StreamOptions { limit: 1 << 20, ..Default::default() },
+/// };
+/// assert_eq!(options.listen.backlog, 16);
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct ServerOptions {
+    /// Of the listening sockets.
+    pub listen: ListenOptions,
+    /// Of each connection.
+    pub streams: StreamOptions,
+}
+
+/// A server that [`start_server`] started: asyncio's `Server`.
+///
+/// It serves until it is closed or dropped. The tasks of its connections go on then; see
+/// [`close_clients`](Server::close_clients).
+#[must_use = "dropping a Server closes it: keep it, or await its serve_forever"]
+pub struct Server {
+    addrs: Vec<SocketAddr>,
+    clients: Rc<Clients>,
+    /// One for each listening socket; they end with their handles.
+    acceptors: RefCell<Vec<JoinHandle<()>>>,
+}
+
+/// What takes a listener's connections in. The entry goes after the listener.
+struct Acceptor<F> {
+    listener: TcpListener,
+    handler: Rc<F>,
+    options: StreamOptions,
+    clients: Rc<Clients>,
+    started_at: &'static Location<'static>,
+    _entry: Client,
+}
+
+/// Closes the server when a `serve_forever` ends, however it does.
+struct CloseOnDrop<'a>(&'a Server);
+
+/// Listens on all addresses of `addr`, and calls `handler` with a reader and a writer for each
+/// connection. What it returns runs as a task.
+///
+/// The connection closes when both streams are dropped, as they are when the handler has ended or
+/// panicked. A handler gives `()` or a `Result`: its error, its panic, and what goes wrong with
+/// accepting are told to the loop's handler, as asyncio does; see
+/// [`Builder::on_panic`](crate::runtime::Builder::on_panic). The server goes on.
+///
+/// With port 0 each address gets a port of its own; see [`local_addrs`](Server::local_addrs). If
+/// there are several addresses, an IPv6 one takes no IPv4 connections.
+///
+/// # Errors
+///
+/// As [`TcpListener::bind`], if one of the addresses cannot be listened on.
+///
+/// # Cancel safety
+///
+/// Dropping the future closes what it has opened.
+///
+/// # Panics
+///
+/// Outside of a running loop.
+///
+/// ```
+/// evloop::block_on(async {
+///     let server = evloop::start_server("127.0.0.1:0", async |mut reader, writer| {
+///         while let line @ [_, ..] = &*reader.read_line().await? {
+///             writer.write(&line.to_ascii_uppercase());
+///             writer.drain().await?;
+///         }
+///         std::io::Result::Ok(())
+///     }).await?;
+///
+///     let (mut reader, writer) = evloop::open_connection(server.local_addrs()[0]).await?;
+///     writer.write(b"hello\n");
+///     assert_eq!(reader.read_line().await?, b"HELLO\n");
+///     drop((reader, writer));
+///     server.close();
+///     server.wait_closed().await;
+///     std::io::Result::Ok(())
+/// }).unwrap();
+/// ```
+#[track_caller]
+pub fn start_server<F, T>(
+    addr: impl ToAddrs,
+    handler: F,
+) -> impl Future<Output = io::Result<Server>>
+where
+    F: AsyncFn(StreamReader, StreamWriter) -> T + 'static,
+    T: Outcome + 'static,
+{
+    start(addr, ServerOptions::default(), handler, Location::caller())
+}
+
+/// The same, as `options` say.
+///
+/// # Errors
+///
+/// As [`start_server`].
+///
+/// # Panics
+///
+/// Outside of a running loop.
+#[track_caller]
+pub fn start_server_with<F, T>(
+    addr: impl ToAddrs,
+    options: &ServerOptions,
+    handler: F,
+) -> impl Future<Output = io::Result<Server>>
+where
+    F: AsyncFn(StreamReader, StreamWriter) -> T + 'static,
+    T: Outcome + 'static,
+{
+    start(addr, options.clone(), handler, Location::caller())
+}
+
+async fn start<F, T>(
+    addr: impl ToAddrs,
+    options: ServerOptions,
+    handler: F,
+    started_at: &'static Location<'static>,
+) -> io::Result<Server>
+where
+    F: AsyncFn(StreamReader, StreamWriter) -> T + 'static,
+    T: Outcome + 'static,
+{
+    let addrs: Vec<_> = lookup_host(addr).await?.collect();
+    let mut listen = options.listen;
+    if addrs.len() > 1 {
+        listen.only_v6 = listen.only_v6.or(Some(true));
+    }
+    let mut listeners = Vec::with_capacity(addrs.len());
+    for addr in addrs {
+        listeners.push(TcpListener::bind_with(addr, &listen).await?);
+    }
+    let addrs = listeners.iter().map(TcpListener::local_addr).collect::<io::Result<_>>()?;
+    let (clients, handler) = (Clients::new(), Rc::new(handler));
+    let acceptors = listeners.into_iter().map(|listener| {
+        let (handler, options, clients) =
+            (handler.clone(), options.streams.clone(), clients.clone());
+        let _entry = clients.add(Weak::new());
+        spawn(
+            Acceptor { listener, handler, options, clients, started_at, _entry }.run(),
+            started_at,
+        )
+    });
+    let acceptors = RefCell::new(acceptors.map(JoinHandle::abort_on_drop).collect());
+    Ok(Server { addrs, clients, acceptors })
+}
+
+impl Server {
+    /// The addresses listened on.
+    #[doc(alias = "sockets")]
+    pub fn local_addrs(&self) -> &[SocketAddr] {
+        &self.addrs
+    }
+
+    /// Serves until the server is [closed](Server::close) and its last connection is. Any number of
+    /// tasks may wait here.
+    ///
+    /// # Errors
+    ///
+    /// Kind `NotConnected` if it was closed before.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future closes the server, as cancelling does in asyncio.
+    pub async fn serve_forever(&self) -> io::Result<()> {
+        if !self.is_serving() {
+            let kind = io::ErrorKind::NotConnected;
+            return Err(io::Error::new(kind, "the server was closed: start a new one"));
+        }
+        let _close = CloseOnDrop(self);
+        self.clients.all_gone().await
+    }
+
+    /// Stops listening. Connections that are there go on. The addresses are free once
+    /// [`wait_closed`](Server::wait_closed) has completed, or once the loop has gone round.
+    pub fn close(&self) {
+        drop(self.acceptors.take());
+        self.clients.close();
+    }
+
+    /// Closes all connections once what was written to them is sent. Their readers come to the end
+    /// of the stream.
+    pub fn close_clients(&self) {
+        self.clients.for_each(|link| link.close());
+    }
+
+    /// Closes all connections at once: what is unsent is dropped, and their readers come to the end
+    /// of the stream.
+    pub fn abort_clients(&self) {
+        self.clients.for_each(|link| link.abort());
+    }
+
+    /// Waits until the server was closed and its last connection is.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing changes.
+    pub async fn wait_closed(&self) {
+        // It fails only for what a selector is behind.
+        let _ = self.clients.all_gone().await;
+    }
+
+    /// Whether it has not been closed.
+    pub fn is_serving(&self) -> bool {
+        !self.clients.is_closed()
+    }
+}
+
+impl<F, T> Acceptor<F>
+where
+    F: AsyncFn(StreamReader, StreamWriter) -> T + 'static,
+    T: Outcome + 'static,
+{
+    async fn run(self) {
+        loop {
+            let accepted = self.listener.accept().await;
+            match accepted.and_then(|(stream, _)| self.serve(stream)) {
+                // Its client gave up before: no news.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+                Err(error) => report(&format_args!("could not accept a connection: {error}")),
+                Ok(()) => {}
+            }
+        }
+    }
+
+    /// Hands a connection to a task.
+    fn serve(&self, stream: crate::net::TcpStream) -> io::Result<()> {
+        stream.set_nodelay(true)?;
+        let (reader, writer) = pair(StreamSocket::Tcp(stream), &self.options);
+        writer.link.belong_to(self.clients.add(Rc::downgrade(&writer.link)));
+        let handler = self.handler.clone();
+        let task = async move {
+            if let Err(error) = handler(reader, writer).await.outcome() {
+                report(&error);
+            }
+        };
+        drop(spawn(task, self.started_at));
+        Ok(())
+    }
+}
+
+fn spawn(
+    future: impl Future<Output = ()> + 'static,
+    spawned_at: &'static Location<'static>,
+) -> JoinHandle<()> {
+    let birth = Birth { name: None, spawned_at };
+    context::expect("start_server").executor.spawn(future, birth)
+}
+
+/// Tells the loop's handler what went wrong in the running task.
+fn report(error: &dyn fmt::Display) {
+    let Some(context) = context::current() else { return };
+    if let Some(task) = context.executor.running() {
+        context.executor.report(JoinError::failed(&task, error.to_string()));
+    }
+}
+
+impl Drop for CloseOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("addrs", &self.addrs).finish_non_exhaustive()
+    }
+}

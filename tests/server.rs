@@ -1,0 +1,339 @@
+//! Servers of the streams layer: who is served, what is told, what closing closes.
+
+#![cfg(target_os = "linux")]
+
+use std::cell::{Cell, RefCell};
+use std::future::{Future, pending};
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Duration;
+
+use evloop::net::TcpListener;
+use evloop::streams::{ServerOptions, StreamOptions, start_server_with};
+use evloop::task::yield_now;
+use evloop::time::timeout;
+use evloop::{Runtime, Server, StreamReader, StreamWriter, open_connection, start_server};
+use futures::{FutureExt, join, poll};
+
+/// What takes longer hangs.
+const LIMIT: Duration = Duration::from_secs(20);
+const ANY: &str = "127.0.0.1:0";
+
+fn run<T>(future: impl Future<Output = T>) -> T {
+    evloop::block_on(async { timeout(LIMIT, future).await.expect("it hangs") })
+}
+
+/// The same, and what the loop's handler was told.
+fn run_told<T>(future: impl Future<Output = T>) -> (T, Vec<String>) {
+    let told = Rc::new(RefCell::new(Vec::new()));
+    let telling = told.clone();
+    let on_panic = move |error: evloop::task::JoinError| {
+        let text = format!("{} {}", error.is_panic(), error);
+        telling.borrow_mut().push(text);
+    };
+    let mut runtime = Runtime::builder().on_panic(on_panic).build().unwrap();
+    let output = runtime.block_on(timeout(LIMIT, future)).expect("it hangs");
+    drop(runtime);
+    (output, told.take())
+}
+
+fn addr(server: &Server) -> SocketAddr {
+    server.local_addrs()[0]
+}
+
+async fn upper(mut reader: StreamReader, writer: StreamWriter) -> io::Result<()> {
+    while let line @ [_, ..] = &*reader.read_line().await? {
+        writer.write(&line.to_ascii_uppercase());
+        writer.drain().await?;
+    }
+    Ok(())
+}
+
+/// A line out and back.
+async fn ask(reader: &mut StreamReader, writer: &StreamWriter, line: &str) -> String {
+    writer.write(line.as_bytes());
+    String::from_utf8(reader.read_line().await.unwrap()).unwrap()
+}
+
+/// Lets the loop go round often enough for what is ready to end.
+async fn settle() {
+    for _ in 0..10 {
+        yield_now().await;
+    }
+}
+
+#[test]
+fn many_are_served_at_once() {
+    run(async {
+        let server = start_server(ANY, upper).await.unwrap();
+        let clients = (0..50).map(|number| {
+            let addr = addr(&server);
+            async move {
+                let (mut reader, writer) = open_connection(addr).await.unwrap();
+                for round in 0..3 {
+                    let line = format!("line {number} {round}\n");
+                    let answer = ask(&mut reader, &writer, &line).await;
+                    assert_eq!(answer, line.to_uppercase());
+                }
+            }
+        });
+        futures::future::join_all(clients).await;
+        assert!(server.is_serving());
+    });
+}
+
+#[test]
+fn all_addresses_of_a_name_are_listened_on() {
+    run(async {
+        let both: &[SocketAddr] = &[([127, 0, 0, 1], 0).into(), ([127, 0, 0, 2], 0).into()];
+        let server = start_server(both, upper).await.unwrap();
+        assert_eq!(server.local_addrs().len(), 2);
+        for addr in server.local_addrs().to_vec() {
+            let (mut reader, writer) = open_connection(addr).await.unwrap();
+            assert_eq!(ask(&mut reader, &writer, "a\n").await, "A\n");
+        }
+    });
+}
+
+#[test]
+fn of_several_addresses_ipv6_leaves_ipv4_alone() {
+    run(async {
+        let both: &[SocketAddr] = &[([127, 0, 0, 1], 0).into(), ([0u16; 8], 0).into()];
+        let server = start_server(both, upper).await.unwrap();
+        let [v4, v6] = [0, 1].map(|at: usize| server.local_addrs()[at].port());
+        for (ip, port) in [("127.0.0.1", v4), ("::1", v6)] {
+            let (mut reader, writer) = open_connection((ip, port)).await.unwrap();
+            assert_eq!(ask(&mut reader, &writer, "a\n").await, "A\n");
+        }
+        let refused = open_connection(("127.0.0.1", v6)).await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
+    });
+}
+
+#[test]
+fn an_address_in_use_is_an_error_and_leaves_none_open() {
+    run(async {
+        let taken = TcpListener::bind(ANY).await.unwrap().into_std().unwrap();
+        let free = TcpListener::bind("127.0.0.2:0").await.unwrap().local_addr().unwrap();
+        let both: &[SocketAddr] = &[free, taken.local_addr().unwrap()];
+        let error = start_server(both, upper).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::AddrInUse);
+        TcpListener::bind(free).await.unwrap();
+    });
+}
+
+#[test]
+fn the_options_are_those_of_the_streams_and_the_listener() {
+    run(async {
+        let streams = StreamOptions { limit: 4 };
+        let options = ServerOptions { streams, ..ServerOptions::default() };
+        let kind = Rc::new(Cell::new(None));
+        let seen = kind.clone();
+        let handler = async move |mut reader: StreamReader, _writer| {
+            seen.set(reader.read_line().await.err().map(|error| error.kind()));
+        };
+        let server = start_server_with(ANY, &options, handler).await.unwrap();
+        let (mut reader, writer) = open_connection(addr(&server)).await.unwrap();
+        writer.write(b"12345\n");
+        assert_eq!(reader.read_to_end().await.unwrap(), b"");
+        assert_eq!(kind.get(), Some(ErrorKind::InvalidData));
+    });
+}
+
+#[test]
+fn a_panic_and_an_error_are_told_and_close_their_connection_only() {
+    let ((), told) = run_told(async {
+        let handler = async |mut reader: StreamReader, writer: StreamWriter| match &*reader
+            .read_line()
+            .await?
+        {
+            b"panic\n" => panic!("asked to"),
+            b"fail\n" => Err(io::Error::other("told to")),
+            line => {
+                writer.write(line);
+                Ok(())
+            }
+        };
+        let server = start_server(ANY, handler).await.unwrap();
+        for (line, answer) in [("panic\n", ""), ("fail\n", ""), ("fine\n", "fine\n")] {
+            let (mut reader, writer) = open_connection(addr(&server)).await.unwrap();
+            assert_eq!(ask(&mut reader, &writer, line).await, answer);
+            assert_eq!(reader.read_line().await.unwrap(), b"", "it is closed");
+        }
+        server.close();
+        server.wait_closed().await;
+    });
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(
+        told[0].starts_with("true task") && told[0].ends_with("panicked: asked to"),
+        "{told:?}"
+    );
+    assert!(told[1].starts_with("false task") && told[1].ends_with("failed: told to"), "{told:?}");
+    assert!(told.iter().all(|told| told.contains(file!())), "where the server began: {told:?}");
+}
+
+#[test]
+fn close_stops_listening_and_leaves_connections_alone() {
+    run(async {
+        let server = start_server(ANY, upper).await.unwrap();
+        let (mut reader, writer) = open_connection(addr(&server)).await.unwrap();
+        assert_eq!(ask(&mut reader, &writer, "a\n").await, "A\n");
+        server.close();
+        assert!(!server.is_serving());
+        settle().await;
+        let refused = open_connection(addr(&server)).await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
+        assert!(server.wait_closed().now_or_never().is_none(), "one is open");
+        assert_eq!(ask(&mut reader, &writer, "b\n").await, "B\n");
+        drop((reader, writer));
+        server.wait_closed().await;
+    });
+}
+
+#[test]
+fn wait_closed_waits_for_close_although_nobody_is_there() {
+    run(async {
+        let server = start_server(ANY, upper).await.unwrap();
+        let mut closed = Box::pin(server.wait_closed());
+        settle().await;
+        assert!(poll!(&mut closed).is_pending());
+        server.close();
+        closed.await;
+        TcpListener::bind(addr(&server)).await.expect("the address is free");
+    });
+}
+
+#[test]
+fn a_dropped_server_is_closed() {
+    run(async {
+        let server = start_server(ANY, upper).await.unwrap();
+        let addr = addr(&server);
+        let (mut reader, writer) = open_connection(addr).await.unwrap();
+        assert_eq!(ask(&mut reader, &writer, "a\n").await, "A\n");
+        drop(server);
+        settle().await;
+        let refused = open_connection(addr).await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
+        assert_eq!(ask(&mut reader, &writer, "b\n").await, "B\n", "and goes on");
+    });
+}
+
+#[test]
+fn serve_forever_ends_with_the_last_connection_after_close() {
+    run(async {
+        let server = start_server(ANY, upper).await.unwrap();
+        let (mut reader, writer) = open_connection(addr(&server)).await.unwrap();
+        assert_eq!(ask(&mut reader, &writer, "a\n").await, "A\n");
+        let mut serving = Box::pin(server.serve_forever());
+        assert!(poll!(&mut serving).is_pending());
+        server.close();
+        settle().await;
+        assert!(poll!(&mut serving).is_pending());
+        drop((reader, writer));
+        serving.await.unwrap();
+        let error = server.serve_forever().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotConnected);
+    });
+}
+
+#[test]
+fn a_dropped_serve_forever_closes_the_server() {
+    run(async {
+        let server = start_server(ANY, upper).await.unwrap();
+        assert!(server.serve_forever().now_or_never().is_none());
+        assert!(!server.is_serving());
+        server.wait_closed().await;
+    });
+}
+
+/// A handler that fills the connection and then reads for as long as there is something.
+async fn flood(mut reader: StreamReader, writer: StreamWriter) -> io::Result<()> {
+    writer.write(&vec![b'x'; 16 << 20]);
+    reader.read_line().await?;
+    Ok(())
+}
+
+#[test]
+fn close_clients_sends_what_was_written_and_ends_the_reader() {
+    run(async {
+        let server = start_server(ANY, flood).await.unwrap();
+        let (mut reader, _writer) = open_connection(addr(&server)).await.unwrap();
+        assert_eq!(reader.read_exact(1).await.unwrap(), b"x");
+        server.close();
+        server.close_clients();
+        let closed = async {
+            server.wait_closed().await;
+            server.close_clients();
+        };
+        let (rest, ()) = join!(reader.read_to_end(), closed);
+        assert_eq!(rest.unwrap().len(), (16 << 20) - 1, "although the handler ended before");
+    });
+}
+
+#[test]
+fn close_clients_closes_the_connection_of_a_handler_that_stays() {
+    run(async {
+        let handler = async |mut reader: StreamReader, writer: StreamWriter| {
+            writer.write(b"hello\n");
+            assert_eq!(reader.read_line().await.unwrap(), b"", "the end");
+            pending::<()>().await;
+            drop(writer);
+        };
+        let server = start_server(ANY, handler).await.unwrap();
+        let (mut reader, _writer) = open_connection(addr(&server)).await.unwrap();
+        assert_eq!(reader.read_line().await.unwrap(), b"hello\n");
+        server.close();
+        server.close_clients();
+        server.wait_closed().await;
+        assert_eq!(reader.read_line().await.unwrap(), b"", "it is closed");
+    });
+}
+
+#[test]
+fn abort_clients_drops_what_is_unsent_and_waits_for_nobody() {
+    run(async {
+        let drained = Rc::new(Cell::new(None));
+        let seen = drained.clone();
+        let handler = async move |_reader, writer: StreamWriter| {
+            writer.write(&vec![b'x'; 16 << 20]);
+            seen.set(writer.drain().await.err().map(|error| error.kind()));
+            pending::<()>().await;
+        };
+        let server = start_server(ANY, handler).await.unwrap();
+        let (mut reader, _writer) = open_connection(addr(&server)).await.unwrap();
+        assert_eq!(reader.read_exact(1).await.unwrap(), b"x");
+        server.close();
+        server.abort_clients();
+        server.wait_closed().await;
+        let rest = reader.read_to_end().await.unwrap();
+        assert!(rest.len() < 16 << 20, "it was not all sent");
+        assert_eq!(drained.get(), Some(ErrorKind::ConnectionAborted));
+    });
+}
+
+#[test]
+fn the_end_of_the_loop_drops_server_and_handlers() {
+    let dropped = Rc::new(Cell::new(0));
+    let counting = dropped.clone();
+    struct Counted(Rc<Cell<u32>>);
+    impl Drop for Counted {
+        fn drop(&mut self) {
+            self.0.set(self.0.get() + 1);
+        }
+    }
+    let server = run(async move {
+        let handler = async move |_reader, _writer| {
+            let _counted = Counted(counting.clone());
+            pending::<()>().await;
+        };
+        let server = start_server(ANY, handler).await.unwrap();
+        let _open = open_connection(addr(&server)).await.unwrap();
+        settle().await;
+        evloop::time::sleep(Duration::from_millis(1)).await;
+        server
+    });
+    assert_eq!(dropped.get(), 1);
+    server.close_clients();
+    drop(server);
+}
