@@ -47,4 +47,6 @@ pub mod time;
 
 pub use runtime::{Handle, Runtime, block_on};
 pub use streams::{Server, StreamReader, StreamWriter, open_connection, start_server};
+#[cfg(unix)]
+pub use streams::{open_unix_connection, start_unix_server};
 pub use task::{JoinHandle, spawn};

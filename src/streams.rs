@@ -3,6 +3,7 @@
 //! Invariant: the buffers belong to the reader and the writer, never to a future, so that dropping
 //! any future of theirs loses nothing.
 
+mod acceptor;
 mod again;
 mod async_io;
 mod buffer;
@@ -15,6 +16,8 @@ mod reader;
 mod separator;
 mod server;
 mod socket;
+#[cfg(unix)]
+mod unix;
 mod writer;
 
 use std::io;
@@ -28,6 +31,11 @@ pub use self::read_error::{IncompleteRead, LimitOverrun};
 pub use self::reader::StreamReader;
 pub use self::server::{Server, ServerOptions, start_server, start_server_with};
 pub use self::socket::StreamSocket;
+#[cfg(unix)]
+pub use self::unix::{
+    from_unix, open_unix_connection, open_unix_connection_with, start_unix_server,
+    start_unix_server_with,
+};
 pub use self::writer::StreamWriter;
 use crate::net::{TcpStream, ToAddrs};
 
@@ -116,6 +124,7 @@ pub fn from_tcp(
     Ok(pair(StreamSocket::Tcp(stream), options))
 }
 
+/// The two streams of a connection.
 fn pair(socket: StreamSocket, options: &StreamOptions) -> (StreamReader, StreamWriter) {
     let link = Rc::new(Link::new(socket));
     (StreamReader::new(link.clone(), options.limit), StreamWriter::new(link))

@@ -196,7 +196,6 @@ fn a_short_sleep_needs_no_descriptor() {
     runtime.block_on(sleep(Duration::from_micros(500)));
 }
 
-<<<<<<< HEAD
 /// Lets the process map no more memory than a little, so that no thread gets a stack. Returns the
 /// limit that was.
 fn deny_stacks() -> Rlimit {
@@ -226,7 +225,9 @@ fn work_that_gets_no_thread_says_why() {
         assert_eq!(lookup.map(|_| ()).unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
         // Later there is one.
         evloop::task::spawn_blocking(|| ()).await.unwrap();
-=======
+    });
+}
+
 #[test]
 fn a_server_without_descriptors_says_so_and_goes_on_once_there_are_some() {
     if !is_alone("a_server_without_descriptors_says_so_and_goes_on_once_there_are_some") {
@@ -255,6 +256,5 @@ fn a_server_without_descriptors_says_so_and_goes_on_once_there_are_some() {
         // Linux says so again when the last descriptor is taken, although nobody waits.
         assert_eq!((&buf, told.borrow().len()), (b"!", 2), "{told:?}");
         drop(client);
->>>>>>> aedcea5 (Streams: servers, pieces with several ends, lines, futures-io's traits; an idle connection holds no buffer)
     });
 }

@@ -6,14 +6,17 @@ use std::cell::{Cell, RefCell};
 use std::future::{Future, pending};
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
+use std::{env, fs};
 
-use evloop::net::TcpListener;
+use evloop::net::{TcpListener, UnixListener};
 use evloop::streams::{ServerOptions, StreamOptions, start_server_with};
 use evloop::task::yield_now;
 use evloop::time::timeout;
-use evloop::{Runtime, Server, StreamReader, StreamWriter, open_connection, start_server};
+use evloop::{Runtime, Server, StreamReader, StreamWriter, open_connection, open_unix_connection};
+use evloop::{start_server, start_unix_server};
 use futures::{FutureExt, join, poll};
 
 /// What takes longer hangs.
@@ -336,4 +339,79 @@ fn the_end_of_the_loop_drops_server_and_handlers() {
     assert_eq!(dropped.get(), 1);
     server.close_clients();
     drop(server);
+}
+
+/// A folder that goes with the test.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Folder {
+        let path = env::temp_dir().join(format!("evloop-{}-{name}", std::process::id()));
+        fs::create_dir(&path).unwrap();
+        Folder(path)
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.0.join("socket")
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.0).unwrap();
+    }
+}
+
+#[test]
+fn unix_sockets_are_served_alike() {
+    let folder = Folder::new("alike");
+    run(async {
+        let server = start_unix_server(folder.socket(), upper).await.unwrap();
+        let (mut reader, writer) = open_unix_connection(folder.socket()).await.unwrap();
+        assert_eq!(ask(&mut reader, &writer, "a\n").await, "A\n");
+        assert_eq!(writer.peer_addr().unwrap_err().kind(), ErrorKind::Unsupported);
+        let own = writer.get_ref().as_unix().expect("it is one").peer_addr().unwrap();
+        assert_eq!(own.as_pathname(), Some(&*folder.socket()));
+        assert!(server.local_addrs().is_empty());
+        server.close_clients();
+        assert_eq!(reader.read_line().await.unwrap(), b"");
+        server.close();
+        server.wait_closed().await;
+        assert!(!folder.socket().exists(), "the file goes with the server");
+        let error = open_unix_connection(folder.socket()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+    });
+}
+
+#[test]
+fn a_file_that_a_server_left_behind_is_replaced() {
+    let folder = Folder::new("left");
+    run(async {
+        drop(UnixListener::bind(folder.socket()).unwrap());
+        assert!(folder.socket().exists());
+        let server = start_unix_server(folder.socket(), upper).await.unwrap();
+        let in_use = start_unix_server(folder.socket(), upper).await.unwrap_err();
+        assert_eq!(in_use.kind(), ErrorKind::AddrInUse);
+        let (mut reader, writer) = open_unix_connection(folder.socket()).await.unwrap();
+        assert_eq!(ask(&mut reader, &writer, "a\n").await, "A\n");
+
+        fs::remove_file(folder.socket()).unwrap();
+        fs::write(folder.socket(), "another's").unwrap();
+        drop(server);
+        assert!(folder.socket().exists(), "it is not the server's");
+        let in_use = start_unix_server(folder.socket(), upper).await.unwrap_err();
+        assert_eq!(in_use.kind(), ErrorKind::AddrInUse);
+        assert_eq!(fs::read(folder.socket()).unwrap(), b"another's");
+    });
+}
+
+#[test]
+fn abstract_names_are_served_without_a_file() {
+    run(async {
+        let name = format!("\0evloop-{}-abstract", std::process::id());
+        let server = start_unix_server(&name, upper).await.unwrap();
+        let (mut reader, writer) = open_unix_connection(&name).await.unwrap();
+        assert_eq!(ask(&mut reader, &writer, "a\n").await, "A\n");
+        drop(server);
+    });
 }

@@ -1,22 +1,22 @@
 //! Serving connections, each by a task of its own.
 
+use std::any::Any;
 use std::cell::RefCell;
 use std::fmt;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::panic::Location;
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 
-use super::clients::{Client, Clients};
+use super::acceptor::Acceptor;
+use super::clients::Clients;
 use super::handler::Outcome;
-use super::socket::StreamSocket;
-use super::{StreamOptions, StreamReader, StreamWriter, pair};
-use crate::context;
-use crate::info::Birth;
+use super::{StreamOptions, StreamReader, StreamSocket, StreamWriter};
 use crate::join::JoinHandle;
-use crate::join_error::JoinError;
-use crate::net::{ListenOptions, TcpListener, ToAddrs, lookup_host};
+use crate::net::{
+    Connection, ListenOptions, Listener, TcpListener, ToAddrs, Transport, lookup_host,
+};
 
 /// How a server listens, and how its streams are made.
 ///
@@ -48,16 +48,8 @@ pub struct Server {
     clients: Rc<Clients>,
     /// One for each listening socket; they end with their handles.
     acceptors: RefCell<Vec<JoinHandle<()>>>,
-}
-
-/// What takes a listener's connections in. The entry goes after the listener.
-struct Acceptor<F> {
-    listener: TcpListener,
-    handler: Rc<F>,
-    options: StreamOptions,
-    clients: Rc<Clients>,
-    started_at: &'static Location<'static>,
-    _entry: Client,
+    /// Removed by its destructor when the server is closed.
+    file: RefCell<Option<Box<dyn Any>>>,
 }
 
 /// Closes the server when a `serve_forever` ends, however it does.
@@ -159,22 +151,41 @@ where
         listeners.push(TcpListener::bind_with(addr, &listen).await?);
     }
     let addrs = listeners.iter().map(TcpListener::local_addr).collect::<io::Result<_>>()?;
-    let (clients, handler) = (Clients::new(), Rc::new(handler));
-    let acceptors = listeners.into_iter().map(|listener| {
-        let (handler, options, clients) =
-            (handler.clone(), options.streams.clone(), clients.clone());
-        let _entry = clients.add(Weak::new());
-        spawn(
-            Acceptor { listener, handler, options, clients, started_at, _entry }.run(),
-            started_at,
-        )
-    });
-    let acceptors = RefCell::new(acceptors.map(JoinHandle::abort_on_drop).collect());
-    Ok(Server { addrs, clients, acceptors })
+    Ok(Server::of(listeners, addrs, options.streams, handler, started_at))
 }
 
 impl Server {
-    /// The addresses listened on.
+    /// Serves the connections of `listeners`.
+    pub(super) fn of<K, F, T>(
+        listeners: Vec<Listener<K>>,
+        addrs: Vec<SocketAddr>,
+        options: StreamOptions,
+        handler: F,
+        started_at: &'static Location<'static>,
+    ) -> Server
+    where
+        K: Transport,
+        StreamSocket: From<Connection<K>>,
+        F: AsyncFn(StreamReader, StreamWriter) -> T + 'static,
+        T: Outcome + 'static,
+    {
+        let (clients, handler) = (Clients::new(), Rc::new(handler));
+        let acceptors = listeners.into_iter().map(|listener| {
+            let handler = handler.clone();
+            Acceptor::new(listener, handler, options.clone(), &clients, started_at).start()
+        });
+        let acceptors = RefCell::new(acceptors.collect());
+        Server { addrs, clients, acceptors, file: RefCell::default() }
+    }
+
+    /// Goes with the server: the file of a Unix socket.
+    #[cfg(unix)]
+    pub(super) fn with_file(self, file: impl Any) -> Server {
+        self.file.replace(Some(Box::new(file)));
+        self
+    }
+
+    /// The addresses listened on; none, if it is a Unix socket.
     #[doc(alias = "sockets")]
     pub fn local_addrs(&self) -> &[SocketAddr] {
         &self.addrs
@@ -203,6 +214,7 @@ impl Server {
     /// [`wait_closed`](Server::wait_closed) has completed, or once the loop has gone round.
     pub fn close(&self) {
         drop(self.acceptors.take());
+        drop(self.file.take());
         self.clients.close();
     }
 
@@ -231,55 +243,6 @@ impl Server {
     /// Whether it has not been closed.
     pub fn is_serving(&self) -> bool {
         !self.clients.is_closed()
-    }
-}
-
-impl<F, T> Acceptor<F>
-where
-    F: AsyncFn(StreamReader, StreamWriter) -> T + 'static,
-    T: Outcome + 'static,
-{
-    async fn run(self) {
-        loop {
-            let accepted = self.listener.accept().await;
-            match accepted.and_then(|(stream, _)| self.serve(stream)) {
-                // Its client gave up before: no news.
-                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-                Err(error) => report(&format_args!("could not accept a connection: {error}")),
-                Ok(()) => {}
-            }
-        }
-    }
-
-    /// Hands a connection to a task.
-    fn serve(&self, stream: crate::net::TcpStream) -> io::Result<()> {
-        stream.set_nodelay(true)?;
-        let (reader, writer) = pair(StreamSocket::Tcp(stream), &self.options);
-        writer.link.belong_to(self.clients.add(Rc::downgrade(&writer.link)));
-        let handler = self.handler.clone();
-        let task = async move {
-            if let Err(error) = handler(reader, writer).await.outcome() {
-                report(&error);
-            }
-        };
-        drop(spawn(task, self.started_at));
-        Ok(())
-    }
-}
-
-fn spawn(
-    future: impl Future<Output = ()> + 'static,
-    spawned_at: &'static Location<'static>,
-) -> JoinHandle<()> {
-    let birth = Birth { name: None, spawned_at };
-    context::expect("start_server").executor.spawn(future, birth)
-}
-
-/// Tells the loop's handler what went wrong in the running task.
-fn report(error: &dyn fmt::Display) {
-    let Some(context) = context::current() else { return };
-    if let Some(task) = context.executor.running() {
-        context.executor.report(JoinError::failed(&task, error.to_string()));
     }
 }
 

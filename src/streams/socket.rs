@@ -126,6 +126,21 @@ impl StreamSocket {
     }
 }
 
+impl From<TcpStream> for StreamSocket {
+    fn from(tcp: TcpStream) -> StreamSocket {
+        // It fails only for a connection that is gone already, which the first read tells.
+        let _ = tcp.set_nodelay(true);
+        StreamSocket::Tcp(tcp)
+    }
+}
+
+#[cfg(unix)]
+impl From<UnixStream> for StreamSocket {
+    fn from(unix: UnixStream) -> StreamSocket {
+        StreamSocket::Unix(unix)
+    }
+}
+
 fn no_tcp() -> io::Error {
     let words = "a Unix socket has no IP address: ask get_ref().as_unix() for its own";
     io::Error::new(io::ErrorKind::Unsupported, words)

@@ -1,0 +1,94 @@
+//! Taking a listener's connections in, and handing each to a task.
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::panic::Location;
+use std::rc::{Rc, Weak};
+
+use super::clients::{Client, Clients};
+use super::handler::Outcome;
+use super::{StreamOptions, StreamReader, StreamSocket, StreamWriter, pair};
+use crate::context;
+use crate::info::Birth;
+use crate::join::JoinHandle;
+use crate::join_error::JoinError;
+use crate::net::{Connection, Listener, Transport};
+
+/// A listener of a server.
+pub(super) struct Acceptor<K: Transport, F> {
+    listener: Listener<K>,
+    handler: Rc<F>,
+    options: StreamOptions,
+    clients: Rc<Clients>,
+    /// Where the server was started: its tasks tell so.
+    started_at: &'static Location<'static>,
+    /// Goes last: who waits for it may listen on the address again.
+    _entry: Client,
+}
+
+impl<K, F, T> Acceptor<K, F>
+where
+    K: Transport,
+    StreamSocket: From<Connection<K>>,
+    F: AsyncFn(StreamReader, StreamWriter) -> T + 'static,
+    T: Outcome + 'static,
+{
+    pub(super) fn new(
+        listener: Listener<K>,
+        handler: Rc<F>,
+        options: StreamOptions,
+        clients: &Rc<Clients>,
+        started_at: &'static Location<'static>,
+    ) -> Acceptor<K, F> {
+        let _entry = clients.add(Weak::new());
+        Acceptor { listener, handler, options, clients: clients.clone(), started_at, _entry }
+    }
+
+    /// Accepts in a task of its own, until the handle is dropped.
+    pub(super) fn start(self) -> JoinHandle<()> {
+        let started_at = self.started_at;
+        spawn(self.run(), started_at).abort_on_drop()
+    }
+
+    async fn run(self) {
+        loop {
+            match self.listener.accept().await {
+                Ok((connection, _)) => self.serve(connection),
+                // Its client gave up before: no news.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+                // The next accept waits until it may succeed.
+                Err(error) => report(&format_args!("could not accept a connection: {error}")),
+            }
+        }
+    }
+
+    /// Hands a connection to a task.
+    fn serve(&self, connection: Connection<K>) {
+        let (reader, writer) = pair(connection.into(), &self.options);
+        writer.link.belong_to(self.clients.add(Rc::downgrade(&writer.link)));
+        let handler = self.handler.clone();
+        let task = async move {
+            if let Err(error) = handler(reader, writer).await.outcome() {
+                report(&error);
+            }
+        };
+        drop(spawn(task, self.started_at));
+    }
+}
+
+fn spawn(
+    future: impl Future<Output = ()> + 'static,
+    spawned_at: &'static Location<'static>,
+) -> JoinHandle<()> {
+    let birth = Birth { name: None, spawned_at };
+    context::expect("start_server").executor.spawn(future, birth)
+}
+
+/// Tells the loop's handler what went wrong in the running task.
+fn report(error: &dyn fmt::Display) {
+    let Some(context) = context::current() else { return };
+    if let Some(task) = context.executor.running() {
+        context.executor.report(JoinError::failed(&task, error.to_string()));
+    }
+}

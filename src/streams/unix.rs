@@ -1,0 +1,200 @@
+//! Streams by Unix sockets.
+
+use std::fs;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::panic::Location;
+use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::task::Poll;
+
+use super::handler::Outcome;
+use super::server::Server;
+use super::{StreamOptions, StreamReader, StreamSocket, StreamWriter, pair};
+use crate::net::{UnixListener, UnixStream};
+
+/// The file of a server's socket. Dropping it removes the file, unless another took its place.
+struct SocketFile {
+    path: PathBuf,
+    device: u64,
+    inode: u64,
+}
+
+/// Connects to a Unix socket by its path, and gives the connection as a reader and a writer. On
+/// Linux, `"\0name"` is the abstract name `name`.
+///
+/// # Errors
+///
+/// As [`UnixStream::connect`].
+///
+/// # Cancel safety
+///
+/// Dropping the future closes what it has opened.
+///
+/// # Panics
+///
+/// Outside of a running loop.
+///
+/// ```
+/// # let path = std::env::temp_dir().join(format!("evloop-doc-open-unix-{}", std::process::id()));
+/// evloop::block_on(async {
+///     let server = evloop::start_unix_server(&path, async |mut reader, writer| {
+///         writer.write(&reader.read_to_end().await?);
+///         std::io::Result::Ok(())
+///     }).await?;
+///
+///     let (mut reader, writer) = evloop::open_unix_connection(&path).await?;
+///     writer.write(b"hello");
+///     writer.shutdown_write();
+///     assert_eq!(reader.read_to_end().await?, b"hello");
+///     drop(server);
+///     assert!(!path.exists());
+///     std::io::Result::Ok(())
+/// }).unwrap();
+/// ```
+pub async fn open_unix_connection(
+    path: impl AsRef<Path>,
+) -> io::Result<(StreamReader, StreamWriter)> {
+    open_unix_connection_with(path, &StreamOptions::default()).await
+}
+
+/// The same, as `options` say.
+///
+/// # Errors
+///
+/// As [`UnixStream::connect`].
+pub async fn open_unix_connection_with(
+    path: impl AsRef<Path>,
+    options: &StreamOptions,
+) -> io::Result<(StreamReader, StreamWriter)> {
+    Ok(from_unix(UnixStream::connect(path).await?, options))
+}
+
+/// A reader and a writer of a connection by a Unix socket that is there already.
+///
+/// ```
+/// use evloop::net::UnixStream;
+/// use evloop::streams::{self, StreamOptions};
+///
+/// evloop::block_on(async {
+///     let (one, other) = UnixStream::pair()?;
+///     let (_reader, writer) = streams::from_unix(one, &StreamOptions::default());
+///     let (mut reader, _writer) = streams::from_unix(other, &StreamOptions::default());
+///     writer.write(b"hello\n");
+///     assert_eq!(reader.read_line().await?, b"hello\n");
+///     std::io::Result::Ok(())
+/// }).unwrap();
+/// ```
+pub fn from_unix(stream: UnixStream, options: &StreamOptions) -> (StreamReader, StreamWriter) {
+    pair(StreamSocket::Unix(stream), options)
+}
+
+/// Listens on a Unix socket, and calls `handler` with a reader and a writer for each connection,
+/// as [`start_server`](super::start_server) does. On Linux, `"\0name"` is the abstract name
+/// `name`.
+///
+/// Closing the server removes the socket's file, unless another has taken its place. A file that a
+/// server left behind, of a socket on which nobody listens, is replaced.
+///
+/// # Errors
+///
+/// Kind `AddrInUse` if a server listens there, or if there is a file that is no socket; others as
+/// [`UnixListener::bind`].
+///
+/// # Cancel safety
+///
+/// Dropping the future closes what it has opened.
+///
+/// # Panics
+///
+/// Outside of a running loop.
+#[track_caller]
+pub fn start_unix_server<F, T>(
+    path: impl AsRef<Path>,
+    handler: F,
+) -> impl Future<Output = io::Result<Server>>
+where
+    F: AsyncFn(StreamReader, StreamWriter) -> T + 'static,
+    T: Outcome + 'static,
+{
+    start(path, StreamOptions::default(), handler, Location::caller())
+}
+
+/// The same, as `options` say.
+///
+/// # Errors
+///
+/// As [`start_unix_server`].
+///
+/// # Panics
+///
+/// Outside of a running loop.
+#[track_caller]
+pub fn start_unix_server_with<F, T>(
+    path: impl AsRef<Path>,
+    options: &StreamOptions,
+    handler: F,
+) -> impl Future<Output = io::Result<Server>>
+where
+    F: AsyncFn(StreamReader, StreamWriter) -> T + 'static,
+    T: Outcome + 'static,
+{
+    start(path, options.clone(), handler, Location::caller())
+}
+
+async fn start<F, T>(
+    path: impl AsRef<Path>,
+    options: StreamOptions,
+    handler: F,
+    started_at: &'static Location<'static>,
+) -> io::Result<Server>
+where
+    F: AsyncFn(StreamReader, StreamWriter) -> T + 'static,
+    T: Outcome + 'static,
+{
+    let path = path.as_ref();
+    let listener = match UnixListener::bind(path) {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_left_behind(path).await => {
+            fs::remove_file(path)?;
+            UnixListener::bind(path)
+        }
+        bound => bound,
+    };
+    let file = listener.as_ref().ok().and_then(|_| SocketFile::at(path));
+    let server = Server::of(vec![listener?], Vec::new(), options, handler, started_at);
+    Ok(match file {
+        Some(file) => server.with_file(file),
+        None => server,
+    })
+}
+
+/// Whether it is a socket on which nobody listens any more.
+async fn is_left_behind(path: &Path) -> bool {
+    if !fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket()) {
+        return false;
+    }
+    let mut attempt = pin!(UnixStream::connect(path));
+    let attempted = poll_fn(|cx| Poll::Ready(attempt.as_mut().poll(cx))).await;
+    // One that waits is in a queue: there is a listener.
+    let Poll::Ready(Err(error)) = attempted else { return false };
+    error.kind() == io::ErrorKind::ConnectionRefused
+}
+
+impl SocketFile {
+    /// The file of a socket that was just bound; none, if its name is abstract.
+    fn at(path: &Path) -> Option<SocketFile> {
+        let file = fs::symlink_metadata(path).ok()?;
+        Some(SocketFile { path: path.to_owned(), device: file.dev(), inode: file.ino() })
+    }
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        let file = fs::symlink_metadata(&self.path);
+        if file.is_ok_and(|file| (file.dev(), file.ino()) == (self.device, self.inode)) {
+            // It may have gone meanwhile, or the folder may not allow it: the next server sees.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
