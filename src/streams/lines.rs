@@ -33,6 +33,8 @@ impl<'a> Lines<'a> {
     }
 
     /// The next line with its `\n`, which only the last may lack; `None` at the end.
+    // As `StreamExt::next` has it, so that it does not matter which of the two is called.
+    #[allow(clippy::should_implement_trait)]
     pub fn next(&mut self) -> impl Future<Output = Option<io::Result<Vec<u8>>>> + Unpin {
         poll_fn(|cx| self.poll_line(cx))
     }
