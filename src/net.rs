@@ -3,10 +3,14 @@
 //! All operations take `&self`: one task may read while another writes, several may wait for the
 //! same. Host names are looked up on a helper thread, never on the loop.
 
+#[cfg(unix)]
+#[cfg_attr(not(any(target_os = "linux", target_os = "android")), path = "net/no_abstract_name.rs")]
+mod abstract_name;
 mod addrs;
 mod connect;
 mod connection;
 mod counted;
+mod datagram_socket;
 mod endpoint;
 #[cfg(unix)]
 mod fd;
@@ -16,30 +20,45 @@ mod handle;
 #[cfg_attr(windows, path = "net/listen_windows.rs")]
 mod listen;
 mod listener;
+mod messages;
 #[cfg_attr(windows, path = "net/owned_windows.rs")]
 mod owned;
 #[cfg(unix)]
 pub mod pipe;
+#[cfg_attr(windows, path = "net/receive_windows.rs")]
+mod receive;
 #[cfg_attr(windows, path = "net/send_vectored_windows.rs")]
 mod send_vectored;
 mod split;
 mod tcp_listener;
 mod tcp_stream;
 mod transport;
+mod truncated;
+mod udp_socket;
+#[cfg(unix)]
+mod unix_datagram;
 #[cfg(unix)]
 mod unix_listener;
 #[cfg(unix)]
 mod unix_path;
 #[cfg(unix)]
 mod unix_stream;
+#[cfg(unix)]
+mod until_room;
 
 pub use self::addrs::{ToAddrs, lookup_host};
 pub use self::connection::Connection;
+pub use self::datagram_socket::DatagramSocket;
 pub use self::listener::{Incoming, Listener};
+pub use self::messages::Protocol;
 pub use self::split::{OwnedReadHalf, OwnedWriteHalf, ReuniteError};
 pub use self::tcp_listener::{ListenOptions, TcpListener};
 pub use self::tcp_stream::{Tcp, TcpStream};
 pub use self::transport::Transport;
+pub use self::truncated::Truncated;
+pub use self::udp_socket::{Udp, UdpSocket};
+#[cfg(unix)]
+pub use self::unix_datagram::UnixDatagram;
 #[cfg(unix)]
 pub use self::unix_listener::UnixListener;
 #[cfg(unix)]

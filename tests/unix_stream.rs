@@ -301,7 +301,7 @@ fn halves_end_one_direction_each() {
         let mut got = Vec::new();
         (&other).read_to_end(&mut got).await.unwrap();
         assert_eq!(got, b"last");
-        (&other).write_all(b"still").await.unwrap();
+        other.write_all(b"still").await.unwrap();
         (&other).close().await.unwrap();
         let mut buf = [0; 8];
         assert_eq!(read.read(&mut buf).await.unwrap(), 5);

@@ -16,7 +16,9 @@ pub trait ToAddrs: private::Sealed {}
 /// What a [`ToAddrs`] says.
 #[derive(Debug)]
 pub enum Target {
-    /// Known already.
+    /// One that is known already.
+    Addr(SocketAddr),
+    /// Several that are.
     Addrs(Vec<SocketAddr>),
     /// To be looked up.
     Name(String, u16),
@@ -60,6 +62,7 @@ pub async fn lookup_host(host: impl ToAddrs) -> io::Result<vec::IntoIter<SocketA
 /// The addresses that `target` says; at least one.
 pub(super) async fn resolve(target: Target) -> io::Result<Vec<SocketAddr>> {
     let (name, port) = match target {
+        Target::Addr(addr) => return Ok(vec![addr]),
         Target::Addrs(addrs) => return at_least_one(addrs, "the list of addresses is empty"),
         Target::Name(name, port) => (name, port),
     };
@@ -81,7 +84,7 @@ fn at_least_one(addrs: Vec<SocketAddr>, otherwise: &str) -> io::Result<Vec<Socke
 /// A host that is an address, or a name.
 fn host(host: &str, port: u16) -> Target {
     match host.parse::<IpAddr>() {
-        Ok(ip) => Target::Addrs(vec![SocketAddr::new(ip, port)]),
+        Ok(ip) => Target::Addr(SocketAddr::new(ip, port)),
         Err(_) => Target::Name(host.to_owned(), port),
     }
 }
@@ -89,7 +92,7 @@ fn host(host: &str, port: u16) -> Target {
 /// `"host:port"`, the host with an IPv6 address in brackets.
 fn host_and_port(text: &str) -> io::Result<Target> {
     if let Ok(addr) = text.parse() {
-        return Ok(Target::Addrs(vec![addr]));
+        return Ok(Target::Addr(addr));
     }
     let parts = text.rsplit_once(':').filter(|(host, _)| !host.is_empty() && !host.contains(':'));
     let parts = parts.and_then(|(host, port)| Some((host, port.parse().ok()?)));
@@ -115,10 +118,10 @@ macro_rules! to_addrs {
 }
 
 to_addrs! {
-    SocketAddr: |addr| Ok(Target::Addrs(vec![addr]));
-    SocketAddrV4: |addr| Ok(Target::Addrs(vec![addr.into()]));
-    SocketAddrV6: |addr| Ok(Target::Addrs(vec![addr.into()]));
-    (IpAddr, u16): |addr| Ok(Target::Addrs(vec![addr.into()]));
+    SocketAddr: |addr| Ok(Target::Addr(addr));
+    SocketAddrV4: |addr| Ok(Target::Addr(addr.into()));
+    SocketAddrV6: |addr| Ok(Target::Addr(addr.into()));
+    (IpAddr, u16): |addr| Ok(Target::Addr(addr.into()));
     &[SocketAddr]: |addrs| Ok(Target::Addrs(addrs.to_vec()));
     (&str, u16): |pair| Ok(host(pair.0, pair.1));
     (String, u16): |pair| Ok(host(&pair.0, pair.1));
@@ -133,6 +136,7 @@ mod tests {
 
     fn show(text: &str) -> String {
         match host_and_port(text) {
+            Ok(Target::Addr(addr)) => format!("[{addr}]"),
             Ok(Target::Addrs(addrs)) => format!("{addrs:?}"),
             Ok(Target::Name(name, port)) => format!("{name} {port}"),
             Err(error) => format!("{:?}", error.kind()),

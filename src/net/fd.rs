@@ -7,7 +7,9 @@ use std::time::Duration;
 use rustix::net::sockopt::{set_socket_keepalive, set_socket_linger};
 
 use super::connection::Connection;
+use super::datagram_socket::DatagramSocket;
 use super::listener::Listener;
+use super::messages::Protocol;
 use super::tcp_stream::TcpStream;
 use super::transport::Transport;
 
@@ -40,5 +42,14 @@ where
 {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.io().as_fd()
+    }
+}
+
+impl<P: Protocol> AsFd for DatagramSocket<P>
+where
+    P::Socket: AsFd,
+{
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.end.get().as_fd()
     }
 }

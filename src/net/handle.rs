@@ -3,7 +3,9 @@
 use std::os::windows::io::{AsSocket, BorrowedSocket};
 
 use super::connection::Connection;
+use super::datagram_socket::DatagramSocket;
 use super::listener::Listener;
+use super::messages::Protocol;
 use super::transport::Transport;
 
 impl<T: Transport> AsSocket for Connection<T>
@@ -21,5 +23,14 @@ where
 {
     fn as_socket(&self) -> BorrowedSocket<'_> {
         self.io().as_socket()
+    }
+}
+
+impl<P: Protocol> AsSocket for DatagramSocket<P>
+where
+    P::Socket: AsSocket,
+{
+    fn as_socket(&self) -> BorrowedSocket<'_> {
+        self.end.get().as_socket()
     }
 }

@@ -1,20 +1,27 @@
 //! The addresses of Unix sockets: a path, or on Linux an abstract name.
 
+use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::SocketAddr;
 use std::path::Path;
 
+use rustix::net::{SocketAddrAny, SocketAddrUnix};
+
+use super::abstract_name;
+
 /// The address that `path` says. One that begins with a NUL is an abstract name: what follows it.
 pub(super) fn address(path: &Path) -> io::Result<SocketAddr> {
     let address = match path.as_os_str().as_bytes() {
-        [0, name @ ..] => abstract_address(name),
+        [0, name @ ..] => abstract_name::address(name),
         _ => SocketAddr::from_pathname(path),
     };
-    address.map_err(|error| about("is no address of a Unix socket", path, &error))
+    address.map_err(|error| {
+        io::Error::new(error.kind(), format!("{path:?} is no address of a Unix socket: {error}"))
+    })
 }
 
-/// What the system said of a socket's address, with the address.
+/// What the system said of an address, with the address.
 pub(super) fn failure(what: &str, addr: &SocketAddr, error: &io::Error) -> io::Error {
     let hint = match error.kind() {
         io::ErrorKind::AddrInUse if addr.as_pathname().is_some() => {
@@ -25,20 +32,20 @@ pub(super) fn failure(what: &str, addr: &SocketAddr, error: &io::Error) -> io::E
     io::Error::new(error.kind(), format!("could not {what} {addr:?}: {error}{hint}"))
 }
 
-fn about(what: &str, path: &Path, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("{path:?} {what}: {error}"))
+/// The address as rustix takes it.
+pub(super) fn to_raw(addr: &SocketAddr) -> io::Result<SocketAddrUnix> {
+    match addr.as_pathname() {
+        Some(path) => Ok(SocketAddrUnix::new(path)?),
+        None => abstract_name::to_raw(addr),
+    }
 }
 
-#[cfg(any(target_os = "linux", target_os = "android"))]
-fn abstract_address(name: &[u8]) -> io::Result<SocketAddr> {
-    #[cfg(target_os = "android")]
-    use std::os::android::net::SocketAddrExt;
-    #[cfg(target_os = "linux")]
-    use std::os::linux::net::SocketAddrExt;
-    SocketAddr::from_abstract_name(name)
-}
-
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn abstract_address(_: &[u8]) -> io::Result<SocketAddr> {
-    Err(io::Error::new(io::ErrorKind::Unsupported, "abstract names are Linux's alone"))
+/// The address as std has it.
+pub(super) fn of_raw(raw: Option<SocketAddrAny>) -> io::Result<SocketAddr> {
+    let raw = raw.and_then(|raw| SocketAddrUnix::try_from(raw).ok());
+    if let Some(name) = raw.as_ref().and_then(abstract_name::of_raw) {
+        return abstract_name::address(name);
+    }
+    let path = raw.as_ref().and_then(SocketAddrUnix::path_bytes).unwrap_or_default();
+    SocketAddr::from_pathname(OsStr::from_bytes(path))
 }

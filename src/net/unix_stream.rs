@@ -4,7 +4,6 @@ use std::io::{self, IoSlice, IoSliceMut, Read};
 use std::net::Shutdown;
 use std::os::unix::net::{self, SocketAddr};
 use std::path::Path;
-use std::time::Duration;
 
 use mio::net::{UnixListener as MioListener, UnixStream as MioStream};
 use rustix::net::{RecvAncillaryBuffer, RecvFlags, ReturnFlags, recv, recvmsg, send};
@@ -14,10 +13,10 @@ use super::counted::{counted, whole};
 use super::send_vectored::{NO_SIGNAL, send_vectored};
 use super::transport::{Accept, Bytes, Sealed, Transport};
 use super::unix_path::{address, failure};
+use super::until_room::until_room;
 use crate::context;
 use crate::reactor::Socket;
 use crate::source::Done;
-use crate::time::sleep;
 
 /// The kind of connection that goes by a Unix socket.
 #[derive(Debug)]
@@ -51,11 +50,6 @@ pub struct PeerCred {
     pub pid: Option<i32>,
 }
 
-/// How long a connect waits before it tries a server again that has no room for it: at first, and
-/// at most. The system tells nobody when there is room.
-const FULL: Duration = Duration::from_millis(1);
-const FULL_MAX: Duration = Duration::from_millis(50);
-
 impl UnixStream {
     /// Connects to a listener by its path. On Linux, `"\0name"` is the abstract name `name`.
     ///
@@ -84,15 +78,10 @@ impl UnixStream {
     ///
     /// As [`connect`](UnixStream::connect).
     pub async fn connect_addr(addr: &SocketAddr) -> io::Result<UnixStream> {
-        let mut pause = FULL;
-        loop {
-            match MioStream::connect_addr(addr) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Err(failure("connect to", addr, &error)),
-                Ok(stream) => return UnixStream::from_mio(stream),
-            }
-            sleep(pause).await;
-            pause = FULL_MAX.min(pause * 2);
+        // A listener that is full tells nobody when it has room again.
+        match until_room(|| MioStream::connect_addr(addr)).await {
+            Ok(stream) => UnixStream::from_mio(stream),
+            Err(error) => Err(failure("connect to", addr, &error)),
         }
     }
 
