@@ -35,6 +35,7 @@ mod executor;
 
 // L4: the public rooms.
 mod blocking;
+pub mod fs;
 pub mod net;
 pub mod queue;
 pub mod runtime;
