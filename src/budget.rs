@@ -15,6 +15,15 @@ const PER_POLL: u64 = 128;
 /// Outside of a loop: what would take centuries to spend.
 const UNLIMITED: u64 = u64::MAX;
 
+/// What was left outside.
+pub(crate) struct Aside(u64);
+
+impl Drop for Aside {
+    fn drop(&mut self) {
+        LEFT.set(self.0);
+    }
+}
+
 thread_local! {
     static LEFT: Cell<u64> = const { Cell::new(UNLIMITED) };
 }
@@ -24,9 +33,9 @@ pub(crate) fn refill() {
     LEFT.set(PER_POLL);
 }
 
-/// Called by the executor with what is left outside of its batch. Returns what was left inside.
-pub(crate) fn replace(left: u64) -> u64 {
-    LEFT.replace(left)
+/// Sets aside what is left, until what it returns is dropped; nothing is left till then.
+pub(crate) fn set_aside() -> Aside {
+    Aside(LEFT.replace(0))
 }
 
 /// `Ready` if a unit is left; otherwise the task is woken. Asked before a leaf does anything.

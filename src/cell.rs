@@ -62,8 +62,9 @@ pub(crate) trait Output<T> {
     /// Takes the output, if it has come and was not taken.
     fn take(&self) -> Option<Result<T, JoinError>>;
 
-    /// The handle is gone: the output is dropped as soon as it is there.
-    fn detach(&self);
+    /// The handle is gone: the output is dropped as soon as it is there. Returns the panic that it
+    /// was, or that its destructor raised, if it is there already.
+    fn detach(&self) -> Option<JoinError>;
 }
 
 /// Asks for the end of a task, and gives it a turn for that.
@@ -207,16 +208,16 @@ impl<F: Future, H: HasHeader> Output<F::Output> for TaskCell<F, H> {
         self.take_output()
     }
 
-    fn detach(&self) {
+    fn detach(&self) -> Option<JoinError> {
         let header = self.header.header();
         if header.state.get() == State::Taken {
-            return;
+            return None;
         }
         if header.abort_on_drop.get() {
             abort(header);
         }
         header.is_detached.set(true);
         drop(header.waiter.take());
-        drop(self.take_output());
+        self.discard()
     }
 }

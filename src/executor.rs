@@ -4,6 +4,8 @@
 //! stays on the caller's stack. Invariant: nothing is borrowed while a future is polled or dropped
 //! or a waker is woken.
 
+mod inside;
+
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -13,6 +15,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use self::inside::Outer;
 use crate::budget;
 use crate::cell::TaskCell;
 use crate::current;
@@ -29,6 +32,8 @@ use crate::waker_id::{LoopId, WakerId};
 
 /// `running` when no task is being polled.
 const NOBODY: u32 = u32::MAX;
+
+const TOO_MANY: &str = "too many tasks live in one event loop to spawn another";
 
 /// What the loop does with the panic of a task that nobody awaits.
 pub(crate) type PanicHandler = Box<dyn Fn(JoinError)>;
@@ -55,13 +60,6 @@ pub(crate) struct Executor {
 
 /// The time in which a root runs. Dropped, the root's wakers are stale.
 pub(crate) struct RootRecord<'a>(&'a Executor);
-
-/// Puts back what a batch changes, if the root panics too.
-struct Outside<'a> {
-    executor: &'a Executor,
-    task: Option<TaskId>,
-    budget: u64,
-}
 
 /// What a batch did.
 #[derive(Clone, Copy, Debug, Default)]
@@ -117,14 +115,18 @@ impl Executor {
         if let Some(name) = birth.name {
             self.names.borrow_mut().insert(id, name);
         }
-        let waker_id = self.home.with(|queue| {
+        let is_eager = birth.is_eager && self.home.is_in_turn();
+        let admitted = self.home.with(|queue| {
             let waker_id = queue.admit(self.home.id(), task.clone())?;
-            queue.push(waker_id);
+            if !is_eager {
+                queue.push(waker_id);
+            }
             Some(waker_id)
         });
-        let waker_id = waker_id.expect("too many tasks live in one event loop to spawn another");
-        Run::header(&*task).waker_id.set(waker_id);
-        if !self.home.is_in_turn() {
+        Run::header(&*task).waker_id.set(admitted.expect(TOO_MANY));
+        if is_eager {
+            self.run_eagerly(&*task);
+        } else if !self.home.is_in_turn() {
             // Who watches the loop from outside must be told.
             self.inbox.notify();
         }
@@ -158,13 +160,16 @@ impl Executor {
     /// the root is done. A panic of the root goes through. Only in a turn.
     pub(crate) fn run_batch(&self, mut root: Option<Root<'_>>, turns_max: usize) -> Batch {
         let mut batch = Batch::default();
-        let _outside =
-            Outside { executor: self, task: current::task(), budget: budget::replace(0) };
+        let _outer = Outer::new(self, NOBODY);
+        let _budget = budget::set_aside();
         // Caught once for the batch: a panic is rare, and ends one task's part of it.
         while let Err(payload) =
             catch_unwind(AssertUnwindSafe(|| self.run(&mut root, turns_max, &mut batch)))
         {
             self.recover(payload);
+        }
+        for panic in running::take_lost() {
+            self.report(panic);
         }
         batch
     }
@@ -225,6 +230,7 @@ impl Executor {
                 (Some(task), _) => match task.run() {
                     Ran::Pending => {}
                     Ran::Ready => self.end(&*task),
+                    Ran::Relayed => batch.unpolled += 1,
                     Ran::Aborted => {
                         batch.unpolled += 1;
                         self.end(&*task);
@@ -246,38 +252,34 @@ impl Executor {
         }
     }
 
-    /// Aborts a task that has no slot any more.
-    fn cancel(&self, task: &dyn Run) {
+    /// Aborts a task that has no slot any more. What its destructor panics with is reported, unless
+    /// there is a handle.
+    pub(crate) fn cancel(&self, task: &dyn Run) {
         task.header().abort();
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| task.run())) {
             let _ = task.recover(payload);
         }
-        self.tell(task);
-    }
-
-    /// Ends the slot of an ended task.
-    fn end(&self, task: &dyn Run) {
-        let Header { id, waker_id, .. } = task.header();
-        let slot = waker_id.get().slot();
-        // Not the last that holds it: nothing is dropped under the borrow.
-        drop(self.home.with(|queue| queue.retire(slot)));
-        if !self.names.borrow().is_empty() {
-            self.names.borrow_mut().remove(id);
+        if let Some(error) = tell(task) {
+            self.report(error);
         }
-        self.tell(task);
     }
 
-    /// Tells of a task's end, now that the executor knows it no more. Once. A panic in here is not
-    /// the task's.
-    fn tell(&self, task: &dyn Run) {
+    /// Ends the slot of a task that has ended, and tells of that.
+    fn end(&self, task: &dyn Run) {
+        self.leave_slot(task.header());
         self.leave();
-        let header = task.header();
-        if header.is_detached.get() {
-            if let Some(error) = task.discard() {
-                self.report(error);
-            }
-        } else if let Some(waiter) = header.waiter.take() {
-            waiter.wake();
+        if let Some(error) = tell(task) {
+            self.report(error);
+        }
+    }
+
+    /// Ends the slot of a task, which the executor knows no more then.
+    pub(crate) fn leave_slot(&self, header: &Header) {
+        let slot = header.waker_id.get().slot();
+        let occupant = self.home.with(|queue| queue.retire(slot));
+        drop(occupant);
+        if !self.names.borrow().is_empty() {
+            self.names.borrow_mut().remove(&header.id);
         }
     }
 
@@ -309,12 +311,17 @@ impl Executor {
     }
 }
 
-impl Drop for Outside<'_> {
-    fn drop(&mut self) {
-        self.executor.leave();
-        current::replace_task(self.task);
-        budget::replace(self.budget);
+/// Tells of a task's end, now that the executor knows it no more. Once. Returns its panic if nobody
+/// else will hear of it. A panic in here is not the task's.
+pub(crate) fn tell(task: &dyn Run) -> Option<JoinError> {
+    let header = task.header();
+    if header.is_detached.get() {
+        return task.discard();
     }
+    if let Some(waiter) = header.waiter.take() {
+        waiter.wake();
+    }
+    None
 }
 
 impl Drop for RootRecord<'_> {

@@ -13,17 +13,23 @@ use crate::task_id::TaskId;
 use crate::waker_id::WakerId;
 
 /// What a task is given when it is spawned.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Birth {
     pub(crate) name: Option<Rc<str>>,
     pub(crate) spawned_at: &'static Location<'static>,
+    /// It is polled at once, inside of `spawn`.
+    pub(crate) is_eager: bool,
 }
 
 impl Birth {
     /// Of a task spawned by the caller of the function that calls this.
     #[track_caller]
     pub(crate) fn here() -> Birth {
-        Birth { name: None, spawned_at: Location::caller() }
+        Birth::at(Location::caller())
+    }
+
+    pub(crate) fn at(spawned_at: &'static Location<'static>) -> Birth {
+        Birth { name: None, spawned_at, is_eager: false }
     }
 }
 

@@ -12,13 +12,15 @@ use std::task::{Context, Poll};
 use crate::cell::{Output, abort};
 use crate::join_error::JoinError;
 use crate::run::Run;
+use crate::running;
 use crate::task_id::TaskId;
 
 /// A spawned task, to be awaited for its output.
 ///
 /// Awaiting gives `Ok(output)`, or a [`JoinError`] if the task was aborted or panicked. Dropping
-/// the handle *detaches* the task: it goes on, and its output is dropped. This is asyncio's `Task`
-/// and gevent's `Greenlet`, except that a task never dies because nobody holds it.
+/// the handle *detaches* the task: it goes on, and its output is dropped; a panic that nobody
+/// awaited goes to the loop's [`on_panic`](crate::runtime::Builder::on_panic). This is asyncio's
+/// `Task` and gevent's `Greenlet`, except that a task never dies because nobody holds it.
 ///
 /// # Cancel safety
 ///
@@ -99,6 +101,12 @@ impl<T> JoinHandle<T> {
         self.task.header().abort_on_drop.set(true);
         self
     }
+
+    /// Undoes [`abort_on_drop`](JoinHandle::abort_on_drop).
+    pub(crate) fn detach_on_drop(self) -> JoinHandle<T> {
+        self.task.header().abort_on_drop.set(false);
+        self
+    }
 }
 
 impl<T: 'static> JoinHandle<T> {
@@ -118,7 +126,9 @@ impl<T> Future for JoinHandle<T> {
 
 impl<T> Drop for JoinHandle<T> {
     fn drop(&mut self) {
-        self.task.detach();
+        if let Some(panic) = self.task.detach() {
+            running::lose(panic);
+        }
     }
 }
 

@@ -25,6 +25,7 @@ mod info;
 mod join;
 mod join_error;
 mod reactor;
+mod relay;
 mod run;
 mod running;
 mod waker;

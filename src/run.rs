@@ -29,4 +29,6 @@ pub(crate) enum Ran {
     Ready,
     /// It was aborted, and has ended.
     Aborted,
+    /// It is a child's, which its scope will run.
+    Relayed,
 }

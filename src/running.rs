@@ -12,6 +12,7 @@ use std::rc::Rc;
 
 use crate::current;
 use crate::inbox;
+use crate::join_error::JoinError;
 use crate::run::Run;
 use crate::run_queue::RunQueue;
 use crate::waker_id::{LoopId, WakerId};
@@ -33,6 +34,8 @@ pub(crate) struct InTurn {
 struct Running {
     home: RefCell<Option<Rc<Home>>>,
     queue: RefCell<Queue>,
+    /// Panics of tasks whose handles were dropped since the loop last asked.
+    lost: RefCell<Vec<JoinError>>,
 }
 
 thread_local! {
@@ -40,6 +43,7 @@ thread_local! {
         ManuallyDrop::new(Running {
             home: RefCell::new(None),
             queue: RefCell::new(RunQueue::new()),
+            lost: RefCell::new(Vec::new()),
         })
     };
 }
@@ -113,4 +117,17 @@ pub(crate) fn wake(id: WakerId) {
 #[inline]
 pub(crate) fn pop() -> Option<(u32, Option<Rc<dyn Run>>)> {
     RUNNING.with(|running| running.queue.borrow_mut().pop())
+}
+
+/// A panic that nobody will hear of is left to the loop that is in a turn. If none is, it was told
+/// by the panic hook alone.
+pub(crate) fn lose(panic: JoinError) {
+    if current::is_running() {
+        RUNNING.with(|running| running.lost.borrow_mut().push(panic));
+    }
+}
+
+/// Takes the panics that nobody will hear of.
+pub(crate) fn take_lost() -> Vec<JoinError> {
+    RUNNING.with(|running| running.lost.take())
 }

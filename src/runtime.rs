@@ -312,7 +312,7 @@ impl Runtime {
             self.context.executor.wake(id);
         }
         for Call { function, called_at } in self.drained.calls.drain(..) {
-            let birth = Birth { name: None, spawned_at: called_at };
+            let birth = Birth::at(called_at);
             drop(self.context.executor.spawn(async { function() }, birth));
         }
     }

@@ -4,13 +4,29 @@
 //! So it need not be `Send`, and between two awaits it has the thread to itself.
 
 mod builder;
+mod children;
+mod gather;
+mod join_set;
+mod local;
+mod on_done;
+mod scope;
+mod scoped_handle;
+mod shield;
 mod spawn_blocking;
+mod try_scope;
 mod yield_now;
 
 use std::future::Future;
 
 pub use self::builder::Builder;
+pub use self::gather::{gather, try_gather};
+pub use self::join_set::{JoinSet, When, wait};
+pub use self::local::{LocalKey, LocalValue, OutOfScope};
+pub use self::scope::{Scope, scope};
+pub use self::scoped_handle::ScopedHandle;
+pub use self::shield::shield;
 pub use self::spawn_blocking::{BlockingHandle, spawn_blocking};
+pub use self::try_scope::{GroupError, TryScope, try_scope};
 pub use self::yield_now::{YieldNow, yield_now};
 use crate::context;
 pub use crate::current::WaitsFor;

@@ -7,12 +7,14 @@
 mod interval;
 mod sleep;
 mod timeout;
+mod timeout_scope;
 
 use std::time::Instant;
 
 pub use self::interval::{Interval, MissedTick, interval, interval_at};
 pub use self::sleep::{Sleep, sleep, sleep_until};
 pub use self::timeout::{Elapsed, timeout, timeout_at};
+pub use self::timeout_scope::{TimeoutScope, timeout_scope};
 use crate::clock;
 use crate::context;
 

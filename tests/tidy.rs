@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: &str = "
     L0 clock budget waker_id waker_slot task_id run_queue inbox current
     L0 woken wait_list wait_place waiters source timers pool
-    L1 info join_error run running waker cell join reactor
+    L1 info join_error run running waker cell join relay reactor
     L2 executor
     L3 context
     L4 runtime time blocking sync queue coroutine task
@@ -19,7 +19,8 @@ const LAYERS: &str = "
     L5 lib
 ";
 /// The two sides of the kernel never import each other; the other leaves of L0 are shared.
-const TASK_SIDE: &str = "run_queue inbox info join_error run running waker cell join executor";
+const TASK_SIDE: &str =
+    "run_queue inbox info join_error run running waker cell join relay executor";
 const IO_SIDE: &str = "waiters source timers reactor";
 
 const UNSAFE_FILES: &str = "src/waker.rs src/cell.rs";

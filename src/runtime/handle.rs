@@ -89,7 +89,7 @@ impl Spawn for Handle {
         self.status()?;
         let spawned_at = Location::caller();
         self.call_threadsafe(move || {
-            let birth = Birth { name: None, spawned_at };
+            let birth = Birth::at(spawned_at);
             drop(context::expect("Spawn::spawn_obj").executor.spawn(future, birth));
         });
         Ok(())

@@ -73,9 +73,9 @@ impl Handle {
             let executor = &context::expect("Handle::spawn").executor;
             // `f` is called inside of the task: its panic is the task's.
             let task = async { f().await };
-            let task = executor.spawn(task, Birth { name: None, spawned_at });
+            let task = executor.spawn(task, Birth::at(spawned_at));
             let forward = Forward { task, promise };
-            let birth = Birth { name: Some("remote handle".into()), spawned_at };
+            let birth = Birth { name: Some("remote handle".into()), ..Birth::at(spawned_at) };
             drop(executor.spawn(forward.run(), birth));
         });
         RemoteHandle { shared, inbox: self.inbox().clone() }

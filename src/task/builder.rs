@@ -7,7 +7,7 @@ use crate::context;
 use crate::info::Birth;
 use crate::join::JoinHandle;
 
-/// Spawns a task with a name.
+/// Spawns a task with a name, or one that runs at once.
 ///
 /// ```
 /// evloop::block_on(async {
@@ -21,6 +21,7 @@ use crate::join::JoinHandle;
 #[must_use = "a builder makes a task when `spawn` is called"]
 pub struct Builder {
     name: Option<Rc<str>>,
+    is_eager: bool,
 }
 
 impl Builder {
@@ -36,6 +37,26 @@ impl Builder {
         self
     }
 
+    /// Whether the task is polled at once, inside of `spawn`, up to its first await that waits. One
+    /// that never waits costs no turn of its own: asyncio's eager tasks, gevent's way to run.
+    /// Default: `false`. Between two turns of the loop a task waits for its turn all the same.
+    ///
+    /// ```
+    /// use evloop::task;
+    ///
+    /// evloop::block_on(async {
+    ///     let task = task::Builder::new().eager(true).spawn(async { 7 });
+    ///     assert!(task.is_finished());
+    ///     assert_eq!(task.await.unwrap(), 7);
+    /// });
+    /// ```
+    #[doc(alias = "eager_start")]
+    #[doc(alias = "eager_task_factory")]
+    pub fn eager(mut self, is_eager: bool) -> Builder {
+        self.is_eager = is_eager;
+        self
+    }
+
     /// Spawns the task on the running loop.
     ///
     /// # Panics
@@ -43,7 +64,7 @@ impl Builder {
     /// Outside of a running loop.
     #[track_caller]
     pub fn spawn<F: Future + 'static>(self, future: F) -> JoinHandle<F::Output> {
-        let birth = Birth { name: self.name, ..Birth::here() };
+        let birth = Birth { name: self.name, is_eager: self.is_eager, ..Birth::here() };
         context::expect("task::Builder::spawn").executor.spawn(future, birth)
     }
 }

@@ -1,0 +1,150 @@
+//! L1: the slots in the run queue that stand for the children of a scope.
+//!
+//! A child is polled by its scope, which is polled by its task: only so may it borrow what the task
+//! owns. A waker can name nothing but a slot, so each child has one, with a relay in it: when its
+//! turn comes, the relay notes that its child is to run, and wakes the scope. Invariant: a child is
+//! noted at most once between two of its polls.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::task::Waker;
+
+use crate::info::{HasHeader, Header};
+use crate::join_error::{JoinError, Payload};
+use crate::run::{Ran, Run};
+use crate::waker_slot::keep;
+
+/// Stands for one child.
+pub(crate) struct Relay {
+    header: Header,
+    family: Rc<Family>,
+    /// Of the child in its scope.
+    key: usize,
+    is_noted: Cell<bool>,
+}
+
+/// What a scope is told.
+#[derive(Default)]
+pub(crate) struct Family {
+    /// The keys of the children that are to run, in the order in which they were woken. One may be
+    /// of a child that has ended.
+    noted: RefCell<VecDeque<usize>>,
+    /// Of who polls the scope; gone once it was used.
+    scope: Cell<Option<Waker>>,
+    /// The scope is being polled, and will look here before it waits.
+    is_polled: Cell<bool>,
+    /// The panic of a child that nobody awaits.
+    panic: Cell<Option<JoinError>>,
+    /// The scope has ended.
+    is_over: Cell<bool>,
+}
+
+impl Relay {
+    pub(crate) fn new(header: Header, family: Rc<Family>, key: usize) -> Rc<Relay> {
+        Rc::new(Relay { header, family, key, is_noted: Cell::new(false) })
+    }
+
+    pub(crate) fn family(&self) -> &Family {
+        &self.family
+    }
+
+    /// The child is to run.
+    pub(crate) fn note(&self) {
+        if !self.is_noted.replace(true) {
+            self.family.noted.borrow_mut().push_back(self.key);
+        }
+        self.family.wake();
+    }
+
+    /// The child is about to run.
+    pub(crate) fn forget(&self) {
+        self.is_noted.set(false);
+    }
+}
+
+impl Family {
+    /// The scope is being polled, until [`Family::end_poll`].
+    pub(crate) fn begin_poll(&self, waker: &Waker) {
+        self.is_polled.set(true);
+        keep(&self.scope, waker);
+    }
+
+    pub(crate) fn end_poll(&self) {
+        self.is_polled.set(false);
+    }
+
+    /// Makes the scope look here.
+    pub(crate) fn wake(&self) {
+        if self.is_polled.get() {
+            return;
+        }
+        if let Some(scope) = self.scope.take() {
+            scope.wake();
+        }
+    }
+
+    /// How many children are to run.
+    pub(crate) fn noted(&self) -> usize {
+        self.noted.borrow().len()
+    }
+
+    /// Takes the child that waited longest.
+    pub(crate) fn take_noted(&self) -> Option<usize> {
+        self.noted.borrow_mut().pop_front()
+    }
+
+    /// Leaves the panic of a child that nobody awaits to the scope, unless that has one, or has
+    /// ended: then it comes back.
+    pub(crate) fn fail(&self, panic: JoinError) -> Option<JoinError> {
+        if self.is_over.get() {
+            return Some(panic);
+        }
+        let earlier = self.panic.take();
+        let (kept, left) = match earlier {
+            Some(earlier) => (earlier, Some(panic)),
+            None => (panic, None),
+        };
+        self.panic.set(Some(kept));
+        self.wake();
+        left
+    }
+
+    pub(crate) fn take_panic(&self) -> Option<JoinError> {
+        self.panic.take()
+    }
+
+    /// The scope ends. What it was told is forgotten, but for a panic.
+    pub(crate) fn end(&self) -> Option<JoinError> {
+        self.is_over.set(true);
+        drop(self.scope.take());
+        self.noted.take();
+        self.panic.take()
+    }
+}
+
+impl HasHeader for Rc<Relay> {
+    fn header(&self) -> &Header {
+        Run::header(&**self)
+    }
+}
+
+impl Run for Relay {
+    fn header(&self) -> &Header {
+        &self.header
+    }
+
+    fn run(&self) -> Ran {
+        self.note();
+        Ran::Relayed
+    }
+
+    fn recover(&self, payload: Payload) -> Result<(), Payload> {
+        // It was the waker of who polls the scope that panicked.
+        Err(payload)
+    }
+
+    fn discard(&self) -> Option<JoinError> {
+        None
+    }
+}

@@ -1,0 +1,196 @@
+//! The children of a scope: the list of them, and running those that were woken.
+//!
+//! Invariant: once the scope has ended the list is empty, and stays so.
+
+use std::cell::{Cell, RefCell};
+use std::future::Future;
+use std::mem;
+use std::panic::resume_unwind;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use slab::Slab;
+
+use super::scoped_handle::ScopedHandle;
+use crate::budget;
+use crate::cell::TaskCell;
+use crate::context;
+use crate::current::{self, WaitsFor};
+use crate::executor::tell;
+use crate::info::Birth;
+use crate::relay::{Family, Relay};
+use crate::run::Run;
+
+/// The children that a scope's body and its children spawn.
+pub(super) struct Children<'env> {
+    context: Rc<context::Context>,
+    family: Rc<Family>,
+    /// By the key that their relays have.
+    list: RefCell<Slab<Child<'env>>>,
+    /// Those that there are end, and no more can be spawned.
+    is_cancelled: Cell<bool>,
+    /// In the next poll the body comes after the children: neither starves the other of budget.
+    is_body_last: Cell<bool>,
+}
+
+struct Child<'env> {
+    task: Rc<dyn Run + 'env>,
+    relay: Rc<Relay>,
+}
+
+/// Ends a scope, also one that is dropped half-way.
+pub(super) struct End<'a, 'env>(pub(super) &'a Children<'env>);
+
+/// The scope is being polled until this is dropped.
+struct Polled<'a>(&'a Family);
+
+impl<'env> Children<'env> {
+    /// Of a scope in the running loop.
+    ///
+    /// # Panics
+    ///
+    /// If none is running.
+    pub(super) fn new() -> Children<'env> {
+        Children {
+            context: context::expect("task::scope"),
+            family: Rc::default(),
+            list: RefCell::default(),
+            is_cancelled: Cell::new(false),
+            is_body_last: Cell::new(false),
+        }
+    }
+
+    pub(super) fn spawn<F: Future + 'env>(
+        &self,
+        future: F,
+        birth: Birth,
+    ) -> ScopedHandle<'env, F::Output> {
+        let executor = &self.context.executor;
+        let key = self.list.borrow().vacant_key();
+        let relay = executor.adopt(birth, self.family.clone(), key);
+        let task = TaskCell::new(relay.clone(), future);
+        let handle = ScopedHandle::new(task.clone(), relay.clone());
+        if self.is_cancelled.get() {
+            executor.leave_slot(Run::header(&*relay));
+            executor.cancel(&*task);
+            return handle;
+        }
+        self.list.borrow_mut().insert(Child { task, relay: relay.clone() });
+        relay.note();
+        handle
+    }
+
+    /// How many children there are.
+    pub(super) fn len(&self) -> usize {
+        self.list.borrow().len()
+    }
+
+    /// Ends the children when the scope is next polled.
+    pub(super) fn cancel(&self) {
+        self.is_cancelled.set(true);
+        self.family.wake();
+    }
+
+    pub(super) fn is_cancelled(&self) -> bool {
+        self.is_cancelled.get()
+    }
+
+    /// Polls the body, which says whether it is done, and the children that were woken before.
+    /// `Ready` when the body is done and no child is left.
+    pub(super) fn poll(
+        &self,
+        cx: &mut Context<'_>,
+        mut poll_body: impl FnMut(&mut Context<'_>) -> bool,
+    ) -> Poll<()> {
+        self.family.begin_poll(cx.waker());
+        let polled = Polled(&self.family);
+        let is_done;
+        if self.is_body_last.replace(!self.is_body_last.get()) {
+            self.run_woken(cx);
+            is_done = poll_body(cx);
+        } else {
+            is_done = poll_body(cx);
+            self.run_woken(cx);
+        }
+        let panic = self.family.take_panic();
+        if panic.is_some() {
+            self.is_cancelled.set(true);
+        }
+        if self.is_cancelled.get() {
+            self.clear();
+        }
+        drop(polled);
+        if let Some(panic) = panic {
+            resume_unwind(panic.into_panic());
+        }
+        if is_done && self.len() == 0 {
+            return Poll::Ready(());
+        }
+        if self.family.noted() > 0 {
+            cx.waker().wake_by_ref();
+        }
+        current::wait_for(WaitsFor::Task);
+        Poll::Pending
+    }
+
+    /// Runs the children that were woken before, as far as the budget goes.
+    fn run_woken(&self, cx: &mut Context<'_>) {
+        for _ in 0..self.family.noted() {
+            if budget::poll_left(cx).is_pending() {
+                return;
+            }
+            budget::spend();
+            let Some(key) = self.family.take_noted() else { return };
+            let Some(task) = self.begin(key) else { continue };
+            if self.context.executor.run_inside(&*task) {
+                self.end(key, &*task);
+            }
+        }
+    }
+
+    /// The child at `key`, which is about to run.
+    fn begin(&self, key: usize) -> Option<Rc<dyn Run + 'env>> {
+        let list = self.list.borrow();
+        let child = list.get(key)?;
+        child.relay.forget();
+        Some(child.task.clone())
+    }
+
+    /// Forgets a child that has ended, and tells of that.
+    fn end(&self, key: usize, task: &(dyn Run + 'env)) {
+        let child = self.list.borrow_mut().try_remove(key);
+        drop(child);
+        let executor = &self.context.executor;
+        executor.leave_slot(task.header());
+        if let Some(lost) = tell(task).and_then(|panic| self.family.fail(panic)) {
+            executor.report(lost);
+        }
+    }
+
+    /// Drops the children in the order in which they were spawned.
+    fn clear(&self) {
+        let list = mem::take(&mut *self.list.borrow_mut());
+        let mut children: Vec<_> = list.into_iter().map(|(_, child)| child).collect();
+        children.sort_by_key(|child| child.task.header().id);
+        for Child { task, .. } in children {
+            self.context.executor.leave_slot(task.header());
+            self.context.executor.cancel(&*task);
+        }
+    }
+}
+
+impl Drop for End<'_, '_> {
+    fn drop(&mut self) {
+        self.0.is_cancelled.set(true);
+        self.0.clear();
+        if let Some(lost) = self.0.family.end() {
+            self.0.context.executor.report(lost);
+        }
+    }
+}
+
+impl Drop for Polled<'_> {
+    fn drop(&mut self) {
+        self.0.end_poll();
+    }
+}

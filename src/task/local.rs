@@ -1,0 +1,210 @@
+//! Values that belong to a task, wherever in it the code is that asks for them.
+
+use std::cell::RefCell;
+use std::error::Error;
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::thread;
+
+/// Declares values that belong to the task, or to the part of it, that runs: asyncio's
+/// `contextvars`, `gevent.local`.
+///
+/// Each is a [`LocalKey`]. See [there](LocalKey) for how it gets a value.
+///
+/// ```
+/// evloop::task_local! {
+///     /// Who asks.
+///     static USER: String;
+///     pub(crate) static REQUEST: u64;
+/// }
+///
+/// fn greeting() -> String {
+///     USER.with(|user| format!("hello {user}, request {}", REQUEST.get()))
+/// }
+///
+/// evloop::block_on(async {
+///     let handler = REQUEST.scope(7, async { greeting() });
+///     assert_eq!(USER.scope("ada".into(), handler).await, "hello ada, request 7");
+///     assert!(USER.try_with(|_| ()).is_err());
+/// });
+/// ```
+#[macro_export]
+#[doc(alias = "ContextVar")]
+macro_rules! task_local {
+    ($($(#[$attribute:meta])* $visibility:vis static $name:ident: $type:ty);* $(;)?) => { $(
+        $(#[$attribute])*
+        $visibility static $name: $crate::task::LocalKey<$type> = {
+            ::std::thread_local! {
+                static VALUE: $crate::task::LocalValue<$type> =
+                    const { $crate::task::LocalValue::new() };
+            }
+            $crate::task::LocalKey::new(&VALUE)
+        };
+    )* };
+}
+
+/// A value that belongs to a task; declared by [`task_local!`](crate::task_local).
+///
+/// It has a value inside of [`scope`](LocalKey::scope), and nowhere else. A task spawned there does
+/// not have it, unless its future was given it by [`inherit`](LocalKey::inherit).
+pub struct LocalKey<T: 'static> {
+    value: &'static thread::LocalKey<LocalValue<T>>,
+}
+
+/// The value that the running task has. Counted, so that nothing is borrowed while it is in use.
+#[doc(hidden)]
+pub struct LocalValue<T>(RefCell<Option<Rc<T>>>);
+
+/// A task-local was asked for outside of its scope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutOfScope(());
+
+impl<T: 'static> LocalKey<T> {
+    #[doc(hidden)]
+    pub const fn new(value: &'static thread::LocalKey<LocalValue<T>>) -> LocalKey<T> {
+        LocalKey { value }
+    }
+
+    /// Runs `future` with the value. Scopes nest: the inner value hides the outer one.
+    ///
+    /// The value can be asked for while the future is polled or dropped, and is dropped after it.
+    pub async fn scope<F: Future>(&'static self, value: T, future: F) -> F::Output {
+        let future = pin!(Some(future));
+        let mut scoped = Scoped { key: self, value: Rc::new(value), future };
+        poll_fn(|cx| scoped.poll(cx)).await
+    }
+
+    /// Runs `f` with the value.
+    pub fn sync_scope<R>(&'static self, value: T, f: impl FnOnce() -> R) -> R {
+        let _inside = Inside::new(self, Rc::new(value));
+        f()
+    }
+
+    /// Gives `future` the value that the running task has, if it has one, wherever it will run.
+    ///
+    /// ```
+    /// evloop::task_local!(static DEPTH: u32);
+    ///
+    /// evloop::block_on(DEPTH.scope(3, async {
+    ///     let without = evloop::spawn(async { DEPTH.try_with(|_| ()).is_ok() });
+    ///     let with = evloop::spawn(DEPTH.inherit(async { DEPTH.get() }));
+    ///     assert_eq!((without.await.unwrap(), with.await.unwrap()), (false, 3));
+    /// }));
+    /// ```
+    #[doc(alias = "copy_context")]
+    pub fn inherit<F: Future>(&'static self, future: F) -> impl Future<Output = F::Output>
+    where
+        T: Clone,
+    {
+        let value = self.try_with(T::clone).ok();
+        async move {
+            match value {
+                Some(value) => self.scope(value, future).await,
+                None => future.await,
+            }
+        }
+    }
+
+    /// Gives the value to `f`.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a scope.
+    #[track_caller]
+    pub fn with<R>(&'static self, f: impl FnOnce(&T) -> R) -> R {
+        self.try_with(f).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Gives the value to `f`.
+    ///
+    /// # Errors
+    ///
+    /// [`OutOfScope`] outside of a scope.
+    pub fn try_with<R>(&'static self, f: impl FnOnce(&T) -> R) -> Result<R, OutOfScope> {
+        let value = self.value.try_with(|value| value.0.borrow().clone());
+        value.ok().flatten().map(|value| f(&value)).ok_or(OutOfScope(()))
+    }
+
+    /// A copy of the value.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a scope.
+    #[track_caller]
+    pub fn get(&'static self) -> T
+    where
+        T: Clone,
+    {
+        self.with(T::clone)
+    }
+}
+
+impl<T> LocalValue<T> {
+    #[doc(hidden)]
+    #[allow(clippy::new_without_default)]
+    pub const fn new() -> LocalValue<T> {
+        LocalValue(RefCell::new(None))
+    }
+}
+
+/// A future with its value.
+struct Scoped<'a, T: 'static, F> {
+    key: &'static LocalKey<T>,
+    value: Rc<T>,
+    /// `Some` until it is dropped.
+    future: Pin<&'a mut Option<F>>,
+}
+
+impl<T, F: Future> Scoped<'_, T, F> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let _inside = Inside::new(self.key, self.value.clone());
+        let future = self.future.as_mut().as_pin_mut();
+        future.expect("it is there until it is dropped").poll(cx)
+    }
+}
+
+impl<T, F> Drop for Scoped<'_, T, F> {
+    fn drop(&mut self) {
+        let _inside = Inside::new(self.key, self.value.clone());
+        self.future.set(None);
+    }
+}
+
+/// The key has a value until this is dropped; then it has the one before.
+struct Inside<T: 'static> {
+    key: &'static LocalKey<T>,
+    outer: Option<Rc<T>>,
+}
+
+impl<T> Inside<T> {
+    fn new(key: &'static LocalKey<T>, value: Rc<T>) -> Inside<T> {
+        let outer = key.value.try_with(|place| place.0.replace(Some(value)));
+        Inside { key, outer: outer.ok().flatten() }
+    }
+}
+
+impl<T> Drop for Inside<T> {
+    fn drop(&mut self) {
+        let outer = self.outer.take();
+        // Dropped here, with nothing borrowed, if it is the last.
+        let value = self.key.value.try_with(|place| place.0.replace(outer));
+        drop(value);
+    }
+}
+
+impl fmt::Display for OutOfScope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a task-local was asked for outside of its scope: give it a value by `scope`")
+    }
+}
+
+impl Error for OutOfScope {}
+
+impl<T> fmt::Debug for LocalKey<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LocalKey").finish_non_exhaustive()
+    }
+}
