@@ -81,7 +81,7 @@ fn spawn(
     future: impl Future<Output = ()> + 'static,
     spawned_at: &'static Location<'static>,
 ) -> JoinHandle<()> {
-    let birth = Birth { name: None, spawned_at };
+    let birth = Birth::at(spawned_at);
     context::expect("start_server").executor.spawn(future, birth)
 }
 
