@@ -36,6 +36,7 @@ mod executor;
 
 // L4: the public rooms.
 mod blocking;
+pub mod coroutine;
 pub mod fs;
 pub mod net;
 pub mod queue;
