@@ -1,9 +1,31 @@
-//! L4: passing values between the tasks of one thread.
+//! L4: passing values between the tasks of one thread, and waiting for each other.
 //!
 //! Made for one thread: no atomic, no lock, no allocation for a waiter. First come, first served;
 //! dropping a future loses nothing. These work under any executor.
 
+mod barrier;
+mod bell;
+mod condvar;
+mod event;
+mod line;
 pub mod mpsc;
 mod mpsc_error;
 mod mpsc_queue;
+mod mutex;
+mod notify;
+mod once_cell;
 pub mod oneshot;
+pub(crate) mod permits;
+mod rw_lock;
+mod semaphore;
+mod semaphore_error;
+
+pub use self::barrier::{Barrier, BarrierWaitResult, BrokenBarrier};
+pub use self::condvar::Condvar;
+pub use self::event::Event;
+pub use self::mutex::{Mutex, MutexGuard, OwnedMutexGuard, TryLockError};
+pub use self::notify::{Notified, Notify};
+pub use self::once_cell::{OnceCell, SetError};
+pub use self::rw_lock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+pub use self::semaphore::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+pub use self::semaphore_error::{AcquireError, AddPermitsError, TryAcquireError};

@@ -12,20 +12,21 @@ use slab::Slab;
 
 use crate::woken::Woken;
 
-/// A queue of waiting futures.
+/// A queue of waiting futures, each with a note of what it waits for.
 #[derive(Debug)]
-pub(crate) struct WaitList {
-    places: Slab<Place>,
+pub(crate) struct WaitList<N = ()> {
+    places: Slab<Place<N>>,
     head: u32,
     tail: u32,
 }
 
 #[derive(Debug)]
-struct Place {
+struct Place<N> {
     /// `None`: chosen, and not in the queue any more.
     waker: Option<Waker>,
     next: u32,
     previous: u32,
+    note: N,
 }
 
 /// A future's place in a [`WaitList`]; empty until it waits.
@@ -36,7 +37,15 @@ pub(crate) struct WaitKey(Option<NonZeroU32>);
 const NONE: u32 = u32::MAX;
 
 impl WaitList {
-    pub(crate) const fn new() -> WaitList {
+    /// Waits at the end of the queue, or, if `key` waits already, with another waker. The old waker
+    /// comes back.
+    pub(crate) fn wait(&mut self, key: &mut WaitKey, waker: Waker) -> Option<Waker> {
+        self.wait_for(key, (), waker)
+    }
+}
+
+impl<N: Copy> WaitList<N> {
+    pub(crate) const fn new() -> WaitList<N> {
         WaitList { places: Slab::new(), head: NONE, tail: NONE }
     }
 
@@ -45,16 +54,15 @@ impl WaitList {
         self.places.len()
     }
 
-    /// Waits at the end of the queue, or, if `key` waits already, with another waker. The old waker
-    /// comes back.
-    pub(crate) fn wait(&mut self, key: &mut WaitKey, waker: Waker) -> Option<Waker> {
+    /// The same, for what `note` says. Who waits already keeps its first note.
+    pub(crate) fn wait_for(&mut self, key: &mut WaitKey, note: N, waker: Waker) -> Option<Waker> {
         if let Some(index) = key.index() {
             let place = &mut self.places[index as usize];
             debug_assert!(place.waker.is_some(), "who was chosen does not wait");
             return place.waker.replace(waker);
         }
         let previous = self.tail;
-        let index = self.places.insert(Place { waker: Some(waker), next: NONE, previous });
+        let index = self.places.insert(Place { waker: Some(waker), next: NONE, previous, note });
         *key = WaitKey::new(index);
         let index = index as u32;
         match previous {
@@ -63,6 +71,19 @@ impl WaitList {
         }
         self.tail = index;
         None
+    }
+
+    /// What who waited longest waits for.
+    pub(crate) fn first(&self) -> Option<N> {
+        (self.head != NONE).then(|| self.places[self.head as usize].note)
+    }
+
+    /// Chooses who waited longest, and leaves it another note.
+    pub(crate) fn choose_with(&mut self, note: N) -> Option<Waker> {
+        if self.head != NONE {
+            self.places[self.head as usize].note = note;
+        }
+        self.choose()
     }
 
     /// Chooses who waited longest. It is to be woken.
@@ -105,6 +126,11 @@ impl WaitList {
     /// Whether `key` waited and was chosen.
     pub(crate) fn is_chosen(&self, key: WaitKey) -> bool {
         key.index().is_some_and(|index| self.places[index as usize].waker.is_none())
+    }
+
+    /// The note of `key`, which has a place.
+    pub(crate) fn note(&self, key: WaitKey) -> Option<N> {
+        key.index().map(|index| self.places[index as usize].note)
     }
 
     /// Gives up a place. A waker that it held comes back; none, if it was chosen or never waited.
@@ -188,6 +214,24 @@ mod tests {
         assert_eq!(list.choose_all().len(), 2);
         assert!(list.is_chosen(keys[1]) && list.is_chosen(keys[2]) && list.len() == 3);
         assert_eq!(list.take_wakers().len() + list.choose_all().len(), 0);
+    }
+
+    #[test]
+    fn the_chosen_finds_the_note_that_was_left_for_it() {
+        let mut list = WaitList::new();
+        let mut keys = [WaitKey::default(); 2];
+        assert_eq!(list.first(), None);
+        for (key, note) in keys.iter_mut().zip([5, 6]) {
+            list.wait_for(key, note, noop());
+        }
+        assert!(list.wait_for(&mut keys[0], 7, noop()).is_some());
+        assert_eq!(list.first(), Some(5), "the first note stays");
+        assert!(list.choose_with(8).is_some());
+        assert_eq!((list.note(keys[0]), list.first()), (Some(8), Some(6)));
+        assert!(list.choose().is_some());
+        assert_eq!((list.note(keys[1]), list.first()), (Some(6), None));
+        assert!(list.choose_with(9).is_none());
+        assert_eq!(list.note(WaitKey::default()), None);
     }
 
     #[test]

@@ -1,0 +1,121 @@
+//! A bell: what [`Notify`](super::Notify), [`Event`](super::Event), [`Condvar`](super::Condvar) and
+//! [`Barrier`](super::Barrier) wait for.
+//!
+//! It is rung for the one who listened longest, or for all. A ring for all is over at once: a count
+//! goes up, and whoever began to listen before that has heard it, whether it was woken yet or not.
+//! Invariant: a ring for one ends with one who heard it: dropped before that, it rings the next.
+
+use std::cell::Cell;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use super::line::Line;
+use crate::budget;
+use crate::wait_list::WaitKey;
+
+/// Rings for who listens.
+pub(super) struct Bell {
+    /// The notes say how often it had been rung for all before.
+    line: Line<u64>,
+    rings: Cell<u64>,
+    /// A ring for one that nobody hears is kept for who listens next.
+    keeps: bool,
+    is_kept: Cell<bool>,
+}
+
+/// Left for those who were woken by a ring for all, and have nothing to pass on.
+const FOR_ALL: u64 = u64::MAX;
+
+/// One who listens, from when it is made to the rings for all, from its first poll to the others.
+#[must_use = "a future does nothing unless it is awaited"]
+pub(super) struct Listen<'a> {
+    bell: &'a Bell,
+    since: u64,
+    key: WaitKey,
+}
+
+impl Bell {
+    pub(super) const fn new(keeps: bool) -> Bell {
+        let (rings, is_kept) = (Cell::new(0), Cell::new(false));
+        Bell { line: Line::new(), rings, keeps, is_kept }
+    }
+
+    pub(super) fn listen(&self) -> Listen<'_> {
+        Listen { bell: self, since: self.rings.get(), key: WaitKey::default() }
+    }
+
+    /// Whether a ring is kept for who listens next.
+    pub(super) fn is_kept(&self) -> bool {
+        self.is_kept.get()
+    }
+
+    /// Rings for the `n` who listened longest.
+    pub(super) fn ring(&self, mut n: usize) {
+        self.line.call(|line| match line.first()? {
+            // It heard a ring for all that is still waking.
+            since if since < self.rings.get() => line.choose_with(FOR_ALL),
+            _ => {
+                n = n.checked_sub(1)?;
+                line.choose()
+            }
+        });
+        if n > 0 && self.keeps {
+            self.is_kept.set(true);
+        }
+    }
+
+    /// Rings for all who listen.
+    pub(super) fn ring_all(&self) {
+        self.rings.set(self.rings.get() + 1);
+        self.ring(0);
+    }
+}
+
+impl Listen<'_> {
+    /// `Ready` once the bell was rung for this one. It may still pass that on, by being dropped,
+    /// until [`hear`](Listen::hear).
+    pub(super) fn poll_ring(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Listen { bell, since, key } = self;
+        bell.line.poll(key, *since, cx, |key| {
+            let is_rung = match key.has_place() {
+                true => bell.line.chosen(key).is_some(),
+                false => bell.is_kept.get(),
+            };
+            is_rung || *since != bell.rings.get()
+        })
+    }
+
+    /// Takes the ring that [`poll_ring`](Listen::poll_ring) told of.
+    pub(super) fn hear(&mut self) {
+        if self.key.has_place() {
+            drop(self.bell.line.leave(&mut self.key));
+        } else if self.since == self.bell.rings.get() {
+            self.bell.is_kept.set(false);
+        }
+    }
+}
+
+impl Future for Listen<'_> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        ready!(self.poll_ring(cx));
+        ready!(budget::poll_left(cx));
+        self.hear();
+        budget::spend();
+        Poll::Ready(())
+    }
+}
+
+impl Drop for Listen<'_> {
+    fn drop(&mut self) {
+        if !self.key.has_place() {
+            return;
+        }
+        let (chosen, _waker) = self.bell.line.leave(&mut self.key);
+        if chosen.is_some_and(|note| note != FOR_ALL) {
+            self.bell.ring(1);
+        }
+    }
+}

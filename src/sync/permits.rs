@@ -1,0 +1,201 @@
+//! Permits, given to one after the other: what [`Semaphore`](super::Semaphore) gives out, and what
+//! [`Mutex`](super::Mutex), [`RwLock`](super::RwLock), [`OnceCell`](super::OnceCell) and
+//! [`ReentrantMutex`](crate::task::ReentrantMutex) are made of.
+//!
+//! Who comes while others wait goes to the end of the line, even if there would be enough for him:
+//! one who wants many is not overtaken for ever. Invariant: while somebody waits, less is free than
+//! the first in the line wants; and every permit is free, taken, or given to one who was chosen.
+
+use std::cell::Cell;
+use std::ops::Deref;
+use std::task::{Context, Poll, ready};
+
+use super::line::Line;
+use crate::budget;
+use crate::wait_list::WaitKey;
+
+/// A number of permits.
+pub(crate) struct Permits {
+    free: Cell<usize>,
+    /// Nothing is given any more.
+    is_closed: Cell<bool>,
+    /// The notes say how many each one wants.
+    line: Line<usize>,
+}
+
+/// Left for those who wait when the permits are closed.
+const REFUSED: usize = 0;
+
+/// What has permits to give: a primitive.
+pub(crate) trait HasPermits {
+    fn permits(&self) -> &Permits;
+}
+
+/// Asks for permits. `D` is how the primitive is held: borrowed, or by an `Rc`.
+pub(crate) struct Acquire<D: Deref<Target: HasPermits>> {
+    /// `None`: it has completed.
+    of: Option<D>,
+    want: usize,
+    key: WaitKey,
+}
+
+/// Permits that were taken. Gives them back when it is dropped.
+pub(crate) struct Taken<D: Deref<Target: HasPermits>> {
+    of: D,
+    count: usize,
+}
+
+/// Why nothing was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// Too little is free, or others wait.
+    Short,
+    /// Nothing is given any more.
+    Closed,
+}
+
+impl Permits {
+    pub(crate) const fn new(free: usize) -> Permits {
+        Permits { free: Cell::new(free), is_closed: Cell::new(false), line: Line::new() }
+    }
+
+    pub(crate) fn free(&self) -> usize {
+        self.free.get()
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.is_closed.get()
+    }
+
+    /// Gives permits back, or new ones.
+    #[inline]
+    pub(crate) fn give(&self, count: usize) {
+        self.free.set(self.free.get() + count);
+        if !self.line.is_empty() {
+            self.settle();
+        }
+    }
+
+    /// Nothing is given any more, but to those who were chosen already.
+    pub(crate) fn close(&self) {
+        self.is_closed.set(true);
+        self.line.call(|line| line.choose_with(REFUSED));
+    }
+
+    #[inline]
+    fn try_take(&self, count: usize) -> Result<(), Refusal> {
+        if self.is_closed.get() {
+            return Err(Refusal::Closed);
+        }
+        let left = self.free.get().checked_sub(count).ok_or(Refusal::Short)?;
+        if count > 0 && !self.line.is_empty() {
+            return Err(Refusal::Short);
+        }
+        self.free.set(left);
+        Ok(())
+    }
+
+    /// Gives what is free to those who wait, as far as it goes.
+    fn settle(&self) {
+        self.line.call(|line| {
+            if self.is_closed.get() {
+                // `close` is about to refuse them.
+                return None;
+            }
+            let left = self.free.get().checked_sub(line.first()?)?;
+            self.free.set(left);
+            line.choose()
+        });
+    }
+
+    #[inline]
+    fn is_ready(&self, key: WaitKey, want: usize) -> bool {
+        if key.has_place() {
+            return self.line.chosen(key).is_some();
+        }
+        let is_enough = self.free.get() >= want && (want == 0 || self.line.is_empty());
+        is_enough || self.is_closed.get()
+    }
+}
+
+impl<D: Deref<Target: HasPermits>> Acquire<D> {
+    pub(crate) fn new(of: D, want: usize) -> Acquire<D> {
+        Acquire { of: Some(of), want, key: WaitKey::default() }
+    }
+
+    /// Waits for the permits.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Closed`], and no other.
+    #[inline]
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Taken<D>, Refusal>> {
+        let Acquire { of, want, key } = self;
+        let permits = of.as_ref().expect("it is not polled after it completed").permits();
+        ready!(permits.line.poll(key, *want, cx, |key| permits.is_ready(key, *want)));
+        ready!(budget::poll_left(cx));
+        let taken = if !key.has_place() {
+            permits.try_take(*want)
+        } else if let (Some(REFUSED), _) = permits.line.leave(key) {
+            Err(Refusal::Closed)
+        } else {
+            Ok(())
+        };
+        budget::spend();
+        let of = of.take().expect("it was there");
+        Poll::Ready(taken.map(|()| Taken { of, count: *want }))
+    }
+
+    /// The same, for what is never closed.
+    #[inline]
+    pub(crate) fn poll_lock(&mut self, cx: &mut Context<'_>) -> Poll<Taken<D>> {
+        self.poll(cx).map(|taken| taken.expect("a lock is never closed"))
+    }
+}
+
+impl<D: Deref<Target: HasPermits>> Taken<D> {
+    /// Takes permits that can be had at once.
+    #[inline]
+    pub(crate) fn try_new(of: D, count: usize) -> Result<Taken<D>, Refusal> {
+        of.permits().try_take(count)?;
+        Ok(Taken { of, count })
+    }
+
+    /// What the permits are of.
+    pub(crate) fn of(&self) -> &D {
+        &self.of
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Does not give the permits back. Returns how many there were.
+    pub(crate) fn forget(mut self) -> usize {
+        std::mem::take(&mut self.count)
+    }
+
+    /// Gives back all but `count` of them.
+    pub(crate) fn keep(&mut self, count: usize) {
+        let rest = self.count - count;
+        self.count = count;
+        self.of.permits().give(rest);
+    }
+}
+
+impl<D: Deref<Target: HasPermits>> Drop for Acquire<D> {
+    fn drop(&mut self) {
+        let (Some(of), true) = (&self.of, self.key.has_place()) else { return };
+        let permits = of.permits();
+        let (chosen, _waker) = permits.line.leave(&mut self.key);
+        // Who was chosen passes it on; without who was first, there may be enough for the next.
+        permits.give(chosen.unwrap_or(0));
+    }
+}
+
+impl<D: Deref<Target: HasPermits>> Drop for Taken<D> {
+    #[inline]
+    fn drop(&mut self) {
+        self.of.permits().give(self.count);
+    }
+}
