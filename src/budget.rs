@@ -38,9 +38,15 @@ pub(crate) fn set_aside() -> Aside {
     Aside(LEFT.replace(0))
 }
 
+/// Whether a unit is left.
+#[inline]
+pub(crate) fn is_left() -> bool {
+    LEFT.get() > 0
+}
+
 /// `Ready` if a unit is left; otherwise the task is woken. Asked before a leaf does anything.
 pub(crate) fn poll_left(cx: &mut Context<'_>) -> Poll<()> {
-    if LEFT.get() > 0 {
+    if is_left() {
         return Poll::Ready(());
     }
     cx.waker().wake_by_ref();

@@ -73,6 +73,11 @@ impl<N: Copy> WaitList<N> {
         None
     }
 
+    /// Whether nobody waits; some may have been chosen.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.head == NONE
+    }
+
     /// What who waited longest waits for.
     pub(crate) fn first(&self) -> Option<N> {
         (self.head != NONE).then(|| self.places[self.head as usize].note)

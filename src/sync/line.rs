@@ -27,7 +27,7 @@ impl<N: Copy> Line<N> {
     /// Whether nobody waits.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.borrow().first().is_none()
+        self.0.borrow().is_empty()
     }
 
     /// `Ready` once `is_ready` says so; joins the line until then. Nothing foreign runs between

@@ -130,6 +130,18 @@ impl<D: Deref<Target: HasPermits>> Acquire<D> {
     /// [`Refusal::Closed`], and no other.
     #[inline]
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Taken<D>, Refusal>> {
+        if !self.key.has_place() && budget::is_left() {
+            // The way of most: nobody waits, and it is there.
+            if let Some(taken) = self.of.take_if(|of| of.permits().try_take(self.want).is_ok()) {
+                budget::spend();
+                return Poll::Ready(Ok(Taken { of: taken, count: self.want }));
+            }
+        }
+        self.poll_line(cx)
+    }
+
+    #[cold]
+    fn poll_line(&mut self, cx: &mut Context<'_>) -> Poll<Result<Taken<D>, Refusal>> {
         let Acquire { of, want, key } = self;
         let permits = of.as_ref().expect("it is not polled after it completed").permits();
         ready!(permits.line.poll(key, *want, cx, |key| permits.is_ready(key, *want)));
@@ -144,6 +156,16 @@ impl<D: Deref<Target: HasPermits>> Acquire<D> {
         budget::spend();
         let of = of.take().expect("it was there");
         Poll::Ready(taken.map(|()| Taken { of, count: *want }))
+    }
+
+    /// Leaves the line.
+    #[cold]
+    fn leave(&mut self) {
+        let Some(of) = &self.of else { return };
+        let permits = of.permits();
+        let (chosen, _waker) = permits.line.leave(&mut self.key);
+        // Who was chosen passes it on; without who was first, there may be enough for the next.
+        permits.give(chosen.unwrap_or(0));
     }
 
     /// The same, for what is never closed.
@@ -184,12 +206,11 @@ impl<D: Deref<Target: HasPermits>> Taken<D> {
 }
 
 impl<D: Deref<Target: HasPermits>> Drop for Acquire<D> {
+    #[inline]
     fn drop(&mut self) {
-        let (Some(of), true) = (&self.of, self.key.has_place()) else { return };
-        let permits = of.permits();
-        let (chosen, _waker) = permits.line.leave(&mut self.key);
-        // Who was chosen passes it on; without who was first, there may be enough for the next.
-        permits.give(chosen.unwrap_or(0));
+        if self.key.has_place() {
+            self.leave();
+        }
     }
 }
 
