@@ -1,0 +1,401 @@
+//! `sync::Notify`, `sync::Event`, `sync::Condvar`: who is told, in which order, and who else when
+//! that one does not listen any more.
+
+use std::cell::{Cell, RefCell};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::task::Poll;
+
+use evloop::sync::{Condvar, Event, Mutex, Notify};
+use evloop::task::yield_now;
+use evloop::{block_on, spawn};
+use futures::FutureExt;
+use futures::future::LocalBoxFuture;
+use probe::Probe;
+
+/// Wakers that tell what was done with them.
+#[allow(unreachable_pub, dead_code)]
+mod probe;
+
+/// What one poll of a task may take from leaves that are always ready: src/budget.rs.
+const PER_POLL: usize = 128;
+/// Futures that wait at once: were leaving not O(1), dropping them would take minutes.
+const MANY: usize = 100_000;
+
+type Waiting<'a> = (Probe, LocalBoxFuture<'a, ()>);
+
+/// A future that was polled, and waits.
+fn waiting<'a>(future: impl Future<Output = ()> + 'a) -> Waiting<'a> {
+    let (probe, mut future) = (Probe::new(), future.boxed_local());
+    assert!(probe.poll(&mut future).is_pending());
+    (probe, future)
+}
+
+fn wakes<const N: usize>(waiting: &[Waiting<'_>; N]) -> [usize; N] {
+    waiting.each_ref().map(|(probe, _)| probe.calls.wakes.get())
+}
+
+fn is_ready((probe, future): &mut Waiting<'_>) -> bool {
+    probe.poll(future).is_ready()
+}
+
+fn is_notified(notify: &Notify) -> bool {
+    notify.notified().now_or_never().is_some()
+}
+
+#[test]
+fn a_notification_without_a_listener_is_kept_once() {
+    let notify = Notify::new();
+    assert!(!is_notified(&notify));
+    notify.notify_one();
+    notify.notify_one();
+    assert!(is_notified(&notify) && !is_notified(&notify));
+    notify.notify_waiters();
+    assert!(!is_notified(&notify), "it was for those who waited");
+}
+
+#[test]
+fn one_after_the_other_is_notified() {
+    let notify = Notify::new();
+    let mut line = [(); 3].map(|()| waiting(notify.notified()));
+    for i in 0..3 {
+        notify.notify_one();
+        assert_eq!(wakes(&line), std::array::from_fn(|k| usize::from(k <= i)));
+        assert!(!is_notified(&notify), "who comes does not get what another was given");
+    }
+    for waits in line.iter_mut().rev() {
+        assert!(is_ready(waits));
+        assert_eq!(waits.0.kept(), 0);
+    }
+    drop(line);
+    assert!(!is_notified(&notify));
+}
+
+#[test]
+fn a_notification_is_passed_on_by_who_is_dropped_and_kept_in_the_end() {
+    let notify = Notify::new();
+    let [first, gone, second] = [(); 3].map(|()| waiting(notify.notified()));
+    notify.notify_one();
+    drop(gone.1);
+    drop(first.1);
+    assert_eq!((gone.0.wakes_and_kept(), second.0.calls.wakes.get()), ((0, 0), 1));
+    drop(second.1);
+    assert!(is_notified(&notify) && !is_notified(&notify));
+}
+
+#[test]
+fn all_who_wait_are_notified_and_pass_nothing_on() {
+    let notify = Notify::new();
+    let [mut first, second, mut third] = [(); 3].map(|()| waiting(notify.notified()));
+    let never_polled = notify.notified();
+    notify.notify_waiters();
+    let mut late = waiting(notify.notified());
+    assert!(is_ready(&mut first));
+    drop(second);
+    assert!(is_ready(&mut third) && !is_ready(&mut late));
+    assert!(never_polled.now_or_never().is_some(), "it was made before");
+    assert_eq!(late.0.calls.wakes.get(), 0);
+    drop(late);
+    assert!(!is_notified(&notify));
+}
+
+#[test]
+fn one_that_was_chosen_passes_on_though_all_were_notified_since() {
+    let notify = Notify::new();
+    let chosen = waiting(notify.notified());
+    notify.notify_one();
+    notify.notify_waiters();
+    let mut late = waiting(notify.notified());
+    drop(chosen);
+    assert!(is_ready(&mut late));
+}
+
+#[test]
+fn one_made_before_a_notification_to_all_leaves_the_permit_where_it_is() {
+    let notify = Notify::new();
+    let old = notify.notified();
+    notify.notify_waiters();
+    notify.notify_one();
+    assert!(old.now_or_never().is_some());
+    assert!(is_notified(&notify));
+}
+
+#[test]
+fn a_notification_to_all_ends_at_once_whatever_its_wakers_do() {
+    let notify: &'static Notify = Box::leak(Box::default());
+    let second = Rc::new(RefCell::new(None));
+    let late = Rc::new(RefCell::new(None));
+    let (polls, joins) = (second.clone(), late.clone());
+    let probe = Probe::new().on_wake(move || {
+        let mut second: Waiting<'_> = polls.take().unwrap();
+        assert!(is_ready(&mut second), "it has heard, though it was not woken yet");
+        *joins.borrow_mut() = Some(waiting(notify.notified()));
+        notify.notify_one();
+    });
+    let mut first = notify.notified().boxed_local();
+    assert!(probe.poll(&mut first).is_pending());
+    *second.borrow_mut() = Some(waiting(notify.notified()));
+    let mut third = waiting(notify.notified());
+    notify.notify_waiters();
+    assert_eq!(third.0.calls.wakes.get(), 1);
+    assert!(is_ready(&mut third));
+    let mut late = late.take().unwrap();
+    assert_eq!(late.0.calls.wakes.get(), 1, "the one was for who did not hear the other");
+    assert!(is_ready(&mut late) && !is_notified(notify));
+}
+
+#[test]
+fn a_wake_that_panics_does_not_stop_the_others_from_hearing() {
+    let notify = Notify::new();
+    let panicking = Probe::new().on_wake(|| panic!("a waker of a test"));
+    let mut first = notify.notified().boxed_local();
+    assert!(panicking.poll(&mut first).is_pending());
+    let mut second = waiting(notify.notified());
+    assert!(catch_unwind(AssertUnwindSafe(|| notify.notify_waiters())).is_err());
+    assert_eq!(second.0.calls.wakes.get(), 1);
+    assert!(is_ready(&mut second) && panicking.poll(&mut first).is_ready());
+}
+
+#[test]
+fn the_clone_and_the_drop_of_a_waker_notify() {
+    let notify: &'static Notify = Box::leak(Box::default());
+    let probe = Probe::new().on_clone(|| notify.notify_one());
+    assert!(probe.poll(&mut notify.notified().boxed_local()).is_ready());
+    assert_eq!(probe.kept(), 0);
+    let old = Probe::new().on_drop(|| notify.notify_one());
+    let (new, mut notified) = (Probe::new(), notify.notified().boxed_local());
+    assert!(old.poll(&mut notified).is_pending() && new.poll(&mut notified).is_pending());
+    assert_eq!((old.wakes_and_kept(), new.wakes_and_kept()), ((0, 0), (1, 0)));
+    assert!(new.poll(&mut notified).is_ready() && !is_notified(notify));
+}
+
+#[test]
+fn a_hundred_thousand_that_pass_a_notification_on_leave_it_to_who_comes() {
+    let (notify, probe) = (Notify::new(), Probe::new());
+    let mut line = Vec::new();
+    for _ in 0..MANY {
+        let mut notified = notify.notified();
+        assert!(probe.poll(&mut notified).is_pending());
+        line.push(notified);
+    }
+    notify.notify_one();
+    drop(line);
+    assert_eq!(probe.wakes_and_kept(), (MANY, 0));
+    assert!(is_notified(&notify));
+}
+
+#[test]
+fn an_event_stays_set_until_it_is_cleared() {
+    let event = Event::new();
+    assert!(!event.is_set() && event.wait().now_or_never().is_none());
+    event.set();
+    for _ in 0..2 {
+        assert!(event.is_set() && event.wait().now_or_never().is_some());
+    }
+    event.clear();
+    assert!(!event.is_set() && event.wait().now_or_never().is_none());
+    assert_eq!(
+        format!("{event:?} {:?}", Event::default().is_set()),
+        "Event { is_set: false, .. } false"
+    );
+}
+
+#[test]
+fn who_was_let_go_goes_though_the_event_is_cleared_and_who_comes_then_waits() {
+    let event = Event::new();
+    let mut line = [(); 3].map(|()| waiting(event.wait()));
+    let never_polled = event.wait();
+    event.set();
+    assert_eq!(wakes(&line), [1, 1, 1]);
+    event.clear();
+    let mut late = waiting(event.wait());
+    assert!(line.iter_mut().all(is_ready));
+    assert!(never_polled.now_or_never().is_none() && !is_ready(&mut late));
+    event.set();
+    event.set();
+    assert_eq!((late.0.wakes_and_kept(), is_ready(&mut late)), ((1, 0), true));
+}
+
+#[test]
+fn a_wait_that_is_dropped_leaves_an_event_as_it_was() {
+    let event = Event::new();
+    let [first, second, mut third] = [(); 3].map(|()| waiting(event.wait()));
+    drop(first.1);
+    event.set();
+    drop(second.1);
+    assert_eq!((first.0.wakes_and_kept(), second.0.wakes_and_kept()), ((0, 0), (1, 0)));
+    assert!(is_ready(&mut third) && event.is_set());
+}
+
+#[test]
+fn an_event_that_its_first_wake_clears_lets_all_go() {
+    let event: &'static Event = Box::leak(Box::default());
+    let probe = Probe::new().on_wake(|| event.clear());
+    let mut first = event.wait().boxed_local();
+    assert!(probe.poll(&mut first).is_pending());
+    let mut second = waiting(event.wait());
+    event.set();
+    assert!(is_ready(&mut second) && probe.poll(&mut first).is_ready() && !event.is_set());
+}
+
+#[test]
+fn a_task_that_waits_for_what_is_set_lets_others_run() {
+    block_on(async {
+        let count = Rc::new(Cell::new(0));
+        let counts = count.clone();
+        let busy = spawn(async move {
+            let event = Event::new();
+            event.set();
+            loop {
+                event.wait().await;
+                counts.set(counts.get() + 1);
+            }
+        });
+        yield_now().await;
+        assert_eq!(count.get(), PER_POLL);
+        busy.abort();
+    });
+}
+
+/// A mutex's value, and what tells of its changes.
+#[derive(Default)]
+struct Shared(Mutex<usize>, Condvar);
+
+impl Shared {
+    /// Waits once, then counts down.
+    async fn wait(&self) {
+        let mut guard = self.1.wait(self.0.lock().await).await;
+        *guard = guard.wrapping_sub(1);
+    }
+
+    fn value(&self) -> usize {
+        *self.0.try_lock().unwrap()
+    }
+}
+
+#[test]
+fn a_wait_unlocks_and_locks_again() {
+    let shared = Shared::default();
+    let mut line = [(); 3].map(|()| waiting(shared.wait()));
+    shared.1.notify_one();
+    assert_eq!((wakes(&line), shared.value()), ([1, 0, 0], 0));
+    let held = shared.0.try_lock().unwrap();
+    assert!(!is_ready(&mut line[0]), "it was notified, and waits for the mutex");
+    drop(held);
+    assert!(shared.0.try_lock().is_err(), "which it is given");
+    assert!(is_ready(&mut line[0]));
+    shared.1.notify_n(5);
+    assert_eq!(wakes(&line), [2, 1, 1]);
+    assert!(is_ready(&mut line[1]) && is_ready(&mut line[2]));
+    assert_eq!(shared.value(), 0_usize.wrapping_sub(3));
+}
+
+#[test]
+fn a_notification_that_nobody_waits_for_is_lost() {
+    let shared = Shared::default();
+    shared.1.notify_one();
+    shared.1.notify_all();
+    let mut late = waiting(shared.wait());
+    assert!(!is_ready(&mut late));
+    shared.1.notify_n(0);
+    assert_eq!(late.0.calls.wakes.get(), 0);
+}
+
+#[test]
+fn a_wait_that_is_dropped_passes_its_notification_on_until_it_has_the_mutex() {
+    for locks in [false, true] {
+        let shared = Shared::default();
+        let [mut first, mut second] = [(); 2].map(|()| waiting(shared.wait()));
+        shared.1.notify_one();
+        let held = shared.0.try_lock().unwrap();
+        if locks {
+            assert!(!is_ready(&mut first), "it waits for the mutex now");
+        }
+        drop(first.1);
+        assert_eq!(second.0.calls.wakes.get(), 1);
+        drop(held);
+        assert!(is_ready(&mut second));
+        assert_eq!(shared.value(), 0_usize.wrapping_sub(1));
+    }
+}
+
+#[test]
+fn a_wait_that_is_dropped_when_it_was_given_the_mutex_gives_both_on() {
+    let shared = Shared::default();
+    let [mut first, mut second] = [(); 2].map(|()| waiting(shared.wait()));
+    shared.1.notify_one();
+    let held = shared.0.try_lock().unwrap();
+    assert!(!is_ready(&mut first));
+    drop(held);
+    assert!(shared.0.try_lock().is_err());
+    drop(first.1);
+    assert!(is_ready(&mut second));
+    shared.1.notify_one();
+    assert_eq!(shared.value(), 0_usize.wrapping_sub(1));
+}
+
+#[test]
+fn those_notified_together_pass_nothing_on() {
+    let shared = Shared::default();
+    let [first, mut second] = [(); 2].map(|()| waiting(shared.wait()));
+    shared.1.notify_all();
+    let mut late = waiting(shared.wait());
+    drop(first);
+    assert_eq!((late.0.calls.wakes.get(), is_ready(&mut late)), (0, false));
+    assert!(is_ready(&mut second));
+}
+
+#[test]
+fn who_is_woken_by_the_unlocking_of_a_wait_may_notify_it() {
+    let shared: &'static Shared = Box::leak(Box::default());
+    let mut wait = shared.wait().boxed_local();
+    let held = shared.0.try_lock().unwrap();
+    let probe = Probe::new();
+    assert!(probe.poll(&mut wait).is_pending());
+    let mut locking = shared.0.lock().boxed_local();
+    let other = Probe::new().on_wake(|| shared.1.notify_one());
+    assert!(other.poll(&mut locking).is_pending());
+    drop(held);
+    assert_eq!(probe.calls.wakes.get(), 1, "for the mutex");
+    assert!(probe.poll(&mut wait).is_pending());
+    assert_eq!((probe.calls.wakes.get(), other.calls.wakes.get()), (2, 1));
+    let Poll::Ready(guard) = other.poll(&mut locking) else { panic!("the mutex is its") };
+    drop(guard);
+    assert!(probe.poll(&mut wait).is_ready());
+}
+
+#[test]
+fn wait_for_goes_on_when_it_is_true_and_not_before() {
+    block_on(async {
+        let shared = Rc::new(Shared::default());
+        let (waits, asked) = (shared.clone(), Rc::new(Cell::new(0)));
+        let asks = asked.clone();
+        let task = spawn(async move {
+            let guard = waits.1.wait_for(waits.0.lock().await, |value| {
+                asks.set(asks.get() + 1);
+                *value >= 2
+            });
+            let guard = guard.await;
+            // At once, since it is true.
+            *waits.1.wait_for(guard, |value| *value > 0).await
+        });
+        for value in 0..3 {
+            assert_eq!(asked.get(), value);
+            *shared.0.lock().await = value;
+            shared.1.notify_one();
+            yield_now().await;
+        }
+        assert_eq!((task.await.unwrap(), asked.get()), (2, 3));
+    });
+}
+
+#[test]
+fn all_is_printed() {
+    let notify = Notify::default();
+    notify.notify_one();
+    assert_eq!(format!("{notify:?}"), "Notify { has_permit: true, .. }");
+    assert_eq!(
+        format!("{:?} {:?}", notify.notified(), Condvar::default()),
+        "Notified { .. } Condvar { .. }"
+    );
+}
