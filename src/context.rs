@@ -12,7 +12,6 @@ use std::sync::Arc;
 
 use crate::executor::{Executor, PanicHandler};
 use crate::inbox::{self, Inbox};
-use crate::info::TaskId;
 use crate::join_error::Payload;
 use crate::pool::Pool;
 use crate::reactor::Reactor;
@@ -109,11 +108,6 @@ pub(crate) fn current() -> Option<Rc<Context>> {
 /// Its reactor.
 pub(crate) fn reactor() -> Option<Rc<Reactor>> {
     ENTERED.with(|entered| entered.borrow().last().map(|context| context.reactor.clone()))
-}
-
-/// The task that is running on this thread.
-pub(crate) fn running_task() -> Option<TaskId> {
-    ENTERED.with(|entered| entered.borrow().last()?.executor.running_id())
 }
 
 /// The loop running on this thread.

@@ -197,11 +197,6 @@ impl Executor {
         }
     }
 
-    /// Its id.
-    pub(crate) fn running_id(&self) -> Option<TaskId> {
-        self.running_id.get()
-    }
-
     /// All tasks in the order they were spawned, the root among them.
     pub(crate) fn all(&self) -> Vec<TaskInfo> {
         let tasks: Vec<_> = self.home.with(|queue| queue.occupants().cloned().collect());

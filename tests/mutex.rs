@@ -7,8 +7,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::task::Poll;
 
-use evloop::sync::{Mutex, OwnedMutexGuard, RwLock};
-use evloop::task::{ReentrantMutex, yield_now};
+use evloop::sync::{Event, Mutex, OwnedMutexGuard, RwLock};
+use evloop::task::{self, ReentrantMutex, WaitsFor, yield_now};
 use evloop::{block_on, spawn};
 use futures::FutureExt;
 use futures::executor::{self, LocalPool};
@@ -396,4 +396,26 @@ fn errors_convert_and_everything_is_printed() {
     let text = "ReentrantMutex { owner: None, value: 5, .. } 5 5";
     assert_eq!(format!("{mutex:?} {guard:?} {guard}"), text);
     assert_eq!(ReentrantMutex::<u8>::default().into_inner(), 0);
+}
+
+#[test]
+fn a_task_tells_that_it_waits_for_a_lock_or_an_event() {
+    block_on(async {
+        let (mutex, event) = (Rc::new(Mutex::new(())), Rc::new(Event::new()));
+        let guard = mutex.lock().await;
+        let (locks, waits) = (mutex.clone(), event.clone());
+        let task = spawn(async move {
+            drop(locks.lock().await);
+            waits.wait().await;
+        });
+        let id = task.id();
+        let waits_for = || task::all().iter().find(|info| info.id() == id).unwrap().waits_for();
+        yield_now().await;
+        assert_eq!(waits_for(), Some(WaitsFor::Lock));
+        drop(guard);
+        yield_now().await;
+        assert_eq!(waits_for(), Some(WaitsFor::Event));
+        event.set();
+        task.await.unwrap();
+    });
 }

@@ -12,6 +12,7 @@ use std::task::{Context, Poll, ready};
 
 use super::line::Line;
 use crate::budget;
+use crate::current::{self, WaitsFor};
 use crate::wait_list::WaitKey;
 
 /// Rings for who listens.
@@ -77,13 +78,16 @@ impl Listen<'_> {
     /// until [`hear`](Listen::hear).
     pub(super) fn poll_ring(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Listen { bell, since, key } = self;
-        bell.line.poll(key, *since, cx, |key| {
-            let is_rung = match key.has_place() {
-                true => bell.line.chosen(key).is_some(),
-                false => bell.is_kept.get(),
-            };
-            is_rung || *since != bell.rings.get()
-        })
+        let is_rung = |key: WaitKey| match key.has_place() {
+            _ if *since != bell.rings.get() => true,
+            true => bell.line.chosen(key).is_some(),
+            false => bell.is_kept.get(),
+        };
+        let polled = bell.line.poll(key, *since, cx, is_rung);
+        if polled.is_pending() {
+            current::wait_for(WaitsFor::Event);
+        }
+        polled
     }
 
     /// Takes the ring that [`poll_ring`](Listen::poll_ring) told of.

@@ -32,7 +32,6 @@ impl<N: Copy> Line<N> {
 
     /// `Ready` once `is_ready` says so; joins the line until then. Nothing foreign runs between
     /// that answer and the return: what was seen to be there can be taken.
-    #[inline]
     pub(crate) fn poll(
         &self,
         key: &mut WaitKey,
@@ -40,24 +39,11 @@ impl<N: Copy> Line<N> {
         cx: &mut Context<'_>,
         is_ready: impl Fn(WaitKey) -> bool,
     ) -> Poll<()> {
-        match is_ready(*key) {
-            true => Poll::Ready(()),
-            false => self.wait(key, note, cx.waker(), is_ready),
-        }
-    }
-
-    fn wait(
-        &self,
-        key: &mut WaitKey,
-        note: N,
-        waker: &Waker,
-        is_ready: impl Fn(WaitKey) -> bool,
-    ) -> Poll<()> {
         while !is_ready(*key) {
-            if self.0.borrow().will_wake(*key, waker) {
+            if self.0.borrow().will_wake(*key, cx.waker()) {
                 return Poll::Pending;
             }
-            let waker = waker.clone();
+            let waker = cx.waker().clone();
             // Cloning may have brought what is waited for.
             if !is_ready(*key) {
                 let old = self.0.borrow_mut().wait_for(key, note, waker);

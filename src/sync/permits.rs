@@ -12,6 +12,7 @@ use std::task::{Context, Poll, ready};
 
 use super::line::Line;
 use crate::budget;
+use crate::current::{self, WaitsFor};
 use crate::wait_list::WaitKey;
 
 /// A number of permits.
@@ -108,7 +109,6 @@ impl Permits {
         });
     }
 
-    #[inline]
     fn is_ready(&self, key: WaitKey, want: usize) -> bool {
         if key.has_place() {
             return self.line.chosen(key).is_some();
@@ -144,7 +144,10 @@ impl<D: Deref<Target: HasPermits>> Acquire<D> {
     fn poll_line(&mut self, cx: &mut Context<'_>) -> Poll<Result<Taken<D>, Refusal>> {
         let Acquire { of, want, key } = self;
         let permits = of.as_ref().expect("it is not polled after it completed").permits();
-        ready!(permits.line.poll(key, *want, cx, |key| permits.is_ready(key, *want)));
+        if permits.line.poll(key, *want, cx, |key| permits.is_ready(key, *want)).is_pending() {
+            current::wait_for(WaitsFor::Lock);
+            return Poll::Pending;
+        }
         ready!(budget::poll_left(cx));
         let taken = if !key.has_place() {
             permits.try_take(*want)

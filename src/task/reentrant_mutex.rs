@@ -5,10 +5,10 @@ use std::fmt;
 use std::future::{Future, poll_fn};
 use std::ops::Deref;
 
-use crate::context;
-use crate::info::TaskId;
+use crate::current;
 use crate::sync::TryLockError;
 use crate::sync::permits::{Acquire, HasPermits, Permits, Taken};
+use crate::task_id::TaskId;
 
 /// Lets one task at a time in, and that one as often as it likes: threading's `RLock`.
 ///
@@ -105,13 +105,13 @@ impl<T: ?Sized> ReentrantMutex<T> {
     }
 
     fn is_mine(&self) -> bool {
-        self.owner.get().is_some() && self.owner.get() == context::running_task()
+        self.owner.get().is_some() && self.owner.get() == current::task()
     }
 
     /// The first guard of an owner has the permit, and the last one gives it back.
     fn own(&self, taken: Taken<&Self>) -> ReentrantMutexGuard<'_, T> {
         taken.forget();
-        self.owner.set(context::running_task());
+        self.owner.set(current::task());
         self.enter()
     }
 
