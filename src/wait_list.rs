@@ -73,9 +73,9 @@ impl<N: Copy> WaitList<N> {
         None
     }
 
-    /// Whether nobody waits; some may have been chosen.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.head == NONE
+    /// Whether somebody waits, and was not chosen yet.
+    pub(crate) fn has_waiting(&self) -> bool {
+        self.head != NONE
     }
 
     /// What who waited longest waits for.

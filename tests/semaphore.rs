@@ -127,9 +127,9 @@ fn one_that_waits_and_is_dropped_leaves_the_line() {
         let (probe, acquiring) = line.remove(gone);
         drop(acquiring);
         assert_eq!(probe.wakes_and_kept(), (0, 0));
-        for chosen in 0..2 {
+        for chosen in &mut line {
             semaphore.add_permits(1).unwrap();
-            permit(&mut line[chosen]).forget();
+            permit(chosen).forget();
         }
         assert_eq!(semaphore.available_permits(), 0);
     }

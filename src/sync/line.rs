@@ -24,10 +24,10 @@ impl<N: Copy> Line<N> {
         Line(RefCell::new(WaitList::new()))
     }
 
-    /// Whether nobody waits.
+    /// Whether somebody waits.
     #[inline]
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.borrow().is_empty()
+    pub(crate) fn has_waiting(&self) -> bool {
+        self.0.borrow().has_waiting()
     }
 
     /// `Ready` once `is_ready` says so; joins the line until then. Nothing foreign runs between

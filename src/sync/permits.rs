@@ -72,7 +72,7 @@ impl Permits {
     #[inline]
     pub(crate) fn give(&self, count: usize) {
         self.free.set(self.free.get() + count);
-        if !self.line.is_empty() {
+        if self.line.has_waiting() {
             self.settle();
         }
     }
@@ -89,7 +89,7 @@ impl Permits {
             return Err(Refusal::Closed);
         }
         let left = self.free.get().checked_sub(count).ok_or(Refusal::Short)?;
-        if count > 0 && !self.line.is_empty() {
+        if count > 0 && self.line.has_waiting() {
             return Err(Refusal::Short);
         }
         self.free.set(left);
@@ -113,7 +113,7 @@ impl Permits {
         if key.has_place() {
             return self.line.chosen(key).is_some();
         }
-        let is_enough = self.free.get() >= want && (want == 0 || self.line.is_empty());
+        let is_enough = self.free.get() >= want && (want == 0 || !self.line.has_waiting());
         is_enough || self.is_closed.get()
     }
 }
