@@ -1,5 +1,5 @@
-//! `sync::Mutex`, `sync::RwLock`, `task::ReentrantMutex`: who is let in, in which order, and what is
-//! left when futures and guards are dropped.
+//! `sync::Mutex`, `sync::RwLock`, `task::ReentrantMutex`: who is let in, in which order, and what
+//! is left when futures and guards are dropped.
 
 use std::cell::{Cell, RefCell};
 use std::io;
