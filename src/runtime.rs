@@ -3,21 +3,25 @@
 //! Invariant: all ways of running a loop go through `iterate`, the loop's one screen.
 
 mod builder;
+mod call;
 #[cfg(all(unix, not(mio_unsupported_force_poll_poll)))]
 mod embed;
 mod handle;
 mod remote;
 mod shutdown;
+mod spin;
 
 use std::cell::Cell;
 use std::future::Future;
 use std::io;
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::pin::pin;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 pub use self::builder::Builder;
+pub use self::call::{CallHandle, call_at, call_later, call_soon};
 pub use self::handle::Handle;
 pub use self::remote::RemoteHandle;
 pub use self::shutdown::StillRunning;
@@ -54,6 +58,8 @@ use crate::join::JoinHandle;
 pub struct Runtime {
     context: Rc<Context>,
     batch_max: usize,
+    /// How long to look for events before sleeping.
+    spin: Duration,
     /// What the inbox held, in room that is used again.
     drained: Drained,
     /// Somebody watches the selector: it must tell of deadlines and of work left.
@@ -118,6 +124,7 @@ impl Builder {
         let runtime = Runtime {
             context: Context::new(self.parts)?,
             batch_max: self.batch_max,
+            spin: self.spin,
             drained: Drained::default(),
             is_embedded: Cell::new(false),
         };
@@ -295,7 +302,11 @@ impl Runtime {
 
     fn wait(&self, limit: Option<Duration>) -> io::Result<()> {
         let Context { executor, inbox, reactor, .. } = &*self.context;
-        if executor.ready() > 0 || !inbox.park() {
+        if executor.ready() > 0 {
+            return reactor.wait(Some(Duration::ZERO));
+        }
+        let ControlFlow::Continue(limit) = self.spin(limit)? else { return Ok(()) };
+        if !inbox.park() {
             return reactor.wait(Some(Duration::ZERO));
         }
         let waited = reactor.wait(limit);

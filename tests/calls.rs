@@ -1,0 +1,178 @@
+//! Functions that the loop calls: their order, their time, taking them back.
+
+use std::cell::{Cell, RefCell};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::time::Duration;
+
+use evloop::runtime::{CallHandle, call_at, call_later, call_soon};
+use evloop::task::yield_now;
+use evloop::time::{now, sleep_until};
+use evloop::{Runtime, block_on, spawn};
+
+/// What was called, in order.
+#[derive(Clone, Default)]
+struct Trace(Rc<RefCell<Vec<&'static str>>>);
+
+impl Trace {
+    fn add(&self, event: &'static str) -> impl FnOnce() + use<> {
+        let trace = self.clone();
+        move || trace.0.borrow_mut().push(event)
+    }
+
+    fn take(&self) -> Vec<&'static str> {
+        self.0.take()
+    }
+}
+
+#[test]
+fn soon_is_the_next_turn_in_the_order_of_the_calls() {
+    let trace = Trace::default();
+    let mut runtime = Runtime::new().unwrap();
+    {
+        let _guard = runtime.enter();
+        call_soon(trace.add("first"));
+        let inner = trace.clone();
+        drop(spawn(async move { inner.add("task")() }));
+        let inner = trace.clone();
+        call_soon(move || {
+            call_soon(inner.add("inner"));
+            inner.add("second")();
+        });
+        call_soon(trace.add("third"));
+    }
+    assert_eq!(trace.take(), [""; 0], "not inside of the call");
+    runtime.run_until_stalled().unwrap();
+    assert_eq!(trace.take(), ["first", "task", "second", "third", "inner"]);
+}
+
+#[test]
+fn later_is_in_the_order_of_the_instants_then_of_the_calls() {
+    let trace = Trace::default();
+    block_on(async {
+        let begin = now();
+        let at = |millis| begin + Duration::from_millis(millis);
+        call_at(at(6), trace.add("c"));
+        call_at(at(3), trace.add("a1"));
+        call_at(at(3), trace.add("a2"));
+        let last = call_later(Duration::from_millis(6), trace.add("d"));
+        assert!(last.when() >= at(6));
+        assert_eq!(call_at(at(4), trace.add("b")).when(), at(4));
+        sleep_until(last.when()).await;
+        assert!(now() >= last.when());
+        yield_now().await;
+    });
+    assert_eq!(trace.take(), ["a1", "a2", "b", "c", "d"]);
+}
+
+#[test]
+fn a_call_is_not_early() {
+    let seen = Rc::new(Cell::new(None));
+    block_on(async {
+        let (called, when) = (seen.clone(), now() + Duration::from_micros(1500));
+        call_at(when, move || called.set(Some(now())));
+        while seen.get().is_none() {
+            yield_now().await;
+        }
+        assert!(seen.get().unwrap() >= when);
+    });
+}
+
+#[test]
+fn what_is_past_comes_at_once_and_what_is_far_never() {
+    let trace = Trace::default();
+    block_on(async {
+        call_at(now() - Duration::from_millis(1), trace.add("past"));
+        call_later(Duration::ZERO, trace.add("zero"));
+        call_later(Duration::MAX, trace.add("far"));
+        while trace.0.borrow().len() < 2 {
+            yield_now().await;
+        }
+    });
+    assert_eq!(trace.take(), ["past", "zero"]);
+}
+
+#[test]
+fn cancelled_calls_are_dropped() {
+    let trace = Trace::default();
+    let held = Rc::new(());
+    let holds = |trace: &Trace| {
+        let (held, f) = (held.clone(), trace.add("cancelled"));
+        move || {
+            let _held = held;
+            f();
+        }
+    };
+    block_on(async {
+        let calls = [
+            call_soon(holds(&trace)),
+            call_later(Duration::ZERO, holds(&trace)),
+            call_at(now() + Duration::from_secs(60), holds(&trace)),
+        ];
+        calls.iter().for_each(CallHandle::cancel);
+        assert_eq!(Rc::strong_count(&held), 4);
+        yield_now().await;
+        yield_now().await;
+        assert_eq!(Rc::strong_count(&held), 1);
+        calls.iter().for_each(CallHandle::cancel);
+    });
+    assert_eq!(trace.take(), [""; 0]);
+}
+
+#[test]
+fn a_call_cancels_the_next_and_itself() {
+    let trace = Trace::default();
+    block_on(async {
+        let handles: Rc<RefCell<Vec<CallHandle>>> = Rc::default();
+        let (calls, of_call) = (handles.clone(), trace.clone());
+        let first = call_soon(move || {
+            calls.borrow().iter().for_each(CallHandle::cancel);
+            of_call.add("first")();
+        });
+        let second = call_soon(trace.add("second"));
+        handles.borrow_mut().extend([first, second]);
+        yield_now().await;
+        yield_now().await;
+    });
+    assert_eq!(trace.take(), ["first"]);
+}
+
+#[test]
+fn dropping_the_handle_changes_nothing() {
+    let trace = Trace::default();
+    block_on(async {
+        drop(call_soon(trace.add("called")));
+        yield_now().await;
+    });
+    assert_eq!(trace.take(), ["called"]);
+}
+
+#[test]
+fn a_panic_goes_to_the_handler_while_the_handle_is_kept() {
+    let panics = Rc::new(RefCell::new(Vec::new()));
+    let seen = panics.clone();
+    let on_panic = move |error: evloop::task::JoinError| seen.borrow_mut().push(error.to_string());
+    let mut runtime = Runtime::builder().on_panic(on_panic).build().unwrap();
+    runtime.block_on(async {
+        let line = line!() + 1;
+        let call = call_soon(|| panic!("out of paper"));
+        yield_now().await;
+        let text = format!("(spawned at {}:{line}:20) panicked: out of paper", file!());
+        assert!(panics.borrow()[0].ends_with(&text), "{:?}", panics.borrow());
+        call.cancel();
+    });
+    assert_eq!(panics.borrow().len(), 1);
+}
+
+#[test]
+fn outside_of_a_loop_they_say_so() {
+    let check = |name: &str, call: fn() -> CallHandle| {
+        let panic = catch_unwind(AssertUnwindSafe(call)).unwrap_err();
+        let sentence =
+            format!("{name} was called outside of a running loop: call it inside evloop::block_on");
+        assert_eq!(*panic.downcast::<String>().unwrap(), sentence);
+    };
+    check("call_soon", || call_soon(|| ()));
+    check("call_later", || call_later(Duration::ZERO, || ()));
+    check("call_at", || call_at(now(), || ()));
+}
