@@ -39,6 +39,8 @@ mod blocking;
 pub mod coroutine;
 pub mod fs;
 pub mod net;
+#[cfg(all(unix, feature = "process"))]
+pub mod process;
 pub mod queue;
 pub mod runtime;
 #[cfg(all(unix, feature = "signal"))]

@@ -5,6 +5,8 @@ use std::future::Future;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::pin::Pin;
+#[cfg(feature = "process")]
+use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use futures_io::{AsyncRead, AsyncWrite};
@@ -14,6 +16,8 @@ use rustix::fs::{FileType, fstat};
 use super::counted::{counted, whole};
 use super::endpoint::Endpoint;
 use crate::context;
+#[cfg(feature = "process")]
+use crate::reactor::Reactor;
 use crate::reactor::Socket;
 use crate::source::{Direction, Done};
 
@@ -65,6 +69,14 @@ pub fn pair() -> io::Result<(Sender, Receiver)> {
 }
 
 impl Receiver {
+    /// The end of a pipe that was just made for a child of this process: nobody else has it.
+    #[cfg(feature = "process")]
+    pub(crate) fn of_child(fd: impl Into<OwnedFd>, reactor: &Rc<Reactor>) -> io::Result<Receiver> {
+        let io = pipe::Receiver::from(fd.into());
+        io.set_nonblocking(true)?;
+        Ok(Receiver { end: Endpoint::new(Socket::new(io, reactor.clone(), true)?) })
+    }
+
     /// Takes an end of a pipe or FIFO into the running loop, and makes it non-blocking: for
     /// everybody who has it, the end being shared with its duplicates.
     ///
@@ -145,6 +157,14 @@ impl Receiver {
 }
 
 impl Sender {
+    /// The end of a pipe that was just made for a child of this process: nobody else has it.
+    #[cfg(feature = "process")]
+    pub(crate) fn of_child(fd: impl Into<OwnedFd>, reactor: &Rc<Reactor>) -> io::Result<Sender> {
+        let io = pipe::Sender::from(fd.into());
+        io.set_nonblocking(true)?;
+        Ok(Sender { end: Endpoint::new(Socket::new(io, reactor.clone(), true)?) })
+    }
+
     /// Takes an end of a pipe or FIFO into the running loop, and makes it non-blocking: for
     /// everybody who has it, the end being shared with its duplicates.
     ///

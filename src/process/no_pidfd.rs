@@ -1,0 +1,30 @@
+//! The same where a process has no descriptor, and with mio's poll(2) selector, so that its tests
+//! go the other way.
+
+use std::io;
+use std::process::Child;
+
+use mio::{Interest, Registry, Token, event};
+
+#[derive(Debug)]
+pub(super) enum Pidfd {}
+
+impl Pidfd {
+    pub(super) fn open(_: &Child) -> io::Result<Pidfd> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+impl event::Source for Pidfd {
+    fn register(&mut self, _: &Registry, _: Token, _: Interest) -> io::Result<()> {
+        match *self {}
+    }
+
+    fn reregister(&mut self, _: &Registry, _: Token, _: Interest) -> io::Result<()> {
+        match *self {}
+    }
+
+    fn deregister(&mut self, _: &Registry) -> io::Result<()> {
+        match *self {}
+    }
+}

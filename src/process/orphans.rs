@@ -1,0 +1,70 @@
+//! Processes whose `Child` was dropped before they were reaped.
+//!
+//! A detached task of the loop reaps each. Those that outlive their loop are kept in a list, which
+//! is gone through when a process is started or another one is kept.
+
+use std::io;
+use std::process;
+use std::sync::{Mutex, PoisonError};
+
+use super::running::Running;
+use crate::context;
+use crate::info::Birth;
+
+/// Those that no task waits for.
+static KEPT: Mutex<Vec<process::Child>> = Mutex::new(Vec::new());
+
+/// What the task owns. Dropped too early, with its loop, it is kept.
+struct Orphan(Option<Running>);
+
+/// Sees to it that the process is reaped.
+pub(super) fn adopt(mut running: Running) {
+    if !may_live(running.try_reap()) {
+        return;
+    }
+    match running.home().or_else(context::current) {
+        Some(home) => {
+            let name = format!("reaper of process {}", running.id());
+            let birth = Birth { name: Some(name.into()), ..Birth::here() };
+            drop(home.executor.spawn(Orphan(Some(running)).reap(), birth));
+        }
+        None => keep(running.into_std()),
+    }
+}
+
+/// The same for one that is not watched.
+pub(super) fn keep(process: process::Child) {
+    let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+    kept.push(process);
+    kept.retain_mut(|process| may_live(process.try_wait()));
+}
+
+/// Reaps those that have ended meanwhile.
+pub(super) fn reap() {
+    let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+    kept.retain_mut(|process| may_live(process.try_wait()));
+}
+
+impl Orphan {
+    async fn reap(mut self) {
+        if let Some(running) = &mut self.0 {
+            // An error: its loop has ended, and this runs on another. It is kept then.
+            if running.reaped().await.is_ok() {
+                self.0 = None;
+            }
+        }
+    }
+}
+
+impl Drop for Orphan {
+    fn drop(&mut self) {
+        if let Some(running) = self.0.take() {
+            keep(running.into_std());
+        }
+    }
+}
+
+/// Whether there is still something to reap. Errors say that another has done so.
+fn may_live(status: io::Result<Option<process::ExitStatus>>) -> bool {
+    matches!(status, Ok(None))
+}

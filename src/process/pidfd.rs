@@ -1,0 +1,33 @@
+//! A descriptor that becomes readable when a process ends. Linux.
+
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::process::Child;
+
+use mio::unix::SourceFd;
+use mio::{Interest, Registry, Token, event};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+
+#[derive(Debug)]
+pub(super) struct Pidfd(OwnedFd);
+
+impl Pidfd {
+    /// It fails where the system is older than Linux 5.3, or a sandbox forbids it.
+    pub(super) fn open(child: &Child) -> io::Result<Pidfd> {
+        Ok(Pidfd(pidfd_open(Pid::from_child(child), PidfdFlags::empty())?))
+    }
+}
+
+impl event::Source for Pidfd {
+    fn register(&mut self, registry: &Registry, token: Token, what: Interest) -> io::Result<()> {
+        SourceFd(&self.0.as_raw_fd()).register(registry, token, what)
+    }
+
+    fn reregister(&mut self, registry: &Registry, token: Token, what: Interest) -> io::Result<()> {
+        SourceFd(&self.0.as_raw_fd()).reregister(registry, token, what)
+    }
+
+    fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
+        SourceFd(&self.0.as_raw_fd()).deregister(registry)
+    }
+}
