@@ -27,7 +27,8 @@ use std::task::{Context, Poll, ready};
 
 use crate::budget;
 use crate::current::{self, WaitsFor};
-use crate::info::{HasHeader, Header, State};
+use crate::debug;
+use crate::info::{Header, Record, State};
 use crate::join_error::{JoinError, Payload};
 use crate::run::{Ran, Run};
 use crate::running;
@@ -74,7 +75,7 @@ pub(crate) fn abort(header: &Header) {
     }
 }
 
-impl<F: Future, H: HasHeader> TaskCell<F, H> {
+impl<F: Future, H: Record<F::Output>> TaskCell<F, H> {
     pub(crate) fn new(header: H, future: F) -> Rc<TaskCell<F, H>> {
         Rc::new(TaskCell { header, contents: UnsafeCell::new(Contents::Future(future)) })
     }
@@ -112,6 +113,13 @@ impl<F: Future, H: HasHeader> TaskCell<F, H> {
         Ran::Aborted
     }
 
+    /// Drops an output that nobody takes. In debug mode, returns the error that it was.
+    fn lose(&self, output: F::Output) -> Option<JoinError> {
+        let error = if debug::is_on() { self.header.error_in(&output) } else { None };
+        let Header { id, spawned_at, .. } = self.header.header();
+        error.map(|error| JoinError::failed(*id, spawned_at, error))
+    }
+
     /// Takes the output out, if it has come and was not taken.
     #[allow(unsafe_code)]
     fn take_output(&self) -> Option<Result<F::Output, JoinError>> {
@@ -129,7 +137,7 @@ impl<F: Future, H: HasHeader> TaskCell<F, H> {
     }
 }
 
-impl<F: Future, H: HasHeader> Run for TaskCell<F, H> {
+impl<F: Future, H: Record<F::Output>> Run for TaskCell<F, H> {
     fn header(&self) -> &Header {
         self.header.header()
     }
@@ -169,9 +177,9 @@ impl<F: Future, H: HasHeader> Run for TaskCell<F, H> {
 
     fn discard(&self) -> Option<JoinError> {
         match self.take_output()? {
-            Ok(output) if needs_drop::<F::Output>() => {
-                let dropped = catch_unwind(AssertUnwindSafe(|| drop(output)));
-                dropped.err().map(|payload| JoinError::panicked(self.header.header(), payload))
+            Ok(output) if debug::is_on() || needs_drop::<F::Output>() => {
+                let lost = catch_unwind(AssertUnwindSafe(|| self.lose(output)));
+                lost.unwrap_or_else(|panic| Some(JoinError::panicked(self.header.header(), panic)))
             }
             Ok(_) => None,
             Err(error) => error.is_panic().then_some(error),
@@ -179,7 +187,7 @@ impl<F: Future, H: HasHeader> Run for TaskCell<F, H> {
     }
 }
 
-impl<F: Future, H: HasHeader> Output<F::Output> for TaskCell<F, H> {
+impl<F: Future, H: Record<F::Output>> Output<F::Output> for TaskCell<F, H> {
     fn header(&self) -> &Header {
         self.header.header()
     }

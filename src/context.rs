@@ -10,7 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::executor::{Executor, PanicHandler};
+use crate::executor::{Executor, Hooks};
 use crate::inbox::{self, Inbox};
 use crate::join_error::Payload;
 use crate::pool::Pool;
@@ -31,7 +31,7 @@ pub(crate) struct Parts {
     pub(crate) name: String,
     pub(crate) events_capacity: usize,
     pub(crate) blocking_threads_max: usize,
-    pub(crate) on_panic: Option<PanicHandler>,
+    pub(crate) hooks: Hooks,
 }
 
 /// The loop is the thread's until this is dropped; then the one before is again.
@@ -50,7 +50,7 @@ impl Context {
         let id = inbox::register(inbox.clone())?;
         Ok(Rc::new(Context {
             id,
-            executor: Executor::new(id, inbox.clone(), parts.on_panic),
+            executor: Executor::new(id, inbox.clone(), parts.hooks),
             reactor,
             inbox,
             pool: Pool::new(format!("{}-blocking", parts.name), parts.blocking_threads_max),

@@ -5,6 +5,7 @@
 //! or a waker is woken.
 
 mod inside;
+mod watch;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -14,11 +15,13 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use self::inside::Outer;
 use crate::budget;
 use crate::cell::TaskCell;
 use crate::current;
+use crate::debug;
 use crate::inbox::Inbox;
 use crate::info::{Birth, Header, TaskInfo, TaskState};
 use crate::join::JoinHandle;
@@ -55,7 +58,14 @@ pub(crate) struct Executor {
     running: Cell<u32>,
     /// The loop ends: what is spawned now is dropped at once.
     is_closing: Cell<bool>,
-    on_panic: PanicHandler,
+    hooks: Hooks,
+}
+
+/// What a loop does beside running tasks.
+pub(crate) struct Hooks {
+    pub(crate) on_panic: PanicHandler,
+    /// In debug mode: a poll that takes longer is told of.
+    pub(crate) slow_poll: Option<Duration>,
 }
 
 /// The time in which a root runs. Dropped, the root's wakers are stale.
@@ -80,7 +90,7 @@ impl Batch {
 }
 
 impl Executor {
-    pub(crate) fn new(id: LoopId, inbox: Arc<Inbox>, on_panic: Option<PanicHandler>) -> Executor {
+    pub(crate) fn new(id: LoopId, inbox: Arc<Inbox>, hooks: Hooks) -> Executor {
         Executor {
             home: Home::new(id),
             inbox,
@@ -89,7 +99,7 @@ impl Executor {
             root: RefCell::new(None),
             running: Cell::new(NOBODY),
             is_closing: Cell::new(false),
-            on_panic: on_panic.unwrap_or_else(|| Box::new(|error| eprintln!("evloop: {error}"))),
+            hooks,
         }
     }
 
@@ -162,6 +172,7 @@ impl Executor {
         let mut batch = Batch::default();
         let _outer = Outer::new(self, NOBODY);
         let _budget = budget::set_aside();
+        let _debug = debug::set(self.hooks.slow_poll.is_some());
         // Caught once for the batch: a panic is rare, and ends one task's part of it.
         while let Err(payload) =
             catch_unwind(AssertUnwindSafe(|| self.run(&mut root, turns_max, &mut batch)))
@@ -178,6 +189,7 @@ impl Executor {
     /// Returns the first panic that was not a task's.
     pub(crate) fn shutdown(&self) -> Option<Payload> {
         self.is_closing.set(true);
+        let _debug = debug::set(self.hooks.slow_poll.is_some());
         let mut panic = None;
         let mut tasks = self.home.with(|queue| queue.evict());
         tasks.sort_by_key(|task| task.header().id);
@@ -226,6 +238,7 @@ impl Executor {
             batch.turns += 1;
             budget::refill();
             self.running.set(slot);
+            let _watch = self.hooks.slow_poll.map(|limit| self.watch(limit));
             match (task, &mut *root) {
                 (Some(task), _) => match task.run() {
                     Ran::Pending => {}
@@ -285,7 +298,7 @@ impl Executor {
 
     /// Tells the handler of a panic that nobody else will hear of.
     pub(crate) fn report(&self, error: JoinError) {
-        (self.on_panic)(error);
+        (self.hooks.on_panic)(error);
     }
 
     /// No task is being polled.

@@ -4,11 +4,13 @@
 //! Invariant: the state of a task that has ended never changes back.
 
 use std::cell::Cell;
+use std::fmt;
 use std::panic::Location;
 use std::rc::Rc;
 use std::task::Waker;
 
 use crate::current::{self, WaitsFor};
+use crate::lost_error;
 use crate::task_id::TaskId;
 use crate::waker_id::WakerId;
 
@@ -52,14 +54,21 @@ pub(crate) struct Header {
     pub(crate) waiter: Cell<Option<Waker>>,
 }
 
-/// What has a task's record, or knows where it is.
-pub(crate) trait HasHeader {
+/// What has the record of a task that gives a `T`, or knows where it is.
+pub(crate) trait Record<T> {
     fn header(&self) -> &Header;
+
+    /// The error in an output that nobody will take, if that can be told.
+    fn error_in(&self, output: &T) -> Option<String>;
 }
 
-impl HasHeader for Header {
+impl<T: 'static> Record<T> for Header {
     fn header(&self) -> &Header {
         self
+    }
+
+    fn error_in(&self, output: &T) -> Option<String> {
+        lost_error::error_in(output)
     }
 }
 
@@ -198,5 +207,16 @@ impl TaskInfo {
     /// things at once the last. While it is being polled: nothing.
     pub fn waits_for(&self) -> Option<WaitsFor> {
         self.waits_for
+    }
+}
+
+/// As messages name it: its id, its name if it has one, and where it was spawned.
+impl fmt::Display for TaskInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "task {}", self.id)?;
+        if let Some(name) = &self.name {
+            write!(f, " `{name}`")?;
+        }
+        write!(f, " (spawned at {})", self.spawned_at)
     }
 }

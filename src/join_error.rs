@@ -7,7 +7,7 @@ use std::io;
 use std::panic::{Location, resume_unwind};
 use std::sync::{Mutex, PoisonError};
 
-use crate::info::{Header, TaskInfo};
+use crate::info::Header;
 use crate::task_id::TaskId;
 
 /// What a panic carries.
@@ -69,8 +69,11 @@ impl JoinError {
     }
 
     /// Of a running task that ended in an error, or met one that it goes on after.
-    pub(crate) fn failed(task: &TaskInfo, error: String) -> JoinError {
-        let (id, spawned_at) = (task.id(), task.spawned_at());
+    pub(crate) fn failed(
+        id: TaskId,
+        spawned_at: &'static Location<'static>,
+        error: String,
+    ) -> JoinError {
         JoinError(Box::new(Cause { id, spawned_at, end: End::Failed(error) }))
     }
 

@@ -6,6 +6,7 @@
 mod budget;
 mod clock;
 mod current;
+mod debug;
 mod inbox;
 mod pool;
 mod run_queue;
@@ -24,6 +25,7 @@ mod cell;
 mod info;
 mod join;
 mod join_error;
+mod lost_error;
 mod reactor;
 mod relay;
 mod run;

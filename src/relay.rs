@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::task::Waker;
 
-use crate::info::{HasHeader, Header};
+use crate::info::{Header, Record};
 use crate::join_error::{JoinError, Payload};
 use crate::run::{Ran, Run};
 use crate::waker_slot::keep;
@@ -123,9 +123,14 @@ impl Family {
     }
 }
 
-impl HasHeader for Rc<Relay> {
+impl<T> Record<T> for Rc<Relay> {
     fn header(&self) -> &Header {
         Run::header(&**self)
+    }
+
+    /// None can be told: a child's output may borrow, and so is of no type that could be known.
+    fn error_in(&self, _: &T) -> Option<String> {
+        None
     }
 }
 

@@ -121,10 +121,11 @@ impl Builder {
     /// If the operating system grants no selector (EMFILE, ENFILE, ENOMEM), or the process has as
     /// many loops as a waker can tell apart: 65,535, or 255 with 32 bits.
     pub fn build(self) -> io::Result<Runtime> {
+        let (batch_max, spin) = (self.batch_max, self.spin);
         let runtime = Runtime {
-            context: Context::new(self.parts)?,
-            batch_max: self.batch_max,
-            spin: self.spin,
+            context: Context::new(self.into_parts())?,
+            batch_max,
+            spin,
             drained: Drained::default(),
             is_embedded: Cell::new(false),
         };

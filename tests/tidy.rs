@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 
 /// The layers, lowest first. A module imports from lower layers and earlier modules of its own.
 const LAYERS: &str = "
-    L0 clock budget waker_id waker_slot task_id run_queue inbox current
+    L0 debug clock budget waker_id waker_slot task_id run_queue inbox current
     L0 woken wait_list wait_place waiters source timers pool
-    L1 info join_error run running waker cell join relay reactor
+    L1 lost_error info join_error run running waker cell join relay reactor
     L2 executor
     L3 context
     L4 runtime time blocking sync queue coroutine task
@@ -20,7 +20,7 @@ const LAYERS: &str = "
 ";
 /// The two sides of the kernel never import each other; the other leaves of L0 are shared.
 const TASK_SIDE: &str =
-    "run_queue inbox info join_error run running waker cell join relay executor";
+    "run_queue inbox lost_error info join_error run running waker cell join relay executor";
 const IO_SIDE: &str = "waiters source timers reactor";
 
 const UNSAFE_FILES: &str = "src/waker.rs src/cell.rs";

@@ -1,9 +1,10 @@
 //! How a loop is made that is not at its default.
 
+use std::env;
 use std::time::Duration;
 
 use crate::context::Parts;
-use crate::executor::PanicHandler;
+use crate::executor::Hooks;
 use crate::join_error::JoinError;
 
 /// Polls between two looks at the selector: as many tasks as are ready run for the price of one
@@ -12,6 +13,12 @@ const BATCH_MAX: usize = 256;
 
 /// Events that one wait takes in; more wait for the next turn.
 const EVENTS_CAPACITY: usize = 1024;
+
+/// A poll that takes longer is felt by whoever waits for the others; asyncio's figure.
+const SLOW_POLL: Duration = Duration::from_millis(100);
+
+/// Set to 1, it turns debug mode on.
+const DEBUG_VARIABLE: &str = "EVLOOP_DEBUG";
 
 /// Helper threads: they wait for names and disks, not for a core.
 const BLOCKING_THREADS_MAX: usize = 64;
@@ -28,6 +35,8 @@ pub struct Builder {
     pub(super) batch_max: usize,
     pub(super) spin: Duration,
     pub(super) parts: Parts,
+    is_debug: bool,
+    slow_poll_threshold: Duration,
 }
 
 impl Builder {
@@ -37,9 +46,19 @@ impl Builder {
             name: "evloop".into(),
             events_capacity: EVENTS_CAPACITY,
             blocking_threads_max: BLOCKING_THREADS_MAX,
-            on_panic: None,
+            hooks: Hooks {
+                on_panic: Box::new(|error| eprintln!("evloop: {error}")),
+                slow_poll: None,
+            },
         };
-        Builder { batch_max: BATCH_MAX, spin: Duration::ZERO, parts }
+        let is_debug = env::var_os(DEBUG_VARIABLE).is_some_and(|value| value == "1");
+        Builder {
+            batch_max: BATCH_MAX,
+            spin: Duration::ZERO,
+            parts,
+            is_debug,
+            slow_poll_threshold: SLOW_POLL,
+        }
     }
 
     /// The loop's name, which its helper threads bear. Default: `evloop`.
@@ -109,9 +128,38 @@ impl Builder {
     /// ```
     #[doc(alias = "set_exception_handler")]
     pub fn on_panic(mut self, handler: impl Fn(JoinError) + 'static) -> Builder {
-        let handler: PanicHandler = Box::new(handler);
-        self.parts.on_panic = Some(handler);
+        self.parts.hooks.on_panic = Box::new(handler);
         self
+    }
+
+    /// Whether the loop tells of what is likely a mistake: asyncio's debug mode. Default: whether
+    /// the environment has `EVLOOP_DEBUG=1`.
+    ///
+    /// A line on stderr says with a task's name and the line that spawned it
+    /// - that one of its polls took longer than the
+    ///   [`slow_poll_threshold`](Builder::slow_poll_threshold);
+    /// - that it has ended while a lock that it had locked still is;
+    /// - that bytes it wrote to a stream were not sent before the loop ended.
+    ///
+    /// And [`on_panic`](Builder::on_panic) hears of an error that a task without a handle gave: an
+    /// `Err` of a `Result<(), E>` in which `E` is `io::Error`, `String`, or a boxed `Error`.
+    #[doc(alias = "set_debug")]
+    pub fn debug(mut self, is_on: bool) -> Builder {
+        self.is_debug = is_on;
+        self
+    }
+
+    /// How long a poll may take before [debug mode](Builder::debug) tells of it. Default: 100 ms.
+    #[doc(alias = "slow_callback_duration")]
+    pub fn slow_poll_threshold(mut self, limit: Duration) -> Builder {
+        self.slow_poll_threshold = limit;
+        self
+    }
+
+    /// The parts, with debug mode as it was asked for.
+    pub(super) fn into_parts(mut self) -> Parts {
+        self.parts.hooks.slow_poll = self.is_debug.then_some(self.slow_poll_threshold);
+        self.parts
     }
 }
 

@@ -89,6 +89,6 @@ fn spawn(
 fn report(error: &dyn fmt::Display) {
     let Some(context) = context::current() else { return };
     if let Some(task) = context.executor.running() {
-        context.executor.report(JoinError::failed(&task, error.to_string()));
+        context.executor.report(JoinError::failed(task.id(), task.spawned_at(), error.to_string()));
     }
 }

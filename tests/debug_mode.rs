@@ -1,0 +1,133 @@
+//! Debug mode: what it tells of on stderr, and what it keeps quiet about.
+
+use std::env;
+use std::io;
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+
+use evloop::Runtime;
+use evloop::task::{self, yield_now};
+
+/// Runs the test `name` in a process of its own, and gives what that wrote to stderr; `None`: this
+/// is that process.
+fn told_by(name: &str, debug: &str) -> Option<String> {
+    if env::var_os("EVLOOP_TOLD").is_some() {
+        return None;
+    }
+    let mut command = Command::new(env::current_exe().unwrap());
+    command.args([name, "--exact", "--nocapture", "--test-threads=1"]);
+    let output = command.env("EVLOOP_TOLD", "1").env("EVLOOP_DEBUG", debug).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"), "no such test: {name}");
+    Some(String::from_utf8(output.stderr).unwrap())
+}
+
+/// The lines of ours in `told`, in which `place` stands for a line of this file.
+fn lines(told: &str) -> Vec<String> {
+    let ours = told.lines().filter(|line| line.starts_with("evloop:"));
+    ours.map(|line| {
+        let (head, tail) = line.split_once("tests/debug_mode.rs:").unwrap();
+        let digits = |c: char| c.is_ascii_digit() || c == ':';
+        format!("{head}HERE{}", tail.trim_start_matches(digits))
+    })
+    .collect()
+}
+
+/// Far more than a poll takes that does nothing, also on a machine that is busy.
+const THRESHOLD: Duration = Duration::from_millis(300);
+
+fn block() {
+    thread::sleep(THRESHOLD);
+}
+
+fn threshold() -> evloop::runtime::Builder {
+    Runtime::builder().slow_poll_threshold(THRESHOLD)
+}
+
+async fn block_in_tasks() {
+    let named = task::Builder::new().name("sorter").spawn(async {
+        yield_now().await;
+        block();
+    });
+    named.await.unwrap();
+    evloop::spawn(async { block() }).await.unwrap();
+    yield_now().await;
+    block();
+}
+
+#[test]
+fn a_slow_poll_is_told_of_with_name_and_place() {
+    let Some(told) = told_by("a_slow_poll_is_told_of_with_name_and_place", "1") else {
+        threshold().build().unwrap().block_on(block_in_tasks());
+        return;
+    };
+    let told = lines(&told);
+    assert_eq!(told.len(), 3, "{told:?}");
+    assert!(told[0].starts_with("evloop: task 2 `sorter` (spawned at HERE) ran for "), "{told:?}");
+    assert!(told[0].ends_with("ms without an await, and held up all others"), "{told:?}");
+    assert!(told[1].starts_with("evloop: task 3 (spawned at HERE) ran for "), "{told:?}");
+    assert!(told[2].starts_with("evloop: task 1 (spawned at HERE) ran for "), "{told:?}");
+}
+
+#[test]
+fn the_mode_is_off_unless_it_is_asked_for() {
+    let Some(told) = told_by("the_mode_is_off_unless_it_is_asked_for", "0") else {
+        threshold().build().unwrap().block_on(block_in_tasks());
+        threshold().debug(false).build().unwrap().block_on(fail_without_a_handle());
+        return;
+    };
+    assert_eq!(lines(&told), [""; 0]);
+}
+
+#[test]
+fn the_builder_has_the_last_word() {
+    let Some(told) = told_by("the_builder_has_the_last_word", "1") else {
+        threshold().debug(false).build().unwrap().block_on(block_in_tasks());
+        threshold().debug(true).build().unwrap().block_on(async { block() });
+        return;
+    };
+    assert_eq!(lines(&told).len(), 1, "{told}");
+}
+
+async fn fail_without_a_handle() {
+    drop(evloop::spawn(async { Err::<(), _>(io::Error::other("disk on fire")) }));
+    drop(evloop::spawn(async { Err::<(), Box<dyn std::error::Error>>("odd".into()) }));
+    drop(evloop::spawn(async { Ok::<(), io::Error>(()) }));
+    yield_now().await;
+    let kept = evloop::spawn(async { Err::<(), _>(String::from("too late")) });
+    let awaited = evloop::spawn(async { Err::<(), _>(String::from("heard")) });
+    awaited.await.unwrap().unwrap_err();
+    drop(kept);
+    yield_now().await;
+}
+
+#[test]
+fn an_error_that_nobody_takes_is_told_of() {
+    let Some(told) = told_by("an_error_that_nobody_takes_is_told_of", "1") else {
+        evloop::block_on(fail_without_a_handle());
+        return;
+    };
+    let told = lines(&told);
+    let expected = [
+        "evloop: task 2 (spawned at HERE) failed: disk on fire",
+        "evloop: task 3 (spawned at HERE) failed: odd",
+        "evloop: task 5 (spawned at HERE) failed: too late",
+    ];
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn a_panic_is_told_of_once_also_if_its_handle_goes_later() {
+    let Some(told) = told_by("a_panic_is_told_of_once_also_if_its_handle_goes_later", "0") else {
+        evloop::block_on(async {
+            let panics = evloop::spawn(async { panic!("lost") });
+            yield_now().await;
+            assert!(panics.is_finished());
+            drop(panics);
+            yield_now().await;
+        });
+        return;
+    };
+    assert_eq!(lines(&told), ["evloop: task 2 (spawned at HERE) panicked: lost"]);
+}
