@@ -6,7 +6,7 @@ use std::process::{self, ExitStatus, Output};
 use std::rc::Rc;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 
 use super::orphans;
 use super::running::Running;
@@ -158,10 +158,9 @@ impl Child {
             let sentence = format!("{kind} cannot be sent: it has no name here");
             io::Error::new(io::ErrorKind::InvalidInput, sentence)
         })?;
-        match (&self.state, Pid::from_raw(self.id as i32)) {
-            // It was not reaped yet, so its id is its own.
-            (State::Running(_), Some(pid)) => Ok(kill_process(pid, signal)?),
-            _ => Ok(()),
+        match &self.state {
+            State::Running(running) => running.signal(signal),
+            State::Ended(_) => Ok(()),
         }
     }
 

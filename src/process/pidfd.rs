@@ -6,7 +6,7 @@ use std::process::Child;
 
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token, event};
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 #[derive(Debug)]
 pub(super) struct Pidfd(OwnedFd);
@@ -15,6 +15,11 @@ impl Pidfd {
     /// It fails where the system is older than Linux 5.3, or a sandbox forbids it.
     pub(super) fn open(child: &Child) -> io::Result<Pidfd> {
         Ok(Pidfd(pidfd_open(Pid::from_child(child), PidfdFlags::empty())?))
+    }
+
+    /// It never reaches another process that has got the same id.
+    pub(super) fn send(&self, signal: Signal) -> rustix::io::Result<()> {
+        pidfd_send_signal(&self.0, signal)
     }
 }
 

@@ -7,6 +7,9 @@ use std::process::{self, ExitStatus};
 use std::rc::{Rc, Weak};
 use std::task::{self, Poll, ready};
 
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, kill_process};
+
 use super::child_signal::ChildSignal;
 use super::pidfd::Pidfd;
 use crate::budget;
@@ -48,6 +51,19 @@ impl Running {
 
     pub(super) fn id(&self) -> u32 {
         self.process.id()
+    }
+
+    /// Sends it a signal. If it has ended nothing happens.
+    pub(super) fn signal(&self, signal: Signal) -> io::Result<()> {
+        let sent = match &self.watch {
+            Watch::Pidfd(socket) => socket.get().send(signal),
+            // It was not reaped yet, so its id is its own.
+            Watch::Signal(_) => kill_process(Pid::from_child(&self.process), signal),
+        };
+        match sent {
+            Err(Errno::SRCH) => Ok(()),
+            sent => Ok(sent?),
+        }
     }
 
     /// Reaps it if it has ended.
