@@ -68,9 +68,9 @@ impl Tick {
         self.0.saturating_mul(1 << TICK_SHIFT)
     }
 
-    /// The first tick that begins at or after `nanos` from the origin.
+    /// The first tick that begins at or after `nanos` from the origin; the last of all at most.
     pub(crate) fn at_or_after(nanos: u64) -> Tick {
-        Tick(nanos.div_ceil(1 << TICK_SHIFT)).min(Tick::MAX)
+        Tick(nanos.saturating_add((1 << TICK_SHIFT) - 1) >> TICK_SHIFT)
     }
 }
 

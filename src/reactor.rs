@@ -240,40 +240,54 @@ impl Reactor {
     /// # Panics
     ///
     /// If the loop has ended.
+    #[inline]
     pub(crate) fn poll_timer(
         &self,
         key: &mut Option<TimerKey>,
         deadline: u64,
         waker: &Waker,
     ) -> Poll<()> {
-        let mut timers = self.timers.borrow_mut();
+        let Some(set) = *key else {
+            *key = self.set_timer(deadline, waker.clone());
+            return if key.is_some() { Poll::Pending } else { Poll::Ready(()) };
+        };
+        let timers = self.timers.borrow();
         if timers.has_fired(deadline) {
             *key = None;
             self.assert_open();
             return Poll::Ready(());
         }
-        if key.is_some_and(|key| timers.waker(key).will_wake(waker)) {
-            return Poll::Pending;
-        }
-        drop(timers);
-        let new = waker.clone();
-        let mut timers = self.timers.borrow_mut();
-        let old = match *key {
-            Some(key) => Some(std::mem::replace(timers.waker(key), new)),
-            None => {
-                *key = Some(timers.insert(deadline, new));
-                None
-            }
-        };
-        drop(timers);
-        drop(old);
-        if self.is_watched.get() {
-            self.arm();
+        if !timers.wakes(set, waker) {
+            drop(timers);
+            self.replace_waker(set, waker.clone());
         }
         Poll::Pending
     }
 
+    /// Makes a timer, unless it would have fired.
+    fn set_timer(&self, deadline: u64, waker: Waker) -> Option<TimerKey> {
+        let mut timers = self.timers.borrow_mut();
+        if timers.has_fired(deadline) {
+            drop(timers);
+            self.assert_open();
+            return None;
+        }
+        let key = timers.insert(deadline, waker);
+        drop(timers);
+        if self.is_watched.get() {
+            self.arm();
+        }
+        Some(key)
+    }
+
+    #[cold]
+    fn replace_waker(&self, key: TimerKey, waker: Waker) {
+        let old = self.timers.borrow_mut().replace_waker(key, waker);
+        drop(old);
+    }
+
     /// Takes a timer back, unless it has fired.
+    #[inline]
     pub(crate) fn cancel_timer(&self, key: TimerKey, deadline: u64) {
         let mut timers = self.timers.borrow_mut();
         if !timers.has_fired(deadline) {

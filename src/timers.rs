@@ -2,235 +2,277 @@
 //!
 //! Pure: no system call, the present is a parameter. The wheel has a level for each group of six
 //! bits of a tick. A deadline stands at the level of the highest group in which it differs from the
-//! present, in the slot that this group says; so its place follows from the two and is not stored.
-//! As the present enters a slot of a higher level, the slot's deadlines move down.
+//! present, in the slot that this group says. As the present enters a slot of a higher level, the
+//! slot's deadlines move down. A slot is a ring of nodes: its own, then those of its deadlines in
+//! the order of insertion; so leaving it takes the two neighbours and no look at where it is.
 //!
 //! Invariants: each deadline in the wheel is later than `now`; each slot that is occupied begins
 //! after `now`; the lowest level that is occupied holds the nearest deadlines. Hence a deadline has
 //! fired exactly when it is not later than `now`, and nobody needs to note it.
 
 use std::collections::VecDeque;
+use std::num::NonZeroU32;
 use std::task::Waker;
-
-use slab::Slab;
 
 use crate::clock::Tick;
 
 /// Bits of a tick for each level.
 const BITS: u32 = 6;
-/// Slots of a level: one for each bit of its `occupied`.
-const SLOTS: usize = 1 << BITS;
+/// Slots of a level: one for each bit of its word in `occupied_slots`.
+const SLOTS: u32 = 1 << BITS;
 /// Levels for all 48 bits that a tick has.
-const LEVELS: usize = 8;
-/// No entry.
-const NONE: u32 = u32::MAX;
-/// Empty places that are kept for the next deadlines once none is left.
+const LEVELS: u32 = 8;
+/// No node: the first is a slot's, and that is never free.
+const NONE: u32 = 0;
+/// Nodes that are made at once.
+const CHUNK: u32 = 64;
+/// Nodes that are kept for the next deadlines once none is left.
 const KEPT_MAX: usize = 1 << 14;
 
 /// Who is to be woken when.
 #[derive(Debug)]
 pub(crate) struct Timers {
     now: Tick,
-    entries: Slab<Entry>,
     /// Which levels hold anything, a bit for each.
     occupied: u32,
-    levels: Box<[Level; LEVELS]>,
-    /// Room for the entries of one tick while they are sorted; empty between calls.
-    due: Vec<Entry>,
+    /// Which slots of each level hold anything, a bit for each.
+    occupied_slots: [u64; LEVELS as usize],
+    /// The slots' own, level by level, then the deadlines' and the free ones. Empty at first.
+    nodes: Vec<Node>,
+    /// The first of the free nodes, each of which has the next as its `next`.
+    free: u32,
+    /// Room for the deadlines of one tick while they are sorted; empty between calls.
+    due: Vec<Due>,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Level {
-    /// Which slots hold anything, a bit for each.
-    occupied: u64,
-    slots: [Slot; SLOTS],
-}
-
-/// A list of entries in the order of insertion.
-#[derive(Clone, Copy, Debug)]
-struct Slot {
-    head: u32,
-    tail: u32,
-    /// A bound on the slot's deadlines from below: exact unless the nearest was removed.
-    earliest: Tick,
-}
-
+/// A deadline; or a slot, the begin and the end of its ring.
 #[derive(Debug)]
-struct Entry {
-    /// Nanoseconds: orders what falls into the same tick.
+struct Node {
+    /// Nanoseconds: orders what falls into the same tick. Of a slot: a bound on its deadlines from
+    /// below, which is exact unless the nearest was removed.
     deadline: u64,
-    waker: Waker,
+    /// Of a deadline only.
+    waker: Option<Waker>,
     next: u32,
     previous: u32,
 }
 
+/// A deadline that fires: its nanoseconds beyond the tick before, and its node.
+#[derive(Clone, Copy, Debug)]
+struct Due(u32, u32);
+
 /// A deadline in the wheel, until it fires or is removed.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct TimerKey(u32);
-
-const EMPTY: Slot = Slot { head: NONE, tail: NONE, earliest: Tick(u64::MAX) };
+pub(crate) struct TimerKey(NonZeroU32);
 
 impl Timers {
     pub(crate) fn new() -> Timers {
-        let level = Level { occupied: 0, slots: [EMPTY; SLOTS] };
-        let levels = Box::new([level; LEVELS]);
-        Timers { now: Tick(0), entries: Slab::new(), occupied: 0, levels, due: Vec::new() }
+        Timers {
+            now: Tick(0),
+            occupied: 0,
+            occupied_slots: [0; LEVELS as usize],
+            nodes: Vec::new(),
+            free: NONE,
+            due: Vec::new(),
+        }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.occupied == 0
     }
 
-    /// Whether a deadline has been passed, so that its entry, if it had one, is gone.
+    /// Whether a deadline has been passed, so that its node, if it had one, is free.
     pub(crate) fn has_fired(&self, deadline: u64) -> bool {
         Tick::at_or_after(deadline) <= self.now
     }
 
     /// Adds a deadline that has not fired, in nanoseconds of the loop's clock.
+    #[inline]
     pub(crate) fn insert(&mut self, deadline: u64, waker: Waker) -> TimerKey {
         debug_assert!(!self.has_fired(deadline));
-        let key = self.entries.vacant_key();
-        let key = u32::try_from(key).ok().filter(|key| *key != NONE).expect("2^32 timers wait");
-        let previous = self.append(key, deadline);
-        self.entries.insert(Entry { deadline, waker, next: NONE, previous });
-        TimerKey(key)
+        if self.free == NONE {
+            self.add_nodes();
+        }
+        let key = self.free;
+        let (next, previous) = self.append(key, deadline);
+        let node = &mut self.nodes[key as usize];
+        self.free = node.next;
+        (node.deadline, node.next, node.previous) = (deadline, next, previous);
+        assert!(node.waker.replace(waker).is_none(), "a node that is free has no waker");
+        TimerKey(NonZeroU32::new(key).expect("NONE is not free"))
     }
 
     /// Removes a deadline that has not fired. The waker comes back to be dropped outside.
-    pub(crate) fn remove(&mut self, key: TimerKey) -> Waker {
-        let Entry { deadline, waker, next, previous } = self.take(key.0);
-        let (level, slot) = self.place(Tick::at_or_after(deadline));
-        let list = &mut self.levels[level].slots[slot];
-        match previous {
-            NONE => list.head = next,
-            _ => self.entries[previous as usize].next = next,
-        }
-        match next {
-            NONE => list.tail = previous,
-            _ => self.entries[next as usize].previous = previous,
-        }
-        if list.head == NONE {
-            *list = EMPTY;
-            self.clear(level, slot);
+    #[inline]
+    pub(crate) fn remove(&mut self, key: TimerKey) -> Option<Waker> {
+        let Node { next, previous, .. } = self.nodes[key.index()];
+        self.nodes[next as usize].previous = previous;
+        self.nodes[previous as usize].next = next;
+        let waker = self.free(key.0.get());
+        // No neighbours but the slot.
+        if next == previous {
+            self.clear(next);
+            self.give_back();
         }
         waker
     }
 
-    /// Whom a deadline that has not fired will wake.
-    pub(crate) fn waker(&mut self, key: TimerKey) -> &mut Waker {
-        &mut self.entries[key.0 as usize].waker
+    /// Whether a deadline that has not fired will wake whom `waker` wakes.
+    pub(crate) fn wakes(&self, key: TimerKey, waker: &Waker) -> bool {
+        self.nodes[key.index()].waker.as_ref().is_some_and(|old| old.will_wake(waker))
+    }
+
+    /// Changes whom a deadline that has not fired will wake. The waker before comes back.
+    pub(crate) fn replace_waker(&mut self, key: TimerKey, waker: Waker) -> Option<Waker> {
+        self.nodes[key.index()].waker.replace(waker)
     }
 
     /// When to look again: the nearest deadline, or earlier if that one was removed.
     pub(crate) fn next(&self) -> Option<Tick> {
-        let (level, slot) = self.first()?;
-        Some(self.levels[level].slots[slot].earliest)
+        let slot = self.first()?;
+        Some(Tick::at_or_after(self.nodes[slot as usize].deadline))
     }
 
     /// Moves the present on. The wakers of the deadlines passed are added to `fired` in the order
     /// (deadline, insertion).
     pub(crate) fn advance(&mut self, now: Tick, fired: &mut VecDeque<Waker>) {
-        while let Some((level, slot)) = self.first() {
-            let begin = self.begin(level, slot);
+        while let Some(slot) = self.first() {
+            let begin = self.begin(slot);
             if begin > now {
                 break;
             }
             self.now = begin;
-            let list = std::mem::replace(&mut self.levels[level].slots[slot], EMPTY);
-            self.clear(level, slot);
-            match level {
-                0 => self.fire(list, fired),
-                _ => self.move_down(list),
+            let first = self.nodes[slot as usize].next;
+            self.clear(slot);
+            if slot < SLOTS {
+                self.fire(slot, first, fired);
+            } else {
+                self.move_down(slot, first);
             }
         }
         self.now = self.now.max(now);
+        self.give_back();
     }
 
-    /// Where a tick stands, seen from the present.
-    fn place(&self, at: Tick) -> (usize, usize) {
-        let differing = (at.0 ^ self.now.0) | (SLOTS as u64 - 1);
-        let level = (u64::BITS - 1 - differing.leading_zeros()) / BITS;
-        (level as usize, (at.0 >> (level * BITS)) as usize % SLOTS)
+    /// The slot of a tick, seen from the present.
+    fn slot(&self, at: Tick) -> u32 {
+        let differing = (at.0 ^ self.now.0) | u64::from(SLOTS - 1);
+        let level = differing.ilog2() / BITS;
+        level * SLOTS + (at.0 >> (level * BITS)) as u32 % SLOTS
     }
 
     /// The slot of the nearest deadlines.
-    fn first(&self) -> Option<(usize, usize)> {
+    fn first(&self) -> Option<u32> {
         if self.occupied == 0 {
             return None;
         }
-        let level = self.occupied.trailing_zeros() as usize;
-        Some((level, self.levels[level].occupied.trailing_zeros() as usize))
+        let level = self.occupied.trailing_zeros();
+        Some(level * SLOTS + self.occupied_slots[level as usize].trailing_zeros())
     }
 
     /// The tick at which a slot ahead begins.
-    fn begin(&self, level: usize, slot: usize) -> Tick {
-        let shift = level as u32 * BITS;
-        let above = self.now.0 >> shift & !(SLOTS as u64 - 1);
-        Tick((above | slot as u64) << shift)
+    fn begin(&self, slot: u32) -> Tick {
+        let shift = slot / SLOTS * BITS;
+        let above = self.now.0 >> shift & !u64::from(SLOTS - 1);
+        Tick((above | u64::from(slot % SLOTS)) << shift)
     }
 
-    /// Makes `key` the last of its slot. Returns which was the last before.
-    fn append(&mut self, key: u32, deadline: u64) -> u32 {
-        let at = Tick::at_or_after(deadline);
-        let (level, slot) = self.place(at);
+    /// Makes `key` the last of its slot. Returns its neighbours: what comes next, and before it.
+    fn append(&mut self, key: u32, deadline: u64) -> (u32, u32) {
+        let slot = self.slot(Tick::at_or_after(deadline));
+        let level = slot / SLOTS;
         self.occupied |= 1 << level;
-        let level = &mut self.levels[level];
-        level.occupied |= 1 << slot;
-        let slot = &mut level.slots[slot];
-        slot.earliest = slot.earliest.min(at);
-        let previous = std::mem::replace(&mut slot.tail, key);
-        match previous {
-            NONE => slot.head = key,
-            _ => self.entries[previous as usize].next = key,
-        }
-        previous
+        self.occupied_slots[level as usize] |= 1 << (slot % SLOTS);
+        let ring = &mut self.nodes[slot as usize];
+        ring.deadline = ring.deadline.min(deadline);
+        let last = std::mem::replace(&mut ring.previous, key);
+        self.nodes[last as usize].next = key;
+        (slot, last)
     }
 
-    /// Notes that a slot is empty.
-    fn clear(&mut self, level: usize, slot: usize) {
-        self.levels[level].occupied &= !(1 << slot);
-        if self.levels[level].occupied == 0 {
+    /// Makes a slot an empty ring.
+    fn clear(&mut self, slot: u32) {
+        self.nodes[slot as usize] = Node::ring(slot);
+        let level = slot / SLOTS;
+        let slots = &mut self.occupied_slots[level as usize];
+        *slots &= !(1 << (slot % SLOTS));
+        if *slots == 0 {
             self.occupied &= !(1 << level);
         }
     }
 
-    fn move_down(&mut self, list: Slot) {
-        let mut key = list.head;
-        while key != NONE {
-            let Entry { deadline, next, .. } = self.entries[key as usize];
-            let previous = self.append(key, deadline);
-            let entry = &mut self.entries[key as usize];
-            (entry.previous, entry.next) = (previous, NONE);
-            key = next;
+    fn move_down(&mut self, slot: u32, first: u32) {
+        let mut key = first;
+        while key != slot {
+            let Node { deadline, next: after, .. } = self.nodes[key as usize];
+            let (next, previous) = self.append(key, deadline);
+            let node = &mut self.nodes[key as usize];
+            (node.next, node.previous) = (next, previous);
+            key = after;
         }
     }
 
-    /// Takes out the entries of one tick, which stand in the order of insertion.
-    fn fire(&mut self, list: Slot, fired: &mut VecDeque<Waker>) {
-        if list.head == list.tail {
-            fired.push_back(self.take(list.head).waker);
-            return;
-        }
+    /// Frees the nodes of one tick, which stand in the order of insertion.
+    fn fire(&mut self, slot: u32, first: u32, fired: &mut VecDeque<Waker>) {
+        let before = Tick(self.now.0 - 1).nanos();
         let mut due = std::mem::take(&mut self.due);
-        let mut key = list.head;
-        while key != NONE {
-            let entry = self.take(key);
-            key = entry.next;
-            due.push(entry);
+        let mut key = first;
+        while key != slot {
+            let Node { deadline, next, .. } = self.nodes[key as usize];
+            // A tick has 16 bits of nanoseconds, the last of all twice as many.
+            due.push(Due((deadline - before) as u32, key));
+            key = next;
         }
-        due.sort_by_key(|entry| entry.deadline);
-        fired.extend(due.drain(..).map(|entry| entry.waker));
+        due.sort_by_key(|due| due.0);
+        fired.extend(due.drain(..).filter_map(|due| self.free(due.1)));
         if due.capacity() <= KEPT_MAX {
             self.due = due;
         }
     }
 
-    fn take(&mut self, key: u32) -> Entry {
-        let entry = self.entries.remove(key as usize);
-        if self.entries.is_empty() && self.entries.capacity() > KEPT_MAX {
-            self.entries = Slab::new();
+    /// Makes a node free that is in no ring any more.
+    fn free(&mut self, key: u32) -> Option<Waker> {
+        let node = &mut self.nodes[key as usize];
+        node.next = std::mem::replace(&mut self.free, key);
+        node.waker.take()
+    }
+
+    /// Makes free nodes, where none is left, and the slots before the first of them.
+    #[cold]
+    fn add_nodes(&mut self) {
+        if self.nodes.is_empty() {
+            self.nodes.extend((0..LEVELS * SLOTS).map(Node::ring));
         }
-        entry
+        let first = self.nodes.len() as u32;
+        let end = first.checked_add(CHUNK).expect("2^32 timers wait");
+        self.nodes.extend((first + 1..end).map(Node::free));
+        self.nodes.push(Node::free(NONE));
+        self.free = first;
+    }
+
+    /// Gives the memory of a burst back, after it.
+    fn give_back(&mut self) {
+        if self.occupied == 0 && self.nodes.len() > KEPT_MAX {
+            self.nodes = Vec::new();
+            self.free = NONE;
+        }
+    }
+}
+
+impl Node {
+    /// An empty slot.
+    fn ring(slot: u32) -> Node {
+        Node { deadline: u64::MAX, waker: None, next: slot, previous: slot }
+    }
+
+    fn free(next: u32) -> Node {
+        Node { deadline: 0, waker: None, next, previous: NONE }
+    }
+}
+
+impl TimerKey {
+    fn index(self) -> usize {
+        self.0.get() as usize
     }
 }
 
@@ -349,8 +391,8 @@ mod tests {
     fn a_burst_gives_its_memory_back() {
         let mut timers = Timers::new();
         let keys: Vec<_> = (0..100_000).map(|i| timers.insert(1_000_000 + i, noop())).collect();
-        assert!(timers.entries.capacity() >= 100_000);
+        assert!(timers.nodes.capacity() >= 100_000);
         keys.into_iter().for_each(|key| drop(timers.remove(key)));
-        assert!(timers.entries.capacity() <= KEPT_MAX);
+        assert!(timers.nodes.capacity() <= KEPT_MAX);
     }
 }

@@ -86,6 +86,13 @@ pub fn sleep_until(deadline: Instant) -> Sleep {
 }
 
 impl State {
+    /// Of a sleep that was made outside of the loop in which it is polled.
+    #[cold]
+    #[track_caller]
+    fn here(deadline: Instant) -> State {
+        State::until(context::expect("a sleep").reactor.clone(), deadline)
+    }
+
     fn until(reactor: Rc<Reactor>, deadline: Instant) -> State {
         let deadline = reactor.clock.nanos_until(deadline);
         State::bound(reactor, deadline, false)
@@ -131,7 +138,7 @@ impl Future for Sleep {
     #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         if let State::Unbound(deadline) = self.0 {
-            self.0 = State::until(context::expect("a sleep").reactor.clone(), deadline);
+            self.0 = State::here(deadline);
         }
         let State::Bound { reactor, deadline, timer, is_over, has_waited } = &mut self.0 else {
             unreachable!("it was bound above")
