@@ -4,7 +4,12 @@
 //! and never see an [`Instant`]. Invariant: a deadline rounds up to a tick and the present rounds
 //! down, hence a timer that fires on ticks is never early.
 
+#[cfg_attr(not(any(target_os = "linux", target_os = "android")), path = "clock/no_monotonic.rs")]
+mod monotonic;
+
 use std::time::{Duration, Instant};
+
+use self::monotonic::Monotonic;
 
 /// Nanoseconds of a tick, as a power of two: 66 us. Deadlines within a tick share one wait of the
 /// loop, at the price of that much lateness: what the system's own timer slack takes too.
@@ -18,29 +23,43 @@ const FAR: Duration = Duration::from_secs(1 << 32);
 pub(crate) struct Tick(pub(crate) u64);
 
 /// The clock of one loop: monotonic, and the place where a simulated one would go.
+///
+/// Where an [`Instant`] lies on the number's scale is known as well as both can be read at a time.
+/// So the present is rounded up where a deadline is made from it, and down where one is fired.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
+    /// Begun before `origin` was read.
+    monotonic: Monotonic,
     /// Tick zero.
     origin: Instant,
+    /// What `monotonic` had come to after `origin` was read.
+    lag: u64,
 }
 
 impl Clock {
     pub(crate) fn new() -> Clock {
-        Clock { origin: now() }
+        let monotonic = Monotonic::new();
+        let origin = now();
+        Clock { monotonic, origin, lag: monotonic.nanos() }
     }
 
     pub(crate) fn now(&self) -> Instant {
         now()
     }
 
-    /// The present, rounded down to a tick.
-    pub(crate) fn tick(&self) -> Tick {
-        Tick(self.nanos() >> TICK_SHIFT)
+    /// The present in nanoseconds since the origin, or a little later: to count deadlines from.
+    pub(crate) fn nanos(&self) -> u64 {
+        self.monotonic.nanos()
     }
 
-    /// The present, in nanoseconds since the origin.
-    pub(crate) fn nanos(&self) -> u64 {
-        self.nanos_until(self.now())
+    /// Nanoseconds that have passed since the origin, to fire deadlines by.
+    fn passed(&self) -> u64 {
+        self.nanos() - self.lag
+    }
+
+    /// The present, rounded down to a tick.
+    pub(crate) fn tick(&self) -> Tick {
+        Tick(self.passed() >> TICK_SHIFT)
     }
 
     /// Nanoseconds from the origin to `at`: zero if it is earlier, `u64::MAX` five centuries on.
@@ -50,7 +69,12 @@ impl Clock {
 
     /// The time left until the tick `at` begins.
     pub(crate) fn left(&self, at: Tick) -> Duration {
-        Duration::from_nanos(at.nanos().saturating_sub(self.nanos()))
+        Duration::from_nanos(at.nanos().saturating_sub(self.passed()))
+    }
+
+    /// When `at` has begun.
+    pub(crate) fn begin(&self, at: Tick) -> Instant {
+        self.instant(at.nanos().saturating_add(self.lag))
     }
 
     /// The instant that is `nanos` after the origin.

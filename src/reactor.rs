@@ -128,7 +128,7 @@ impl Reactor {
 
     /// When the timers next want to be fired.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        self.next_tick().map(|at| self.clock.instant(at.nanos()))
+        self.next_tick().map(|at| self.clock.begin(at))
     }
 
     /// Waits for events for up to `limit`, to the next deadline at the latest, and wakes whom they

@@ -281,11 +281,14 @@ fn lengths(source: &Source) -> Findings<'_> {
 /// Time and chance come from the loop, so that both can be simulated.
 fn world(source: &Source) -> Findings<'_> {
     let (tokens, mut findings) = (source.tokens(), Findings::new());
-    let has_clock = source.path == "src/clock.rs";
+    let has_clock = source.path.starts_with("src/clock");
     for (at, token) in tokens.iter().enumerate() {
         let path: Vec<_> = tokens[at..].iter().take(3).map(|token| token.text).collect();
         if path == ["Instant", "::", "now"] && !has_clock {
             findings.push((*token, "::now is asked by src/clock.rs only"));
+        }
+        if path[0] == "clock_gettime" && !has_clock {
+            findings.push((*token, "is called by src/clock/ only"));
         }
         if matches!(path[0], "SystemTime" | "rand") {
             findings.push((*token, "is not of the loop's world"));
@@ -428,7 +431,9 @@ fn time_and_chance_come_from_the_loop() {
     let texts = "
         src/net.rs   | 2   | let a =⏎std::time::Instant::now();
         src/net.rs   | 1 2 | use std::time::SystemTime;⏎rand::random()
+        src/net.rs   | 1   | rustix::time::clock_gettime(ClockId::Monotonic)
         src/clock.rs |     | Instant::now()
+        src/clock/monotonic.rs | | clock_gettime(ClockId::Monotonic)
         src/net.rs   |     | fn f(due: Instant, now: Instant) { clock::now() }
     ";
     show(world, texts);
