@@ -92,10 +92,12 @@ impl<N: Copy> WaitList<N> {
     }
 
     /// Chooses who waited longest. It is to be woken.
+    #[inline]
     pub(crate) fn choose(&mut self) -> Option<Waker> {
-        if self.head == NONE {
-            return None;
-        }
+        if self.head == NONE { None } else { self.choose_first() }
+    }
+
+    fn choose_first(&mut self) -> Option<Waker> {
         let index = self.head;
         self.unlink(index);
         self.places[index as usize].waker.take()
@@ -136,6 +138,15 @@ impl<N: Copy> WaitList<N> {
     /// The note of `key`, which has a place.
     pub(crate) fn note(&self, key: WaitKey) -> Option<N> {
         key.index().map(|index| self.places[index as usize].note)
+    }
+
+    /// Gives up the place of a `key` that was chosen. Returns whether it was.
+    pub(crate) fn take_chosen(&mut self, key: &mut WaitKey) -> bool {
+        let was_chosen = self.is_chosen(*key);
+        if was_chosen {
+            self.remove(key);
+        }
+        was_chosen
     }
 
     /// Gives up a place. A waker that it held comes back; none, if it was chosen or never waited.

@@ -5,13 +5,12 @@ use std::future::{Future, poll_fn};
 use std::mem;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use futures_core::Stream;
 
 pub use super::mpsc_error::{SendError, TryRecvError, TrySendError};
-use super::mpsc_queue::{Queue, Reserve};
-use crate::budget;
+use super::mpsc_queue::{Queue, Reserve, UNBOUNDED};
 
 /// Sends into a bounded queue; made by [`bounded`]. Its clones send into the same.
 pub struct Sender<T> {
@@ -60,7 +59,7 @@ pub struct Permit<'a, T> {
 /// ```
 pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     assert!(capacity > 0, "a bounded queue needs a capacity of at least 1");
-    let queue = Queue::new(Some(capacity));
+    let queue = Queue::new(capacity);
     (Sender { queue: queue.clone() }, Receiver { queue })
 }
 
@@ -74,7 +73,7 @@ pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
 /// assert!(receiver.try_recv().is_err());
 /// ```
 pub fn unbounded<T>() -> (UnboundedSender<T>, Receiver<T>) {
-    let queue = Queue::new(None);
+    let queue = Queue::new(UNBOUNDED);
     (UnboundedSender { queue: queue.clone() }, Receiver { queue })
 }
 
@@ -94,17 +93,7 @@ impl<T> Sender<T> {
     pub fn send(&self, value: T) -> impl Future<Output = Result<(), SendError<T>>> {
         let mut reserve = Reserve::new(&self.queue);
         let mut value = Some(value);
-        poll_fn(move |cx| {
-            let reserved = ready!(reserve.poll(cx));
-            let value = value.take().expect("a send was polled after it completed");
-            Poll::Ready(match reserved {
-                Ok(()) => {
-                    reserve.queue().fill(value);
-                    Ok(())
-                }
-                Err(SendError(())) => Err(SendError(value)),
-            })
-        })
+        poll_fn(move |cx| reserve.poll_send(cx, &mut value))
     }
 
     /// Waits for a slot, and keeps it.
@@ -145,12 +134,7 @@ impl<T> Sender<T> {
     ///
     /// If none is, or nobody receives.
     pub fn try_reserve(&self) -> Result<Permit<'_, T>, TrySendError<()>> {
-        if self.queue.is_closed() {
-            return Err(TrySendError::Closed(()));
-        }
-        if !self.queue.try_keep() {
-            return Err(TrySendError::Full(()));
-        }
+        self.queue.try_keep()?;
         Ok(Permit { queue: &self.queue })
     }
 
@@ -173,11 +157,7 @@ impl<T> UnboundedSender<T> {
     /// If the receiver was dropped or closed, the value comes back.
     #[doc(alias = "put_nowait")]
     pub fn send(&self, value: T) -> Result<(), SendError<T>> {
-        if self.queue.is_closed() {
-            return Err(SendError(value));
-        }
-        self.queue.push(value);
-        Ok(())
+        self.queue.push(value)
     }
 
     /// Whether the receiver was dropped or closed.
@@ -200,19 +180,7 @@ impl<T> Receiver<T> {
 
     /// The next value, if it is there.
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        ready!(budget::poll_left(cx));
-        let mut received = self.queue.pop();
-        if let Err(TryRecvError::Empty) = received {
-            self.queue.keep_receiver(cx.waker());
-            // Looked at again: cloning a waker is foreign, and may have sent.
-            received = self.queue.pop();
-            if let Err(TryRecvError::Empty) = received {
-                return Poll::Pending;
-            }
-            self.queue.forget_receiver();
-        }
-        budget::spend();
-        Poll::Ready(received.ok())
+        self.queue.poll_recv(cx)
     }
 
     /// Takes the next value if it is there.
@@ -222,7 +190,7 @@ impl<T> Receiver<T> {
     /// If none is there, or none will come.
     #[doc(alias = "get_nowait")]
     pub fn try_recv(&mut self) -> Result<T, TryRecvError> {
-        self.queue.pop()
+        self.queue.try_recv()
     }
 
     /// Lets nothing more be sent. What is in the queue, or has a permit, can be received.

@@ -1,41 +1,42 @@
 //! What the halves of a queue share: its values, its slots, and who waits for them.
 //!
-//! Invariant of a bounded queue: its values, its kept slots and its free ones together are its
-//! capacity; a slot is free only while nobody waits for one.
+//! Invariant: the values, the kept slots and the free ones together are the capacity; a slot is
+//! free only while nobody waits for one.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::fmt;
+use std::mem;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
 
-use super::mpsc_error::{SendError, TryRecvError};
+use super::mpsc_error::{SendError, TryRecvError, TrySendError};
 use crate::budget;
 use crate::wait_list::{WaitKey, WaitList};
-use crate::waker_slot::keep;
+use crate::woken::wake;
+
+/// More slots than can be filled: the capacity of a queue without a bound.
+pub(super) const UNBOUNDED: usize = usize::MAX;
 
 /// A queue, and what its halves know of each other.
-pub(super) struct Queue<T> {
-    /// Without a bound the slots are not counted.
-    is_bounded: bool,
-    values: RefCell<VecDeque<T>>,
-    /// Slots that are neither filled nor kept.
-    free: Cell<usize>,
-    /// Slots that are kept: by a permit, or by a waiting sender that was chosen.
-    kept: Cell<usize>,
-    /// Senders that wait for a slot. Empty once the queue is closed.
-    waiting: RefCell<WaitList>,
-    senders: Cell<usize>,
-    /// Nothing more is sent, but by permits.
-    is_closed: Cell<bool>,
-    /// The receiver is gone: not even by permits.
-    is_abandoned: Cell<bool>,
-    /// Of the receiver, while it waits for a value.
-    receiver: Cell<Option<Waker>>,
-}
+pub(super) struct Queue<T>(RefCell<State<T>>);
 
-/// Who is to be woken, also if one of them panics.
-struct Rest(VecDeque<Waker>);
+struct State<T> {
+    values: VecDeque<T>,
+    /// Slots that are neither filled nor kept.
+    free: usize,
+    /// Slots that are kept: by a permit, or by a waiting sender that was chosen.
+    kept: usize,
+    /// Senders that wait for a slot. Empty once the queue is closed.
+    waiting: WaitList,
+    senders: usize,
+    /// Nothing more is sent, but by permits.
+    is_closed: bool,
+    /// The receiver is gone: not even by permits.
+    is_abandoned: bool,
+    /// Of the receiver, while it waits for a value.
+    receiver: Option<Waker>,
+}
 
 /// A sender that waits for a slot.
 pub(super) struct Reserve<'a, T> {
@@ -48,208 +49,72 @@ impl<'a, T> Reserve<'a, T> {
         Reserve { queue, key: WaitKey::default() }
     }
 
+    /// Keeps a slot.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError<()>>> {
-        ready!(budget::poll_left(cx));
-        if let Some(result) = self.look() {
-            return Poll::Ready(result);
-        }
-        if self.key.has_place() && self.queue.waiting.borrow().will_wake(self.key, cx.waker()) {
-            return Poll::Pending;
-        }
-        let waker = cx.waker().clone();
-        // Looked at again: cloning a waker is foreign, and may have received or closed.
-        if let Some(result) = self.look() {
-            return Poll::Ready(result);
-        }
-        let old = self.queue.waiting.borrow_mut().wait(&mut self.key, waker);
-        drop(old);
-        Poll::Pending
+        self.poll_slot(cx, |state| state.kept += 1)
     }
 
-    pub(super) fn queue(&self) -> &'a Queue<T> {
-        self.queue
+    /// Fills a slot with `value`, which is taken when this completes.
+    pub(super) fn poll_send(
+        &mut self,
+        cx: &mut Context<'_>,
+        value: &mut Option<T>,
+    ) -> Poll<Result<(), SendError<T>>> {
+        let mut take = || value.take().expect("a send was polled after it completed");
+        let Ok(receiver) = ready!(self.poll_slot(cx, |state| state.push(take()))) else {
+            return Poll::Ready(Err(SendError(take())));
+        };
+        wake(receiver);
+        Poll::Ready(Ok(()))
     }
 
-    /// Whether a slot is kept for this now, or the queue is closed.
-    fn look(&mut self) -> Option<Result<(), SendError<()>>> {
-        let Reserve { queue, key } = self;
-        if queue.is_closed.get() {
-            // Its place went with the list.
-            *key = WaitKey::default();
-            return Some(Err(SendError(())));
-        }
-        if !key.has_place() {
-            if !queue.try_keep() {
-                return None;
-            }
-        } else {
-            let mut waiting = queue.waiting.borrow_mut();
-            if !waiting.is_chosen(*key) {
-                return None;
-            }
-            waiting.remove(key);
-        }
-        budget::spend();
-        Some(Ok(()))
-    }
-}
-
-impl<T> Queue<T> {
-    /// Without a capacity: unbounded.
-    pub(super) fn new(capacity: Option<usize>) -> Rc<Queue<T>> {
-        Rc::new(Queue {
-            is_bounded: capacity.is_some(),
-            values: RefCell::default(),
-            free: Cell::new(capacity.unwrap_or(0)),
-            kept: Cell::new(0),
-            waiting: RefCell::new(WaitList::new()),
-            senders: Cell::new(1),
-            is_closed: Cell::new(false),
-            is_abandoned: Cell::new(false),
-            receiver: Cell::new(None),
-        })
-    }
-
-    /// Keeps a slot if one is free.
-    pub(super) fn try_keep(&self) -> bool {
-        let free = self.free.get();
-        if free > 0 {
-            self.free.set(free - 1);
-            self.kept.set(self.kept.get() + 1);
-        }
-        free > 0
-    }
-
-    /// Gives a slot that is neither filled nor kept to who waited longest, or frees it.
-    fn release(&self) {
-        let chosen = self.waiting.borrow_mut().choose();
-        match chosen {
-            Some(waker) => {
-                self.kept.set(self.kept.get() + 1);
-                waker.wake();
-            }
-            None => self.free.set(self.free.get() + 1),
-        }
-    }
-
-    /// Gives a kept slot on.
-    pub(super) fn give_back(&self) {
-        self.kept.set(self.kept.get() - 1);
-        self.release();
-        if self.is_closed.get() {
-            // It may have been the last that could still be filled.
-            self.wake_receiver();
-        }
-    }
-
-    pub(super) fn push(&self, value: T) {
-        self.values.borrow_mut().push_back(value);
-        self.wake_receiver();
-    }
-
+    /// Completes with what `take` makes of a slot.
     #[inline]
-    pub(super) fn pop(&self) -> Result<T, TryRecvError> {
-        let value = self.values.borrow_mut().pop_front().ok_or_else(|| self.why_empty())?;
-        if self.is_bounded {
-            self.release();
-        }
-        Ok(value)
-    }
-
-    fn why_empty(&self) -> TryRecvError {
-        // A permit borrows its sender: without senders nobody can fill a slot.
-        if self.senders.get() == 0 || (self.is_closed.get() && self.kept.get() == 0) {
-            return TryRecvError::Closed;
-        }
-        TryRecvError::Empty
-    }
-
-    pub(super) fn close(&self) {
-        self.is_closed.set(true);
-        let mut waiting = self.waiting.replace(WaitList::new());
-        let wakers: VecDeque<_> = std::iter::from_fn(|| waiting.choose()).collect();
-        // Who was chosen and has not looked yet will learn that the queue is closed.
-        let chosen = waiting.len() - wakers.len();
-        self.kept.set(self.kept.get() - chosen);
-        self.free.set(self.free.get() + chosen);
-        let mut rest = Rest(wakers);
-        while let Some(waker) = rest.0.pop_front() {
-            waker.wake();
-        }
-    }
-
-    pub(super) fn keep_receiver(&self, waker: &Waker) {
-        keep(&self.receiver, waker);
-    }
-
-    pub(super) fn forget_receiver(&self) {
-        drop(self.receiver.take());
-    }
-
-    fn wake_receiver(&self) {
-        if let Some(receiver) = self.receiver.take() {
-            receiver.wake();
+    fn poll_slot<R>(
+        &mut self,
+        cx: &mut Context<'_>,
+        take: impl FnOnce(&mut State<T>) -> R,
+    ) -> Poll<Result<R, SendError<()>>> {
+        ready!(budget::poll_left(cx));
+        let Reserve { queue, key } = self;
+        let mut waker = None;
+        loop {
+            let mut state = queue.0.borrow_mut();
+            if state.is_closed {
+                // Its place went with the list.
+                *key = WaitKey::default();
+                return Poll::Ready(Err(SendError(())));
+            }
+            if state.try_take(key) {
+                let taken = take(&mut state);
+                drop(state);
+                budget::spend();
+                return Poll::Ready(Ok(taken));
+            }
+            if let Some(waker) = waker {
+                let old = state.waiting.wait(key, waker);
+                drop(state);
+                drop(old);
+                return Poll::Pending;
+            }
+            if state.waiting.will_wake(*key, cx.waker()) {
+                return Poll::Pending;
+            }
+            drop(state);
+            // Then looked at again: cloning a waker is foreign, and may have received or closed.
+            waker = Some(cx.waker().clone());
         }
     }
 
-    /// One of the senders was dropped.
-    pub(super) fn drop_sender(&self) {
-        self.senders.set(self.senders.get() - 1);
-        if self.senders.get() == 0 {
-            self.wake_receiver();
-        }
-    }
-
-    pub(super) fn is_closed(&self) -> bool {
-        self.is_closed.get()
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.values.borrow().len()
-    }
-
-    pub(super) fn free(&self) -> usize {
-        if self.is_closed.get() { 0 } else { self.free.get() }
-    }
-
-    /// The receiver is gone: drops what it did not take.
-    pub(super) fn abandon(&self) {
-        self.is_abandoned.set(true);
-        self.close();
-        self.forget_receiver();
-        let values = self.values.take();
-        drop(values);
-    }
-
-    /// Fills a kept slot.
-    pub(super) fn fill(&self, value: T) {
-        self.kept.set(self.kept.get() - 1);
-        if !self.is_abandoned.get() {
-            self.push(value);
-        }
-    }
-
-    pub(super) fn add_sender(self: &Rc<Self>) -> Rc<Self> {
-        self.senders.set(self.senders.get() + 1);
-        self.clone()
-    }
-}
-
-impl Drop for Rest {
-    fn drop(&mut self) {
-        self.0.drain(..).for_each(Waker::wake);
-    }
-}
-
-impl<T> Drop for Reserve<'_, T> {
-    fn drop(&mut self) {
-        if !self.key.has_place() || self.queue.is_closed.get() {
+    #[cold]
+    fn leave(&mut self) {
+        let mut state = self.queue.0.borrow_mut();
+        if state.is_closed {
             return;
         }
-        let mut waiting = self.queue.waiting.borrow_mut();
-        let was_chosen = waiting.is_chosen(self.key);
-        let waker = waiting.remove(&mut self.key);
-        drop(waiting);
+        let was_chosen = state.waiting.is_chosen(self.key);
+        let waker = state.waiting.remove(&mut self.key);
+        drop(state);
         drop(waker);
         if was_chosen {
             self.queue.give_back();
@@ -257,11 +122,222 @@ impl<T> Drop for Reserve<'_, T> {
     }
 }
 
+impl<T> Queue<T> {
+    pub(super) fn new(capacity: usize) -> Rc<Queue<T>> {
+        Rc::new(Queue(RefCell::new(State {
+            values: VecDeque::new(),
+            free: capacity,
+            kept: 0,
+            waiting: WaitList::new(),
+            senders: 1,
+            is_closed: false,
+            is_abandoned: false,
+            receiver: None,
+        })))
+    }
+
+    /// Keeps a slot if one is free.
+    pub(super) fn try_keep(&self) -> Result<(), TrySendError<()>> {
+        let mut state = self.0.borrow_mut();
+        if state.is_closed {
+            return Err(TrySendError::Closed(()));
+        }
+        if !state.try_take(&mut WaitKey::default()) {
+            return Err(TrySendError::Full(()));
+        }
+        state.kept += 1;
+        Ok(())
+    }
+
+    /// Gives a kept slot on.
+    pub(super) fn give_back(&self) {
+        let mut state = self.0.borrow_mut();
+        state.kept -= 1;
+        let chosen = state.release();
+        // It may have been the last that could still be filled.
+        let receiver = if state.is_closed { state.receiver.take() } else { None };
+        drop(state);
+        wake(chosen);
+        wake(receiver);
+    }
+
+    /// Fills a kept slot.
+    pub(super) fn fill(&self, value: T) {
+        let mut state = self.0.borrow_mut();
+        state.kept -= 1;
+        if state.is_abandoned {
+            drop(state);
+            drop(value);
+            return;
+        }
+        let receiver = state.push(value);
+        drop(state);
+        wake(receiver);
+    }
+
+    /// Fills a slot of a queue that always has one.
+    pub(super) fn push(&self, value: T) -> Result<(), SendError<T>> {
+        let mut state = self.0.borrow_mut();
+        if state.is_closed {
+            return Err(SendError(value));
+        }
+        state.free -= 1;
+        let receiver = state.push(value);
+        drop(state);
+        wake(receiver);
+        Ok(())
+    }
+
+    /// The next value, if it is there.
+    #[inline]
+    pub(super) fn try_recv(&self) -> Result<T, TryRecvError> {
+        let mut state = self.0.borrow_mut();
+        let Some(value) = state.values.pop_front() else {
+            return Err(if state.is_over() { TryRecvError::Closed } else { TryRecvError::Empty });
+        };
+        let chosen = state.release();
+        drop(state);
+        wake(chosen);
+        Ok(value)
+    }
+
+    /// The next value; without one, leaves the receiver's waker.
+    #[inline]
+    pub(super) fn poll_recv(&self, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        ready!(budget::poll_left(cx));
+        match self.try_recv() {
+            Err(TryRecvError::Empty) => self.wait(cx),
+            received => {
+                budget::spend();
+                Poll::Ready(received.ok())
+            }
+        }
+    }
+
+    fn wait(&self, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        if self.0.borrow().receiver.as_ref().is_some_and(|old| old.will_wake(cx.waker())) {
+            return Poll::Pending;
+        }
+        let waker = cx.waker().clone();
+        let mut state = self.0.borrow_mut();
+        let may_wait = state.values.is_empty() && !state.is_over();
+        let unneeded = if may_wait { state.receiver.replace(waker) } else { Some(waker) };
+        drop(state);
+        if unneeded.is_none() {
+            return Poll::Pending;
+        }
+        drop(unneeded);
+        // Looked at again: cloning and dropping a waker are foreign, and may have sent.
+        self.poll_recv(cx)
+    }
+
+    pub(super) fn close(&self) {
+        let mut state = self.0.borrow_mut();
+        state.is_closed = true;
+        let mut waiting = mem::replace(&mut state.waiting, WaitList::new());
+        let woken = waiting.choose_all();
+        // Who was chosen and has not looked yet will learn that the queue is closed.
+        let chosen = waiting.len() - woken.len();
+        state.kept -= chosen;
+        state.free += chosen;
+        drop(state);
+        woken.wake();
+    }
+
+    /// The receiver is gone: drops what it did not take.
+    pub(super) fn abandon(&self) {
+        self.0.borrow_mut().is_abandoned = true;
+        self.close();
+        let mut state = self.0.borrow_mut();
+        let receiver = state.receiver.take();
+        let values = mem::take(&mut state.values);
+        drop(state);
+        drop(receiver);
+        drop(values);
+    }
+
+    pub(super) fn add_sender(self: &Rc<Self>) -> Rc<Self> {
+        self.0.borrow_mut().senders += 1;
+        self.clone()
+    }
+
+    /// One of the senders was dropped.
+    pub(super) fn drop_sender(&self) {
+        let mut state = self.0.borrow_mut();
+        state.senders -= 1;
+        let receiver = if state.senders == 0 { state.receiver.take() } else { None };
+        drop(state);
+        wake(receiver);
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.0.borrow().is_closed
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.borrow().values.len()
+    }
+
+    pub(super) fn free(&self) -> usize {
+        let state = self.0.borrow();
+        if state.is_closed { 0 } else { state.free }
+    }
+}
+
+impl<T> State<T> {
+    /// Takes a free slot, or, if `key` has a place, the slot that was kept for it.
+    fn try_take(&mut self, key: &mut WaitKey) -> bool {
+        if key.has_place() {
+            let was_chosen = self.waiting.take_chosen(key);
+            self.kept -= usize::from(was_chosen);
+            return was_chosen;
+        }
+        if self.free == 0 {
+            return false;
+        }
+        self.free -= 1;
+        true
+    }
+
+    /// Fills a slot that is neither free nor kept any more. The receiver is to be woken.
+    fn push(&mut self, value: T) -> Option<Waker> {
+        self.values.push_back(value);
+        self.receiver.take()
+    }
+
+    /// Gives a slot that is neither filled nor kept to who waited longest, who is to be woken, or
+    /// frees it.
+    fn release(&mut self) -> Option<Waker> {
+        let chosen = self.waiting.choose();
+        match chosen {
+            Some(_) => self.kept += 1,
+            None => self.free += 1,
+        }
+        chosen
+    }
+
+    /// Whether an empty queue stays empty.
+    fn is_over(&self) -> bool {
+        // A permit borrows its sender: without senders nobody can fill a slot.
+        self.senders == 0 || (self.is_closed && self.kept == 0)
+    }
+}
+
+impl<T> Drop for Reserve<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.key.has_place() {
+            self.leave();
+        }
+    }
+}
+
 impl<T> fmt::Debug for Queue<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.0.borrow();
         f.debug_struct("Queue")
-            .field("len", &self.values.borrow().len())
-            .field("is_closed", &self.is_closed.get())
+            .field("len", &state.values.len())
+            .field("is_closed", &state.is_closed)
             .finish_non_exhaustive()
     }
 }
