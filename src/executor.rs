@@ -238,21 +238,40 @@ impl Executor {
             batch.turns += 1;
             budget::refill();
             self.running.set(slot);
-            let _watch = self.hooks.slow_poll.map(|limit| self.watch(limit));
-            match (task, &mut *root) {
-                (Some(task), _) => match task.run() {
-                    Ran::Pending => {}
-                    Ran::Ready => self.end(&*task),
-                    Ran::Relayed => batch.unpolled += 1,
-                    Ran::Aborted => {
-                        batch.unpolled += 1;
-                        self.end(&*task);
-                    }
-                },
-                (None, Some(root)) => batch.root_done = self.poll_root(root.as_mut()).is_ready(),
-                (None, None) => batch.unpolled += 1,
+            let Some(task) = task else {
+                self.run_root(root, batch);
+                continue;
+            };
+            let ran = match self.hooks.slow_poll {
+                None => task.run(),
+                Some(limit) => self.watched(limit, || task.run()),
+            };
+            if ran != Ran::Pending {
+                self.settle(&*task, ran, batch);
             }
         }
+    }
+
+    /// Does what a turn leaves to do that was not just a poll.
+    fn settle(&self, task: &dyn Run, ran: Ran, batch: &mut Batch) {
+        if ran != Ran::Ready {
+            batch.unpolled += 1;
+        }
+        if ran != Ran::Relayed {
+            self.end(task);
+        }
+    }
+
+    fn run_root(&self, root: &mut Option<Root<'_>>, batch: &mut Batch) {
+        let Some(root) = root.as_mut().map(Pin::as_mut) else {
+            batch.unpolled += 1;
+            return;
+        };
+        let polled = match self.hooks.slow_poll {
+            None => self.poll_root(root),
+            Some(limit) => self.watched(limit, || self.poll_root(root)),
+        };
+        batch.root_done = polled.is_ready();
     }
 
     /// Goes on after a panic of the running task. Any other panic goes through: the root's, one of

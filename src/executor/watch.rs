@@ -7,19 +7,22 @@ use crate::clock;
 use crate::debug;
 use crate::info::TaskInfo;
 
-/// Watches one poll; dropped after it.
-pub(super) struct Watch {
-    limit: Duration,
-    began: Instant,
-    /// Who is polled. Asked before, since its end takes its name away.
-    task: Option<TaskInfo>,
+impl Executor {
+    /// Runs `poll`, and tells of it if it takes longer than `limit`.
+    #[cold]
+    pub(super) fn watched<T>(&self, limit: Duration, poll: impl FnOnce() -> T) -> T {
+        // Asked for before the poll: the end of a task takes its name away.
+        let _watch = Watch { limit, began: clock::now(), task: self.running() };
+        poll()
+    }
 }
 
-impl Executor {
-    /// Watches the poll that is about to begin.
-    pub(super) fn watch(&self, limit: Duration) -> Watch {
-        Watch { limit, began: clock::now(), task: self.running() }
-    }
+/// Watches one poll; dropped after it, also if that panics.
+struct Watch {
+    limit: Duration,
+    began: Instant,
+    /// Who is polled.
+    task: Option<TaskInfo>,
 }
 
 impl Drop for Watch {
