@@ -351,6 +351,31 @@ fn futures_of_one_task_are_one_owner_and_one_that_waited_needs_not_wait_on() {
 }
 
 #[test]
+fn a_child_of_a_scope_is_an_owner_of_its_own() {
+    block_on(async {
+        let mutex = ReentrantMutex::new(Cell::new(0));
+        task::scope(async |s| {
+            let held = mutex.lock().await;
+            let child = s.spawn(async {
+                assert!(mutex.try_lock().is_err());
+                mutex.lock().await.set(locked_again(&mutex));
+            });
+            yield_now().await;
+            assert!(mutex.try_lock().is_ok(), "it is still the body's");
+            drop(held);
+            child.await.unwrap();
+        })
+        .await;
+        assert_eq!(mutex.try_lock().unwrap().get(), 2);
+    });
+}
+
+/// Locks what its caller has locked.
+fn locked_again(mutex: &ReentrantMutex<Cell<i32>>) -> i32 {
+    mutex.try_lock().unwrap().get() + 2
+}
+
+#[test]
 fn a_guard_that_another_task_drops_is_its_owners() {
     block_on(async {
         let mutex: &'static _ = Box::leak(Box::new(ReentrantMutex::new(())));

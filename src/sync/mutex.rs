@@ -86,7 +86,8 @@ impl<T> Mutex<T> {
         poll_fn(move |cx| acquire.poll_lock(cx).map(MutexGuard::new))
     }
 
-    /// Like [`lock`](Mutex::lock); the guard owns a share of the mutex, and the value.
+    /// Like [`lock`](Mutex::lock), with its cancel safety; the guard owns a share of the mutex, and
+    /// the value.
     ///
     /// ```
     /// use std::rc::Rc;

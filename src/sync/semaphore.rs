@@ -104,14 +104,16 @@ impl Semaphore {
         poll_fn(move |cx| acquire.poll(cx).map_ok(SemaphorePermit).map_err(AcquireError::from))
     }
 
-    /// Like [`acquire`](Semaphore::acquire); the permit owns a share of the semaphore.
+    /// Like [`acquire`](Semaphore::acquire), with its errors and its cancel safety; the permit owns
+    /// a share of the semaphore.
     pub fn acquire_owned(
         self: Rc<Self>,
     ) -> impl Future<Output = Result<OwnedSemaphorePermit, AcquireError>> {
         self.acquire_many_owned(1)
     }
 
-    /// Like [`acquire_many`](Semaphore::acquire_many); the permits own a share of the semaphore.
+    /// Like [`acquire_many`](Semaphore::acquire_many), with its errors and its cancel safety; the
+    /// permits own a share of the semaphore.
     pub fn acquire_many_owned(
         self: Rc<Self>,
         count: usize,
