@@ -5,6 +5,7 @@
 
 mod barrier;
 mod bell;
+mod blocked;
 mod condvar;
 mod event;
 mod line;
@@ -19,6 +20,8 @@ pub(crate) mod permits;
 mod rw_lock;
 mod semaphore;
 mod semaphore_error;
+pub mod thread_channel;
+mod thread_queue;
 
 pub use self::barrier::{Barrier, BarrierWaitResult, BrokenBarrier};
 pub use self::condvar::Condvar;

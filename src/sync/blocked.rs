@@ -1,0 +1,52 @@
+//! A thread that blocks until a future completes.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+
+use crate::current;
+
+/// A thread that blocks until it is woken.
+#[derive(Default)]
+struct Blocked {
+    is_woken: Mutex<bool>,
+    woken: Condvar,
+}
+
+/// Runs one future on this thread, which blocks while it waits.
+pub(super) fn block_on<F: Future>(caller: &str, future: F) -> F::Output {
+    assert!(
+        !current::is_running(),
+        "{caller} was called on the thread of a running loop, which it would stop: \
+         await what it is the blocking form of"
+    );
+    let mut future = pin!(future);
+    // Most do not wait.
+    if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        return output;
+    }
+    let blocked = Arc::new(Blocked::default());
+    let waker = Waker::from(blocked.clone());
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => blocked.wait(),
+        }
+    }
+}
+
+impl Blocked {
+    fn wait(&self) {
+        let is_woken = self.is_woken.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.woken.wait_while(is_woken, |is_woken| !*is_woken);
+        *waited.unwrap_or_else(PoisonError::into_inner) = false;
+    }
+}
+
+impl Wake for Blocked {
+    fn wake(self: Arc<Self>) {
+        *self.is_woken.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.woken.notify_one();
+    }
+}
