@@ -1,0 +1,117 @@
+"""The examples of child processes: what they print, how they end, and that nobody is left behind.
+
+usage: processes.py PIPELINE SUPERVISOR
+"""
+
+import contextlib
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+from harness import PATIENCE, Tally, wait_until
+
+BIG = 10 << 20
+
+
+def pipeline(binary, *lines, data=b""):
+    """Status, stdout, and the lines of stderr."""
+    done = subprocess.run([binary, *lines], input=data, capture_output=True, timeout=PATIENCE)
+    return done.returncode, done.stdout, done.stderr.decode().splitlines()
+
+
+def check_pipelines(tally, binary):
+    status, out, err = pipeline(binary)
+    tally.check("pipeline: its own example", status == 0 and int(out) > 0 and len(err) == 3, err)
+    data = os.urandom(BIG)
+    status, out, err = pipeline(binary, *["cat"] * 5, data=data)
+    tally.check("pipeline: 10 MiB through five", status == 0 and out == data, err)
+    tally.check("pipeline: they are counted", err == [f"cat: {BIG} bytes, exit status: 0"] * 5, err)
+    status, out, err = pipeline(binary, "yes", "head -n 3", "tr y n")
+    is_right = (status, out) == (0, b"n\n" * 3)
+    tally.check("pipeline: one that reads a part ends the rest", is_right, err)
+    status, out, err = pipeline(binary, "echo a", "no-such-program", "cat")
+    missing = "no-such-program: 0 bytes, exit status: 127"
+    tally.check("pipeline: one that does not exist", missing in err, err)
+    status, out, err = pipeline(binary, "echo a", "cat; exit 3")
+    tally.check("pipeline: the last status counts", (status, out) == (1, b"a\n"), err)
+
+
+class Supervisor:
+    """A supervisor whose commands write their process ids to files of a folder."""
+
+    COMMANDS = {
+        "good": "exec sleep 1000",
+        "bad": "exit 3",
+        "stubborn": "trap '' TERM; echo ready; exec sleep 1000",
+    }
+
+    def __init__(self, binary, folder):
+        self.folder = pathlib.Path(folder)
+        self.log = open(self.folder / "log", "w+")
+        lines = [f"echo $$ >> {folder}/{name}; {line}" for name, line in self.COMMANDS.items()]
+        self.process = subprocess.Popen([binary, *lines], stdout=self.log, stderr=self.log)
+        self.has_started = wait_until(self.all_run)
+
+    def all_run(self):
+        is_restarted = len(self.pids("bad")) >= 3
+        return is_restarted and self.pids("good") and "3: ready" in self.said()
+
+    def pids(self, name):
+        with contextlib.suppress(FileNotFoundError):
+            return [int(line) for line in (self.folder / name).read_text().split()]
+        return []
+
+    def said(self):
+        return (self.folder / "log").read_text().splitlines()
+
+    def left(self):
+        """Those of the children that live, or are zombies."""
+        every = [pid for name in self.COMMANDS for pid in self.pids(name)]
+        return [pid for pid in every if os.path.exists(f"/proc/{pid}")]
+
+    def end(self, *signals):
+        """The exit status."""
+        for number in signals:
+            self.process.send_signal(number)
+            time.sleep(0.1)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return self.process.wait(PATIENCE)
+        self.process.kill()
+
+
+def check_supervisors(tally, binary):
+    for name in ["SIGINT", "SIGTERM"]:
+        with tempfile.TemporaryDirectory() as folder:
+            supervisor = Supervisor(binary, folder)
+            tally.check(f"supervisor, {name}: all run", supervisor.has_started, supervisor.said())
+            status = supervisor.end(getattr(signal, name))
+            said = supervisor.said()
+            tally.check(f"supervisor, {name}: it ends well", status == 0, (status, said))
+            tally.check(f"supervisor, {name}: nobody is left", not supervisor.left(), said)
+            expected = {
+                "2: exit status: 3; again in 100 ms",
+                "2: exit status: 3; again in 200 ms",
+                "1: signal: 15 (SIGTERM)",
+                "3: signal: 9 (SIGKILL)",
+            }
+            tally.check(f"supervisor, {name}: it says how", expected <= set(said), said)
+    with tempfile.TemporaryDirectory() as folder:
+        supervisor = Supervisor(binary, folder)
+        status = supervisor.end(signal.SIGINT, signal.SIGINT)
+        tally.check("supervisor: a second Ctrl-C ends it at once", status == -signal.SIGINT, status)
+        for pid in supervisor.left():
+            os.kill(pid, signal.SIGKILL)
+
+
+def main():
+    tally = Tally()
+    check_pipelines(tally, sys.argv[1])
+    check_supervisors(tally, sys.argv[2])
+    tally.close()
+
+
+main()

@@ -1,0 +1,133 @@
+//! Keeps commands running: starts each again when it ends, and ends all on Ctrl-C or SIGTERM.
+//!
+//! ```sh
+//! cargo run --release --example supervisor                  # three of its own
+//! cargo run --release --example supervisor 'ping localhost' 'sleep 3'
+//! ```
+//!
+//! Each argument is a line for the shell. One that ends soon is started again later and later:
+//! after 100 ms, 200 ms, up to 10 s. When all are to end, each is asked to; who has not done so
+//! within a second is killed. A second Ctrl-C ends the supervisor itself at once.
+//!
+//! ```text
+//! 1: started as process 4711
+//! 2: started as process 4712
+//! 1: tick
+//! 2: exit status: 1; again in 100 ms
+//! 1: tick
+//! ^C
+//! 1: signal: 15 (SIGTERM)
+//! ```
+
+use std::env;
+use std::fmt;
+use std::io::{self, Write};
+use std::pin::pin;
+use std::process::ExitCode;
+use std::rc::Rc;
+use std::time::Duration;
+
+use evloop::process::{ChildStdout, Command, ExitStatus, Stdio};
+use evloop::signal::{self, SignalKind};
+use evloop::sync::Event;
+use evloop::time::{now, timeout};
+use futures::future::{Either, select};
+use futures::io::{AsyncBufReadExt, BufReader};
+use futures::stream::{StreamExt, select as either};
+
+const LINES: [&str; 3] = [
+    "while :; do echo tick; sleep 1; done",
+    "echo it fails; exit 1",
+    "trap '' TERM; echo it does not want to end; while :; do sleep 1; done",
+];
+
+/// The pause before a command is started again: at first, and at most.
+const PAUSE: Duration = Duration::from_millis(100);
+const PAUSE_MAX: Duration = Duration::from_secs(10);
+/// What lives as long is well: if it ends, the pauses begin anew.
+const WELL: Duration = Duration::from_secs(5);
+/// How long a command may take to end when it is asked to.
+const GRACE: Duration = Duration::from_secs(1);
+
+fn main() -> ExitCode {
+    let lines = env::args_os().skip(1).map(|arg| arg.to_string_lossy().into_owned()).collect();
+    match evloop::block_on(run(lines)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("supervisor: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Keeps all commands running until a signal says that it is enough.
+async fn run(mut lines: Vec<String>) -> io::Result<()> {
+    if lines.is_empty() {
+        lines = LINES.map(str::to_owned).into();
+    }
+    let mut signals =
+        either(signal::unix(SignalKind::interrupt())?, signal::unix(SignalKind::terminate())?);
+    let end = Rc::new(Event::new());
+    let keepers: Vec<_> = (1..)
+        .zip(lines)
+        .map(|(number, line)| evloop::spawn(keep(number, line, end.clone())))
+        .collect();
+    signals.next().await.transpose()?;
+    // From here on the signals do again what they do by default.
+    drop(signals);
+    end.set();
+    for keeper in keepers {
+        keeper.await?;
+    }
+    Ok(())
+}
+
+/// Starts one command again and again.
+async fn keep(number: usize, line: String, end: Rc<Event>) {
+    let mut pause = PAUSE;
+    loop {
+        let began = now();
+        let ended = run_once(number, &line, &end).await;
+        let how = ended.map_or_else(|error| error.to_string(), |status| status.to_string());
+        if end.is_set() {
+            return say(number, how);
+        }
+        if began.elapsed() >= WELL {
+            pause = PAUSE;
+        }
+        say(number, format_args!("{how}; again in {} ms", pause.as_millis()));
+        if timeout(pause, end.wait()).await.is_ok() {
+            return;
+        }
+        pause = PAUSE_MAX.min(pause * 2);
+    }
+}
+
+/// Runs one command until it ends, or has to.
+async fn run_once(number: usize, line: &str, end: &Event) -> io::Result<ExitStatus> {
+    let mut command = Command::shell(line);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
+    let mut child = command.spawn()?;
+    say(number, format_args!("started as process {}", child.id()));
+    if let Some(stdout) = child.stdout.take() {
+        drop(evloop::spawn(relay(number, stdout)));
+    }
+    match select(pin!(child.wait()), pin!(end.wait())).await {
+        Either::Left((ended, _)) => return ended,
+        Either::Right(_) => {}
+    }
+    child.terminate_within(GRACE).await
+}
+
+/// Prints what a command prints, its number in front.
+async fn relay(number: usize, stdout: ChildStdout) {
+    let mut lines = BufReader::new(stdout).lines();
+    while let Some(Ok(line)) = lines.next().await {
+        say(number, line);
+    }
+}
+
+/// Prints a line. A supervisor whose output nobody reads goes on.
+fn say(number: usize, what: impl fmt::Display) {
+    let _ = writeln!(io::stdout(), "{number}: {what}");
+}
