@@ -40,6 +40,7 @@ mod executor;
 mod blocking;
 pub mod coroutine;
 pub mod fs;
+pub mod io;
 pub mod net;
 #[cfg(all(unix, feature = "process"))]
 pub mod process;

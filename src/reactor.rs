@@ -199,6 +199,20 @@ impl Reactor {
         Ok(key)
     }
 
+    /// Has the selector look at a source's object again, as if it were new; but not at urgent data,
+    /// which would be told again and again.
+    #[cfg(unix)]
+    fn rearm(&self, io: &mut impl event::Source, key: usize) -> io::Result<()> {
+        const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
+        match self.registry.reregister(io, Token(key), BOTH) {
+            // mio's poll(2) selector forgets by itself what has hung up.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.registry.register(io, Token(key), BOTH)
+            }
+            result => result,
+        }
+    }
+
     /// Takes a source's object out of the selector.
     fn deregister(&self, io: &mut impl event::Source) -> io::Result<()> {
         match self.registry.deregister(io) {

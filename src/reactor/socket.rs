@@ -84,6 +84,13 @@ impl<S: event::Source> Socket<S> {
         self.source.leave(direction, key);
     }
 
+    /// Has the selector look at the object again: for what is not mio's, and so does not do it by
+    /// itself. `io` is the same object.
+    #[cfg(unix)]
+    pub(crate) fn rearm(&self, mut io: impl event::Source) -> io::Result<()> {
+        self.reactor.rearm(&mut io, self.key)
+    }
+
     /// Takes the object out of the loop.
     pub(crate) fn into_inner(mut self) -> io::Result<S> {
         let mut io = self.io.take().expect("it is taken out once");

@@ -1,0 +1,268 @@
+//! A program's own descriptors: lines that come when they come, a terminal or pipe that stays as it
+//! was, an end that does not wait for input.
+//!
+//! Each test is also the program: it starts itself again, with a descriptor of its choice.
+
+#![cfg(target_os = "linux")]
+
+use std::env;
+use std::fs::{self, File};
+use std::future::Future;
+use std::io::{ErrorKind, Read, Write};
+use std::process::{Child, Command, Stdio};
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::Duration;
+
+use evloop::io::{stderr, stdin, stdout};
+use evloop::time::{sleep, timeout};
+use futures::{AsyncReadExt, AsyncWriteExt, poll};
+use rustix::event::{PollFd, PollFlags};
+use rustix::fs::{OFlags, fcntl_getfl};
+
+/// What takes longer hangs.
+const LIMIT: Duration = Duration::from_secs(20);
+
+fn run<T>(future: impl Future<Output = T>) -> T {
+    evloop::block_on(async { timeout(LIMIT, future).await.expect("it hangs") })
+}
+
+fn is_program() -> bool {
+    env::var_os("EVLOOP_PROGRAM").is_some()
+}
+
+/// Starts this test as a program.
+fn start(name: &str, stdin: impl Into<Stdio>, stdout: impl Into<Stdio>) -> Child {
+    let mut command = Command::new(env::current_exe().unwrap());
+    command.args([name, "--exact", "--nocapture", "--test-threads=1"]).env("EVLOOP_PROGRAM", "1");
+    command.stdin(stdin).stdout(stdout).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+/// The two ends of a pipe.
+fn pipe() -> (File, File) {
+    let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap();
+    (reader.into(), writer.into())
+}
+
+/// Reads from `from` until `text` has come.
+fn until(from: &mut impl Read, text: &str) {
+    let mut read = Vec::new();
+    while !read.ends_with(text.as_bytes()) {
+        let mut byte = [0];
+        let n = from.read(&mut byte).unwrap();
+        assert_eq!(n, 1, "{text:?} did not come in {}", String::from_utf8_lossy(&read));
+        read.push(byte[0]);
+    }
+}
+
+fn assert_success(child: Child) {
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    let complained = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}\n{said}\n{complained}", output.status);
+}
+
+#[test]
+fn lines_come_one_by_one_through_a_pipe_that_stays_blocking() {
+    const NAME: &str = "lines_come_one_by_one_through_a_pipe_that_stays_blocking";
+    if is_program() {
+        return run(async {
+            loop {
+                // A handle is nothing but a handle.
+                let line = stdin().read_line().await.unwrap();
+                if line.is_empty() {
+                    return;
+                }
+                let line = String::from_utf8(line).unwrap();
+                stdout().write_all(format!("<{}>", line.trim_end()).as_bytes()).await.unwrap();
+            }
+        });
+    }
+    let (reader, mut writer) = pipe();
+    let (output, output_end) = pipe();
+    let mut child = start(NAME, reader.try_clone().unwrap(), output_end.try_clone().unwrap());
+    let mut output = output;
+    for line in ["one", "", "three"] {
+        writeln!(writer, "{line}").unwrap();
+        until(&mut output, &format!("<{line}>"));
+        for shared in [fcntl_getfl(&reader), fcntl_getfl(&output_end)] {
+            assert!(!shared.unwrap().contains(OFlags::NONBLOCK));
+        }
+    }
+    writer.write_all(b"several\nat once\nand no end").unwrap();
+    drop(writer);
+    until(&mut output, "<several><at once><and no end>");
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn a_program_that_waits_for_input_can_end() {
+    const NAME: &str = "a_program_that_waits_for_input_can_end";
+    if is_program() {
+        return run(async {
+            let mut input = stdin();
+            for _ in 0..3 {
+                timeout(Duration::from_millis(5), input.read_line()).await.unwrap_err();
+            }
+            let waits = evloop::spawn(async { stdin().read_line().await });
+            evloop::task::yield_now().await;
+            stderr().write_all(b"asks\n").await.unwrap();
+            // Both lines are there, and the loop has not heard of it.
+            let shared = std::io::stdin();
+            rustix::event::poll(&mut [PollFd::new(&shared, PollFlags::IN)], None).unwrap();
+            let mut new = stdin();
+            let mut line = Box::pin(new.read_line());
+            assert_eq!(poll!(&mut line).map(Result::unwrap), Poll::Ready(b"now\n".to_vec()));
+            // That has read both, and wakes who waits for the other.
+            assert_eq!(waits.await.unwrap().unwrap(), b"at once\n");
+            drop(evloop::spawn(async { stdin().read_line().await }));
+            evloop::task::yield_now().await;
+        });
+    }
+    let mut child = start(NAME, Stdio::piped(), Stdio::piped());
+    let mut writer = child.stdin.take().unwrap();
+    until(child.stderr.as_mut().unwrap(), "asks\n");
+    writer.write_all(b"now\nat once\n").unwrap();
+    // It ends, although a task of it waits for a line that never comes.
+    assert_success(child);
+    drop(writer);
+}
+
+#[test]
+fn a_terminal_is_read_line_by_line_and_stays_blocking() {
+    const NAME: &str = "a_terminal_is_read_line_by_line_and_stays_blocking";
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    if is_program() {
+        return run(async {
+            for line in [&b"first\n"[..], b"second\n", b""] {
+                assert_eq!(stdin().read_line().await.unwrap(), line);
+                stderr().write_all(b"next\n").await.unwrap();
+            }
+        });
+    }
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&master).unwrap();
+    unlockpt(&master).unwrap();
+    let name = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
+    let terminal = File::options().read(true).write(true).open(name).unwrap();
+    let mut child = start(NAME, terminal.try_clone().unwrap(), Stdio::piped());
+    let mut master = File::from(master);
+    // Two lines at once, then the end: Ctrl-D.
+    for (typed, answers) in [("first\nsecond\n", 2), ("\u{4}", 1)] {
+        master.write_all(typed.as_bytes()).unwrap();
+        for _ in 0..answers {
+            until(child.stderr.as_mut().unwrap(), "next\n");
+        }
+        assert!(!fcntl_getfl(&terminal).unwrap().contains(OFlags::NONBLOCK));
+    }
+    assert_success(child);
+}
+
+#[test]
+fn a_file_is_read_to_its_end_and_dropped_reads_lose_nothing() {
+    const NAME: &str = "a_file_is_read_to_its_end_and_dropped_reads_lose_nothing";
+    let line = |n: usize| format!("{n} {}\n", "x".repeat(n % 97));
+    if is_program() {
+        return run(async {
+            let mut input = stdin();
+            let mut all = Vec::new();
+            for _ in 0..100 {
+                let mut buf = [0; 7];
+                // Begun and given up, again and again.
+                let mut other = stdin();
+                if let Poll::Ready(n) = poll!(Box::pin(other.read(&mut buf))) {
+                    all.extend_from_slice(&buf[..n.unwrap()]);
+                }
+            }
+            AsyncReadExt::read_to_end(&mut input, &mut all).await.unwrap();
+            let expected: String = (0..3000).map(line).collect();
+            assert!(all == expected.as_bytes());
+            assert_eq!(input.read_line().await.unwrap(), b"");
+        });
+    }
+    let path = env::temp_dir().join(format!("evloop-stdin-{}", std::process::id()));
+    fs::write(&path, (0..3000).map(line).collect::<String>()).unwrap();
+    assert_success(start(NAME, File::open(&path).unwrap(), Stdio::piped()));
+    fs::remove_file(&path).unwrap();
+}
+
+#[test]
+fn a_device_that_is_empty_has_ended() {
+    if is_program() {
+        return run(async {
+            assert_eq!(stdin().read_line().await.unwrap(), b"");
+            assert_eq!(stdin().read(&mut [0]).await.unwrap(), 0);
+        });
+    }
+    assert_success(start("a_device_that_is_empty_has_ended", Stdio::null(), Stdio::piped()));
+}
+
+#[test]
+fn a_reader_that_is_slow_holds_up_the_writer_alone() {
+    const NAME: &str = "a_reader_that_is_slow_holds_up_the_writer_alone";
+    const MUCH: usize = 1 << 20;
+    if is_program() {
+        return run(async {
+            let finished = Rc::new(std::cell::Cell::new(false));
+            let task = evloop::spawn({
+                let finished = finished.clone();
+                async move {
+                    stdout().write_all(&[b'~'; MUCH]).await.unwrap();
+                    finished.set(true);
+                }
+            });
+            sleep(Duration::from_millis(20)).await;
+            assert!(!finished.get());
+            stderr().write_all(b"others run\n").await.unwrap();
+            task.await.unwrap();
+        });
+    }
+    let mut child = start(NAME, Stdio::null(), Stdio::piped());
+    until(child.stderr.as_mut().unwrap(), "others run\n");
+    let mut output = Vec::new();
+    child.stdout.take().unwrap().read_to_end(&mut output).unwrap();
+    assert_eq!(output.iter().filter(|byte| **byte == b'~').count(), MUCH);
+    assert_success(child);
+}
+
+#[test]
+fn a_reader_that_left_is_an_error() {
+    const NAME: &str = "a_reader_that_left_is_an_error";
+    if is_program() {
+        return run(async {
+            stdin().read_line().await.unwrap();
+            let mut output = stdout();
+            for _ in 0..3 {
+                let error = output.write_all(b"x").await.unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::BrokenPipe);
+                assert!(AsyncWriteExt::write(&mut output, b"x").await.is_err());
+            }
+            // The test's own report would fail too.
+            std::process::exit(0);
+        });
+    }
+    let mut child = start(NAME, Stdio::piped(), Stdio::piped());
+    // The test's own report is begun.
+    until(child.stdout.as_mut().unwrap(), " ... ");
+    drop(child.stdout.take());
+    child.stdin.take().unwrap().write_all(b"it left\n").unwrap();
+    assert_success(child);
+}
+
+#[test]
+fn a_file_takes_what_is_written() {
+    if is_program() {
+        return run(async {
+            stdout().write_all(b"~one~").await.unwrap();
+            AsyncWriteExt::write_all(&mut stdout(), b"two~").await.unwrap();
+        });
+    }
+    let path = env::temp_dir().join(format!("evloop-stdout-{}", std::process::id()));
+    assert_success(start(
+        "a_file_takes_what_is_written",
+        Stdio::null(),
+        File::create(&path).unwrap(),
+    ));
+    assert!(fs::read_to_string(&path).unwrap().contains("~one~two~"));
+    fs::remove_file(&path).unwrap();
+}
