@@ -57,6 +57,8 @@ struct Side {
     ready: Cell<bool>,
     /// A short count proves nothing until the next WouldBlock.
     special: Cell<bool>,
+    /// The loop has ended: no event will come.
+    gone: Cell<bool>,
     waiters: Waiters,
 }
 
@@ -65,15 +67,12 @@ struct Side {
 pub(crate) struct Source {
     read: Side,
     write: Side,
-    /// The loop has ended: no event will come.
-    gone: Cell<bool>,
 }
 
 /// A future that runs an operation on a source until it completes; made by [`Source::io`].
 #[must_use = "an operation does nothing unless it is awaited"]
 pub(crate) struct Io<'a, F> {
-    source: &'a Source,
-    direction: Direction,
+    side: &'a Side,
     op: F,
     key: WaiterKey,
 }
@@ -93,13 +92,13 @@ impl Source {
     ///
     /// `op` has either completed, and the result is returned, or it has done nothing.
     pub(crate) fn io<F>(&self, direction: Direction, op: F) -> Io<'_, F> {
-        Io { source: self, direction, op, key: WaiterKey::default() }
+        Io { side: self.side(direction), op, key: WaiterKey::default() }
     }
 
     /// Completes once the direction is ready, as far as is known.
     pub(crate) async fn ready(&self, direction: Direction) -> io::Result<()> {
         let mut place = self.io(direction, ());
-        poll_fn(|cx| self.poll_ready(direction, cx, &mut place.key)).await
+        poll_fn(|cx| place.side.poll_ready(cx, &mut place.key)).await
     }
 
     /// Completes once `is_done`, which is asked at every wake: for what has no selector behind it.
@@ -113,7 +112,7 @@ impl Source {
             if is_done() {
                 return Poll::Ready(Ok(()));
             }
-            self.poll_wait(direction, cx, &mut place.key)
+            place.side.poll_wait(cx, &mut place.key)
         })
         .await
     }
@@ -125,19 +124,9 @@ impl Source {
         direction: Direction,
         cx: &mut Context<'_>,
         key: &mut WaiterKey,
-        mut op: impl FnMut() -> io::Result<Done<T>>,
+        op: impl FnMut() -> io::Result<Done<T>>,
     ) -> Poll<io::Result<T>> {
-        ready!(budget::poll_left(cx));
-        if self.side(direction).ready.get() {
-            match self.attempt(direction, &mut op) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                result => {
-                    budget::spend();
-                    return Poll::Ready(result);
-                }
-            }
-        }
-        self.poll_wait(direction, cx, key)
+        self.side(direction).poll_io(cx, key, op)
     }
 
     /// Completes once the direction is ready, as far as is known.
@@ -147,12 +136,7 @@ impl Source {
         cx: &mut Context<'_>,
         key: &mut WaiterKey,
     ) -> Poll<io::Result<()>> {
-        ready!(budget::poll_left(cx));
-        if self.side(direction).ready.get() {
-            budget::spend();
-            return Poll::Ready(Ok(()));
-        }
-        self.poll_wait(direction, cx, key)
+        self.side(direction).poll_ready(cx, key)
     }
 
     /// Tries `op` once, whatever is known, and remembers what it showed. EINTR does not count.
@@ -160,27 +144,9 @@ impl Source {
     pub(crate) fn attempt<T>(
         &self,
         direction: Direction,
-        mut op: impl FnMut() -> io::Result<Done<T>>,
+        op: impl FnMut() -> io::Result<Done<T>>,
     ) -> io::Result<T> {
-        let side = self.side(direction);
-        loop {
-            match op() {
-                Ok(done) => {
-                    if SHORT_IS_DRAINED && done.short && !side.special.get() {
-                        side.ready.set(false);
-                    }
-                    return Ok(done.value);
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    if error.kind() == io::ErrorKind::WouldBlock {
-                        side.ready.set(false);
-                        side.special.set(false);
-                    }
-                    return Err(error);
-                }
-            }
-        }
+        self.side(direction).attempt(op)
     }
 
     /// Forgets what is known: waiting is for the next event.
@@ -201,8 +167,8 @@ impl Source {
 
     /// The loop has ended: who waits, or will wait, gets an error.
     pub(crate) fn set_gone(&self, woken: &mut VecDeque<Waker>) {
-        self.gone.set(true);
         for side in [&self.read, &self.write] {
+            side.gone.set(true);
             side.ready.set(false);
             side.waiters.take_wakers(woken);
         }
@@ -212,23 +178,6 @@ impl Source {
     #[inline]
     pub(crate) fn leave(&self, direction: Direction, key: &mut WaiterKey) {
         self.side(direction).waiters.leave(key);
-    }
-
-    fn poll_wait<T>(
-        &self,
-        direction: Direction,
-        cx: &mut Context<'_>,
-        key: &mut WaiterKey,
-    ) -> Poll<io::Result<T>> {
-        if self.gone.get() {
-            return Poll::Ready(Err(io::Error::new(
-                io::ErrorKind::NotConnected,
-                "the event loop that this I/O object belongs to has ended: use it inside of that \
-                 loop's block_on, or make it anew in this one",
-            )));
-        }
-        self.side(direction).waiters.wait(key, cx.waker());
-        Poll::Pending
     }
 
     fn side(&self, direction: Direction) -> &Side {
@@ -241,6 +190,65 @@ impl Source {
 
 impl Side {
     #[inline]
+    fn poll_io<T>(
+        &self,
+        cx: &mut Context<'_>,
+        key: &mut WaiterKey,
+        op: impl FnMut() -> io::Result<Done<T>>,
+    ) -> Poll<io::Result<T>> {
+        ready!(budget::poll_left(cx));
+        if self.ready.get() {
+            match self.attempt(op) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                result => {
+                    budget::spend();
+                    return Poll::Ready(result);
+                }
+            }
+        }
+        self.poll_wait(cx, key)
+    }
+
+    fn poll_ready(&self, cx: &mut Context<'_>, key: &mut WaiterKey) -> Poll<io::Result<()>> {
+        ready!(budget::poll_left(cx));
+        if self.ready.get() {
+            budget::spend();
+            return Poll::Ready(Ok(()));
+        }
+        self.poll_wait(cx, key)
+    }
+
+    #[inline]
+    fn attempt<T>(&self, mut op: impl FnMut() -> io::Result<Done<T>>) -> io::Result<T> {
+        loop {
+            match op() {
+                Ok(done) => {
+                    if SHORT_IS_DRAINED && done.short && !self.special.get() {
+                        self.ready.set(false);
+                    }
+                    return Ok(done.value);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    if error.kind() == io::ErrorKind::WouldBlock {
+                        self.ready.set(false);
+                        self.special.set(false);
+                    }
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    fn poll_wait<T>(&self, cx: &mut Context<'_>, key: &mut WaiterKey) -> Poll<io::Result<T>> {
+        if self.gone.get() {
+            return Poll::Ready(Err(gone()));
+        }
+        self.waiters.wait(key, cx.waker());
+        Poll::Pending
+    }
+
+    #[inline]
     fn set_ready(&self, special: bool, woken: &mut VecDeque<Waker>) {
         self.ready.set(true);
         self.special.set(self.special.get() | special);
@@ -248,20 +256,29 @@ impl Side {
     }
 }
 
+#[cold]
+fn gone() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::NotConnected,
+        "the event loop that this I/O object belongs to has ended: use it inside of that loop's \
+         block_on, or make it anew in this one",
+    )
+}
+
 impl<T, F: FnMut() -> io::Result<Done<T>> + Unpin> Future for Io<'_, F> {
     type Output = io::Result<T>;
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
-        let Io { source, direction, op, key } = &mut *self;
-        source.poll_io(*direction, cx, key, op)
+        let Io { side, op, key } = &mut *self;
+        side.poll_io(cx, key, op)
     }
 }
 
 impl<F> Drop for Io<'_, F> {
     #[inline]
     fn drop(&mut self) {
-        self.source.leave(self.direction, &mut self.key);
+        self.side.waiters.leave(&mut self.key);
     }
 }
 

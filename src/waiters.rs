@@ -54,14 +54,16 @@ impl Waiters {
 
     /// Leaves a waker at `key`, which gets a place if it has none.
     pub(crate) fn wait(&self, key: &mut WaiterKey, waker: &Waker) {
-        if key.0.map_or(!self.first_taken.get(), |key| key == FIRST) {
-            // Before anything foreign runs: whoever waits meanwhile goes behind.
-            self.first_taken.set(true);
-            key.0 = Some(FIRST);
-            keep(&self.first, waker);
-        } else {
-            self.wait_behind(key, waker.clone());
+        match key.0 {
+            Some(FIRST) => {}
+            None if !self.first_taken.get() => {
+                // Before anything foreign runs: whoever waits meanwhile goes behind.
+                self.first_taken.set(true);
+                key.0 = Some(FIRST);
+            }
+            _ => return self.wait_behind(key, waker.clone()),
         }
+        keep(&self.first, waker);
         self.has_wakers.set(true);
     }
 
@@ -100,6 +102,7 @@ impl Waiters {
             }
         };
         self.more.set(Some(more));
+        self.has_wakers.set(true);
         drop(old);
     }
 

@@ -145,7 +145,13 @@ impl<T: Transport> Connection<T> {
     /// [`write_all_buf`](Connection::write_all_buf).
     #[doc(alias = "sock_sendall")]
     pub async fn write_all(&self, mut buf: &[u8]) -> io::Result<()> {
-        self.write_all_buf(&mut buf).await
+        while !buf.is_empty() {
+            match self.write(buf).await? {
+                0 => return Err(io::ErrorKind::WriteZero.into()),
+                n => buf = &buf[n..],
+            }
+        }
+        Ok(())
     }
 
     /// Writes all of `buf`, and moves its begin along with what was written.
