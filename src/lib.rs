@@ -10,6 +10,7 @@ mod debug;
 mod inbox;
 mod pool;
 mod run_queue;
+mod scratch;
 mod source;
 mod task_id;
 mod timers;

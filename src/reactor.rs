@@ -41,9 +41,6 @@ const ALARM: Token = Token(usize::MAX - 1);
 /// Below this the alarm ends the wait: the selector rounds up to its next whole millisecond.
 const ALARM_BELOW: Duration = Duration::from_millis(10);
 
-/// Room that the streams of a loop share: as much as one read of theirs takes in.
-const SCRATCH: usize = 64 * 1024;
-
 /// Room that is kept for the next wakers after a burst of them.
 const KEPT_MAX: usize = 1 << 14;
 
@@ -76,8 +73,6 @@ pub(crate) struct Reactor {
     woken: RefCell<VecDeque<Waker>>,
     /// Who waits for any descriptor to be closed, since the process has none left.
     starved: Source,
-    /// Room for a read by who holds none while nothing comes. Empty until it is used.
-    scratch: RefCell<Vec<u8>>,
     /// The loop has ended.
     is_closed: Cell<bool>,
 }
@@ -101,7 +96,6 @@ impl Reactor {
             clock: Clock::new(),
             woken: RefCell::default(),
             starved: Source::new(false),
-            scratch: RefCell::default(),
             is_closed: Cell::new(false),
         })
     }
@@ -237,15 +231,6 @@ impl Reactor {
     /// Whoever waits here is woken when this loop closes a descriptor.
     pub(crate) fn starved(&self) -> &Source {
         &self.starved
-    }
-
-    /// Lends `f` room to read into, which holds anything. It must do no more than read.
-    pub(crate) fn with_scratch<T>(&self, f: impl FnOnce(&mut [u8]) -> T) -> T {
-        let mut scratch = self.scratch.borrow_mut();
-        if scratch.is_empty() {
-            *scratch = vec![0; SCRATCH];
-        }
-        f(&mut scratch)
     }
 
     /// Completes once the deadline has been passed, in nanoseconds of the clock; until then

@@ -19,6 +19,7 @@ use super::socket::StreamSocket;
 use crate::budget;
 use crate::context::{self, Context};
 use crate::info::Birth;
+use crate::scratch;
 use crate::source::{Direction, Done, Readiness, WaiterKey};
 use crate::waiters::Waiters;
 
@@ -98,13 +99,13 @@ impl Link {
         self.socket.source().io(Direction::Read, || self.receive(buffer))
     }
 
-    /// One read, for the funnel: into room that the whole loop shares, since there is none of the
+    /// One read, for the funnel: into room that the whole thread shares, since there is none of the
     /// connection's own while nothing comes.
     pub(super) fn receive(&self, buffer: &mut Buffer) -> io::Result<Done<usize>> {
         if self.is_cut.get() {
             return Ok(Done { value: 0, short: false });
         }
-        self.socket.reactor().with_scratch(|room| {
+        scratch::lend(|room| {
             let done = self.socket.receive(room)?;
             buffer.push(&room[..done.value]);
             Ok(done)

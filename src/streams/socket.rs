@@ -6,12 +6,10 @@ use std::io::{self, IoSlice};
 use std::net::{Shutdown, SocketAddr};
 #[cfg(unix)]
 use std::os::fd::{AsFd, BorrowedFd};
-use std::rc::Rc;
 
 use crate::net::TcpStream;
 #[cfg(unix)]
 use crate::net::UnixStream;
-use crate::reactor::Reactor;
 use crate::source::{Direction, Done, Source};
 
 /// The connection behind a [`StreamReader`](super::StreamReader) and a
@@ -119,10 +117,6 @@ impl StreamSocket {
 
     pub(super) fn source(&self) -> &Source {
         each!(self, connection => connection.socket().source())
-    }
-
-    pub(super) fn reactor(&self) -> &Rc<Reactor> {
-        each!(self, connection => connection.socket().reactor())
     }
 }
 

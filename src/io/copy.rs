@@ -1,0 +1,102 @@
+//! From a reader to a writer, until the reader ends.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::task::ready;
+
+use futures_io::{AsyncBufRead, AsyncRead, AsyncWrite};
+
+use super::transfer::Transfer;
+use crate::budget;
+
+/// Copies all that `reader` gives to `writer`, flushes it, and returns how many bytes there were.
+/// While it waits for the reader it holds no buffer.
+///
+/// The writer is not closed. `&mut reader` is a reader too.
+///
+/// # Errors
+///
+/// The reader's and the writer's; kind `WriteZero` if the writer takes no more.
+///
+/// # Cancel safety
+///
+/// Not cancel safe: up to 64 KiB that were read and not written are lost if the future is dropped.
+/// See [`copy_buf`].
+///
+/// ```
+/// use evloop::io::{copy, duplex};
+/// use futures::{AsyncReadExt, AsyncWriteExt};
+///
+/// evloop::block_on(async {
+///     let (mut one, other) = duplex(64);
+///     let copied = evloop::spawn(async move { copy(&b"hello"[..], &mut one).await });
+///     let mut text = String::new();
+///     (&other).read_to_string(&mut text).await?;
+///     assert_eq!(text, "hello");
+///     assert_eq!(copied.await.unwrap()?, 5);
+///     std::io::Result::Ok(())
+/// }).unwrap();
+/// ```
+#[doc(alias = "copyfileobj")]
+pub async fn copy<R, W>(mut reader: R, mut writer: W) -> io::Result<u64>
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    let mut transfer = Transfer::default();
+    poll_fn(|cx| transfer.poll(cx, &mut reader, &mut writer)).await
+}
+
+/// The same for a reader that keeps what it has: a byte leaves it once the writer has it.
+///
+/// # Errors
+///
+/// As [`copy`].
+///
+/// # Cancel safety
+///
+/// No byte is lost: what was not written is still in the reader. How many were written is not told.
+///
+/// ```
+/// use evloop::io::{copy_buf, duplex};
+/// use evloop::time::timeout;
+/// use futures::{AsyncReadExt, io::Cursor};
+/// use std::time::Duration;
+///
+/// evloop::block_on(async {
+///     let (mut one, mut other) = duplex(4);
+///     let mut reader = Cursor::new(b"hello");
+///     let moment = Duration::from_millis(1);
+///     assert!(timeout(moment, copy_buf(&mut reader, &mut one)).await.is_err(), "it holds 4");
+///     let mut four = [0; 4];
+///     other.read_exact(&mut four).await?;
+///     assert_eq!(copy_buf(&mut reader, &mut one).await?, 1);
+///     std::io::Result::Ok(())
+/// }).unwrap();
+/// ```
+pub async fn copy_buf<R, W>(mut reader: R, mut writer: W) -> io::Result<u64>
+where
+    R: AsyncBufRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    let mut written = 0;
+    poll_fn(|cx| {
+        loop {
+            ready!(budget::poll_left(cx));
+            budget::spend();
+            let bytes = ready!(Pin::new(&mut reader).poll_fill_buf(cx))?;
+            if bytes.is_empty() {
+                ready!(Pin::new(&mut writer).poll_flush(cx))?;
+                return Ok(written).into();
+            }
+            let n = ready!(Pin::new(&mut writer).poll_write(cx, bytes))?;
+            if n == 0 {
+                return Err(io::ErrorKind::WriteZero.into()).into();
+            }
+            Pin::new(&mut reader).consume(n);
+            written += n as u64;
+        }
+    })
+    .await
+}

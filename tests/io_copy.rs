@@ -1,0 +1,260 @@
+//! Copying, and connections in memory: what goes through, when each end ends, who waits.
+
+#![cfg(target_os = "linux")]
+
+use std::cell::Cell;
+use std::future::Future;
+use std::io::{self, ErrorKind};
+use std::net::Shutdown;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use evloop::io::{copy, copy_bidirectional, copy_buf, duplex};
+use evloop::net::{TcpListener, TcpStream};
+use evloop::spawn;
+use evloop::task::yield_now;
+use evloop::time::timeout;
+use futures::io::{AsyncReadExt, AsyncWriteExt, Cursor};
+use futures::{AsyncWrite, join, poll};
+
+/// What takes longer hangs.
+const LIMIT: Duration = Duration::from_secs(20);
+
+fn run<T>(future: impl Future<Output = T>) -> T {
+    evloop::block_on(async { timeout(LIMIT, future).await.expect("it hangs") })
+}
+
+/// Bytes that tell where they belong.
+fn pattern(len: usize) -> Vec<u8> {
+    (0..len).map(|i| (i % 251) as u8).collect()
+}
+
+async fn pair() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let one = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    (one, listener.accept().await.unwrap().0)
+}
+
+#[test]
+fn a_duplex_works_under_any_executor_and_holds_no_more_than_its_capacity() {
+    futures::executor::block_on(async {
+        let (mut one, mut other) = duplex(3);
+        let send = async {
+            one.write_all(b"hello").await.unwrap();
+            one.close().await.unwrap();
+        };
+        let mut all = Vec::new();
+        let receive = async {
+            let mut buf = [0; 10];
+            while let n @ 1.. = other.read(&mut buf).await.unwrap() {
+                assert!(n <= 3);
+                all.extend_from_slice(&buf[..n]);
+            }
+        };
+        join!(send, receive);
+        assert_eq!(all, b"hello");
+    });
+}
+
+#[test]
+fn the_two_ways_of_a_duplex_end_by_themselves() {
+    run(async {
+        let (mut one, mut other) = duplex(10);
+        one.write_all(b"ping").await.unwrap();
+        one.close().await.unwrap();
+        assert_eq!(one.write(b"x").await.unwrap_err().kind(), ErrorKind::BrokenPipe);
+        other.write_all(b"pong").await.unwrap();
+        let mut text = String::new();
+        other.read_to_string(&mut text).await.unwrap();
+        drop(other);
+        one.read_to_string(&mut text).await.unwrap();
+        assert_eq!(text, "pingpong", "what was written before it went");
+    });
+}
+
+#[test]
+fn the_end_of_a_duplex_wakes_who_waits() {
+    run(async {
+        let (mut one, mut other) = duplex(2);
+        let mut read = [0; 2];
+        let mut reading = one.read(&mut read);
+        assert!(poll!(&mut reading).is_pending());
+        other.close().await.unwrap();
+        assert_eq!(reading.await.unwrap(), 0);
+
+        one.write_all(b"ab").await.unwrap();
+        let writing = spawn(async move { one.write(b"c").await.map_err(|error| error.kind()) });
+        yield_now().await;
+        drop(other);
+        assert_eq!(writing.await.unwrap(), Err(ErrorKind::BrokenPipe));
+    });
+}
+
+#[test]
+fn empty_buffers_do_not_wait() {
+    run(async {
+        let (mut one, _other) = duplex(1);
+        assert_eq!(one.read(&mut []).await.unwrap(), 0);
+        one.write_all(b"x").await.unwrap();
+        assert_eq!(one.write(b"").await.unwrap(), 0);
+    });
+}
+
+#[test]
+#[should_panic(expected = "give it a capacity above 0")]
+fn a_duplex_without_room_is_misuse() {
+    duplex(0);
+}
+
+#[test]
+fn a_copy_counts_and_leaves_the_writer_open() {
+    run(async {
+        let (mut one, mut other) = duplex(1000);
+        let all = pattern(300_000);
+        let source = all.clone();
+        let copying = spawn(async move {
+            assert_eq!(copy(&source[..], &mut one).await.unwrap(), 300_000);
+            assert_eq!(copy_buf(Cursor::new(b"more"), &mut one).await.unwrap(), 4);
+            one.write_all(b" and more").await.unwrap();
+        });
+        let mut came = vec![0; 300_000];
+        other.read_exact(&mut came).await.unwrap();
+        assert!(came == all);
+        let mut text = String::new();
+        other.read_to_string(&mut text).await.unwrap();
+        assert_eq!(text, "more and more");
+        copying.await.unwrap();
+    });
+}
+
+#[test]
+fn a_copy_ends_with_the_errors_of_both() {
+    run(async {
+        let (mut one, other) = duplex(10);
+        drop(other);
+        assert_eq!(copy(&b"hello"[..], &mut one).await.unwrap_err().kind(), ErrorKind::BrokenPipe);
+        let mut three = [0; 3];
+        let full = Cursor::new(&mut three[..]);
+        assert_eq!(copy(&b"hello"[..], full).await.unwrap_err().kind(), ErrorKind::WriteZero);
+        let (one, mut other) = pair().await;
+        one.set_linger(Some(Duration::ZERO)).unwrap();
+        drop(one);
+        let error = copy(&mut other, Vec::new()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    });
+}
+
+/// Holds what is written until it is flushed.
+struct Lazy<'a> {
+    held: usize,
+    flushed: &'a Cell<usize>,
+}
+
+impl AsyncWrite for Lazy<'_> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.held += buf.len();
+        Poll::Ready(Ok(buf.len()))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.flushed.set(self.flushed.get() + std::mem::take(&mut self.held));
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_flush(cx)
+    }
+}
+
+#[test]
+fn a_copy_flushes_while_it_waits_for_more() {
+    run(async {
+        let (mut one, mut other) = duplex(10);
+        let flushed = Cell::new(0);
+        let mut copying = Box::pin(copy(&mut other, Lazy { held: 0, flushed: &flushed }));
+        one.write_all(b"hello").await.unwrap();
+        assert!(poll!(&mut copying).is_pending());
+        assert_eq!(flushed.get(), 5);
+        drop(one);
+        assert_eq!(copying.await.unwrap(), 5);
+    });
+}
+
+#[test]
+fn a_copy_of_what_never_ends_lets_others_run() {
+    run(async {
+        let mut copying = [
+            spawn(async { copy(futures::io::repeat(1), futures::io::sink()).await.map(drop) }),
+            spawn(async {
+                let endless = futures::io::BufReader::new(futures::io::repeat(1));
+                copy_buf(endless, futures::io::sink()).await.map(drop)
+            }),
+        ];
+        for _ in 0..20 {
+            yield_now().await;
+        }
+        copying.iter_mut().for_each(|copying| copying.abort());
+    });
+}
+
+#[test]
+fn a_proxy_ends_each_way_when_its_source_does() {
+    run(async {
+        for first in [0, 1] {
+            let ((one, a), (b, other)) = (pair().await, pair().await);
+            let proxy = spawn(async move { copy_bidirectional(&a, &b).await });
+            let ends = if first == 0 { [one, other] } else { [other, one] };
+            let all = pattern(3_000_000);
+            // The one ends; then the other answers, and ends.
+            for (from, to) in [(0, 1), (1, 0)] {
+                let send = async {
+                    ends[from].write_all(&all).await.unwrap();
+                    ends[from].shutdown(Shutdown::Write).unwrap();
+                };
+                let mut came = Vec::new();
+                let mut reader = &ends[to];
+                let (_, read) = join!(send, reader.read_to_end(&mut came));
+                read.unwrap();
+                assert!(came == all);
+                assert!(from == 1 || !proxy.is_finished(), "the other way is open");
+            }
+            assert_eq!(proxy.await.unwrap().unwrap(), (3_000_000, 3_000_000));
+        }
+    });
+}
+
+#[test]
+fn a_proxy_ends_with_the_first_error() {
+    run(async {
+        let ((one, a), (b, other)) = (pair().await, pair().await);
+        let proxy = spawn(async move { copy_bidirectional(a, b).await });
+        one.set_linger(Some(Duration::ZERO)).unwrap();
+        drop(one);
+        assert_eq!(proxy.await.unwrap().unwrap_err().kind(), ErrorKind::ConnectionReset);
+        assert_eq!(other.read(&mut [0]).await.unwrap(), 0, "the other is closed");
+    });
+}
+
+#[test]
+fn a_slow_end_holds_the_other_up() {
+    run(async {
+        let ((mut one, a), (b, mut other)) = (duplex(1000), duplex(1000));
+        let proxy = spawn(copy_bidirectional(a, b));
+        let mut sent = 0;
+        while let Ok(written) = timeout(Duration::from_millis(5), one.write(&[0; 1000])).await {
+            sent += written.unwrap();
+        }
+        assert!(sent <= 1000 + 64 * 1024 + 1000, "{sent} bytes before anything is read");
+        drop(one);
+        let mut came = Vec::new();
+        other.read_to_end(&mut came).await.unwrap();
+        assert_eq!(came.len(), sent);
+        drop(other);
+        assert_eq!(proxy.await.unwrap().unwrap(), (sent as u64, 0));
+    });
+}
