@@ -1,7 +1,21 @@
 //! L0: debug mode: telling, on stderr, of what is allowed and likely a mistake.
+//!
+//! Invariant: outside of debug mode nothing is recorded, and each question costs a load.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::mem::ManuallyDrop;
+
+use crate::current;
+use crate::task_id::TaskId;
+
+/// A lock that a task holds.
+struct Held {
+    task: TaskId,
+    /// Where the lock is.
+    address: usize,
+    kind: &'static str,
+}
 
 /// The mode is as it was when this is dropped.
 pub(crate) struct Before(bool);
@@ -9,6 +23,10 @@ pub(crate) struct Before(bool);
 thread_local! {
     /// The loop that is in a turn on this thread is in debug mode.
     static IS_ON: Cell<bool> = const { Cell::new(false) };
+    /// Something was recorded since the thread began.
+    static HAS_HELD: Cell<bool> = const { Cell::new(false) };
+    static HELD: ManuallyDrop<RefCell<Vec<Held>>> =
+        const { ManuallyDrop::new(RefCell::new(Vec::new())) };
 }
 
 /// Turns the mode on or off, until what it returns is dropped.
@@ -23,6 +41,42 @@ pub(crate) fn is_on() -> bool {
 /// Tells the user.
 pub(crate) fn say(message: fmt::Arguments<'_>) {
     eprintln!("evloop: {message}");
+}
+
+/// The running task has locked what is at `address`.
+pub(crate) fn locked(kind: &'static str, address: *const impl Sized) {
+    if !is_on() {
+        return;
+    }
+    if let Some(task) = current::task() {
+        HAS_HELD.set(true);
+        let held = Held { task, address: address.addr(), kind };
+        HELD.with(|all| all.borrow_mut().push(held));
+    }
+}
+
+/// What is at `address` was unlocked.
+pub(crate) fn unlocked(address: *const impl Sized) {
+    if !HAS_HELD.get() {
+        return;
+    }
+    HELD.with(|all| {
+        let mut all = all.borrow_mut();
+        let place = all.iter().rposition(|held| held.address == address.addr());
+        if let Some(place) = place {
+            all.swap_remove(place);
+        }
+    });
+}
+
+/// The kinds of locks that a task holds, of which it has not been told before.
+pub(crate) fn take_held(task: TaskId) -> Vec<&'static str> {
+    HELD.with(|all| {
+        let mut all = all.borrow_mut();
+        let (held, rest) = all.drain(..).partition::<Vec<_>, _>(|held| held.task == task);
+        *all = rest;
+        held.into_iter().map(|held| held.kind).collect()
+    })
 }
 
 impl Drop for Before {

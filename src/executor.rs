@@ -307,6 +307,9 @@ impl Executor {
 
     /// Ends the slot of a task, which the executor knows no more then.
     pub(crate) fn leave_slot(&self, header: &Header) {
+        if debug::is_on() {
+            self.check_locks(header);
+        }
         let slot = header.waker_id.get().slot();
         let occupant = self.home.with(|queue| queue.retire(slot));
         drop(occupant);

@@ -1,12 +1,15 @@
 //! Debug mode: what it tells of on stderr, and what it keeps quiet about.
 
+use std::cell::RefCell;
 use std::env;
 use std::io;
 use std::process::Command;
+use std::rc::Rc;
 use std::thread;
 use std::time::Duration;
 
 use evloop::Runtime;
+use evloop::sync::{Mutex, RwLock, Semaphore};
 use evloop::task::{self, yield_now};
 
 /// Runs the test `name` in a process of its own, and gives what that wrote to stderr; `None`: this
@@ -130,4 +133,40 @@ fn a_panic_is_told_of_once_also_if_its_handle_goes_later() {
         return;
     };
     assert_eq!(lines(&told), ["evloop: task 2 (spawned at HERE) panicked: lost"]);
+}
+
+#[test]
+fn a_lock_that_outlives_its_task_is_told_of() {
+    let Some(told) = told_by("a_lock_that_outlives_its_task_is_told_of", "1") else {
+        evloop::block_on(async {
+            let [kept, freed, shared] = [(); 3].map(|()| Rc::new(Mutex::new(())));
+            let locks = Rc::new((RwLock::new(()), Semaphore::new(1)));
+            let guard = evloop::spawn(kept.clone().lock_owned()).await.unwrap();
+            let inside = locks.clone();
+            let tidy = evloop::spawn(async move {
+                drop((freed.lock().await, inside.0.read().await));
+                inside.1.acquire().await.unwrap().forget();
+            });
+            tidy.await.unwrap();
+            let leaky = evloop::spawn(async move { std::mem::forget(locks.0.write().await) });
+            leaky.await.unwrap();
+            // Unlocked elsewhere, in time.
+            let slot = Rc::new(RefCell::new(None));
+            let (give, lock) = (slot.clone(), shared.clone());
+            let giver = evloop::spawn(async move {
+                *give.borrow_mut() = Some(lock.lock_owned().await);
+                yield_now().await;
+            });
+            yield_now().await;
+            drop(slot.borrow_mut().take());
+            giver.await.unwrap();
+            drop(guard);
+        });
+        return;
+    };
+    let expected = [
+        "evloop: task 2 (spawned at HERE) has ended, and left a Mutex locked",
+        "evloop: task 4 (spawned at HERE) has ended, and left a RwLock locked",
+    ];
+    assert_eq!(lines(&told), expected);
 }

@@ -1,11 +1,11 @@
-//! What debug mode watches: polls that take long.
+//! What debug mode watches: polls that take long, locks that a task leaves locked.
 
 use std::time::{Duration, Instant};
 
 use super::Executor;
 use crate::clock;
 use crate::debug;
-use crate::info::TaskInfo;
+use crate::info::{Header, TaskInfo};
 
 impl Executor {
     /// Runs `poll`, and tells of it if it takes longer than `limit`.
@@ -14,6 +14,15 @@ impl Executor {
         // Asked for before the poll: the end of a task takes its name away.
         let _watch = Watch { limit, began: clock::now(), task: self.running() };
         poll()
+    }
+
+    /// Tells of the locks that an ended task holds.
+    #[cold]
+    pub(super) fn check_locks(&self, header: &Header) {
+        for lock in debug::take_held(header.id) {
+            let task = self.info(header);
+            debug::say(format_args!("{task} has ended, and left a {lock} locked"));
+        }
     }
 }
 

@@ -206,6 +206,8 @@ impl<T> Drop for OwnedMutexGuard<T> {
 }
 
 impl<T> HasPermits for Mutex<T> {
+    const LOCK: Option<&str> = Some("Mutex");
+
     fn permits(&self) -> &Permits {
         &self.permits
     }

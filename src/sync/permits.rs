@@ -13,6 +13,7 @@ use std::task::{Context, Poll, ready};
 use super::line::Line;
 use crate::budget;
 use crate::current::{self, WaitsFor};
+use crate::debug;
 use crate::wait_list::WaitKey;
 
 /// A number of permits.
@@ -29,6 +30,9 @@ const REFUSED: usize = 0;
 
 /// What has permits to give: a primitive.
 pub(crate) trait HasPermits {
+    /// Its name, if a task should not end while it has the permits.
+    const LOCK: Option<&'static str> = None;
+
     fn permits(&self) -> &Permits;
 }
 
@@ -134,7 +138,7 @@ impl<D: Deref<Target: HasPermits>> Acquire<D> {
             // The way of most: nobody waits, and it is there.
             if let Some(taken) = self.of.take_if(|of| of.permits().try_take(self.want).is_ok()) {
                 budget::spend();
-                return Poll::Ready(Ok(Taken { of: taken, count: self.want }));
+                return Poll::Ready(Ok(Taken::new(taken, self.want)));
             }
         }
         self.poll_line(cx)
@@ -158,7 +162,7 @@ impl<D: Deref<Target: HasPermits>> Acquire<D> {
         };
         budget::spend();
         let of = of.take().expect("it was there");
-        Poll::Ready(taken.map(|()| Taken { of, count: *want }))
+        Poll::Ready(taken.map(|()| Taken::new(of, *want)))
     }
 
     /// Leaves the line.
@@ -179,11 +183,19 @@ impl<D: Deref<Target: HasPermits>> Acquire<D> {
 }
 
 impl<D: Deref<Target: HasPermits>> Taken<D> {
+    #[inline]
+    fn new(of: D, count: usize) -> Taken<D> {
+        if let Some(lock) = D::Target::LOCK {
+            debug::locked(lock, &raw const *of.permits());
+        }
+        Taken { of, count }
+    }
+
     /// Takes permits that can be had at once.
     #[inline]
     pub(crate) fn try_new(of: D, count: usize) -> Result<Taken<D>, Refusal> {
         of.permits().try_take(count)?;
-        Ok(Taken { of, count })
+        Ok(Taken::new(of, count))
     }
 
     /// What the permits are of.
@@ -220,6 +232,9 @@ impl<D: Deref<Target: HasPermits>> Drop for Acquire<D> {
 impl<D: Deref<Target: HasPermits>> Drop for Taken<D> {
     #[inline]
     fn drop(&mut self) {
+        if D::Target::LOCK.is_some() {
+            debug::unlocked(&raw const *self.of.permits());
+        }
         self.of.permits().give(self.count);
     }
 }

@@ -154,6 +154,8 @@ impl<T: ?Sized> DerefMut for RwLockWriteGuard<'_, T> {
 }
 
 impl<T: ?Sized> HasPermits for RwLock<T> {
+    const LOCK: Option<&str> = Some("RwLock");
+
     fn permits(&self) -> &Permits {
         &self.permits
     }

@@ -141,6 +141,8 @@ impl<T: ?Sized> Drop for ReentrantMutexGuard<'_, T> {
 }
 
 impl<T: ?Sized> HasPermits for ReentrantMutex<T> {
+    const LOCK: Option<&str> = Some("ReentrantMutex");
+
     fn permits(&self) -> &Permits {
         &self.permits
     }
