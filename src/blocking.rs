@@ -12,6 +12,7 @@ use std::task::{Context, Poll, Waker, ready};
 
 use crate::budget;
 use crate::context;
+use crate::current::{self, WaitsFor};
 use crate::join_error::JoinError;
 use crate::pool::Job;
 
@@ -89,7 +90,7 @@ impl<T> Work<T> {
         if !state.waiters.iter().any(|waiter| waiter.will_wake(&waker)) {
             state.waiters.push(waker);
         }
-        Poll::Pending
+        current::pending(WaitsFor::Thread)
     }
 
     /// The outcome, if it is there and was not taken.

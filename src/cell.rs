@@ -208,8 +208,7 @@ impl<F: Future, H: Record<F::Output>> Output<F::Output> for TaskCell<F, H> {
             return Poll::Ready(output.expect("a JoinHandle was polled after it gave its output"));
         }
         keep(&header.waiter, cx.waker());
-        current::wait_for(WaitsFor::Task);
-        Poll::Pending
+        current::pending(WaitsFor::Task)
     }
 
     fn take(&self) -> Option<Result<F::Output, JoinError>> {

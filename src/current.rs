@@ -4,6 +4,7 @@
 //! is the innermost that is in a turn; the task is the one being polled, or nobody.
 
 use std::cell::Cell;
+use std::task::Poll;
 
 use crate::task_id::TaskId;
 use crate::waker_id::LoopId;
@@ -74,9 +75,11 @@ pub(crate) fn task() -> Option<TaskId> {
     CURRENT.with(|current| current.task.get())
 }
 
-/// Says what the future waits for that is about to return `Pending`.
-pub(crate) fn wait_for(what: WaitsFor) {
+/// `Pending`, of a future that waits for `what`.
+#[inline]
+pub(crate) fn pending<T>(what: WaitsFor) -> Poll<T> {
     CURRENT.with(|current| current.waits_for.set(Some(what)));
+    Poll::Pending
 }
 
 /// What the last future waits for that said so.

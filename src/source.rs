@@ -15,6 +15,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
 use crate::budget;
+use crate::current::{self, WaitsFor};
 pub(crate) use crate::waiters::WaiterKey;
 use crate::waiters::Waiters;
 
@@ -245,7 +246,7 @@ impl Side {
             return Poll::Ready(Err(gone()));
         }
         self.waiters.wait(key, cx.waker());
-        Poll::Pending
+        current::pending(WaitsFor::Io)
     }
 
     #[inline]

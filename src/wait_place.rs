@@ -6,6 +6,7 @@
 use std::cell::RefCell;
 use std::task::{Context, Poll};
 
+use crate::current::{self, WaitsFor};
 use crate::wait_list::{WaitKey, WaitList};
 
 /// A future's place in a [`WaitList`], once it waits.
@@ -30,7 +31,7 @@ impl<'a> WaitPlace<'a> {
             return Poll::Ready(answer);
         }
         if self.has_place() && self.list.borrow().will_wake(self.key, cx.waker()) {
-            return Poll::Pending;
+            return current::pending(WaitsFor::Channel);
         }
         let waker = cx.waker().clone();
         // Looked at again: cloning a waker is foreign, and may have done what is waited for.
@@ -39,7 +40,7 @@ impl<'a> WaitPlace<'a> {
         }
         let old = self.list.borrow_mut().wait(&mut self.key, waker);
         drop(old);
-        Poll::Pending
+        current::pending(WaitsFor::Channel)
     }
 
     pub(crate) fn has_place(&self) -> bool {

@@ -12,6 +12,7 @@ use std::task::{Context, Poll, Waker, ready};
 use super::Handle;
 use crate::budget;
 use crate::context;
+use crate::current::{self, WaitsFor};
 use crate::inbox::Inbox;
 use crate::info::Birth;
 use crate::join::JoinHandle;
@@ -202,7 +203,7 @@ impl<T> Future for RemoteHandle<T> {
         let old = state.waiter.replace(waker);
         drop(state);
         drop(old);
-        Poll::Pending
+        current::pending(WaitsFor::Task)
     }
 }
 

@@ -18,6 +18,7 @@ use super::clients::Client;
 use super::socket::StreamSocket;
 use crate::budget;
 use crate::context::{self, Context};
+use crate::current::{self, WaitsFor};
 use crate::info::Birth;
 use crate::scratch;
 use crate::source::{Direction, Done, Readiness, WaiterKey};
@@ -212,7 +213,7 @@ impl Link {
             self.flush_in_background();
         }
         self.changed.wait(place, cx.waker());
-        Poll::Pending
+        current::pending(WaitsFor::Io)
     }
 
     /// Gives up a place among those who wait for a change.

@@ -83,11 +83,10 @@ impl Listen<'_> {
             true => bell.line.chosen(key).is_some(),
             false => bell.is_kept.get(),
         };
-        let polled = bell.line.poll(key, *since, cx, is_rung);
-        if polled.is_pending() {
-            current::wait_for(WaitsFor::Event);
+        match bell.line.poll(key, *since, cx, is_rung) {
+            Poll::Pending => current::pending(WaitsFor::Event),
+            ready => ready,
         }
-        polled
     }
 
     /// Takes the ring that [`poll_ring`](Listen::poll_ring) told of.

@@ -12,6 +12,7 @@ use std::task::{Context, Poll, Waker, ready};
 
 use super::mpsc_error::{SendError, TryRecvError, TrySendError};
 use crate::budget;
+use crate::current::{self, WaitsFor};
 use crate::wait_list::{WaitKey, WaitList};
 use crate::woken::wake;
 
@@ -95,10 +96,10 @@ impl<'a, T> Reserve<'a, T> {
                 let old = state.waiting.wait(key, waker);
                 drop(state);
                 drop(old);
-                return Poll::Pending;
+                return current::pending(WaitsFor::Channel);
             }
             if state.waiting.will_wake(*key, cx.waker()) {
-                return Poll::Pending;
+                return current::pending(WaitsFor::Channel);
             }
             drop(state);
             // Then looked at again: cloning a waker is foreign, and may have received or closed.
@@ -216,7 +217,7 @@ impl<T> Queue<T> {
 
     fn wait(&self, cx: &mut Context<'_>) -> Poll<Option<T>> {
         if self.0.borrow().receiver.as_ref().is_some_and(|old| old.will_wake(cx.waker())) {
-            return Poll::Pending;
+            return current::pending(WaitsFor::Channel);
         }
         let waker = cx.waker().clone();
         let mut state = self.0.borrow_mut();
@@ -224,7 +225,7 @@ impl<T> Queue<T> {
         let unneeded = if may_wait { state.receiver.replace(waker) } else { Some(waker) };
         drop(state);
         if unneeded.is_none() {
-            return Poll::Pending;
+            return current::pending(WaitsFor::Channel);
         }
         drop(unneeded);
         // Looked at again: cloning and dropping a waker are foreign, and may have sent.

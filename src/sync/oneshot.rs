@@ -10,6 +10,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
 
 use crate::budget;
+use crate::current::{self, WaitsFor};
 use crate::waker_slot::keep;
 
 /// The half that sends; made by [`channel`].
@@ -108,7 +109,7 @@ impl<T> Sender<T> {
             keep(&self.shared.sender, cx.waker());
             match self.shared.is_closed.get() {
                 true => Poll::Ready(()),
-                false => Poll::Pending,
+                false => current::pending(WaitsFor::Channel),
             }
         })
         .await;
@@ -158,7 +159,7 @@ impl<T> Future for Receiver<T> {
             keep(&shared.receiver, cx.waker());
             // Looked at again: cloning a waker is foreign, and may have sent.
             if !shared.is_over() {
-                return Poll::Pending;
+                return current::pending(WaitsFor::Channel);
             }
             drop(shared.receiver.take());
         }

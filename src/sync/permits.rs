@@ -149,8 +149,7 @@ impl<D: Deref<Target: HasPermits>> Acquire<D> {
         let Acquire { of, want, key } = self;
         let permits = of.as_ref().expect("it is not polled after it completed").permits();
         if permits.line.poll(key, *want, cx, |key| permits.is_ready(key, *want)).is_pending() {
-            current::wait_for(WaitsFor::Lock);
-            return Poll::Pending;
+            return current::pending(WaitsFor::Lock);
         }
         ready!(budget::poll_left(cx));
         let taken = if !key.has_place() {

@@ -129,8 +129,7 @@ impl<'env> Children<'env> {
         if self.family.noted() > 0 {
             cx.waker().wake_by_ref();
         }
-        current::wait_for(WaitsFor::Task);
-        Poll::Pending
+        current::pending(WaitsFor::Task)
     }
 
     /// Runs the children that were woken before, as far as the budget goes.

@@ -115,8 +115,7 @@ impl<T> JoinSet<T> {
         let waker = cx.waker().clone();
         let old = self.ended.0.borrow_mut().waiter.replace(waker);
         drop(old);
-        current::wait_for(WaitsFor::Task);
-        Poll::Pending
+        current::pending(WaitsFor::Task)
     }
 
     /// Takes the output of a task that has ended, if there is one.

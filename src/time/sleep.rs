@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::clock;
 use crate::context;
+use crate::current::{self, WaitsFor};
 use crate::reactor::Reactor;
 use crate::timers::TimerKey;
 
@@ -151,7 +152,7 @@ impl Future for Sleep {
             cx.waker().wake_by_ref();
         }
         *has_waited = true;
-        Poll::Pending
+        current::pending(WaitsFor::Time)
     }
 }
 
