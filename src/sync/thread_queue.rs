@@ -132,8 +132,7 @@ impl<T> ThreadQueue<T> {
             };
             drop(state);
             drop(old);
-            current::wait_for(WaitsFor::Channel);
-            return Poll::Pending;
+            return current::pending(WaitsFor::Channel);
         }
     }
 
@@ -273,8 +272,7 @@ impl<'a, T> Reserve<'a, T> {
             };
             drop(state);
             drop(old);
-            current::wait_for(WaitsFor::Channel);
-            return Poll::Pending;
+            return current::pending(WaitsFor::Channel);
         }
     }
 }
