@@ -47,6 +47,7 @@ pub mod net;
 pub mod process;
 pub mod queue;
 pub mod runtime;
+pub mod shards;
 #[cfg(all(unix, feature = "signal"))]
 pub mod signal;
 pub mod streams;
@@ -55,6 +56,7 @@ pub mod task;
 pub mod time;
 
 pub use runtime::{Handle, Runtime, block_on};
+pub use shards::shards;
 pub use streams::{Server, StreamReader, StreamWriter, open_connection, start_server};
 #[cfg(unix)]
 pub use streams::{open_unix_connection, start_unix_server};

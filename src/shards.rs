@@ -1,0 +1,221 @@
+//! L4: several loops at once, a thread each, and ways between them.
+//!
+//! A task never leaves its loop, so a program that wants several cores runs several loops, its
+//! *shards*: each accepts its own connections, has its own data, and sends the others messages.
+//! Invariant: no shard's code runs before all loops are there, and every shard's end is counted,
+//! also after a panic.
+
+mod hub;
+mod mailbox;
+mod shard;
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
+use std::pin::pin;
+use std::sync::{Arc, mpsc};
+use std::task::Poll;
+use std::thread::{self, Scope, ScopedJoinHandle};
+
+use self::hub::Hub;
+pub use self::mailbox::Mailbox;
+pub use self::shard::Shard;
+use crate::current;
+use crate::join_error::JoinError;
+use crate::runtime::{Handle, Runtime};
+
+/// A shard on a thread of its own.
+struct Started<'scope, T> {
+    /// Its loop, once that is there.
+    handle: mpsc::Receiver<io::Result<Handle>>,
+    /// Lets it run. Dropped, it ends without having run.
+    begin: mpsc::Sender<Arc<Hub>>,
+    thread: ScopedJoinHandle<'scope, Option<Result<T, JoinError>>>,
+}
+
+/// Runs `f` on `count` event loops at once, each on a thread; the first is the caller's. Returns
+/// when all have ended, with their outputs in the order of their indices.
+///
+/// `f` may borrow from the caller; what it makes need not be `Send`. With as many shards as
+/// [`std::thread::available_parallelism`] says, the program uses every core. Server sockets that
+/// are bound with [`reuse_port`](crate::net::ListenOptions::reuse_port) share one port: the system
+/// gives each connection to one of them.
+///
+/// When a shard panics the others are stopped as by [`Shard::stop_all`], and all outcomes come
+/// back: a [`JoinError`] says whether its shard panicked or was stopped. See [`try_shards`] for
+/// shards that may fail.
+///
+/// # Errors
+///
+/// If the system grants no thread or no selector for one of them. Then `f` is not called at all.
+///
+/// # Panics
+///
+/// Inside of a running loop, which it would block.
+///
+/// ```
+/// let sums = evloop::shards(3, async |shard| {
+///     // Each tells the next its number.
+///     let mailbox = shard.mailbox::<usize>();
+///     let next = (shard.index() + 1) % shard.count();
+///     mailbox.send(next, shard.index()).await.unwrap();
+///     mailbox.recv().await.unwrap() + shard.index()
+/// })?;
+/// let sums: Vec<usize> = sums.into_iter().map(Result::unwrap).collect();
+/// assert_eq!(sums, [2, 1, 3]);
+/// # std::io::Result::Ok(())
+/// ```
+#[track_caller]
+pub fn shards<T: Send>(
+    count: usize,
+    f: impl AsyncFn(Shard) -> T + Sync,
+) -> io::Result<Vec<Result<T, JoinError>>> {
+    run(count, &f, Location::caller())
+}
+
+/// Runs shards that may fail: the first error stops all others, and is returned. Otherwise the
+/// outputs are, in the order of the indices, without those of shards that were stopped.
+///
+/// # Errors
+///
+/// That of `f`, the lowest index first; or that of the system, as [`shards`](shards()) has it.
+///
+/// # Panics
+///
+/// If a shard panics: its panic goes on here, once all have ended. Inside of a running loop.
+///
+/// ```
+/// use evloop::net::{ListenOptions, TcpListener};
+///
+/// let ports = evloop::shards::try_shards(2, async |shard| -> std::io::Result<u16> {
+///     let listener = TcpListener::bind("127.0.0.1:0").await?;
+///     // … serve …
+///     Ok(listener.local_addr()?.port())
+/// })?;
+/// assert_ne!(ports[0], ports[1]);
+///
+/// let error = evloop::shards::try_shards(2, async |shard| match shard.index() {
+///     0 => std::future::pending().await,
+///     _ => std::io::Result::<()>::Err(std::io::ErrorKind::AddrInUse.into()),
+/// });
+/// assert_eq!(error.unwrap_err().kind(), std::io::ErrorKind::AddrInUse);
+/// # std::io::Result::Ok(())
+/// ```
+#[track_caller]
+pub fn try_shards<T: Send, E: From<io::Error> + Send>(
+    count: usize,
+    f: impl AsyncFn(Shard) -> Result<T, E> + Sync,
+) -> Result<Vec<T>, E> {
+    let stops = async |shard: Shard| {
+        let output = f(shard.clone()).await;
+        if output.is_err() {
+            shard.stop_all();
+        }
+        output
+    };
+    let mut outputs = Vec::with_capacity(count);
+    let mut failure = None;
+    for outcome in run(count, &stops, Location::caller())? {
+        match outcome.map_err(JoinError::try_into_panic) {
+            Ok(Ok(output)) => outputs.push(output),
+            Ok(Err(error)) => failure = failure.or(Some(error)),
+            Err(Ok(panic)) => resume_unwind(panic),
+            Err(Err(_stopped)) => {}
+        }
+    }
+    failure.map_or(Ok(outputs), Err)
+}
+
+fn run<T: Send>(
+    count: usize,
+    f: &(impl AsyncFn(Shard) -> T + Sync),
+    caller: &'static Location<'static>,
+) -> io::Result<Vec<Result<T, JoinError>>> {
+    assert!(
+        !current::is_running(),
+        "shards was called inside of a running event loop, which it would block: call it in main"
+    );
+    if count == 0 {
+        return Ok(Vec::new());
+    }
+    let first = event_loop(0)?;
+    thread::scope(|scope| {
+        let others = (1..count).map(|index| start(scope, index, f, caller));
+        let others = others.collect::<io::Result<Vec<_>>>()?;
+        let mut handles = vec![first.handle()];
+        for other in &others {
+            handles.push(other.handle.recv().expect("a shard's thread tells before it ends")?);
+        }
+        let hub = Arc::new(Hub::new(handles));
+        for other in &others {
+            // It waits for this.
+            let _ = other.begin.send(hub.clone());
+        }
+        let mut outcomes = vec![run_one(first, Shard::new(hub, 0), f, caller)];
+        for other in others {
+            let outcome = other.thread.join().unwrap_or_else(|panic| resume_unwind(panic));
+            outcomes.push(outcome.expect("it was let run"));
+        }
+        Ok(outcomes)
+    })
+}
+
+/// Starts a shard's thread, which makes its loop and waits.
+fn start<'scope, T: Send + 'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    index: usize,
+    f: &'scope (impl AsyncFn(Shard) -> T + Sync),
+    caller: &'static Location<'static>,
+) -> io::Result<Started<'scope, T>> {
+    let (tell, handle) = mpsc::channel();
+    let (begin, begins) = mpsc::channel();
+    let thread = thread::Builder::new().name(format!("shard-{index}"));
+    let thread = thread.spawn_scoped(scope, move || {
+        let runtime = match event_loop(index) {
+            Ok(runtime) => runtime,
+            Err(error) => {
+                let _ = tell.send(Err(error));
+                return None;
+            }
+        };
+        let _ = tell.send(Ok(runtime.handle()));
+        let hub = begins.recv().ok()?;
+        Some(run_one(runtime, Shard::new(hub, index), f, caller))
+    })?;
+    Ok(Started { handle, begin, thread })
+}
+
+fn event_loop(index: usize) -> io::Result<Runtime> {
+    Runtime::builder().name(format!("shard-{index}")).build()
+}
+
+/// Runs a shard to its end.
+fn run_one<T>(
+    mut runtime: Runtime,
+    shard: Shard,
+    f: &impl AsyncFn(Shard) -> T,
+    caller: &'static Location<'static>,
+) -> Result<T, JoinError> {
+    let (hub, index) = (shard.hub().clone(), shard.index());
+    let root = async {
+        let mut output = pin!(f(shard));
+        poll_fn(|cx| {
+            if hub.poll_stop(index, cx).is_ready() {
+                return Poll::Ready(None);
+            }
+            output.as_mut().poll(cx).map(Some)
+        })
+        .await
+    };
+    let outcome = catch_unwind(AssertUnwindSafe(|| runtime.block_on(root)));
+    let dropped = catch_unwind(AssertUnwindSafe(|| drop(runtime)));
+    let ended = dropped.and(catch_unwind(AssertUnwindSafe(|| drop(hub.end(index)))));
+    if outcome.is_err() || ended.is_err() {
+        hub.stop_all();
+    }
+    match outcome.and_then(|output| ended.map(|()| output)) {
+        Ok(Some(output)) => Ok(output),
+        Ok(None) => Err(JoinError::cancelled_remote(caller)),
+        Err(panic) => Err(JoinError::panicked_elsewhere(caller, panic)),
+    }
+}
