@@ -8,18 +8,29 @@
 mod abstract_name;
 mod addrs;
 mod connect;
+#[cfg_attr(windows, path = "net/connect_from_windows.rs")]
+mod connect_from;
 mod connection;
 mod counted;
 mod datagram_socket;
 mod endpoint;
 #[cfg(unix)]
 mod fd;
+#[cfg_attr(windows, path = "net/file_at_windows.rs")]
+mod file_at;
 mod futures_io;
 #[cfg(windows)]
 mod handle;
+#[cfg_attr(
+    not(any(target_os = "linux", target_os = "android")),
+    path = "net/no_kernel_sendfile.rs"
+)]
+mod kernel_sendfile;
 #[cfg_attr(windows, path = "net/listen_windows.rs")]
 mod listen;
 mod listener;
+#[cfg(feature = "lookup-addr")]
+mod lookup_addr;
 mod messages;
 #[cfg_attr(windows, path = "net/owned_windows.rs")]
 mod owned;
@@ -29,6 +40,7 @@ pub mod pipe;
 mod receive;
 #[cfg_attr(windows, path = "net/send_vectored_windows.rs")]
 mod send_vectored;
+mod sendfile;
 mod split;
 mod tcp_listener;
 mod tcp_stream;
@@ -47,10 +59,14 @@ mod unix_stream;
 mod until_room;
 
 pub use self::addrs::{ToAddrs, lookup_host};
+pub use self::connect::{ConnectError, ConnectOptions};
 pub use self::connection::Connection;
 pub use self::datagram_socket::DatagramSocket;
 pub use self::listener::{Incoming, Listener};
+#[cfg(feature = "lookup-addr")]
+pub use self::lookup_addr::{NamedAddr, lookup_addr};
 pub use self::messages::Protocol;
+pub use self::sendfile::sendfile;
 pub use self::split::{OwnedReadHalf, OwnedWriteHalf, ReuniteError};
 pub use self::tcp_listener::{ListenOptions, TcpListener};
 pub use self::tcp_stream::{Tcp, TcpStream};

@@ -322,7 +322,7 @@ fn producers_and_consumers_do_all_the_work() {
             producer.await.unwrap();
         }
         queue.join().await;
-        assert_eq!(sum.get(), (0..100).sum());
+        assert_eq!(sum.get(), (0..100).sum::<i32>());
         queue.close();
     });
 }

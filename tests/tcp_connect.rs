@@ -14,7 +14,9 @@ use std::process::Command;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use evloop::net::{ListenOptions, TcpListener, TcpStream, lookup_host};
+use evloop::net::{
+    ConnectError, ConnectOptions, ListenOptions, TcpListener, TcpStream, lookup_host,
+};
 use evloop::time::timeout;
 use evloop::{Handle, Runtime};
 use futures::channel::oneshot;
@@ -267,6 +269,74 @@ fn all_refuse_and_all_are_named() {
         let error = TcpStream::connect(&addrs[..]).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
         assert!(addrs.iter().all(|addr| error.to_string().contains(&addr.to_string())), "{error}");
+        let failures = &ConnectError::of(&error).unwrap().failures;
+        for ((addr, error), expected) in failures.iter().zip(addrs) {
+            assert_eq!(
+                (*addr, error.raw_os_error()),
+                (expected, Some(Errno::CONNREFUSED.raw_os_error()))
+            );
+        }
+        assert_eq!(failures.len(), 3);
+    });
+}
+
+#[test]
+fn from_an_address_of_choice() {
+    if !is_alone("from_an_address_of_choice", &[]) {
+        return;
+    }
+    run(async {
+        let (listener, addr) = listen();
+        let from = |ip: &str, port| ConnectOptions {
+            local_addr: Some(SocketAddr::new(ip.parse().unwrap(), port)),
+            ..ConnectOptions::default()
+        };
+        let before = descriptors();
+        let stream = TcpStream::connect_with(addr, &from("127.0.0.9", 0)).await.unwrap();
+        let (mut peer, peer_addr) = listener.accept().unwrap();
+        assert_eq!(peer_addr, stream.local_addr().unwrap());
+        assert_eq!(peer_addr.ip(), IpAddr::from([127, 0, 0, 9]));
+        stream.write_all(b"x").await.unwrap();
+        peer.read_exact(&mut [0]).unwrap();
+
+        let taken = TcpStream::connect_with(addr, &from("127.0.0.9", peer_addr.port())).await;
+        assert_eq!(taken.unwrap_err().kind(), ErrorKind::AddrInUse);
+        let nobodys = TcpStream::connect_with(addr, &from("192.0.2.1", 0)).await.unwrap_err();
+        assert_eq!(nobodys.kind(), ErrorKind::AddrNotAvailable);
+        assert!(nobodys.to_string().contains("could not bind to 192.0.2.1:0"), "{nobodys}");
+        // What is of another family is passed over.
+        let v6 = SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], addr.port()));
+        TcpStream::connect_with(&[v6, addr][..], &from("127.0.0.9", 0)).await.unwrap();
+        let none = TcpStream::connect_with(v6, &from("127.0.0.9", 0)).await.unwrap_err();
+        assert_eq!(none.kind(), ErrorKind::InvalidInput);
+        drop((stream, peer));
+        assert_eq!(descriptors(), before);
+    });
+}
+
+#[test]
+fn the_next_attempt_begins_when_the_options_say() {
+    run(async {
+        let (hole, (listener, addr)) = (BlackHole::new().await, listen());
+        let options = ConnectOptions { attempt_delay: Duration::ZERO, ..Default::default() };
+        let begin = Instant::now();
+        TcpStream::connect_with(&[hole.addr, addr][..], &options).await.unwrap();
+        assert!(begin.elapsed() < ATTEMPT_DELAY);
+        listener.accept().unwrap();
+    });
+}
+
+#[test]
+#[cfg(feature = "lookup-addr")]
+fn names_of_addresses() {
+    use evloop::net;
+    run(async {
+        let local = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let name = net::lookup_addr(local).await.unwrap();
+        assert_eq!(name, net::lookup_addr(SocketAddr::new(local, 80)).await.unwrap());
+        // It is this machine's.
+        let addrs = lookup_host((name, 80)).await.unwrap();
+        assert!(addrs.collect::<Vec<_>>().iter().any(|addr| addr.ip().is_loopback()));
     });
 }
 

@@ -13,6 +13,7 @@ use std::task::{Context, Poll};
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token, event};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{FileType, fstat};
 
 use crate::context;
 use crate::reactor::Socket;
@@ -68,7 +69,8 @@ impl<T: AsFd> AsyncFd<T> {
     /// Outside of a running loop.
     pub fn new(fd: T) -> io::Result<AsyncFd<T>> {
         let reactor = context::expect("AsyncFd::new").reactor.clone();
-        if rustix::fs::FileType::from_raw_mode(rustix::fs::fstat(&fd)?.st_mode).is_file() {
+        let kind = FileType::from_raw_mode(fstat(&fd)?.st_mode);
+        if kind.is_file() || kind.is_dir() {
             return Err(refusal(io::ErrorKind::Unsupported));
         }
         let socket =

@@ -1,6 +1,8 @@
 //! Connecting to one of several addresses: RFC 8305, "Happy Eyeballs".
 
 use std::collections::VecDeque;
+use std::error::Error;
+use std::fmt;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
@@ -9,6 +11,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::addrs::{ToAddrs, resolve};
+use super::connect_from::connect_from;
 use super::counted::whole;
 use super::tcp_stream::TcpStream;
 use crate::context;
@@ -16,11 +19,56 @@ use crate::reactor::Socket;
 use crate::source::{Direction, WaiterKey};
 use crate::time::{Sleep, sleep};
 
-/// How long an attempt is given before the next begins beside it (RFC 8305, section 5).
-const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
+/// How a [`TcpStream`] connects.
+///
+/// ```
+/// use evloop::net::{ConnectOptions, TcpListener, TcpStream};
+///
+/// evloop::block_on(async {
+///     let listener = TcpListener::bind("127.0.0.1:0").await?;
+///     let local_addr = Some(([127, 0, 0, 1], 0).into());
+///     let options = ConnectOptions { local_addr, ..ConnectOptions::default() };
+///     TcpStream::connect_with(listener.local_addr()?, &options).await?;
+///     std::io::Result::Ok(())
+/// }).unwrap();
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnectOptions {
+    /// How long an attempt is given before the next begins beside it. Default: 250 ms, as RFC 8305
+    /// has it (section 5).
+    #[doc(alias = "happy_eyeballs_delay")]
+    pub attempt_delay: Duration,
+    /// The address to connect from; its port may be 0, for the system to choose. Only addresses of
+    /// its family are tried. Default: `None`, the system's choice. An error of kind `Unsupported`
+    /// on Windows.
+    pub local_addr: Option<SocketAddr>,
+}
+
+/// No address answered: what became of each attempt, the first to fail first. Inside of an
+/// [`io::Error`] of the first one's kind.
+///
+/// ```
+/// use evloop::net::{ConnectError, TcpListener, TcpStream};
+///
+/// evloop::block_on(async {
+///     let closed = TcpListener::bind("127.0.0.1:0").await?.local_addr()?;
+///     let error = TcpStream::connect(closed).await.unwrap_err();
+///     assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused);
+///     assert_eq!(ConnectError::of(&error).unwrap().failures[0].0, closed);
+///     std::io::Result::Ok(())
+/// }).unwrap();
+/// ```
+#[derive(Debug)]
+#[doc(alias = "all_errors")]
+#[non_exhaustive]
+pub struct ConnectError {
+    /// The addresses, and why each is not connected to.
+    pub failures: Vec<(SocketAddr, io::Error)>,
+}
 
 /// Connections being attempted, and addresses not tried yet.
-struct Race {
+struct Race<'a> {
+    options: &'a ConnectOptions,
     untried: VecDeque<SocketAddr>,
     attempts: Vec<Attempt>,
     /// Until the next attempt begins, while there is one to begin.
@@ -45,7 +93,7 @@ impl TcpStream {
     /// # Errors
     ///
     /// Kind `InvalidInput` if `addr` is no address; what the resolver says if the name is not
-    /// found; if no address answers, the first error's kind, with what each attempt said.
+    /// found; [`ConnectError`] if no address answers.
     ///
     /// # Cancel safety
     ///
@@ -57,15 +105,35 @@ impl TcpStream {
     #[doc(alias = "create_connection")]
     #[doc(alias = "sock_connect")]
     pub async fn connect(addr: impl ToAddrs) -> io::Result<TcpStream> {
+        TcpStream::connect_with(addr, &ConnectOptions::default()).await
+    }
+
+    /// Connects as `options` say.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect`](TcpStream::connect).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future closes all attempts.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a running loop.
+    pub async fn connect_with(
+        addr: impl ToAddrs,
+        options: &ConnectOptions,
+    ) -> io::Result<TcpStream> {
         let addrs = resolve(addr.target()?).await?;
-        race(interleave(addrs)).await
+        race(interleave(addrs), options).await
     }
 }
 
 /// Connects to the first of `addrs` that answers.
-async fn race(addrs: Vec<SocketAddr>) -> io::Result<TcpStream> {
-    let mut race =
-        Race { untried: addrs.into(), attempts: Vec::new(), delay: None, failures: Vec::new() };
+async fn race(addrs: Vec<SocketAddr>, options: &ConnectOptions) -> io::Result<TcpStream> {
+    let (untried, attempts, failures) = (addrs.into(), Vec::new(), Vec::new());
+    let mut race = Race { options, untried, attempts, delay: None, failures };
     race.begin_next();
     poll_fn(|cx| race.poll(cx)).await
 }
@@ -86,7 +154,7 @@ fn interleave(addrs: Vec<SocketAddr>) -> Vec<SocketAddr> {
     mixed
 }
 
-impl Race {
+impl Race<'_> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<TcpStream>> {
         loop {
             if let Some(winner) = self.poll_attempts(cx) {
@@ -131,10 +199,11 @@ impl Race {
     fn begin_next(&mut self) -> bool {
         self.delay = None;
         while let Some(addr) = self.untried.pop_front() {
-            match Attempt::begin(addr) {
+            match Attempt::begin(addr, self.options) {
                 Ok(attempt) => {
                     self.attempts.push(attempt);
-                    self.delay = (!self.untried.is_empty()).then(|| sleep(ATTEMPT_DELAY));
+                    self.delay =
+                        (!self.untried.is_empty()).then(|| sleep(self.options.attempt_delay));
                     return true;
                 }
                 Err(error) => self.failures.push((addr, error)),
@@ -143,20 +212,22 @@ impl Race {
         false
     }
 
-    /// One error of all: the kind of the first to come, and what each said.
+    /// One error of all.
     fn failure(&mut self) -> io::Error {
-        let kind = self.failures[0].1.kind();
-        let said = |(addr, error): &(SocketAddr, io::Error)| format!("{addr}: {error}");
-        let all: Vec<_> = self.failures.iter().map(said).collect();
-        io::Error::new(kind, format!("could not connect to {}", all.join("; ")))
+        let failures = std::mem::take(&mut self.failures);
+        io::Error::new(failures[0].1.kind(), ConnectError { failures })
     }
 }
 
 impl Attempt {
-    fn begin(addr: SocketAddr) -> io::Result<Attempt> {
+    fn begin(addr: SocketAddr, options: &ConnectOptions) -> io::Result<Attempt> {
         let reactor = context::expect("TcpStream::connect").reactor.clone();
+        let stream = match options.local_addr {
+            None => mio::net::TcpStream::connect(addr)?,
+            Some(local) => mio::net::TcpStream::from_std(connect_from(local, addr)?),
+        };
         // The event that ends connecting always comes: there is no use in looking before it.
-        let socket = Socket::new(mio::net::TcpStream::connect(addr)?, reactor, false)?;
+        let socket = Socket::new(stream, reactor, false)?;
         Ok(Attempt { addr, socket, place: WaiterKey::default() })
     }
 
@@ -181,6 +252,31 @@ fn look(io: &mio::net::TcpStream) -> io::Result<()> {
             Err(io::ErrorKind::WouldBlock.into())
         }
         peer => peer.map(drop),
+    }
+}
+
+impl ConnectError {
+    /// What `error` is about, if it is this.
+    pub fn of(error: &io::Error) -> Option<&ConnectError> {
+        error.get_ref()?.downcast_ref()
+    }
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("could not connect to ")?;
+        for (i, (addr, error)) in self.failures.iter().enumerate() {
+            write!(f, "{}{addr}: {error}", if i > 0 { "; " } else { "" })?;
+        }
+        Ok(())
+    }
+}
+
+impl Error for ConnectError {}
+
+impl Default for ConnectOptions {
+    fn default() -> ConnectOptions {
+        ConnectOptions { attempt_delay: Duration::from_millis(250), local_addr: None }
     }
 }
 

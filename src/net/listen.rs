@@ -27,16 +27,17 @@ pub(super) fn listen(addr: SocketAddr, options: &ListenOptions) -> io::Result<Tc
 
 /// A socket that a child process does not inherit.
 #[cfg(not(target_vendor = "apple"))]
-fn open(family: AddressFamily) -> io::Result<OwnedFd> {
+pub(super) fn open(family: AddressFamily) -> io::Result<OwnedFd> {
     use rustix::net::{SocketFlags, socket_with};
     Ok(socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?)
 }
 
-/// The same where it takes two steps.
+/// The same where it takes two steps, and a third so that it raises no SIGPIPE.
 #[cfg(target_vendor = "apple")]
-fn open(family: AddressFamily) -> io::Result<OwnedFd> {
+pub(super) fn open(family: AddressFamily) -> io::Result<OwnedFd> {
     let fd = rustix::net::socket(family, SocketType::STREAM, None)?;
     rustix::io::fcntl_setfd(&fd, rustix::io::FdFlags::CLOEXEC)?;
+    rustix::net::sockopt::set_socket_nosigpipe(&fd, true)?;
     Ok(fd)
 }
 
