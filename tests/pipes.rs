@@ -138,3 +138,23 @@ fn what_is_no_pipe_is_refused() {
         }
     });
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn packets_that_came_at_once_are_read_one_by_one() {
+    use rustix::pipe::{PipeFlags, pipe_with};
+    run(async {
+        let (reader, writer) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::DIRECT).unwrap();
+        let receiver = Receiver::from_fd(reader).unwrap();
+        let mut buf = [0; 8];
+        {
+            let mut first = Box::pin(receiver.read(&mut buf));
+            assert!(futures::poll!(&mut first).is_pending());
+            rustix::io::write(&writer, b"one").unwrap();
+            rustix::io::write(&writer, b"three").unwrap();
+            assert_eq!(first.await.unwrap(), 3);
+        }
+        assert_eq!(receiver.read(&mut buf).await.unwrap(), 5);
+        assert_eq!(&buf[..5], b"three");
+    });
+}
