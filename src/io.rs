@@ -21,9 +21,9 @@
 //! | [`StreamWriter`]: `drain`, `wait_closed` | nothing is lost: what was written is sent anyway |
 //! | [`Server`]: `serve_forever` | the server is closed, as asyncio does |
 //! | [`Server`]: `wait_closed` | nothing has changed |
-//! | [`copy`] | **not cancel safe**: up to 64 KiB that were read and not written are lost |
+//! | [`copy()`] | **not cancel safe**: up to 64 KiB that were read and not written are lost |
 //! | [`copy_buf`] | nothing is lost: what was not written stays in the reader; the count is lost |
-//! | [`copy_bidirectional`] | **not cancel safe**: as `copy`, in each direction |
+//! | [`copy_bidirectional()`] | **not cancel safe**: as `copy`, in each direction |
 //! | [`Stdin`]: all | nothing is lost: what came is there for the next read |
 //! | [`Output`]: `write` | nothing was written |
 //! | [`Output`]: `write_all` | **not cancel safe**: as that of a socket |
