@@ -131,22 +131,22 @@ def instructions(peer, workload, n):
     return refs / (large["total"] - small["total"])
 
 
-def echo_at_two_sizes(peer, point, wrap, count):
+def echo_at_two_sizes(peer, point, wrap, count, workload):
     """`count` of the wrapper's report, for one request."""
     counts = []
     for scale in (1, 3):
-        with Server(peer, "echo", point.buffer, wrap) as server:
+        with Server(peer, workload, point.buffer, wrap) as server:
             total = server.load("echo", point.conns, point.size, point.depth, scale * point.n)
             counts.append((count(server.stop()), total["total"]))
     (less, small), (more, large) = counts
     return (more - less) / (large - small)
 
 
-def echo_instructions(peer, point):
-    return echo_at_two_sizes(peer, point, CACHEGRIND, instruction_refs)
+def echo_instructions(peer, point, workload="echo"):
+    return echo_at_two_sizes(peer, point, CACHEGRIND, instruction_refs, workload)
 
 
-def echo_syscalls(peer, point):
+def echo_syscalls(peer, point, workload="echo"):
     with tempfile.NamedTemporaryFile("r") as report:
         wrap = ["strace", "-f", "-c", "-U", "calls,name", "-o", report.name]
 
@@ -154,7 +154,7 @@ def echo_syscalls(peer, point):
             lines = Path(report.name).read_text().splitlines()
             return int(next(line.split()[0] for line in lines if line.endswith("total")))
 
-        return echo_at_two_sizes(peer, point, wrap, total)
+        return echo_at_two_sizes(peer, point, wrap, total, workload)
 
 
 def echo(peer, point):

@@ -120,6 +120,8 @@ def instructions(peers, chosen):
         count = partial(runs.echo_instructions, point=COUNTED_POINT)
         native = [peer for peer in peers if peer not in PYTHON]
         table.add(COUNTED_POINT.name, COUNTED_POINT.name, counted(native, count))
+        streams = partial(count, workload="echo_streams")
+        table.add("echo streams", f"{COUNTED_POINT.name}, by streams", counted(native, streams))
     yield table
 
 
@@ -127,6 +129,8 @@ def syscalls(peers):
     table = Table("System calls a request", "{:.3f}", raw=True)
     count = partial(runs.echo_syscalls, point=COUNTED_POINT)
     table.add(COUNTED_POINT.name, COUNTED_POINT.name, counted(peers, count))
+    streams = partial(count, workload="echo_streams")
+    table.add("echo streams", f"{COUNTED_POINT.name}, by streams", counted(peers, streams))
     yield table
 
 
@@ -143,6 +147,7 @@ def memory(peers):
     table.add("idle", "RSS of an idle connection, 1 KiB buffer", counted(peers, idle("echo")))
     lean = counted(peers, idle("echo_lean"))
     table.add("idle_lean", "the same, the buffer only while data is there", lean)
+    table.add("idle_streams", "the same, by streams", counted(peers, idle("echo_streams")))
     yield table
 
 

@@ -23,6 +23,11 @@ impl Buffer {
     }
 
     pub(super) fn push(&mut self, bytes: &[u8]) {
+        if self.is_empty() {
+            // Exactly as much: most often it is taken whole.
+            self.bytes = bytes.to_vec();
+            return;
+        }
         // Moved only if that frees half: else a byte in and a byte out would move all each time.
         if self.bytes.len() + bytes.len() > self.bytes.capacity() && self.begin >= self.len() {
             self.bytes.drain(..self.begin);

@@ -18,6 +18,7 @@ fn main() -> io::Result<()> {
     let job = Job::from_args();
     match job.workload.as_str() {
         "echo" => return evloop::block_on(serve(job.n as usize, echo)),
+        "echo_streams" => return evloop::block_on(serve_streams(job.n as usize)),
         "echo_lean" => return evloop::block_on(serve(job.n as usize, echo_lean)),
         _ => {}
     }
@@ -52,6 +53,23 @@ async fn echo(stream: TcpStream, buffer: usize) -> io::Result<()> {
         }
         stream.write_all(&buf[..got]).await?;
     }
+}
+
+/// By the streams layer, as an asyncio program has it.
+async fn serve_streams(buffer: usize) -> io::Result<()> {
+    let server = evloop::start_server("127.0.0.1:0", async move |mut reader, writer| {
+        loop {
+            let data = reader.read(buffer).await?;
+            if data.is_empty() {
+                return io::Result::Ok(());
+            }
+            writer.write(&data);
+            writer.drain().await?;
+        }
+    });
+    let server = server.await?;
+    announce(server.local_addrs()[0]);
+    server.serve_forever().await
 }
 
 /// The buffer is there only while data is.

@@ -1,0 +1,76 @@
+//! Finds the open TCP ports of a host, with no more than so many attempts at once.
+//!
+//! ```sh
+//! cargo run --example port-scanner 127.0.0.1           # ports 1 to 1024
+//! cargo run --example port-scanner 127.0.0.1 1 65535
+//! ```
+//!
+//! ```text
+//! 22 is open
+//! 631 is open
+//! 2 of 1024 are open
+//! ```
+//!
+//! Scan hosts that are yours.
+
+use std::io;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::rc::Rc;
+use std::time::Duration;
+
+use evloop::net::{TcpStream, lookup_host};
+use evloop::spawn;
+use evloop::sync::Semaphore;
+use evloop::time::timeout;
+
+/// Attempts at once: fewer than the descriptors that a process usually may have.
+const AT_ONCE: usize = 200;
+
+/// A port that says nothing for so long is none.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+fn main() -> ExitCode {
+    let args: Vec<_> = std::env::args().skip(1).collect();
+    let port = |at: usize, default| args.get(at).map_or(Ok(default), |port| port.parse());
+    let (Some(host), Ok(first), Ok(last)) = (args.first(), port(1, 1u16), port(2, 1024u16)) else {
+        eprintln!("usage: port-scanner HOST [FIRST-PORT [LAST-PORT]]");
+        return ExitCode::FAILURE;
+    };
+    match evloop::block_on(scan(host, first, last)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("port-scanner: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn scan(host: &str, first: u16, last: u16) -> io::Result<()> {
+    let mut addrs = lookup_host((host, 0)).await?;
+    let ip = addrs.next().expect("a host that is found has an address").ip();
+    let turns = Rc::new(Semaphore::new(AT_ONCE));
+    let mut attempts = Vec::new();
+    for port in first..=last {
+        // Waits while there are so many: the tasks are as few as the attempts.
+        let turn = turns.clone().acquire_owned().await.expect("it is never closed");
+        attempts.push(spawn(async move {
+            let is_open = is_open(SocketAddr::new(ip, port)).await;
+            if is_open {
+                println!("{port} is open");
+            }
+            drop(turn);
+            is_open
+        }));
+    }
+    let (mut open, all) = (0, attempts.len());
+    for attempt in attempts {
+        open += usize::from(attempt.await?);
+    }
+    println!("{open} of {all} are open");
+    Ok(())
+}
+
+async fn is_open(addr: SocketAddr) -> bool {
+    timeout(PATIENCE, TcpStream::connect(addr)).await.is_ok_and(|attempt| attempt.is_ok())
+}

@@ -1,0 +1,67 @@
+//! A TCP proxy: what comes to it goes to another address, and back.
+//!
+//! ```sh
+//! cargo run --example proxy 127.0.0.1:7778 example.org:80
+//! ```
+//!
+//! It prints `listening on 127.0.0.1:7778`. In another terminal:
+//!
+//! ```sh
+//! curl -H 'Host: example.org' http://127.0.0.1:7778
+//! ```
+//!
+//! And it says how much went each way:
+//!
+//! ```text
+//! 127.0.0.1:40174: 78 bytes there, 1591 back
+//! ```
+
+use std::io;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::rc::Rc;
+
+use evloop::io::copy_bidirectional;
+use evloop::net::{TcpListener, TcpStream};
+
+fn main() -> ExitCode {
+    let args: Vec<_> = std::env::args().skip(1).collect();
+    let [from, to] = &args[..] else {
+        eprintln!("usage: proxy LISTEN-ADDRESS TARGET-ADDRESS");
+        return ExitCode::FAILURE;
+    };
+    match evloop::block_on(serve(from, to)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("proxy: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve(from: &str, to: &str) -> io::Result<()> {
+    let listener = TcpListener::bind(from).await?;
+    println!("listening on {}", listener.local_addr()?);
+    let to: Rc<str> = to.into();
+    loop {
+        match listener.accept().await {
+            Ok((client, peer)) => drop(evloop::spawn(forward(client, peer, to.clone()))),
+            // The listener goes on: the next accept waits until it may succeed.
+            Err(error) => eprintln!("accept: {error}"),
+        }
+    }
+}
+
+/// One connection, until both ends have ended. When one ends, the other still may answer.
+async fn forward(client: TcpStream, peer: SocketAddr, to: Rc<str>) {
+    let copied = async {
+        let server = TcpStream::connect(&*to).await?;
+        client.set_nodelay(true)?;
+        server.set_nodelay(true)?;
+        copy_bidirectional(client, server).await
+    };
+    match copied.await {
+        Ok((there, back)) => println!("{peer}: {there} bytes there, {back} back"),
+        Err(error) => eprintln!("{peer}: {error}"),
+    }
+}
