@@ -62,8 +62,12 @@ impl<N: Copy> Line<N> {
 
     /// Gives up a place: the note, if it was chosen, and a waker that is to be dropped last.
     pub(crate) fn leave(&self, key: &mut WaitKey) -> (Option<N>, Option<Waker>) {
-        let chosen = self.chosen(*key);
-        (chosen, self.0.borrow_mut().remove(key))
+        let mut waiting = self.0.borrow_mut();
+        let note = waiting.note(*key);
+        match waiting.remove(key) {
+            None => (note, None),
+            waker => (None, waker),
+        }
     }
 
     /// Wakes whom `choose` chooses, one after the other, until it chooses nobody. A panic of a
