@@ -52,7 +52,6 @@ trait Lock {
 
 /// What a lock should be.
 trait Model: Lock {
-    fn begin(&mut self, _id: usize) {}
     fn poll(&mut self, id: usize, kind: usize, waker: usize) -> Poll<Answer>;
     fn drop(&mut self, id: usize);
     /// The waker that is kept of a future.
@@ -348,9 +347,6 @@ struct Ringing {
     is_event: bool,
     /// The permit, or whether the event is set.
     is_set: bool,
-    /// How often all were told, and how often they had been when a future was made.
-    rings: usize,
-    since: BTreeMap<usize, usize>,
     line: Line,
     /// Told alone; told with all.
     one: Vec<usize>,
@@ -370,7 +366,6 @@ impl Ringing {
     }
 
     fn all(&mut self) {
-        self.rings += 1;
         for (id, waker) in take(&mut self.line.0) {
             self.all.push(id);
             self.woken.push((id, waker));
@@ -398,19 +393,11 @@ impl Lock for Ringing {
 }
 
 impl Model for Ringing {
-    fn begin(&mut self, id: usize) {
-        self.since.insert(id, self.rings);
-    }
-
     fn poll(&mut self, id: usize, _kind: usize, waker: usize) -> Poll<Answer> {
         let is_new = self.line.waker(id).is_none();
         let is_told = self.one.contains(&id) || self.all.contains(&id);
-        // Who was made before a ring for all has heard it; an event's future is made by its poll.
-        let heard = !self.is_event && self.since.get(&id).is_some_and(|since| *since < self.rings);
-        if is_told || heard || (is_new && self.is_set) {
-            if !is_told && !heard && !self.is_event {
-                self.is_set = false;
-            }
+        if is_told || (is_new && self.is_set) {
+            self.is_set &= is_told || self.is_event;
             self.one.retain(|told| *told != id);
             self.all.retain(|told| *told != id);
             return Poll::Ready(Some(0));
@@ -436,7 +423,7 @@ impl Model for Ringing {
     }
 }
 
-impl Lock for &'static Notify {
+impl Lock for Rc<Notify> {
     fn call(&mut self, call: usize) -> bool {
         match call % 2 {
             0 => self.notify_one(),
@@ -450,10 +437,14 @@ impl Lock for &'static Notify {
     }
 }
 
-impl Real for &'static Notify {
+impl Real for Rc<Notify> {
     fn begin(&self, _kind: usize, _id: usize) -> LocalBoxFuture<'static, Answer> {
-        // Made now, not when it is polled.
-        self.notified().map(|()| Some(0)).boxed_local()
+        let notify = self.clone();
+        async move {
+            notify.notified().await;
+            Some(0)
+        }
+        .boxed_local()
     }
 }
 
@@ -862,7 +853,6 @@ impl<M: Model, R: Real> Pair<M, R> {
                 let bells = Bells::new(self.step, &self.log);
                 let future = self.real.begin(kind, self.step);
                 self.begun.insert(self.step, Begun { kind, future, bells });
-                self.model.begin(self.step);
             }
             Op::Poll(n, waker) => {
                 let id = self.id(n)?;
@@ -940,7 +930,7 @@ fn a_read_write_lock_does_what_the_model_does() {
 
 #[test]
 fn a_notify_does_what_the_model_does() {
-    check((1, 2), |_| Ringing::default(), |_| -> &'static Notify { Box::leak(Box::default()) });
+    check((1, 2), |_| Ringing::default(), |_| Rc::new(Notify::new()));
 }
 
 #[test]

@@ -378,14 +378,14 @@ fn locked_again(mutex: &ReentrantMutex<Cell<i32>>) -> i32 {
 #[test]
 fn a_guard_that_another_task_drops_is_its_owners() {
     block_on(async {
-        let mutex: &'static _ = Box::leak(Box::new(ReentrantMutex::new(())));
+        let mutex = &ReentrantMutex::new(());
         let guard = mutex.lock().await;
-        let other = spawn(async move {
+        let other = async move {
             assert!(mutex.try_lock().is_err());
             drop(guard);
             assert!(mutex.try_lock().is_ok());
-        });
-        other.await.unwrap();
+        };
+        task::scope(async |s| s.spawn(other).await.unwrap()).await;
         assert!(!mutex.is_locked());
     });
 }

@@ -39,6 +39,12 @@ fn is_ready((probe, future): &mut Waiting<'_>) -> bool {
     probe.poll(future).is_ready()
 }
 
+/// A wait that owns its share of what it waits for, so that hooks can have it.
+fn notified(notify: &Rc<Notify>) -> LocalBoxFuture<'static, ()> {
+    let notify = notify.clone();
+    async move { notify.notified().await }.boxed_local()
+}
+
 fn is_notified(notify: &Notify) -> bool {
     notify.notified().now_or_never().is_some()
 }
@@ -122,26 +128,25 @@ fn one_made_before_a_notification_to_all_leaves_the_permit_where_it_is() {
 
 #[test]
 fn a_notification_to_all_ends_at_once_whatever_its_wakers_do() {
-    let notify: &'static Notify = Box::leak(Box::default());
-    let second = Rc::new(RefCell::new(None));
-    let late = Rc::new(RefCell::new(None));
-    let (polls, joins) = (second.clone(), late.clone());
+    let notify = Rc::new(Notify::new());
+    let (second, late) = (Rc::new(RefCell::new(None)), Rc::new(RefCell::new(None)));
+    let (polls, joins, notifies) = (second.clone(), late.clone(), notify.clone());
     let probe = Probe::new().on_wake(move || {
         let mut second: Waiting<'_> = polls.take().unwrap();
         assert!(is_ready(&mut second), "it has heard, though it was not woken yet");
-        *joins.borrow_mut() = Some(waiting(notify.notified()));
-        notify.notify_one();
+        *joins.borrow_mut() = Some(waiting(notified(&notifies)));
+        notifies.notify_one();
     });
-    let mut first = notify.notified().boxed_local();
+    let mut first = notified(&notify);
     assert!(probe.poll(&mut first).is_pending());
-    *second.borrow_mut() = Some(waiting(notify.notified()));
+    *second.borrow_mut() = Some(waiting(notified(&notify)));
     let mut third = waiting(notify.notified());
     notify.notify_waiters();
     assert_eq!(third.0.calls.wakes.get(), 1);
     assert!(is_ready(&mut third));
     let mut late = late.take().unwrap();
     assert_eq!(late.0.calls.wakes.get(), 1, "the one was for who did not hear the other");
-    assert!(is_ready(&mut late) && !is_notified(notify));
+    assert!(is_ready(&mut late) && !is_notified(&notify));
 }
 
 #[test]
@@ -158,15 +163,16 @@ fn a_wake_that_panics_does_not_stop_the_others_from_hearing() {
 
 #[test]
 fn the_clone_and_the_drop_of_a_waker_notify() {
-    let notify: &'static Notify = Box::leak(Box::default());
-    let probe = Probe::new().on_clone(|| notify.notify_one());
-    assert!(probe.poll(&mut notify.notified().boxed_local()).is_ready());
+    let notify = Rc::new(Notify::new());
+    let [clones, drops] = [(); 2].map(|()| notify.clone());
+    let probe = Probe::new().on_clone(move || clones.notify_one());
+    assert!(probe.poll(&mut notified(&notify)).is_ready());
     assert_eq!(probe.kept(), 0);
-    let old = Probe::new().on_drop(|| notify.notify_one());
-    let (new, mut notified) = (Probe::new(), notify.notified().boxed_local());
+    let old = Probe::new().on_drop(move || drops.notify_one());
+    let (new, mut notified) = (Probe::new(), notified(&notify));
     assert!(old.poll(&mut notified).is_pending() && new.poll(&mut notified).is_pending());
     assert_eq!((old.wakes_and_kept(), new.wakes_and_kept()), ((0, 0), (1, 0)));
-    assert!(new.poll(&mut notified).is_ready() && !is_notified(notify));
+    assert!(new.poll(&mut notified).is_ready() && !is_notified(&notify));
 }
 
 #[test]
@@ -229,8 +235,9 @@ fn a_wait_that_is_dropped_leaves_an_event_as_it_was() {
 
 #[test]
 fn an_event_that_its_first_wake_clears_lets_all_go() {
-    let event: &'static Event = Box::leak(Box::default());
-    let probe = Probe::new().on_wake(|| event.clear());
+    let event = Rc::new(Event::new());
+    let clears = event.clone();
+    let probe = Probe::new().on_wake(move || clears.clear());
     let mut first = event.wait().boxed_local();
     assert!(probe.poll(&mut first).is_pending());
     let mut second = waiting(event.wait());
@@ -238,22 +245,35 @@ fn an_event_that_its_first_wake_clears_lets_all_go() {
     assert!(is_ready(&mut second) && probe.poll(&mut first).is_ready() && !event.is_set());
 }
 
+/// How often a task does `work`, which is always ready, in its first poll.
+async fn times(work: impl AsyncFn() + 'static) -> usize {
+    let count = Rc::new(Cell::new(0));
+    let counts = count.clone();
+    let busy = spawn(async move {
+        loop {
+            work().await;
+            counts.set(counts.get() + 1);
+        }
+    });
+    yield_now().await;
+    busy.abort();
+    count.get()
+}
+
 #[test]
-fn a_task_that_waits_for_what_is_set_lets_others_run() {
+fn a_task_that_waits_for_what_is_there_lets_others_run() {
     block_on(async {
-        let count = Rc::new(Cell::new(0));
-        let counts = count.clone();
-        let busy = spawn(async move {
-            let event = Event::new();
-            event.set();
-            loop {
-                event.wait().await;
-                counts.set(counts.get() + 1);
-            }
-        });
-        yield_now().await;
-        assert_eq!(count.get(), PER_POLL);
-        busy.abort();
+        let event = Event::new();
+        event.set();
+        assert_eq!(times(async move || event.wait().await).await, PER_POLL);
+        let notify = Rc::new(Notify::new());
+        let notifies = notify.clone();
+        let listen = async move || {
+            notifies.notify_one();
+            notifies.notified().await;
+        };
+        assert_eq!(times(listen).await, PER_POLL);
+        assert!(is_notified(&notify), "the last of them found no budget, and took nothing");
     });
 }
 
@@ -347,13 +367,14 @@ fn those_notified_together_pass_nothing_on() {
 
 #[test]
 fn who_is_woken_by_the_unlocking_of_a_wait_may_notify_it() {
-    let shared: &'static Shared = Box::leak(Box::default());
-    let mut wait = shared.wait().boxed_local();
+    let shared = Rc::new(Shared::default());
+    let (waits, notifies) = (shared.clone(), shared.clone());
+    let mut wait = async move { waits.wait().await }.boxed_local();
     let held = shared.0.try_lock().unwrap();
     let probe = Probe::new();
     assert!(probe.poll(&mut wait).is_pending());
     let mut locking = shared.0.lock().boxed_local();
-    let other = Probe::new().on_wake(|| shared.1.notify_one());
+    let other = Probe::new().on_wake(move || notifies.1.notify_one());
     assert!(other.poll(&mut locking).is_pending());
     drop(held);
     assert_eq!(probe.calls.wakes.get(), 1, "for the mutex");

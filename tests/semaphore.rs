@@ -248,7 +248,7 @@ fn a_permit_given_back_while_a_close_wakes_goes_to_nobody() {
 fn the_wake_of_a_release_polls_who_was_chosen_and_releases_again() {
     let semaphore = semaphore(0);
     let order = Rc::new(RefCell::new(Vec::new()));
-    for i in 0..3 {
+    let futures = [0, 1, 2].map(|i| {
         let future = Rc::new(RefCell::new(acquiring(&semaphore, 1)));
         let (polled, order) = (future.clone(), order.clone());
         let probe = Probe::new().on_wake(move || {
@@ -257,10 +257,11 @@ fn the_wake_of_a_release_polls_who_was_chosen_and_releases_again() {
             drop(permit);
         });
         assert!(probe.poll(&mut *future.borrow_mut()).is_pending());
-        std::mem::forget(future);
-    }
+        future
+    });
     semaphore.add_permits(1).unwrap();
     assert_eq!(*order.borrow(), [0, 1, 2]);
+    drop(futures);
     assert_eq!(semaphore.available_permits(), 1);
 }
 
