@@ -16,6 +16,9 @@ use probe::Probe;
 #[allow(unreachable_pub, dead_code)]
 mod probe;
 
+/// What one poll of a task may take from leaves that are always ready: src/budget.rs.
+const PER_POLL: usize = 128;
+
 type Passed = Result<BarrierWaitResult, BrokenBarrier>;
 type Waiting = (Probe, LocalBoxFuture<'static, Passed>);
 
@@ -257,6 +260,23 @@ fn those_who_pass_together_have_different_numbers_whoever_gives_up() {
         }
         numbers.sort_unstable();
         assert_eq!(numbers, [0, 1, 2, 3]);
+    });
+}
+
+#[test]
+fn a_task_that_waits_for_nobody_lets_others_run() {
+    block_on(async {
+        let passed = Rc::new(Cell::new(0));
+        let count = passed.clone();
+        let busy = spawn(async move {
+            let barrier = Barrier::new(1);
+            while barrier.wait().await.is_ok() {
+                count.set(count.get() + 1);
+            }
+        });
+        yield_now().await;
+        assert_eq!(passed.get(), PER_POLL);
+        busy.abort();
     });
 }
 
