@@ -123,6 +123,8 @@ fn the_default_is_back_after_the_last_listener() {
         run(async {
             for _ in 0..3 {
                 let mut first = signal::unix(SignalKind::terminate()).unwrap();
+                raise(Signal::TERM);
+                first.recv().await.unwrap();
                 let second = signal::unix(SignalKind::terminate()).unwrap();
                 drop(second);
                 raise(Signal::TERM);
