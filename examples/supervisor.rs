@@ -29,10 +29,10 @@ use std::time::Duration;
 
 use evloop::process::{ChildStdout, Command, ExitStatus, Stdio};
 use evloop::signal::{self, SignalKind};
+use evloop::streams::{StreamOptions, from_pipe};
 use evloop::sync::Event;
 use evloop::time::{now, timeout};
 use futures::future::{Either, select};
-use futures::io::{AsyncBufReadExt, BufReader};
 use futures::stream::{StreamExt, select as either};
 
 const LINES: [&str; 3] = [
@@ -121,9 +121,10 @@ async fn run_once(number: usize, line: &str, end: &Event) -> io::Result<ExitStat
 
 /// Prints what a command prints, its number in front.
 async fn relay(number: usize, stdout: ChildStdout) {
-    let mut lines = BufReader::new(stdout).lines();
+    let mut reader = from_pipe(stdout, &StreamOptions::default());
+    let mut lines = reader.lines();
     while let Some(Ok(line)) = lines.next().await {
-        say(number, line);
+        say(number, String::from_utf8_lossy(&line).trim_end());
     }
 }
 

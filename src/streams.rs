@@ -33,7 +33,7 @@ pub use self::server::{Server, ServerOptions, start_server, start_server_with};
 pub use self::socket::StreamSocket;
 #[cfg(unix)]
 pub use self::unix::{
-    from_unix, open_unix_connection, open_unix_connection_with, start_unix_server,
+    from_pipe, from_unix, open_unix_connection, open_unix_connection_with, start_unix_server,
     start_unix_server_with,
 };
 pub use self::writer::StreamWriter;

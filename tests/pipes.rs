@@ -10,7 +10,9 @@ use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use evloop::net::pipe::{self, Receiver, Sender};
+use evloop::streams::{StreamOptions, from_pipe};
 use evloop::time::timeout;
+use futures::FutureExt;
 use futures::io::{AsyncReadExt, AsyncWriteExt};
 use futures::join;
 
@@ -156,5 +158,23 @@ fn packets_that_came_at_once_are_read_one_by_one() {
         }
         assert_eq!(receiver.read(&mut buf).await.unwrap(), 5);
         assert_eq!(&buf[..5], b"three");
+    });
+}
+
+#[test]
+fn a_stream_reader_of_a_pipe() {
+    run(async {
+        let (sender, receiver) = pipe::pair().unwrap();
+        let mut reader = from_pipe(receiver, &StreamOptions::default());
+        assert!(reader.get_ref().as_pipe().is_some() && reader.peer_addr().is_err());
+        assert!(reader.read_line().now_or_never().is_none());
+        sender.write_all(b"one\ntw").await.unwrap();
+        assert_eq!(reader.read_line().await.unwrap(), b"one\n");
+        assert!(reader.read_line().now_or_never().is_none(), "it keeps what came");
+        sender.write_all(b"o\nthree").await.unwrap();
+        drop(sender);
+        assert_eq!(reader.read_line().await.unwrap(), b"two\n");
+        assert_eq!(reader.read_to_end().await.unwrap(), b"three");
+        assert!(reader.at_eof());
     });
 }

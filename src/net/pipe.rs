@@ -19,7 +19,7 @@ use crate::context;
 #[cfg(feature = "process")]
 use crate::reactor::Reactor;
 use crate::reactor::Socket;
-use crate::source::{Direction, Done};
+use crate::source::{Direction, Done, Source};
 
 /// The end of a pipe that is read.
 ///
@@ -153,6 +153,16 @@ impl Receiver {
     /// Kind `WouldBlock` if nothing is there.
     pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
         self.end.socket.attempt(Direction::Read, |io| read(io, buf))
+    }
+
+    /// The registration, for who brings its own operation to the funnel.
+    pub(crate) fn source(&self) -> &Source {
+        self.end.socket.source()
+    }
+
+    /// One bare read, which is such an operation.
+    pub(crate) fn receive(&self, buf: &mut [u8]) -> io::Result<Done<usize>> {
+        read(self.end.get(), buf)
     }
 }
 

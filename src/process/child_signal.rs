@@ -10,6 +10,7 @@ use std::rc::{Rc, Weak};
 use std::task::{self, Poll, Waker};
 
 use crate::context::Context;
+use crate::current::{self, WaitsFor};
 use crate::info::Birth;
 use crate::join::JoinHandle;
 use crate::signal::{self, Listener, SignalKind};
@@ -57,7 +58,7 @@ impl ChildSignal {
             return Poll::Ready(Err(io::Error::new(io::ErrorKind::NotConnected, sentence)));
         }
         self.waiting.wait(place, cx.waker());
-        Poll::Pending
+        current::pending(WaitsFor::Io)
     }
 
     pub(super) fn leave(&self, place: &mut WaiterKey) {

@@ -9,10 +9,8 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
 use crate::net::pipe::{Receiver, Sender};
-
-/// What is read at once: at first, and by a child that says much.
-const CHUNK: usize = 4 * 1024;
-const CHUNK_MAX: usize = 64 * 1024;
+use crate::scratch;
+use crate::source::Direction;
 
 /// How far a talk has come.
 #[derive(Debug, Default)]
@@ -58,13 +56,14 @@ async fn feed(stdin: &mut Option<Sender>, input: &[u8], written: &mut usize) -> 
 /// Reads to the end.
 async fn take_in(pipe: &mut Option<Receiver>, into: &mut Vec<u8>) -> io::Result<()> {
     if let Some(receiver) = pipe {
-        let mut buf = vec![0; CHUNK];
-        while let n @ 1.. = receiver.read(&mut buf).await? {
-            into.extend_from_slice(&buf[..n]);
-            if n == buf.len() && n < CHUNK_MAX {
-                buf.resize(2 * n, 0);
-            }
-        }
+        let mut read = || {
+            scratch::lend(|room| {
+                let done = receiver.receive(room)?;
+                into.extend_from_slice(&room[..done.value]);
+                Ok(done)
+            })
+        };
+        while receiver.source().io(Direction::Read, &mut read).await? > 0 {}
     }
     *pipe = None;
     Ok(())

@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use crate::net::TcpStream;
 #[cfg(unix)]
-use crate::net::UnixStream;
+use crate::net::{UnixStream, pipe::Receiver};
 use crate::source::{Direction, Done, Source};
 
 /// The connection behind a [`StreamReader`](super::StreamReader) and a
@@ -35,15 +35,20 @@ pub enum StreamSocket {
     /// By a Unix socket.
     #[cfg(unix)]
     Unix(UnixStream),
+    /// By a pipe, which is read only.
+    #[cfg(unix)]
+    Pipe(Receiver),
 }
 
-/// The same expression for each kind of connection.
+/// The same expression for each kind of connection, and one for a pipe.
 macro_rules! each {
-    ($socket:expr, $connection:ident => $result:expr) => {
+    ($socket:expr, $connection:ident => $result:expr, $pipe:ident => $of_pipe:expr) => {
         match $socket {
             StreamSocket::Tcp($connection) => $result,
             #[cfg(unix)]
             StreamSocket::Unix($connection) => $result,
+            #[cfg(unix)]
+            StreamSocket::Pipe($pipe) => $of_pipe,
         }
     };
 }
@@ -54,7 +59,7 @@ impl StreamSocket {
         match self {
             StreamSocket::Tcp(tcp) => Some(tcp),
             #[cfg(unix)]
-            StreamSocket::Unix(_) => None,
+            _ => None,
         }
     }
 
@@ -63,7 +68,16 @@ impl StreamSocket {
     pub fn as_unix(&self) -> Option<&UnixStream> {
         match self {
             StreamSocket::Unix(unix) => Some(unix),
-            StreamSocket::Tcp(_) => None,
+            _ => None,
+        }
+    }
+
+    /// The pipe, if it is one.
+    #[cfg(unix)]
+    pub fn as_pipe(&self) -> Option<&Receiver> {
+        match self {
+            StreamSocket::Pipe(pipe) => Some(pipe),
+            _ => None,
         }
     }
 
@@ -85,9 +99,9 @@ impl StreamSocket {
         self.source().ready(Direction::Write).await
     }
 
-    /// Takes the error that the system holds for the socket (SO_ERROR).
+    /// Takes the error that the system holds for the socket (SO_ERROR); a pipe has none.
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
-        each!(self, connection => connection.take_error())
+        each!(self, connection => connection.take_error(), _pipe => Ok(None))
     }
 
     pub(super) fn peer_addr(&self) -> io::Result<SocketAddr> {
@@ -99,24 +113,24 @@ impl StreamSocket {
     }
 
     pub(super) fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
-        each!(self, connection => connection.try_write(buf))
+        each!(self, connection => connection.try_write(buf), _pipe => Err(read_only()))
     }
 
     pub(super) fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        each!(self, connection => connection.try_write_vectored(bufs))
+        each!(self, connection => connection.try_write_vectored(bufs), _pipe => Err(read_only()))
     }
 
     pub(super) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        each!(self, connection => connection.shutdown(how))
+        each!(self, connection => connection.shutdown(how), _pipe => Ok(()))
     }
 
     /// Reads once, for the funnel.
     pub(super) fn receive(&self, buf: &mut [u8]) -> io::Result<Done<usize>> {
-        each!(self, connection => connection.receive(buf))
+        each!(self, connection => connection.receive(buf), pipe => pipe.receive(buf))
     }
 
     pub(super) fn source(&self) -> &Source {
-        each!(self, connection => connection.socket().source())
+        each!(self, connection => connection.socket().source(), pipe => pipe.source())
     }
 }
 
@@ -136,13 +150,18 @@ impl From<UnixStream> for StreamSocket {
 }
 
 fn no_tcp() -> io::Error {
-    let words = "a Unix socket has no IP address: ask get_ref().as_unix() for its own";
+    let words = "only TCP has IP addresses: ask get_ref().as_unix() for those of a Unix socket";
     io::Error::new(io::ErrorKind::Unsupported, words)
+}
+
+#[cfg(unix)]
+fn read_only() -> io::Error {
+    io::Error::new(io::ErrorKind::Unsupported, "the end of a pipe that is read takes nothing")
 }
 
 #[cfg(unix)]
 impl AsFd for StreamSocket {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        each!(self, connection => connection.as_fd())
+        each!(self, connection => connection.as_fd(), pipe => pipe.as_fd())
     }
 }

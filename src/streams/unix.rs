@@ -1,4 +1,4 @@
-//! Streams by Unix sockets.
+//! Streams by Unix sockets, and of pipes.
 
 use std::fs;
 use std::future::{Future, poll_fn};
@@ -7,11 +7,14 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::panic::Location;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
+use std::rc::Rc;
 use std::task::Poll;
 
 use super::handler::Outcome;
+use super::link::Link;
 use super::server::Server;
 use super::{StreamOptions, StreamReader, StreamSocket, StreamWriter, pair};
+use crate::net::pipe::Receiver;
 use crate::net::{UnixListener, UnixStream};
 
 /// The file of a server's socket. Dropping it removes the file, unless another took its place.
@@ -88,6 +91,29 @@ pub async fn open_unix_connection_with(
 /// ```
 pub fn from_unix(stream: UnixStream, options: &StreamOptions) -> (StreamReader, StreamWriter) {
     pair(StreamSocket::Unix(stream), options)
+}
+
+/// A reader of a pipe, such as what a child process prints.
+///
+/// ```
+/// # #[cfg(feature = "process")] {
+/// use evloop::process::{Command, Stdio};
+/// use evloop::streams::{self, StreamOptions};
+///
+/// evloop::block_on(async {
+///     let mut child = Command::shell("echo one; echo two").stdout(Stdio::piped()).spawn()?;
+///     let stdout = child.stdout.take().expect("it is piped");
+///     let mut reader = streams::from_pipe(stdout, &StreamOptions::default());
+///     assert_eq!(reader.read_line().await?, b"one\n");
+///     assert_eq!(reader.read_line().await?, b"two\n");
+///     assert!(child.wait().await?.success());
+///     std::io::Result::Ok(())
+/// }).unwrap();
+/// # }
+/// ```
+#[doc(alias = "connect_read_pipe")]
+pub fn from_pipe(pipe: Receiver, options: &StreamOptions) -> StreamReader {
+    StreamReader::new(Rc::new(Link::new(StreamSocket::Pipe(pipe))), options.limit)
 }
 
 /// Listens on a Unix socket, and calls `handler` with a reader and a writer for each connection,
