@@ -55,7 +55,10 @@ pub mod sync;
 pub mod task;
 pub mod time;
 
-pub use runtime::{Handle, Runtime, block_on};
+// Documentation alone.
+pub mod guide;
+
+pub use runtime::{Handle, Runtime, block_on, call_at, call_later, call_soon};
 pub use shards::shards;
 pub use streams::{Server, StreamReader, StreamWriter, open_connection, start_server};
 #[cfg(unix)]

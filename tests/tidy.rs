@@ -16,7 +16,7 @@ const LAYERS: &str = "
     L3 context
     L4 runtime time blocking sync queue coroutine task
     L4 io net streams fs signal process shards
-    L5 lib
+    L5 guide lib
 ";
 /// The two sides of the kernel never import each other; the other leaves of L0 are shared.
 const TASK_SIDE: &str =
@@ -37,7 +37,7 @@ const MAKING_OF: [&str; 5] = ["claude", "anthropic", "/work/", "/root/", "issue 
 
 const SRC: &[&str] = &["src"];
 const RUST: &[&str] = &["src", "tests", "examples", "benches"];
-const PROSE: &[&str] = &[".ci", "README.md", "CHANGELOG.md", "Cargo.toml"];
+const PROSE: &[&str] = &[".ci", "docs", "README.md", "CHANGELOG.md", "Cargo.toml"];
 
 /// One file: its path from the root of the crate, and its text.
 struct Source {
