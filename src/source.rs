@@ -70,12 +70,18 @@ pub(crate) struct Source {
     write: Side,
 }
 
+/// A future's place among those who wait for one direction, which it has once it waits; made by
+/// [`Source::place`]. Given up when it is dropped.
+pub(crate) struct Place<'a> {
+    side: &'a Side,
+    key: WaiterKey,
+}
+
 /// A future that runs an operation on a source until it completes; made by [`Source::io`].
 #[must_use = "an operation does nothing unless it is awaited"]
 pub(crate) struct Io<'a, F> {
-    side: &'a Side,
+    place: Place<'a>,
     op: F,
-    key: WaiterKey,
 }
 
 impl Source {
@@ -87,35 +93,39 @@ impl Source {
         source
     }
 
+    /// No place yet.
+    pub(crate) fn place(&self, direction: Direction) -> Place<'_> {
+        Place { side: self.side(direction), key: WaiterKey::default() }
+    }
+
     /// Runs `op` until it completes.
     ///
     /// # Cancel safety
     ///
     /// `op` has either completed, and the result is returned, or it has done nothing.
     pub(crate) fn io<F>(&self, direction: Direction, op: F) -> Io<'_, F> {
-        Io { side: self.side(direction), op, key: WaiterKey::default() }
+        Io { place: self.place(direction), op }
     }
 
     /// Completes once the direction is ready, as far as is known.
-    pub(crate) async fn ready(&self, direction: Direction) -> io::Result<()> {
-        let mut place = self.io(direction, ());
-        poll_fn(|cx| place.side.poll_ready(cx, &mut place.key)).await
+    pub(crate) fn ready(&self, direction: Direction) -> impl Future<Output = io::Result<()>> {
+        let mut place = self.place(direction);
+        poll_fn(move |cx| place.side.poll_ready(cx, &mut place.key))
     }
 
     /// Completes once `is_done`, which is asked at every wake: for what has no selector behind it.
-    pub(crate) async fn until(
+    pub(crate) fn until(
         &self,
         direction: Direction,
         is_done: impl Fn() -> bool,
-    ) -> io::Result<()> {
-        let mut place = self.io(direction, ());
-        poll_fn(|cx| {
+    ) -> impl Future<Output = io::Result<()>> {
+        let mut place = self.place(direction);
+        poll_fn(move |cx| {
             if is_done() {
                 return Poll::Ready(Ok(()));
             }
             place.side.poll_wait(cx, &mut place.key)
         })
-        .await
     }
 
     /// The funnel: tries `op` if the direction is ready, else leaves the task's waker at `key`.
@@ -186,6 +196,18 @@ impl Source {
             Direction::Read => &self.read,
             Direction::Write => &self.write,
         }
+    }
+}
+
+impl Place<'_> {
+    /// See [`Source::poll_io`].
+    #[inline]
+    pub(crate) fn poll_io<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        op: impl FnMut() -> io::Result<Done<T>>,
+    ) -> Poll<io::Result<T>> {
+        self.side.poll_io(cx, &mut self.key, op)
     }
 }
 
@@ -271,12 +293,12 @@ impl<T, F: FnMut() -> io::Result<Done<T>> + Unpin> Future for Io<'_, F> {
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
-        let Io { side, op, key } = &mut *self;
-        side.poll_io(cx, key, op)
+        let Io { place, op } = &mut *self;
+        place.poll_io(cx, op)
     }
 }
 
-impl<F> Drop for Io<'_, F> {
+impl Drop for Place<'_> {
     #[inline]
     fn drop(&mut self) {
         self.side.waiters.leave(&mut self.key);

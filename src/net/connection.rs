@@ -144,14 +144,8 @@ impl<T: Transport> Connection<T> {
     /// Not cancel safe: how much was written is not told. See
     /// [`write_all_buf`](Connection::write_all_buf).
     #[doc(alias = "sock_sendall")]
-    pub async fn write_all(&self, mut buf: &[u8]) -> io::Result<()> {
-        while !buf.is_empty() {
-            match self.write(buf).await? {
-                0 => return Err(io::ErrorKind::WriteZero.into()),
-                n => buf = &buf[n..],
-            }
-        }
-        Ok(())
+    pub fn write_all(&self, buf: &[u8]) -> impl Future<Output = io::Result<()>> {
+        self.end.write_all(buf, |io, rest| io.write(rest))
     }
 
     /// Writes all of `buf`, and moves its begin along with what was written.
@@ -159,14 +153,8 @@ impl<T: Transport> Connection<T> {
     /// # Cancel safety
     ///
     /// If the future is dropped, `buf` is what is left to write.
-    pub async fn write_all_buf(&self, buf: &mut &[u8]) -> io::Result<()> {
-        while !buf.is_empty() {
-            match self.write(buf).await? {
-                0 => return Err(io::ErrorKind::WriteZero.into()),
-                n => *buf = &buf[n..],
-            }
-        }
-        Ok(())
+    pub fn write_all_buf(&self, buf: &mut &[u8]) -> impl Future<Output = io::Result<()>> {
+        self.end.write_all(buf, |io, rest| io.write(rest))
     }
 
     /// Waits until a read may give something, as far as is known: try it, and wait again if it
@@ -175,8 +163,8 @@ impl<T: Transport> Connection<T> {
     /// # Cancel safety
     ///
     /// Nothing changes.
-    pub async fn readable(&self) -> io::Result<()> {
-        self.end.socket.ready(Direction::Read).await
+    pub fn readable(&self) -> impl Future<Output = io::Result<()>> {
+        self.end.socket.ready(Direction::Read)
     }
 
     /// Waits until a write may take something; see [`readable`](Connection::readable).
@@ -184,8 +172,8 @@ impl<T: Transport> Connection<T> {
     /// # Cancel safety
     ///
     /// Nothing changes.
-    pub async fn writable(&self) -> io::Result<()> {
-        self.end.socket.ready(Direction::Write).await
+    pub fn writable(&self) -> impl Future<Output = io::Result<()>> {
+        self.end.socket.ready(Direction::Write)
     }
 
     /// Reads what is there without waiting.

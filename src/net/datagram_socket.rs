@@ -151,8 +151,8 @@ impl<P: Protocol> DatagramSocket<P> {
     /// # Cancel safety
     ///
     /// Nothing changes.
-    pub async fn readable(&self) -> io::Result<()> {
-        self.end.socket.ready(Direction::Read).await
+    pub fn readable(&self) -> impl Future<Output = io::Result<()>> {
+        self.end.socket.ready(Direction::Read)
     }
 
     /// Waits until one may be sent; see [`readable`](DatagramSocket::readable).
@@ -160,8 +160,8 @@ impl<P: Protocol> DatagramSocket<P> {
     /// # Cancel safety
     ///
     /// Nothing changes.
-    pub async fn writable(&self) -> io::Result<()> {
-        self.end.socket.ready(Direction::Write).await
+    pub fn writable(&self) -> impl Future<Output = io::Result<()>> {
+        self.end.socket.ready(Direction::Write)
     }
 
     /// The address that it is bound to.

@@ -2,11 +2,12 @@
 //!
 //! Invariant: an object leaves in the mode in which it came, blocking or not.
 
+use std::borrow::BorrowMut;
 use std::cell::Cell;
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use super::owned::{self, Owned};
 use super::transport::Object;
@@ -63,7 +64,26 @@ impl<S: Object> Endpoint<S> {
         self.socket.io(direction, op)
     }
 
-    /// The same for one `poll_` method of each direction: the last that polled waits.
+    /// Writes all of `buf`, and moves its begin along with what was written.
+    pub(super) fn write_all<'b>(
+        &self,
+        mut buf: impl BorrowMut<&'b [u8]>,
+        write: impl Fn(&S, &[u8]) -> io::Result<Done<usize>>,
+    ) -> impl Future<Output = io::Result<()>> {
+        let mut place = self.socket.source().place(Direction::Write);
+        poll_fn(move |cx| {
+            let rest = buf.borrow_mut();
+            while !rest.is_empty() {
+                match ready!(place.poll_io(cx, || write(self.get(), rest)))? {
+                    0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                    n => *rest = &rest[n..],
+                }
+            }
+            Poll::Ready(Ok(()))
+        })
+    }
+
+    /// The same as `io` for one `poll_` method of each direction: the last that polled waits.
     pub(super) fn poll_io<T>(
         &self,
         direction: Direction,

@@ -142,8 +142,8 @@ impl Receiver {
     /// # Cancel safety
     ///
     /// Nothing changes.
-    pub async fn readable(&self) -> io::Result<()> {
-        self.end.socket.ready(Direction::Read).await
+    pub fn readable(&self) -> impl Future<Output = io::Result<()>> {
+        self.end.socket.ready(Direction::Read)
     }
 
     /// Reads what is there without waiting.
@@ -224,8 +224,8 @@ impl Sender {
     ///
     /// Not cancel safe: how much was written is not told. See
     /// [`write_all_buf`](Sender::write_all_buf).
-    pub async fn write_all(&self, mut buf: &[u8]) -> io::Result<()> {
-        self.write_all_buf(&mut buf).await
+    pub fn write_all(&self, buf: &[u8]) -> impl Future<Output = io::Result<()>> {
+        self.end.write_all(buf, write)
     }
 
     /// Writes all of `buf`, and moves its begin along with what was written.
@@ -233,14 +233,8 @@ impl Sender {
     /// # Cancel safety
     ///
     /// If the future is dropped, `buf` is what is left to write.
-    pub async fn write_all_buf(&self, buf: &mut &[u8]) -> io::Result<()> {
-        while !buf.is_empty() {
-            match self.write(buf).await? {
-                0 => return Err(io::ErrorKind::WriteZero.into()),
-                n => *buf = &buf[n..],
-            }
-        }
-        Ok(())
+    pub fn write_all_buf(&self, buf: &mut &[u8]) -> impl Future<Output = io::Result<()>> {
+        self.end.write_all(buf, write)
     }
 
     /// Waits until a write may take something, as far as is known.
@@ -248,8 +242,8 @@ impl Sender {
     /// # Cancel safety
     ///
     /// Nothing changes.
-    pub async fn writable(&self) -> io::Result<()> {
-        self.end.socket.ready(Direction::Write).await
+    pub fn writable(&self) -> impl Future<Output = io::Result<()>> {
+        self.end.socket.ready(Direction::Write)
     }
 
     /// Writes what the pipe takes without waiting.

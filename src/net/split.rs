@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::future::Future;
 use std::io;
 use std::net::Shutdown;
 use std::rc::Rc;
@@ -72,13 +73,13 @@ impl<T: Transport> OwnedWriteHalf<T> {
     }
 
     /// See [`Connection::write_all`].
-    pub async fn write_all(&self, buf: &[u8]) -> io::Result<()> {
-        self.stream.write_all(buf).await
+    pub fn write_all(&self, buf: &[u8]) -> impl Future<Output = io::Result<()>> {
+        self.stream.write_all(buf)
     }
 
     /// See [`Connection::write_all_buf`].
-    pub async fn write_all_buf(&self, buf: &mut &[u8]) -> io::Result<()> {
-        self.stream.write_all_buf(buf).await
+    pub fn write_all_buf(&self, buf: &mut &[u8]) -> impl Future<Output = io::Result<()>> {
+        self.stream.write_all_buf(buf)
     }
 
     /// Ends the write direction; see [`Connection::shutdown`].

@@ -66,8 +66,8 @@ impl<S: event::Source> Socket<S> {
     }
 
     /// Completes once the direction is ready, as far as is known.
-    pub(crate) async fn ready(&self, direction: Direction) -> io::Result<()> {
-        self.source.ready(direction).await
+    pub(crate) fn ready(&self, direction: Direction) -> impl Future<Output = io::Result<()>> {
+        self.source.ready(direction)
     }
 
     /// Tries `op` once.

@@ -86,8 +86,8 @@ impl StreamSocket {
     /// # Cancel safety
     ///
     /// Nothing changes.
-    pub async fn readable(&self) -> io::Result<()> {
-        self.source().ready(Direction::Read).await
+    pub fn readable(&self) -> impl Future<Output = io::Result<()>> {
+        self.source().ready(Direction::Read)
     }
 
     /// Waits until a write may take something, as far as is known.
@@ -95,8 +95,8 @@ impl StreamSocket {
     /// # Cancel safety
     ///
     /// Nothing changes.
-    pub async fn writable(&self) -> io::Result<()> {
-        self.source().ready(Direction::Write).await
+    pub fn writable(&self) -> impl Future<Output = io::Result<()>> {
+        self.source().ready(Direction::Write)
     }
 
     /// Takes the error that the system holds for the socket (SO_ERROR); a pipe has none.
