@@ -14,7 +14,6 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,6 +26,11 @@ use evloop::time::timeout;
 use futures::{AsyncReadExt, AsyncWriteExt, poll};
 use rustix::event::{PollFd, PollFlags};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
+use rustix::process::{Resource, Rlimit};
+
+/// Tests in processes of their own.
+#[allow(unreachable_pub)]
+mod alone;
 
 /// What takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -83,21 +87,6 @@ fn is_nonblocking(fd: impl AsFd) -> bool {
     let info = fs::read_to_string(info).unwrap();
     let flags = info.lines().find_map(|line| line.strip_prefix("flags:")).unwrap();
     u32::from_str_radix(flags.trim(), 8).unwrap() & 0o4000 != 0
-}
-
-/// Runs the test `name` in a process of its own. `true`: this is that process.
-fn is_alone(name: &str) -> bool {
-    if env::var_os("EVLOOP_ALONE").is_some() {
-        return true;
-    }
-    let args = [name, "--exact", "--nocapture", "--test-threads=1"];
-    let mut command = Command::new(env::current_exe().unwrap());
-    let output = command.args(args).env("EVLOOP_ALONE", "1").output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
-    let complained = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{}\n{said}\n{complained}", output.status);
-    assert!(said.contains("1 passed"), "no such test: {name}");
-    false
 }
 
 /// A connection by `path`, a word each way, and both ends' addresses.
@@ -197,7 +186,7 @@ fn a_path_that_is_there_already_is_told() {
 
 #[test]
 fn errors_keep_no_descriptor() {
-    if !is_alone("errors_keep_no_descriptor") {
+    if !alone::is_here("errors_keep_no_descriptor") {
         return;
     }
     let folder = Folder::new("errors");
@@ -264,7 +253,7 @@ fn send_descriptor(peer: &net::UnixStream, byte: u8) {
 
 #[test]
 fn a_descriptor_sent_along_cuts_a_read_but_hides_nothing() {
-    if !is_alone("a_descriptor_sent_along_cuts_a_read_but_hides_nothing") {
+    if !alone::is_here("a_descriptor_sent_along_cuts_a_read_but_hides_nothing") {
         return;
     }
     run(async {
@@ -311,7 +300,7 @@ fn halves_end_one_direction_each() {
 
 #[test]
 fn a_write_to_a_closed_peer_is_an_error_and_no_signal() {
-    if !is_alone("a_write_to_a_closed_peer_is_an_error_and_no_signal") {
+    if !alone::is_here("a_write_to_a_closed_peer_is_an_error_and_no_signal") {
         return;
     }
     let piped = Arc::new(AtomicBool::new(false));
@@ -444,4 +433,50 @@ fn after_the_end_of_its_loop_it_is_not_connected() {
         assert_eq!(kind(stream.read(&mut [0]).await), Some(ErrorKind::NotConnected));
         assert_eq!(kind(listener.accept().await), Some(ErrorKind::NotConnected));
     });
+}
+
+#[test]
+fn accept_without_a_descriptor_is_told_and_goes_on() {
+    if !alone::is_here("accept_without_a_descriptor_is_told_and_goes_on") {
+        return;
+    }
+    let folder = Folder::new("starved");
+    run(async {
+        let listener = UnixListener::bind(folder.socket()).unwrap();
+        let _client = UnixStream::connect(folder.socket()).await.unwrap();
+        // As many as there are, and the next would be refused.
+        let spare = fs::File::open("/dev/null").unwrap();
+        let maximum = rustix::process::getrlimit(Resource::Nofile).maximum;
+        let current = Some(spare.as_raw_fd().try_into().unwrap());
+        rustix::process::setrlimit(Resource::Nofile, Rlimit { current, maximum }).unwrap();
+        let error = listener.accept().await.unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(rustix::io::Errno::MFILE.raw_os_error()));
+        let refused = UnixStream::pair().unwrap_err();
+        assert_eq!(refused.raw_os_error(), Some(rustix::io::Errno::MFILE.raw_os_error()));
+        let all = Rlimit { current: maximum, maximum };
+        rustix::process::setrlimit(Resource::Nofile, all).unwrap();
+        listener.accept().await.unwrap();
+    });
+}
+
+#[test]
+fn a_duplicate_keeps_the_connection_but_tells_the_loop_nothing() {
+    let mut runtime = Runtime::new().unwrap();
+    let entered = runtime.enter();
+    let (stream, mut peer) = pair();
+    let mut duplicate = net::UnixStream::from(stream.as_fd().try_clone_to_owned().unwrap());
+    drop(stream);
+    // The next has the same place in the loop.
+    let (next, _next_peer) = pair();
+    drop(entered);
+    let task = runtime.spawn(async move { next.read(&mut [0]).await });
+    let mut turn = || runtime.turn(Some(Duration::ZERO)).unwrap().polled;
+    assert_eq!(turn(), 1);
+    while turn() > 0 {}
+    peer.write_all(b"x").unwrap();
+    until(&duplicate, PollFlags::IN);
+    assert_eq!(turn(), 0);
+    assert!(!task.is_finished());
+    duplicate.set_nonblocking(false).unwrap();
+    duplicate.read_exact(&mut [0]).unwrap();
 }
