@@ -44,25 +44,35 @@ pub(crate) fn say(message: fmt::Arguments<'_>) {
 }
 
 /// The running task has locked what is at `address`.
+#[inline]
 pub(crate) fn locked(kind: &'static str, address: *const impl Sized) {
-    if !is_on() {
-        return;
-    }
-    if let Some(task) = current::task() {
-        HAS_HELD.set(true);
-        let held = Held { task, address: address.addr(), kind };
-        HELD.with(|all| all.borrow_mut().push(held));
+    if is_on() {
+        record(kind, address.addr());
     }
 }
 
 /// What is at `address` was unlocked.
+#[inline]
 pub(crate) fn unlocked(address: *const impl Sized) {
-    if !HAS_HELD.get() {
-        return;
+    if HAS_HELD.get() {
+        strike(address.addr());
     }
+}
+
+#[cold]
+fn record(kind: &'static str, address: usize) {
+    if let Some(task) = current::task() {
+        HAS_HELD.set(true);
+        let held = Held { task, address, kind };
+        HELD.with(|all| all.borrow_mut().push(held));
+    }
+}
+
+#[cold]
+fn strike(address: usize) {
     HELD.with(|all| {
         let mut all = all.borrow_mut();
-        let place = all.iter().rposition(|held| held.address == address.addr());
+        let place = all.iter().rposition(|held| held.address == address);
         if let Some(place) = place {
             all.swap_remove(place);
         }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use evloop::Runtime;
 use evloop::sync::{Mutex, RwLock, Semaphore};
-use evloop::task::{self, yield_now};
+use evloop::task::{self, ReentrantMutex, yield_now};
 
 /// Runs the test `name` in a process of its own, and gives what that wrote to stderr; `None`: this
 /// is that process.
@@ -140,15 +140,20 @@ fn a_lock_that_outlives_its_task_is_told_of() {
     let Some(told) = told_by("a_lock_that_outlives_its_task_is_told_of", "1") else {
         evloop::block_on(async {
             let [kept, freed, shared] = [(); 3].map(|()| Rc::new(Mutex::new(())));
-            let locks = Rc::new((RwLock::new(()), Semaphore::new(1)));
+            let locks = Rc::new((RwLock::new(()), Semaphore::new(1), ReentrantMutex::new(())));
             let guard = evloop::spawn(kept.clone().lock_owned()).await.unwrap();
             let inside = locks.clone();
             let tidy = evloop::spawn(async move {
                 drop((freed.lock().await, inside.0.read().await));
                 inside.1.acquire().await.unwrap().forget();
+                drop((inside.2.lock().await, inside.2.lock().await));
             });
             tidy.await.unwrap();
-            let leaky = evloop::spawn(async move { std::mem::forget(locks.0.write().await) });
+            let leaky = evloop::spawn(async move {
+                std::mem::forget(locks.0.write().await);
+                drop(locks.2.lock().await);
+                std::mem::forget(locks.2.lock().await);
+            });
             leaky.await.unwrap();
             // Unlocked elsewhere, in time.
             let slot = Rc::new(RefCell::new(None));
@@ -167,6 +172,7 @@ fn a_lock_that_outlives_its_task_is_told_of() {
     let expected = [
         "evloop: task 2 (spawned at HERE) has ended, and left a Mutex locked",
         "evloop: task 4 (spawned at HERE) has ended, and left a RwLock locked",
+        "evloop: task 4 (spawned at HERE) has ended, and left a ReentrantMutex locked",
     ];
     assert_eq!(lines(&told), expected);
 }

@@ -3,12 +3,13 @@
 use std::cell::Cell;
 use std::fmt;
 use std::future::{Future, poll_fn};
+use std::mem;
 use std::ops::Deref;
 
-use crate::current;
 use crate::sync::TryLockError;
 use crate::sync::permits::{Acquire, HasPermits, Permits, Taken};
 use crate::task_id::TaskId;
+use crate::{current, debug};
 
 /// Lets one task at a time in, and that one as often as it likes: threading's `RLock`.
 ///
@@ -110,7 +111,7 @@ impl<T: ?Sized> ReentrantMutex<T> {
 
     /// The first guard of an owner has the permit, and the last one gives it back.
     fn own(&self, taken: Taken<&Self>) -> ReentrantMutexGuard<'_, T> {
-        taken.forget();
+        mem::forget(taken);
         self.owner.set(current::task());
         self.enter()
     }
@@ -135,6 +136,7 @@ impl<T: ?Sized> Drop for ReentrantMutexGuard<'_, T> {
         guards.set(guards.get() - 1);
         if guards.get() == 0 {
             owner.set(None);
+            debug::unlocked(&raw const *permits);
             permits.give(1);
         }
     }
