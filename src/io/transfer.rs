@@ -86,6 +86,9 @@ impl Transfer {
         cx: &mut Context<'_>,
         writer: &mut (impl AsyncWrite + Unpin + ?Sized),
     ) -> Poll<io::Result<()>> {
+        if self.left.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
         while self.begin < self.left.len() {
             let left = std::mem::take(&mut self.left);
             let polled = self.poll_write(cx, writer, &left[self.begin..]);
