@@ -320,7 +320,8 @@ fn files(places: &[&str]) -> Vec<Source> {
         let path = path.display().to_string().replace('\\', "/");
         if let Ok(entries) = fs::read_dir(&file) {
             let inner = entries.map(|entry| entry.expect("a readable folder").path());
-            paths.extend(inner.filter(|path| !path.ends_with("benches/peers")));
+            let is_built = |path: &PathBuf| path.ends_with("target");
+            paths.extend(inner.filter(|path| !path.ends_with("benches/peers") && !is_built(path)));
         } else if path.ends_with(".rs") || !in_code {
             // What is missing or no text has nothing to say.
             let text = fs::read_to_string(&file).unwrap_or_default();
