@@ -9,10 +9,7 @@ mod child_signal;
 mod command;
 mod orphans;
 #[cfg_attr(
-    not(all(
-        any(target_os = "linux", target_os = "android"),
-        not(mio_unsupported_force_poll_poll)
-    )),
+    not(all(target_os = "linux", not(mio_unsupported_force_poll_poll))),
     path = "process/no_pidfd.rs"
 )]
 mod pidfd;
