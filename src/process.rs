@@ -24,7 +24,8 @@ use crate::net::pipe;
 
 /// What a child reads as its standard input. Dropping it ends that.
 pub type ChildStdin = pipe::Sender;
-/// What a child writes to its standard output.
+/// What a child writes to its standard output. [`streams::from_pipe`](crate::streams::from_pipe)
+/// reads it line by line.
 pub type ChildStdout = pipe::Receiver;
 /// What a child writes to its standard error.
 pub type ChildStderr = pipe::Receiver;
