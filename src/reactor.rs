@@ -28,6 +28,7 @@ use mio::{Events, Interest, Registry, Token, event};
 use slab::Slab;
 
 use self::alarm::Alarm;
+use self::socket::Entry;
 pub(crate) use self::socket::Socket;
 use crate::clock::{Clock, Tick};
 use crate::source::{Readiness, Source};
@@ -60,7 +61,7 @@ pub(crate) struct Reactor {
     /// What one wait brings. Borrowed with `poll`.
     events: RefCell<Events>,
     /// By token.
-    sources: RefCell<Slab<Rc<Source>>>,
+    sources: RefCell<Slab<Rc<Entry>>>,
     timers: RefCell<Timers>,
     /// Ends waits that are shorter than the selector's precision.
     alarm: Alarm,
@@ -138,8 +139,8 @@ impl Reactor {
             let sources = self.sources.borrow();
             for event in events.iter() {
                 // A token without a source: the source went away after the event was raised.
-                if let Some(source) = sources.get(event.token().0) {
-                    source.set_ready(readiness(event), woken);
+                if let Some(entry) = sources.get(event.token().0) {
+                    entry.source.set_ready(readiness(event), woken);
                 }
             }
             Ok(())
@@ -168,8 +169,8 @@ impl Reactor {
     pub(crate) fn close(&self) {
         self.is_closed.set(true);
         self.collect(|woken| {
-            for (_, source) in &*self.sources.borrow() {
-                source.set_gone(woken);
+            for (_, entry) in &*self.sources.borrow() {
+                entry.source.set_gone(woken);
             }
             self.starved.set_gone(woken);
             // Who still waits for a timer looks again, and learns that it will not come.
@@ -183,14 +184,22 @@ impl Reactor {
         &self.registry
     }
 
-    /// Adds a source to the slab and its object to the selector. Returns its key.
-    fn register(&self, io: &mut impl event::Source, source: &Rc<Source>) -> io::Result<usize> {
-        let key = self.sources.borrow_mut().insert(source.clone());
+    /// Adds a source to the slab and its object to the selector.
+    fn register(
+        self: &Rc<Self>,
+        io: &mut impl event::Source,
+        ready: bool,
+    ) -> io::Result<Rc<Entry>> {
+        let mut sources = self.sources.borrow_mut();
+        let key = sources.vacant_key();
+        let entry = Rc::new(Entry::new(self.clone(), key, ready));
+        sources.insert(entry.clone());
+        drop(sources);
         if self.is_closed.get() {
-            source.set_gone(&mut VecDeque::new());
+            entry.source.set_gone(&mut VecDeque::new());
         }
         self.registry.register(io, Token(key), INTEREST).inspect_err(|_| self.forget(key))?;
-        Ok(key)
+        Ok(entry)
     }
 
     /// Has the selector look at a source's object again, as if it were new; but not at urgent data,
@@ -218,8 +227,8 @@ impl Reactor {
 
     /// Removes a source from the slab.
     fn forget(&self, key: usize) {
-        let source = self.sources.borrow_mut().remove(key);
-        drop(source);
+        let entry = self.sources.borrow_mut().remove(key);
+        drop(entry);
     }
 
     /// Tells who waits for a descriptor that there may be one.

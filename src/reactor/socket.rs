@@ -2,8 +2,9 @@
 //!
 //! This is where a simulated world would put its own object in the place of the system's.
 //! Invariant: the object is registered from `new` until it is dropped or taken out, and the
-//! reactor's slab holds its source for just as long.
+//! reactor's slab holds its entry for just as long.
 
+use std::fmt;
 use std::future::Future;
 use std::io;
 use std::rc::Rc;
@@ -19,18 +20,30 @@ use crate::source::{Direction, Done, Source, WaiterKey};
 pub(crate) struct Socket<S: event::Source> {
     /// `None` only while it is dropped or taken out.
     io: Option<S>,
-    source: Rc<Source>,
+    /// Behind a pointer, for a small socket: an async function keeps its arguments more than once.
+    entry: Rc<Entry>,
+}
+
+/// What the reactor's slab holds of a socket.
+pub(super) struct Entry {
+    pub(super) source: Source,
     reactor: Rc<Reactor>,
-    /// Of the source in the reactor's slab.
+    /// Of this entry in the slab.
     key: usize,
+}
+
+impl Entry {
+    /// `ready` says whether operations are tried before an event came.
+    pub(super) fn new(reactor: Rc<Reactor>, key: usize, ready: bool) -> Entry {
+        Entry { source: Source::new(ready), reactor, key }
+    }
 }
 
 impl<S: event::Source> Socket<S> {
     /// Registers `io`. `ready` says whether operations are tried before an event came.
     pub(crate) fn new(mut io: S, reactor: Rc<Reactor>, ready: bool) -> io::Result<Socket<S>> {
-        let source = Rc::new(Source::new(ready));
-        let key = reactor.register(&mut io, &source)?;
-        Ok(Socket { io: Some(io), source, reactor, key })
+        let entry = reactor.register(&mut io, ready)?;
+        Ok(Socket { io: Some(io), entry })
     }
 
     pub(crate) fn get(&self) -> &S {
@@ -38,11 +51,11 @@ impl<S: event::Source> Socket<S> {
     }
 
     pub(crate) fn reactor(&self) -> &Rc<Reactor> {
-        &self.reactor
+        &self.entry.reactor
     }
 
     pub(crate) fn source(&self) -> &Source {
-        &self.source
+        &self.entry.source
     }
 
     /// See [`Source::io`].
@@ -51,7 +64,7 @@ impl<S: event::Source> Socket<S> {
         direction: Direction,
         mut op: impl FnMut(&S) -> io::Result<Done<T>> + Unpin + 'a,
     ) -> impl Future<Output = io::Result<T>> + 'a {
-        self.source.io(direction, move || op(self.get()))
+        self.entry.source.io(direction, move || op(self.get()))
     }
 
     /// See [`Source::poll_io`].
@@ -62,12 +75,12 @@ impl<S: event::Source> Socket<S> {
         key: &mut WaiterKey,
         mut op: impl FnMut(&S) -> io::Result<Done<T>>,
     ) -> Poll<io::Result<T>> {
-        self.source.poll_io(direction, cx, key, || op(self.get()))
+        self.entry.source.poll_io(direction, cx, key, || op(self.get()))
     }
 
     /// Completes once the direction is ready, as far as is known.
     pub(crate) fn ready(&self, direction: Direction) -> impl Future<Output = io::Result<()>> {
-        self.source.ready(direction)
+        self.entry.source.ready(direction)
     }
 
     /// Tries `op` once.
@@ -76,25 +89,25 @@ impl<S: event::Source> Socket<S> {
         direction: Direction,
         mut op: impl FnMut(&S) -> io::Result<Done<T>>,
     ) -> io::Result<T> {
-        self.source.attempt(direction, || op(self.get()))
+        self.entry.source.attempt(direction, || op(self.get()))
     }
 
     /// Gives up a place among the waiters.
     pub(crate) fn leave(&self, direction: Direction, key: &mut WaiterKey) {
-        self.source.leave(direction, key);
+        self.entry.source.leave(direction, key);
     }
 
     /// Has the selector look at the object again: for what is not mio's, and so does not do it by
     /// itself. `io` is the same object.
     #[cfg(unix)]
     pub(crate) fn rearm(&self, mut io: impl event::Source) -> io::Result<()> {
-        self.reactor.rearm(&mut io, self.key)
+        self.entry.reactor.rearm(&mut io, self.entry.key)
     }
 
     /// Takes the object out of the loop.
     pub(crate) fn into_inner(mut self) -> io::Result<S> {
         let mut io = self.io.take().expect("it is taken out once");
-        self.reactor.deregister(&mut io)?;
+        self.entry.reactor.deregister(&mut io)?;
         Ok(io)
     }
 }
@@ -104,10 +117,16 @@ impl<S: event::Source> Drop for Socket<S> {
         if let Some(mut io) = self.io.take() {
             // Not left to closing: a duplicate of the descriptor would keep it registered. What
             // cannot be taken out has no more events.
-            let _ = self.reactor.deregister(&mut io);
+            let _ = self.entry.reactor.deregister(&mut io);
             drop(io);
-            self.reactor.descriptor_closed();
+            self.entry.reactor.descriptor_closed();
         }
-        self.reactor.forget(self.key);
+        self.entry.reactor.forget(self.entry.key);
+    }
+}
+
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.source.fmt(f)
     }
 }
