@@ -6,6 +6,8 @@
 mod barrier;
 mod bell;
 mod blocked;
+pub mod broadcast;
+mod broadcast_error;
 mod condvar;
 mod event;
 mod line;
@@ -22,6 +24,7 @@ mod semaphore;
 mod semaphore_error;
 pub mod thread_channel;
 mod thread_queue;
+pub mod watch;
 
 pub use self::barrier::{Barrier, BarrierWaitResult, BrokenBarrier};
 pub use self::condvar::Condvar;

@@ -1,0 +1,439 @@
+//! `sync::broadcast`: every receiver gets every value, lagging, cancellation, closing, wakers and
+//! values that call back; and random operations against a plain sequential model.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::io;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
+
+use evloop::sync::broadcast::{self, Receiver, RecvError, SendError, Sender, TryRecvError};
+use evloop::task::yield_now;
+use evloop::{block_on, spawn};
+use futures::FutureExt;
+use futures::executor::LocalPool;
+use futures::future::LocalBoxFuture;
+use probe::Probe;
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+/// Wakers and values that tell what was done with them.
+#[allow(dead_code, unreachable_pub)]
+mod probe;
+
+/// What one poll of a task may take from leaves that are always ready: src/budget.rs.
+const PER_POLL: usize = 128;
+
+type Receiving<T> = LocalBoxFuture<'static, (Receiver<T>, Result<T, RecvError>)>;
+
+/// A receive that owns its receiver, and gives it back.
+fn receiving<T: Clone + 'static>(mut receiver: Receiver<T>) -> Receiving<T> {
+    async move {
+        let received = receiver.recv().await;
+        (receiver, received)
+    }
+    .boxed_local()
+}
+
+fn drain<T: Clone>(receiver: &mut Receiver<T>) -> Vec<T> {
+    std::iter::from_fn(|| receiver.try_recv().ok()).collect()
+}
+
+#[test]
+fn every_receiver_gets_every_value() {
+    let (sender, first) = broadcast::channel(4);
+    let mut receivers = [first, sender.subscribe(), sender.subscribe()];
+    (0..4).for_each(|i| assert!(sender.send(i) == Ok(3)));
+    for receiver in &mut receivers {
+        assert_eq!(drain(receiver), [0, 1, 2, 3]);
+        assert_eq!(receiver.try_recv(), Err(TryRecvError::Empty));
+    }
+}
+
+#[test]
+fn a_receiver_gets_what_is_sent_after_it_came() {
+    let (sender, mut first) = broadcast::channel(4);
+    sender.send(1).unwrap();
+    let mut second = sender.subscribe();
+    sender.send(2).unwrap();
+    assert_eq!((drain(&mut first), drain(&mut second)), (vec![1, 2], vec![2]));
+}
+
+#[test]
+fn who_falls_back_is_told_how_many_values_it_missed() {
+    let (sender, mut slow) = broadcast::channel(2);
+    let mut fast = sender.subscribe();
+    for i in 0..5 {
+        sender.send(i).unwrap();
+        assert_eq!(fast.try_recv(), Ok(i));
+    }
+    assert_eq!(slow.try_recv(), Err(TryRecvError::Lagged(3)));
+    assert_eq!(drain(&mut slow), [3, 4]);
+    (5..8).for_each(|i| _ = sender.send(i));
+    assert_eq!(slow.recv().now_or_never(), Some(Err(RecvError::Lagged(1))));
+    assert_eq!(drain(&mut slow), [6, 7]);
+}
+
+#[test]
+#[should_panic(expected = "a broadcast channel needs a capacity of at least 1")]
+fn a_capacity_of_zero_is_refused() {
+    drop(broadcast::channel::<()>(0));
+}
+
+#[test]
+fn without_receivers_the_value_comes_back() {
+    let (sender, receiver) = broadcast::channel(1);
+    assert_eq!(sender.receiver_count(), 1);
+    drop(receiver);
+    assert!(sender.send(7) == Err(SendError(7)));
+    assert_eq!(sender.receiver_count(), 0);
+    let mut later = sender.subscribe();
+    assert!(sender.send(8) == Ok(1));
+    assert_eq!(later.try_recv(), Ok(8));
+}
+
+#[test]
+fn what_was_sent_before_the_end_is_received() {
+    let (sender, mut receiver) = broadcast::channel(4);
+    let other = sender.clone();
+    sender.send(1).unwrap();
+    drop(sender);
+    other.send(2).unwrap();
+    let late = Probe::new();
+    let mut waits = receiving(other.subscribe());
+    assert!(late.poll(&mut waits).is_pending());
+    drop(other);
+    assert_eq!(late.wakes_and_kept(), (1, 0));
+    assert!(matches!(late.poll(&mut waits), Poll::Ready((_, Err(RecvError::Closed)))));
+    assert_eq!(drain(&mut receiver), [1, 2]);
+    assert_eq!(receiver.try_recv(), Err(TryRecvError::Closed));
+    assert_eq!(receiver.recv().now_or_never(), Some(Err(RecvError::Closed)));
+}
+
+#[test]
+fn all_who_wait_are_woken_in_order_and_once() {
+    block_on(async {
+        let (sender, first) = broadcast::channel(2);
+        let order = Rc::new(RefCell::new(Vec::new()));
+        let receivers = [first, sender.subscribe(), sender.subscribe()];
+        let tasks = receivers.into_iter().enumerate().map(|(i, mut receiver)| {
+            let order = order.clone();
+            spawn(async move {
+                while let Ok(value) = receiver.recv().await {
+                    order.borrow_mut().push((i, value));
+                }
+            })
+        });
+        let tasks: Vec<_> = tasks.collect();
+        for value in ["a", "b"] {
+            yield_now().await;
+            sender.send(value).unwrap();
+        }
+        drop(sender);
+        for task in tasks {
+            task.await.unwrap();
+        }
+        assert_eq!(*order.borrow(), [(0, "a"), (1, "a"), (2, "a"), (0, "b"), (1, "b"), (2, "b")]);
+    });
+}
+
+#[test]
+fn a_receive_that_is_dropped_loses_nothing_and_leaves_nothing_behind() {
+    let (sender, mut receiver) = broadcast::channel(2);
+    let probe = Probe::new();
+    for woken in [false, true] {
+        let mut recv = async { receiver.recv().await }.boxed_local();
+        assert!(probe.poll(&mut recv).is_pending());
+        if woken {
+            sender.send(5).unwrap();
+        }
+        drop(recv);
+        assert_eq!(probe.wakes_and_kept(), (usize::from(woken), 0));
+    }
+    assert_eq!(receiver.try_recv(), Ok(5));
+}
+
+#[test]
+fn the_last_receiver_gets_the_value_itself() {
+    #[derive(Debug)]
+    struct Counts(Rc<Cell<usize>>);
+    impl Clone for Counts {
+        fn clone(&self) -> Counts {
+            self.0.set(self.0.get() + 1);
+            Counts(self.0.clone())
+        }
+    }
+    let clones = Rc::new(Cell::new(0));
+    let (sender, mut first) = broadcast::channel(2);
+    let mut second = sender.subscribe();
+    sender.send(Counts(clones.clone())).unwrap();
+    drop(first.try_recv().unwrap());
+    assert_eq!(clones.get(), 1);
+    let last = second.try_recv().unwrap();
+    assert_eq!((clones.get(), Rc::strong_count(&clones)), (1, 2), "{last:?} is alone");
+}
+
+#[test]
+fn values_may_use_the_channel_while_they_are_cloned_and_dropped() {
+    struct Uses(Sender<Option<Uses>>, Rc<Cell<usize>>);
+    impl Clone for Uses {
+        fn clone(&self) -> Uses {
+            _ = self.0.send(None);
+            Uses(self.0.clone(), self.1.clone())
+        }
+    }
+    impl Drop for Uses {
+        fn drop(&mut self) {
+            self.1.set(self.1.get() + 1);
+            drop(self.0.subscribe());
+        }
+    }
+    let (sender, mut first) = broadcast::channel(2);
+    let (second, ends) = (sender.subscribe(), Rc::new(Cell::new(0)));
+    _ = sender.send(Some(Uses(sender.clone(), ends.clone())));
+    drop(first.try_recv());
+    assert_eq!(ends.get(), 1);
+    (0..3).for_each(|_| _ = sender.send(None));
+    assert_eq!(ends.get(), 2, "it was pushed out");
+    _ = sender.send(Some(Uses(sender.clone(), ends.clone())));
+    drop((first, second));
+    assert_eq!(ends.get(), 3, "nobody was left to receive it");
+}
+
+#[test]
+fn wakers_may_use_the_channel() {
+    let (sender, receiver) = broadcast::channel(2);
+    let uses = sender.clone();
+    let probe = Probe::new().on_wake(move || {
+        uses.send(2).unwrap();
+        drop(uses.subscribe());
+    });
+    let cloned = sender.clone();
+    let probe = probe.on_clone(move || drop(cloned));
+    let dropped = sender.clone();
+    let other = Probe::new().on_drop(move || drop(dropped));
+    let mut waits = receiving(receiver);
+    assert!(other.poll(&mut waits).is_pending() && probe.poll(&mut waits).is_pending());
+    sender.send(1).unwrap();
+    let Poll::Ready((mut receiver, received)) = probe.poll(&mut waits) else { panic!("it came") };
+    assert_eq!((received, drain(&mut receiver)), (Ok(1), vec![2]));
+}
+
+#[test]
+fn what_is_sent_while_a_waker_is_cloned_is_seen() {
+    let (sender, receiver) = broadcast::channel(1);
+    let probe = Probe::new().on_clone(move || _ = sender.send(5).unwrap());
+    let Poll::Ready((_, received)) = probe.poll(&mut receiving(receiver)) else {
+        panic!("it came")
+    };
+    assert_eq!((received, probe.kept()), (Ok(5), 0));
+}
+
+#[test]
+fn a_channel_that_is_always_ready_lets_others_run() {
+    block_on(async {
+        let (sender, mut receiver) = broadcast::channel(1);
+        let ran = Rc::new(Cell::new(false));
+        let set = ran.clone();
+        drop(spawn(async move { set.set(true) }));
+        let mut turns = 0;
+        while !ran.get() {
+            sender.send(turns).unwrap();
+            assert_eq!(receiver.recv().await, Ok(turns));
+            turns += 1;
+        }
+        assert!(turns <= PER_POLL + 1);
+    });
+}
+
+#[test]
+fn it_works_under_another_executor() {
+    let (sender, mut receiver) = broadcast::channel(8);
+    (0..3).for_each(|i| _ = sender.send(i));
+    let sum = LocalPool::new().run_until(async {
+        drop(sender);
+        let mut sum = 0;
+        while let Ok(i) = receiver.recv().await {
+            sum += i;
+        }
+        sum
+    });
+    assert_eq!(sum, 3);
+}
+
+#[test]
+fn errors_say_what_happened_and_become_io_errors() {
+    let errors: [(io::Error, io::ErrorKind, &str); 3] = [
+        (RecvError::Lagged(3).into(), io::ErrorKind::Other, "3 values were missed"),
+        (RecvError::Closed.into(), io::ErrorKind::UnexpectedEof, "the senders were dropped"),
+        (TryRecvError::Empty.into(), io::ErrorKind::WouldBlock, "no value is there"),
+    ];
+    for (error, kind, text) in errors {
+        assert_eq!((error.kind(), error.to_string().as_str()), (kind, text));
+    }
+    let (sender, receiver) = broadcast::channel::<u8>(1);
+    assert_eq!(
+        format!("{sender:?} {receiver:?}"),
+        "Sender { receivers: 1, .. } Receiver { next: 0, .. }"
+    );
+}
+
+/// What is done to a channel. A number stands for one of the receivers; it counts round.
+#[derive(Clone, Copy, Debug)]
+enum Op {
+    Send,
+    Subscribe,
+    /// Begins or goes on with a `recv`.
+    Poll(usize),
+    /// Gives up a `recv`, if there is one, and receives at once.
+    TryRecv(usize),
+    Drop(usize),
+    Close,
+}
+
+/// Counts the values that live.
+struct Value(usize, Rc<Cell<usize>>);
+
+impl Value {
+    fn new(step: usize, live: &Rc<Cell<usize>>) -> Value {
+        live.set(live.get() + 1);
+        Value(step, live.clone())
+    }
+}
+
+impl Clone for Value {
+    fn clone(&self) -> Value {
+        Value::new(self.0, &self.1)
+    }
+}
+
+impl Drop for Value {
+    fn drop(&mut self) {
+        self.1.set(self.1.get() - 1);
+    }
+}
+
+/// Notes who is woken.
+struct Bell(usize, Arc<Mutex<Vec<usize>>>);
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.1.lock().unwrap().push(self.0);
+    }
+}
+
+fn run(capacity: usize, ops: Vec<Op>) {
+    let live = Rc::new(Cell::new(0));
+    let log = Arc::new(Mutex::new(Vec::new()));
+    let (sender, first) = broadcast::channel::<Value>(capacity);
+    let mut sender = Some(sender);
+    // Each with its `recv`, if that has begun.
+    let with_recv = |receiver| (Rc::new(RefCell::new(receiver)), None::<LocalBoxFuture<_>>);
+    let mut receivers = BTreeMap::from([(0, with_recv(first))]);
+    // The model: all values, what each receiver gets next, and who waits.
+    let mut sent: Vec<usize> = Vec::new();
+    let mut next = BTreeMap::from([(0, 0)]);
+    let mut waiting: Vec<usize> = Vec::new();
+    for (step, op) in (1..).zip(ops) {
+        let mut woken = Vec::new();
+        let pick = |n: usize| receivers.keys().nth(n % receivers.len().max(1)).copied();
+        let expected = |id: usize, next: &mut BTreeMap<usize, usize>, is_open: bool| {
+            let (oldest, mine) = (sent.len().saturating_sub(capacity), next[&id]);
+            if mine < oldest {
+                next.insert(id, oldest);
+                return Err(TryRecvError::Lagged((oldest - mine) as u64));
+            }
+            let value = sent.get(mine).copied();
+            next.insert(id, mine + usize::from(value.is_some()));
+            value.ok_or(if is_open { TryRecvError::Empty } else { TryRecvError::Closed })
+        };
+        match op {
+            Op::Send => {
+                let Some(sender) = &sender else { continue };
+                let result = sender.send(Value::new(step, &live)).map_err(|SendError(v)| v.0);
+                if receivers.is_empty() {
+                    assert_eq!(result, Err(step));
+                } else {
+                    assert_eq!(result, Ok(receivers.len()));
+                    sent.push(step);
+                    woken.append(&mut waiting);
+                }
+            }
+            Op::Subscribe => {
+                let Some(sender) = &sender else { continue };
+                receivers.insert(step, with_recv(sender.subscribe()));
+                next.insert(step, sent.len());
+            }
+            Op::Poll(n) | Op::TryRecv(n) => {
+                let Some(id) = pick(n) else { continue };
+                let result = expected(id, &mut next, sender.is_some());
+                let (receiver, recv) = receivers.get_mut(&id).unwrap();
+                if let Op::TryRecv(_) = op {
+                    drop(recv.take());
+                    waiting.retain(|waits| *waits != id);
+                    assert_eq!(receiver.borrow_mut().try_recv().map(|v| v.0), result);
+                    continue;
+                }
+                let mut polls = recv.take().unwrap_or_else(|| {
+                    let receiver = receiver.clone();
+                    async move { receiver.borrow_mut().recv().await }.boxed_local()
+                });
+                let waker = Waker::from(Arc::new(Bell(id, log.clone())));
+                let polled = polls.poll_unpin(&mut Context::from_waker(&waker));
+                let polled = polled.map(|r| r.map(|v| v.0).map_err(TryRecvError::from));
+                if result == Err(TryRecvError::Empty) {
+                    assert_eq!(polled, Poll::Pending);
+                    *recv = Some(polls);
+                    if !waiting.contains(&id) {
+                        waiting.push(id);
+                    }
+                } else {
+                    assert_eq!(polled, Poll::Ready(result));
+                }
+            }
+            Op::Drop(n) => {
+                let Some(id) = pick(n) else { continue };
+                receivers.remove(&id);
+                next.remove(&id);
+                waiting.retain(|waits| *waits != id);
+            }
+            Op::Close => {
+                drop(sender.take());
+                woken.append(&mut waiting);
+            }
+        }
+        assert_eq!(*log.lock().unwrap(), woken);
+        log.lock().unwrap().clear();
+        let oldest = sent.len().saturating_sub(capacity);
+        let is_unread = |i: &usize| next.values().any(|next| next <= i);
+        assert_eq!(live.get(), (oldest..sent.len()).filter(is_unread).count());
+        if let Some(sender) = &sender {
+            assert_eq!(sender.receiver_count(), receivers.len());
+        }
+    }
+    drop((sender, receivers));
+    assert_eq!(live.get(), 0);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_channel_does_what_the_model_does(
+        capacity in 1..4_usize,
+        ops in vec(
+            prop_oneof![
+                10 => Just(Op::Send),
+                2 => Just(Op::Subscribe),
+                8 => (0..8_usize).prop_map(Op::Poll),
+                8 => (0..8_usize).prop_map(Op::TryRecv),
+                2 => (0..8_usize).prop_map(Op::Drop),
+            ],
+            0..100,
+        ),
+        after in vec((0..8_usize).prop_map(Op::Poll), 0..30),
+    ) {
+        run(capacity, ops.into_iter().chain([Op::Close]).chain(after).collect());
+    }
+}

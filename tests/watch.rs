@@ -1,0 +1,488 @@
+//! `sync::watch`: the newest value, what counts as seen, values held across a change, closing,
+//! wakers and values that call back; and random operations against a plain sequential model.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
+
+use evloop::sync::watch::{self, Receiver, Ref, SendError};
+use evloop::task::yield_now;
+use evloop::{block_on, spawn};
+use futures::FutureExt;
+use futures::future::LocalBoxFuture;
+use probe::{Drops, Probe};
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+/// Wakers and values that tell what was done with them.
+#[allow(unreachable_pub)]
+mod probe;
+
+/// What one poll of a task may take from leaves that are always ready: src/budget.rs.
+const PER_POLL: usize = 128;
+
+fn message(f: impl FnOnce()) -> String {
+    let payload = catch_unwind(AssertUnwindSafe(f)).unwrap_err();
+    match payload.downcast::<String>() {
+        Ok(message) => *message,
+        Err(payload) => payload.downcast::<&str>().unwrap().to_string(),
+    }
+}
+
+#[test]
+fn receivers_see_the_newest_value() {
+    let (sender, mut receiver) = watch::channel(0);
+    assert_eq!((receiver.has_changed(), *receiver.borrow()), (Ok(false), 0));
+    assert!(receiver.changed().now_or_never().is_none());
+    (1..4).for_each(|i| sender.send(i).unwrap());
+    assert_eq!(receiver.has_changed(), Ok(true));
+    assert_eq!(*receiver.borrow(), 3, "which does not count as seen");
+    assert_eq!(receiver.changed().now_or_never(), Some(Ok(())), "once for all three");
+    assert_eq!((receiver.has_changed(), *sender.borrow()), (Ok(false), 3));
+    sender.send(4).unwrap();
+    assert_eq!(*receiver.borrow_and_update(), 4);
+    assert!(receiver.changed().now_or_never().is_none());
+}
+
+#[test]
+fn a_new_receiver_has_seen_the_value_and_a_clone_what_its_original_has() {
+    let (sender, old) = watch::channel('a');
+    sender.send('b').unwrap();
+    assert_eq!(sender.subscribe().has_changed(), Ok(false));
+    assert_eq!(old.clone().has_changed(), Ok(true));
+    assert_eq!(sender.receiver_count(), 1);
+}
+
+#[test]
+fn a_value_that_is_held_stays_as_it_was() {
+    let (sender, receiver) = watch::channel(vec![1]);
+    let held = receiver.borrow();
+    sender.send(vec![2]).unwrap();
+    assert_eq!((&*held, &*receiver.borrow()), (&vec![1], &vec![2]));
+    let held = sender.borrow();
+    sender.send_modify(|value| value.push(3));
+    assert!(sender.send_if_modified(|value| value.pop() == Some(3)));
+    sender.send_modify(|value| value.push(4));
+    drop(sender);
+    assert_eq!((&*held, &*receiver.borrow()), (&vec![2], &vec![2, 4]));
+    assert_eq!(format!("{held:?}"), "[2]");
+}
+
+#[test]
+fn a_value_that_nobody_holds_is_modified_in_place() {
+    #[derive(Default)]
+    struct Counts(Rc<Cell<usize>>);
+    impl Clone for Counts {
+        fn clone(&self) -> Counts {
+            self.0.set(self.0.get() + 1);
+            Counts(self.0.clone())
+        }
+    }
+    let clones = Rc::new(Cell::new(0));
+    let (sender, receiver) = watch::channel(Counts(clones.clone()));
+    sender.send_modify(|_| {});
+    assert_eq!(clones.get(), 0);
+    let held = receiver.borrow();
+    sender.send_modify(|_| {});
+    sender.send_modify(|_| {});
+    assert_eq!(clones.get(), 1);
+    drop(held);
+}
+
+#[test]
+fn receivers_are_told_only_of_what_is_said_to_be_modified() {
+    let (sender, receiver) = watch::channel(1);
+    assert!(!sender.send_if_modified(|value| *value > 1));
+    assert_eq!(receiver.has_changed(), Ok(false));
+    assert!(sender.send_if_modified(|value| {
+        *value += 1;
+        true
+    }));
+    assert_eq!((receiver.has_changed(), *receiver.borrow()), (Ok(true), 2));
+}
+
+#[test]
+fn misuse_while_the_value_is_modified_panics_with_a_sentence_and_breaks_nothing() {
+    let (sender, receiver) = watch::channel(1);
+    let changed = "a watched value was changed while it was being modified";
+    let borrowed = "a watched value was borrowed while it was being modified";
+    assert_eq!(message(|| sender.send_modify(|_| _ = sender.send(5))), changed);
+    assert_eq!(message(|| sender.send_modify(|_| sender.send_modify(|_| {}))), changed);
+    assert_eq!(message(|| sender.send_modify(|_| drop(receiver.borrow()))), borrowed);
+    let panics = |value: &mut i32| {
+        *value = 7;
+        panic!("foreign")
+    };
+    assert_eq!(message(|| sender.send_modify(panics)), "foreign");
+    assert_eq!((receiver.has_changed(), *receiver.borrow()), (Ok(false), 7));
+    sender.send(8).unwrap();
+    assert_eq!((receiver.has_changed(), *receiver.borrow()), (Ok(true), 8));
+}
+
+#[test]
+fn without_receivers_a_value_comes_back_but_can_be_modified() {
+    let (sender, receiver) = watch::channel(1);
+    drop(receiver);
+    assert!(sender.is_closed() && sender.send(2) == Err(SendError(2)));
+    assert_eq!(*sender.borrow(), 1);
+    sender.send_modify(|value| *value = 3);
+    assert_eq!(*sender.subscribe().borrow(), 3);
+}
+
+#[test]
+fn receivers_learn_that_the_senders_are_gone_after_the_last_change() {
+    let (sender, mut receiver) = watch::channel(1);
+    let other = sender.clone();
+    let probe = Probe::new();
+    let mut waits = receiver.clone();
+    let mut changed = async move { waits.changed().await }.boxed_local();
+    assert!(probe.poll(&mut changed).is_pending());
+    drop(sender);
+    assert_eq!(probe.wakes_and_kept(), (0, 1));
+    drop(other);
+    assert_eq!(probe.wakes_and_kept(), (1, 0));
+    assert!(matches!(probe.poll(&mut changed), Poll::Ready(Err(_))));
+    assert!(receiver.has_changed().is_err() && *receiver.borrow() == 1);
+    let (sender, mut told) = watch::channel(1);
+    sender.send(2).unwrap();
+    drop(sender);
+    assert_eq!(told.has_changed(), Ok(true));
+    assert_eq!(told.changed().now_or_never(), Some(Ok(())));
+    let error = told.changed().now_or_never().unwrap().unwrap_err();
+    assert_eq!(io::Error::from(error).kind(), io::ErrorKind::UnexpectedEof);
+    assert_eq!(error.to_string(), "the value will not change: its senders were dropped");
+    assert!(receiver.wait_for(|value| *value == 1).now_or_never().unwrap().is_ok());
+    assert!(receiver.wait_for(|value| *value == 2).now_or_never().unwrap().is_err());
+}
+
+#[test]
+fn closed_waits_for_the_last_receiver() {
+    let (sender, receiver) = watch::channel(());
+    let other = receiver.clone();
+    let probe = Probe::new();
+    let mut closed = async { sender.closed().await }.boxed_local();
+    assert!(probe.poll(&mut closed).is_pending());
+    drop(receiver);
+    assert_eq!(probe.wakes_and_kept(), (0, 1));
+    drop(other);
+    assert_eq!(probe.wakes_and_kept(), (1, 0));
+    let back = sender.subscribe();
+    assert!(probe.poll(&mut closed).is_pending(), "there is one again");
+    drop(back);
+    assert!(probe.poll(&mut closed).is_ready());
+    assert_eq!(sender.closed().now_or_never(), Some(()));
+}
+
+#[test]
+fn wait_for_sees_each_value_that_is_there_when_it_runs() {
+    block_on(async {
+        let (sender, mut receiver) = watch::channel(0);
+        let waits = spawn(async move {
+            let mut asked = Vec::new();
+            let value = receiver.wait_for(|value| {
+                asked.push(*value);
+                *value >= 3
+            });
+            let value = *value.await.unwrap();
+            (value, asked, receiver.has_changed())
+        });
+        for i in [1, 2, 5] {
+            yield_now().await;
+            sender.send(i).unwrap();
+        }
+        let (value, asked, has_changed) = waits.await.unwrap();
+        assert_eq!((value, asked), (5, vec![0, 1, 2, 5]));
+        assert_eq!(has_changed, Ok(false));
+    });
+}
+
+#[test]
+fn all_who_wait_are_woken_in_order() {
+    block_on(async {
+        let (sender, receiver) = watch::channel(0);
+        let order = Rc::new(RefCell::new(Vec::new()));
+        let tasks: Vec<_> = (0..3)
+            .map(|i| {
+                let (mut receiver, order) = (receiver.clone(), order.clone());
+                spawn(async move {
+                    while receiver.changed().await.is_ok() {
+                        order.borrow_mut().push((i, *receiver.borrow()));
+                    }
+                })
+            })
+            .collect();
+        for value in [7, 8] {
+            yield_now().await;
+            sender.send(value).unwrap();
+        }
+        yield_now().await;
+        drop(sender);
+        for task in tasks {
+            task.await.unwrap();
+        }
+        assert_eq!(*order.borrow(), [(0, 7), (1, 7), (2, 7), (0, 8), (1, 8), (2, 8)]);
+    });
+}
+
+#[test]
+fn a_wait_that_is_dropped_loses_nothing_and_leaves_nothing_behind() {
+    let (sender, mut receiver) = watch::channel(0);
+    let probe = Probe::new();
+    for woken in [false, true] {
+        let mut changed = async { receiver.changed().await }.boxed_local();
+        assert!(probe.poll(&mut changed).is_pending());
+        if woken {
+            sender.send(5).unwrap();
+        }
+        drop(changed);
+        assert_eq!(probe.wakes_and_kept(), (usize::from(woken), 0));
+    }
+    assert_eq!(receiver.changed().now_or_never(), Some(Ok(())));
+}
+
+#[test]
+fn wakers_and_values_may_use_the_channel() {
+    struct Uses(Option<watch::Sender<Uses>>);
+    impl Drop for Uses {
+        fn drop(&mut self) {
+            if let Some(sender) = self.0.take() {
+                assert!(sender.send(Uses(None)).is_ok());
+                drop(sender.borrow());
+            }
+        }
+    }
+    let (sender, receiver) = watch::channel(Uses(None));
+    assert!(sender.send(Uses(Some(sender.clone()))).is_ok());
+    assert!(sender.send(Uses(None)).is_ok());
+    assert!(receiver.borrow().0.is_none());
+
+    let (sender, receiver) = watch::channel(0);
+    let (wakes, clones, drops) = (sender.clone(), sender.clone(), sender.clone());
+    let probe = Probe::new()
+        .on_wake(move || wakes.send(2).unwrap())
+        .on_clone(move || drop(clones.borrow()))
+        .on_drop(move || drop(drops));
+    let mut waits = receiver.clone();
+    let mut changed = async move { waits.changed().await.map(|()| *waits.borrow()) }.boxed_local();
+    assert!(probe.poll(&mut changed).is_pending());
+    sender.send(1).unwrap();
+    assert_eq!(probe.poll(&mut changed), Poll::Ready(Ok(2)));
+}
+
+#[test]
+fn a_change_while_a_waker_is_cloned_is_seen() {
+    let (sender, mut receiver) = watch::channel(0);
+    let probe = Probe::new().on_clone(move || sender.send(5).unwrap());
+    let mut changed = async { receiver.changed().await }.boxed_local();
+    assert_eq!(probe.poll(&mut changed), Poll::Ready(Ok(())));
+    assert_eq!(probe.kept(), 0);
+}
+
+#[test]
+fn values_end_once() {
+    let drops = Drops::default();
+    let (sender, receiver) = watch::channel(drops.value());
+    let held = receiver.borrow();
+    assert!(sender.send(drops.value()).is_ok());
+    assert_eq!(drops.count(), 0);
+    drop(held);
+    assert_eq!(drops.count(), 1);
+    drop((sender, receiver));
+    assert_eq!(drops.count(), 2);
+}
+
+#[test]
+fn a_value_that_always_changes_lets_others_run() {
+    block_on(async {
+        let (sender, mut receiver) = watch::channel(0);
+        for waits in [false, true] {
+            let ran = Rc::new(Cell::new(false));
+            let set = ran.clone();
+            drop(spawn(async move { set.set(true) }));
+            let mut turns = 0;
+            while !ran.get() {
+                turns += 1;
+                sender.send(turns).unwrap();
+                match waits {
+                    true => drop(receiver.wait_for(|value| *value == turns).await.unwrap()),
+                    false => receiver.changed().await.unwrap(),
+                }
+            }
+            assert!(turns <= PER_POLL + 1);
+        }
+    });
+}
+
+#[test]
+fn it_tells_its_state() {
+    let (sender, receiver) = watch::channel(0);
+    sender.send(1).unwrap();
+    let text = "Sender { version: 1, .. } Receiver { seen: 0, .. }";
+    assert_eq!(format!("{sender:?} {receiver:?}"), text);
+}
+
+/// What is done to a channel. A number stands for one of the receivers; it counts round.
+#[derive(Clone, Copy, Debug)]
+enum Op {
+    Send,
+    Modify(bool),
+    Subscribe,
+    Clone(usize),
+    /// Begins or goes on with a `changed`.
+    Changed(usize),
+    /// Gives up a `changed`, if there is one, and looks.
+    Update(usize),
+    /// Holds the value until the end.
+    Hold(usize),
+    Drop(usize),
+    Close,
+}
+
+/// Notes who is woken.
+struct Bell(usize, Arc<Mutex<Vec<usize>>>);
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.1.lock().unwrap().push(self.0);
+    }
+}
+
+type Watching = (Rc<RefCell<Receiver<usize>>>, Option<LocalBoxFuture<'static, bool>>);
+
+fn run(ops: Vec<Op>) {
+    let log = Arc::new(Mutex::new(Vec::new()));
+    let (sender, first) = watch::channel(0);
+    let mut sender = Some(sender);
+    let watching = |receiver| -> Watching { (Rc::new(RefCell::new(receiver)), None) };
+    let mut receivers = BTreeMap::from([(0, watching(first))]);
+    let mut held: Vec<(Ref<usize>, usize)> = Vec::new();
+    // The model: the value, which receivers have not seen it, and who waits.
+    let mut value = 0;
+    let mut unseen = BTreeMap::from([(0, false)]);
+    let mut waiting: Vec<usize> = Vec::new();
+    for (step, op) in (1..).zip(ops) {
+        let mut woken = Vec::new();
+        let pick = |n: usize| receivers.keys().nth(n % receivers.len().max(1)).copied();
+        match op {
+            Op::Send | Op::Modify(_) => {
+                let Some(sender) = &sender else { continue };
+                let tells = match op {
+                    Op::Modify(says) => {
+                        let modify = |value: &mut usize| {
+                            *value = step;
+                            says
+                        };
+                        assert_eq!(sender.send_if_modified(modify), says);
+                        value = step;
+                        says
+                    }
+                    _ => {
+                        let is_sent = sender.send(step).is_ok();
+                        assert_eq!(is_sent, !receivers.is_empty());
+                        value = if is_sent { step } else { value };
+                        is_sent
+                    }
+                };
+                if tells {
+                    unseen.values_mut().for_each(|unseen| *unseen = true);
+                    woken.append(&mut waiting);
+                }
+            }
+            Op::Subscribe => {
+                let Some(sender) = &sender else { continue };
+                receivers.insert(step, watching(sender.subscribe()));
+                unseen.insert(step, false);
+            }
+            Op::Clone(n) => {
+                let Some(id) = pick(n) else { continue };
+                // A `changed` borrows its receiver.
+                if receivers[&id].1.is_some() {
+                    continue;
+                }
+                let clone = receivers[&id].0.borrow().clone();
+                receivers.insert(step, watching(clone));
+                unseen.insert(step, unseen[&id]);
+            }
+            Op::Changed(n) => {
+                let Some(id) = pick(n) else { continue };
+                let (receiver, changed) = receivers.get_mut(&id).unwrap();
+                let mut polls = changed.take().unwrap_or_else(|| {
+                    let receiver = receiver.clone();
+                    async move { receiver.borrow_mut().changed().await.is_ok() }.boxed_local()
+                });
+                let waker = Waker::from(Arc::new(Bell(id, log.clone())));
+                let polled = polls.poll_unpin(&mut Context::from_waker(&waker));
+                let is_unseen = unseen.insert(id, false).unwrap();
+                if is_unseen || sender.is_none() {
+                    assert_eq!(polled, Poll::Ready(is_unseen));
+                } else {
+                    assert_eq!(polled, Poll::Pending);
+                    *changed = Some(polls);
+                    if !waiting.contains(&id) {
+                        waiting.push(id);
+                    }
+                }
+            }
+            Op::Update(n) | Op::Hold(n) => {
+                let Some(id) = pick(n) else { continue };
+                let (receiver, changed) = receivers.get_mut(&id).unwrap();
+                drop(changed.take());
+                waiting.retain(|waits| *waits != id);
+                let mut receiver = receiver.borrow_mut();
+                let is_unseen = unseen[&id];
+                let known = (is_unseen || sender.is_some()).then_some(is_unseen);
+                assert_eq!(receiver.has_changed().ok(), known);
+                if let Op::Hold(_) = op {
+                    held.push((receiver.borrow(), value));
+                } else {
+                    assert_eq!(*receiver.borrow_and_update(), value);
+                    unseen.insert(id, false);
+                }
+            }
+            Op::Drop(n) => {
+                let Some(id) = pick(n) else { continue };
+                receivers.remove(&id);
+                unseen.remove(&id);
+                waiting.retain(|waits| *waits != id);
+            }
+            Op::Close => {
+                drop(sender.take());
+                woken.append(&mut waiting);
+            }
+        }
+        assert_eq!(*log.lock().unwrap(), woken);
+        log.lock().unwrap().clear();
+        assert!(held.iter().all(|(held, value)| **held == *value));
+        if let Some(sender) = &sender {
+            assert_eq!((sender.receiver_count(), *sender.borrow()), (receivers.len(), value));
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_channel_does_what_the_model_does(
+        ops in vec(
+            prop_oneof![
+                4 => Just(Op::Send),
+                2 => any::<bool>().prop_map(Op::Modify),
+                1 => Just(Op::Subscribe),
+                1 => (0..8_usize).prop_map(Op::Clone),
+                8 => (0..8_usize).prop_map(Op::Changed),
+                3 => (0..8_usize).prop_map(Op::Update),
+                1 => (0..8_usize).prop_map(Op::Hold),
+                2 => (0..8_usize).prop_map(Op::Drop),
+            ],
+            0..100,
+        ),
+        after in vec((0..8_usize).prop_map(Op::Changed), 0..30),
+    ) {
+        run(ops.into_iter().chain([Op::Close]).chain(after).collect());
+    }
+}
