@@ -39,6 +39,7 @@ use std::mem;
 use std::task::{Poll, ready};
 
 use crate::budget;
+use crate::current::{self, WaitsFor};
 use crate::wait_list::WaitList;
 use crate::wait_place::WaitPlace;
 use crate::woken::{Woken, wake};
@@ -267,10 +268,13 @@ impl<C: Container> AnyQueue<C> {
         let mut place = WaitPlace::new(&self.joining);
         poll_fn(move |cx| {
             ready!(budget::poll_left(cx));
-            ready!(place.poll(cx, |place| {
+            let polled = place.poll(cx, |place| {
                 let is_done = !place.has_place() && self.unfinished.get() == 0;
                 (is_done || place.take_chosen()).then_some(())
-            }));
+            });
+            if polled.is_pending() {
+                return current::pending(WaitsFor::Event);
+            }
             budget::spend();
             Poll::Ready(())
         })

@@ -8,6 +8,7 @@ use std::task::{Context, Poll, Waker, ready};
 
 use super::error::QueueClosed;
 use crate::budget;
+use crate::current::{self, WaitsFor};
 use crate::wait_list::WaitList;
 use crate::wait_place::WaitPlace;
 use crate::woken::{Woken, wake};
@@ -110,9 +111,13 @@ impl Turn<'_> {
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), QueueClosed>> {
         ready!(budget::poll_left(cx));
         let line = self.line;
-        let taken = ready!(self.place.poll(cx, |place| line.look(place)));
-        budget::spend();
-        Poll::Ready(taken)
+        match self.place.poll(cx, |place| line.look(place)) {
+            Poll::Ready(taken) => {
+                budget::spend();
+                Poll::Ready(taken)
+            }
+            Poll::Pending => current::pending(WaitsFor::Channel),
+        }
     }
 }
 

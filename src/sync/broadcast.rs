@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
 use std::rc::Rc;
+use std::task::Poll;
 
 use super::bell::Bell;
 pub use super::broadcast_error::{RecvError, TryRecvError};
@@ -135,12 +136,9 @@ impl<T: Clone> Receiver<T> {
             let mut listen = shared.bell.listen();
             let received = match shared.take(next) {
                 Err(TryRecvError::Empty) => {
-                    poll_fn(|cx| {
-                        let rung = listen.poll_ring(cx);
-                        if rung.is_pending() {
-                            current::wait_for(WaitsFor::Channel);
-                        }
-                        rung
+                    poll_fn(|cx| match listen.poll_ring(cx) {
+                        Poll::Ready(()) => Poll::Ready(()),
+                        Poll::Pending => current::pending(WaitsFor::Channel),
                     })
                     .await;
                     continue;
