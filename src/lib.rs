@@ -15,7 +15,6 @@ mod source;
 mod task_id;
 mod timers;
 mod wait_list;
-mod wait_place;
 mod waiters;
 mod waker_id;
 mod waker_slot;

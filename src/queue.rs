@@ -39,10 +39,7 @@ use std::mem;
 use std::task::{Poll, ready};
 
 use crate::budget;
-use crate::current::{self, WaitsFor};
-use crate::wait_list::WaitList;
-use crate::wait_place::WaitPlace;
-use crate::woken::{Woken, wake};
+use crate::sync::bell::Bell;
 use container::Container;
 pub use error::{PutError, QueueClosed, TryGetError, TryPutError};
 pub use error::{TryGetError::Empty as QueueEmpty, TryPutError::Full as QueueFull};
@@ -89,11 +86,11 @@ pub struct AnyQueue<C> {
     items: Line,
     /// Values that were put, and not reported done.
     unfinished: Cell<usize>,
-    /// Who waits for all work to be done.
-    joining: RefCell<WaitList>,
+    /// Rung when all work is done.
+    done: Bell,
 }
 
-/// Does its work when it is dropped: also if a comparison of values panicked.
+/// Does its work when it is dropped: also if a comparison of values, or a waker, panicked.
 struct Settle<'a, C: Container>(&'a AnyQueue<C>, fn(&AnyQueue<C>));
 
 impl<C: Container> AnyQueue<C> {
@@ -111,7 +108,7 @@ impl<C: Container> AnyQueue<C> {
             slots: Line::new(capacity),
             items: Line::new(0),
             unfinished: Cell::new(0),
-            joining: RefCell::new(WaitList::new()),
+            done: Bell::new(false),
         }
     }
 
@@ -256,7 +253,7 @@ impl<C: Container> AnyQueue<C> {
         let left = self.unfinished.get().checked_sub(1);
         let left = left.expect("task_done was called more often than values were put");
         self.unfinished.set(left);
-        self.finished().wake();
+        self.tell_if_done();
     }
 
     /// Waits until every value that was put has been got and [reported done](AnyQueue::task_done).
@@ -264,48 +261,38 @@ impl<C: Container> AnyQueue<C> {
     /// # Cancel safety
     ///
     /// Nothing changes.
-    pub fn join(&self) -> impl Future<Output = ()> {
-        let mut place = WaitPlace::new(&self.joining);
-        poll_fn(move |cx| {
-            ready!(budget::poll_left(cx));
-            let polled = place.poll(cx, |place| {
-                let is_done = !place.has_place() && self.unfinished.get() == 0;
-                (is_done || place.take_chosen()).then_some(())
-            });
-            if polled.is_pending() {
-                return current::pending(WaitsFor::Event);
-            }
-            budget::spend();
-            Poll::Ready(())
-        })
+    pub async fn join(&self) {
+        poll_fn(budget::poll_left).await;
+        let done = self.done.listen();
+        if self.unfinished.get() > 0 {
+            return done.await;
+        }
+        budget::spend();
     }
 
     /// Lets nothing more be put. What is in the queue, or has a permit, can be got.
     #[doc(alias = "shutdown")]
     pub fn close(&self) {
-        let putting = self.slots.void();
-        let getting = self.end_if_last();
-        putting.wake();
-        getting.wake();
+        self.slots.void();
+        let _last = Settle(self, AnyQueue::end_if_last);
+        self.slots.tell();
     }
 
     /// Lets nothing more be put or got, drops what is in the queue, and counts it as done:
     /// asyncio's `shutdown(immediate=True)`. What is put by a permit from now on is dropped.
     #[doc(alias = "shutdown")]
     pub fn close_now(&self) {
-        let values = mem::take(&mut *self.borrow());
-        let putting = self.slots.void();
-        let getting = self.items.void();
+        let _values = mem::take(&mut *self.borrow());
         let dropped = self.filled.take();
-        self.items.take_all();
-        self.slots.add(dropped);
         // Some may have been reported done without having been got.
         self.unfinished.set(self.unfinished.get().saturating_sub(dropped));
-        let finished = self.finished();
-        putting.wake();
-        getting.wake();
-        finished.wake();
-        drop(values);
+        self.slots.void();
+        self.slots.add(dropped);
+        self.items.void();
+        self.items.take_all();
+        let _last = Settle(self, AnyQueue::tell_if_done);
+        let _then = Settle(self, |queue| queue.items.tell());
+        self.slots.tell();
     }
 
     /// Whether the queue was closed.
@@ -317,49 +304,38 @@ impl<C: Container> AnyQueue<C> {
     fn take(&self) -> C::Value {
         let _settle = Settle(self, |queue| {
             queue.filled.set(queue.filled.get() - 1);
-            wake(queue.slots.give());
+            queue.slots.give();
         });
         self.borrow().pop().expect("every value has a place in the container")
     }
 
     /// Fills a slot that is the caller's.
     fn fill(&self, value: C::Value) {
+        let _last = Settle(self, AnyQueue::end_if_last);
         let _settle = Settle(self, |queue| {
             queue.filled.set(queue.filled.get() + 1);
             queue.unfinished.set(queue.unfinished.get() + 1);
-            let chosen = queue.items.give();
-            let getting = queue.end_if_last();
-            wake(chosen);
-            getting.wake();
+            queue.items.give();
         });
         self.borrow().push(value);
     }
 
     /// Gives back a slot that is the caller's.
     fn give_back(&self) {
-        let chosen = self.slots.give();
-        let getting = self.end_if_last();
-        wake(chosen);
-        getting.wake();
+        let _last = Settle(self, AnyQueue::end_if_last);
+        self.slots.give();
     }
 
-    /// Who is to learn that no value will come: once it is closed, and the last permit is gone.
-    fn end_if_last(&self) -> Woken {
-        if !self.is_closed() {
-            return Woken::default();
-        }
-        let kept = self.capacity - self.slots.free() - self.filled.get();
-        match kept {
-            0 => self.items.end(),
-            _ => Woken::default(),
+    /// Once the queue is closed and the last permit is gone, no value will come.
+    fn end_if_last(&self) {
+        if self.is_closed() && self.slots.free() + self.filled.get() == self.capacity {
+            self.items.end();
         }
     }
 
-    /// Who is to learn that all work is done, if it is.
-    fn finished(&self) -> Woken {
-        match self.unfinished.get() {
-            0 => self.joining.borrow_mut().choose_all(),
-            _ => Woken::default(),
+    fn tell_if_done(&self) {
+        if self.unfinished.get() == 0 {
+            self.done.ring_all();
         }
     }
 

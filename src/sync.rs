@@ -4,13 +4,13 @@
 //! dropping a future loses nothing. These work under any executor.
 
 mod barrier;
-mod bell;
+pub(crate) mod bell;
 mod blocked;
 pub mod broadcast;
 mod broadcast_error;
 mod condvar;
 mod event;
-mod line;
+pub(crate) mod line;
 pub mod mpsc;
 mod mpsc_error;
 mod mpsc_queue;

@@ -103,18 +103,6 @@ impl<N: Copy> WaitList<N> {
         self.places[index as usize].waker.take()
     }
 
-    /// Takes the wakers of all who wait, in their order. They wait on, but look once more.
-    pub(crate) fn take_wakers(&mut self) -> Woken {
-        let mut woken = Woken::default();
-        let mut index = self.head;
-        while index != NONE {
-            let place = &mut self.places[index as usize];
-            woken.extend(place.waker.replace(Waker::noop().clone()));
-            index = place.next;
-        }
-        woken
-    }
-
     /// Chooses all who wait, in their order.
     pub(crate) fn choose_all(&mut self) -> Woken {
         let mut woken = Woken::default();
@@ -221,33 +209,13 @@ mod tests {
     }
 
     #[test]
-    fn who_was_woken_with_all_waits_on() {
+    fn all_who_wait_are_chosen() {
         let mut list = WaitList::new();
-        let mut keys = waiting(&mut list, 3);
-        list.choose();
-        assert_eq!(list.take_wakers().len(), 2);
-        assert!(!list.is_chosen(keys[1]) && list.wait(&mut keys[1], noop()).is_some());
-        assert_eq!(list.choose_all().len(), 2);
-        assert!(list.is_chosen(keys[1]) && list.is_chosen(keys[2]) && list.len() == 3);
-        assert_eq!(list.take_wakers().len() + list.choose_all().len(), 0);
-    }
-
-    #[test]
-    fn the_chosen_finds_the_note_that_was_left_for_it() {
-        let mut list = WaitList::new();
-        let mut keys = [WaitKey::default(); 2];
-        assert_eq!(list.first(), None);
-        for (key, note) in keys.iter_mut().zip([5, 6]) {
-            list.wait_for(key, note, noop());
-        }
-        assert!(list.wait_for(&mut keys[0], 7, noop()).is_some());
-        assert_eq!(list.first(), Some(5), "the first note stays");
-        assert!(list.choose_with(8).is_some());
-        assert_eq!((list.note(keys[0]), list.first()), (Some(8), Some(6)));
+        let keys = waiting(&mut list, 3);
         assert!(list.choose().is_some());
-        assert_eq!((list.note(keys[1]), list.first()), (Some(6), None));
-        assert!(list.choose_with(9).is_none());
-        assert_eq!(list.note(WaitKey::default()), None);
+        assert_eq!(list.choose_all().len(), 2);
+        assert!(keys.iter().all(|key| list.is_chosen(*key)) && list.len() == 3);
+        assert_eq!(list.choose_all().len(), 0);
     }
 
     #[test]

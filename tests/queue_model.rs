@@ -294,7 +294,10 @@ impl Model {
 
     fn tell_getting(&mut self) {
         if self.is_over() {
-            self.items.waiting.clone().into_iter().for_each(|id| self.wake(id));
+            for id in std::mem::take(&mut self.items.waiting) {
+                self.wake(id);
+                self.futures.get_mut(&id).unwrap().state = State::New;
+            }
         }
     }
 

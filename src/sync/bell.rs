@@ -16,7 +16,7 @@ use crate::current::{self, WaitsFor};
 use crate::wait_list::WaitKey;
 
 /// Rings for who listens.
-pub(super) struct Bell {
+pub(crate) struct Bell {
     /// The notes say how often it had been rung for all before.
     line: Line<u64>,
     rings: Cell<u64>,
@@ -30,29 +30,29 @@ const FOR_ALL: u64 = u64::MAX;
 
 /// One who listens, from when it is made to the rings for all, from its first poll to the others.
 #[must_use = "a future does nothing unless it is awaited"]
-pub(super) struct Listen<'a> {
+pub(crate) struct Listen<'a> {
     bell: &'a Bell,
     since: u64,
     key: WaitKey,
 }
 
 impl Bell {
-    pub(super) const fn new(keeps: bool) -> Bell {
+    pub(crate) const fn new(keeps: bool) -> Bell {
         let (rings, is_kept) = (Cell::new(0), Cell::new(false));
         Bell { line: Line::new(), rings, keeps, is_kept }
     }
 
-    pub(super) fn listen(&self) -> Listen<'_> {
+    pub(crate) fn listen(&self) -> Listen<'_> {
         Listen { bell: self, since: self.rings.get(), key: WaitKey::default() }
     }
 
     /// Whether a ring is kept for who listens next.
-    pub(super) fn is_kept(&self) -> bool {
+    pub(crate) fn is_kept(&self) -> bool {
         self.is_kept.get()
     }
 
     /// Rings for the `n` who listened longest.
-    pub(super) fn ring(&self, mut n: usize) {
+    pub(crate) fn ring(&self, mut n: usize) {
         self.line.call(|line| match line.first()? {
             // It heard a ring for all that is still waking.
             since if since < self.rings.get() => line.choose_with(FOR_ALL),
@@ -67,7 +67,7 @@ impl Bell {
     }
 
     /// Rings for all who listen.
-    pub(super) fn ring_all(&self) {
+    pub(crate) fn ring_all(&self) {
         self.rings.set(self.rings.get() + 1);
         self.ring(0);
     }
@@ -76,7 +76,7 @@ impl Bell {
 impl Listen<'_> {
     /// `Ready` once the bell was rung for this one. It may still pass that on, by being dropped,
     /// until [`hear`](Listen::hear).
-    pub(super) fn poll_ring(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    pub(crate) fn poll_ring(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Listen { bell, since, key } = self;
         let is_rung = |key: WaitKey| match key.has_place() {
             _ if *since != bell.rings.get() => true,
@@ -90,7 +90,7 @@ impl Listen<'_> {
     }
 
     /// Takes the ring that [`poll_ring`](Listen::poll_ring) told of.
-    pub(super) fn hear(&mut self) {
+    pub(crate) fn hear(&mut self) {
         if self.key.has_place() {
             drop(self.bell.line.leave(&mut self.key));
         } else if self.since == self.bell.rings.get() {

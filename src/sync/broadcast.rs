@@ -195,7 +195,7 @@ impl<T> Shared<T> {
         Some(sent.value)
     }
 
-    /// A receiver is gone that had received what comes before `next`. Returns what was for it alone.
+    /// A receiver is gone that had received what comes before `next`. Returns what was only for it.
     fn leave(&self, next: u64) -> Vec<Rc<T>> {
         self.receivers.set(self.receivers.get() - 1);
         let mut values = self.values.borrow_mut();

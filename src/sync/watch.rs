@@ -17,7 +17,7 @@ pub struct Sender<T> {
     shared: Rc<Shared<T>>,
 }
 
-/// Watches the value; made by [`channel`] and [`Sender::subscribe`]. A clone has seen what this has.
+/// Watches the value; made by [`channel`] and [`Sender::subscribe`]. A clone has seen the same.
 pub struct Receiver<T> {
     shared: Rc<Shared<T>>,
     /// The version that it has seen.
