@@ -326,96 +326,140 @@ impl Wake for Bell {
     }
 }
 
-fn run(capacity: usize, ops: Vec<Op>) {
-    let live = Rc::new(Cell::new(0));
-    let log = Arc::new(Mutex::new(Vec::new()));
-    let (sender, first) = broadcast::channel::<Value>(capacity);
-    let mut sender = Some(sender);
-    // Each with its `recv`, if that has begun.
-    let with_recv = |receiver| (Rc::new(RefCell::new(receiver)), None::<LocalBoxFuture<_>>);
-    let mut receivers = BTreeMap::from([(0, with_recv(first))]);
-    // The model: all values, what each receiver gets next, and who waits.
-    let mut sent: Vec<usize> = Vec::new();
-    let mut next = BTreeMap::from([(0, 0)]);
-    let mut waiting: Vec<usize> = Vec::new();
-    for (step, op) in (1..).zip(ops) {
-        let mut woken = Vec::new();
-        let pick = |n: usize| receivers.keys().nth(n % receivers.len().max(1)).copied();
-        let expected = |id: usize, next: &mut BTreeMap<usize, usize>, is_open: bool| {
-            let (oldest, mine) = (sent.len().saturating_sub(capacity), next[&id]);
-            if mine < oldest {
-                next.insert(id, oldest);
-                return Err(TryRecvError::Lagged((oldest - mine) as u64));
-            }
-            let value = sent.get(mine).copied();
-            next.insert(id, mine + usize::from(value.is_some()));
-            value.ok_or(if is_open { TryRecvError::Empty } else { TryRecvError::Closed })
-        };
+type Recv = LocalBoxFuture<'static, Result<Value, RecvError>>;
+type WithRecv = (Rc<RefCell<Receiver<Value>>>, Option<Recv>);
+
+/// The channel, and what it should be.
+struct Both {
+    capacity: usize,
+    live: Rc<Cell<usize>>,
+    log: Arc<Mutex<Vec<usize>>>,
+    sender: Option<Sender<Value>>,
+    /// Each with its `recv`, if that has begun.
+    receivers: BTreeMap<usize, WithRecv>,
+    /// The model: all values, what each receiver gets next, and who waits.
+    sent: Vec<usize>,
+    next: BTreeMap<usize, usize>,
+    waiting: Vec<usize>,
+}
+
+impl Both {
+    fn add(&mut self, id: usize, receiver: Receiver<Value>) {
+        self.receivers.insert(id, (Rc::new(RefCell::new(receiver)), None));
+        self.next.insert(id, self.sent.len());
+    }
+
+    fn pick(&self, n: usize) -> Option<usize> {
+        self.receivers.keys().nth(n % self.receivers.len().max(1)).copied()
+    }
+
+    /// Does the same to both. Returns who is to be woken; `None` if it can not be done now.
+    fn apply(&mut self, step: usize, op: Op) -> Option<Vec<usize>> {
         match op {
             Op::Send => {
-                let Some(sender) = &sender else { continue };
-                let result = sender.send(Value::new(step, &live)).map_err(|SendError(v)| v.0);
-                if receivers.is_empty() {
+                let result = self.sender.as_ref()?.send(Value::new(step, &self.live));
+                let result = result.map_err(|SendError(value)| value.0);
+                if self.receivers.is_empty() {
                     assert_eq!(result, Err(step));
                 } else {
-                    assert_eq!(result, Ok(receivers.len()));
-                    sent.push(step);
-                    woken.append(&mut waiting);
+                    assert_eq!(result, Ok(self.receivers.len()));
+                    self.sent.push(step);
+                    return Some(std::mem::take(&mut self.waiting));
                 }
             }
             Op::Subscribe => {
-                let Some(sender) = &sender else { continue };
-                receivers.insert(step, with_recv(sender.subscribe()));
-                next.insert(step, sent.len());
+                let receiver = self.sender.as_ref()?.subscribe();
+                self.add(step, receiver);
             }
-            Op::Poll(n) | Op::TryRecv(n) => {
-                let Some(id) = pick(n) else { continue };
-                let result = expected(id, &mut next, sender.is_some());
-                let (receiver, recv) = receivers.get_mut(&id).unwrap();
-                if let Op::TryRecv(_) = op {
-                    drop(recv.take());
-                    waiting.retain(|waits| *waits != id);
-                    assert_eq!(receiver.borrow_mut().try_recv().map(|v| v.0), result);
-                    continue;
-                }
-                let mut polls = recv.take().unwrap_or_else(|| {
-                    let receiver = receiver.clone();
-                    async move { receiver.borrow_mut().recv().await }.boxed_local()
-                });
-                let waker = Waker::from(Arc::new(Bell(id, log.clone())));
-                let polled = polls.poll_unpin(&mut Context::from_waker(&waker));
-                let polled = polled.map(|r| r.map(|v| v.0).map_err(TryRecvError::from));
-                if result == Err(TryRecvError::Empty) {
-                    assert_eq!(polled, Poll::Pending);
-                    *recv = Some(polls);
-                    if !waiting.contains(&id) {
-                        waiting.push(id);
-                    }
-                } else {
-                    assert_eq!(polled, Poll::Ready(result));
-                }
-            }
+            Op::Poll(n) => self.poll(self.pick(n)?),
+            Op::TryRecv(n) => self.try_recv(self.pick(n)?),
             Op::Drop(n) => {
-                let Some(id) = pick(n) else { continue };
-                receivers.remove(&id);
-                next.remove(&id);
-                waiting.retain(|waits| *waits != id);
+                let id = self.pick(n)?;
+                self.receivers.remove(&id);
+                self.next.remove(&id);
+                self.waiting.retain(|waits| *waits != id);
             }
             Op::Close => {
-                drop(sender.take());
-                woken.append(&mut waiting);
+                drop(self.sender.take());
+                return Some(std::mem::take(&mut self.waiting));
             }
         }
-        assert_eq!(*log.lock().unwrap(), woken);
-        log.lock().unwrap().clear();
-        let oldest = sent.len().saturating_sub(capacity);
-        let is_unread = |i: &usize| next.values().any(|next| next <= i);
-        assert_eq!(live.get(), (oldest..sent.len()).filter(is_unread).count());
-        if let Some(sender) = &sender {
-            assert_eq!(sender.receiver_count(), receivers.len());
+        Some(Vec::new())
+    }
+
+    fn expect(&mut self, id: usize) -> Result<usize, TryRecvError> {
+        let (oldest, mine) = (self.sent.len().saturating_sub(self.capacity), self.next[&id]);
+        if mine < oldest {
+            self.next.insert(id, oldest);
+            return Err(TryRecvError::Lagged((oldest - mine) as u64));
+        }
+        let value = self.sent.get(mine).copied();
+        self.next.insert(id, mine + usize::from(value.is_some()));
+        value.ok_or(match self.sender {
+            Some(_) => TryRecvError::Empty,
+            None => TryRecvError::Closed,
+        })
+    }
+
+    fn try_recv(&mut self, id: usize) {
+        let expected = self.expect(id);
+        let (receiver, recv) = self.receivers.get_mut(&id).unwrap();
+        drop(recv.take());
+        self.waiting.retain(|waits| *waits != id);
+        assert_eq!(receiver.borrow_mut().try_recv().map(|value| value.0), expected);
+    }
+
+    fn poll(&mut self, id: usize) {
+        let expected = self.expect(id);
+        let (receiver, recv) = self.receivers.get_mut(&id).unwrap();
+        let mut polls = recv.take().unwrap_or_else(|| {
+            let receiver = receiver.clone();
+            async move { receiver.borrow_mut().recv().await }.boxed_local()
+        });
+        let waker = Waker::from(Arc::new(Bell(id, self.log.clone())));
+        let polled = polls.poll_unpin(&mut Context::from_waker(&waker));
+        let polled = polled.map(|r| r.map(|value| value.0).map_err(TryRecvError::from));
+        if expected != Err(TryRecvError::Empty) {
+            assert_eq!(polled, Poll::Ready(expected));
+            return;
+        }
+        assert_eq!(polled, Poll::Pending);
+        *recv = Some(polls);
+        if !self.waiting.contains(&id) {
+            self.waiting.push(id);
         }
     }
-    drop((sender, receivers));
+
+    fn assert_alike(&self) {
+        let oldest = self.sent.len().saturating_sub(self.capacity);
+        let is_unread = |i: &usize| self.next.values().any(|next| next <= i);
+        assert_eq!(self.live.get(), (oldest..self.sent.len()).filter(is_unread).count());
+        if let Some(sender) = &self.sender {
+            assert_eq!(sender.receiver_count(), self.receivers.len());
+        }
+    }
+}
+
+fn run(capacity: usize, ops: Vec<Op>) {
+    let (sender, first) = broadcast::channel(capacity);
+    let mut both = Both {
+        capacity,
+        live: Rc::default(),
+        log: Arc::default(),
+        sender: Some(sender),
+        receivers: BTreeMap::new(),
+        sent: Vec::new(),
+        next: BTreeMap::new(),
+        waiting: Vec::new(),
+    };
+    both.add(0, first);
+    for (step, op) in (1..).zip(ops) {
+        let Some(woken) = both.apply(step, op) else { continue };
+        assert_eq!(std::mem::take(&mut *both.log.lock().unwrap()), woken);
+        both.assert_alike();
+    }
+    let live = both.live.clone();
+    drop(both);
     assert_eq!(live.get(), 0);
 }
 

@@ -356,112 +356,143 @@ impl Wake for Bell {
 
 type Watching = (Rc<RefCell<Receiver<usize>>>, Option<LocalBoxFuture<'static, bool>>);
 
-fn run(ops: Vec<Op>) {
-    let log = Arc::new(Mutex::new(Vec::new()));
-    let (sender, first) = watch::channel(0);
-    let mut sender = Some(sender);
-    let watching = |receiver| -> Watching { (Rc::new(RefCell::new(receiver)), None) };
-    let mut receivers = BTreeMap::from([(0, watching(first))]);
-    let mut held: Vec<(Ref<usize>, usize)> = Vec::new();
-    // The model: the value, which receivers have not seen it, and who waits.
-    let mut value = 0;
-    let mut unseen = BTreeMap::from([(0, false)]);
-    let mut waiting: Vec<usize> = Vec::new();
-    for (step, op) in (1..).zip(ops) {
-        let mut woken = Vec::new();
-        let pick = |n: usize| receivers.keys().nth(n % receivers.len().max(1)).copied();
+/// The channel, and what it should be.
+struct Both {
+    log: Arc<Mutex<Vec<usize>>>,
+    sender: Option<watch::Sender<usize>>,
+    /// Each with its `changed`, if that has begun.
+    receivers: BTreeMap<usize, Watching>,
+    held: Vec<(Ref<usize>, usize)>,
+    /// The model: the value, which receivers have not seen it, and who waits.
+    value: usize,
+    unseen: BTreeMap<usize, bool>,
+    waiting: Vec<usize>,
+}
+
+impl Both {
+    fn add(&mut self, id: usize, receiver: Receiver<usize>, unseen: bool) {
+        self.receivers.insert(id, (Rc::new(RefCell::new(receiver)), None));
+        self.unseen.insert(id, unseen);
+    }
+
+    fn pick(&self, n: usize) -> Option<usize> {
+        self.receivers.keys().nth(n % self.receivers.len().max(1)).copied()
+    }
+
+    /// Does the same to both. Returns who is to be woken; `None` if it can not be done now.
+    fn apply(&mut self, step: usize, op: Op) -> Option<Vec<usize>> {
         match op {
-            Op::Send | Op::Modify(_) => {
-                let Some(sender) = &sender else { continue };
-                let tells = match op {
-                    Op::Modify(says) => {
-                        let modify = |value: &mut usize| {
-                            *value = step;
-                            says
-                        };
-                        assert_eq!(sender.send_if_modified(modify), says);
-                        value = step;
-                        says
-                    }
-                    _ => {
-                        let is_sent = sender.send(step).is_ok();
-                        assert_eq!(is_sent, !receivers.is_empty());
-                        value = if is_sent { step } else { value };
-                        is_sent
-                    }
-                };
-                if tells {
-                    unseen.values_mut().for_each(|unseen| *unseen = true);
-                    woken.append(&mut waiting);
-                }
-            }
+            Op::Send | Op::Modify(_) => return self.change(step, op),
             Op::Subscribe => {
-                let Some(sender) = &sender else { continue };
-                receivers.insert(step, watching(sender.subscribe()));
-                unseen.insert(step, false);
+                let receiver = self.sender.as_ref()?.subscribe();
+                self.add(step, receiver, false);
             }
             Op::Clone(n) => {
-                let Some(id) = pick(n) else { continue };
+                let id = self.pick(n)?;
+                let (receiver, changed) = &self.receivers[&id];
                 // A `changed` borrows its receiver.
-                if receivers[&id].1.is_some() {
-                    continue;
-                }
-                let clone = receivers[&id].0.borrow().clone();
-                receivers.insert(step, watching(clone));
-                unseen.insert(step, unseen[&id]);
+                let clone = changed.is_none().then(|| receiver.borrow().clone())?;
+                self.add(step, clone, self.unseen[&id]);
             }
-            Op::Changed(n) => {
-                let Some(id) = pick(n) else { continue };
-                let (receiver, changed) = receivers.get_mut(&id).unwrap();
-                let mut polls = changed.take().unwrap_or_else(|| {
-                    let receiver = receiver.clone();
-                    async move { receiver.borrow_mut().changed().await.is_ok() }.boxed_local()
-                });
-                let waker = Waker::from(Arc::new(Bell(id, log.clone())));
-                let polled = polls.poll_unpin(&mut Context::from_waker(&waker));
-                let is_unseen = unseen.insert(id, false).unwrap();
-                if is_unseen || sender.is_none() {
-                    assert_eq!(polled, Poll::Ready(is_unseen));
-                } else {
-                    assert_eq!(polled, Poll::Pending);
-                    *changed = Some(polls);
-                    if !waiting.contains(&id) {
-                        waiting.push(id);
-                    }
-                }
-            }
-            Op::Update(n) | Op::Hold(n) => {
-                let Some(id) = pick(n) else { continue };
-                let (receiver, changed) = receivers.get_mut(&id).unwrap();
-                drop(changed.take());
-                waiting.retain(|waits| *waits != id);
-                let mut receiver = receiver.borrow_mut();
-                let is_unseen = unseen[&id];
-                let known = (is_unseen || sender.is_some()).then_some(is_unseen);
-                assert_eq!(receiver.has_changed().ok(), known);
-                if let Op::Hold(_) = op {
-                    held.push((receiver.borrow(), value));
-                } else {
-                    assert_eq!(*receiver.borrow_and_update(), value);
-                    unseen.insert(id, false);
-                }
-            }
+            Op::Changed(n) => self.poll(self.pick(n)?),
+            Op::Update(n) => self.look(self.pick(n)?, false),
+            Op::Hold(n) => self.look(self.pick(n)?, true),
             Op::Drop(n) => {
-                let Some(id) = pick(n) else { continue };
-                receivers.remove(&id);
-                unseen.remove(&id);
-                waiting.retain(|waits| *waits != id);
+                let id = self.pick(n)?;
+                self.receivers.remove(&id);
+                self.unseen.remove(&id);
+                self.waiting.retain(|waits| *waits != id);
             }
             Op::Close => {
-                drop(sender.take());
-                woken.append(&mut waiting);
+                drop(self.sender.take());
+                return Some(std::mem::take(&mut self.waiting));
             }
         }
-        assert_eq!(*log.lock().unwrap(), woken);
-        log.lock().unwrap().clear();
-        assert!(held.iter().all(|(held, value)| **held == *value));
-        if let Some(sender) = &sender {
-            assert_eq!((sender.receiver_count(), *sender.borrow()), (receivers.len(), value));
+        Some(Vec::new())
+    }
+
+    fn change(&mut self, step: usize, op: Op) -> Option<Vec<usize>> {
+        let sender = self.sender.as_ref()?;
+        let tells = match op {
+            Op::Modify(says) => {
+                let modify = |value: &mut usize| {
+                    *value = step;
+                    says
+                };
+                assert_eq!(sender.send_if_modified(modify), says);
+                self.value = step;
+                says
+            }
+            _ => {
+                let is_sent = sender.send(step).is_ok();
+                assert_eq!(is_sent, !self.receivers.is_empty());
+                self.value = if is_sent { step } else { self.value };
+                is_sent
+            }
+        };
+        if !tells {
+            return Some(Vec::new());
+        }
+        self.unseen.values_mut().for_each(|unseen| *unseen = true);
+        Some(std::mem::take(&mut self.waiting))
+    }
+
+    fn poll(&mut self, id: usize) {
+        let (receiver, changed) = self.receivers.get_mut(&id).unwrap();
+        let mut polls = changed.take().unwrap_or_else(|| {
+            let receiver = receiver.clone();
+            async move { receiver.borrow_mut().changed().await.is_ok() }.boxed_local()
+        });
+        let waker = Waker::from(Arc::new(Bell(id, self.log.clone())));
+        let polled = polls.poll_unpin(&mut Context::from_waker(&waker));
+        let is_unseen = self.unseen.insert(id, false).unwrap();
+        if is_unseen || self.sender.is_none() {
+            assert_eq!(polled, Poll::Ready(is_unseen));
+            return;
+        }
+        assert_eq!(polled, Poll::Pending);
+        *changed = Some(polls);
+        if !self.waiting.contains(&id) {
+            self.waiting.push(id);
+        }
+    }
+
+    fn look(&mut self, id: usize, holds: bool) {
+        let (receiver, changed) = self.receivers.get_mut(&id).unwrap();
+        drop(changed.take());
+        self.waiting.retain(|waits| *waits != id);
+        let mut receiver = receiver.borrow_mut();
+        let is_unseen = self.unseen[&id];
+        let known = (is_unseen || self.sender.is_some()).then_some(is_unseen);
+        assert_eq!(receiver.has_changed().ok(), known);
+        if holds {
+            self.held.push((receiver.borrow(), self.value));
+        } else {
+            assert_eq!(*receiver.borrow_and_update(), self.value);
+            self.unseen.insert(id, false);
+        }
+    }
+}
+
+fn run(ops: Vec<Op>) {
+    let (sender, first) = watch::channel(0);
+    let mut both = Both {
+        log: Arc::default(),
+        sender: Some(sender),
+        receivers: BTreeMap::new(),
+        held: Vec::new(),
+        value: 0,
+        unseen: BTreeMap::new(),
+        waiting: Vec::new(),
+    };
+    both.add(0, first, false);
+    for (step, op) in (1..).zip(ops) {
+        let Some(woken) = both.apply(step, op) else { continue };
+        assert_eq!(std::mem::take(&mut *both.log.lock().unwrap()), woken);
+        assert!(both.held.iter().all(|(held, value)| **held == *value));
+        if let Some(sender) = &both.sender {
+            let state = (sender.receiver_count(), *sender.borrow());
+            assert_eq!(state, (both.receivers.len(), both.value));
         }
     }
 }
