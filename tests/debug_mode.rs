@@ -176,3 +176,20 @@ fn a_lock_that_outlives_its_task_is_told_of() {
     ];
     assert_eq!(lines(&told), expected);
 }
+
+#[test]
+fn what_a_stream_has_not_sent_when_the_loop_ends_is_told_of() {
+    let Some(told) = told_by("what_a_stream_has_not_sent_when_the_loop_ends_is_told_of", "1")
+    else {
+        return evloop::block_on(async {
+            let listener = evloop::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let addr = listener.local_addr().unwrap();
+            let (_reader, writer) = evloop::open_connection(addr).await.unwrap();
+            writer.write(&vec![0; 64 << 20]);
+            yield_now().await;
+        });
+    };
+    let line = told.lines().find(|line| line.starts_with("evloop:")).expect("a line");
+    assert!(line.starts_with("evloop: the loop ended before "), "{line}");
+    assert!(line.contains(" bytes were sent by Tcp("), "{line}");
+}

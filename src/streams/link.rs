@@ -19,6 +19,7 @@ use super::socket::StreamSocket;
 use crate::budget;
 use crate::context::{self, Context};
 use crate::current::{self, WaitsFor};
+use crate::debug;
 use crate::info::Birth;
 use crate::scratch;
 use crate::source::{Direction, Done, Readiness, WaiterKey};
@@ -367,7 +368,14 @@ impl Drop for Flusher {
     fn drop(&mut self) {
         let link = &self.0;
         link.is_flushing.set(false);
-        if !link.unsent.borrow().is_empty() {
+        let unsent = link.unsent();
+        if unsent > 0 {
+            if debug::is_on() {
+                let peer = &link.socket;
+                debug::say(format_args!(
+                    "the loop ended before {unsent} bytes were sent by {peer:?}"
+                ));
+            }
             let kind = io::ErrorKind::NotConnected;
             link.fail(io::Error::new(kind, "the event loop ended before everything was sent"));
         } else if link.ending.get() == Ending::Flushing {
