@@ -229,17 +229,23 @@ fn a_panicking_destructor_at_the_end_of_a_loop_is_a_panic_of_its_shard() {
             panic!("a destructor's");
         }
     }
-    let outcomes = shards(2, async |shard| {
-        if shard.index() == 1 {
-            // It stays in the mailbox.
+    // It stays in a mailbox: one that was opened, or one that never was.
+    for is_opened in [true, false] {
+        let outcomes = shards(2, async |shard| {
+            let sent = shard.mailbox();
+            if shard.index() == 1 {
+                let _mailbox = is_opened.then(|| shard.mailbox::<Panics>());
+                sent.recv().await.unwrap();
+                return;
+            }
             shard.mailbox().send(1, Panics).await.ok();
-            return;
-        }
-        pending().await
-    });
-    let outcomes = outcomes.unwrap();
-    assert!(outcomes[0].as_ref().unwrap_err().is_cancelled());
-    assert!(outcomes[1].as_ref().unwrap_err().is_panic());
+            sent.send(1, ()).await.unwrap();
+            pending().await
+        });
+        let outcomes = outcomes.unwrap();
+        assert!(outcomes[0].as_ref().unwrap_err().is_cancelled());
+        assert!(outcomes[1].as_ref().unwrap_err().is_panic());
+    }
 }
 
 #[test]
