@@ -1,0 +1,101 @@
+//! Sends back what it gets, on all cores: a loop on each, and one port for all of them.
+//!
+//! ```sh
+//! cargo run --release --example echo-shards                      # 127.0.0.1:7777, all cores
+//! cargo run --release --example echo-shards -- 127.0.0.1:9000 2  # two loops
+//! ```
+//!
+//! The system gives each connection to one of the loops, where it stays. Ctrl-C ends it:
+//!
+//! ```text
+//! 2 shards listen on 127.0.0.1:7777
+//! shard 0 served 12 connections
+//! shard 1 served 9 connections
+//! ```
+
+use std::cell::Cell;
+use std::env;
+use std::io;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::rc::Rc;
+use std::thread;
+
+use evloop::net::{ListenOptions, TcpListener, TcpStream};
+use evloop::shards::{Shard, try_shards};
+
+const DEFAULT_ADDR: &str = "127.0.0.1:7777";
+
+/// What one connection reads at most before it writes.
+const BUFFER: usize = 16 * 1024;
+
+/// Tells, when its shard ends, how many connections there were.
+struct Count {
+    shard: usize,
+    connections: Cell<usize>,
+}
+
+fn main() -> ExitCode {
+    let mut args = env::args().skip(1);
+    let addr = args.next().unwrap_or_else(|| DEFAULT_ADDR.to_owned()).parse();
+    let count = args.next().map(|count| count.parse()).transpose();
+    let (Ok(addr), Ok(count)) = (addr, count) else {
+        eprintln!("usage: echo-shards [address:port] [shards]");
+        return ExitCode::FAILURE;
+    };
+    let cores = || thread::available_parallelism().map_or(1, |cores| cores.get());
+    match try_shards(count.unwrap_or_else(cores), async |shard| run(shard, addr).await) {
+        Ok(_) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("echo-shards: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Serves until Ctrl-C, which the first shard hears for all.
+async fn run(shard: Shard, addr: SocketAddr) -> io::Result<()> {
+    let options = ListenOptions { reuse_port: true, ..ListenOptions::default() };
+    let listener = TcpListener::bind_with(addr, &options).await?;
+    let count = Rc::new(Count { shard: shard.index(), connections: Cell::new(0) });
+    let serve = serve(listener, count.clone());
+    if shard.index() > 0 {
+        return serve.await;
+    }
+    println!("{} shards listen on {addr}", shard.count());
+    let _serving = evloop::spawn(serve);
+    evloop::signal::ctrl_c().await?;
+    println!();
+    shard.stop_all();
+    Ok(())
+}
+
+async fn serve(listener: TcpListener, count: Rc<Count>) -> io::Result<()> {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                count.connections.set(count.connections.get() + 1);
+                drop(evloop::spawn(echo(stream)));
+            }
+            // The listener goes on: the next accept waits until it may succeed.
+            Err(error) => eprintln!("accept: {error}"),
+        }
+    }
+}
+
+/// Sends back what comes, until the client has finished writing or is gone.
+async fn echo(stream: TcpStream) -> io::Result<()> {
+    let mut buf = vec![0; BUFFER];
+    loop {
+        match stream.read(&mut buf).await? {
+            0 => return Ok(()),
+            n => stream.write_all(&buf[..n]).await?,
+        }
+    }
+}
+
+impl Drop for Count {
+    fn drop(&mut self) {
+        println!("shard {} served {} connections", self.shard, self.connections.get());
+    }
+}

@@ -1,0 +1,88 @@
+//! Runs the loop inside of another: one that waits for its own events, as a GUI's or a game's does.
+//!
+//! The other loop watches evloop's descriptor next to its own, waits no longer than until evloop's
+//! next deadline, and gives it a turn when either has come. Here its own events are clicks that
+//! come through a socket.
+//!
+//! ```sh
+//! cargo run --example embed
+//! ```
+//!
+//! prints
+//!
+//! ```text
+//! window: click 1
+//! task: 20 ms after click 1
+//! window: click 2
+//! task: 20 ms after click 2
+//! window: click 3
+//! task: 20 ms after click 3
+//! window: closed
+//! ```
+
+use std::io::{self, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use evloop::Runtime;
+use evloop::time::sleep;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+/// The other loop: it has events and a state of its own.
+struct Window {
+    clicks: UnixStream,
+    runtime: Runtime,
+    is_open: bool,
+}
+
+fn main() -> io::Result<()> {
+    let (clicks, mut mouse) = UnixStream::pair()?;
+    let user = thread::spawn(move || {
+        for click in 1..=3 {
+            mouse.write_all(&[click]).expect("the window is open");
+            thread::sleep(Duration::from_millis(60));
+        }
+    });
+    let mut window = Window { clicks, runtime: Runtime::new()?, is_open: true };
+    while window.is_open {
+        window.turn()?;
+    }
+    println!("window: closed");
+    user.join().expect("the user does not panic");
+    Ok(())
+}
+
+impl Window {
+    fn turn(&mut self) -> io::Result<()> {
+        let deadline = self.runtime.next_deadline();
+        let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
+        let timeout = left.map(|left| Timespec::try_from(left).expect("it is near"));
+        let mut fds =
+            [PollFd::new(&self.clicks, PollFlags::IN), PollFd::new(&self.runtime, PollFlags::IN)];
+        poll(&mut fds, timeout.as_ref())?;
+        let is_clicked = !fds[0].revents().is_empty();
+        if is_clicked {
+            self.click()?;
+        }
+        // Also when nothing came: the deadline has.
+        self.runtime.turn(Some(Duration::ZERO))?;
+        Ok(())
+    }
+
+    /// Reacts to a click by work that takes a while, without waiting for it.
+    fn click(&mut self) -> io::Result<()> {
+        let mut click = [0];
+        if self.clicks.read(&mut click)? == 0 {
+            self.is_open = false;
+            return Ok(());
+        }
+        let [click] = click;
+        println!("window: click {click}");
+        drop(self.runtime.spawn(async move {
+            sleep(Duration::from_millis(20)).await;
+            println!("task: 20 ms after click {click}");
+        }));
+        Ok(())
+    }
+}

@@ -1,0 +1,55 @@
+//! Runs a second loop inside of a task of the first: a library that brings a loop of its own, say.
+//!
+//! The first loop waits for the descriptor of the second, as for any other, and gives it a turn
+//! when that is readable. The descriptor tells of everything: of sockets, of timers, and of what
+//! is spawned and woken between two turns.
+//!
+//! ```sh
+//! cargo run --example nested
+//! ```
+//!
+//! prints
+//!
+//! ```text
+//! outer: tick 1
+//! inner: tock 1
+//! outer: tick 2
+//! inner: tock 2
+//! outer: tick 3
+//! inner: tock 3
+//! both are done
+//! ```
+
+use std::io;
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use evloop::Runtime;
+use evloop::io::AsyncFd;
+use evloop::time::sleep;
+
+fn main() -> io::Result<()> {
+    evloop::block_on(async {
+        let mut inner = Runtime::new()?;
+        let tocks = inner.spawn(say("inner: tock", Duration::from_millis(20)));
+        let ticks = evloop::spawn(say("outer: tick", Duration::ZERO));
+        // A second descriptor of the same selector, since turns need the loop for themselves.
+        let events = AsyncFd::new(inner.as_fd().try_clone_to_owned()?)?;
+        while !tocks.is_finished() {
+            events.readable().await?;
+            inner.turn(Some(Duration::ZERO))?;
+        }
+        ticks.await?;
+        println!("both are done");
+        Ok(())
+    })
+}
+
+/// Says something three times, 40 ms apart.
+async fn say(what: &str, delay: Duration) {
+    sleep(delay).await;
+    for count in 1..=3 {
+        println!("{what} {count}");
+        sleep(Duration::from_millis(40)).await;
+    }
+}
