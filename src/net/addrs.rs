@@ -1,15 +1,16 @@
 //! What can be connected to, and finding the addresses of a name.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, ToSocketAddrs};
 use std::vec;
 
 use crate::blocking;
 
 /// Where to connect or listen: addresses, or a name that has some.
 ///
-/// Implemented for [`SocketAddr`], [`SocketAddrV4`], [`SocketAddrV6`], `&[SocketAddr]`,
-/// `(IpAddr, u16)`, `(&str, u16)`, `(String, u16)`, and for `&str` and `String` as `"host:port"`.
+/// Implemented for [`SocketAddr`] and a reference to one, [`SocketAddrV4`], [`SocketAddrV6`],
+/// `&[SocketAddr]`, `(IpAddr, u16)` and the same with an [`Ipv4Addr`] or [`Ipv6Addr`],
+/// `(&str, u16)`, `(String, u16)`, and for `&str` and `String` as `"host:port"`.
 /// It cannot be implemented elsewhere.
 pub trait ToAddrs: private::Sealed {}
 
@@ -121,7 +122,10 @@ to_addrs! {
     SocketAddr: |addr| Ok(Target::Addr(addr));
     SocketAddrV4: |addr| Ok(Target::Addr(addr.into()));
     SocketAddrV6: |addr| Ok(Target::Addr(addr.into()));
+    &SocketAddr: |addr| Ok(Target::Addr(*addr));
     (IpAddr, u16): |addr| Ok(Target::Addr(addr.into()));
+    (Ipv4Addr, u16): |addr| Ok(Target::Addr(addr.into()));
+    (Ipv6Addr, u16): |addr| Ok(Target::Addr(addr.into()));
     &[SocketAddr]: |addrs| Ok(Target::Addrs(addrs.to_vec()));
     (&str, u16): |pair| Ok(host(pair.0, pair.1));
     (String, u16): |pair| Ok(host(&pair.0, pair.1));
