@@ -5,15 +5,18 @@
 
 #![cfg(target_os = "linux")]
 
+use std::any::Any;
+use std::cell::RefCell;
 use std::env;
 use std::fs::{self, File};
-use std::future::Future;
+use std::future::{Future, pending};
 use std::io::{ErrorKind, Read, Write};
 use std::process::{Child, Command, Stdio};
 use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
+use evloop::Handle;
 use evloop::io::{stderr, stdin, stdout};
 use evloop::time::{sleep, timeout};
 use futures::{AsyncReadExt, AsyncWriteExt, poll};
@@ -265,4 +268,69 @@ fn a_file_takes_what_is_written() {
     ));
     assert!(fs::read_to_string(&path).unwrap().contains("~one~two~"));
     fs::remove_file(&path).unwrap();
+}
+
+#[test]
+fn a_file_that_takes_everything_leaves_others_their_turns() {
+    const NAME: &str = "a_file_that_takes_everything_leaves_others_their_turns";
+    if is_program() {
+        return run(async {
+            let has_run = Rc::new(std::cell::Cell::new(false));
+            let other = evloop::spawn({
+                let has_run = has_run.clone();
+                async move { has_run.set(true) }
+            });
+            let mut written = 0;
+            while !has_run.get() {
+                stdout().write_all(b"~").await.unwrap();
+                written += 1;
+                assert!(written < 10_000, "nobody else runs");
+            }
+            other.await.unwrap();
+        });
+    }
+    assert_success(start(NAME, Stdio::null(), Stdio::null()));
+}
+
+thread_local! {
+    /// What is dropped at the end of the thread, before the loop's own thread-locals and after.
+    static EARLY: RefCell<Vec<Box<dyn Any>>> = RefCell::default();
+    static LATE: RefCell<Vec<Box<dyn Any>>> = RefCell::default();
+}
+
+/// Asks, when it is dropped, whether it is in a loop.
+struct Asks;
+
+impl Drop for Asks {
+    fn drop(&mut self) {
+        assert!(Handle::try_current().is_none());
+    }
+}
+
+#[test]
+fn what_a_thread_keeps_goes_with_it() {
+    if is_program() {
+        let thread = std::thread::spawn(|| {
+            EARLY.with_borrow(Vec::len);
+            run(async {
+                for kept in [&EARLY, &LATE] {
+                    let mut input = stdin();
+                    input.read(&mut []).await.unwrap();
+                    let server =
+                        evloop::start_server("127.0.0.1:0", async |_, _| pending::<()>().await);
+                    let server = server.await.unwrap();
+                    let stream = evloop::open_connection(server.local_addrs()[0]).await.unwrap();
+                    stream.1.write(&[0; 1 << 24]);
+                    assert!(stream.1.write_buffer_size() > 0);
+                    let (one, mut other) = evloop::io::duplex(1);
+                    assert!(poll!(Box::pin(other.read(&mut [0]))).is_pending());
+                    let task = evloop::spawn(pending::<()>());
+                    let kept = |it| kept.with_borrow_mut(|all| all.push(it));
+                    kept(Box::new((input, stdout(), one, other, stream, server, task, Asks)));
+                }
+            });
+        });
+        return thread.join().unwrap();
+    }
+    assert_success(start("what_a_thread_keeps_goes_with_it", Stdio::null(), Stdio::piped()));
 }

@@ -6,9 +6,10 @@
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use super::async_fd::AsyncFd;
+use crate::budget;
 use crate::source::{Direction, WaiterKey};
 
 /// Bytes that a pipe takes without waiting once it takes any (PIPE_BUF).
@@ -84,7 +85,12 @@ impl Standard {
             Standard::Watched(fd) => fd.poll_io(Direction::Write, cx, place, |fd| {
                 Ok(rustix::io::write(fd, &buf[..buf.len().min(PIECE)])?)
             }),
-            Standard::File(fd) => Poll::Ready(Ok(rustix::io::write(fd, buf)?)),
+            Standard::File(fd) => {
+                // Always ready: who writes much lets others run.
+                ready!(budget::poll_left(cx));
+                budget::spend();
+                Poll::Ready(Ok(rustix::io::write(fd, buf)?))
+            }
         }
     }
 

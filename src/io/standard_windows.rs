@@ -1,8 +1,9 @@
 //! The program's own handles. Windows, where nobody can wait for them: a helper thread reads.
 
 use std::io::{self, Read, Write};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
+use crate::budget;
 use crate::source::{Direction, WaiterKey};
 
 /// One of them.
@@ -48,10 +49,13 @@ impl Standard {
     /// Writes at once.
     pub(super) fn poll_write(
         &self,
-        _: &mut Context<'_>,
+        cx: &mut Context<'_>,
         _: &mut WaiterKey,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
+        // Always ready: who writes much lets others run.
+        ready!(budget::poll_left(cx));
+        budget::spend();
         Poll::Ready(match self {
             Standard::Stderr => io::stderr().write(buf),
             _ => {

@@ -165,7 +165,8 @@ impl Stdin {
 
     /// Waits no more.
     fn leave(&mut self) {
-        SHARED.with(|shared| shared.waiters.leave(&mut self.shared_place));
+        // At the thread's end they may have gone before, with all who wait.
+        let _ = SHARED.try_with(|shared| shared.waiters.leave(&mut self.shared_place));
         if let Some(standard) = &self.standard {
             standard.leave(Direction::Read, &mut self.place);
         }
