@@ -11,11 +11,17 @@ pub(super) struct Found {
 
 /// The separator in `bytes[from..]` that ends first; of those that end together, the longest.
 pub(super) fn find_any(bytes: &[u8], from: usize, separators: &[&[u8]]) -> Option<Found> {
-    let found = separators.iter().filter_map(|separator| {
-        let begin = from + find(&bytes[from..], separator)?;
-        Some(Found { begin, end: begin + separator.len() })
-    });
-    found.min_by_key(|found| (found.end, found.begin))
+    let mut first: Option<Found> = None;
+    for separator in separators {
+        // No further than the first one found: what comes behind is for later pieces.
+        let end = first.map_or(bytes.len(), |first| first.end);
+        let Some(begin) = find(&bytes[from..end], separator) else { continue };
+        let found = Found { begin: from + begin, end: from + begin + separator.len() };
+        if first.is_none_or(|first| (found.end, found.begin) < (first.end, first.begin)) {
+            first = Some(found);
+        }
+    }
+    first
 }
 
 /// Where `needle` begins first. It has a byte at least.
