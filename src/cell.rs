@@ -7,15 +7,16 @@
 //!            poll             Pending
 //!   Idle -----------> Busy -------------> Idle        abort: Idle -> Aborted,
 //!   (future)       (future)                                  Busy -> BusyAborted
-//!                     |  Ready; a panic and `recover`; BusyAborted and Pending;
-//!                     v  Aborted and its turn: the future is dropped
+//!                     |  Ready; BusyAborted and Pending; Aborted and its turn:
+//!                     |  the future is dropped; a panic: Unwound, and `recover`
+//!                     v
 //!                   Done ---- take, discard ----> Taken
 //!                 (output)                       (empty)
 //! ```
 //!
-//! Invariant: the contents are touched only by who moved the state to `Busy`, until he moves it on
-//! from there or from `BusyAborted`, or by who moves it from `Done` to `Taken`; neither step can be
-//! taken twice.
+//! Invariant: the contents are touched only by who moved the state from `Idle`, `Aborted` or
+//! `Unwound` to `Busy`, until he moves it on from there or from `BusyAborted`, or by who moves it
+//! from `Done` to `Taken`; no step can be taken twice.
 
 use std::cell::UnsafeCell;
 use std::future::Future;
@@ -47,6 +48,9 @@ enum Contents<F: Future> {
     Output(Result<F::Output, JoinError>),
     Empty,
 }
+
+/// Dropped as a panic goes through who made the task `Busy`: he touches the contents no more.
+struct Unwound<'a>(&'a Header);
 
 /// A task, as its handle sees it.
 pub(crate) trait Output<T> {
@@ -103,12 +107,18 @@ impl<F: Future, H: Record<F::Output>> TaskCell<F, H> {
         unsafe { *self.contents.get() = Contents::Output(Err(error)) }
     }
 
-    /// Drops the future of an aborted task.
+    /// A turn without a poll: the future of an aborted task is dropped. One that is busy, or has
+    /// ended, is left alone.
     #[cold]
-    fn drop_aborted(&self) -> Ran {
+    fn run_unpolled(&self) -> Ran {
         let header = self.header.header();
+        if header.state.get() != State::Aborted {
+            return Ran::Pending;
+        }
         header.state.set(State::Busy);
+        let unwound = Unwound(header);
         self.fail(JoinError::cancelled(header));
+        mem::forget(unwound);
         header.state.set(State::Done);
         Ran::Aborted
     }
@@ -137,6 +147,12 @@ impl<F: Future, H: Record<F::Output>> TaskCell<F, H> {
     }
 }
 
+impl Drop for Unwound<'_> {
+    fn drop(&mut self) {
+        self.0.state.set(State::Unwound);
+    }
+}
+
 impl<F: Future, H: Record<F::Output>> Run for TaskCell<F, H> {
     fn header(&self) -> &Header {
         self.header.header()
@@ -144,29 +160,35 @@ impl<F: Future, H: Record<F::Output>> Run for TaskCell<F, H> {
 
     fn run(&self) -> Ran {
         let header = self.header.header();
-        if header.state.replace(State::Busy) == State::Aborted {
-            return self.drop_aborted();
+        if header.state.get() != State::Idle {
+            return self.run_unpolled();
         }
+        header.state.set(State::Busy);
+        let unwound = Unwound(header);
         current::begin_task(header.id);
         header.polls.set(header.polls.get().wrapping_add(1));
         // A waker of ours has nothing to drop.
         let waker = ManuallyDrop::new(waker(header.waker_id.get()));
-        if self.poll(&mut Context::from_waker(&waker)).is_ready() {
+        let polled = self.poll(&mut Context::from_waker(&waker));
+        mem::forget(unwound);
+        if polled.is_ready() {
             header.state.set(State::Done);
             return Ran::Ready;
         }
         header.waits_for.set(current::waits_for());
         if header.state.replace(State::Idle) == State::BusyAborted {
-            return self.drop_aborted();
+            header.state.set(State::Aborted);
+            return self.run_unpolled();
         }
         Ran::Pending
     }
 
     fn recover(&self, payload: Payload) -> Result<(), Payload> {
         let header = self.header.header();
-        if !matches!(header.state.get(), State::Busy | State::BusyAborted) {
+        if header.state.get() != State::Unwound {
             return Err(payload);
         }
+        header.state.set(State::Busy);
         let error = JoinError::panicked(header, payload);
         let second = catch_unwind(AssertUnwindSafe(|| self.fail(error)));
         header.state.set(State::Done);
@@ -208,6 +230,10 @@ impl<F: Future, H: Record<F::Output>> Output<F::Output> for TaskCell<F, H> {
             return Poll::Ready(output.expect("a JoinHandle was polled after it gave its output"));
         }
         keep(&header.waiter, cx.waker());
+        if header.is_finished() {
+            // While the waker was cloned, which is foreign: nobody would wake it.
+            cx.waker().wake_by_ref();
+        }
         current::pending(WaitsFor::Task)
     }
 

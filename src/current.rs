@@ -34,11 +34,21 @@ struct Current {
     loop_id: Cell<LoopId>,
     task: Cell<Option<TaskId>>,
     waits_for: Cell<Option<WaitsFor>>,
+    /// How many eager tasks are being started, one inside of the other.
+    depth: Cell<u32>,
 }
+
+/// One eager task more is being started, until this is dropped.
+pub(crate) struct Deeper(());
 
 thread_local! {
     static CURRENT: Current = const {
-        Current { loop_id: Cell::new(0), task: Cell::new(None), waits_for: Cell::new(None) }
+        Current {
+            loop_id: Cell::new(0),
+            task: Cell::new(None),
+            waits_for: Cell::new(None),
+            depth: Cell::new(0),
+        }
     };
 }
 
@@ -57,11 +67,6 @@ pub(crate) fn is_running() -> bool {
     loop_id() != 0
 }
 
-/// Makes a task the one being polled. Returns the one before.
-pub(crate) fn replace_task(id: Option<TaskId>) -> Option<TaskId> {
-    CURRENT.with(|current| current.task.replace(id))
-}
-
 /// A task is about to be polled: it waits for nothing yet.
 pub(crate) fn begin_task(id: TaskId) {
     CURRENT.with(|current| {
@@ -70,9 +75,35 @@ pub(crate) fn begin_task(id: TaskId) {
     });
 }
 
+/// The poll of a task, in which others ran, goes on.
+pub(crate) fn resume_task(id: Option<TaskId>, waits_for: Option<WaitsFor>) {
+    CURRENT.with(|current| {
+        current.task.set(id);
+        current.waits_for.set(waits_for);
+    });
+}
+
 /// The task being polled.
 pub(crate) fn task() -> Option<TaskId> {
     CURRENT.with(|current| current.task.get())
+}
+
+/// How deep in starts of eager tasks the thread is: what belongs to a task that starts another is
+/// not that one's.
+pub(crate) fn depth() -> u32 {
+    CURRENT.with(|current| current.depth.get())
+}
+
+/// An eager task is being started.
+pub(crate) fn deeper() -> Deeper {
+    CURRENT.with(|current| current.depth.set(current.depth.get() + 1));
+    Deeper(())
+}
+
+impl Drop for Deeper {
+    fn drop(&mut self) {
+        CURRENT.with(|current| current.depth.set(current.depth.get() - 1));
+    }
 }
 
 /// `Pending`, of a future that waits for `what`.

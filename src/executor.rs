@@ -23,7 +23,7 @@ use crate::cell::TaskCell;
 use crate::current;
 use crate::debug;
 use crate::inbox::Inbox;
-use crate::info::{Birth, Header, TaskInfo, TaskState};
+use crate::info::{Birth, Header, State, TaskInfo, TaskState};
 use crate::join::JoinHandle;
 use crate::join_error::{JoinError, Payload};
 use crate::run::{Ran, Run};
@@ -117,7 +117,7 @@ impl Executor {
         let id = header.id;
         let task = TaskCell::new(header, future);
         let handle = JoinHandle::new(task.clone());
-        if self.is_closing.get() {
+        if self.is_closing() {
             // Nobody will wake it: it ends here.
             self.cancel(&*task);
             return handle;
@@ -200,6 +200,11 @@ impl Executor {
         panic
     }
 
+    /// Whether the loop ends, or has ended.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.is_closing.get()
+    }
+
     /// The task being polled.
     pub(crate) fn running(&self) -> Option<TaskInfo> {
         match self.running.get() {
@@ -220,7 +225,10 @@ impl Executor {
 
     fn poll_root(&self, root: Root<'_>) -> Poll<()> {
         let header = self.root.borrow();
-        let Some(Header { id, waker_id, polls, .. }) = &*header else { return Poll::Pending };
+        let Some(Header { id, waker_id, polls, state, .. }) = &*header else {
+            return Poll::Pending;
+        };
+        state.set(State::Busy);
         current::begin_task(*id);
         polls.set(polls.get().wrapping_add(1));
         let waker = waker(waker_id.get());
@@ -228,6 +236,7 @@ impl Executor {
         let polled = root.poll(&mut Context::from_waker(&waker));
         if let Some(header) = &*self.root.borrow() {
             header.waits_for.set(current::waits_for());
+            header.state.set(State::Idle);
         }
         polled
     }
@@ -326,7 +335,7 @@ impl Executor {
     /// No task is being polled.
     fn leave(&self) {
         self.running.set(NOBODY);
-        current::replace_task(None);
+        current::resume_task(None, None);
     }
 
     fn task(&self, slot: u32) -> Option<Rc<dyn Run>> {
@@ -335,9 +344,9 @@ impl Executor {
 
     fn info(&self, header: &Header) -> TaskInfo {
         let slot = header.waker_id.get().slot();
-        let state = if self.running.get() == slot {
+        let state = if header.is_running() {
             TaskState::Running
-        } else if self.home.with(|queue| queue.is_queued(slot)) {
+        } else if header.is_noted.get() || self.home.with(|queue| queue.is_queued(slot)) {
             TaskState::Ready
         } else {
             TaskState::Waiting

@@ -48,6 +48,8 @@ pub(crate) struct Header {
     pub(crate) waits_for: Cell<Option<WaitsFor>>,
     /// The handle's drop aborts the task.
     pub(crate) abort_on_drop: Cell<bool>,
+    /// It was woken, and its scope was told.
+    pub(crate) is_noted: Cell<bool>,
     /// No handle is left.
     pub(crate) is_detached: Cell<bool>,
     /// Who awaits the output. Written by the handle, taken once the output is there.
@@ -83,6 +85,8 @@ pub(crate) enum State {
     Busy,
     /// The same, but once its poll returns it is dropped.
     BusyAborted,
+    /// The same, but a panic came out of that; the executor will put it in the output's place.
+    Unwound,
     /// The output is there.
     Done,
     /// Nothing is there.
@@ -102,6 +106,7 @@ impl Header {
             state: Cell::new(State::Idle),
             waits_for: Cell::new(None),
             abort_on_drop: Cell::new(false),
+            is_noted: Cell::new(false),
             is_detached: Cell::new(false),
             waiter: Cell::new(None),
         }
@@ -112,12 +117,17 @@ impl Header {
         matches!(self.state.get(), State::Done | State::Taken)
     }
 
+    /// Whether it is being polled or dropped.
+    pub(crate) fn is_running(&self) -> bool {
+        matches!(self.state.get(), State::Busy | State::BusyAborted)
+    }
+
     /// Asks for the end of the task. Returns whether it must be given a turn for that.
     pub(crate) fn abort(&self) -> bool {
         match self.state.get() {
             State::Idle => self.state.set(State::Aborted),
             State::Busy => self.state.set(State::BusyAborted),
-            State::Aborted | State::BusyAborted | State::Done | State::Taken => {}
+            State::Aborted | State::BusyAborted | State::Unwound | State::Done | State::Taken => {}
         }
         self.state.get() == State::Aborted
     }
@@ -152,7 +162,8 @@ pub struct TaskInfo {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TaskState {
-    /// It is being polled now.
+    /// It is being polled now. Inside of a child of a scope, or of the start of an eager task, so
+    /// is the task that runs it.
     Running,
     /// It was woken and waits for its turn.
     Ready,

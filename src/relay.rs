@@ -21,7 +21,6 @@ pub(crate) struct Relay {
     family: Rc<Family>,
     /// Of the child in its scope.
     key: usize,
-    is_noted: Cell<bool>,
 }
 
 /// What a scope is told.
@@ -42,7 +41,7 @@ pub(crate) struct Family {
 
 impl Relay {
     pub(crate) fn new(header: Header, family: Rc<Family>, key: usize) -> Rc<Relay> {
-        Rc::new(Relay { header, family, key, is_noted: Cell::new(false) })
+        Rc::new(Relay { header, family, key })
     }
 
     pub(crate) fn family(&self) -> &Family {
@@ -51,7 +50,7 @@ impl Relay {
 
     /// The child is to run.
     pub(crate) fn note(&self) {
-        if !self.is_noted.replace(true) {
+        if !self.header.is_noted.replace(true) {
             self.family.noted.borrow_mut().push_back(self.key);
         }
         self.family.wake();
@@ -59,7 +58,7 @@ impl Relay {
 
     /// The child is about to run.
     pub(crate) fn forget(&self) {
-        self.is_noted.set(false);
+        self.header.is_noted.set(false);
     }
 }
 

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::{Executor, NOBODY, TOO_MANY};
 use crate::budget;
-use crate::current;
+use crate::current::{self, WaitsFor};
 use crate::info::{Birth, Header};
 use crate::relay::{Family, Relay};
 use crate::run::{Ran, Run};
@@ -16,11 +16,13 @@ pub(super) struct Outer<'a> {
     executor: &'a Executor,
     running: u32,
     task: Option<TaskId>,
+    waits_for: Option<WaitsFor>,
 }
 
 impl Executor {
     /// Gives a new task its first turn, inside of that of another.
     pub(super) fn run_eagerly(&self, task: &dyn Run) {
+        let _deeper = current::deeper();
         let _budget = budget::set_aside();
         budget::refill();
         if self.run_inside(task) {
@@ -55,13 +57,18 @@ impl Executor {
 impl<'a> Outer<'a> {
     /// `running` is in the slot that runs now.
     pub(super) fn new(executor: &'a Executor, running: u32) -> Outer<'a> {
-        Outer { executor, running: executor.running.replace(running), task: current::task() }
+        Outer {
+            executor,
+            running: executor.running.replace(running),
+            task: current::task(),
+            waits_for: current::waits_for(),
+        }
     }
 }
 
 impl Drop for Outer<'_> {
     fn drop(&mut self) {
         self.executor.running.set(self.running);
-        current::replace_task(self.task);
+        current::resume_task(self.task, self.waits_for);
     }
 }

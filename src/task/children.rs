@@ -5,9 +5,10 @@
 use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::mem;
-use std::panic::resume_unwind;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 use std::task::{Context, Poll};
+use std::thread;
 
 use slab::Slab;
 
@@ -20,6 +21,7 @@ use crate::executor::tell;
 use crate::info::Birth;
 use crate::relay::{Family, Relay};
 use crate::run::Run;
+use crate::running;
 
 /// The children that a scope's body and its children spawn.
 pub(super) struct Children<'env> {
@@ -70,7 +72,7 @@ impl<'env> Children<'env> {
         let relay = executor.adopt(birth, self.family.clone(), key);
         let task = TaskCell::new(relay.clone(), future);
         let handle = ScopedHandle::new(task.clone(), relay.clone());
-        if self.is_cancelled.get() {
+        if self.is_cancelled.get() || executor.is_closing() {
             executor.leave_slot(Run::header(&*relay));
             executor.cancel(&*task);
             return handle;
@@ -112,17 +114,14 @@ impl<'env> Children<'env> {
             is_done = poll_body(cx);
             self.run_woken(cx);
         }
-        let panic = self.family.take_panic();
-        if panic.is_some() {
-            self.is_cancelled.set(true);
-        }
         if self.is_cancelled.get() {
             self.clear();
         }
-        drop(polled);
-        if let Some(panic) = panic {
+        // What was dropped may have held the handle of a child that has panicked: asked for last.
+        if let Some(panic) = self.family.take_panic() {
             resume_unwind(panic.into_panic());
         }
+        drop(polled);
         if is_done && self.len() == 0 {
             return Poll::Ready(());
         }
@@ -166,14 +165,20 @@ impl<'env> Children<'env> {
         }
     }
 
-    /// Drops the children in the order in which they were spawned.
+    /// Drops the children in the order in which they were spawned: all of them, also if telling of
+    /// one panics, in a waker or in the loop's handler.
     fn clear(&self) {
+        let mut panic = None;
         let list = mem::take(&mut *self.list.borrow_mut());
         let mut children: Vec<_> = list.into_iter().map(|(_, child)| child).collect();
         children.sort_by_key(|child| child.task.header().id);
         for Child { task, .. } in children {
             self.context.executor.leave_slot(task.header());
-            self.context.executor.cancel(&*task);
+            let cancel = || self.context.executor.cancel(&*task);
+            panic = panic.or(catch_unwind(AssertUnwindSafe(cancel)).err());
+        }
+        if let Some(panic) = panic.filter(|_| !thread::panicking()) {
+            resume_unwind(panic);
         }
     }
 }
@@ -181,10 +186,10 @@ impl<'env> Children<'env> {
 impl Drop for End<'_, '_> {
     fn drop(&mut self) {
         self.0.is_cancelled.set(true);
-        self.0.clear();
         if let Some(lost) = self.0.family.end() {
-            self.0.context.executor.report(lost);
+            running::lose(lost);
         }
+        self.0.clear();
     }
 }
 

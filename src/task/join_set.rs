@@ -1,9 +1,10 @@
 //! A set of tasks, joined as they end.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::{Future, poll_fn};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
@@ -17,6 +18,7 @@ use crate::info::Birth;
 use crate::join::{AbortHandle, JoinHandle};
 use crate::join_error::JoinError;
 use crate::time::timeout;
+use crate::waker_slot::keep;
 
 /// Tasks of which each is joined when it ends, whichever that is: asyncio's `as_completed` and
 /// `wait`.
@@ -50,13 +52,10 @@ pub struct JoinSet<T> {
 
 /// Which tasks of a set have ended.
 #[derive(Default)]
-struct Ended(RefCell<EndedTasks>);
-
-#[derive(Default)]
-struct EndedTasks {
-    keys: VecDeque<usize>,
+struct Ended {
+    keys: RefCell<VecDeque<usize>>,
     /// Of who waits for the next.
-    waiter: Option<Waker>,
+    waiter: Cell<Option<Waker>>,
 }
 
 /// Lies in a task beside its future. Dropped with it, it says that the task has ended.
@@ -112,20 +111,25 @@ impl<T> JoinSet<T> {
             budget::spend();
             return Poll::Ready(Some(output));
         }
-        let waker = cx.waker().clone();
-        let old = self.ended.0.borrow_mut().waiter.replace(waker);
-        drop(old);
-        current::pending(WaitsFor::Task)
+        keep(&self.ended.waiter, cx.waker());
+        // The future of a task is gone a moment before its output is there; and cloning a waker is
+        // foreign. So whose future is gone is asked for its output itself.
+        let gone = self.ended.keys.borrow().front().copied();
+        let Some(key) = gone else { return current::pending(WaitsFor::Task) };
+        let output = ready!(Pin::new(&mut self.tasks[key]).poll(cx));
+        self.ended.keys.borrow_mut().pop_front();
+        drop(self.tasks.remove(key));
+        Poll::Ready(Some(output))
     }
 
     /// Takes the output of a task that has ended, if there is one.
     pub fn try_join_next(&mut self) -> Option<Result<T, JoinError>> {
-        let mut ended = self.ended.0.borrow_mut();
+        let mut keys = self.ended.keys.borrow_mut();
         // The future of a task is gone a moment before its output is there.
         let is_over = |key: &usize| self.tasks[*key].is_finished();
-        let place = ended.keys.iter().position(is_over)?;
-        let key = ended.keys.remove(place)?;
-        drop(ended);
+        let place = keys.iter().position(is_over)?;
+        let key = keys.remove(place)?;
+        drop(keys);
         self.tasks.remove(key).take_finished()
     }
 
@@ -189,11 +193,8 @@ impl<T: 'static> JoinSet<T> {
 
 impl Drop for Member {
     fn drop(&mut self) {
-        let mut ended = self.ended.0.borrow_mut();
-        ended.keys.push_back(self.key);
-        let waiter = ended.waiter.take();
-        drop(ended);
-        if let Some(waiter) = waiter {
+        self.ended.keys.borrow_mut().push_back(self.key);
+        if let Some(waiter) = self.ended.waiter.take() {
             waiter.wake();
         }
     }

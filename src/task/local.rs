@@ -9,6 +9,8 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::thread;
 
+use crate::current;
+
 /// Declares values that belong to the task, or to the part of it, that runs: asyncio's
 /// `contextvars`, `gevent.local`.
 ///
@@ -49,14 +51,23 @@ macro_rules! task_local {
 /// A value that belongs to a task; declared by [`task_local!`](crate::task_local).
 ///
 /// It has a value inside of [`scope`](LocalKey::scope), and nowhere else. A task spawned there does
-/// not have it, unless its future was given it by [`inherit`](LocalKey::inherit).
+/// not have it, unless its future was given it by [`inherit`](LocalKey::inherit). The children of
+/// [`task::scope`](super::scope()), and so the futures of [`gather`](super::gather), are run where
+/// that is awaited, and have the values of there.
 pub struct LocalKey<T: 'static> {
     value: &'static thread::LocalKey<LocalValue<T>>,
 }
 
 /// The value that the running task has. Counted, so that nothing is borrowed while it is in use.
 #[doc(hidden)]
-pub struct LocalValue<T>(RefCell<Option<Rc<T>>>);
+pub struct LocalValue<T>(RefCell<Option<Place<T>>>);
+
+/// A value, and where it can be asked for.
+struct Place<T> {
+    value: Rc<T>,
+    /// In an eager task that is started deeper inside it is somebody else's.
+    depth: u32,
+}
 
 /// A task-local was asked for outside of its scope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,10 +82,14 @@ impl<T: 'static> LocalKey<T> {
     /// Runs `future` with the value. Scopes nest: the inner value hides the outer one.
     ///
     /// The value can be asked for while the future is polled or dropped, and is dropped after it.
-    pub async fn scope<F: Future>(&'static self, value: T, future: F) -> F::Output {
-        let future = pin!(Some(future));
-        let mut scoped = Scoped { key: self, value: Rc::new(value), future };
-        poll_fn(|cx| scoped.poll(cx)).await
+    pub fn scope<F: Future>(&'static self, value: T, future: F) -> impl Future<Output = F::Output> {
+        let mut unpolled = Unpolled { key: self, inner: Some((Rc::new(value), future)) };
+        async move {
+            let (value, future) = unpolled.inner.take().expect("it is taken here alone");
+            let future = pin!(Some(future));
+            let mut scoped = Scoped { key: self, value, future };
+            poll_fn(|cx| scoped.poll(cx)).await
+        }
     }
 
     /// Runs `f` with the value.
@@ -99,11 +114,14 @@ impl<T: 'static> LocalKey<T> {
     where
         T: Clone,
     {
-        let value = self.try_with(T::clone).ok();
+        let future = match self.try_with(T::clone) {
+            Ok(value) => Ok(self.scope(value, future)),
+            Err(_) => Err(future),
+        };
         async move {
-            match value {
-                Some(value) => self.scope(value, future).await,
-                None => future.await,
+            match future {
+                Ok(scoped) => scoped.await,
+                Err(future) => future.await,
             }
         }
     }
@@ -124,8 +142,8 @@ impl<T: 'static> LocalKey<T> {
     ///
     /// [`OutOfScope`] outside of a scope.
     pub fn try_with<R>(&'static self, f: impl FnOnce(&T) -> R) -> Result<R, OutOfScope> {
-        let value = self.value.try_with(|value| value.0.borrow().clone());
-        value.ok().flatten().map(|value| f(&value)).ok_or(OutOfScope(()))
+        let value = self.value.try_with(LocalValue::get).ok().flatten();
+        value.map(|value| f(&value)).ok_or(OutOfScope(()))
     }
 
     /// A copy of the value.
@@ -147,6 +165,27 @@ impl<T> LocalValue<T> {
     #[allow(clippy::new_without_default)]
     pub const fn new() -> LocalValue<T> {
         LocalValue(RefCell::new(None))
+    }
+
+    fn get(&self) -> Option<Rc<T>> {
+        let place = self.0.borrow();
+        let place = place.as_ref().filter(|place| place.depth == current::depth());
+        place.map(|place| place.value.clone())
+    }
+}
+
+/// A future with its value, until it is first polled.
+struct Unpolled<T: 'static, F> {
+    key: &'static LocalKey<T>,
+    inner: Option<(Rc<T>, F)>,
+}
+
+impl<T, F> Drop for Unpolled<T, F> {
+    fn drop(&mut self) {
+        if let Some((value, future)) = self.inner.take() {
+            let _inside = Inside::new(self.key, value);
+            drop(future);
+        }
     }
 }
 
@@ -176,12 +215,13 @@ impl<T, F> Drop for Scoped<'_, T, F> {
 /// The key has a value until this is dropped; then it has the one before.
 struct Inside<T: 'static> {
     key: &'static LocalKey<T>,
-    outer: Option<Rc<T>>,
+    outer: Option<Place<T>>,
 }
 
 impl<T> Inside<T> {
     fn new(key: &'static LocalKey<T>, value: Rc<T>) -> Inside<T> {
-        let outer = key.value.try_with(|place| place.0.replace(Some(value)));
+        let place = Place { value, depth: current::depth() };
+        let outer = key.value.try_with(|value| value.0.replace(Some(place)));
         Inside { key, outer: outer.ok().flatten() }
     }
 }
@@ -190,7 +230,7 @@ impl<T> Drop for Inside<T> {
     fn drop(&mut self) {
         let outer = self.outer.take();
         // Dropped here, with nothing borrowed, if it is the last.
-        let value = self.key.value.try_with(|place| place.0.replace(outer));
+        let value = self.key.value.try_with(|value| value.0.replace(outer));
         drop(value);
     }
 }

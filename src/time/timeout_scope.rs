@@ -64,8 +64,10 @@ pub async fn timeout_scope<T>(
 ) -> Result<T, Elapsed> {
     let deadline = Cell::new(Some(clock::add(now(), duration)));
     let limit = Rc::new(Limit { deadline, waiter: Cell::new(None), is_elapsed: Cell::new(false) });
+    let _end = End(&limit);
     let mut body = pin!(body(TimeoutScope { limit: limit.clone() }));
-    let mut sleep: Option<Sleep> = None;
+    // With the deadline as it was given: a sleep's own may be rounded.
+    let mut sleep: Option<(Instant, Sleep)> = None;
     poll_fn(|cx| {
         if let Poll::Ready(output) = body.as_mut().poll(cx) {
             return Poll::Ready(Ok(output));
@@ -78,17 +80,29 @@ pub async fn timeout_scope<T>(
             return Poll::Pending;
         };
         match &mut sleep {
-            Some(sleep) if sleep.deadline() == deadline => {}
-            Some(sleep) => sleep.reset(deadline),
-            None => sleep = (deadline > now()).then(|| sleep_until(deadline)),
+            Some((armed, _)) if *armed == deadline => {}
+            Some((armed, sleep)) => {
+                *armed = deadline;
+                sleep.reset(deadline);
+            }
+            None => sleep = (deadline > now()).then(|| (deadline, sleep_until(deadline))),
         }
-        if let Some(sleep) = &mut sleep {
+        if let Some((_, sleep)) = &mut sleep {
             ready!(Pin::new(sleep).poll(cx));
         }
         limit.is_elapsed.set(true);
         Poll::Ready(Err(Elapsed::new()))
     })
     .await
+}
+
+/// Forgets who awaits the scope, once nobody does.
+struct End<'a>(&'a Limit);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        drop(self.0.waiter.take());
+    }
 }
 
 impl TimeoutScope {

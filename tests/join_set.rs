@@ -1,0 +1,192 @@
+//! `JoinSet` and `wait`: each task joined once, as it ends, whoever is dropped meanwhile.
+
+use std::cell::{Cell, RefCell};
+use std::future::{pending, ready};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use evloop::task::{self, JoinSet, When, yield_now};
+use evloop::time::{sleep, timeout};
+use evloop::{Runtime, block_on};
+use probe::{Drops, Probe};
+
+/// Wakers and values that tell what was done with them.
+#[allow(unreachable_pub, dead_code)]
+mod probe;
+
+#[test]
+fn tasks_are_joined_in_the_order_of_their_ends() {
+    block_on(async {
+        let mut set = JoinSet::new();
+        for i in [3, 1, 2] {
+            set.spawn(async move {
+                for _ in 0..i {
+                    yield_now().await;
+                }
+                i
+            });
+        }
+        assert!(set.try_join_next().is_none());
+        let mut order = Vec::new();
+        while let Some(output) = set.join_next().await {
+            order.push(output.unwrap());
+        }
+        assert_eq!(order, [1, 2, 3]);
+        assert!(set.is_empty() && set.try_join_next().is_none());
+    });
+}
+
+#[test]
+fn a_join_that_is_dropped_loses_nothing() {
+    block_on(async {
+        let mut set = JoinSet::new();
+        for i in 0..3 {
+            set.spawn(async move {
+                yield_now().await;
+                i
+            });
+        }
+        for _ in 0..2 {
+            let mut join = pin!(set.join_next());
+            assert!(join.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        }
+        assert_eq!(set.join_all().await, [0, 1, 2]);
+    });
+}
+
+#[test]
+fn ends_by_panic_and_abort_are_joined_too() {
+    block_on(async {
+        let mut set = JoinSet::<()>::new();
+        set.spawn(async { panic!("ends so") });
+        set.spawn(pending()).abort();
+        assert!(set.join_next().await.unwrap().unwrap_err().is_panic());
+        assert!(set.join_next().await.unwrap().unwrap_err().is_cancelled());
+        set.spawn(pending());
+        set.abort_all();
+        assert_eq!(set.len(), 1, "it is joined as others are");
+        assert!(set.join_next().await.unwrap().unwrap_err().is_cancelled());
+    });
+}
+
+#[test]
+fn a_dropped_set_aborts_and_a_detached_one_does_not() {
+    let drops = Drops::default();
+    let done = Rc::new(Cell::new(0));
+    block_on(async {
+        for is_detached in [false, true] {
+            let mut set = JoinSet::new();
+            for _ in 0..2 {
+                let (value, done) = (drops.value(), done.clone());
+                set.spawn(async move {
+                    let _value = value;
+                    yield_now().await;
+                    yield_now().await;
+                    done.set(done.get() + 1);
+                });
+            }
+            yield_now().await;
+            if is_detached {
+                set.detach_all();
+                assert!(set.is_empty());
+            }
+            drop(set);
+            assert_eq!(drops.count(), if is_detached { 2 } else { 0 }, "not inside of the call");
+            yield_now().await;
+            assert_eq!(drops.count(), 2);
+        }
+        yield_now().await;
+    });
+    assert_eq!((drops.count(), done.get()), (4, 2));
+}
+
+#[test]
+fn join_all_goes_on_with_a_panic_and_aborts_the_others() {
+    let drops = Drops::default();
+    block_on(async {
+        let mut set = JoinSet::new();
+        let value = drops.value();
+        set.spawn(async move {
+            let _value = value;
+            pending::<()>().await;
+        });
+        set.spawn(async { panic!("of a member") });
+        let mut join = Box::pin(set.join_all());
+        yield_now().await;
+        let mut cx = Context::from_waker(Waker::noop());
+        let panic = catch_unwind(AssertUnwindSafe(|| join.as_mut().poll(&mut cx))).unwrap_err();
+        assert_eq!(*panic.downcast_ref::<&str>().unwrap(), "of a member");
+        yield_now().await;
+        assert_eq!(drops.count(), 1);
+    });
+}
+
+/// A waker that polls the set at once finds the future gone, and no output yet.
+#[test]
+fn a_waker_that_joins_inside_of_a_wake_is_woken_again() {
+    let mut runtime = Runtime::new().unwrap();
+    let set = Rc::new(RefCell::new(JoinSet::new()));
+    let last = Rc::new(Probe::new());
+    let (again, seen) = (last.clone(), set.clone());
+    let first = Probe::new().on_wake(move || {
+        let mut cx = Context::from_waker(&again.waker);
+        assert!(seen.borrow_mut().poll_join_next(&mut cx).is_pending());
+    });
+    let joined = runtime.block_on(async {
+        set.borrow_mut().spawn(ready(7));
+        let polled = set.borrow_mut().poll_join_next(&mut Context::from_waker(&first.waker));
+        assert!(polled.is_pending());
+        yield_now().await;
+        assert_eq!(last.calls.wakes.get(), 1);
+        set.borrow_mut().poll_join_next(&mut Context::from_waker(Waker::noop()))
+    });
+    assert!(matches!(joined, Poll::Ready(Some(Ok(7)))));
+}
+
+#[test]
+fn wait_returns_when_it_is_told_to() {
+    block_on(async {
+        let fill = || {
+            let mut set = JoinSet::new();
+            set.spawn(async { 1 });
+            set.spawn(async {
+                yield_now().await;
+                panic!("the second")
+            });
+            set.spawn(async {
+                sleep(Duration::from_millis(2)).await;
+                3
+            });
+            set
+        };
+        let mut set = fill();
+        assert_eq!(task::wait(&mut set, When::FirstCompleted, None).await.len(), 1);
+        assert_eq!(task::wait(&mut set, When::FirstException, None).await.len(), 1);
+        assert_eq!(task::wait(&mut set, When::AllCompleted, None).await.len(), 1);
+        assert!(task::wait(&mut set, When::FirstCompleted, None).await.is_empty());
+        let mut set = fill();
+        assert_eq!(task::wait(&mut set, When::FirstException, None).await.len(), 2);
+        set.abort_all();
+        set.spawn(pending());
+        let limit = Some(Duration::from_millis(1));
+        assert_eq!(task::wait(&mut set, When::AllCompleted, limit).await.len(), 1);
+        assert_eq!(set.len(), 1, "who is not done goes on");
+    });
+}
+
+#[test]
+fn members_that_are_always_ready_leave_a_timeout_its_turn() {
+    block_on(async {
+        let mut set = JoinSet::new();
+        let endless = async {
+            loop {
+                set.spawn(ready(()));
+                set.join_next().await;
+            }
+        };
+        assert!(timeout(Duration::from_millis(1), endless).await.is_err());
+    });
+}

@@ -1,0 +1,802 @@
+//! Scopes: the order in which children run and are dropped, who is polled, and how a scope ends.
+
+use std::cell::{Cell, RefCell};
+use std::future::{Future, pending, poll_fn, ready};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use evloop::sync::oneshot;
+use evloop::task::{self, JoinError, Scope, ScopedHandle, TaskState, yield_now};
+use evloop::time::{sleep, timeout};
+use evloop::{Runtime, block_on, spawn};
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use probe::Probe;
+
+/// Wakers and values that tell what was done with them.
+#[allow(unreachable_pub, dead_code)]
+mod probe;
+
+/// What happened, in order.
+#[derive(Clone, Default)]
+struct Trace(Rc<RefCell<Vec<String>>>);
+
+impl Trace {
+    fn add(&self, event: impl Into<String>) {
+        self.0.borrow_mut().push(event.into());
+    }
+
+    fn take(&self) -> Vec<String> {
+        self.0.take()
+    }
+
+    fn on_drop(&self, event: &'static str) -> OnDrop {
+        OnDrop(self.clone(), event)
+    }
+
+    /// A future that never ends, and notes `event` when it is dropped.
+    fn idle(&self, event: &'static str) -> impl Future<Output = ()> + use<> {
+        let on_drop = self.on_drop(event);
+        async move {
+            let _on_drop = on_drop;
+            pending().await
+        }
+    }
+}
+
+struct OnDrop(Trace, &'static str);
+
+impl Drop for OnDrop {
+    fn drop(&mut self) {
+        self.0.add(self.1);
+    }
+}
+
+/// Panics when it is dropped.
+struct Bomb(&'static str);
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("{}", self.0);
+    }
+}
+
+/// What `f` says as it panics.
+fn panic_of<T>(f: impl FnOnce() -> T) -> String {
+    let payload = catch_unwind(AssertUnwindSafe(f)).err().expect("it panics");
+    match payload.downcast::<String>() {
+        Ok(text) => *text,
+        Err(payload) => payload.downcast_ref::<&str>().expect("a text").to_string(),
+    }
+}
+
+/// A future that counts its polls, keeps its waker, and is ready when it is told.
+#[derive(Default)]
+struct Gate {
+    polls: Cell<u32>,
+    waker: RefCell<Option<Waker>>,
+    is_open: Cell<bool>,
+}
+
+impl Gate {
+    fn wait(&self) -> impl Future<Output = ()> {
+        poll_fn(|cx| {
+            self.polls.set(self.polls.get() + 1);
+            self.waker.replace(Some(cx.waker().clone()));
+            if self.is_open.get() { Poll::Ready(()) } else { Poll::Pending }
+        })
+    }
+
+    fn wake(&self) {
+        self.waker.borrow().as_ref().expect("it was polled").wake_by_ref();
+    }
+
+    fn open(&self) {
+        self.is_open.set(true);
+        self.wake();
+    }
+}
+
+fn poll_once<F: Future + ?Sized>(future: Pin<&mut F>) -> Poll<F::Output> {
+    future.poll(&mut Context::from_waker(Waker::noop()))
+}
+
+#[test]
+fn children_run_first_in_first_out_after_the_body_waits() {
+    let trace = Trace::default();
+    let output = block_on(task::scope(async |s| {
+        for [first, second] in [["a1", "a2"], ["b1", "b2"]] {
+            let trace = &trace;
+            s.spawn(async move {
+                trace.add(first);
+                yield_now().await;
+                trace.add(second);
+            });
+        }
+        trace.add("body");
+        7
+    }));
+    assert_eq!(output, 7);
+    assert_eq!(trace.take(), ["body", "a1", "b1", "a2", "b2"]);
+}
+
+#[test]
+fn woken_children_run_in_the_order_of_their_wakes() {
+    let trace = Trace::default();
+    let gates: [Gate; 3] = Default::default();
+    block_on(task::scope(async |s| {
+        for (gate, name) in gates.iter().zip(["a", "b", "c"]) {
+            let trace = &trace;
+            s.spawn(async move {
+                gate.wait().await;
+                trace.add(name);
+            });
+        }
+        yield_now().await;
+        for i in [2, 0, 2, 1, 0] {
+            gates[i].open();
+        }
+    }));
+    assert_eq!(trace.take(), ["c", "a", "b"]);
+    assert_eq!(gates.map(|gate| gate.polls.get()), [2; 3], "woken twice, polled once");
+}
+
+#[test]
+fn only_woken_children_are_polled() {
+    let gates: Vec<Gate> = (0..1000).map(|_| Gate::default()).collect();
+    block_on(task::scope(async |s| {
+        for gate in &gates {
+            s.spawn(gate.wait());
+        }
+        while gates[999].polls.get() == 0 {
+            yield_now().await;
+        }
+        for _ in 0..50 {
+            gates[500].wake();
+            yield_now().await;
+            yield_now().await;
+        }
+        assert_eq!(gates[500].polls.get(), 51);
+        let others = gates.iter().enumerate().filter(|(i, _)| *i != 500);
+        assert!(others.map(|(_, gate)| gate.polls.get()).all(|polls| polls == 1));
+        s.cancel();
+    }));
+}
+
+#[test]
+fn ten_thousand_children_that_yield_are_polled_as_often_as_they_must() {
+    const CHILDREN: u32 = 10_000;
+    let (polls, body_polls) = (Cell::new(0), Cell::new(0));
+    block_on(task::scope(async |s| {
+        let mut children = Vec::new();
+        for _ in 0..CHILDREN {
+            let (mut yields_left, polls) = (3, &polls);
+            children.push(s.spawn(poll_fn(move |cx| {
+                polls.set(polls.get() + 1);
+                if yields_left == 0 {
+                    return Poll::Ready(());
+                }
+                yields_left -= 1;
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            })));
+        }
+        let mut last = children.pop().unwrap();
+        let body = poll_fn(|cx| {
+            body_polls.set(body_polls.get() + 1);
+            Pin::new(&mut last).poll(cx)
+        });
+        body.await.unwrap();
+    }));
+    assert_eq!(polls.get(), 4 * CHILDREN);
+    assert!(body_polls.get() < 4 * CHILDREN / 64, "the body was polled {} times", body_polls.get());
+}
+
+#[test]
+fn a_child_that_wakes_itself_leaves_their_turn_to_all_others() {
+    let turns = Cell::new(0);
+    block_on(async {
+        let other = spawn(async {
+            for _ in 0..10 {
+                yield_now().await;
+            }
+        });
+        task::scope(async |s| {
+            for _ in 0..200 {
+                s.spawn(async {
+                    loop {
+                        turns.set(turns.get() + 1);
+                        yield_now().await;
+                    }
+                });
+            }
+            other.await.unwrap();
+            s.cancel();
+        })
+        .await;
+    });
+    assert!(turns.get() < 200 * 15, "{} turns", turns.get());
+}
+
+/// Of budget neither body nor children leave the other nothing.
+#[test]
+fn body_and_children_that_are_always_ready_take_turns() {
+    let (done_by_body, done_by_child) = (Cell::new(0), Cell::new(0));
+    let always = async |count: &Cell<u32>| {
+        while done_by_body.get() < 1000 || done_by_child.get() < 1000 {
+            let (sender, receiver) = oneshot::channel();
+            sender.send(()).unwrap();
+            receiver.await.unwrap();
+            count.set(count.get() + 1);
+        }
+    };
+    block_on(task::scope(async |s| {
+        s.spawn(always(&done_by_child));
+        always(&done_by_body).await;
+    }));
+    let counts = [done_by_body.get(), done_by_child.get()];
+    assert!(counts.iter().all(|count| (1000..1500).contains(count)), "{counts:?}");
+}
+
+#[test]
+fn a_child_spawns_a_sibling_and_a_scope_of_its_own() {
+    let trace = Trace::default();
+    block_on(task::scope(async |s: Scope<'_>| {
+        let (trace, siblings) = (&trace, s.clone());
+        s.spawn(async move {
+            trace.add("child");
+            siblings.spawn(async move { trace.add("sibling") });
+            let local = String::from("grandchild");
+            task::scope(async |s| {
+                s.spawn(async { trace.add(local.as_str()) });
+            })
+            .await;
+            trace.add(local + " has ended");
+        });
+    }));
+    assert_eq!(trace.take(), ["child", "grandchild", "grandchild has ended", "sibling"]);
+}
+
+#[test]
+fn handles_give_outputs_and_errors() {
+    block_on(task::scope(async |s| {
+        let mut output = s.spawn(async { 7 });
+        let panicked: ScopedHandle<()> = s.spawn(async { panic!("heard") });
+        assert!(!output.is_finished());
+        assert_eq!((&mut output).await.unwrap(), 7);
+        assert!(output.is_finished());
+        assert!(panicked.await.unwrap_err().is_panic());
+    }));
+}
+
+#[test]
+fn a_child_aborts_itself_and_a_sibling() {
+    let trace = Trace::default();
+    let handles: Rc<RefCell<Vec<ScopedHandle<'static, ()>>>> = Rc::default();
+    block_on(task::scope(async |s| {
+        let (own, trace) = (handles.clone(), trace.clone());
+        let idle = trace.idle("sibling");
+        handles.borrow_mut().push(s.spawn(async move {
+            let _on_drop = trace.on_drop("itself");
+            own.borrow().iter().for_each(ScopedHandle::abort);
+            trace.add("goes on");
+            yield_now().await;
+            trace.add("never");
+        }));
+        handles.borrow_mut().push(s.spawn(idle));
+        yield_now().await;
+        yield_now().await;
+        let [itself, sibling] = <[_; 2]>::try_from(handles.take()).unwrap();
+        assert!(itself.await.unwrap_err().is_cancelled());
+        assert!(sibling.await.unwrap_err().is_cancelled());
+    }));
+    assert_eq!(trace.take(), ["goes on", "itself", "sibling"]);
+}
+
+#[test]
+fn abort_drops_a_child_at_its_turn() {
+    let trace = Trace::default();
+    block_on(task::scope(async |s| {
+        let child = s.spawn(trace.idle("child"));
+        yield_now().await;
+        child.abort();
+        trace.add("abort returned");
+        assert!(child.cancel().await.unwrap_err().is_cancelled());
+        trace.add("awaited");
+        assert_eq!(s.len(), 0);
+    }));
+    assert_eq!(trace.take(), ["abort returned", "child", "awaited"]);
+}
+
+#[test]
+fn cancel_from_the_body_drops_the_children_in_the_order_of_spawning() {
+    let trace = Trace::default();
+    block_on(task::scope(async |s| {
+        // The slot of the first is used again by the last.
+        s.spawn(ready(()));
+        s.spawn(trace.idle("a"));
+        s.spawn(trace.idle("b"));
+        yield_now().await;
+        s.spawn(trace.idle("c"));
+        s.cancel();
+        trace.add("cancel returned");
+        assert!(s.is_cancelled());
+        assert!(s.spawn(trace.idle("late")).await.unwrap_err().is_cancelled());
+        yield_now().await;
+        trace.add("body");
+    }));
+    assert_eq!(trace.take(), ["cancel returned", "late", "a", "b", "c", "body"]);
+}
+
+#[test]
+fn cancel_by_a_child_takes_effect_when_its_poll_returns() {
+    let trace = Trace::default();
+    block_on(task::scope(async |s: Scope<'_>| {
+        let (trace, scope) = (&trace, s.clone());
+        s.spawn(trace.idle("before"));
+        s.spawn(async move {
+            let _on_drop = trace.on_drop("canceller");
+            scope.cancel();
+            trace.add("goes on");
+            yield_now().await;
+            trace.add("never");
+        });
+        s.spawn(trace.idle("after"));
+        pending_until_empty(&s).await;
+    }));
+    assert_eq!(trace.take(), ["goes on", "before", "canceller", "after"]);
+}
+
+async fn pending_until_empty(s: &Scope<'_>) {
+    while !s.is_empty() {
+        yield_now().await;
+    }
+}
+
+#[test]
+fn cancel_from_another_task_wakes_the_scope() {
+    let trace = Trace::default();
+    block_on(async {
+        let scope: Rc<RefCell<Option<Scope<'static>>>> = Rc::default();
+        let (given, idle) = (scope.clone(), trace.idle("child"));
+        let task = spawn(task::scope(async move |s: Scope<'static>| {
+            s.spawn(idle);
+            given.replace(Some(s));
+        }));
+        yield_now().await;
+        yield_now().await;
+        assert!(!task.is_finished());
+        scope.borrow().as_ref().unwrap().cancel();
+        task.await.unwrap();
+        assert_eq!(trace.take(), ["child"]);
+    });
+}
+
+#[test]
+fn another_task_spawns_into_a_scope_until_it_ends() {
+    let trace = Trace::default();
+    block_on(async {
+        let given: Rc<RefCell<Option<Scope<'static>>>> = Rc::default();
+        let gate = Rc::new(Gate::default());
+        let (scope, opened) = (given.clone(), gate.clone());
+        let task = spawn(task::scope(async move |s| {
+            scope.replace(Some(s));
+            opened.wait().await;
+        }));
+        yield_now().await;
+        let scope = given.take().unwrap();
+        let from_outside = trace.clone();
+        let child = scope.spawn(async move { from_outside.add("spawned from outside") });
+        child.await.unwrap();
+        gate.open();
+        task.await.unwrap();
+        assert!(scope.is_cancelled() && scope.is_empty());
+        let late = scope.spawn(trace.idle("too late"));
+        assert!(late.await.unwrap_err().is_cancelled());
+        assert_eq!(trace.take(), ["spawned from outside", "too late"]);
+    });
+}
+
+#[test]
+fn a_scope_dropped_half_way_drops_the_body_then_the_children() {
+    let trace = Trace::default();
+    block_on(async {
+        let scope = task::scope(async |s| {
+            let _on_drop = trace.on_drop("body");
+            s.spawn(trace.idle("a"));
+            s.spawn(trace.idle("b"));
+            yield_now().await;
+            s.spawn(trace.idle("c, never polled"));
+            pending::<()>().await;
+        });
+        assert!(timeout(Duration::from_millis(1), scope).await.is_err());
+        trace.add("gone");
+        assert_eq!(task::all().len(), 1);
+    });
+    assert_eq!(trace.take(), ["body", "a", "b", "c, never polled", "gone"]);
+}
+
+#[test]
+fn a_scope_that_was_never_polled_did_nothing() {
+    let trace = Trace::default();
+    let on_drop = trace.on_drop("body");
+    drop(task::scope(async move |s: Scope<'_>| {
+        let _on_drop = &on_drop;
+        s.spawn(ready(()));
+    }));
+    assert_eq!(trace.take(), ["body"]);
+}
+
+#[test]
+fn a_scope_moved_before_its_first_poll_and_polled_by_others() {
+    let trace = Trace::default();
+    block_on(async {
+        let scope = |name: &'static str| {
+            let trace = &trace;
+            task::scope(async move |s| {
+                let child = s.spawn(async move {
+                    yield_now().await;
+                    name
+                });
+                trace.add(child.await.unwrap());
+            })
+        };
+        let mut group = FuturesUnordered::new();
+        group.extend([scope("a"), scope("b"), scope("c")]);
+        while group.next().await.is_some() {}
+    });
+    assert_eq!(trace.take(), ["a", "b", "c"]);
+}
+
+#[test]
+fn a_scope_that_moves_to_another_task_is_woken_there() {
+    block_on(async {
+        let gate = Rc::new(Gate::default());
+        let opened = gate.clone();
+        let mut scope = Box::pin(task::scope(async move |s| {
+            s.spawn(async move { opened.wait().await });
+        }));
+        let scope = poll_fn(|cx| {
+            assert!(scope.as_mut().poll(cx).is_pending());
+            Poll::Ready(())
+        });
+        scope.await;
+        // Moved: the last who polled it is to be woken.
+        let gate_of_moved = Rc::new(Gate::default());
+        let opened = gate_of_moved.clone();
+        let mut moved = Box::pin(task::scope(async move |s| {
+            s.spawn(async move { opened.wait().await });
+        }));
+        assert!(poll_once(moved.as_mut()).is_pending());
+        let task = spawn(moved);
+        yield_now().await;
+        gate_of_moved.open();
+        task.await.unwrap();
+        assert_eq!(gate.polls.get(), 1);
+    });
+}
+
+#[test]
+fn a_leaked_scope_is_harmless() {
+    let trace = Trace::default();
+    let gate = Rc::new(Gate::default());
+    block_on(async {
+        let (leaked, opened) = (trace.clone(), gate.clone());
+        let mut scope = Box::pin(task::scope(async move |s| {
+            let _on_drop = leaked.on_drop("never");
+            s.spawn(async move { opened.wait().await });
+            pending::<()>().await;
+        }));
+        assert!(poll_once(scope.as_mut()).is_pending());
+        std::mem::forget(scope);
+        gate.open();
+        yield_now().await;
+        yield_now().await;
+        assert_eq!(gate.polls.get(), 1, "nobody polls it");
+    });
+    assert!(trace.take().is_empty());
+}
+
+#[test]
+fn a_panic_of_the_body_drops_the_children_and_goes_through() {
+    let trace = Trace::default();
+    let said = panic_of(|| {
+        block_on(task::scope(async |s| {
+            let _on_drop = trace.on_drop("body");
+            s.spawn(trace.idle("a"));
+            s.spawn(trace.idle("b"));
+            yield_now().await;
+            panic!("the body");
+        }))
+    });
+    assert_eq!(said, "the body");
+    assert_eq!(trace.take(), ["body", "a", "b"]);
+}
+
+#[test]
+fn a_panic_of_a_child_that_nobody_awaits_drops_all_and_goes_through() {
+    let trace = Trace::default();
+    let said = panic_of(|| {
+        block_on(task::scope(async |s| {
+            let _on_drop = trace.on_drop("body");
+            s.spawn(trace.idle("a"));
+            s.spawn(async { panic!("the child") });
+            s.spawn(trace.idle("b"));
+            pending::<()>().await;
+        }))
+    });
+    assert_eq!(said, "the child");
+    assert_eq!(trace.take(), ["body", "a", "b"]);
+}
+
+#[test]
+fn a_panic_whose_handle_is_dropped_later_ends_the_scope_then() {
+    let trace = Trace::default();
+    let said = panic_of(|| {
+        block_on(task::scope(async |s| {
+            let panics = s.spawn(async { panic!("dropped unheard") });
+            yield_now().await;
+            yield_now().await;
+            trace.add("still here");
+            drop(panics);
+            pending::<()>().await;
+        }))
+    });
+    assert_eq!(said, "dropped unheard");
+    assert_eq!(trace.take(), ["still here"]);
+}
+
+/// The handle goes while the scope drops what was cancelled: nobody else would wake it.
+#[test]
+fn a_panic_whose_handle_goes_with_a_cancelled_child_ends_the_scope() {
+    let said = panic_of(|| {
+        block_on(timeout(
+            Duration::from_secs(10),
+            task::scope(async |s| {
+                let panics = s.spawn(async { panic!("dropped unheard") });
+                s.spawn(async move {
+                    let _panics = panics;
+                    pending::<()>().await;
+                });
+                yield_now().await;
+                s.cancel();
+                pending::<()>().await;
+            }),
+        ))
+    });
+    assert_eq!(said, "dropped unheard");
+}
+
+/// A runtime that notes the panics that nobody awaits.
+fn runtime(trace: &Trace) -> Runtime {
+    let trace = trace.clone();
+    let told = move |error: JoinError| trace.add(format!("told: {}", text(error)));
+    Runtime::builder().on_panic(told).build().unwrap()
+}
+
+fn text(error: JoinError) -> &'static str {
+    error.into_panic().downcast_ref::<&'static str>().expect("a text")
+}
+
+#[test]
+fn a_panic_that_the_scope_cannot_pass_on_goes_to_the_handler() {
+    let trace = Trace::default();
+    runtime(&trace).block_on(async {
+        let handle = task::scope(async |s| s.spawn(async { std::panic::panic_any("outlives") }));
+        drop(handle.await);
+    });
+    assert_eq!(trace.take(), ["told: outlives"]);
+}
+
+#[test]
+fn a_destructor_that_panics_does_not_stop_those_of_other_children() {
+    let trace = Trace::default();
+    let kept = RefCell::new(None);
+    runtime(&trace).block_on(async {
+        let scope = task::scope(async |s| {
+            s.spawn(trace.idle("a"));
+            kept.replace(Some(s.spawn(async {
+                let _bomb = Bomb("kept");
+                pending::<()>().await;
+            })));
+            s.spawn(trace.idle("b"));
+            pending::<()>().await;
+        });
+        assert!(timeout(Duration::from_millis(1), scope).await.is_err());
+    });
+    assert_eq!(trace.take(), ["a", "b"]);
+    let error = block_on(kept.take().unwrap()).unwrap_err();
+    assert_eq!(*error.into_panic().downcast::<String>().unwrap(), "kept");
+}
+
+/// Who is told of an end is foreign: a handler that panics must not keep children alive.
+#[test]
+fn a_handler_that_panics_while_a_scope_ends_leaves_no_child() {
+    let trace = Trace::default();
+    let b = RefCell::new(None);
+    let mut runtime = Runtime::builder().on_panic(|_| panic!("the handler")).build().unwrap();
+    let said = panic_of(|| {
+        runtime.block_on(async {
+            let scope = task::scope(async |s| {
+                s.spawn(async {
+                    let _bomb = Bomb("unheard");
+                    pending::<()>().await;
+                });
+                b.replace(Some(s.spawn(trace.idle("b"))));
+                pending::<()>().await;
+            });
+            let _ = timeout(Duration::from_millis(1), scope).await;
+        })
+    });
+    assert_eq!(said, "the handler");
+    assert_eq!(trace.take(), ["b"]);
+    assert!(block_on(b.take().unwrap()).unwrap_err().is_cancelled());
+}
+
+#[test]
+fn a_destructor_spawns_and_wakes_while_the_scope_is_cancelled() {
+    struct SpawnOnDrop<'a>(Scope<'a>, Trace, Rc<Gate>);
+    impl Drop for SpawnOnDrop<'_> {
+        fn drop(&mut self) {
+            self.2.wake();
+            self.0.cancel();
+            self.0.spawn(self.1.idle("spawned by a destructor"));
+            self.1.add(format!("{} left", self.0.len()));
+        }
+    }
+    let (trace, gate) = (Trace::default(), Rc::new(Gate::default()));
+    block_on(task::scope(async |s: Scope<'_>| {
+        let (spawner, opened) = (SpawnOnDrop(s.clone(), trace.clone(), gate.clone()), gate.clone());
+        s.spawn(async move {
+            let _spawner = spawner;
+            opened.wait().await;
+        });
+        s.spawn(trace.idle("sibling"));
+        yield_now().await;
+        s.cancel();
+    }));
+    assert_eq!(trace.take(), ["spawned by a destructor", "0 left", "sibling"]);
+    gate.wake();
+}
+
+#[test]
+fn a_child_tells_who_it_is() {
+    block_on(async {
+        let root = task::current().unwrap().id();
+        let line = line!() + 2;
+        task::scope(async |s| {
+            let child = s.spawn(async {
+                let own = task::current().unwrap();
+                let grandchild = spawn(async { task::current().unwrap().parent() });
+                yield_now().await;
+                assert_eq!(task::current().unwrap().id(), own.id());
+                assert_eq!(task::current().unwrap().polls(), 2);
+                (own, grandchild.await.unwrap())
+            });
+            let id = child.id();
+            let (info, parent_of_grandchild) = child.await.unwrap();
+            assert_eq!((info.id(), info.parent()), (id, Some(root)));
+            assert_eq!((info.spawned_at().file(), info.spawned_at().line()), (file!(), line));
+            assert_eq!(parent_of_grandchild, Some(id));
+            assert_eq!(task::current().unwrap().id(), root);
+        })
+        .await;
+        assert_eq!(task::all().len(), 1);
+    });
+}
+
+#[test]
+fn all_tells_of_children_and_of_what_they_do() {
+    let states = || task::all().iter().map(|info| info.state()).collect::<Vec<_>>();
+    let gate = Gate::default();
+    block_on(task::scope(async |s| {
+        s.spawn(gate.wait());
+        yield_now().await;
+        use TaskState::{Ready, Running, Waiting};
+        assert_eq!(states(), [Running, Waiting]);
+        s.spawn(async {
+            assert_eq!(states(), [Running, Ready, Running], "so is who runs the child");
+        });
+        assert_eq!(states(), [Running, Waiting, Ready]);
+        gate.open();
+        assert_eq!(states(), [Running, Ready, Ready]);
+    }));
+}
+
+#[test]
+fn a_deadline_in_a_deadline_in_a_scope() {
+    let trace = Trace::default();
+    block_on(async {
+        let outer = timeout(
+            Duration::from_millis(5),
+            task::scope(async |s| {
+                let inner = s.spawn(timeout(Duration::from_millis(1), trace.idle("inner")));
+                s.spawn(trace.idle("outer"));
+                assert!(inner.await.unwrap().is_err());
+                trace.add("inner elapsed");
+                sleep(Duration::from_secs(60)).await;
+            }),
+        );
+        assert!(outer.await.is_err());
+    });
+    assert_eq!(trace.take(), ["inner", "inner elapsed", "outer"]);
+}
+
+#[test]
+fn the_end_of_the_loop_drops_body_and_children() {
+    let trace = Trace::default();
+    let mut runtime = Runtime::new().unwrap();
+    let (body, a, b) = (trace.on_drop("body"), trace.idle("a"), trace.idle("b"));
+    drop(runtime.spawn(task::scope(async move |s| {
+        let _body = body;
+        s.spawn(a);
+        s.spawn(b);
+        pending::<()>().await;
+    })));
+    runtime.run_until_stalled().unwrap();
+    drop(runtime);
+    assert_eq!(trace.take(), ["body", "a", "b"]);
+}
+
+#[test]
+fn a_scope_outlives_its_loop_on_another() {
+    let trace = Trace::default();
+    let mut first = Runtime::new().unwrap();
+    let gate = Rc::new(Gate::default());
+    let (idle, opened, late) = (trace.idle("child"), gate.clone(), trace.idle("late"));
+    let mut scope = Box::pin(task::scope(async move |s| {
+        let child = s.spawn(idle);
+        opened.wait().await;
+        assert!(child.await.unwrap_err().is_cancelled());
+        assert!(s.spawn(late).await.unwrap_err().is_cancelled());
+        "ended"
+    }));
+    first.block_on(async { assert!(poll_once(scope.as_mut()).is_pending()) });
+    let ended = block_on(async move {
+        let task = spawn(scope);
+        yield_now().await;
+        drop(first);
+        yield_now().await;
+        assert_eq!(trace.take(), ["child"], "its loop's end is the child's");
+        gate.open();
+        let ended = task.await.unwrap();
+        assert_eq!(trace.take(), ["late"]);
+        ended
+    });
+    assert_eq!(ended, "ended");
+}
+
+#[test]
+fn a_scope_outside_of_a_loop_says_so() {
+    let mut scope = pin!(task::scope(async |_| ()));
+    let said = panic_of(|| poll_once(scope.as_mut()));
+    assert!(said.starts_with("task::scope was called outside of a running loop"), "{said}");
+}
+
+/// The waker of who awaits a child is foreign: cloned, it may run the scope.
+#[test]
+fn a_child_that_ends_while_its_waiter_is_kept_wakes_it() {
+    let mut runtime = Runtime::new().unwrap();
+    let _entered = runtime.enter();
+    let handle: Rc<RefCell<Option<ScopedHandle<'static, i32>>>> = Rc::default();
+    let given = handle.clone();
+    let body = async move |s: Scope<'static>| drop(given.replace(Some(s.spawn(ready(7)))));
+    // It takes two polls: one for the body alone, since nothing has budget outside of a turn.
+    let mut scope: Pin<Box<dyn Future<Output = ()>>> = Box::pin(task::scope(async move |s| {
+        yield_now().await;
+        body(s).await;
+    }));
+    assert!(poll_once(scope.as_mut()).is_pending());
+    assert!(poll_once(scope.as_mut()).is_pending());
+    let mut handle = handle.take().unwrap();
+    assert!(!handle.is_finished());
+    let waiter = Probe::new().on_clone(move || while poll_once(scope.as_mut()).is_pending() {});
+    assert!(waiter.poll(&mut handle).is_pending());
+    assert_eq!(waiter.calls.wakes.get(), 1);
+    assert!(matches!(waiter.poll(&mut handle), Poll::Ready(Ok(7))));
+    drop(_entered);
+    runtime.run_until_stalled().unwrap();
+}

@@ -1,0 +1,133 @@
+//! Task-locals: who has a value, and when.
+
+use std::cell::{Cell, RefCell};
+use std::future::{Future, pending};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::task::{Context, Waker};
+
+use evloop::task::{self, yield_now};
+use evloop::{block_on, spawn};
+
+evloop::task_local! {
+    static NAME: &'static str;
+    static COUNT: Cell<u32>;
+}
+
+fn name() -> Option<&'static str> {
+    NAME.try_with(|name| *name).ok()
+}
+
+#[test]
+fn values_nest_and_go() {
+    block_on(async {
+        let inner = async {
+            assert_eq!(name(), Some("outer"));
+            let inner = async {
+                yield_now().await;
+                name()
+            };
+            assert_eq!(NAME.scope("inner", inner).await, Some("inner"));
+            assert_eq!(NAME.sync_scope("sync", name), Some("sync"));
+            assert_eq!(name(), Some("outer"));
+        };
+        NAME.scope("outer", inner).await;
+        assert_eq!(name(), None);
+    });
+}
+
+#[test]
+fn tasks_in_turn_have_each_their_own() {
+    let each = |name_of_task: &'static str| {
+        NAME.scope(name_of_task, async move {
+            for _ in 0..3 {
+                assert_eq!(name(), Some(name_of_task));
+                yield_now().await;
+            }
+        })
+    };
+    block_on(async {
+        let tasks = [spawn(each("a")), spawn(each("b"))];
+        for task in tasks {
+            task.await.unwrap();
+        }
+    });
+}
+
+#[test]
+fn tasks_inherit_by_choice_and_children_are_inside() {
+    block_on(NAME.scope("outer", async {
+        assert_eq!(spawn(async { name() }).await.unwrap(), None);
+        assert_eq!(spawn(NAME.inherit(async { name() })).await.unwrap(), Some("outer"));
+        let children = task::scope(async |s| s.spawn(async { name() }).await.unwrap());
+        assert_eq!(children.await, Some("outer"));
+        assert_eq!(task::gather([async { name() }]).await, [Some("outer")]);
+    }));
+    let outside = pin!(NAME.inherit(async { name() }));
+    assert_eq!(block_on(outside), None);
+}
+
+/// Its first poll lies inside of the spawner's, the others do not.
+#[test]
+fn an_eager_task_has_no_more_than_any_other() {
+    block_on(NAME.scope("spawner", async {
+        let task = task::Builder::new().eager(true).spawn(async {
+            let first = name();
+            let own = NAME.scope("own", async { name() }).await;
+            yield_now().await;
+            (first, own, name())
+        });
+        assert_eq!(name(), Some("spawner"));
+        assert_eq!(task.await.unwrap(), (None, Some("own"), None));
+    }));
+}
+
+/// Notes the name as it is dropped.
+struct OnDrop<'a>(&'a RefCell<Vec<Option<&'static str>>>);
+
+impl Drop for OnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.borrow_mut().push(name());
+    }
+}
+
+#[test]
+fn destructors_have_the_value_before_and_after_the_first_poll() {
+    let seen = RefCell::default();
+    let idle = || {
+        let on_drop = OnDrop(&seen);
+        async move {
+            let _on_drop = on_drop;
+            pending::<()>().await;
+        }
+    };
+    drop(NAME.scope("unpolled", idle()));
+    {
+        let mut polled = pin!(NAME.scope("polled", idle()));
+        assert!(polled.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        assert_eq!(name(), None);
+    }
+    NAME.sync_scope("given", || drop(NAME.inherit(idle())));
+    assert_eq!(seen.take(), [Some("unpolled"), Some("polled"), Some("given")]);
+}
+
+#[test]
+fn a_panic_leaves_the_value_from_before() {
+    NAME.sync_scope("outer", || {
+        let panic = || NAME.sync_scope("inner", || panic!("inside"));
+        assert!(catch_unwind(AssertUnwindSafe(panic)).is_err());
+        assert_eq!(name(), Some("outer"));
+    });
+    let said = catch_unwind(|| NAME.get()).unwrap_err();
+    let said = said.downcast_ref::<String>().unwrap();
+    assert!(said.starts_with("a task-local was asked for outside of its scope"), "{said}");
+}
+
+#[test]
+fn a_value_is_shared_by_all_of_its_scope() {
+    block_on(COUNT.scope(Cell::new(0), async {
+        let add = async || COUNT.with(|count| count.set(count.get() + 1));
+        futures::join!(add(), add());
+        assert_eq!(COUNT.with(Cell::get), 2);
+    }));
+}

@@ -1,0 +1,114 @@
+//! `timeout_scope`: a limit that is moved from inside and from outside.
+
+use std::cell::{Cell, RefCell};
+use std::future::pending;
+use std::rc::Rc;
+use std::time::Duration;
+
+use evloop::task::yield_now;
+use evloop::time::{TimeoutScope, now, sleep, timeout_scope};
+use evloop::{block_on, spawn};
+use probe::Probe;
+
+/// Wakers and values that tell what was done with them.
+#[allow(unreachable_pub, dead_code)]
+mod probe;
+
+const SOON: Duration = Duration::from_millis(2);
+const LATE: Duration = Duration::from_secs(3600);
+
+/// Runs a body that never ends, and gives its limit away.
+async fn idle(limit: Duration, given: &RefCell<Option<TimeoutScope>>) -> bool {
+    let result = timeout_scope(limit, async |t| {
+        given.replace(Some(t));
+        pending::<()>().await;
+    });
+    result.await.is_err()
+}
+
+#[test]
+fn a_body_in_time_gives_its_output_and_one_out_of_time_does_not() {
+    block_on(async {
+        assert_eq!(timeout_scope(Duration::ZERO, async |_| 7).await, Ok(7));
+        let given = RefCell::default();
+        assert!(idle(SOON, &given).await);
+        let t = given.take().unwrap();
+        assert!(t.is_elapsed() && t.deadline().unwrap() <= now());
+    });
+}
+
+#[test]
+fn another_task_moves_the_limit_to_the_past() {
+    block_on(async {
+        let given: Rc<RefCell<Option<TimeoutScope>>> = Rc::default();
+        let place = given.clone();
+        let task = spawn(async move { idle(LATE, &place).await });
+        yield_now().await;
+        given.take().unwrap().reschedule(now() - Duration::from_millis(1));
+        assert!(task.await.unwrap());
+    });
+}
+
+#[test]
+fn another_task_moves_the_limit_nearer_farther_and_away() {
+    block_on(async {
+        let given: Rc<RefCell<Option<TimeoutScope>>> = Rc::default();
+        let place = given.clone();
+        let task = spawn(async move { idle(SOON, &place).await });
+        yield_now().await;
+        let t = given.take().unwrap();
+        t.reschedule(None);
+        assert_eq!(t.deadline(), None);
+        sleep(SOON * 3).await;
+        assert!(!task.is_finished(), "there is no limit");
+        t.reschedule(now() + LATE);
+        sleep(SOON).await;
+        assert!(!task.is_finished() && !t.is_elapsed());
+        t.reschedule(now() + SOON);
+        assert!(task.await.unwrap());
+        assert!(t.is_elapsed());
+    });
+}
+
+#[test]
+fn the_nearer_of_two_limits_counts() {
+    block_on(async {
+        let outer =
+            timeout_scope(SOON, async |_| timeout_scope(LATE, async |_| pending().await).await);
+        assert_eq!(outer.await.map(|inner: Result<(), _>| inner.is_err()).ok(), None);
+        let outer =
+            timeout_scope(LATE, async |_| timeout_scope(SOON, async |_| pending().await).await);
+        assert_eq!(outer.await.map(|inner: Result<(), _>| inner.is_err()).ok(), Some(true));
+    });
+}
+
+#[test]
+fn a_body_that_is_always_ready_still_meets_its_limit() {
+    let turns = Cell::new(0u32);
+    block_on(async {
+        let endless = timeout_scope(SOON, async |_| {
+            loop {
+                turns.set(turns.get().wrapping_add(1));
+                sleep(Duration::ZERO).await;
+            }
+        });
+        assert!(endless.await.is_err());
+    });
+    assert!(turns.get() > 0);
+}
+
+#[test]
+fn no_waker_is_kept_after_the_end() {
+    let probe = Probe::new();
+    block_on(async {
+        let given = RefCell::default();
+        let mut scope = Box::pin(idle(LATE, &given));
+        assert!(probe.poll(&mut scope).is_pending());
+        let t = given.borrow_mut().take().unwrap();
+        assert!(probe.kept() > 0);
+        drop(scope);
+        assert_eq!(probe.kept(), 0);
+        t.reschedule(now());
+        assert_eq!(probe.calls.wakes.get(), 0);
+    });
+}
