@@ -7,8 +7,8 @@ use crate::join_error::{JoinError, Payload};
 pub(crate) trait Run {
     fn header(&self) -> &Header;
 
-    /// Takes its turn; nothing if it is in one, or has ended. A panic of the task goes through: then
-    /// it is to be [recovered](Run::recover).
+    /// Takes its turn; nothing if it is in one, or has ended. A panic of the task goes through:
+    /// then it is to be [recovered](Run::recover).
     fn run(&self) -> Ran;
 
     /// Ends the task whose poll, or whose future's destructor, has panicked. Returns the payload if
