@@ -102,7 +102,7 @@ impl Drop for Entered {
 
 /// The loop running on this thread.
 pub(crate) fn current() -> Option<Rc<Context>> {
-    ENTERED.try_with(|entered| entered.borrow().last().cloned()).ok().flatten()
+    ENTERED.with(|entered| entered.borrow().last().cloned())
 }
 
 /// Its reactor.
