@@ -191,6 +191,12 @@ fn what_is_looked_up() {
         }
         let six = lookup_host("[::1]:80").await.unwrap().next();
         assert_eq!(six.unwrap(), SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], 80)));
+        #[cfg(target_os = "linux")]
+        {
+            let zone = std::fs::read_to_string("/sys/class/net/lo/ifindex").unwrap();
+            let zoned = lookup_host("[fe80::1%lo]:80").await.unwrap().next().unwrap();
+            assert_eq!(zoned.to_string(), format!("[fe80::1%{}]:80", zone.trim()));
+        }
         let many = lookup_host(&[expected, six.unwrap()][..]).await.unwrap();
         assert_eq!(many.collect::<Vec<_>>(), [expected, six.unwrap()]);
         let mut named = lookup_host("localhost:80").await.unwrap();

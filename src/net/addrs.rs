@@ -10,7 +10,8 @@ use crate::blocking;
 ///
 /// Implemented for [`SocketAddr`] and a reference to one, [`SocketAddrV4`], [`SocketAddrV6`],
 /// `&[SocketAddr]`, `(IpAddr, u16)` and the same with an [`Ipv4Addr`] or [`Ipv6Addr`],
-/// `(&str, u16)`, `(String, u16)`, and for `&str` and `String` as `"host:port"`.
+/// `(&str, u16)`, `(String, u16)`, and for `&str` and `String` as `"host:port"`, the host a name or
+/// an address: `127.0.0.1:80`, `[::1]:80`, with a zone `[fe80::1%eth0]:80`.
 /// It cannot be implemented elsewhere.
 pub trait ToAddrs: private::Sealed {}
 
@@ -95,8 +96,11 @@ fn host_and_port(text: &str) -> io::Result<Target> {
     if let Ok(addr) = text.parse() {
         return Ok(Target::Addr(addr));
     }
-    let parts = text.rsplit_once(':').filter(|(host, _)| !host.is_empty() && !host.contains(':'));
-    let parts = parts.and_then(|(host, port)| Some((host, port.parse().ok()?)));
+    let parts = text.rsplit_once(':').and_then(|(host, port)| {
+        let is_name = !host.is_empty() && !host.contains([':', '[']);
+        let host = if is_name { Some(host) } else { zoned(host) };
+        Some((host?, port.parse().ok()?))
+    });
     let Some((name, port)) = parts else {
         return Err(io::Error::new(
             io::ErrorKind::InvalidInput,
@@ -104,6 +108,14 @@ fn host_and_port(text: &str) -> io::Result<Target> {
         ));
     };
     Ok(host(name, port))
+}
+
+/// What is in the brackets of an IPv6 address whose zone is a name, as in `[fe80::1%eth0]`: the
+/// system's resolver knows the zones.
+fn zoned(host: &str) -> Option<&str> {
+    let inside = host.strip_prefix('[')?.strip_suffix(']')?;
+    let (ip, zone) = inside.split_once('%')?;
+    (ip.parse::<Ipv6Addr>().is_ok() && !zone.is_empty()).then_some(inside)
 }
 
 macro_rules! to_addrs {
@@ -160,6 +172,12 @@ mod tests {
             (":80", "InvalidInput"),
             ("::1:80", "InvalidInput"),
             ("", "InvalidInput"),
+            ("[fe80::1%3]:80", "[[fe80::1%3]:80]"),
+            ("[fe80::1%eth0]:80", "fe80::1%eth0 80"),
+            ("[fe80::1%]:80", "InvalidInput"),
+            ("[localhost%eth0]:80", "InvalidInput"),
+            ("[localhost]:80", "InvalidInput"),
+            ("fe80::1%eth0:80", "InvalidInput"),
         ] {
             assert_eq!(show(text), target, "{text:?}");
         }
