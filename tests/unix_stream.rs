@@ -156,6 +156,7 @@ fn a_path_that_is_too_long_is_told() {
         for error in errors {
             assert_eq!(error.kind(), ErrorKind::InvalidInput);
             assert!(error.to_string().contains("xxx"), "{error}");
+            assert!(error.to_string().contains("(it has 10"), "{error}");
         }
     });
 }

@@ -10,6 +10,9 @@ use rustix::net::{SocketAddrAny, SocketAddrUnix};
 
 use super::abstract_name;
 
+/// The bytes of a path that every Unix has room for; Linux has for four more.
+const FITS: usize = 103;
+
 /// The address that `path` says. One that begins with a NUL is an abstract name: what follows it.
 pub(super) fn address(path: &Path) -> io::Result<SocketAddr> {
     let address = match path.as_os_str().as_bytes() {
@@ -17,7 +20,12 @@ pub(super) fn address(path: &Path) -> io::Result<SocketAddr> {
         _ => SocketAddr::from_pathname(path),
     };
     address.map_err(|error| {
-        io::Error::new(error.kind(), format!("{path:?} is no address of a Unix socket: {error}"))
+        let hint = match path.as_os_str().len() {
+            ..=FITS => String::new(),
+            len => format!(" (it has {len} bytes: choose one of {FITS} at most)"),
+        };
+        let sentence = format!("{path:?} is no address of a Unix socket: {error}{hint}");
+        io::Error::new(error.kind(), sentence)
     })
 }
 
