@@ -16,6 +16,7 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
+use evloop::Runtime;
 use evloop::io::{stderr, stdin, stdout};
 use evloop::time::{sleep, timeout};
 use futures::{AsyncReadExt, AsyncWriteExt, poll};
@@ -184,6 +185,27 @@ fn a_file_is_read_to_its_end_and_dropped_reads_lose_nothing() {
     }
     let path = env::temp_dir().join(format!("evloop-stdin-{}", std::process::id()));
     fs::write(&path, (0..3000).map(line).collect::<String>()).unwrap();
+    assert_success(start(NAME, File::open(&path).unwrap(), Stdio::piped()));
+    fs::remove_file(&path).unwrap();
+}
+
+#[test]
+fn a_read_that_no_helper_thread_came_to_is_begun_again_by_the_next_loop() {
+    const NAME: &str = "a_read_that_no_helper_thread_came_to_is_begun_again_by_the_next_loop";
+    if is_program() {
+        let (free, is_free) = std::sync::mpsc::channel::<()>();
+        let mut runtime = Runtime::builder().blocking_threads_max(1).build().unwrap();
+        runtime.block_on(async {
+            // It keeps the only thread.
+            drop(evloop::task::spawn_blocking(move || is_free.recv()));
+            assert!(poll!(Box::pin(stdin().read(&mut [0]))).is_pending());
+        });
+        drop(runtime);
+        drop(free);
+        return run(async { assert_eq!(stdin().read_line().await.unwrap(), b"one\n") });
+    }
+    let path = env::temp_dir().join(format!("evloop-stdin-again-{}", std::process::id()));
+    fs::write(&path, "one\ntwo\n").unwrap();
     assert_success(start(NAME, File::open(&path).unwrap(), Stdio::piped()));
     fs::remove_file(&path).unwrap();
 }

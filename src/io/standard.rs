@@ -28,6 +28,7 @@ pub(super) enum Standard {
 }
 
 /// Reads from a file, on a helper thread.
+#[derive(Clone)]
 pub(super) struct FileReader(Arc<OwnedFd>);
 
 impl FileReader {

@@ -15,6 +15,7 @@ pub(super) enum Standard {
 }
 
 /// Reads, on a helper thread.
+#[derive(Clone)]
 pub(super) struct FileReader;
 
 impl FileReader {

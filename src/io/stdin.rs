@@ -159,7 +159,7 @@ impl Stdin {
         let mut chunk = [0; CHUNK];
         match standard.poll_read(cx, &mut self.place, &mut chunk) {
             Ok(polled) => polled.map_ok(|n| chunk[..n].to_vec()),
-            Err(file) => poll_work(cx, file),
+            Err(file) => poll_work(cx, &file),
         }
     }
 
@@ -174,23 +174,32 @@ impl Stdin {
 }
 
 /// What a helper thread reads. It is kept if nobody waits for it any more.
-fn poll_work(cx: &mut Context<'_>, file: FileReader) -> Poll<io::Result<Vec<u8>>> {
-    let begun = with_ahead(|ahead| ahead.work.take());
-    let mut work = begun.unwrap_or_else(|| {
-        blocking::start("reading from stdin", move || {
-            let mut bytes = vec![0; CHUNK];
-            let n = file.read(&mut bytes)?;
-            bytes.truncate(n);
-            Ok(bytes)
-        })
-    });
-    match Pin::new(&mut work).poll(cx) {
-        Poll::Ready(outcome) => Poll::Ready(outcome.or_else(|error| error.resume())?),
-        Poll::Pending => {
-            with_ahead(|ahead| ahead.work = Some(work));
-            Poll::Pending
+fn poll_work(cx: &mut Context<'_>, file: &FileReader) -> Poll<io::Result<Vec<u8>>> {
+    loop {
+        let begun = with_ahead(|ahead| ahead.work.take());
+        let was_begun = begun.is_some();
+        let mut work = begun.unwrap_or_else(|| begin(file.clone()));
+        match Pin::new(&mut work).poll(cx) {
+            // The loop in which it was begun ended before a thread came to it.
+            Poll::Ready(Err(error)) if was_begun && error.is_cancelled() => {}
+            Poll::Ready(outcome) => {
+                return Poll::Ready(outcome.or_else(|error| error.resume())?);
+            }
+            Poll::Pending => {
+                with_ahead(|ahead| ahead.work = Some(work));
+                return Poll::Pending;
+            }
         }
     }
+}
+
+fn begin(file: FileReader) -> Work<io::Result<Vec<u8>>> {
+    blocking::start("reading from stdin", move || {
+        let mut bytes = vec![0; CHUNK];
+        let n = file.read(&mut bytes)?;
+        bytes.truncate(n);
+        Ok(bytes)
+    })
 }
 
 fn with_ahead<T>(f: impl FnOnce(&mut Ahead) -> T) -> T {
