@@ -72,7 +72,11 @@ fn record(kind: &'static str, address: usize) {
 fn strike(address: usize) {
     HELD.with(|all| {
         let mut all = all.borrow_mut();
-        let place = all.iter().rposition(|held| held.address == address);
+        let is_held = |held: &Held| held.address == address;
+        // Of readers who share a lock, it is the one that runs; unless its guard went elsewhere.
+        let task = current::task();
+        let place = all.iter().rposition(|held| is_held(held) && Some(held.task) == task);
+        let place = place.or_else(|| all.iter().rposition(is_held));
         if let Some(place) = place {
             all.swap_remove(place);
         }

@@ -184,6 +184,35 @@ fn a_lock_that_outlives_its_task_is_told_of() {
 }
 
 #[test]
+fn of_readers_who_share_a_lock_the_one_that_leaves_it_locked_is_told_of() {
+    let name = "of_readers_who_share_a_lock_the_one_that_leaves_it_locked_is_told_of";
+    let Some(told) = told_by(name, "1") else {
+        evloop::block_on(async {
+            let lock = Rc::new(RwLock::new(()));
+            let (one, other) = (lock.clone(), lock.clone());
+            let tidy = evloop::spawn(async move {
+                let guard = one.read().await;
+                yield_now().await;
+                drop(guard);
+            });
+            let leaky = evloop::spawn(async move {
+                let guard = other.read().await;
+                yield_now().await;
+                yield_now().await;
+                std::mem::forget(guard);
+            });
+            tidy.await.unwrap();
+            leaky.await.unwrap();
+        });
+        return;
+    };
+    assert_eq!(
+        lines(&told),
+        ["evloop: task 3 (spawned at HERE) has ended, and left a RwLock locked"]
+    );
+}
+
+#[test]
 fn what_a_stream_has_not_sent_when_the_loop_ends_is_told_of() {
     let Some(told) = told_by("what_a_stream_has_not_sent_when_the_loop_ends_is_told_of", "1")
     else {
