@@ -4,6 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
 
@@ -347,6 +348,24 @@ fn futures_of_one_task_are_one_owner_and_one_that_waited_needs_not_wait_on() {
         drop(held);
         task.await.unwrap();
         assert!(!mutex.is_locked());
+    });
+}
+
+#[test]
+fn one_that_waited_and_found_its_task_to_be_the_owner_leaves_the_line() {
+    block_on(async {
+        let mutex = Rc::new(ReentrantMutex::new(()));
+        let locks = mutex.clone();
+        let held = mutex.lock().await;
+        let task = spawn(async move {
+            // Neither is dropped when it completes.
+            let (mut one, mut other) = (pin!(locks.lock()), pin!(locks.lock()));
+            drop(join(one.as_mut(), other.as_mut()).await);
+            assert!(locks.try_lock().is_ok());
+        });
+        yield_now().await;
+        drop(held);
+        task.await.unwrap();
     });
 }
 

@@ -76,6 +76,8 @@ impl<T: ?Sized> ReentrantMutex<T> {
         let mut acquire = Acquire::new(self, 1);
         poll_fn(move |cx| {
             if self.is_mine() {
+                // A place in the line would be given a turn that nobody takes.
+                acquire = Acquire::new(self, 1);
                 return self.enter().into();
             }
             acquire.poll_lock(cx).map(|taken| self.own(taken))
