@@ -82,6 +82,22 @@ fn a_sleep_is_never_early() {
 }
 
 #[test]
+fn a_sleep_of_no_time_is_over_when_it_says_also_on_a_fresh_thread() {
+    for _ in 0..20 {
+        // Where the clock is read for the first time, its two scales may lie apart.
+        let first = thread::spawn(|| {
+            block_on(async {
+                let begin = Instant::now();
+                let sleep = sleep(Duration::ZERO);
+                let (deadline, end) = (sleep.deadline(), Instant::now());
+                assert!(begin <= deadline && deadline <= end);
+            });
+        });
+        first.join().unwrap();
+    }
+}
+
+#[test]
 fn many_sleeps_at_once_are_never_early() {
     block_on(async {
         let begin = Instant::now();

@@ -63,8 +63,13 @@ pub fn sleep(duration: Duration) -> Sleep {
     let Some(reactor) = context::reactor() else {
         return Sleep(State::Unbound(clock::add(clock::now(), duration)));
     };
+    if duration.is_zero() {
+        // Over without a timer, so its deadline must not be later than the present, if by little.
+        let present = reactor.clock.nanos_until(reactor.clock.now());
+        return Sleep(State::bound(reactor, present, true));
+    }
     let deadline = reactor.clock.nanos().saturating_add(clock::nanos(duration));
-    Sleep(State::bound(reactor, deadline, duration.is_zero()))
+    Sleep(State::bound(reactor, deadline, false))
 }
 
 /// Waits until `deadline`.
