@@ -6,7 +6,7 @@ use std::mem::{self};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::Poll;
 
 use evloop::sync::mpsc::{self, Receiver, SendError, Sender, TryRecvError, TrySendError};
 use evloop::task::yield_now;
@@ -965,6 +965,7 @@ fn is_alone(name: &str) -> bool {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_queue_gives_all_its_memory_back_and_a_warm_one_takes_no_more() {
+    use std::task::{Context, Waker};
     if !is_alone("a_queue_gives_all_its_memory_back_and_a_warm_one_takes_no_more") {
         return;
     }

@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 use std::future::pending;
 use std::io;
-use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Mutex;
@@ -335,6 +334,8 @@ fn no_shard_begins_before_all_loops_are_there() {
 #[cfg(target_os = "linux")]
 #[test]
 fn listeners_share_a_port() {
+    use std::net::SocketAddr;
+
     use evloop::net::{ListenOptions, TcpListener, TcpStream};
     let options = ListenOptions { reuse_port: true, ..ListenOptions::default() };
     // It only keeps the port.

@@ -1,18 +1,16 @@
 //! A loop that looks for events for a while before it sleeps.
 
-use std::thread;
 use std::time::{Duration, Instant};
 
 use evloop::net::{TcpListener, TcpStream};
 use evloop::time::sleep;
 use evloop::{Runtime, spawn};
-use futures::channel::oneshot;
 
 /// What takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(20);
 
-#[cfg(target_os = "linux")]
 /// Waits until this process's first thread of the name `name` sleeps.
+#[cfg(target_os = "linux")]
 fn until_it_sleeps(name: &str) {
     loop {
         for entry in std::fs::read_dir("/proc/self/task").unwrap() {
@@ -22,7 +20,7 @@ fn until_it_sleeps(name: &str) {
                 return;
             }
         }
-        thread::yield_now();
+        std::thread::yield_now();
     }
 }
 
@@ -69,6 +67,10 @@ fn spinning_ends_with_the_limit_of_a_turn() {
 #[cfg(target_os = "linux")]
 #[test]
 fn after_spinning_it_sleeps() {
+    use std::thread;
+
+    use futures::channel::oneshot;
+
     let (tell, told) = oneshot::channel();
     let thread = thread::Builder::new().name("spins".into()).spawn(move || {
         let spin = Duration::from_millis(1);
