@@ -6,37 +6,19 @@ use std::io::Write;
 use std::net::{self, SocketAddr};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use evloop::net::{TcpListener, TcpStream};
 use evloop::task::yield_now;
-use evloop::time::{interval, now, sleep, timeout};
+use evloop::time::{interval, sleep, timeout};
 use evloop::{Handle, JoinHandle, Runtime, block_on, spawn};
+use futures::StreamExt;
 use futures::channel::oneshot;
 use futures::stream::FuturesUnordered;
-use futures::{AsyncRead, StreamExt};
 
 /// What one poll of a task may take from leaves that are always ready: src/budget.rs.
 const PER_POLL: usize = 128;
-
-/// Counts the wakes of a waker that is no task's.
-#[derive(Default)]
-struct Bell(AtomicUsize);
-
-impl Bell {
-    fn rings(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
-impl Wake for Bell {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-}
 
 async fn yield_for_ever() {
     loop {
@@ -87,55 +69,79 @@ impl Gaps {
     }
 }
 
-/// Waits until a read will find something.
 #[cfg(unix)]
-fn wait_for_data(stream: &TcpStream) {
-    use rustix::event::{PollFd, PollFlags, poll};
-    poll(&mut [PollFd::new(stream, PollFlags::IN)], None).unwrap();
-}
+mod in_each_turn {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Wake;
 
-/// A timer and a socket, each with a waker that counts.
-#[cfg(unix)]
-struct Beside {
-    bells: [Arc<Bell>; 2],
-    stream: TcpStream,
-    peer: net::TcpStream,
-    sleep: evloop::time::Sleep,
-}
+    use evloop::time::now;
+    use futures::AsyncRead;
 
-#[cfg(unix)]
-impl Beside {
-    /// Arms both, then makes them due. The loop must be entered.
-    fn arm(&mut self) {
-        let [timer, socket] = self.bells.clone().map(Waker::from);
-        let soon = now() + Duration::from_micros(200);
-        self.sleep.reset(soon);
-        assert!(Pin::new(&mut self.sleep).poll(&mut Context::from_waker(&timer)).is_pending());
-        let mut cx = Context::from_waker(&socket);
-        let mut buf = [0; 8];
-        while Pin::new(&mut &self.stream).poll_read(&mut cx, &mut buf).is_ready() {}
-        self.peer.write_all(b"x").unwrap();
-        wait_for_data(&self.stream);
-        while now() < soon + Duration::from_micros(200) {}
+    use super::*;
+
+    /// Counts the wakes of a waker that is no task's.
+    #[derive(Default)]
+    struct Bell(AtomicUsize);
+
+    impl Bell {
+        fn rings(&self) -> usize {
+            self.0.load(Ordering::Relaxed)
+        }
     }
-}
 
-#[cfg(unix)]
-#[test]
-fn tasks_that_yield_for_ever_leave_each_turn_to_a_timer_and_a_socket() {
-    const TASKS: usize = 16;
-    let mut runtime = Runtime::builder().batch_max(TASKS).build().unwrap();
-    let (stream, peer) = runtime.block_on(connection());
-    let sleep = sleep(Duration::ZERO);
-    let mut beside = Beside { bells: Default::default(), stream, peer, sleep };
-    let _busy: Vec<_> = (0..TASKS).map(|_| runtime.spawn(yield_for_ever())).collect();
-    for turns in 1..=100 {
-        let guard = runtime.enter();
-        beside.arm();
-        drop(guard);
-        let turn = runtime.turn(None).unwrap();
-        assert_eq!((turn.polled, turn.ready_left), (TASKS, TASKS));
-        assert_eq!(beside.bells.each_ref().map(|bell| bell.rings()), [turns, turns]);
+    impl Wake for Bell {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Waits until a read will find something.
+    fn wait_for_data(stream: &TcpStream) {
+        use rustix::event::{PollFd, PollFlags, poll};
+        poll(&mut [PollFd::new(stream, PollFlags::IN)], None).unwrap();
+    }
+
+    /// A timer and a socket, each with a waker that counts.
+    struct Beside {
+        bells: [Arc<Bell>; 2],
+        stream: TcpStream,
+        peer: net::TcpStream,
+        sleep: evloop::time::Sleep,
+    }
+
+    impl Beside {
+        /// Arms both, then makes them due. The loop must be entered.
+        fn arm(&mut self) {
+            let [timer, socket] = self.bells.clone().map(Waker::from);
+            let soon = now() + Duration::from_micros(200);
+            self.sleep.reset(soon);
+            assert!(Pin::new(&mut self.sleep).poll(&mut Context::from_waker(&timer)).is_pending());
+            let mut cx = Context::from_waker(&socket);
+            let mut buf = [0; 8];
+            while Pin::new(&mut &self.stream).poll_read(&mut cx, &mut buf).is_ready() {}
+            self.peer.write_all(b"x").unwrap();
+            wait_for_data(&self.stream);
+            while now() < soon + Duration::from_micros(200) {}
+        }
+    }
+
+    #[test]
+    fn tasks_that_yield_for_ever_leave_each_turn_to_a_timer_and_a_socket() {
+        const TASKS: usize = 16;
+        let mut runtime = Runtime::builder().batch_max(TASKS).build().unwrap();
+        let (stream, peer) = runtime.block_on(connection());
+        let sleep = sleep(Duration::ZERO);
+        let mut beside = Beside { bells: Default::default(), stream, peer, sleep };
+        let _busy: Vec<_> = (0..TASKS).map(|_| runtime.spawn(yield_for_ever())).collect();
+        for turns in 1..=100 {
+            let guard = runtime.enter();
+            beside.arm();
+            drop(guard);
+            let turn = runtime.turn(None).unwrap();
+            assert_eq!((turn.polled, turn.ready_left), (TASKS, TASKS));
+            assert_eq!(beside.bells.each_ref().map(|bell| bell.rings()), [turns, turns]);
+        }
     }
 }
 
