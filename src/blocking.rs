@@ -166,9 +166,14 @@ impl<T> Slot<T> {
 }
 
 impl<T: Send> Job for Slot<T> {
-    fn run(&self) -> Vec<Waker> {
-        let Some(work) = self.lock().begin() else { return Vec::new() };
+    fn run(&self, done: &dyn Fn()) -> Vec<Waker> {
+        let work = self.lock().begin();
+        let Some(work) = work else {
+            done();
+            return Vec::new();
+        };
         let outcome = catch_unwind(AssertUnwindSafe(work));
+        done();
         let panicked = |payload| JoinError::panicked_elsewhere(self.started_at, payload);
         self.lock().finish(outcome.map_err(panicked))
     }

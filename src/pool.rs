@@ -1,9 +1,10 @@
 //! L0: helper threads for what would block the loop.
 //!
 //! Threads start when there is more work than free threads, up to a limit, and end after a while
-//! without work. A thread is free from the moment its work is done, before it tells who waits: who
-//! goes on with more work then finds it, and no second thread starts. Invariant: jobs are queued
-//! only while a thread lives that will come to them.
+//! without work. A thread is free from the moment its work is done, before anyone can see that it
+//! is: who goes on with more work then finds it, no second thread starts, and who ends the loop
+//! then does not hear of work left behind. Invariant: jobs are queued only while a thread lives
+//! that will come to them.
 
 use std::collections::VecDeque;
 use std::io;
@@ -20,8 +21,9 @@ const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
 /// Work for a helper thread. One of the two is called, once.
 pub(crate) trait Job: Send + Sync {
-    /// Does the work, and lets no panic through. Returns who is to be woken now.
-    fn run(&self) -> Vec<Waker>;
+    /// Does the work, calls `done`, and then lets others see the outcome. Lets no panic through.
+    /// Returns who is to be woken now.
+    fn run(&self, done: &dyn Fn()) -> Vec<Waker>;
 
     /// It will never run.
     fn give_up(&self);
@@ -148,9 +150,13 @@ impl Shared {
                 state.free -= 1;
                 state.threads[place] = Some(origin);
                 drop(state);
-                let waiters = job.run();
-                self.lock().free += 1;
-                tell(job, waiters);
+                let waiters = job.run(&|| self.done(place));
+                tell(waiters);
+                // If nobody else has it, this drops what the job gave, and may take its time.
+                if Arc::strong_count(&job) == 1 {
+                    self.lock().threads[place] = Some(origin);
+                }
+                let _ = catch_unwind(AssertUnwindSafe(|| drop(job)));
                 state = self.lock();
                 state.threads[place] = None;
             }
@@ -169,6 +175,13 @@ impl Shared {
         self.ended.notify_all();
     }
 
+    /// The work of the thread at `place` is done.
+    fn done(&self, place: usize) {
+        let mut state = self.lock();
+        state.free += 1;
+        state.threads[place] = None;
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -176,12 +189,10 @@ impl Shared {
 
 /// Wakes who waits for a job that is done. What panics in foreign code ends here: nobody is left
 /// to hear of it.
-fn tell(job: Arc<dyn Job>, waiters: Vec<Waker>) {
+fn tell(waiters: Vec<Waker>) {
     for waiter in waiters {
         let _ = catch_unwind(AssertUnwindSafe(|| waiter.wake()));
     }
-    // If nobody waits for it, this drops what the job gave.
-    let _ = catch_unwind(AssertUnwindSafe(|| drop(job)));
 }
 
 impl std::fmt::Debug for State {
@@ -199,7 +210,8 @@ mod tests {
     struct Nothing;
 
     impl Job for Nothing {
-        fn run(&self) -> Vec<Waker> {
+        fn run(&self, done: &dyn Fn()) -> Vec<Waker> {
+            done();
             Vec::new()
         }
 
