@@ -59,7 +59,8 @@ pub struct Scope<'env> {
 /// # evloop::block_on(async {
 /// task::scope(async |s| {
 ///     let local = String::from("short-lived");
-///     s.spawn(async { local.len() });
+///     let borrowed = &local;
+///     s.spawn(async move { borrowed.len() });
 /// })
 /// .await;
 /// # });
@@ -160,3 +161,134 @@ impl fmt::Debug for Scope<'_> {
         debug.field("len", &self.len()).field("is_cancelled", &self.is_cancelled()).finish()
     }
 }
+
+/// What the compiler refuses, since a child, which may live as long as its scope, would outlive
+/// what it borrows.
+///
+/// A child spawns a sibling that borrows from it:
+///
+/// ```compile_fail,E0597
+/// # use evloop::task;
+/// # evloop::block_on(async {
+/// task::scope(async |s| {
+///     let siblings = s.clone();
+///     s.spawn(async move {
+///         let local = String::from("short-lived");
+///         let borrowed = &local;
+///         siblings.spawn(async move { borrowed.len() });
+///     });
+/// })
+/// .await;
+/// # });
+/// ```
+///
+/// The body spawns into the scope around its own:
+///
+/// ```compile_fail,E0597
+/// # use evloop::task;
+/// # evloop::block_on(async {
+/// task::scope(async |outer| {
+///     let local = String::from("short-lived");
+///     task::scope(async |_| drop(outer.spawn(async { local.len() }))).await;
+/// })
+/// .await;
+/// # });
+/// ```
+///
+/// A scope leaves for where the borrowed is gone:
+///
+/// ```compile_fail,E0597
+/// # use evloop::task;
+/// # evloop::block_on(async {
+/// let escaped = {
+///     let word = String::from("short-lived");
+///     task::scope(async |s| {
+///         s.spawn(async { word.len() });
+///         s
+///     })
+///     .await
+/// };
+/// assert!(escaped.is_empty());
+/// # });
+/// ```
+///
+/// A scope is taken for one of shorter life:
+///
+/// ```compile_fail
+/// use evloop::task::Scope;
+///
+/// fn shorten<'short>(s: &Scope<'static>, word: &'short str) {
+///     let s: &Scope<'short> = s;
+///     s.spawn(async move { word.len() });
+/// }
+/// ```
+///
+/// The borrowed goes while the scope is there, which was not awaited yet:
+///
+/// ```compile_fail,E0505
+/// # use evloop::task;
+/// # evloop::block_on(async {
+/// let word = String::from("short-lived");
+/// let scope = task::scope(async |s| drop(s.spawn(async { word.len() })));
+/// drop(word);
+/// scope.await;
+/// # });
+/// ```
+///
+/// Two children borrow the same thing, and change it:
+///
+/// ```compile_fail,E0499
+/// # use evloop::task;
+/// # evloop::block_on(async {
+/// let mut words = Vec::new();
+/// task::scope(async |s| {
+///     s.spawn(async { words.push("to") });
+///     s.spawn(async { words.push("borrow") });
+/// })
+/// .await;
+/// # });
+/// ```
+///
+/// A child goes to another thread with its scope:
+///
+/// ```compile_fail,E0277
+/// # use evloop::task;
+/// # evloop::block_on(async {
+/// task::scope(async |s| {
+///     std::thread::spawn(move || drop(s.spawn(async {})));
+/// })
+/// .await;
+/// # });
+/// ```
+///
+/// In a [`try_scope`](super::try_scope()) it is the same, also for what an error borrows:
+///
+/// ```compile_fail,E0597
+/// # use evloop::task;
+/// # evloop::block_on(async {
+/// let result = task::try_scope(async |s| {
+///     let local = String::from("short-lived");
+///     let borrowed = &local;
+///     s.spawn(async move { Ok::<_, ()>(borrowed.len()) });
+///     Ok(())
+/// });
+/// result.await.unwrap();
+/// # });
+/// ```
+///
+/// ```compile_fail,E0597
+/// # use evloop::task;
+/// # evloop::block_on(async {
+/// let result = {
+///     let word = String::from("short-lived");
+///     task::try_scope(async |s| {
+///         s.spawn(async { Err::<(), _>(word.as_str()) });
+///         Ok(())
+///     })
+///     .await
+/// };
+/// assert_eq!(result.unwrap_err().into_first(), "short-lived");
+/// # });
+/// ```
+#[cfg(doctest)]
+struct Refused;
