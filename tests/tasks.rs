@@ -415,6 +415,118 @@ fn an_abort_handle_after_the_end_does_nothing() {
 }
 
 #[test]
+fn shield_undoes_abort_on_drop_and_nothing_else() {
+    let counts = Rc::new(Counts::default());
+    block_on(async {
+        let task = task::shield(spawn(counts.future()).abort_on_drop());
+        yield_now().await;
+        let (id, abort_handle) = (task.id(), task.abort_handle());
+        drop(task);
+        counts.wake();
+        yield_now().await;
+        assert_eq!(counts.get(), (2, 0), "it goes on");
+        abort_handle.abort();
+        yield_now().await;
+        assert_eq!(counts.get(), (2, 1), "it can be aborted all the same");
+        assert_eq!(abort_handle.id(), id);
+        let output = task::shield(spawn(async { 7 })).await;
+        assert_eq!(output.unwrap(), 7);
+    });
+}
+
+#[test]
+fn a_shielded_task_goes_on_when_its_awaiter_is_aborted() {
+    let counts = Rc::new(Counts::default());
+    block_on(async {
+        let awaiters = [false, true].map(|is_shielded| {
+            let task = spawn(counts.future()).abort_on_drop();
+            spawn(async move { if is_shielded { task::shield(task).await } else { task.await } })
+        });
+        yield_now().await;
+        for awaiter in awaiters {
+            assert!(awaiter.cancel().await.unwrap_err().is_cancelled());
+        }
+        yield_now().await;
+        assert_eq!(counts.get(), (2, 1), "the one without a shield was dropped");
+    });
+}
+
+#[test]
+fn on_done_calls_after_the_end_and_never_inside_of_the_call() {
+    let trace = Trace::default();
+    block_on(async {
+        let (dropped, of_task, of_callback) =
+            (trace.on_drop("future dropped"), trace.clone(), trace.clone());
+        let running = spawn(async move {
+            let _dropped = dropped;
+            yield_now().await;
+            of_task.add("ends");
+            7
+        });
+        running.on_done(move |output| {
+            assert_eq!(output.unwrap(), 7);
+            of_callback.add("called");
+        });
+        let (finished, of_callback) = (spawn(ready(())), trace.clone());
+        yield_now().await;
+        assert!(finished.is_finished());
+        finished.on_done(move |_| of_callback.add("called late"));
+        trace.add("returned");
+        for _ in 0..3 {
+            yield_now().await;
+        }
+    });
+    let events = ["returned", "ends", "future dropped", "called late", "called"];
+    assert_eq!(trace.take(), events);
+}
+
+#[test]
+fn on_done_takes_the_errors_and_leaves_its_own_panic_to_the_handler() {
+    let trace = Trace::default();
+    let of_handler = trace.clone();
+    let builder = Runtime::builder().on_panic(move |error| {
+        assert_eq!(*error.into_panic().downcast_ref::<&str>().unwrap(), "of the callback");
+        of_handler.add("handler");
+    });
+    builder.build().unwrap().block_on(async {
+        let of_callback = trace.clone();
+        spawn(async { panic!("of the task") }).on_done(move |output: Result<(), _>| {
+            assert!(output.unwrap_err().is_panic());
+            of_callback.add("panicked");
+        });
+        let aborted = spawn(pending::<()>()).abort_on_drop();
+        let (abort_handle, of_callback) = (aborted.abort_handle(), trace.clone());
+        aborted.on_done(move |output| {
+            assert!(output.unwrap_err().is_cancelled());
+            of_callback.add("aborted");
+            panic!("of the callback");
+        });
+        for _ in 0..3 {
+            yield_now().await;
+        }
+        trace.add("waits, and is not aborted by itself");
+        abort_handle.abort();
+        for _ in 0..3 {
+            yield_now().await;
+        }
+    });
+    let events = ["panicked", "waits, and is not aborted by itself", "aborted", "handler"];
+    assert_eq!(trace.take(), events);
+}
+
+#[test]
+fn a_callback_is_a_task_that_tells_where_it_was_made() {
+    block_on(async {
+        let task = spawn(pending::<()>());
+        task.on_done(drop);
+        let line = line!() - 1;
+        let callback = task::all().pop().unwrap();
+        assert_eq!(callback.spawned_at().line(), line);
+        assert_eq!(task::all().len(), 3);
+    });
+}
+
+#[test]
 fn is_finished_at_each_state() {
     block_on(async {
         let own_view = Rc::new(Cell::new(None));
