@@ -15,7 +15,7 @@ use std::thread;
 use std::time::Duration;
 
 use evloop::net::{TcpListener, TcpStream};
-use evloop::task::yield_now;
+use evloop::task::{self, JoinSet, yield_now};
 use evloop::time::sleep;
 use evloop::{Runtime, spawn};
 
@@ -29,6 +29,8 @@ const LIMIT: Duration = Duration::from_secs(20);
 const FAR: Duration = Duration::from_secs(3600);
 /// Polls that a turn makes at most.
 const BATCH_MAX: usize = 256;
+/// Outputs that a task takes at most before others have their turn.
+const JOINED_PER_POLL: usize = 128;
 /// Powers of two: what doubles its room has as much to spare for all of them.
 const MANY: [usize; 3] = [1 << 10, 1 << 13, 1 << 17];
 const SOCKETS: [usize; 3] = [50, 500, 5000];
@@ -124,6 +126,33 @@ fn a_task_takes_as_much_memory_among_many() {
 }
 
 #[test]
+fn a_child_and_a_member_of_a_set_take_as_much_memory_among_many() {
+    if !is_alone("a_child_and_a_member_of_a_set_take_as_much_memory_among_many") {
+        return;
+    }
+    let members = MANY.map(|count| {
+        bytes_each(count, |runtime| {
+            drop(runtime.spawn(async move {
+                let mut set = JoinSet::new();
+                (0..count).for_each(|_| drop(set.spawn(pending::<()>())));
+                set.join_next().await;
+            }));
+            run_until_idle(runtime);
+        })
+    });
+    assert_level(&members, 2);
+    let children = MANY.map(|count| {
+        bytes_each(count, |runtime| {
+            drop(runtime.spawn(task::scope(async move |s| {
+                (0..count).for_each(|_| drop(s.spawn(pending::<()>())));
+            })));
+            run_until_idle(runtime);
+        })
+    });
+    assert_level(&children, 2);
+}
+
+#[test]
 fn a_task_spawned_between_two_turns_takes_no_more_memory() {
     if !is_alone("a_task_spawned_between_two_turns_takes_no_more_memory") {
         return;
@@ -136,6 +165,26 @@ fn a_task_spawned_between_two_turns_takes_no_more_memory() {
         (0..count).for_each(|_| drop(runtime.spawn(pending::<()>())));
     });
     assert_eq!(between, in_turn);
+}
+
+#[test]
+fn a_member_of_a_set_costs_as_many_polls_among_many() {
+    if !is_alone("a_member_of_a_set_costs_as_many_polls_among_many") {
+        return;
+    }
+    for count in MANY {
+        let mut runtime = Runtime::new().unwrap();
+        drop(runtime.spawn(async move {
+            let mut set = JoinSet::new();
+            (0..count).for_each(|i| drop(set.spawn(async move { i })));
+            for i in 0..count {
+                assert_eq!(set.join_next().await.unwrap().unwrap(), i);
+            }
+        }));
+        let cost = run_until_idle(&mut runtime);
+        assert_eq!(cost.polls, count + 1 + count / JOINED_PER_POLL);
+        assert!(cost.turns <= cost.polls / BATCH_MAX + 1, "{cost:?}");
+    }
 }
 
 #[test]
