@@ -502,6 +502,7 @@ fn an_operation_whose_loop_ended_says_so() {
     let mut runtime = Runtime::builder().blocking_threads_max(1).build().unwrap();
     let (mut file, busy) = runtime.block_on(async {
         let mut file = File::open(&path).await.unwrap();
+        assert_eq!(read(&mut file, 1).await, "0");
         let busy = Busy::new();
         poll_and_drop(file.read(&mut [0; 4]));
         (file, busy)
@@ -510,7 +511,7 @@ fn an_operation_whose_loop_ended_says_so() {
     block_on(async {
         let error = file.read(&mut [0; 4]).await.unwrap_err();
         assert_eq!(error.to_string(), "the event loop ended before the work began");
-        assert_eq!(read(&mut file, 9).await, "0123", "on another loop it goes on");
+        assert_eq!(read(&mut file, 9).await, "123", "on another loop it goes on");
         busy.end().await;
     });
 }

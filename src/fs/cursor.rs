@@ -162,7 +162,8 @@ impl Cursor {
 
     fn start_read(&mut self, len: usize) {
         let len = len.min(PIECE_MAX);
-        let mut room = std::mem::take(&mut self.unread.get_mut().room);
+        // With its marks: if the work never begins, the room does not come back.
+        let mut room = std::mem::take(self.unread.get_mut()).room;
         self.start(false, move |mut file| {
             room.resize(room.len().max(len), 0);
             let result = uninterrupted(|| file.read(&mut room[..len]));
