@@ -16,7 +16,8 @@ use crate::current::{self, WaitsFor};
 use crate::join_error::JoinError;
 use crate::pool::Job;
 
-/// Work on its way to a helper thread and back. Dropping this does not stop it.
+/// Work on its way to a helper thread and back. Dropping this does not stop it: then its output is
+/// dropped where it comes to be.
 #[must_use = "the work runs, but nobody hears of its outcome"]
 pub(crate) struct Work<T>(Arc<Slot<T>>);
 
@@ -30,6 +31,8 @@ struct State<T> {
     stage: Stage<T>,
     /// Who waits for the outcome, each task once.
     waiters: Vec<Waker>,
+    /// The [`Work`] was dropped.
+    is_detached: bool,
 }
 
 enum Stage<T> {
@@ -52,7 +55,8 @@ pub(crate) fn start<T: Send + 'static>(
 ) -> Work<T> {
     let context = context::expect(what);
     let started_at = Location::caller();
-    let state = State { stage: Stage::Queued(Box::new(work)), waiters: Vec::new() };
+    let stage = Stage::Queued(Box::new(work));
+    let state = State { stage, waiters: Vec::new(), is_detached: false };
     let slot = Arc::new(Slot { started_at, state: Mutex::new(state) });
     if let Err(reason) = context.pool.submit(slot.clone(), started_at) {
         slot.cancel(Some(reason));
@@ -95,14 +99,7 @@ impl<T> Work<T> {
 
     /// The outcome, if it is there and was not taken.
     pub(crate) fn take(&self) -> Option<Result<T, JoinError>> {
-        let mut state = self.0.lock();
-        if state.is_waited_for() {
-            return None;
-        }
-        match std::mem::replace(&mut state.stage, Stage::Taken) {
-            Stage::Done(outcome) => Some(outcome),
-            _ => None,
-        }
+        self.0.lock().take()
     }
 
     pub(crate) fn is_done(&self) -> bool {
@@ -126,7 +123,27 @@ impl<T> Future for Work<T> {
     }
 }
 
+impl<T> Drop for Work<T> {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        state.is_detached = true;
+        let dropped = (state.take(), std::mem::take(&mut state.waiters));
+        drop(state);
+        drop(dropped);
+    }
+}
+
 impl<T> State<T> {
+    fn take(&mut self) -> Option<Result<T, JoinError>> {
+        if self.is_waited_for() {
+            return None;
+        }
+        match std::mem::replace(&mut self.stage, Stage::Taken) {
+            Stage::Done(outcome) => Some(outcome),
+            _ => None,
+        }
+    }
+
     fn is_waited_for(&self) -> bool {
         matches!(self.stage, Stage::Queued(_) | Stage::Running)
     }
@@ -173,9 +190,18 @@ impl<T: Send> Job for Slot<T> {
             return Vec::new();
         };
         let outcome = catch_unwind(AssertUnwindSafe(work));
+        let mut state = self.lock();
+        if state.is_detached {
+            drop(state);
+            // Part of the work: this may take as long as it likes.
+            let _ = catch_unwind(AssertUnwindSafe(|| drop(outcome)));
+            done();
+            return Vec::new();
+        }
+        // Under the lock: nobody sees the outcome before, nor lets go of it.
         done();
         let panicked = |payload| JoinError::panicked_elsewhere(self.started_at, payload);
-        self.lock().finish(outcome.map_err(panicked))
+        state.finish(outcome.map_err(panicked))
     }
 
     fn give_up(&self) {

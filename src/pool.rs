@@ -22,7 +22,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(10);
 /// Work for a helper thread. One of the two is called, once.
 pub(crate) trait Job: Send + Sync {
     /// Does the work, calls `done`, and then lets others see the outcome. Lets no panic through.
-    /// Returns who is to be woken now.
+    /// Returns who is to be woken now. Nothing foreign is left in the job then.
     fn run(&self, done: &dyn Fn()) -> Vec<Waker>;
 
     /// It will never run.
@@ -152,11 +152,7 @@ impl Shared {
                 drop(state);
                 let waiters = job.run(&|| self.done(place));
                 tell(waiters);
-                // If nobody else has it, this drops what the job gave, and may take its time.
-                if Arc::strong_count(&job) == 1 {
-                    self.lock().threads[place] = Some(origin);
-                }
-                let _ = catch_unwind(AssertUnwindSafe(|| drop(job)));
+                drop(job);
                 state = self.lock();
                 state.threads[place] = None;
             }

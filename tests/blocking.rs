@@ -209,6 +209,49 @@ fn dropping_the_handle_detaches() {
     });
 }
 
+/// Waits for its go-ahead when it is dropped.
+struct SlowDrop(mpsc::Sender<()>, mpsc::Receiver<()>);
+
+impl Drop for SlowDrop {
+    fn drop(&mut self) {
+        self.0.send(()).unwrap();
+        self.1.recv_timeout(LIMIT).expect("other work goes on meanwhile");
+    }
+}
+
+#[test]
+fn a_thread_that_drops_an_output_is_at_work() {
+    with_threads(2).block_on(async {
+        let (tell, told) = mpsc::channel();
+        let (go, wait) = mpsc::channel();
+        let (release, work) = begun_then(|| SlowDrop(tell, wait));
+        drop(work);
+        release.send(()).unwrap();
+        told.recv_timeout(LIMIT).expect("the output of detached work is dropped");
+        spawn_blocking(move || go.send(()).unwrap()).await.unwrap();
+    });
+}
+
+#[test]
+fn a_destructor_of_an_output_that_panics_ends_no_thread() {
+    struct Panics;
+
+    impl Drop for Panics {
+        fn drop(&mut self) {
+            panic!("out of paper");
+        }
+    }
+
+    let mut runtime = with_threads(1);
+    runtime.block_on(async {
+        let (release, work) = begun_then(|| Panics);
+        drop(work);
+        release.send(()).unwrap();
+        assert_eq!(spawn_blocking(|| 7).await.unwrap(), 7);
+    });
+    runtime.shutdown_timeout(LIMIT).unwrap();
+}
+
 #[test]
 fn work_that_was_done_before_is_found_without_waiting() {
     block_on(async {

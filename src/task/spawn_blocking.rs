@@ -11,8 +11,9 @@ use crate::blocking::{self, Work};
 /// Work on a helper thread, to be awaited for its output; made by [`spawn_blocking`].
 ///
 /// Awaiting gives `Ok(output)`, or a [`JoinError`] if the work panicked or never began. Dropping
-/// the handle *detaches* the work: it goes on, and its output is dropped on that thread. The handle
-/// may be sent to other threads, and awaited on any loop.
+/// the handle *detaches* the work: it goes on, and its output is dropped on that thread; an output
+/// that is there already is dropped with the handle. The handle may be sent to other threads, and
+/// awaited on any loop.
 ///
 /// # Cancel safety
 ///
