@@ -3,8 +3,8 @@
 usage: echo_clients.py BIN
 
 Every byte must come back, but to the connections that are reset; the server's memory must not grow
-from one round to an identical second one, its descriptors must all be closed, and SIGINT must end
-it with status 0.
+from one round to an identical second one, its descriptors must all be closed, it must do with one
+thread, and SIGINT must end it with status 0.
 """
 
 import asyncio
@@ -133,6 +133,7 @@ def main():
         tally.check(what, good == CONNECTIONS, f"only {good}")
         closed = wait_until(lambda: server.descriptors() <= before)
         tally.check(f"round {number}: all are closed", closed, server.descriptors())
+        tally.check(f"round {number}: one thread", server.threads() == 1, server.threads())
         sizes.append(server.rss())
     growth = sizes[1] - sizes[0]
     tally.check(f"memory after the rounds: {sizes} KiB", growth <= GROWTH_MAX, f"grew by {growth}")

@@ -108,6 +108,9 @@ class Server:
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.pid}/fd"))
 
+    def threads(self):
+        return len(os.listdir(f"/proc/{self.pid}/task"))
+
     def interrupt(self):
         """Sends SIGINT; the exit status, or None if the server does not end."""
         self.process.send_signal(signal.SIGINT)
