@@ -91,7 +91,8 @@ impl Builder {
     ///
     /// What comes meanwhile is answered sooner, by what it takes to put a thread to sleep and to
     /// wake it; the price is a core that is busy while the loop is not. Some 50 µs serve a
-    /// conversation with a peer on the same machine. Timers are as exact as ever.
+    /// conversation with a peer on the same machine. Where no core is to spare it gains nothing,
+    /// and makes the slowest answers slower. Timers are as exact as ever.
     ///
     /// ```
     /// use std::time::Duration;
