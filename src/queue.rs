@@ -28,7 +28,9 @@
 //! ```
 //!
 //! Invariant: values, kept slots and free slots together are the capacity, where a value is in the
-//! container until it is taken, and a slot is kept by a permit or by a `put` that was chosen.
+//! container until it is taken, and a slot is kept by a permit or by a `put` that was chosen. A
+//! free slot may be filled by whom it is given to, a value be got: both are given out as the
+//! permits of a semaphore are.
 
 use std::cell::{Cell, RefCell, RefMut};
 use std::cmp::Reverse;
@@ -36,19 +38,20 @@ use std::collections::{BinaryHeap, VecDeque};
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::mem;
+use std::ops::Deref;
 use std::task::{Poll, ready};
 
 use crate::budget;
+use crate::current::WaitsFor;
 use crate::sync::bell::Bell;
+use crate::sync::permits::{Acquire, HasPermits, Permits, Refusal};
 use container::Container;
 pub use error::{PutError, QueueClosed, TryGetError, TryPutError};
 pub use error::{TryGetError::Empty as QueueEmpty, TryPutError::Full as QueueFull};
-use line::Line;
 pub use permit::Permit;
 
 mod container;
 mod error;
-mod line;
 mod permit;
 
 /// A queue from which the value comes first that was put first.
@@ -81,14 +84,17 @@ pub struct AnyQueue<C> {
     /// How many values the container holds.
     filled: Cell<usize>,
     /// The slots, and who waits to put. Void once the queue is closed.
-    slots: Line,
+    slots: Supply,
     /// The values, and who waits to get. Ended once no more can come, void after `close_now`.
-    items: Line,
+    items: Supply,
     /// Values that were put, and not reported done.
     unfinished: Cell<usize>,
     /// Rung when all work is done.
     done: Bell,
 }
+
+/// The slots of a queue, or its values: permits, for which a task waits as for a channel.
+struct Supply(Permits);
 
 /// Does its work when it is dropped: also if a comparison of values, or a waker, panicked.
 struct Settle<'a, C: Container>(&'a AnyQueue<C>, fn(&AnyQueue<C>));
@@ -105,8 +111,8 @@ impl<C: Container> AnyQueue<C> {
             values: RefCell::default(),
             capacity,
             filled: Cell::new(0),
-            slots: Line::new(capacity),
-            items: Line::new(0),
+            slots: Supply(Permits::new(capacity)),
+            items: Supply(Permits::new(0)),
             unfinished: Cell::new(0),
             done: Bell::new(false),
         }
@@ -128,17 +134,17 @@ impl<C: Container> AnyQueue<C> {
     /// If the future is dropped before it completes, the value was not put and is dropped with it;
     /// see [`reserve`](AnyQueue::reserve) to keep it.
     pub fn put(&self, value: C::Value) -> impl Future<Output = Result<(), PutError<C::Value>>> {
-        let mut turn = self.slots.turn();
+        let mut acquire = Acquire::new(&self.slots, 1);
         let mut value = Some(value);
         poll_fn(move |cx| {
-            let slot = ready!(turn.poll(cx));
+            let slot = ready!(acquire.poll_uncounted(cx));
             let value = value.take().expect("a put was polled after it completed");
             Poll::Ready(match slot {
-                Ok(()) => {
+                Ok(_) => {
                     Permit::of(self).put(value);
                     Ok(())
                 }
-                Err(QueueClosed) => Err(PutError(value)),
+                Err(_) => Err(PutError(value)),
             })
         })
     }
@@ -171,9 +177,9 @@ impl<C: Container> AnyQueue<C> {
     ///
     /// Nothing is lost but the place among those who wait.
     pub async fn reserve(&self) -> Result<Permit<'_, C>, QueueClosed> {
-        let mut turn = self.slots.turn();
-        poll_fn(|cx| turn.poll(cx)).await?;
-        Ok(Permit::of(self))
+        let mut acquire = Acquire::new(&self.slots, 1);
+        let slot = poll_fn(|cx| acquire.poll_uncounted(cx)).await;
+        slot.map(|_| Permit::of(self)).map_err(|_| QueueClosed)
     }
 
     /// Keeps a slot if one is free now.
@@ -182,12 +188,10 @@ impl<C: Container> AnyQueue<C> {
     ///
     /// If none is, or the queue is closed.
     pub fn try_reserve(&self) -> Result<Permit<'_, C>, TryPutError<()>> {
-        if self.is_closed() {
-            return Err(TryPutError::Closed(()));
-        }
-        match self.slots.try_take() {
-            true => Ok(Permit::of(self)),
-            false => Err(TryPutError::Full(())),
+        match self.slots.try_take(1) {
+            Ok(()) => Ok(Permit::of(self)),
+            Err(Refusal::Short) => Err(TryPutError::Full(())),
+            Err(Refusal::Closed) => Err(TryPutError::Closed(())),
         }
     }
 
@@ -201,8 +205,11 @@ impl<C: Container> AnyQueue<C> {
     ///
     /// No value is lost.
     pub fn get(&self) -> impl Future<Output = Result<C::Value, QueueClosed>> {
-        let mut turn = self.items.turn();
-        poll_fn(move |cx| Poll::Ready(ready!(turn.poll(cx)).map(|()| self.take())))
+        let mut acquire = Acquire::new(&self.items, 1);
+        poll_fn(move |cx| {
+            let item = ready!(acquire.poll_uncounted(cx));
+            Poll::Ready(item.map(|_| self.take()).map_err(|_| QueueClosed))
+        })
     }
 
     /// Takes the value that is next, if there is one now.
@@ -212,10 +219,10 @@ impl<C: Container> AnyQueue<C> {
     /// If there is none, or none will come.
     #[doc(alias = "get_nowait")]
     pub fn try_get(&self) -> Result<C::Value, TryGetError> {
-        match self.items.try_take() {
-            true => Ok(self.take()),
-            false if self.items.is_open() => Err(TryGetError::Empty),
-            false => Err(TryGetError::Closed),
+        match self.items.try_take(1) {
+            Ok(()) => Ok(self.take()),
+            Err(Refusal::Short) => Err(TryGetError::Empty),
+            Err(Refusal::Closed) => Err(TryGetError::Closed),
         }
     }
 
@@ -275,7 +282,7 @@ impl<C: Container> AnyQueue<C> {
     pub fn close(&self) {
         self.slots.void();
         let _last = Settle(self, AnyQueue::end_if_last);
-        self.slots.tell();
+        self.slots.refuse();
     }
 
     /// Lets nothing more be put or got, drops what is in the queue, and counts it as done:
@@ -287,24 +294,24 @@ impl<C: Container> AnyQueue<C> {
         // Some may have been reported done without having been got.
         self.unfinished.set(self.unfinished.get().saturating_sub(dropped));
         self.slots.void();
-        self.slots.add(dropped);
+        self.slots.give(dropped);
         self.items.void();
         self.items.take_all();
         let _last = Settle(self, AnyQueue::tell_if_done);
-        let _then = Settle(self, |queue| queue.items.tell());
-        self.slots.tell();
+        let _then = Settle(self, |queue| queue.items.refuse());
+        self.slots.refuse();
     }
 
     /// Whether the queue was closed.
     pub fn is_closed(&self) -> bool {
-        !self.slots.is_open()
+        self.slots.is_closed()
     }
 
     /// Takes a value that is the caller's.
     fn take(&self) -> C::Value {
         let _settle = Settle(self, |queue| {
             queue.filled.set(queue.filled.get() - 1);
-            queue.slots.give();
+            queue.slots.give(1);
         });
         self.borrow().pop().expect("every value has a place in the container")
     }
@@ -315,7 +322,7 @@ impl<C: Container> AnyQueue<C> {
         let _settle = Settle(self, |queue| {
             queue.filled.set(queue.filled.get() + 1);
             queue.unfinished.set(queue.unfinished.get() + 1);
-            queue.items.give();
+            queue.items.give(1);
         });
         self.borrow().push(value);
     }
@@ -323,7 +330,7 @@ impl<C: Container> AnyQueue<C> {
     /// Gives back a slot that is the caller's.
     fn give_back(&self) {
         let _last = Settle(self, AnyQueue::end_if_last);
-        self.slots.give();
+        self.slots.give(1);
     }
 
     /// Once the queue is closed and the last permit is gone, no value will come.
@@ -345,6 +352,22 @@ impl<C: Container> AnyQueue<C> {
     }
 }
 
+impl HasPermits for Supply {
+    const WAITS_FOR: WaitsFor = WaitsFor::Channel;
+
+    fn permits(&self) -> &Permits {
+        &self.0
+    }
+}
+
+impl Deref for Supply {
+    type Target = Permits;
+
+    fn deref(&self) -> &Permits {
+        &self.0
+    }
+}
+
 impl<C: Container> Drop for Settle<'_, C> {
     fn drop(&mut self) {
         self.1(self.0);
@@ -356,7 +379,7 @@ impl<C> fmt::Debug for AnyQueue<C> {
         f.debug_struct("Queue")
             .field("len", &self.items.free())
             .field("unfinished", &self.unfinished.get())
-            .field("is_closed", &!self.slots.is_open())
+            .field("is_closed", &self.slots.is_closed())
             .finish_non_exhaustive()
     }
 }

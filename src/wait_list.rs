@@ -112,6 +112,12 @@ impl<N: Copy> WaitList<N> {
         woken
     }
 
+    /// The notes of those who were chosen, and did not give up their places yet.
+    pub(crate) fn chosen(&mut self) -> impl Iterator<Item = &mut N> {
+        let places = self.places.iter_mut().map(|(_, place)| place);
+        places.filter(|place| place.waker.is_none()).map(|place| &mut place.note)
+    }
+
     /// Whether `key` waits with a waker for the same task.
     pub(crate) fn will_wake(&self, key: WaitKey, waker: &Waker) -> bool {
         let place = key.index().map(|index| &self.places[index as usize]);

@@ -23,7 +23,7 @@ impl<'a, C: Container> Permit<'a, C> {
     /// the value.
     #[doc(alias = "send")]
     pub fn put(self, value: C::Value) {
-        if self.queue.items.is_void() {
+        if self.queue.items.is_closed() {
             // The slot goes first: dropping a value is foreign.
             drop(self);
             return drop(value);

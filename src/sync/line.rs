@@ -5,6 +5,7 @@
 //! happens while the line is borrowed, so whatever it does meets a line that is whole.
 
 use std::cell::RefCell;
+use std::iter::Sum;
 use std::mem;
 use std::task::{Context, Poll, Waker};
 
@@ -58,6 +59,14 @@ impl<N: Copy> Line<N> {
     pub(crate) fn chosen(&self, key: WaitKey) -> Option<N> {
         let waiting = self.0.borrow();
         if waiting.is_chosen(key) { waiting.note(key) } else { None }
+    }
+
+    /// Leaves another note for all who were chosen and did not look yet. Returns the sum of theirs.
+    pub(crate) fn revoke(&self, note: N) -> N
+    where
+        N: Sum,
+    {
+        self.0.borrow_mut().chosen().map(|left| mem::replace(left, note)).sum()
     }
 
     /// Gives up a place: the note, if it was chosen, and a waker that is to be dropped last.

@@ -1,6 +1,7 @@
 //! Permits, given to one after the other: what [`Semaphore`](super::Semaphore) gives out, and what
-//! [`Mutex`](super::Mutex), [`RwLock`](super::RwLock), [`OnceCell`](super::OnceCell) and
-//! [`ReentrantMutex`](crate::task::ReentrantMutex) are made of.
+//! [`Mutex`](super::Mutex), [`RwLock`](super::RwLock), [`OnceCell`](super::OnceCell),
+//! [`ReentrantMutex`](crate::task::ReentrantMutex) and the [queues](crate::queue) are made of: a
+//! queue's free slots are permits to put, its values permits to get.
 //!
 //! Who comes while others wait goes to the end of the line, even if there would be enough for him:
 //! one who wants many is not overtaken for ever. Invariant: while somebody waits, less is free than
@@ -19,19 +20,30 @@ use crate::wait_list::WaitKey;
 /// A number of permits.
 pub(crate) struct Permits {
     free: Cell<usize>,
-    /// Nothing is given any more.
-    is_closed: Cell<bool>,
-    /// The notes say how many each one wants.
+    state: Cell<State>,
+    /// The notes say how many each one wants, or was given.
     line: Line<usize>,
 }
 
-/// Left for those who wait when the permits are closed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Open,
+    /// What is free can be taken, but nobody waits for more.
+    Ended,
+    /// Nothing is given any more.
+    Closed,
+}
+
+/// Left for those who get nothing.
 const REFUSED: usize = 0;
 
 /// What has permits to give: a primitive.
 pub(crate) trait HasPermits {
     /// Its name, if a task should not end while it has the permits.
     const LOCK: Option<&'static str> = None;
+
+    /// What a task is said to wait for.
+    const WAITS_FOR: WaitsFor = WaitsFor::Lock;
 
     fn permits(&self) -> &Permits;
 }
@@ -61,7 +73,7 @@ pub(crate) enum Refusal {
 
 impl Permits {
     pub(crate) const fn new(free: usize) -> Permits {
-        Permits { free: Cell::new(free), is_closed: Cell::new(false), line: Line::new() }
+        Permits { free: Cell::new(free), state: Cell::new(State::Open), line: Line::new() }
     }
 
     pub(crate) fn free(&self) -> usize {
@@ -69,7 +81,7 @@ impl Permits {
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        self.is_closed.get()
+        self.state.get() == State::Closed
     }
 
     /// Gives permits back, or new ones.
@@ -83,18 +95,47 @@ impl Permits {
 
     /// Nothing is given any more, but to those who were chosen already.
     pub(crate) fn close(&self) {
-        self.is_closed.set(true);
+        self.state.set(State::Closed);
+        self.refuse();
+    }
+
+    /// No more will come: nobody has to wait for it.
+    pub(crate) fn end(&self) {
+        if self.state.get() == State::Open {
+            self.state.set(State::Ended);
+            self.refuse();
+        }
+    }
+
+    /// Nothing is given any more, not even to those who were chosen and did not take it yet: that
+    /// is free. Those who wait are to be [refused](Permits::refuse).
+    pub(crate) fn void(&self) {
+        self.state.set(State::Closed);
+        let given = self.line.revoke(REFUSED);
+        self.free.set(self.free.get() + given);
+    }
+
+    /// Tells those who wait that they get nothing.
+    pub(crate) fn refuse(&self) {
         self.line.call(|line| line.choose_with(REFUSED));
     }
 
+    /// Takes all that are free.
+    pub(crate) fn take_all(&self) {
+        self.free.set(0);
+    }
+
+    /// Takes permits that can be had at once, for who counts them himself.
     #[inline]
-    fn try_take(&self, count: usize) -> Result<(), Refusal> {
-        if self.is_closed.get() {
-            return Err(Refusal::Closed);
-        }
-        let left = self.free.get().checked_sub(count).ok_or(Refusal::Short)?;
+    pub(crate) fn try_take(&self, count: usize) -> Result<(), Refusal> {
+        let refusal = match self.state.get() {
+            State::Open => Refusal::Short,
+            State::Ended => Refusal::Closed,
+            State::Closed => return Err(Refusal::Closed),
+        };
+        let left = self.free.get().checked_sub(count).ok_or(refusal)?;
         if count > 0 && self.line.has_waiting() {
-            return Err(Refusal::Short);
+            return Err(refusal);
         }
         self.free.set(left);
         Ok(())
@@ -103,8 +144,8 @@ impl Permits {
     /// Gives what is free to those who wait, as far as it goes.
     fn settle(&self) {
         self.line.call(|line| {
-            if self.is_closed.get() {
-                // `close` is about to refuse them.
+            if self.is_closed() {
+                // They are about to be refused.
                 return None;
             }
             let left = self.free.get().checked_sub(line.first()?)?;
@@ -118,7 +159,7 @@ impl Permits {
             return self.line.chosen(key).is_some();
         }
         let is_enough = self.free.get() >= want && (want == 0 || !self.line.has_waiting());
-        is_enough || self.is_closed.get()
+        is_enough || self.state.get() != State::Open
     }
 }
 
@@ -134,34 +175,36 @@ impl<D: Deref<Target: HasPermits>> Acquire<D> {
     /// [`Refusal::Closed`], and no other.
     #[inline]
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Taken<D>, Refusal>> {
+        self.poll_uncounted(cx).map_ok(|of| Taken::new(of, self.want))
+    }
+
+    /// The same, for who counts what he takes himself: dropping what comes gives nothing back.
+    #[inline]
+    pub(crate) fn poll_uncounted(&mut self, cx: &mut Context<'_>) -> Poll<Result<D, Refusal>> {
         if !self.key.has_place() && budget::is_left() {
             // The way of most: nobody waits, and it is there.
-            if let Some(taken) = self.of.take_if(|of| of.permits().try_take(self.want).is_ok()) {
+            if let Some(of) = self.of.take_if(|of| of.permits().try_take(self.want).is_ok()) {
                 budget::spend();
-                return Poll::Ready(Ok(Taken::new(taken, self.want)));
+                return Poll::Ready(Ok(of));
             }
         }
         self.poll_line(cx)
     }
 
     #[cold]
-    fn poll_line(&mut self, cx: &mut Context<'_>) -> Poll<Result<Taken<D>, Refusal>> {
+    fn poll_line(&mut self, cx: &mut Context<'_>) -> Poll<Result<D, Refusal>> {
         let Acquire { of, want, key } = self;
         let permits = of.as_ref().expect("it is not polled after it completed").permits();
         if permits.line.poll(key, *want, cx, |key| permits.is_ready(key, *want)).is_pending() {
-            return current::pending(WaitsFor::Lock);
+            return current::pending(D::Target::WAITS_FOR);
         }
         ready!(budget::poll_left(cx));
-        let taken = if !key.has_place() {
-            permits.try_take(*want)
-        } else if let (Some(REFUSED), _) = permits.line.leave(key) {
-            Err(Refusal::Closed)
-        } else {
-            Ok(())
-        };
+        let was_given = key.has_place() && permits.line.leave(key).0 != Some(REFUSED);
+        // Who was refused may still find what another passed on since.
+        let taken = if was_given { Ok(()) } else { permits.try_take(*want) };
         budget::spend();
         let of = of.take().expect("it was there");
-        Poll::Ready(taken.map(|()| Taken::new(of, *want)))
+        Poll::Ready(taken.map(|()| of))
     }
 
     /// Leaves the line.
