@@ -3,6 +3,9 @@
 //! Invariant: values, kept slots and free ones together are the capacity; a slot is free only while
 //! nobody waits for one. Under the lock nothing foreign runs: no waker is cloned, woken or dropped,
 //! no value dropped.
+//!
+//! Its steps are those of `mpsc_queue`. They are written twice since there it is a cell that is
+//! borrowed, for nothing, and here a lock: one text for both would need a trait only for that.
 
 use std::collections::VecDeque;
 use std::fmt;
