@@ -27,6 +27,10 @@ use proptest::test_runner::TestRunner;
 
 /// Trees of scopes: enough for a second without optimization.
 const CASES: u32 = 400;
+/// Shorter scripts that are tried once one has failed.
+const SHRINKS_MAX: u32 = 2000;
+/// A case that takes more turns would never end.
+const TURNS_MAX: usize = 10_000;
 /// Where children wait for each other.
 const GATES: usize = 3;
 
@@ -327,8 +331,9 @@ fn wait(gate: &RefCell<Vec<Waker>>) -> impl Future<Output = ()> {
     })
 }
 
-fn run_until_idle(runtime: &mut Runtime) {
-    while runtime.turn(Some(Duration::ZERO)).unwrap().ready_left > 0 {}
+fn run_until_idle(runtime: &mut Runtime, world: &World) {
+    let mut turns = (0..TURNS_MAX).map(|_| runtime.turn(Some(Duration::ZERO)).unwrap());
+    world.check(turns.any(|turn| turn.ready_left == 0), || "it goes on and on".into());
 }
 
 fn run_case(is_watched: bool, script: Script) -> Vec<String> {
@@ -340,10 +345,10 @@ fn run_case(is_watched: bool, script: Script) -> Vec<String> {
     });
     let mut runtime = builder.build().unwrap();
     let root = runtime.spawn(nest(world.clone(), script));
-    run_until_idle(&mut runtime);
+    run_until_idle(&mut runtime, &world);
     world.check_idle();
     root.abort();
-    run_until_idle(&mut runtime);
+    run_until_idle(&mut runtime, &world);
     runtime.block_on(async { drop(world.handles.take()) });
     world.check_end();
     world.complaints.take()
@@ -378,7 +383,12 @@ fn script() -> impl Strategy<Value = Script> {
 
 #[test]
 fn what_holds_for_each_child_holds_in_any_tree_of_scopes() {
-    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(CASES) };
+    let config = ProptestConfig {
+        cases: CASES,
+        failure_persistence: None,
+        max_shrink_iters: SHRINKS_MAX,
+        ..ProptestConfig::default()
+    };
     let result = TestRunner::new(config).run(&(any::<bool>(), script()), |(is_watched, script)| {
         let complaints = run_case(is_watched, script);
         prop_assert!(complaints.is_empty(), "{:#?}", complaints);
