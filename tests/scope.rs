@@ -221,6 +221,33 @@ fn a_child_that_wakes_itself_leaves_their_turn_to_all_others() {
     assert!(turns.get() < 200 * 15, "{} turns", turns.get());
 }
 
+#[test]
+fn many_children_leave_other_tasks_their_turn_after_the_budget_of_one() {
+    const CHILDREN: usize = 1000;
+    const PER_POLL: usize = 128;
+    let polls = Rc::new(Cell::new(0));
+    block_on(async {
+        let (seen, mut most) = (polls.clone(), 0);
+        let other = spawn(async move {
+            let mut before = seen.get();
+            while before < CHILDREN {
+                yield_now().await;
+                most = most.max(seen.get() - before);
+                before = seen.get();
+            }
+            most
+        });
+        task::scope(async |s| {
+            for _ in 0..CHILDREN {
+                s.spawn(async { polls.set(polls.get() + 1) });
+            }
+        })
+        .await;
+        let most = other.await.unwrap();
+        assert!(most <= PER_POLL, "{most} children ran in one turn");
+    });
+}
+
 /// Of budget neither body nor children leave the other nothing.
 #[test]
 fn body_and_children_that_are_always_ready_take_turns() {
