@@ -74,7 +74,7 @@ struct World {
     is_watched: bool,
     groups: RefCell<Vec<Group>>,
     children: RefCell<Vec<Rc<Child>>>,
-    handles: RefCell<Vec<ScopedHandle<'static, ()>>>,
+    handles: RefCell<Vec<(Rc<Child>, ScopedHandle<'static, ()>)>>,
     gates: [RefCell<Vec<Waker>>; GATES],
     /// Panics are numbered.
     raised: Cell<usize>,
@@ -88,6 +88,7 @@ struct Group {
     scope: Scope<'static>,
     /// The child that was polled for the first time last.
     newest: Rc<Cell<Option<usize>>>,
+    was_cancelled: Rc<Cell<bool>>,
     is_over: Rc<Cell<bool>>,
 }
 
@@ -100,6 +101,7 @@ struct Child {
     drops: Cell<usize>,
     /// It was ready, has panicked, or is being polled.
     is_busy: Cell<bool>,
+    was_aborted: Cell<bool>,
     flag: Arc<Flag>,
 }
 
@@ -196,7 +198,7 @@ impl World {
         self.check(child.drops.get() == usize::from(was_over), || format!("{id} in a scope over"));
         self.check(!group.is_over.get() || was_over, || "a scope over takes children".into());
         match handle {
-            Handle::Kept => self.handles.borrow_mut().push(spawned),
+            Handle::Kept => self.handles.borrow_mut().push((child, spawned)),
             Handle::LetGo => drop(spawned),
         }
     }
@@ -205,12 +207,21 @@ impl World {
     fn take_handle(&self, number: usize) -> Option<ScopedHandle<'static, ()>> {
         let mut handles = self.handles.borrow_mut();
         let number = number.checked_rem(handles.len())?;
-        Some(handles.remove(number))
+        Some(handles.remove(number).1)
     }
 
     fn alive_in(&self, group: usize) -> usize {
         let children = self.children.borrow();
         children.iter().filter(|child| child.group == group && child.drops.get() == 0).count()
+    }
+
+    /// After the scope has ended by itself.
+    fn check_complete(&self, group: usize) {
+        let (_, Group { was_cancelled, .. }) = self.group(group, Place::Here);
+        for child in self.children.borrow().iter().filter(|child| child.group == group) {
+            let is_complete = child.is_busy.get() || child.was_aborted.get() || was_cancelled.get();
+            self.check(is_complete, || format!("{} was not run to its end", child.id));
+        }
     }
 
     /// After the scope has ended, in whatever way.
@@ -255,17 +266,19 @@ impl World {
 async fn nest(world: Rc<World>, script: Script) {
     let index = Rc::new(Cell::new(None));
     let body = async |scope: Scope<'static>| {
-        let (newest, is_over) = Default::default();
-        world.groups.borrow_mut().push(Group { scope, newest, is_over });
+        let (newest, was_cancelled, is_over) = Default::default();
+        world.groups.borrow_mut().push(Group { scope, newest, was_cancelled, is_over });
         let here = world.groups.borrow().len() - 1;
         index.set(Some(here));
         run(world.clone(), here, script).await;
     };
     let ended = AssertUnwindSafe(task::scope(body)).catch_unwind().await;
-    if let Err(payload) = ended {
-        world.came_out(payload);
+    let index = index.get().expect("the body was polled");
+    match ended {
+        Ok(()) => world.check_complete(index),
+        Err(payload) => world.came_out(payload),
     }
-    world.check_over(index.get().expect("the body was polled"));
+    world.check_over(index);
 }
 
 fn run(world: Rc<World>, here: usize, script: Script) -> LocalBoxFuture<'static, ()> {
@@ -303,11 +316,17 @@ async fn take(world: &Rc<World>, here: usize, step: Step) {
         Step::Abort(number) => {
             let handles = world.handles.borrow();
             if let Some(number) = number.checked_rem(handles.len()) {
-                handles[number].abort();
+                let (child, handle) = &handles[number];
+                child.was_aborted.set(true);
+                handle.abort();
             }
         }
         Step::LetGo(number) => drop(world.take_handle(number)),
-        Step::Cancel(place) => world.group(here, place).1.scope.cancel(),
+        Step::Cancel(place) => {
+            let (_, group) = world.group(here, place);
+            group.was_cancelled.set(true);
+            group.scope.cancel();
+        }
         Step::Panic => {
             let number = world.raised.replace(world.raised.get() + 1);
             // Says nothing on the standard error.
