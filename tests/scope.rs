@@ -663,6 +663,26 @@ fn a_handler_that_panics_while_a_scope_ends_leaves_no_child() {
     assert!(block_on(b.take().unwrap()).unwrap_err().is_cancelled());
 }
 
+/// Two panics at once would end the process.
+#[test]
+fn a_handler_that_panics_while_the_body_panics_leaves_it_at_that() {
+    let trace = Trace::default();
+    let mut runtime = Runtime::builder().on_panic(|_| panic!("the handler")).build().unwrap();
+    let said = panic_of(|| {
+        runtime.block_on(task::scope(async |s| {
+            s.spawn(async {
+                let _bomb = Bomb("unheard");
+                pending::<()>().await;
+            });
+            s.spawn(trace.idle("b"));
+            yield_now().await;
+            panic!("the body");
+        }))
+    });
+    assert_eq!(said, "the body");
+    assert_eq!(trace.take(), ["b"]);
+}
+
 #[test]
 fn a_destructor_spawns_and_wakes_while_the_scope_is_cancelled() {
     struct SpawnOnDrop<'a>(Scope<'a>, Trace, Rc<Gate>);
