@@ -243,6 +243,8 @@ impl World {
         for (i, group) in self.groups.borrow().iter().enumerate() {
             let (told, alive) = (group.scope.len(), self.alive_in(i));
             self.check(told == alive, || format!("scope {i} has {alive} and tells of {told}"));
+            let is_left = alive > 0 && group.scope.is_cancelled();
+            self.check(!is_left, || format!("scope {i} is cancelled, and has {alive}"));
         }
     }
 
@@ -368,7 +370,10 @@ fn run_case(is_watched: bool, script: Script) -> Vec<String> {
     world.check_idle();
     root.abort();
     run_until_idle(&mut runtime, &world);
-    runtime.block_on(async { drop(world.handles.take()) });
+    runtime.block_on(async {
+        drop(world.handles.take());
+        world.check(task::all().len() == 1, || format!("slots are kept: {:?}", task::all()));
+    });
     world.check_end();
     world.complaints.take()
 }
