@@ -229,11 +229,11 @@ fn many_children_leave_other_tasks_their_turn_after_the_budget_of_one() {
     block_on(async {
         let (seen, mut most) = (polls.clone(), 0);
         let other = spawn(async move {
-            let mut before = seen.get();
+            let mut before = 0;
             while before < CHILDREN {
-                yield_now().await;
                 most = most.max(seen.get() - before);
                 before = seen.get();
+                yield_now().await;
             }
             most
         });
