@@ -178,6 +178,37 @@ fn wait_returns_when_it_is_told_to() {
 }
 
 #[test]
+fn wait_gives_all_that_have_ended_in_the_order_of_their_ends() {
+    block_on(async {
+        for when in [When::FirstCompleted, When::FirstException, When::AllCompleted] {
+            let mut set = JoinSet::new();
+            for i in 1..=3 {
+                set.spawn(async move { i });
+            }
+            yield_now().await;
+            let outputs = task::wait(&mut set, when, None).await;
+            assert!(outputs.into_iter().map(Result::unwrap).eq(1..=3), "{when:?}");
+        }
+    });
+}
+
+#[test]
+fn tasks_that_were_detached_are_joined_no_more() {
+    block_on(async {
+        let mut set = JoinSet::new();
+        set.spawn(yield_now());
+        set.detach_all();
+        set.spawn(pending());
+        yield_now().await;
+        yield_now().await;
+        set.abort_all();
+        assert!(set.join_next().await.unwrap().unwrap_err().is_cancelled());
+        assert!(set.join_next().await.is_none());
+        assert!(set.try_join_next().is_none());
+    });
+}
+
+#[test]
 fn members_that_are_always_ready_leave_a_timeout_its_turn() {
     block_on(async {
         let mut set = JoinSet::new();
