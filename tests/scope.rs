@@ -663,6 +663,58 @@ fn a_handler_that_panics_while_a_scope_ends_leaves_no_child() {
     assert!(block_on(b.take().unwrap()).unwrap_err().is_cancelled());
 }
 
+#[test]
+fn of_two_panics_the_first_goes_through_and_the_other_to_the_handler() {
+    let trace = Trace::default();
+    let said = panic_of(|| {
+        runtime(&trace).block_on(task::scope(async |s| {
+            s.spawn(async { panic!("the first") });
+            s.spawn(async { panic!("the second") });
+            pending::<()>().await;
+        }))
+    });
+    assert_eq!(said, "the first");
+    assert_eq!(trace.take(), ["told: the second"]);
+}
+
+#[test]
+fn a_handle_dropped_by_another_task_wakes_the_scope_with_the_panic() {
+    let handle = Rc::new(RefCell::new(None));
+    let said = panic_of(|| {
+        block_on(async {
+            let taken = handle.clone();
+            drop(spawn(async move {
+                yield_now().await;
+                yield_now().await;
+                drop(taken.take());
+            }));
+            let scope = task::scope(async |s| {
+                handle.replace(Some(s.spawn(async { panic!("heard of late") })));
+                pending::<()>().await;
+            });
+            timeout(Duration::from_secs(5), scope).await
+        })
+    });
+    assert_eq!(said, "heard of late");
+}
+
+#[test]
+fn a_panic_that_the_scope_had_no_time_to_pass_on_goes_to_the_handler() {
+    let trace = Trace::default();
+    let handle = RefCell::new(None);
+    runtime(&trace).block_on(async {
+        let mut scope = Box::pin(task::scope(async |s| {
+            handle.replace(Some(s.spawn(async { panic!("heard of late") })));
+            pending::<()>().await;
+        }));
+        assert!(poll_once(scope.as_mut()).is_pending());
+        drop(handle.take());
+        drop(scope);
+        yield_now().await;
+    });
+    assert_eq!(trace.take(), ["told: heard of late"]);
+}
+
 /// Two panics at once would end the process.
 #[test]
 fn a_handler_that_panics_while_the_body_panics_leaves_it_at_that() {
