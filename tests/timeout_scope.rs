@@ -5,9 +5,11 @@ use std::future::pending;
 use std::rc::Rc;
 use std::time::Duration;
 
+use evloop::sync::oneshot;
 use evloop::task::yield_now;
 use evloop::time::{TimeoutScope, now, sleep, timeout_scope};
 use evloop::{block_on, spawn};
+use futures::FutureExt;
 use probe::Probe;
 
 /// Wakers and values that tell what was done with them.
@@ -95,6 +97,19 @@ fn a_body_that_is_always_ready_still_meets_its_limit() {
         assert!(endless.await.is_err());
     });
     assert!(turns.get() > 0);
+}
+
+#[test]
+fn a_body_that_lacks_budget_alone_is_not_out_of_time() {
+    let sent = || {
+        let (sender, receiver) = oneshot::channel();
+        sender.send(7).unwrap();
+        receiver
+    };
+    block_on(async {
+        while sent().now_or_never().is_some() {}
+        assert_eq!(timeout_scope(Duration::ZERO, async |_| sent().await).await, Ok(Ok(7)));
+    });
 }
 
 #[test]
