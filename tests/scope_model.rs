@@ -26,7 +26,7 @@ use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
 /// Trees of scopes: enough for a second without optimization.
-const CASES: u32 = 400;
+const CASES: u32 = 1000;
 /// Shorter scripts that are tried once one has failed.
 const SHRINKS_MAX: u32 = 2000;
 /// A case that takes more turns would never end.
