@@ -52,8 +52,8 @@ macro_rules! task_local {
 ///
 /// It has a value inside of [`scope`](LocalKey::scope), and nowhere else. A task spawned there does
 /// not have it, unless its future was given it by [`inherit`](LocalKey::inherit). The children of
-/// [`task::scope`](super::scope()), and so the futures of [`gather`](super::gather), are run where
-/// that is awaited, and have the values of there.
+/// [`task::scope`](super::scope()), and so the futures of [`gather`](super::gather()), are run
+/// where that is awaited, and have the values of there.
 pub struct LocalKey<T: 'static> {
     value: &'static thread::LocalKey<LocalValue<T>>,
 }
