@@ -55,11 +55,6 @@ impl Relay {
         }
         self.family.wake();
     }
-
-    /// The child is about to run.
-    pub(crate) fn forget(&self) {
-        self.header.is_noted.set(false);
-    }
 }
 
 impl Family {

@@ -19,7 +19,7 @@ use crate::context;
 use crate::current::{self, WaitsFor};
 use crate::executor::tell;
 use crate::info::Birth;
-use crate::relay::{Family, Relay};
+use crate::relay::Family;
 use crate::run::Run;
 use crate::running;
 
@@ -28,16 +28,11 @@ pub(super) struct Children<'env> {
     context: Rc<context::Context>,
     family: Rc<Family>,
     /// By the key that their relays have.
-    list: RefCell<Slab<Child<'env>>>,
+    list: RefCell<Slab<Rc<dyn Run + 'env>>>,
     /// Those that there are end, and no more can be spawned.
     is_cancelled: Cell<bool>,
     /// In the next poll the body comes after the children: neither starves the other of budget.
     is_body_last: Cell<bool>,
-}
-
-struct Child<'env> {
-    task: Rc<dyn Run + 'env>,
-    relay: Rc<Relay>,
 }
 
 /// Ends a scope, also one that is dropped half-way.
@@ -77,7 +72,7 @@ impl<'env> Children<'env> {
             executor.cancel(&*task);
             return handle;
         }
-        self.list.borrow_mut().insert(Child { task, relay: relay.clone() });
+        self.list.borrow_mut().insert(task);
         relay.note();
         handle
     }
@@ -148,10 +143,9 @@ impl<'env> Children<'env> {
 
     /// The child at `key`, which is about to run.
     fn begin(&self, key: usize) -> Option<Rc<dyn Run + 'env>> {
-        let list = self.list.borrow();
-        let child = list.get(key)?;
-        child.relay.forget();
-        Some(child.task.clone())
+        let task = self.list.borrow().get(key)?.clone();
+        task.header().is_noted.set(false);
+        Some(task)
     }
 
     /// Forgets a child that has ended, and tells of that.
@@ -170,9 +164,9 @@ impl<'env> Children<'env> {
     fn clear(&self) {
         let mut panic = None;
         let list = mem::take(&mut *self.list.borrow_mut());
-        let mut children: Vec<_> = list.into_iter().map(|(_, child)| child).collect();
-        children.sort_by_key(|child| child.task.header().id);
-        for Child { task, .. } in children {
+        let mut children: Vec<_> = list.into_iter().map(|(_, task)| task).collect();
+        children.sort_by_key(|task| task.header().id);
+        for task in children {
             self.context.executor.leave_slot(task.header());
             let cancel = || self.context.executor.cancel(&*task);
             panic = panic.or(catch_unwind(AssertUnwindSafe(cancel)).err());
