@@ -121,7 +121,7 @@ fn a_task_takes_as_much_memory_among_many() {
             run_until_idle(runtime);
         })
     });
-    // The run queue has an eighth of its 8 bytes a slot to spare.
+    // The run queue may have an eighth of its slots, of 24 bytes each, to spare.
     assert_level(&costs, 2);
 }
 
