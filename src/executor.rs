@@ -4,6 +4,7 @@
 //! stays on the caller's stack. Invariant: nothing is borrowed while a future is polled or dropped
 //! or a waker is woken.
 
+mod batch;
 mod inside;
 mod watch;
 
@@ -17,6 +18,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+pub(crate) use self::batch::Batch;
 use self::inside::Outer;
 use crate::budget;
 use crate::cell::TaskCell;
@@ -58,6 +60,12 @@ pub(crate) struct Executor {
     running: Cell<u32>,
     /// The loop ends: what is spawned now is dropped at once.
     is_closing: Cell<bool>,
+    /// The turn of the batch before which the running poll is the last for now; zero once a call
+    /// asked for a boundary.
+    pause_at: Cell<usize>,
+    /// The slot at which the batch ends: the first call that was made in it, which runs in the next
+    /// turn of the loop.
+    boundary: Cell<Option<u32>>,
     hooks: Hooks,
 }
 
@@ -71,24 +79,6 @@ pub(crate) struct Hooks {
 /// The time in which a root runs. Dropped, the root's wakers are stale.
 pub(crate) struct RootRecord<'a>(&'a Executor);
 
-/// What a batch did.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Batch {
-    /// Turns of tasks, and of the root.
-    turns: usize,
-    /// Those in which nothing was polled: the task was aborted, the root is gone.
-    unpolled: usize,
-    /// The root completed: its output is there.
-    pub(crate) root_done: bool,
-}
-
-impl Batch {
-    /// How many futures were polled.
-    pub(crate) fn polled(self) -> usize {
-        self.turns - self.unpolled
-    }
-}
-
 impl Executor {
     pub(crate) fn new(id: LoopId, inbox: Arc<Inbox>, hooks: Hooks) -> Executor {
         Executor {
@@ -99,6 +89,8 @@ impl Executor {
             root: RefCell::new(None),
             running: Cell::new(NOBODY),
             is_closing: Cell::new(false),
+            pause_at: Cell::new(0),
+            boundary: Cell::new(None),
             hooks,
         }
     }
@@ -143,6 +135,20 @@ impl Executor {
         handle
     }
 
+    /// Spawns a task that runs after all that are ready, in the next turn of the loop.
+    pub(crate) fn call_soon<F: Future + 'static>(
+        &self,
+        future: F,
+        birth: Birth,
+    ) -> JoinHandle<F::Output> {
+        let handle = self.spawn(future, birth);
+        if self.home.is_in_turn() && self.boundary.get().is_none() && !self.is_closing() {
+            self.boundary.set(self.home.with(|queue| queue.last()));
+            self.pause_at.set(0);
+        }
+        handle
+    }
+
     /// Queues a task that was woken from elsewhere.
     pub(crate) fn wake(&self, id: WakerId) {
         self.home.with(|queue| queue.push(id));
@@ -169,7 +175,8 @@ impl Executor {
     /// Runs what is ready, first in first out, until nothing is or `turns_max` turns were given or
     /// the root is done. A panic of the root goes through. Only in a turn.
     pub(crate) fn run_batch(&self, mut root: Option<Root<'_>>, turns_max: usize) -> Batch {
-        let mut batch = Batch::default();
+        let mut batch = Batch::new();
+        self.boundary.set(None);
         let _outer = Outer::new(self, NOBODY);
         let _budget = budget::set_aside();
         let _debug = debug::set(self.hooks.slow_poll.is_some());
@@ -242,10 +249,29 @@ impl Executor {
     }
 
     fn run(&self, root: &mut Option<Root<'_>>, turns_max: usize, batch: &mut Batch) {
-        while batch.turns < turns_max && !batch.root_done {
-            let Some((slot, task)) = running::pop() else { break };
+        while batch.turns < turns_max && !batch.root_done && !batch.is_out_of_time() {
+            self.pause_at.set(batch.look_at.min(turns_max));
+            if let Some(boundary) = self.boundary.get() {
+                if self.home.with(|queue| queue.first()) == Some(boundary) {
+                    return;
+                }
+                self.pause_at.set(batch.turns + 1);
+            }
+            if !self.run_some(root, batch) {
+                return;
+            }
+        }
+    }
+
+    /// Runs what is ready until the batch is to pause. Returns whether more may be ready.
+    fn run_some(&self, root: &mut Option<Root<'_>>, batch: &mut Batch) -> bool {
+        while batch.turns < self.pause_at.get() && !batch.root_done {
+            let Some((slot, task)) = running::pop() else {
+                budget::forget_refused();
+                return false;
+            };
             batch.turns += 1;
-            budget::refill();
+            budget::begin(slot);
             self.running.set(slot);
             let Some(task) = task else {
                 self.run_root(root, batch);
@@ -259,6 +285,7 @@ impl Executor {
                 self.settle(&*task, ran, batch);
             }
         }
+        true
     }
 
     /// Does what a turn leaves to do that was not just a poll.

@@ -143,6 +143,16 @@ impl<T> RunQueue<T> {
         }
     }
 
+    /// The slot that waits longest, also one whose occupant is gone.
+    pub(crate) fn first(&self) -> Option<u32> {
+        (self.head != END).then_some(self.head)
+    }
+
+    /// The slot that was queued last, likewise.
+    pub(crate) fn last(&self) -> Option<u32> {
+        (self.head != END).then_some(self.tail)
+    }
+
     /// Whether `slot` is queued.
     pub(crate) fn is_queued(&self, slot: u32) -> bool {
         self.slots.get(slot as usize).is_some_and(|slot| slot.next != IDLE)

@@ -47,6 +47,106 @@ fn soon_is_the_next_turn_in_the_order_of_the_calls() {
 }
 
 #[test]
+fn what_a_call_calls_soon_runs_in_the_next_turn() {
+    let trace = Trace::default();
+    let mut runtime = Runtime::new().unwrap();
+    let handle = runtime.handle();
+    let inner = trace.clone();
+    drop(runtime.spawn(async move {
+        let outer = inner.clone();
+        call_soon(move || {
+            outer.add("first")();
+            call_soon(outer.add("of first"));
+            call_soon(outer.add("of first, again"));
+        });
+        call_soon(inner.add("second"));
+        drop(spawn(async move { inner.add("task")() }));
+    }));
+    let mut turn = || {
+        runtime.turn(Some(Duration::ZERO)).unwrap();
+        trace.take()
+    };
+    assert_eq!(turn(), [""; 0]);
+    assert_eq!(turn(), ["first", "second", "task"]);
+    assert_eq!(turn(), ["of first", "of first, again"]);
+    assert_eq!(turn(), [""; 0]);
+    drop(handle);
+}
+
+#[test]
+fn a_yield_comes_after_the_calls_before_it() {
+    let trace = Trace::default();
+    block_on(async {
+        call_soon(trace.add("call"));
+        yield_now().await;
+        trace.add("task")();
+    });
+    assert_eq!(trace.take(), ["call", "task"]);
+}
+
+#[test]
+fn a_call_that_stops_the_loop_leaves_what_it_calls_soon_to_the_next_run() {
+    let trace = Trace::default();
+    let mut runtime = Runtime::new().unwrap();
+    let handle = runtime.handle();
+    let inner = trace.clone();
+    {
+        let _guard = runtime.enter();
+        let stop = handle.clone();
+        call_soon(move || {
+            call_soon(inner.add("left"));
+            inner.add("stopped")();
+            stop.stop();
+        });
+    }
+    runtime.run().unwrap();
+    assert_eq!(trace.take(), ["stopped"]);
+    handle.stop();
+    runtime.run().unwrap();
+    assert_eq!(trace.take(), ["left"]);
+}
+
+#[test]
+fn a_call_by_the_handle_keeps_its_place_on_the_loops_own_thread() {
+    let trace = Rc::new(RefCell::new(Vec::new()));
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let received = |by: char| {
+        let sender = sender.clone();
+        move || sender.send(by).unwrap()
+    };
+    block_on(async {
+        let handle = evloop::Handle::current();
+        call_soon(received('a'));
+        handle.call_threadsafe(received('b'));
+        call_soon(received('c'));
+        handle.call_threadsafe(received('d'));
+        for _ in 0..3 {
+            yield_now().await;
+        }
+        trace.borrow_mut().extend(receiver.try_iter());
+    });
+    assert_eq!(*trace.borrow(), ['a', 'b', 'c', 'd']);
+}
+
+#[test]
+fn a_chain_of_calls_lets_a_timer_in() {
+    fn again(called: Rc<Cell<usize>>) {
+        called.set(called.get() + 1);
+        call_soon(move || again(called));
+    }
+    let called = Rc::new(Cell::new(0));
+    let mut runtime = Runtime::new().unwrap();
+    {
+        let _guard = runtime.enter();
+        again(called.clone());
+    }
+    for turns in 2..10 {
+        runtime.turn(Some(Duration::ZERO)).unwrap();
+        assert_eq!(called.get(), turns);
+    }
+}
+
+#[test]
 fn later_is_in_the_order_of_the_instants_then_of_the_calls() {
     let trace = Trace::default();
     block_on(async {

@@ -7,7 +7,7 @@ use std::net::{self, SocketAddr};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use evloop::net::{TcpListener, TcpStream};
 use evloop::task::yield_now;
@@ -128,7 +128,8 @@ mod in_each_turn {
 
     #[test]
     fn tasks_that_yield_for_ever_leave_each_turn_to_a_timer_and_a_socket() {
-        const TASKS: usize = 16;
+        // So few that a turn reads no clock: a thread that is suspended ends a turn before.
+        const TASKS: usize = 3;
         let mut runtime = Runtime::builder().batch_max(TASKS).build().unwrap();
         let (stream, peer) = runtime.block_on(connection());
         let sleep = sleep(Duration::ZERO);
@@ -183,6 +184,41 @@ fn two_tasks_that_yield_take_turns() {
     assert_eq!(*trace.borrow(), "ioioioioio");
 }
 
+/// Computes for `d`, without an await.
+fn compute(d: Duration) {
+    let begin = Instant::now();
+    while begin.elapsed() < d {}
+}
+
+#[test]
+fn a_timer_is_served_beside_tasks_that_compute() {
+    const WORK: Duration = Duration::from_millis(2);
+    block_on(async {
+        let polls = Rc::new(Cell::new(0));
+        let tasks: Vec<_> = (0..4)
+            .map(|_| {
+                let polls = polls.clone();
+                spawn(async move {
+                    loop {
+                        compute(WORK);
+                        polls.set(polls.get() + 1);
+                        yield_now().await;
+                    }
+                })
+                .abort_on_drop()
+            })
+            .collect();
+        for _ in 0..5 {
+            let before = polls.get();
+            sleep(Duration::from_millis(10)).await;
+            // 10 ms are 5 polls; a batch is over after a few more, then each task comes once.
+            let between = polls.get() - before;
+            assert!(between <= 25, "{between} polls of 2 ms during a sleep of 10 ms");
+        }
+        drop(tasks);
+    });
+}
+
 #[test]
 fn a_ping_pong_fills_its_turns() {
     const BATCH_MAX: usize = 64;
@@ -198,10 +234,11 @@ fn a_ping_pong_fills_its_turns() {
             Poll::<()>::Pending
         })));
     }
-    for _ in 0..10 {
-        let turn = runtime.turn(None).unwrap();
-        assert_eq!((turn.polled, turn.ready_left), (BATCH_MAX, 1));
-    }
+    // A turn during which the thread was suspended for a millisecond ends before.
+    let turns: Vec<_> = (0..100).map(|_| runtime.turn(None).unwrap()).collect();
+    assert!(turns.iter().all(|turn| turn.ready_left == 1));
+    let full = turns.iter().filter(|turn| turn.polled == BATCH_MAX).count();
+    assert!(full > 50, "{full} of 100 turns were full");
 }
 
 #[test]
@@ -347,14 +384,15 @@ where
 #[test]
 fn many_ready_children_of_one_task_cost_a_linear_number_of_polls() {
     let polls = polls_of_many(10_000, || ready(()), true);
-    // Each time the budget is spent, the set polls two more children before it gives up.
-    assert_eq!(polls, 10_000 + 2 * (10_000 / PER_POLL));
+    // Each time the budget is spent, the set polls two more children before it gives up; and a poll
+    // may begin with two that are refused.
+    assert!((10_000..=10_000 + 5 * (10_000 / PER_POLL)).contains(&polls), "{polls}");
 }
 
 #[test]
 fn many_children_that_become_ready_cost_a_linear_number_of_polls() {
     let polls = polls_of_many(10_000, yield_now, false);
-    assert!((20_000..=20_000 + 3 * (10_000 / PER_POLL)).contains(&polls), "{polls}");
+    assert!((20_000..=20_000 + 5 * (10_000 / PER_POLL)).contains(&polls), "{polls}");
 }
 
 #[test]

@@ -16,3 +16,9 @@ impl Monotonic {
         super::nanos(super::now().saturating_duration_since(self.origin))
     }
 }
+
+/// The thread's first reading is zero: std tells no number.
+pub(super) fn coarse_nanos() -> u64 {
+    thread_local!(static ORIGIN: Monotonic = Monotonic::new());
+    ORIGIN.with(Monotonic::nanos)
+}

@@ -24,7 +24,7 @@ impl Executor {
     pub(super) fn run_eagerly(&self, task: &dyn Run) {
         let _deeper = current::deeper();
         let _budget = budget::set_aside();
-        budget::refill();
+        budget::begin(task.header().waker_id.get().slot());
         if self.run_inside(task) {
             let _outer = Outer::new(self, NOBODY);
             self.end(task);

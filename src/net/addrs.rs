@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV
 use std::vec;
 
 use crate::blocking;
+use crate::budget;
 
 /// Where to connect or listen: addresses, or a name that has some.
 ///
@@ -58,6 +59,7 @@ pub(super) use private::Sealed;
 /// ```
 #[doc(alias = "getaddrinfo")]
 pub async fn lookup_host(host: impl ToAddrs) -> io::Result<vec::IntoIter<SocketAddr>> {
+    budget::unit().await;
     Ok(resolve(host.target()?).await?.into_iter())
 }
 

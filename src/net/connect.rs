@@ -14,6 +14,7 @@ use super::addrs::{ToAddrs, resolve};
 use super::connect_from::connect_from;
 use super::counted::whole;
 use super::tcp_stream::TcpStream;
+use crate::budget;
 use crate::context;
 use crate::reactor::Socket;
 use crate::source::{Direction, WaiterKey};
@@ -125,6 +126,7 @@ impl TcpStream {
         addr: impl ToAddrs,
         options: &ConnectOptions,
     ) -> io::Result<TcpStream> {
+        budget::unit().await;
         let addrs = resolve(addr.target()?).await?;
         race(interleave(addrs), options).await
     }

@@ -6,6 +6,7 @@ use super::addrs::{ToAddrs, resolve};
 use super::listen;
 use super::listener::Listener;
 use super::tcp_stream::Tcp;
+use crate::budget;
 
 /// A socket that accepts TCP connections.
 ///
@@ -72,6 +73,7 @@ impl TcpListener {
     ///
     /// As [`bind`](TcpListener::bind).
     pub async fn bind_with(addr: impl ToAddrs, options: &ListenOptions) -> io::Result<TcpListener> {
+        budget::unit().await;
         let mut failure = None;
         for addr in resolve(addr.target()?).await? {
             match listen::listen(addr, options).and_then(TcpListener::from_std) {

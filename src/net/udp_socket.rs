@@ -8,6 +8,7 @@ use super::counted::whole;
 use super::datagram_socket::DatagramSocket;
 use super::messages::{Messages, Protocol, Sealed, Take};
 use super::receive::receive_udp;
+use crate::budget;
 use crate::source::Direction;
 
 /// The kind of datagrams that go by UDP.
@@ -47,6 +48,7 @@ impl UdpSocket {
     ///
     /// Outside of a running loop.
     pub async fn bind(addr: impl ToAddrs) -> io::Result<UdpSocket> {
+        budget::unit().await;
         let mut failure = None;
         for addr in resolve(addr.target()?).await? {
             match mio::net::UdpSocket::bind(addr) {
@@ -70,6 +72,7 @@ impl UdpSocket {
     ///
     /// Nothing changes if the future is dropped before it completes.
     pub async fn connect(&self, addr: impl ToAddrs) -> io::Result<()> {
+        budget::unit().await;
         let addr = self.first(addr.target()?).await?;
         self.end.get().connect(addr)
     }

@@ -14,6 +14,7 @@ use super::send_vectored::{NO_SIGNAL, send_vectored};
 use super::transport::{Accept, Bytes, Sealed, Transport};
 use super::unix_path::{address, failure};
 use super::until_room::until_room;
+use crate::budget;
 use crate::context;
 use crate::reactor::Socket;
 use crate::source::Done;
@@ -78,6 +79,7 @@ impl UnixStream {
     ///
     /// As [`connect`](UnixStream::connect).
     pub async fn connect_addr(addr: &SocketAddr) -> io::Result<UnixStream> {
+        budget::unit().await;
         // A listener that is full tells nobody when it has room again.
         match until_room(|| MioStream::connect_addr(addr)).await {
             Ok(stream) => UnixStream::from_mio(stream),

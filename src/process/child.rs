@@ -12,6 +12,7 @@ use super::orphans;
 use super::running::Running;
 use super::talk::Talk;
 use super::{ChildStderr, ChildStdin, ChildStdout};
+use crate::budget;
 use crate::context::Context;
 use crate::net::pipe::{Receiver, Sender};
 use crate::signal::SignalKind;
@@ -117,7 +118,10 @@ impl Child {
     pub async fn wait(&mut self) -> io::Result<ExitStatus> {
         self.stdin = None;
         match &mut self.state {
-            State::Ended(status) => Ok(*status),
+            State::Ended(status) => {
+                budget::unit().await;
+                Ok(*status)
+            }
             State::Running(running) => {
                 let status = running.reaped().await?;
                 self.state = State::Ended(status);

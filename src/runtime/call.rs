@@ -34,6 +34,10 @@ struct Due {
 
 /// Calls `f` on this thread in the next turn of the running loop, in the order of the calls.
 ///
+/// The turn that runs ends before it, once what was ready before has run: so what a call calls
+/// soon lets sockets and timers in, as in asyncio, and is left for the next
+/// [`run`](crate::Runtime::run) if the call stops the loop.
+///
 /// `f` is a task of its own: its panic goes to
 /// [`Builder::on_panic`](crate::runtime::Builder::on_panic). From another thread use
 /// [`Handle::call_threadsafe`](crate::Handle::call_threadsafe).
@@ -61,7 +65,7 @@ struct Due {
 #[track_caller]
 pub fn call_soon(f: impl FnOnce() + 'static) -> CallHandle {
     let executor = &context::expect("call_soon").executor;
-    let task = executor.spawn(async { f() }, Birth::here());
+    let task = executor.call_soon(async { f() }, Birth::here());
     CallHandle::new(task.abort_handle(), clock::now())
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use futures_task::{FutureObj, LocalFutureObj, LocalSpawn, Spawn, SpawnError};
 
-use crate::context;
+use crate::context::{self, Context};
 use crate::inbox::{Call, Inbox};
 use crate::info::Birth;
 
@@ -58,11 +58,18 @@ impl Handle {
     }
 
     /// Calls `f` on the loop's thread, in a detached task of its own, in the order of the calls.
+    /// Called on that thread it is [`call_soon`](super::call_soon), and keeps its place among
+    /// those.
     /// After the loop's end `f` is dropped instead.
     #[doc(alias = "call_soon_threadsafe")]
     #[track_caller]
     pub fn call_threadsafe(&self, f: impl FnOnce() + Send + 'static) {
-        let call = Call { function: Box::new(f), called_at: Location::caller() };
+        let called_at = Location::caller();
+        if let Some(context) = context::current().filter(|context| self.is_of(context)) {
+            drop(context.executor.call_soon(async { f() }, Birth::at(called_at)));
+            return;
+        }
+        let call = Call { function: Box::new(f), called_at };
         // What comes back is dropped: that is what a loop that has ended does with it.
         drop(self.inbox.call(call));
     }
@@ -75,7 +82,11 @@ impl Handle {
 
     /// Whether this is the loop running on this thread.
     fn is_current(&self) -> bool {
-        context::current().is_some_and(|context| Arc::ptr_eq(&context.inbox, &self.inbox))
+        context::current().is_some_and(|context| self.is_of(&context))
+    }
+
+    fn is_of(&self, context: &Context) -> bool {
+        Arc::ptr_eq(&context.inbox, &self.inbox)
     }
 
     fn status(&self) -> Result<(), SpawnError> {

@@ -1,7 +1,6 @@
 //! Reading pieces of a stream: lines, blocks, up to a separator.
 
 use std::fmt;
-use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -66,7 +65,7 @@ impl StreamReader {
     ///
     /// Nothing is lost.
     pub async fn read(&mut self, n: usize) -> io::Result<Vec<u8>> {
-        turn().await;
+        budget::unit().await;
         while n > 0 && self.buffer.is_empty() && self.fill().await? {}
         Ok(self.buffer.take(n.min(self.buffer.len())))
     }
@@ -96,7 +95,7 @@ impl StreamReader {
     /// Nothing is lost.
     #[doc(alias = "readexactly")]
     pub async fn read_exact(&mut self, n: usize) -> io::Result<Vec<u8>> {
-        turn().await;
+        budget::unit().await;
         while self.buffer.len() < n {
             if !self.fill().await? {
                 let partial = self.buffer.take_all();
@@ -208,7 +207,7 @@ impl StreamReader {
         let Some(longest) = longest.filter(|_| !is_empty) else {
             panic!("read_until needs a separator of at least a byte")
         };
-        turn().await;
+        budget::unit().await;
         let mut searched = 0;
         loop {
             if let Some(piece) = self.piece(&mut searched, separators, longest) {
@@ -321,12 +320,6 @@ impl StreamReader {
             }
         }
     }
-}
-
-/// What is in the buffer already counts too: a task that always finds a piece lets others run.
-async fn turn() {
-    poll_fn(budget::poll_left).await;
-    budget::spend();
 }
 
 impl fmt::Debug for StreamReader {

@@ -3,7 +3,6 @@
 use std::cell::Cell;
 use std::error::Error;
 use std::fmt;
-use std::future::poll_fn;
 use std::io;
 
 use super::bell::Bell;
@@ -102,8 +101,7 @@ impl Barrier {
     /// A future that is dropped has not come; the others wait for one more. If the barrier was full
     /// already, they go on.
     pub async fn wait(&self) -> Result<BarrierWaitResult, BrokenBarrier> {
-        poll_fn(budget::poll_left).await;
-        budget::spend();
+        budget::unit().await;
         while matches!(self.state.get(), State::Draining | State::Resetting) {
             self.open.listen().await;
         }

@@ -2,7 +2,6 @@
 
 use std::cell::Cell;
 use std::fmt;
-use std::future::poll_fn;
 
 use super::bell::Bell;
 use crate::budget;
@@ -66,8 +65,7 @@ impl Event {
         if !self.is_set.get() {
             return self.bell.listen().await;
         }
-        poll_fn(budget::poll_left).await;
-        budget::spend();
+        budget::unit().await;
     }
 }
 

@@ -88,6 +88,7 @@ impl<'a, T> Reserve<'a, T> {
             if state.is_closed {
                 // Its place went with the list.
                 *key = WaitKey::default();
+                budget::spend();
                 return Poll::Ready(Err(SendError(())));
             }
             if state.try_take(key) {

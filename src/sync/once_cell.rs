@@ -8,6 +8,7 @@ use std::future::poll_fn;
 use std::io;
 
 use super::permits::{Acquire, HasPermits, Permits, Taken};
+use crate::budget;
 
 /// A value that is set once; made, if need be, by a future.
 ///
@@ -107,6 +108,7 @@ impl<T> OnceCell<T> {
         init: impl AsyncFnOnce() -> Result<T, E>,
     ) -> Result<&T, E> {
         if let Some(value) = self.get() {
+            budget::unit().await;
             return Ok(value);
         }
         let mut acquire = Acquire::new(self, 1);

@@ -113,6 +113,7 @@ impl<T> Sender<T> {
             }
         })
         .await;
+        budget::unit().await;
     }
 }
 

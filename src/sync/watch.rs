@@ -173,7 +173,7 @@ impl<T> Sender<T> {
         loop {
             let listen = self.shared.closed.listen();
             if self.is_closed() {
-                return;
+                return budget::unit().await;
             }
             listen.await;
         }
@@ -233,10 +233,11 @@ impl<T> Receiver<T> {
         let shared = self.shared.clone();
         loop {
             let mut listen = shared.changed.listen();
-            if self.has_changed()? {
+            let has_changed = self.has_changed();
+            if has_changed != Ok(false) {
                 self.seen = shared.version.get();
                 budget::spend();
-                return Ok(());
+                return has_changed.map(drop);
             }
             poll_fn(|cx| listen.poll_ring(cx)).await;
         }
@@ -258,8 +259,7 @@ impl<T> Receiver<T> {
         loop {
             let value = self.borrow_and_update();
             if is_met(&value) {
-                poll_fn(budget::poll_left).await;
-                budget::spend();
+                budget::unit().await;
                 return Ok(value);
             }
             drop(value);

@@ -7,7 +7,7 @@ use std::future::Future;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::thread;
 
 use slab::Slab;
@@ -31,8 +31,6 @@ pub(super) struct Children<'env> {
     list: RefCell<Slab<Rc<dyn Run + 'env>>>,
     /// Those that there are end, and no more can be spawned.
     is_cancelled: Cell<bool>,
-    /// In the next poll the body comes after the children: neither starves the other of budget.
-    is_body_last: Cell<bool>,
 }
 
 /// Ends a scope, also one that is dropped half-way.
@@ -53,7 +51,6 @@ impl<'env> Children<'env> {
             family: Rc::default(),
             list: RefCell::default(),
             is_cancelled: Cell::new(false),
-            is_body_last: Cell::new(false),
         }
     }
 
@@ -101,14 +98,8 @@ impl<'env> Children<'env> {
     ) -> Poll<()> {
         self.family.begin_poll(cx.waker());
         let polled = Polled(&self.family);
-        let is_done;
-        if self.is_body_last.replace(!self.is_body_last.get()) {
-            self.run_woken(cx);
-            is_done = poll_body(cx);
-        } else {
-            is_done = poll_body(cx);
-            self.run_woken(cx);
-        }
+        let is_done = poll_body(cx);
+        self.run_woken(cx);
         if self.is_cancelled.get() {
             self.clear();
         }
@@ -118,6 +109,8 @@ impl<'env> Children<'env> {
         }
         drop(polled);
         if is_done && self.len() == 0 {
+            ready!(budget::poll_left(cx));
+            budget::spend();
             return Poll::Ready(());
         }
         if self.family.noted() > 0 {
@@ -126,18 +119,19 @@ impl<'env> Children<'env> {
         current::pending(WaitsFor::Task)
     }
 
-    /// Runs the children that were woken before, as far as the budget goes.
+    /// Runs the children that were woken before: one in any case, the others as far as the budget
+    /// goes. Each costs a unit once it has run, so a descent through nested scopes costs nothing.
     fn run_woken(&self, cx: &mut Context<'_>) {
-        for _ in 0..self.family.noted() {
-            if budget::poll_left(cx).is_pending() {
+        for i in 0..self.family.noted() {
+            if i > 0 && budget::poll_left(cx).is_pending() {
                 return;
             }
-            budget::spend();
             let Some(key) = self.family.take_noted() else { return };
             let Some(task) = self.begin(key) else { continue };
             if self.context.executor.run_inside(&*task) {
                 self.end(key, &*task);
             }
+            budget::spend();
         }
     }
 

@@ -103,10 +103,11 @@ impl<T> JoinSet<T> {
 
     /// The next task's output, if one has ended.
     pub fn poll_join_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<T, JoinError>>> {
+        ready!(budget::poll_left(cx));
         if self.is_empty() {
+            budget::spend();
             return Poll::Ready(None);
         }
-        ready!(budget::poll_left(cx));
         if let Some(output) = self.try_join_next() {
             budget::spend();
             return Poll::Ready(Some(output));

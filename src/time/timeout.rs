@@ -78,18 +78,19 @@ async fn limit<F: Future>(
 ) -> Result<F::Output, Elapsed> {
     let mut future = pin!(future);
     let mut sleep = None;
+    let mut grace = budget::Grace::default();
     poll_fn(|cx| {
         if let Poll::Ready(output) = future.as_mut().poll(cx) {
             return Poll::Ready(Ok(output));
         }
-        // Without budget the future could not show that it is ready.
-        ready!(budget::poll_left(cx));
         if sleep.is_none() {
             sleep = left();
         }
         if let Some(sleep) = &mut sleep {
             ready!(Pin::new(sleep).poll(cx));
         }
+        ready!(grace.poll(cx));
+        budget::spend();
         Poll::Ready(Err(Elapsed(())))
     })
     .await

@@ -68,12 +68,11 @@ pub async fn timeout_scope<T>(
     let mut body = pin!(body(TimeoutScope { limit: limit.clone() }));
     // With the deadline as it was given: a sleep's own may be rounded.
     let mut sleep: Option<(Instant, Sleep)> = None;
+    let mut grace = budget::Grace::default();
     poll_fn(|cx| {
         if let Poll::Ready(output) = body.as_mut().poll(cx) {
             return Poll::Ready(Ok(output));
         }
-        // Without budget the body could not show that it is done.
-        ready!(budget::poll_left(cx));
         keep(&limit.waiter, cx.waker());
         let Some(deadline) = limit.deadline.get() else {
             sleep = None;
@@ -90,6 +89,8 @@ pub async fn timeout_scope<T>(
         if let Some((_, sleep)) = &mut sleep {
             ready!(Pin::new(sleep).poll(cx));
         }
+        ready!(grace.poll(cx));
+        budget::spend();
         limit.is_elapsed.set(true);
         Poll::Ready(Err(Elapsed::new()))
     })
