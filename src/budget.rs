@@ -173,18 +173,20 @@ fn is_refused() -> bool {
 impl Hungry {
     /// How many leaves the poll that begins for the task in `slot` skips.
     fn skip(&mut self, slot: u32) -> u32 {
-        let mut refused = self.tasks.remove(&slot).unwrap_or_default();
+        let Some(refused) = self.tasks.get_mut(&slot) else { return 0 };
         refused.begin_poll();
-        if refused.most > 0 {
-            self.tasks.insert(slot, refused);
-        } else if self.tasks.is_empty() {
-            START.set(PER_POLL);
-        }
-        match refused.most {
-            0 => 0,
+        let most = refused.most;
+        match most {
+            0 => {
+                self.tasks.remove(&slot);
+                if self.tasks.is_empty() {
+                    START.set(PER_POLL);
+                }
+                0
+            }
             // One or more; `n` or more once in `n` times.
             _ if self.random() % SURPRISE == 0 => u32::MAX / self.random(),
-            most => self.random() % most,
+            _ => self.random() % most,
         }
     }
 

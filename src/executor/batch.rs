@@ -15,7 +15,7 @@ const FIRST_LOOK: usize = 2;
 
 /// At most so many turns pass between two looks at the clock. They begin close together, since
 /// tasks that take long took long in the batch before.
-const LOOK_EVERY: usize = 32;
+const LOOK_EVERY: usize = 64;
 
 /// What a batch did.
 #[derive(Clone, Copy, Debug)]

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::now;
 use super::sleep::{Sleep, sleep, sleep_until};
-use crate::budget;
+use crate::budget::{self, Grace};
 
 /// The time was up before the future was ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,16 +77,14 @@ async fn limit<F: Future>(
     left: impl Fn() -> Option<Sleep>,
 ) -> Result<F::Output, Elapsed> {
     let mut future = pin!(future);
-    let mut sleep = None;
-    let mut grace = budget::Grace::default();
+    // Made once the future was pending.
+    let mut waiting = None;
     poll_fn(|cx| {
         if let Poll::Ready(output) = future.as_mut().poll(cx) {
             return Poll::Ready(Ok(output));
         }
-        if sleep.is_none() {
-            sleep = left();
-        }
-        if let Some(sleep) = &mut sleep {
+        let (sleep, grace) = waiting.get_or_insert_with(|| (left(), Grace::default()));
+        if let Some(sleep) = sleep {
             ready!(Pin::new(sleep).poll(cx));
         }
         ready!(grace.poll(cx));
