@@ -39,7 +39,11 @@ pub(crate) struct Clock {
 impl Clock {
     pub(crate) fn new() -> Clock {
         let monotonic = Monotonic::new();
-        let origin = now();
+        Clock::of(monotonic, now())
+    }
+
+    /// `monotonic` was begun before `origin` was read.
+    fn of(monotonic: Monotonic, origin: Instant) -> Clock {
         Clock { monotonic, origin, lag: monotonic.nanos() }
     }
 
@@ -52,9 +56,10 @@ impl Clock {
         self.monotonic.nanos()
     }
 
-    /// Nanoseconds that have passed since the origin, to fire deadlines by.
+    /// Nanoseconds that have passed since the origin, to fire deadlines by. None, if the system's
+    /// clock was put back to before it, as when a frozen process goes on elsewhere.
     fn passed(&self) -> u64 {
-        self.nanos() - self.lag
+        self.nanos().saturating_sub(self.lag)
     }
 
     /// The present, rounded down to a tick.
@@ -84,9 +89,6 @@ impl Clock {
 }
 
 impl Tick {
-    /// The last tick of the 48 bits that 64 bits of nanoseconds leave.
-    pub(crate) const MAX: Tick = Tick((1 << (u64::BITS - TICK_SHIFT)) - 1);
-
     /// When the tick begins, in nanoseconds since the origin.
     pub(crate) const fn nanos(self) -> u64 {
         self.0.saturating_mul(1 << TICK_SHIFT)
@@ -116,4 +118,50 @@ pub(crate) fn coarse_nanos() -> u64 {
 /// `at + d`, or a century on where the platform's `Instant` cannot say it.
 pub(crate) fn add(at: Instant, d: Duration) -> Instant {
     at.checked_add(d).unwrap_or_else(|| at + FAR)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const APART: Duration = Duration::from_millis(2);
+
+    fn pass_time() {
+        let end = now() + APART;
+        while now() < end {}
+    }
+
+    /// As of a thread that was held up twice while it made its clock.
+    fn held_up() -> Clock {
+        let monotonic = Monotonic::new();
+        pass_time();
+        let origin = now();
+        pass_time();
+        Clock::of(monotonic, origin)
+    }
+
+    #[test]
+    fn a_tick_is_never_early_and_a_deadline_never_short() {
+        let clock = held_up();
+        let passed = clock.tick().nanos();
+        assert!(passed <= clock.nanos_until(now()));
+        let before = clock.nanos_until(now());
+        assert!(before <= clock.nanos());
+    }
+
+    #[test]
+    fn a_tick_has_begun_when_it_says() {
+        let clock = held_up();
+        let at = Tick::at_or_after(clock.nanos_until(now()) + 1);
+        while now() < clock.begin(at) {}
+        assert!(clock.tick() >= at);
+        assert_eq!(clock.left(at), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_clock_that_was_put_back_stands_still() {
+        let clock = Clock { lag: u64::MAX, ..Clock::new() };
+        assert_eq!(clock.tick(), Tick(0));
+        assert_eq!(clock.left(Tick(1)), Duration::from_nanos(Tick(1).nanos()));
+    }
 }

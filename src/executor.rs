@@ -159,6 +159,11 @@ impl Executor {
         self.home.with(|queue| queue.len())
     }
 
+    /// Gives the memory of a burst of tasks back, after it.
+    pub(crate) fn give_back(&self) {
+        self.home.with(|queue| queue.give_back());
+    }
+
     /// Makes the loop the one whose wakers on this thread go straight to its queue.
     pub(crate) fn begin_turn(&self) -> InTurn {
         self.home.begin_turn()

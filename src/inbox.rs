@@ -15,7 +15,7 @@ use std::thread::{self, ThreadId};
 
 use crate::waker_id::{LOOPS_MAX, LoopId, WakerId};
 
-/// Room that is kept for the next wakes after a burst of them.
+/// Room that is kept for the next wakes, and the next calls, after a burst of them.
 const KEPT_MAX: usize = 1 << 12;
 
 /// Something to run on the loop's thread.
@@ -58,6 +58,18 @@ struct Mail {
 pub(crate) struct Drained {
     pub(crate) wakes: Vec<WakerId>,
     pub(crate) calls: VecDeque<Call>,
+}
+
+impl Drained {
+    /// Gives the memory of a burst back, after it.
+    pub(crate) fn give_back(&mut self) {
+        if self.wakes.capacity() > KEPT_MAX {
+            self.wakes = Vec::new();
+        }
+        if self.calls.capacity() > KEPT_MAX {
+            self.calls = VecDeque::new();
+        }
+    }
 }
 
 impl Inbox {

@@ -107,18 +107,20 @@ impl Reactor {
         Ok(Waker::from(Arc::new(Unpark(waker))))
     }
 
-    /// Fires the timers that are due, waking their tasks.
+    /// Fires timers that are due, waking their tasks. A limited number of them: the others are left
+    /// to the next call, and the wait before it does not wait.
     pub(crate) fn fire_timers(&self) {
         if self.timers.borrow().is_empty() {
             return;
         }
-        let now = self.clock.tick();
+        let now = self.clock.tick().nanos();
         self.collect(|woken| self.timers.borrow_mut().advance(now, woken));
     }
 
-    /// Whether a waker that panicked has left others behind it that are to be woken.
+    /// Whether some are still to be woken: a waker before them panicked, or too many timers were
+    /// due at once.
     pub(crate) fn owes_wakes(&self) -> bool {
-        !self.woken.borrow().is_empty()
+        self.timers.borrow().is_behind() || !self.woken.borrow().is_empty()
     }
 
     /// When the timers next want to be fired.
@@ -174,7 +176,11 @@ impl Reactor {
             }
             self.starved.set_gone(woken);
             // Who still waits for a timer looks again, and learns that it will not come.
-            self.timers.borrow_mut().advance(Tick::MAX, woken);
+            let mut timers = self.timers.borrow_mut();
+            timers.advance(u64::MAX, woken);
+            while timers.is_behind() {
+                timers.advance(u64::MAX, woken);
+            }
         });
     }
 
@@ -313,7 +319,7 @@ impl Reactor {
     }
 
     fn next_tick(&self) -> Option<Tick> {
-        self.timers.borrow().next()
+        self.timers.borrow().next().map(Tick::at_or_after)
     }
 
     /// How long the selector may wait. Sets the alarm if that is finer than it can measure.

@@ -20,6 +20,13 @@ const END: u32 = u32::MAX - 1;
 /// that a hundred thousand parked tasks do not pay for as many vacant ones.
 const MORE_MIN: usize = 64;
 
+/// Slots that are kept after a burst of tasks.
+const KEPT_MAX: usize = 1 << 12;
+
+/// The part of the slots that must have become vacant to be worth a look for some to give back, and
+/// to be given back: an eighth.
+const WORTH: usize = 8;
+
 /// Slots of one loop, who occupies them, and the order in which the woken ones run.
 #[derive(Debug)]
 pub(crate) struct RunQueue<T> {
@@ -28,6 +35,10 @@ pub(crate) struct RunQueue<T> {
     tail: u32,
     len: u32,
     vacant: u32,
+    /// Of the slots that will be made: later than those of slots that were given back.
+    generation: u16,
+    /// Slots retired since the last look for some to give back.
+    retired: u32,
 }
 
 #[derive(Debug)]
@@ -41,7 +52,15 @@ struct Slot<T> {
 
 impl<T> RunQueue<T> {
     pub(crate) const fn new() -> RunQueue<T> {
-        RunQueue { slots: Vec::new(), head: END, tail: END, len: 0, vacant: END }
+        RunQueue {
+            slots: Vec::new(),
+            head: END,
+            tail: END,
+            len: 0,
+            vacant: END,
+            generation: 0,
+            retired: 0,
+        }
     }
 
     /// How many slots are queued.
@@ -83,7 +102,8 @@ impl<T> RunQueue<T> {
         if len >= self.slots.capacity() {
             self.slots.reserve_exact(MORE_MIN.max(len / 8));
         }
-        self.slots.resize_with(len + 1, || Slot { occupant: None, next: IDLE, generation: 0 });
+        let generation = self.generation;
+        self.slots.resize_with(len + 1, || Slot { occupant: None, next: IDLE, generation });
         self.slots[len].next = END;
         Some(index)
     }
@@ -92,12 +112,46 @@ impl<T> RunQueue<T> {
     pub(crate) fn retire(&mut self, index: u32) -> Option<T> {
         let slot = &mut self.slots[index as usize];
         slot.generation = slot.generation.wrapping_add(1);
+        self.retired = self.retired.wrapping_add(1);
         let occupant = slot.occupant.take();
         if slot.next == IDLE && index != ROOT {
             slot.next = self.vacant;
             self.vacant = index;
         }
         occupant
+    }
+
+    /// Gives the memory of a burst back, after it. Cheap enough to be called before each wait: the
+    /// look at all slots is paid for by the tasks that have ended since the last one.
+    #[inline]
+    pub(crate) fn give_back(&mut self) {
+        let is_due = self.slots.len() > KEPT_MAX
+            && self.retired as usize >= self.slots.len() / WORTH
+            && self.len == 0;
+        if is_due && self.slots.last().is_some_and(|last| last.occupant.is_none()) {
+            self.shrink();
+        }
+    }
+
+    /// Gives back the slots behind the last that is occupied. None is queued.
+    #[cold]
+    fn shrink(&mut self) {
+        self.retired = 0;
+        let last = self.slots.iter().rposition(|slot| slot.occupant.is_some());
+        let kept = last.map_or(0, |last| last + 1).max(KEPT_MAX);
+        if self.slots.len() - kept < self.slots.len() / WORTH {
+            return;
+        }
+        let generations = self.slots.drain(kept..).map(|slot| slot.generation.wrapping_add(1));
+        self.generation = generations.fold(self.generation, u16::max);
+        self.slots.shrink_to_fit();
+        self.vacant = END;
+        for (index, slot) in self.slots.iter_mut().enumerate().skip(1).rev() {
+            if slot.occupant.is_none() {
+                slot.next = self.vacant;
+                self.vacant = index as u32;
+            }
+        }
     }
 
     /// Queues the slot that `id` names, if its occupant is still there and it is not queued.
@@ -242,6 +296,50 @@ mod tests {
         queue.push(ids[1]);
         assert_eq!(drain(&mut queue), [2], "it is vacant");
         assert_eq!(queue.admit(1, 0).unwrap(), ids[0]);
+    }
+
+    #[test]
+    fn a_burst_gives_its_slots_back() {
+        let (mut queue, kept) = queue_of(3);
+        let burst: Vec<_> = (0..100_000).map(|_| queue.admit(1, 9).unwrap()).collect();
+        queue.retire(kept[1].slot());
+        let (stays, ends) = burst.split_at(1000);
+        for id in ends {
+            queue.retire(id.slot());
+            queue.give_back();
+        }
+        assert!(queue.slots.capacity() <= KEPT_MAX);
+        // The vacant ones are given out, lowest first, and the wakers of the burst are stale.
+        assert_eq!(queue.admit(1, 7).unwrap().slot(), kept[1].slot());
+        let again: Vec<_> = ends.iter().map(|_| queue.admit(1, 8).unwrap()).collect();
+        assert!(again.iter().map(|id| id.slot()).eq(ends.iter().map(|id| id.slot())));
+        ends.iter().for_each(|id| queue.push(*id));
+        assert_eq!(queue.len(), 0);
+        let all: Vec<_> = stays.iter().chain(&again).map(|id| id.slot()).collect();
+        stays.iter().chain(&again).for_each(|id| queue.push(*id));
+        assert_eq!(drain(&mut queue), all);
+    }
+
+    #[test]
+    fn slots_that_are_in_use_are_not_given_back() {
+        let (mut queue, _) = queue_of(3);
+        let burst: Vec<_> = (0..100_000).map(|_| queue.admit(1, 9).unwrap()).collect();
+        let (last, others) = burst.split_last().unwrap();
+        queue.push(others[1]);
+        others.iter().for_each(|id| _ = queue.retire(id.slot()));
+        queue.give_back();
+        assert_eq!(queue.pop(), None, "one was queued as it was retired");
+        queue.give_back();
+        queue.push(*last);
+        assert_eq!(queue.pop(), Some((last.slot(), Some(9))));
+        assert!(queue.slots.len() > 100_000);
+        queue.push(*last);
+        queue.retire(last.slot());
+        queue.give_back();
+        assert!(queue.slots.len() > 100_000, "it is queued");
+        assert_eq!(queue.pop(), None);
+        queue.give_back();
+        assert_eq!(queue.slots.len(), KEPT_MAX);
     }
 
     #[test]

@@ -289,7 +289,7 @@ impl Runtime {
     ///
     /// 1. wait for events, unless something is ready, and until the next deadline at the latest;
     /// 2. take in what other threads left;
-    /// 3. fire the timers that are due;
+    /// 3. fire the timers that are due, up to a limit;
     /// 4. run the tasks that are ready, first in first out, up to a limit.
     ///
     /// As asyncio has it. The wait comes first so that what ends it runs in the same turn: a timer
@@ -306,6 +306,7 @@ impl Runtime {
         if executor.ready() > 0 {
             return reactor.wait(Some(Duration::ZERO));
         }
+        executor.give_back();
         let ControlFlow::Continue(limit) = self.spin(limit)? else { return Ok(()) };
         if !inbox.park() {
             return reactor.wait(Some(Duration::ZERO));
@@ -327,6 +328,7 @@ impl Runtime {
             let birth = Birth::at(called_at);
             drop(self.context.executor.spawn(async { function() }, birth));
         }
+        self.drained.give_back();
     }
 
     /// Runs `f` with the loop entered and awake.

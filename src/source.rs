@@ -350,6 +350,7 @@ mod tests {
         let source = Source::new(true);
         let mut key = WaiterKey::default();
         source.set_ready(Readiness { special: true, ..EVENT }, &mut VecDeque::new());
+        source.set_ready(EVENT, &mut VecDeque::new());
         for _ in 0..2 {
             let short = Ok(Done { value: (), short: true });
             assert_eq!(poll(&source, &mut key, short), Poll::Ready(()));
@@ -375,6 +376,10 @@ mod tests {
         }
         assert_eq!(waiters(&source), 1);
         source.leave(Direction::Read, &mut keys[3]);
+        let mut first = WaiterKey::default();
+        assert_eq!(poll(&source, &mut first, would_block()), Poll::Pending);
+        source.leave(Direction::Read, &mut first);
+        assert_eq!(waiters(&source), 0, "who has left is not woken");
         assert!(source.read.waiters.is_empty(), "nothing is left behind");
     }
 
@@ -383,8 +388,8 @@ mod tests {
         let source = Source::new(true);
         source.set_gone(&mut VecDeque::new());
         let mut cx = Context::from_waker(Waker::noop());
-        let polled =
-            source.poll_io(Direction::Read, &mut cx, &mut WaiterKey::default(), would_block);
+        let op = || -> io::Result<Done<()>> { panic!("it is not tried") };
+        let polled = source.poll_io(Direction::Read, &mut cx, &mut WaiterKey::default(), op);
         let Poll::Ready(Err(error)) = polled else { panic!("{polled:?}") };
         assert_eq!(error.kind(), io::ErrorKind::NotConnected);
     }

@@ -1,38 +1,53 @@
 //! L0: deadlines and whom they wake: a hierarchical timing wheel.
 //!
 //! Pure: no system call, the present is a parameter. The wheel has a level for each group of six
-//! bits of a tick. A deadline stands at the level of the highest group in which it differs from the
-//! present, in the slot that this group says. As the present enters a slot of a higher level, the
-//! slot's deadlines move down. A slot is a ring of nodes: its own, then those of its deadlines in
-//! the order of insertion; so leaving it takes the two neighbours and no look at where it is.
+//! bits of a deadline in nanoseconds. A deadline stands at the level of the highest group in which
+//! it differs from the present, in the slot that this group says. A slot is a ring of nodes: its
+//! own, then those of its deadlines in the order of insertion; so leaving it takes the two
+//! neighbours and no look at where it is.
+//!
+//! A slot that the present passes is sorted, if it is short. Otherwise its deadlines move down, as
+//! they do when the present enters it, at the last to a slot for each nanosecond: all deadlines of
+//! one become due in one step, however many they are. When there is too much for one call of
+//! [`Timers::advance`], moving down and waking go on in the next.
 //!
 //! Invariants: each deadline in the wheel is later than `now`; each slot that is occupied begins
 //! after `now`; the lowest level that is occupied holds the nearest deadlines. Hence a deadline has
 //! fired exactly when it is not later than `now`, and nobody needs to note it.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
 use std::task::Waker;
 
-use crate::clock::Tick;
-
-/// Bits of a tick for each level.
+/// Bits of a nanosecond for each level.
 const BITS: u32 = 6;
 /// Slots of a level: one for each bit of its word in `occupied_slots`.
 const SLOTS: u32 = 1 << BITS;
-/// Levels for all 48 bits that a tick has.
-const LEVELS: u32 = 8;
-/// No node: the first is a slot's, and that is never free.
+/// Bits that the lowest level has less, so that the slots of another are the ticks of the clock.
+const LESS: u32 = 2;
+/// Levels for all 64 bits of nanoseconds.
+const LEVELS: u32 = (u64::BITS + LESS) / BITS;
+/// No node: the first is a slot's, and that is never free, due or moving down.
 const NONE: u32 = 0;
 /// Nodes that are made at once.
 const CHUNK: u32 = 64;
 /// Nodes that are kept for the next deadlines once none is left.
 const KEPT_MAX: usize = 1 << 14;
+/// Wakers that one call takes: they take about 50 us to wake.
+const FIRED_MAX: usize = 1 << 10;
+/// Deadlines that one call moves down, and slots that it passes: some 100 us of them.
+const STEPS_MAX: usize = 1 << 13;
+/// Deadlines of a slot that are sorted: as many take less time to move down.
+const SORTED_MAX: usize = 1 << 10;
 
 /// Who is to be woken when.
 #[derive(Debug)]
 pub(crate) struct Timers {
-    now: Tick,
+    /// In nanoseconds.
+    now: u64,
     /// Which levels hold anything, a bit for each.
     occupied: u32,
     /// Which slots of each level hold anything, a bit for each.
@@ -41,15 +56,24 @@ pub(crate) struct Timers {
     nodes: Vec<Node>,
     /// The first of the free nodes, each of which has the next as its `next`.
     free: u32,
-    /// Room for the deadlines of one tick while they are sorted; empty between calls.
-    due: Vec<Due>,
+    /// The first and the last of the nodes whose deadlines have fired and whose wakers are still to
+    /// be taken. Each has the next as its `next`.
+    due: (u32, u32),
+    /// The slot of which a part has moved down. Then `now` is just before it, so that what is
+    /// inserted meanwhile stands behind what is left there.
+    moving: u32,
+    /// The last call of `advance` did not come to its end.
+    is_behind: bool,
+    /// Room for the deadlines of one slot, with their nodes, while they are sorted; empty between
+    /// calls.
+    sorted: Vec<(u64, u32)>,
 }
 
 /// A deadline; or a slot, the begin and the end of its ring.
 #[derive(Debug)]
 struct Node {
-    /// Nanoseconds: orders what falls into the same tick. Of a slot: a bound on its deadlines from
-    /// below, which is exact unless the nearest was removed.
+    /// Nanoseconds. Of a slot: a bound on its deadlines from below, which is exact unless the
+    /// nearest was removed.
     deadline: u64,
     /// Of a deadline only.
     waker: Option<Waker>,
@@ -57,9 +81,11 @@ struct Node {
     previous: u32,
 }
 
-/// A deadline that fires: its nanoseconds beyond the tick before, and its node.
-#[derive(Clone, Copy, Debug)]
-struct Due(u32, u32);
+/// Where the wakers go, and how many more may.
+struct Fired<'a> {
+    wakers: &'a mut VecDeque<Waker>,
+    left: usize,
+}
 
 /// A deadline in the wheel, until it fires or is removed.
 #[derive(Clone, Copy, Debug)]
@@ -68,22 +94,31 @@ pub(crate) struct TimerKey(NonZeroU32);
 impl Timers {
     pub(crate) fn new() -> Timers {
         Timers {
-            now: Tick(0),
+            now: 0,
             occupied: 0,
             occupied_slots: [0; LEVELS as usize],
             nodes: Vec::new(),
             free: NONE,
-            due: Vec::new(),
+            due: (NONE, NONE),
+            moving: NONE,
+            is_behind: false,
+            sorted: Vec::new(),
         }
     }
 
+    /// Whether `advance` has nothing to do.
     pub(crate) fn is_empty(&self) -> bool {
-        self.occupied == 0
+        self.occupied == 0 && !self.is_behind
     }
 
-    /// Whether a deadline has been passed, so that its node, if it had one, is free.
+    /// Whether `advance` left something due to its next call.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.is_behind
+    }
+
+    /// Whether a deadline has been passed, so that its node, if it had one, is no more its own.
     pub(crate) fn has_fired(&self, deadline: u64) -> bool {
-        Tick::at_or_after(deadline) <= self.now
+        deadline <= self.now
     }
 
     /// Adds a deadline that has not fired, in nanoseconds of the loop's clock.
@@ -127,42 +162,73 @@ impl Timers {
         self.nodes[key.index()].waker.replace(waker)
     }
 
-    /// When to look again: the nearest deadline, or earlier if that one was removed.
-    pub(crate) fn next(&self) -> Option<Tick> {
+    /// When to look again, in nanoseconds: the nearest deadline, or earlier if that was removed.
+    pub(crate) fn next(&self) -> Option<u64> {
+        if self.is_behind {
+            return Some(self.now);
+        }
         let slot = self.first()?;
-        Some(Tick::at_or_after(self.nodes[slot as usize].deadline))
+        Some(self.nodes[slot as usize].deadline)
     }
 
     /// Moves the present on. The wakers of the deadlines passed are added to `fired` in the order
-    /// (deadline, insertion).
-    pub(crate) fn advance(&mut self, now: Tick, fired: &mut VecDeque<Waker>) {
+    /// (deadline, insertion). A limited number of them: see [`Timers::is_behind`].
+    pub(crate) fn advance(&mut self, now: u64, fired: &mut VecDeque<Waker>) {
+        let mut fired = Fired { wakers: fired, left: FIRED_MAX };
+        let has_passed = self.pass(now, &mut fired);
+        while self.due.0 != NONE && fired.left > 0 {
+            let key = self.due.0;
+            self.due.0 = self.nodes[key as usize].next;
+            self.fire(key, &mut fired);
+        }
+        self.is_behind = !has_passed || self.due.0 != NONE;
+        self.give_back();
+    }
+
+    /// Moves the present on, and what is passed to the due. `false` if that was too much.
+    fn pass(&mut self, now: u64, fired: &mut Fired<'_>) -> bool {
+        let mut steps = STEPS_MAX;
         while let Some(slot) = self.first() {
             let begin = self.begin(slot);
             if begin > now {
                 break;
             }
-            self.now = begin;
-            let first = self.nodes[slot as usize].next;
-            self.clear(slot);
-            if slot < SLOTS {
-                self.fire(slot, first, fired);
+            if steps == 0 {
+                return false;
+            }
+            let Node { next: first, previous: last, .. } = self.nodes[slot as usize];
+            let nearest = self.nodes[first as usize].deadline;
+            let is_whole = self.moving == NONE;
+            if slot < SLOTS || (is_whole && first == last && nearest <= now) {
+                self.now = nearest;
+                self.clear(slot);
+                self.make_due(first, last, fired);
+                steps -= 1;
+            } else if is_whole && begin | width(slot) <= now && self.sort(slot) {
+                self.now = begin | width(slot);
+                self.clear(slot);
+                steps = steps.saturating_sub(self.make_sorted_due(fired));
             } else {
-                self.move_down(slot, first);
+                self.now = begin;
+                self.move_down(slot, &mut steps);
             }
         }
         self.now = self.now.max(now);
-        self.give_back();
+        true
     }
 
-    /// The slot of a tick, seen from the present.
-    fn slot(&self, at: Tick) -> u32 {
-        let differing = (at.0 ^ self.now.0) | u64::from(SLOTS - 1);
-        let level = differing.ilog2() / BITS;
-        level * SLOTS + (at.0 >> (level * BITS)) as u32 % SLOTS
+    /// The slot of a deadline, seen from the present.
+    fn slot(&self, deadline: u64) -> u32 {
+        let differing = (deadline ^ self.now) | 1;
+        let level = (differing.ilog2() + LESS) / BITS;
+        level * SLOTS + (deadline >> shift(level)) as u32 % SLOTS
     }
 
-    /// The slot of the nearest deadlines.
+    /// The slot of the nearest deadlines, or the one that is moving down.
     fn first(&self) -> Option<u32> {
+        if self.moving != NONE {
+            return Some(self.moving);
+        }
         if self.occupied == 0 {
             return None;
         }
@@ -170,16 +236,16 @@ impl Timers {
         Some(level * SLOTS + self.occupied_slots[level as usize].trailing_zeros())
     }
 
-    /// The tick at which a slot ahead begins.
-    fn begin(&self, slot: u32) -> Tick {
-        let shift = slot / SLOTS * BITS;
-        let above = self.now.0 >> shift & !u64::from(SLOTS - 1);
-        Tick((above | u64::from(slot % SLOTS)) << shift)
+    /// When a slot ahead begins.
+    fn begin(&self, slot: u32) -> u64 {
+        let shift = shift(slot / SLOTS);
+        let above = self.now >> shift & !u64::from(SLOTS - 1);
+        (above | u64::from(slot % SLOTS)) << shift
     }
 
     /// Makes `key` the last of its slot. Returns its neighbours: what comes next, and before it.
     fn append(&mut self, key: u32, deadline: u64) -> (u32, u32) {
-        let slot = self.slot(Tick::at_or_after(deadline));
+        let slot = self.slot(deadline);
         let level = slot / SLOTS;
         self.occupied |= 1 << level;
         self.occupied_slots[level as usize] |= 1 << (slot % SLOTS);
@@ -201,32 +267,74 @@ impl Timers {
         }
     }
 
-    fn move_down(&mut self, slot: u32, first: u32) {
-        let mut key = first;
-        while key != slot {
+    /// Moves the deadlines of a slot that begins now to lower levels, as many as `steps` allows.
+    fn move_down(&mut self, slot: u32, steps: &mut usize) {
+        let mut key = self.nodes[slot as usize].next;
+        while key != slot && *steps > 0 {
             let Node { deadline, next: after, .. } = self.nodes[key as usize];
             let (next, previous) = self.append(key, deadline);
             let node = &mut self.nodes[key as usize];
             (node.next, node.previous) = (next, previous);
             key = after;
+            *steps -= 1;
+        }
+        if key == slot {
+            self.moving = NONE;
+            self.clear(slot);
+        } else {
+            self.moving = slot;
+            self.nodes[slot as usize].next = key;
+            self.nodes[key as usize].previous = slot;
+            self.now -= 1;
         }
     }
 
-    /// Frees the nodes of one tick, which stand in the order of insertion.
-    fn fire(&mut self, slot: u32, first: u32, fired: &mut VecDeque<Waker>) {
-        let before = Tick(self.now.0 - 1).nanos();
-        let mut due = std::mem::take(&mut self.due);
-        let mut key = first;
+    /// Reads the deadlines of a slot in their order into `sorted`. `false` if there are too many.
+    fn sort(&mut self, slot: u32) -> bool {
+        let mut key = self.nodes[slot as usize].next;
         while key != slot {
             let Node { deadline, next, .. } = self.nodes[key as usize];
-            // A tick has 16 bits of nanoseconds, the last of all twice as many.
-            due.push(Due((deadline - before) as u32, key));
+            if self.sorted.len() == SORTED_MAX {
+                self.sorted.clear();
+                return false;
+            }
+            self.sorted.push((deadline, key));
             key = next;
         }
-        due.sort_by_key(|due| due.0);
-        fired.extend(due.drain(..).filter_map(|due| self.free(due.1)));
-        if due.capacity() <= KEPT_MAX {
-            self.due = due;
+        self.sorted.sort_by_key(|(deadline, _)| *deadline);
+        true
+    }
+
+    /// Makes the nodes in `sorted` due. Returns how many they are.
+    fn make_sorted_due(&mut self, fired: &mut Fired<'_>) -> usize {
+        let mut sorted = std::mem::take(&mut self.sorted);
+        let len = sorted.len();
+        sorted.drain(..).for_each(|(_, key)| self.make_due(key, key, fired));
+        self.sorted = sorted;
+        len
+    }
+
+    /// Fires a node, if none is due before it and it is alone; else makes a chain of nodes the last
+    /// of those that are due.
+    #[inline]
+    fn make_due(&mut self, first: u32, last: u32, fired: &mut Fired<'_>) {
+        if first == last && self.due.0 == NONE && fired.left > 0 {
+            return self.fire(first, fired);
+        }
+        self.nodes[last as usize].next = NONE;
+        match self.due {
+            (NONE, _) => self.due.0 = first,
+            (_, before) => self.nodes[before as usize].next = first,
+        }
+        self.due.1 = last;
+    }
+
+    /// Takes the waker of a node that is in no ring any more, which becomes free.
+    #[inline]
+    fn fire(&mut self, key: u32, fired: &mut Fired<'_>) {
+        if let Some(waker) = self.free(key) {
+            fired.wakers.push_back(waker);
+            fired.left -= 1;
         }
     }
 
@@ -252,11 +360,21 @@ impl Timers {
 
     /// Gives the memory of a burst back, after it.
     fn give_back(&mut self) {
-        if self.occupied == 0 && self.nodes.len() > KEPT_MAX {
+        if self.is_empty() && self.nodes.len() > KEPT_MAX {
             self.nodes = Vec::new();
             self.free = NONE;
         }
     }
+}
+
+/// The lowest bit of a level's group.
+fn shift(level: u32) -> u32 {
+    (level * BITS).saturating_sub(LESS)
+}
+
+/// The bits of a nanosecond in which the deadlines of a slot differ.
+fn width(slot: u32) -> u64 {
+    (1 << shift(slot / SLOTS)) - 1
 }
 
 impl Node {
@@ -273,126 +391,5 @@ impl Node {
 impl TimerKey {
     fn index(self) -> usize {
         self.0.get() as usize
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::task::Wake;
-
-    use super::*;
-
-    /// Notes when it was woken: the number of wakes before it.
-    struct Mark(Arc<AtomicUsize>, AtomicUsize);
-
-    impl Wake for Mark {
-        fn wake(self: Arc<Self>) {
-            self.1.store(self.0.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
-        }
-    }
-
-    const TICK: u64 = Tick(1).nanos();
-
-    fn noop() -> Waker {
-        Waker::noop().clone()
-    }
-
-    /// A sequence that looks random, the same each time.
-    fn numbers(mut seed: u64) -> impl FnMut() -> u64 {
-        move || {
-            seed ^= seed << 13;
-            seed ^= seed >> 7;
-            seed ^= seed << 17;
-            seed
-        }
-    }
-
-    #[test]
-    fn fires_in_the_order_of_deadline_then_insertion() {
-        let mut timers = Timers::new();
-        let mut random = numbers(7);
-        let wakes = Arc::new(AtomicUsize::new(0));
-        let mut marks: Vec<(u64, Arc<Mark>)> = Vec::new();
-        for _ in 0..5000 {
-            // Many share a tick, some a nanosecond, some are years away.
-            let deadline = (TICK + 2000 + random() % 3000 * (random() % 3)) << (random() % 46);
-            let mark = Arc::new(Mark(wakes.clone(), AtomicUsize::new(usize::MAX)));
-            timers.insert(deadline, mark.clone().into());
-            marks.push((deadline, mark));
-        }
-        let mut now = 1;
-        let mut fired = VecDeque::new();
-        while let Some(next) = timers.next() {
-            assert!(next.0 > now, "what is due has fired");
-            now = next.0 + random() % 2 * (random() % next.0);
-            timers.advance(Tick(now), &mut fired);
-            assert!(!fired.is_empty(), "nothing was removed, so it looked at a deadline");
-            fired.drain(..).for_each(Waker::wake);
-            for (deadline, mark) in &marks {
-                let is_due = Tick::at_or_after(*deadline).0 <= now;
-                assert_eq!(mark.1.load(Ordering::Relaxed) != usize::MAX, is_due);
-            }
-        }
-        marks.sort_by_key(|(deadline, _)| *deadline);
-        for (order, (_, mark)) in marks.iter().enumerate() {
-            assert_eq!(mark.1.load(Ordering::Relaxed), order);
-        }
-    }
-
-    #[test]
-    fn removed_ones_do_not_fire_and_leave_nothing() {
-        let mut timers = Timers::new();
-        let mut random = numbers(11);
-        let mut fired = VecDeque::new();
-        for round in 0..100 {
-            let begin = timers.now.nanos() + TICK;
-            let mut keys: Vec<_> = (0..100)
-                .map(|_| timers.insert(begin + 1 + random() % (1 << (round % 60)), noop()))
-                .collect();
-            while !keys.is_empty() {
-                drop(timers.remove(keys.swap_remove(random() as usize % keys.len())));
-            }
-            assert_eq!(timers.next(), None);
-            timers.advance(Tick(timers.now.0 + random() % 1000), &mut fired);
-        }
-        assert!(fired.is_empty());
-    }
-
-    #[test]
-    fn far_and_near_ends() {
-        let mut timers = Timers::new();
-        timers.insert(u64::MAX, noop());
-        timers.insert(1, noop());
-        assert_eq!(timers.next(), Some(Tick(1)));
-        let mut fired = VecDeque::new();
-        timers.advance(Tick(1), &mut fired);
-        assert_eq!(fired.len(), 1);
-        assert!(timers.has_fired(TICK) && !timers.has_fired(TICK + 1));
-        let far = timers.next().unwrap();
-        timers.advance(Tick(far.0 - 1), &mut fired);
-        assert_eq!((fired.len(), timers.next()), (1, Some(far)));
-        timers.advance(far, &mut fired);
-        assert_eq!((fired.len(), timers.is_empty()), (2, true));
-    }
-
-    #[test]
-    fn a_lone_deadline_is_looked_at_once() {
-        let mut timers = Timers::new();
-        let day = 86_400_000_000_000;
-        timers.insert(day, noop());
-        assert_eq!(timers.next(), Some(Tick::at_or_after(day)));
-        timers.advance(timers.next().unwrap(), &mut VecDeque::new());
-        assert_eq!(timers.next(), None);
-    }
-
-    #[test]
-    fn a_burst_gives_its_memory_back() {
-        let mut timers = Timers::new();
-        let keys: Vec<_> = (0..100_000).map(|i| timers.insert(1_000_000 + i, noop())).collect();
-        assert!(timers.nodes.capacity() >= 100_000);
-        keys.into_iter().for_each(|key| drop(timers.remove(key)));
-        assert!(timers.nodes.capacity() <= KEPT_MAX);
     }
 }

@@ -225,6 +225,16 @@ mod tests {
     }
 
     #[test]
+    fn a_place_that_was_chosen_is_taken_once() {
+        let mut list = WaitList::new();
+        let mut keys = waiting(&mut list, 2);
+        list.choose();
+        assert!(!list.take_chosen(&mut keys[1]) && keys[1].has_place());
+        assert!(list.take_chosen(&mut keys[0]) && !keys[0].has_place());
+        assert!(!list.take_chosen(&mut keys[0]) && list.len() == 1);
+    }
+
+    #[test]
     fn places_are_used_again() {
         let mut list = WaitList::new();
         for _ in 0..100 {

@@ -268,6 +268,20 @@ fn a_reader_of_a_full_socket_lets_others_run() {
 }
 
 #[test]
+fn who_asks_whether_a_socket_is_ready_lets_others_run() {
+    const TIMES: usize = 1000;
+    let gaps = Gaps::beside(|gaps| async move {
+        let (stream, mut peer) = connection().await;
+        peer.write_all(&[7]).unwrap();
+        for _ in 0..TIMES {
+            stream.readable().await.unwrap();
+            gaps.count();
+        }
+    });
+    assert_eq!((gaps.0 <= PER_POLL, gaps.1), (true, TIMES));
+}
+
+#[test]
 fn who_awaits_handles_that_are_ready_lets_others_run() {
     let gaps = Gaps::beside(|gaps| async move {
         let tasks: Vec<_> = (0..1000).map(|i| spawn(ready(i))).collect();

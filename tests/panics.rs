@@ -5,6 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::error::Error;
 use std::future::{Future, pending, poll_fn, ready};
 use std::io;
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -12,7 +13,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use evloop::runtime::RemoteHandle;
-use evloop::task::{self, JoinError, yield_now};
+use evloop::task::{self, JoinError, ReentrantMutex, yield_now};
 use evloop::time::{interval, sleep};
 use evloop::{Handle, JoinHandle, Runtime, block_on, spawn};
 use futures::task::Spawn;
@@ -280,6 +281,43 @@ fn the_handler_runs_inside_of_the_loop() {
     drop(runtime.spawn(async { panic!("seen") }));
     runtime.run_until_stalled().unwrap();
     assert_eq!(seen.get(), 11);
+}
+
+#[test]
+fn nobody_runs_while_the_handler_does() {
+    let lock = Rc::new(ReentrantMutex::new(()));
+    let (of_task, of_handler) = (lock.clone(), lock.clone());
+    let seen = Rc::new(Cell::new(None));
+    let tell = seen.clone();
+    let told = move |_| {
+        // It takes the place of the task that has ended.
+        drop(spawn(ready(())));
+        tell.set(Some((task::current().is_none(), of_handler.try_lock().is_err())));
+    };
+    let mut runtime = Runtime::builder().on_panic(told).build().unwrap();
+    drop(runtime.spawn(async move {
+        mem::forget(of_task.lock().await);
+        panic!("seen");
+    }));
+    runtime.run_until_stalled().unwrap();
+    assert_eq!(seen.get(), Some((true, true)));
+}
+
+#[test]
+fn a_panic_whose_handle_is_dropped_between_turns_is_told_to_no_other_loop() {
+    let trace = Trace::default();
+    let mut own = Runtime::new().unwrap();
+    let [first, second]: [JoinHandle<()>; 2] =
+        ["first", "second"].map(|text| own.spawn(async move { panic!("{text}") }));
+    own.run_until_stalled().unwrap();
+    drop(first);
+    drop(own);
+    drop(second);
+    let mut other = trace.runtime();
+    drop(other.spawn(ready(())));
+    assert_eq!(other.run_until_stalled().unwrap(), 1);
+    drop(other);
+    assert!(trace.take().is_empty());
 }
 
 /// The handler spawns a task, then panics over a task that panicked as `panics` says.

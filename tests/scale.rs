@@ -4,20 +4,22 @@
 
 #![cfg(target_os = "linux")]
 
+use std::cell::RefCell;
 use std::env;
 use std::fs;
-use std::future::pending;
+use std::future::{Future, pending, poll_fn};
 use std::io::{Read, Write};
 use std::net;
 use std::process::Command;
 use std::rc::Rc;
+use std::task::{Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
 use evloop::net::{TcpListener, TcpStream};
 use evloop::task::{self, JoinSet, yield_now};
 use evloop::time::sleep;
-use evloop::{Runtime, spawn};
+use evloop::{JoinHandle, Runtime, spawn};
 
 /// Bytes that live on the heap, counted by this program's allocator.
 #[allow(unreachable_pub)]
@@ -333,4 +335,94 @@ fn an_idle_connection_takes_as_much_memory_among_many_and_less_than_1_kib() {
     assert!(costs.iter().all(|cost| *cost < 1024), "{costs:?}");
     assert_level(&costs[1..], 32);
     assert!(costs[2] <= costs[0] + 32, "{costs:?}");
+}
+
+/// Completes when it is woken; until then its waker is in `wakers`.
+fn parked(wakers: &Rc<RefCell<Vec<Waker>>>) -> impl Future<Output = ()> + use<> {
+    let mut wakers = Some(wakers.clone());
+    poll_fn(move |cx| match wakers.take() {
+        Some(wakers) => {
+            wakers.borrow_mut().push(cx.waker().clone());
+            Poll::Pending
+        }
+        None => Poll::Ready(()),
+    })
+}
+
+#[test]
+fn a_task_that_is_woken_again_and_again_takes_one_place() {
+    if !is_alone("a_task_that_is_woken_again_and_again_takes_one_place") {
+        return;
+    }
+    let mut runtime = Runtime::new().unwrap();
+    let wakers = Rc::default();
+    let task = runtime.spawn(parked(&wakers));
+    run_until_idle(&mut runtime);
+    let live = heap::live();
+    // The loop is in no turn: this is as from another thread.
+    (0..1_000_000).for_each(|_| wakers.borrow()[0].wake_by_ref());
+    assert!(heap::live() - live < 1024);
+    assert_eq!(run_until_idle(&mut runtime), Cost { turns: 1, polls: 1 });
+    assert!(task.is_finished());
+}
+
+/// Many of one kind at once, which are gone afterwards.
+type Burst = fn(&mut Runtime);
+
+const BURST: usize = 100_000;
+
+const BURSTS: [(&str, Burst); 6] = [
+    ("tasks", |runtime| (0..BURST).for_each(|_| drop(runtime.spawn(yield_now())))),
+    ("calls", |runtime| {
+        let handle = runtime.handle();
+        (0..BURST).for_each(|_| handle.call_threadsafe(|| ()));
+    }),
+    ("wakes from elsewhere", |runtime| {
+        let wakers = Rc::default();
+        (0..BURST).for_each(|_| drop(runtime.spawn(parked(&wakers))));
+        run_until_idle(runtime);
+        wakers.take().into_iter().for_each(Waker::wake);
+    }),
+    ("timers that fire", |runtime| {
+        (0..BURST).for_each(|_| drop(runtime.spawn(sleep(Duration::from_millis(1)))));
+        runtime.block_on(sleep(Duration::from_millis(1)));
+    }),
+    ("timers that are taken back", |runtime| {
+        let tasks: Vec<_> = (0..BURST).map(|_| runtime.spawn(sleep(FAR))).collect();
+        run_until_idle(runtime);
+        tasks.iter().for_each(JoinHandle::abort);
+    }),
+    ("readers of one socket", |runtime| {
+        let (stream, peer) = runtime.block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let peer = net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            (Rc::new(listener.accept().await.unwrap().0), peer)
+        });
+        for _ in 0..BURST {
+            let stream = stream.clone();
+            drop(runtime.spawn(async move { assert_eq!(stream.read(&mut [0]).await.unwrap(), 0) }));
+        }
+        run_until_idle(runtime);
+        drop(peer);
+        assert_eq!(runtime.block_on(stream.read(&mut [0])).unwrap(), 0);
+    }),
+];
+
+#[test]
+fn a_burst_gives_its_memory_back() {
+    if !is_alone("a_burst_gives_its_memory_back") {
+        return;
+    }
+    /// What may be kept for the next: a few bytes for each of the burst, of the dozens it took.
+    const KEPT: u64 = 4 * BURST as u64;
+    for (what, burst) in BURSTS {
+        let mut runtime = Runtime::new().unwrap();
+        let before = heap::live();
+        burst(&mut runtime);
+        run_until_idle(&mut runtime);
+        // With nothing left to do, it is about to wait.
+        assert_eq!(run_until_idle(&mut runtime), Cost { turns: 1, polls: 0 }, "{what}");
+        let kept = heap::live() - before;
+        assert!(kept < KEPT, "{what}: {kept} bytes");
+    }
 }

@@ -894,3 +894,18 @@ fn a_child_that_ends_while_its_waiter_is_kept_wakes_it() {
     drop(_entered);
     runtime.run_until_stalled().unwrap();
 }
+
+#[test]
+fn a_scope_that_has_ended_keeps_no_waker() {
+    block_on(async {
+        let mut scope = Box::pin(task::scope(async |s: Scope<'static>| {
+            yield_now().await;
+            s
+        }));
+        let waker = Probe::new();
+        assert!(waker.poll(&mut scope).is_pending());
+        let Poll::Ready(s) = waker.poll(&mut scope) else { panic!("it yielded once") };
+        assert_eq!(waker.kept(), 0);
+        assert!(s.is_cancelled(), "it is still known");
+    });
+}

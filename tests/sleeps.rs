@@ -11,6 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use evloop::Runtime;
+use evloop::time::sleep;
 use futures::channel::oneshot;
 
 /// What takes longer hangs.
@@ -66,6 +67,16 @@ fn one_write_for_each_sleep() {
         handle.spawn(|| std::future::ready(())).await.unwrap();
     });
     assert_eq!(writes() - before, 10, "a loop that is awake looks by itself");
+    runtime.block_on(async {
+        // Something else than a write ended its sleep.
+        sleep(Duration::from_millis(1)).await;
+        elsewhere(storm);
+        // Now it was about to sleep, but something had come.
+        handle.spawn(|| std::future::ready(())).await.unwrap();
+        elsewhere(storm);
+        handle.spawn(|| std::future::ready(())).await.unwrap();
+    });
+    assert_eq!(writes() - before, 10, "it knows that it is awake");
 }
 
 fn a_loop_that_spins_needs_no_write() {

@@ -1,9 +1,11 @@
 //! A loop that looks for events for a while before it sleeps.
 
+use std::future::Future;
+use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
 use evloop::net::{TcpListener, TcpStream};
-use evloop::time::sleep;
+use evloop::time::{sleep, sleep_until};
 use evloop::{Runtime, spawn};
 
 /// What takes longer hangs.
@@ -79,4 +81,19 @@ fn after_spinning_it_sleeps() {
     until_it_sleeps("spins");
     tell.send(()).unwrap();
     thread.unwrap().join().unwrap();
+}
+
+#[test]
+fn a_loop_that_spins_fires_many_timers_of_one_deadline() {
+    let mut runtime = Runtime::builder().spin(LIMIT).build().unwrap();
+    let begin = Instant::now();
+    let deadline = begin + Duration::from_millis(50);
+    runtime.block_on(async {
+        // They wake nobody: the loop has nothing to do but to fire the next.
+        let mut sleeps: Vec<_> = (0..20_000).map(|_| Box::pin(sleep_until(deadline))).collect();
+        let mut nobody = Context::from_waker(Waker::noop());
+        sleeps.iter_mut().for_each(|sleep| _ = sleep.as_mut().poll(&mut nobody));
+        sleep_until(deadline).await;
+    });
+    assert!(begin.elapsed() < LIMIT, "it knows that more are due");
 }

@@ -139,6 +139,103 @@ fn due_timers_fire_by_deadline_and_insertion() {
 }
 
 #[test]
+fn the_nearest_of_two_far_deadlines_is_waited_for() {
+    let begin = now();
+    // Both lie in one slot of the wheel, or the next: the nearer is put there first.
+    for near in [2 * HOUR, 30 * MS] {
+        let mut runtime = Runtime::new().unwrap();
+        let tasks = [near, near + near / 1000].map(|duration| runtime.spawn(sleep(duration)));
+        assert_eq!(turn(&mut runtime), 2);
+        let next = runtime.next_deadline().unwrap();
+        assert!(next >= begin + near && next < now() + near + MS);
+        drop(tasks);
+    }
+}
+
+/// What a call to `arm` makes in time for the deadline that it is given, however slow the machine.
+fn armed_in_time<T>(mut arm: impl FnMut(Instant) -> T) -> (Instant, T) {
+    let mut delay = 50 * MS;
+    loop {
+        let deadline = now() + delay;
+        let armed = arm(deadline);
+        if now() < deadline {
+            return (deadline, armed);
+        }
+        delay *= 2;
+    }
+}
+
+#[test]
+fn many_timers_of_one_deadline_fire_in_pieces_and_in_their_order() {
+    const COUNT: usize = 50_000;
+    /// What fires in one turn at the most: src/timers.rs.
+    const FIRED_MAX: usize = 1024;
+    let (deadline, (mut runtime, trace)) = armed_in_time(|deadline| {
+        let mut runtime = Runtime::new().unwrap();
+        let trace: Rc<RefCell<Vec<usize>>> = Rc::default();
+        for i in 0..COUNT {
+            let trace = trace.clone();
+            drop(runtime.spawn(async move {
+                sleep_until(deadline).await;
+                trace.borrow_mut().push(i);
+            }));
+        }
+        runtime.run_until_stalled().unwrap();
+        (runtime, trace)
+    });
+    spin_past(deadline);
+    let mut ready = 0;
+    while trace.borrow().len() < COUNT {
+        assert!(runtime.next_deadline().unwrap() <= now(), "it must not wait");
+        let turn = runtime.turn(None).unwrap();
+        assert!(turn.polled + turn.ready_left - ready <= FIRED_MAX);
+        ready = turn.ready_left;
+    }
+    assert_eq!(runtime.next_deadline(), None);
+    assert!(trace.borrow().iter().copied().eq(0..COUNT));
+}
+
+#[test]
+fn timers_that_are_due_are_no_stall() {
+    const COUNT: usize = 50_000;
+    let (deadline, mut runtime) = armed_in_time(|deadline| {
+        let mut runtime = Runtime::new().unwrap();
+        let spread = |i| deadline + Duration::from_nanos(i as u64 * 7919 % 1_000_000);
+        (0..COUNT).for_each(|i| drop(runtime.spawn(sleep_until(spread(i)))));
+        runtime.run_until_stalled().unwrap();
+        runtime
+    });
+    spin_past(deadline + MS);
+    assert_eq!(runtime.run_until_stalled().unwrap(), COUNT);
+    assert_eq!(runtime.next_deadline(), None);
+}
+
+#[test]
+fn sleeps_are_dropped_and_reset_while_others_of_their_deadline_fire() {
+    const COUNT: usize = 5_000;
+    let (deadline, (mut runtime, mut sleeps)) = armed_in_time(|deadline| {
+        let runtime = Runtime::new().unwrap();
+        let entered = runtime.enter();
+        let mut sleeps: Vec<_> = (0..COUNT).map(|_| sleep_until(deadline)).collect();
+        assert!(sleeps.iter_mut().all(|sleep| poll_once(sleep).is_pending()));
+        drop(entered);
+        (runtime, sleeps)
+    });
+    spin_past(deadline);
+    // Some have been woken, some not; each is over.
+    while poll_once(&mut sleeps[0]).is_pending() {
+        turn(&mut runtime);
+    }
+    assert!(sleeps[1..].iter_mut().all(|sleep| poll_once(sleep).is_ready()));
+    assert!(runtime.next_deadline().unwrap() <= now(), "not all have been woken");
+    drop(sleeps.split_off(COUNT / 2));
+    sleeps.iter_mut().for_each(|sleep| sleep.reset(deadline + HOUR));
+    assert!(sleeps.iter_mut().all(|sleep| poll_once(sleep).is_pending()));
+    runtime.run_until_stalled().unwrap();
+    assert!(runtime.next_deadline().unwrap() >= deadline + HOUR);
+}
+
+#[test]
 fn a_reset_sleep_keeps_the_last_deadline() {
     let (earlier, later) = (2 * MS, 8 * MS);
     block_on(async {

@@ -16,8 +16,9 @@ impl Monotonic {
         Monotonic { origin: nanos() }
     }
 
+    /// Zero, if the system's clock was put back to before it.
     pub(super) fn nanos(&self) -> u64 {
-        nanos() - self.origin
+        nanos().saturating_sub(self.origin)
     }
 }
 
@@ -34,4 +35,14 @@ fn nanos() -> u64 {
 fn read(clock: ClockId) -> u64 {
     let now = clock_gettime(clock);
     now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_was_put_back_is_at_its_begin() {
+        assert_eq!(Monotonic { origin: u64::MAX }.nanos(), 0);
+    }
 }
