@@ -128,6 +128,26 @@ fn a_child_that_is_dropped_lives_on_unless_it_is_to_be_killed() {
 }
 
 #[test]
+fn a_start_on_another_thread_that_was_given_up_leaves_no_process() {
+    if !alone::is_here("a_start_on_another_thread_that_was_given_up_leaves_no_process") {
+        return;
+    }
+    // One thread, which comes to all work in turn.
+    let mut runtime = Runtime::builder().blocking_threads_max(1).build().unwrap();
+    runtime.block_on(async {
+        let mut sleeper = Command::new("sleep");
+        sleeper.arg("1000").stdout(Stdio::null()).kill_on_drop(true);
+        for mut command in [cat(), sleeper] {
+            assert!(command.spawn_async().now_or_never().is_none());
+            let error = command.spawn().unwrap_err();
+            assert!(error.to_string().starts_with("could not start \"\": "), "{error}");
+        }
+        evloop::task::spawn_blocking(|| ()).await.unwrap();
+        timeout(LIMIT, until_childless_after_spawn()).await.expect("a child is left");
+    });
+}
+
+#[test]
 fn those_that_outlive_their_loop_are_reaped_later() {
     if !alone::is_here("those_that_outlive_their_loop_are_reaped_later") {
         return;
