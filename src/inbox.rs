@@ -224,15 +224,51 @@ pub(crate) fn deregister(id: LoopId) {
 /// Wakes a task of a loop that is not running on this thread.
 #[cold]
 pub(crate) fn wake(id: WakerId) {
-    let inboxes = REGISTRY.read().unwrap_or_else(PoisonError::into_inner);
-    let Some(index) = (id.in_loop() as usize).checked_sub(1) else { return };
-    if let Some(Some(inbox)) = inboxes.get(index) {
+    if let Some(inbox) = find(id.in_loop()) {
         inbox.wake(id);
     }
+}
+
+/// The inbox of a loop that lives. It is used after the lock was released: waking makes a system
+/// call, and a process that is forked during it could never make a loop.
+fn find(id: LoopId) -> Option<Arc<Inbox>> {
+    let inboxes = REGISTRY.read().unwrap_or_else(PoisonError::into_inner);
+    inboxes.get((id as usize).checked_sub(1)?)?.clone()
 }
 
 impl std::fmt::Debug for Mail {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Mail").field("wakes", &self.wakes).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Sender, channel};
+    use std::task::Wake;
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Takes the registry's exclusive lock when it is woken, and reports that.
+    struct Locks(Sender<()>);
+
+    impl Wake for Locks {
+        fn wake(self: Arc<Self>) {
+            drop(REGISTRY.write().unwrap());
+            self.0.send(()).unwrap();
+        }
+    }
+
+    #[test]
+    fn the_registry_is_not_locked_while_a_selector_is_woken() {
+        let (sender, locked) = channel();
+        let inbox = Arc::new(Inbox::new(Arc::new(Locks(sender)).into()));
+        let id = register(inbox.clone()).unwrap();
+        assert!(inbox.park());
+        let waking = thread::spawn(move || wake(WakerId::new(id, 0, 0)));
+        locked.recv_timeout(Duration::from_secs(20)).expect("it waits for the lock");
+        waking.join().unwrap();
+        deregister(id);
     }
 }

@@ -36,6 +36,12 @@ mod messages;
 mod owned;
 #[cfg(unix)]
 pub mod pipe;
+#[cfg(unix)]
+#[cfg_attr(
+    not(all(target_os = "linux", not(mio_unsupported_force_poll_poll))),
+    path = "net/no_pipe_write.rs"
+)]
+mod pipe_write;
 #[cfg_attr(windows, path = "net/receive_windows.rs")]
 mod receive;
 #[cfg_attr(windows, path = "net/send_vectored_windows.rs")]

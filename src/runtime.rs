@@ -42,6 +42,10 @@ use crate::join::JoinHandle;
 /// still entered: a destructor may close, wake and even spawn; what it spawns is dropped at once.
 /// Helper threads are not waited for; see [`shutdown_timeout`](Runtime::shutdown_timeout).
 ///
+/// After fork(2) without exec(2) a loop of the parent must not be used in the child, nor dropped
+/// there: both share its selector. The child can make a loop of its own. If another thread of the
+/// parent was making, ending or waking a loop at that moment, the child may deadlock on a lock.
+///
 /// ```
 /// use std::time::Duration;
 ///

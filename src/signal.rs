@@ -13,6 +13,7 @@ use std::future::Future;
 use std::io;
 
 pub use self::cancel::Cancelled;
+use self::defaults::Disposition;
 pub use self::kind::SignalKind;
 pub use self::listener::Listener;
 use crate::context;
@@ -25,6 +26,26 @@ use crate::context;
 /// nothing, if it was ignored. A handler that the program had installed before by other means is
 /// called all the time. One that it installs later through the crate signal-hook is called too, but
 /// does not keep the default away once the last listener has gone.
+///
+/// A signal that has come to a listener is spent, also if the listener is dropped at once.
+///
+/// # Ignored signals
+///
+/// Only Linux reports that a process was started with a signal ignored, as `nohup` does with SIGHUP
+/// and a shell with the SIGINT of background jobs. Elsewhere the default comes back in its place
+/// (but for SIGPIPE).
+///
+/// The handler stays in the process: what is ignored after the last listener is ignored by a
+/// handler. exec(2) resets handled signals to their default, so child processes that are started
+/// after the first listener came do not inherit that the signal is ignored. To start them with it
+/// ignored, use the shell: `Command::shell("trap '' HUP; exec program")`.
+///
+/// # fork
+///
+/// A child by fork(2) without exec(2) shares its listeners with its parent: a signal to either
+/// wakes a listener in one of them. It has no other thread, so a lock that another thread of the
+/// parent held stays locked. Fork before the first loop and listener, or start a program
+/// ([`process`](crate::process)).
 ///
 /// # Errors
 ///
@@ -86,4 +107,10 @@ pub fn ctrl_c() -> impl Future<Output = io::Result<()>> {
     let reactor = context::expect("signal::ctrl_c").reactor.clone();
     let listener = Listener::new(SignalKind::interrupt(), reactor);
     async move { listener?.recv().await }
+}
+
+/// Whether the process ignores a signal, as far as the system reports it.
+#[cfg(feature = "process")]
+pub(crate) fn is_ignored(kind: SignalKind) -> bool {
+    defaults::disposition(kind.as_raw()) == Disposition::Ignored
 }

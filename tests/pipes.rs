@@ -178,3 +178,50 @@ fn a_stream_reader_of_a_pipe() {
         assert!(reader.at_eof());
     });
 }
+
+/// Whether the system can write to a pipe without SIGPIPE, and so does the loop.
+#[cfg(all(target_os = "linux", not(mio_unsupported_force_poll_poll)))]
+fn can_write_without_signal() -> bool {
+    use rustix::io::{ReadWriteFlags, pwritev2};
+    let (_reader, writer) = rustix::pipe::pipe().unwrap();
+    let flag = ReadWriteFlags::from_bits_retain(0x100);
+    pwritev2(&writer, &[IoSlice::new(b"x")], u64::MAX, flag).is_ok()
+}
+
+#[test]
+#[cfg(all(target_os = "linux", not(mio_unsupported_force_poll_poll)))]
+fn writing_to_a_pipe_that_nobody_reads_raises_no_signal() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    if !can_write_without_signal() {
+        return;
+    }
+    // SIGPIPE is watched, not ignored. It comes to the thread that writes, at once.
+    let piped = Arc::new(AtomicBool::new(false));
+    signal_hook::flag::register(signal_hook::consts::SIGPIPE, piped.clone()).unwrap();
+    run(async {
+        let (mut sender, receiver) = pipe::pair().unwrap();
+        drop(receiver);
+        let bufs = [IoSlice::new(b"a"), IoSlice::new(b"b")];
+        for error in [
+            sender.write(b"x").await.unwrap_err(),
+            sender.write_vectored(&bufs).await.unwrap_err(),
+            sender.write_all(b"x").await.unwrap_err(),
+            sender.write_all_buf(&mut &b"x"[..]).await.unwrap_err(),
+            sender.try_write(b"x").unwrap_err(),
+            AsyncWriteExt::write(&mut sender, b"x").await.unwrap_err(),
+        ] {
+            assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
+        }
+    });
+    #[cfg(feature = "process")]
+    run(async {
+        use evloop::process::{Command, Stdio};
+        let mut child = Command::shell("exec <&-; echo closed");
+        let mut child = child.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut closed = [0; 7];
+        child.stdout.as_ref().unwrap().read_exact(&mut closed).await.unwrap();
+        assert!(child.communicate("input").await.unwrap().status.success());
+    });
+    assert!(!piped.load(Ordering::SeqCst), "SIGPIPE was raised");
+}

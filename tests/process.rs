@@ -75,6 +75,30 @@ fn what_is_built_is_what_is_started() {
 }
 
 #[test]
+fn a_process_is_started_on_another_thread() {
+    run(async {
+        let mut command = Command::shell("read line; echo $line; exit 3");
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        for line in ["one", "two"] {
+            let mut starts = Box::pin(command.spawn_async());
+            // The loop is free before the program is loaded.
+            assert!(starts.as_mut().now_or_never().is_none());
+            let mut child = starts.await.unwrap();
+            let output = child.communicate(line).await.unwrap();
+            assert_eq!(String::from_utf8_lossy(&output.stdout).trim_end(), line);
+            assert_eq!(output.status.code(), Some(3));
+        }
+        let mut missing = Command::new("no-such-program");
+        for _ in 0..2 {
+            let error = missing.spawn_async().await.unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::NotFound);
+            let sentence = "could not start \"no-such-program\": ";
+            assert!(error.to_string().starts_with(sentence), "{error}");
+        }
+    });
+}
+
+#[test]
 fn a_command_that_does_not_exist() {
     run(async {
         let error = Command::new("no-such-program").spawn().unwrap_err();

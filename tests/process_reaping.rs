@@ -15,11 +15,14 @@ use evloop::signal::{self, SignalKind};
 use evloop::task::yield_now;
 use evloop::time::{sleep, timeout};
 use futures::FutureExt;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
 
 /// Tests in processes of their own.
 #[allow(unreachable_pub)]
 mod alone;
+/// Processes that were started with a signal ignored.
+#[allow(unreachable_pub)]
+mod ignoring;
 
 /// What takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -120,10 +123,30 @@ fn a_child_that_is_dropped_lives_on_unless_it_is_to_be_killed() {
         assert!(matches!(*children(), [(left, 'S' | 'R')] if left == id), "{:?}", children());
         rustix::process::kill_process(
             rustix::process::Pid::from_raw(id as i32).unwrap(),
-            rustix::process::Signal::KILL,
+            Signal::KILL,
         )
         .unwrap();
         until_childless().await;
+    });
+}
+
+#[test]
+fn a_start_on_another_thread_that_was_given_up_leaves_no_process() {
+    if !alone::is_here("a_start_on_another_thread_that_was_given_up_leaves_no_process") {
+        return;
+    }
+    // One thread, which comes to all work in turn.
+    let mut runtime = Runtime::builder().blocking_threads_max(1).build().unwrap();
+    runtime.block_on(async {
+        let mut sleeper = Command::new("sleep");
+        sleeper.arg("1000").stdout(Stdio::null()).kill_on_drop(true);
+        for mut command in [cat(), sleeper] {
+            assert!(command.spawn_async().now_or_never().is_none());
+            let error = command.spawn().unwrap_err();
+            assert!(error.to_string().starts_with("could not start \"\": "), "{error}");
+        }
+        evloop::task::spawn_blocking(|| ()).await.unwrap();
+        timeout(LIMIT, until_childless_after_spawn()).await.expect("a child is left");
     });
 }
 
@@ -280,4 +303,24 @@ fn a_child_that_another_has_reaped_is_an_error() {
             child.kill().expect("nobody is there to be killed");
         }
     });
+}
+
+#[test]
+fn a_program_that_ignores_sigchld_goes_on_to_ignore_it() {
+    if !alone::is_here("a_program_that_ignores_sigchld_goes_on_to_ignore_it") {
+        return;
+    }
+    ignoring::restart(Signal::CHILD, "CHLD");
+    run(async {
+        let mut child = cat().spawn().unwrap();
+        let stdin = child.stdin.take();
+        assert!(child.wait().now_or_never().is_none(), "it lives");
+        drop(stdin);
+        // The system has reaped it.
+        let error = child.wait().await.unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(rustix::io::Errno::CHILD.raw_os_error()));
+        drop(cat().spawn().unwrap());
+        until_childless().await;
+    });
+    assert!(ignoring::is_ignored(Signal::CHILD));
 }

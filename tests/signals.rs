@@ -11,7 +11,7 @@ use std::process::{Command, Output};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use evloop::Runtime;
 use evloop::signal::{self, Cancelled, SignalKind};
@@ -24,6 +24,10 @@ use rustix::process::Signal;
 /// Tests in processes of their own.
 #[allow(unreachable_pub)]
 mod alone;
+/// Processes that were started with a signal ignored.
+#[cfg(target_os = "linux")]
+#[allow(unreachable_pub)]
+mod ignoring;
 
 /// What takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -137,6 +141,54 @@ fn the_default_is_back_after_the_last_listener() {
         unreachable!("it was killed");
     };
     assert_killed(&output, Signal::TERM.as_raw());
+}
+
+/// How often a race is run, each time in a new process: a signal's first listener is the one that
+/// can lose it.
+const RACES: usize = 20;
+/// A thread that has used up its time slice is suspended as soon as it wakes another.
+const TIME_SLICE: Duration = Duration::from_millis(10);
+
+/// Runs the test `name` often, in processes of its own; there: sends a signal to this thread after
+/// `listen`, on another thread, has called what it was given. The handler runs here, and is likely
+/// to be suspended while a loop there receives the signal and drops its listener.
+fn race(name: &str, signal: Signal, listen: fn(&dyn Fn())) {
+    for _ in 0..RACES {
+        if !alone::is_here(name) {
+            continue;
+        }
+        let (sender, listens) = std::sync::mpsc::channel();
+        let thread = thread::spawn(move || listen(&|| sender.send(()).unwrap()));
+        listens.recv().unwrap();
+        let begun = Instant::now();
+        while begun.elapsed() < TIME_SLICE {}
+        raise(signal);
+        return thread.join().unwrap();
+    }
+}
+
+#[test]
+fn a_signal_that_a_listener_received_does_not_end_the_process() {
+    let name = "a_signal_that_a_listener_received_does_not_end_the_process";
+    race(name, Signal::TERM, |listens| {
+        run(async {
+            let mut listener = signal::unix(SignalKind::terminate()).unwrap();
+            listens();
+            listener.recv().await.unwrap();
+        });
+    });
+}
+
+#[test]
+fn a_ctrl_c_that_cancelled_a_run_does_not_end_the_process() {
+    let name = "a_ctrl_c_that_cancelled_a_run_does_not_end_the_process";
+    race(name, Signal::INT, |listens| {
+        let cancelled: Result<(), _> = Runtime::new().unwrap().block_on_or_cancel(async {
+            listens();
+            pending().await
+        });
+        assert!(cancelled.is_err());
+    });
 }
 
 #[test]
@@ -254,6 +306,35 @@ fn the_first_ctrl_c_drops_the_main_future() {
     });
     assert_eq!(completed, Ok("done"), "an output in the same poll counts");
     assert_eq!(runtime.block_on_or_cancel(async { 7 }), Ok(7), "that one was not kept");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn an_ignored_ctrl_c_cancels_nothing_and_stays_ignored() {
+    if !alone::is_here("an_ignored_ctrl_c_cancels_nothing_and_stays_ignored") {
+        return;
+    }
+    ignoring::restart(Signal::INT, "INT");
+    let mut runtime = Runtime::new().unwrap();
+    let mut completes = || {
+        let completed = runtime.block_on_or_cancel(async {
+            raise(Signal::INT);
+            yield_now().await;
+            raise(Signal::INT);
+            "done"
+        });
+        assert_eq!(completed, Ok("done"));
+    };
+    completes();
+    assert!(ignoring::is_ignored(Signal::INT));
+    // Whoever asks for it hears it; then it is ignored again.
+    run(async {
+        let ctrl_c = signal::ctrl_c();
+        raise(Signal::INT);
+        ctrl_c.await.unwrap();
+    });
+    raise(Signal::INT);
+    completes();
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
-use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::io::{self, IoSlice, IoSliceMut, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::pin::Pin;
 #[cfg(feature = "process")]
@@ -15,6 +15,7 @@ use rustix::fs::{FileType, fstat};
 
 use super::counted::{counted, whole};
 use super::endpoint::Endpoint;
+use super::pipe_write;
 use crate::context;
 #[cfg(feature = "process")]
 use crate::reactor::Reactor;
@@ -24,7 +25,7 @@ use crate::source::{Direction, Done, Source};
 /// The end of a pipe that is read.
 ///
 /// It belongs to the loop that was running when it was made. Dropping it closes it; who writes to
-/// the other end then gets an error of kind `BrokenPipe`, or SIGPIPE.
+/// the other end then gets an error of kind `BrokenPipe`, or [SIGPIPE](Sender#sigpipe).
 pub struct Receiver {
     end: Endpoint<pipe::Receiver>,
 }
@@ -34,6 +35,12 @@ pub struct Receiver {
 /// It belongs to the loop that was running when it was made. Dropping it closes it, also if nobody
 /// has read yet what was written: nothing of that is lost. That is the only way to end what the
 /// other side reads; `AsyncWrite`'s `poll_close` does nothing.
+///
+/// # SIGPIPE
+///
+/// A write that nobody will read returns `BrokenPipe`. On Linux 6.18 and later it raises no signal.
+/// On other systems it raises SIGPIPE: Rust programs ignore it from the beginning, and it ends a
+/// program that has restored the default.
 pub struct Sender {
     end: Endpoint<pipe::Sender>,
 }
@@ -200,7 +207,7 @@ impl Sender {
     ///
     /// # Errors
     ///
-    /// Kind `BrokenPipe` if nobody has the other end any more.
+    /// Kind `BrokenPipe` if nobody has the other end any more; see [SIGPIPE](Sender#sigpipe).
     ///
     /// # Cancel safety
     ///
@@ -211,14 +218,22 @@ impl Sender {
 
     /// Writes some of several buffers at once.
     ///
+    /// # Errors
+    ///
+    /// As [`write`](Sender::write).
+    ///
     /// # Cancel safety
     ///
     /// Nothing is written if the future is dropped before it completes.
     pub async fn write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.end.io(Direction::Write, |mut io| whole(io.write_vectored(bufs))).await
+        self.end.io(Direction::Write, |io| whole(pipe_write::write(io, bufs))).await
     }
 
     /// Writes all of `buf`.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Sender::write).
     ///
     /// # Cancel safety
     ///
@@ -229,6 +244,10 @@ impl Sender {
     }
 
     /// Writes all of `buf`, and moves its begin along with what was written.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Sender::write).
     ///
     /// # Cancel safety
     ///
@@ -250,7 +269,7 @@ impl Sender {
     ///
     /// # Errors
     ///
-    /// Kind `WouldBlock` if it takes nothing.
+    /// Kind `WouldBlock` if it takes nothing; else as [`write`](Sender::write).
     pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
         self.end.socket.attempt(Direction::Write, |io| write(io, buf))
     }
@@ -272,8 +291,8 @@ fn read(mut io: &pipe::Receiver, buf: &mut [u8]) -> io::Result<Done<usize>> {
     whole(io.read(buf))
 }
 
-fn write(mut io: &pipe::Sender, buf: &[u8]) -> io::Result<Done<usize>> {
-    counted(io.write(buf), buf.len())
+fn write(io: &pipe::Sender, buf: &[u8]) -> io::Result<Done<usize>> {
+    counted(pipe_write::write(io, &[IoSlice::new(buf)]), buf.len())
 }
 
 impl AsyncRead for &Receiver {

@@ -18,7 +18,8 @@ use crate::net::pipe::{Receiver, Sender};
 use crate::signal::SignalKind;
 use crate::time::timeout;
 
-/// A child process; made by [`Command::spawn`](super::Command::spawn).
+/// A child process; made by [`Command::spawn`](super::Command::spawn) and
+/// [`spawn_async`](super::Command::spawn_async).
 ///
 /// Dropping it lets the process run on, unless
 /// [`kill_on_drop`](super::Command::kill_on_drop) was asked for; in either case a task of the loop,
@@ -223,8 +224,9 @@ impl Child {
     /// that it does not hang however much that is.
     ///
     /// What is not piped is not written, and comes back empty; nor is it an error if the child does
-    /// not read all of the input. Outputs end when everybody has closed them who has them: a
-    /// grandchild that lives on with them keeps this waiting, though the child has ended.
+    /// not read all of the input, unless [SIGPIPE](crate::net::pipe::Sender#sigpipe) ends this
+    /// program. Outputs end when everybody has closed them who has them: a grandchild that lives on
+    /// with them keeps this waiting, though the child has ended.
     ///
     /// # Errors
     ///

@@ -2,12 +2,16 @@
 //!
 //! The signal does not say whose it is, so each child that is waited for is looked at. Invariant:
 //! who waits has found its child alive before, and every signal after that wakes it.
+//!
+//! A process that ignores SIGCHLD gets none: there, a timer takes its place. A handler would stay,
+//! and the system, which reaps the children of such a process by itself, would leave zombies.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io;
 use std::rc::{Rc, Weak};
 use std::task::{self, Poll, Waker};
+use std::time::Duration;
 
 use crate::context::Context;
 use crate::current::{self, WaitsFor};
@@ -15,7 +19,12 @@ use crate::info::Birth;
 use crate::join::JoinHandle;
 use crate::signal::{self, Listener, SignalKind};
 use crate::source::WaiterKey;
+use crate::time::sleep;
 use crate::waiters::Waiters;
+
+/// How often children are looked at where no signal comes: late enough to cost nothing, soon enough
+/// for a person who waits.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// Tells of each SIGCHLD.
 pub(super) struct ChildSignal {
@@ -39,7 +48,8 @@ impl ChildSignal {
             return Ok(shared);
         }
         let waiting = Rc::new(Waiters::default());
-        let listener = signal::unix(SignalKind::child())?;
+        let kind = SignalKind::child();
+        let listener = (!signal::is_ignored(kind)).then(|| signal::unix(kind)).transpose()?;
         let birth = Birth { name: Some("SIGCHLD".into()), ..Birth::here() };
         let task = context.executor.spawn(listen(listener, waiting.clone()), birth);
         let shared = Rc::new(ChildSignal { waiting, listening: task.abort_on_drop(), home });
@@ -66,10 +76,21 @@ impl ChildSignal {
     }
 }
 
-async fn listen(mut listener: Listener, waiting: Rc<Waiters>) {
+async fn listen(mut listener: Option<Listener>, waiting: Rc<Waiters>) {
     let mut woken = VecDeque::new();
-    while listener.recv().await.is_ok() {
+    while next(&mut listener).await.is_ok() {
         waiting.take_wakers(&mut woken);
         woken.drain(..).for_each(Waker::wake);
+    }
+}
+
+/// Waits until a child may have ended.
+async fn next(listener: &mut Option<Listener>) -> io::Result<()> {
+    match listener {
+        Some(listener) => listener.recv().await,
+        None => {
+            sleep(LOOK_AGAIN).await;
+            Ok(())
+        }
     }
 }

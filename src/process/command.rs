@@ -5,10 +5,12 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 use std::process::{self, ExitStatus, Output, Stdio};
+use std::rc::Rc;
 
 use super::child::Child;
-use super::orphans;
-use crate::context;
+use super::orphans::{self, Unclaimed};
+use crate::blocking;
+use crate::context::{self, Context};
 
 /// A program to start, with arguments, environment and pipes: std's builder for the loop.
 ///
@@ -158,7 +160,8 @@ impl Command {
         &mut self.std
     }
 
-    /// Starts it. That takes some time, as it takes std.
+    /// Starts it. The loop is blocked until the program is loaded (fork(2), exec(2)): a millisecond
+    /// or so, longer from a slow disk; [`spawn_async`](Command::spawn_async) blocks another thread.
     ///
     /// # Errors
     ///
@@ -175,7 +178,52 @@ impl Command {
         self.start([Stdio::inherit(), Stdio::inherit(), Stdio::inherit()])
     }
 
-    /// Runs it, and gives what it said and its status. What it reads is nothing unless set.
+    /// The same as [`spawn`](Command::spawn), on a thread of the blocking pool, so that the loop is
+    /// not blocked until the program is loaded.
+    ///
+    /// What the system ties to the thread that starts a process is tied to a thread that ends when
+    /// it has no work: PR_SET_PDEATHSIG sends its signal then.
+    ///
+    /// # Errors
+    ///
+    /// As [`spawn`](Command::spawn); also if no thread can be started.
+    ///
+    /// # Cancel safety
+    ///
+    /// Not cancel safe: the process is started nevertheless, its pipes are closed, and it is killed
+    /// if [`kill_on_drop`](Command::kill_on_drop) is set. The command is empty then, and starts
+    /// nothing any more.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a running loop.
+    ///
+    /// ```
+    /// use evloop::process::Command;
+    ///
+    /// evloop::block_on(async {
+    ///     let mut child = Command::new("true").spawn_async().await?;
+    ///     assert!(child.wait().await?.success());
+    ///     std::io::Result::Ok(())
+    /// }).unwrap();
+    /// ```
+    #[doc(alias = "create_subprocess_exec")]
+    pub async fn spawn_async(&mut self) -> io::Result<Child> {
+        let context = context::expect("process::Command::spawn_async");
+        self.prepare([Stdio::inherit(), Stdio::inherit(), Stdio::inherit()]);
+        let kill_on_drop = self.kill_on_drop;
+        let mut std = std::mem::replace(&mut self.std, process::Command::new(""));
+        let work = blocking::submit(move || {
+            let started = std.spawn().map(|process| Unclaimed::new(process, kill_on_drop));
+            (std, started)
+        });
+        let (std, started) = work.await?;
+        self.std = std;
+        self.watch(started.map(Unclaimed::claim), &context)
+    }
+
+    /// Runs it, and gives what it said and its status. What it reads is nothing unless set. It is
+    /// started as by [`spawn`](Command::spawn).
     ///
     /// # Errors
     ///
@@ -193,7 +241,7 @@ impl Command {
         self.start([Stdio::null(), Stdio::piped(), Stdio::piped()])?.output().await
     }
 
-    /// Runs it, and gives its status.
+    /// Runs it, and gives its status. It is started as by [`spawn`](Command::spawn).
     ///
     /// # Errors
     ///
@@ -214,6 +262,13 @@ impl Command {
     #[track_caller]
     fn start(&mut self, defaults: [Stdio; 3]) -> io::Result<Child> {
         let context = context::expect("process::Command::spawn");
+        self.prepare(defaults);
+        let started = self.std.spawn();
+        self.watch(started, &context)
+    }
+
+    /// Sets `defaults` for what is not set, and reaps what has ended.
+    fn prepare(&mut self, defaults: [Stdio; 3]) {
         let [stdin, stdout, stderr] = defaults;
         if !self.is_set[0] {
             self.std.stdin(stdin);
@@ -225,9 +280,16 @@ impl Command {
             self.std.stderr(stderr);
         }
         orphans::reap();
-        let started =
-            self.std.spawn().and_then(|child| Child::new(child, &context, self.kill_on_drop));
-        started.map_err(|error| {
+    }
+
+    /// Takes what was started into the loop.
+    fn watch(
+        &self,
+        started: io::Result<process::Child>,
+        context: &Rc<Context>,
+    ) -> io::Result<Child> {
+        let child = started.and_then(|child| Child::new(child, context, self.kill_on_drop));
+        child.map_err(|error| {
             let program = self.std.get_program();
             io::Error::new(error.kind(), format!("could not start {program:?}: {error}"))
         })

@@ -17,6 +17,12 @@ static KEPT: Mutex<Vec<process::Child>> = Mutex::new(Vec::new());
 /// What the task owns. Dropped too early, with its loop, it is kept.
 struct Orphan(Option<Running>);
 
+/// A process on its way from the thread that started it to its loop. Dropped, it is kept.
+pub(super) struct Unclaimed {
+    process: Option<process::Child>,
+    kill_on_drop: bool,
+}
+
 /// Sees to it that the process is reaped.
 pub(super) fn adopt(mut running: Running) {
     if !may_live(running.try_reap()) {
@@ -61,6 +67,29 @@ impl Drop for Orphan {
         if let Some(running) = self.0.take() {
             keep(running.into_std());
         }
+    }
+}
+
+impl Unclaimed {
+    pub(super) fn new(process: process::Child, kill_on_drop: bool) -> Unclaimed {
+        Unclaimed { process: Some(process), kill_on_drop }
+    }
+
+    pub(super) fn claim(mut self) -> process::Child {
+        self.process.take().expect("a process is claimed once")
+    }
+}
+
+impl Drop for Unclaimed {
+    fn drop(&mut self) {
+        let Some(mut process) = self.process.take() else { return };
+        if self.kill_on_drop {
+            // It fails for one that runs as another user: then it runs on.
+            let _ = process.kill();
+        }
+        // So that it is not waited for by a child that reads it.
+        drop((process.stdin.take(), process.stdout.take(), process.stderr.take()));
+        keep(process);
     }
 }
 

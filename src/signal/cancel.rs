@@ -13,8 +13,9 @@ use signal_hook::SigId;
 use signal_hook::consts::SIGINT;
 use signal_hook::{flag, low_level};
 
-use super::defaults;
+use super::defaults::{self, Disposition};
 use super::kind::SignalKind;
+use super::listener::Listener;
 use crate::runtime::Runtime;
 
 /// Ctrl-C came, and the future was dropped; see [`Runtime::block_on_or_cancel`].
@@ -30,6 +31,9 @@ impl Runtime {
     /// stay, and are dropped with the runtime. If the future completes in the same poll, its output
     /// counts. The second Ctrl-C ends the process, also if the first was never looked at since the
     /// loop is stuck in a task, or in a destructor.
+    ///
+    /// In a process that ignores SIGINT, such as a shell's background job, Ctrl-C stays ignored, as
+    /// with asyncio's `Runner`. Only Linux reports that a signal is ignored.
     ///
     /// # Errors
     ///
@@ -61,8 +65,9 @@ impl Runtime {
     pub fn block_on_or_cancel<F: Future>(&mut self, future: F) -> Result<F::Output, Cancelled> {
         self.block_on(async {
             let listening = Interrupt::new();
-            let mut interrupt =
+            let listening =
                 listening.unwrap_or_else(|error| panic!("Ctrl-C cannot be listened to: {error}"));
+            let Some(mut interrupt) = listening else { return Ok(future.await) };
             // Dropped first, while a second Ctrl-C kills.
             let mut future = pin!(future);
             poll_fn(|cx| {
@@ -72,7 +77,7 @@ impl Runtime {
                 // The listener brings the wake. What counts is the flag too: a future that spends
                 // each poll's budget leaves the listener none.
                 let is_told = interrupt.listener.poll_recv(cx).is_ready();
-                match is_told || interrupt.has_come.load(Ordering::SeqCst) {
+                match is_told || interrupt.second.has_come.load(Ordering::SeqCst) {
                     true => Poll::Ready(Err(Cancelled(()))),
                     false => Poll::Pending,
                 }
@@ -84,25 +89,43 @@ impl Runtime {
 
 /// Listens for the first Ctrl-C, and lets the second kill.
 struct Interrupt {
-    listener: super::Listener,
+    /// Dropped first: from then on the default kills.
+    listener: Listener,
+    second: Second,
+}
+
+/// The second Ctrl-C kills, as long as this lives.
+struct Second {
     /// Set by the handler itself, since the loop may be stuck.
     has_come: Arc<AtomicBool>,
     handlers: [SigId; 2],
 }
 
 impl Interrupt {
-    fn new() -> io::Result<Interrupt> {
+    /// `None` if the process ignores Ctrl-C.
+    fn new() -> io::Result<Option<Interrupt>> {
+        if defaults::prepare(SIGINT)? == Disposition::Ignored {
+            return Ok(None);
+        }
+        // Before the listener, so that the loop wakes when the handler is done with the flag.
+        let second = Second::new()?;
         let listener = super::unix(SignalKind::interrupt())?;
+        Ok(Some(Interrupt { listener, second }))
+    }
+}
+
+impl Second {
+    fn new() -> io::Result<Second> {
         let has_come = Arc::new(AtomicBool::new(false));
         // In this order, so that the signal that sets the flag does not find it set.
         let kill = defaults::restore_if(SIGINT, has_come.clone())?;
         let note = flag::register(SIGINT, has_come.clone())
             .inspect_err(|_| _ = low_level::unregister(kill))?;
-        Ok(Interrupt { listener, has_come, handlers: [kill, note] })
+        Ok(Second { has_come, handlers: [kill, note] })
     }
 }
 
-impl Drop for Interrupt {
+impl Drop for Second {
     fn drop(&mut self) {
         for handler in self.handlers {
             low_level::unregister(handler);

@@ -2,10 +2,11 @@
 //!
 //! signal-hook keeps its handler once it is installed, so a signal that was listened to would be
 //! ignored for ever. Therefore the first listener of a signal adds one action that stays: if a flag
-//! is set, it does what the system would have done. Invariant: under the lock, the flag of a signal
-//! is set if and only if it has no listener.
+//! is set, it does what the system would have done. Invariants: under the lock, the flag of a
+//! signal is set if and only if it has no listener; that action runs before those of all listeners.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fs;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,11 +20,21 @@ use signal_hook::low_level::{signal_name, unregister};
 /// Shells say by such a status that a signal ended a process: 128 and its number.
 const ENDED_BY: i32 = 128;
 
-/// A signal that has been listened to.
+/// What a signal does to the process.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Disposition {
+    Default,
+    Ignored,
+    Handled,
+}
+
+/// A signal that may have been listened to.
 struct Heard {
     listeners: usize,
     /// Nobody listens now. The handler reads it.
     is_unheard: Arc<AtomicBool>,
+    /// What it did before.
+    before: Disposition,
 }
 
 /// By number.
@@ -34,34 +45,47 @@ pub(super) fn listen(
     number: i32,
     install: impl FnOnce() -> io::Result<SigId>,
 ) -> io::Result<SigId> {
-    let mut heard = lock();
-    let is_first = !heard.contains_key(&number);
-    let was_default = is_first && is_default(number);
+    let mut signals = lock();
+    let heard = prepare_in(&mut signals, number)?;
     // Before the flag falls: a signal reaches the listener, or does what it did so far.
     let handler = install()?;
-    if is_first {
-        let is_unheard = Arc::new(AtomicBool::new(false));
-        if was_default {
-            restore_if(number, is_unheard.clone()).inspect_err(|_| _ = unregister(handler))?;
-        }
-        heard.insert(number, Heard { listeners: 0, is_unheard });
-    }
-    if let Some(heard) = heard.get_mut(&number) {
-        heard.listeners += 1;
-        heard.is_unheard.store(false, Ordering::SeqCst);
-    }
+    heard.listeners += 1;
+    heard.is_unheard.store(false, Ordering::SeqCst);
     Ok(handler)
 }
 
 /// A listener goes, with its handler.
 pub(super) fn leave(number: i32, handler: SigId) {
-    let mut heard = lock();
-    if let Some(heard) = heard.get_mut(&number) {
+    let mut signals = lock();
+    if let Some(heard) = signals.get_mut(&number) {
         heard.listeners -= 1;
         // Before the handler goes: no signal is lost between the two.
         heard.is_unheard.store(heard.listeners == 0, Ordering::SeqCst);
     }
     unregister(handler);
+}
+
+/// What is needed before the first action of a signal is added. Returns what the signal did to the
+/// process before that.
+pub(super) fn prepare(number: i32) -> io::Result<Disposition> {
+    Ok(prepare_in(&mut lock(), number)?.before)
+}
+
+/// Adds the action that stays. signal-hook runs actions in the order in which they were added, so
+/// it reads the flag before any listener hears of the signal: a loop on another thread, which drops
+/// its last listener as soon as that has heard, cannot bring the default upon the same signal.
+fn prepare_in(signals: &mut BTreeMap<i32, Heard>, number: i32) -> io::Result<&mut Heard> {
+    match signals.entry(number) {
+        Entry::Occupied(heard) => Ok(heard.into_mut()),
+        Entry::Vacant(place) => {
+            let before = disposition(number);
+            let is_unheard = Arc::new(AtomicBool::new(true));
+            if before == Disposition::Default {
+                restore_if(number, is_unheard.clone())?;
+            }
+            Ok(place.insert(Heard { listeners: 0, is_unheard, before }))
+        }
+    }
 }
 
 /// From now on the signal does what the system does by default, if `condition` is set.
@@ -73,18 +97,21 @@ pub(super) fn restore_if(number: i32, condition: Arc<AtomicBool>) -> io::Result<
     }
 }
 
-/// Whether nobody has asked so far that the signal be ignored or handled. Only Linux tells;
-/// elsewhere it is taken to be so, but for SIGPIPE, which Rust programs ignore from the beginning.
-fn is_default(number: i32) -> bool {
-    let is_set = |mask: &str| {
-        let bit = number.checked_sub(1).and_then(|bit| u32::try_from(bit).ok());
-        let mask = u64::from_str_radix(mask.trim(), 16).ok();
-        mask.zip(bit).and_then(|(mask, bit)| mask.checked_shr(bit)).is_some_and(|m| m & 1 == 1)
+/// What the signal does now. Only Linux says so. Elsewhere it is taken to be the default, but for
+/// SIGPIPE, which Rust programs ignore from the beginning.
+pub(super) fn disposition(number: i32) -> Disposition {
+    let status = fs::read_to_string("/proc/self/status").ok();
+    let is_in = |name: &str| {
+        let mask = status.as_ref()?.lines().find_map(|line| line.strip_prefix(name))?;
+        let bit = number.checked_sub(1).and_then(|bit| u32::try_from(bit).ok())?;
+        let mask = u64::from_str_radix(mask.trim(), 16).ok()?;
+        Some(mask.checked_shr(bit).is_some_and(|mask| mask & 1 == 1))
     };
-    let Ok(status) = fs::read_to_string("/proc/self/status") else { return number != SIGPIPE };
-    let masks = status.lines().filter_map(|line| line.split_once(':'));
-    let mut masks = masks.filter(|(name, _)| matches!(*name, "SigIgn" | "SigCgt"));
-    !masks.any(|(_, mask)| is_set(mask))
+    match (is_in("SigIgn:").unwrap_or(number == SIGPIPE), is_in("SigCgt:")) {
+        (true, _) => Disposition::Ignored,
+        (false, Some(true)) => Disposition::Handled,
+        (false, _) => Disposition::Default,
+    }
 }
 
 /// Nothing foreign runs under the lock, so what a panic left behind is whole.
