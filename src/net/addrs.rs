@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV
 use std::vec;
 
 use crate::blocking;
+use crate::io_error::explain;
 
 /// Where to connect or listen: addresses, or a name that has some.
 ///
@@ -71,7 +72,8 @@ pub(super) async fn resolve(target: Target) -> io::Result<Vec<SocketAddr>> {
     let query = name.clone();
     let found = blocking::submit(move || (query, port).to_socket_addrs().map(Vec::from_iter));
     let addrs = found.await?.map_err(|error| {
-        io::Error::new(error.kind(), format!("the host name {name:?} was not found: {error}"))
+        let sentence = format!("the host name {name:?} was not found: {error}");
+        explain(error, sentence)
     })?;
     at_least_one(addrs, "the host name has no address")
 }

@@ -4,6 +4,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 
 use crate::blocking;
+use crate::io_error::explain;
 
 /// What a name can be asked of: an [`IpAddr`] or a [`SocketAddr`]. It cannot be implemented
 /// elsewhere.
@@ -45,7 +46,7 @@ pub async fn lookup_addr(addr: impl NamedAddr) -> io::Result<String> {
         blocking::submit(move || dns_lookup::getnameinfo(&addr, 0)).await?.map_err(|error| {
             let error = io::Error::from(error);
             let sentence = format!("the name of {} was not found: {error}", addr.ip());
-            io::Error::new(error.kind(), sentence)
+            explain(error, sentence)
         })?;
     Ok(name)
 }

@@ -8,6 +8,7 @@ use super::counted::whole;
 use super::datagram_socket::DatagramSocket;
 use super::messages::{Messages, Protocol, Sealed, Take};
 use super::receive::receive_udp;
+use crate::io_error::explain;
 use crate::source::Direction;
 
 /// The kind of datagrams that go by UDP.
@@ -55,7 +56,8 @@ impl UdpSocket {
             }
         }
         let (addr, error) = failure.expect("a name that is found has an address");
-        Err(io::Error::new(error.kind(), format!("could not bind to {addr}: {error}")))
+        let sentence = format!("could not bind to {addr}: {error}");
+        Err(explain(error, sentence))
     }
 
     /// Fixes where [`send`](DatagramSocket::send) sends to, and from where datagrams are received:

@@ -9,6 +9,7 @@ use std::process::{self, ExitStatus, Output, Stdio};
 use super::child::Child;
 use super::orphans;
 use crate::context;
+use crate::io_error::explain;
 
 /// A program to start, with arguments, environment and pipes: std's builder for the loop.
 ///
@@ -229,7 +230,8 @@ impl Command {
             self.std.spawn().and_then(|child| Child::new(child, &context, self.kill_on_drop));
         started.map_err(|error| {
             let program = self.std.get_program();
-            io::Error::new(error.kind(), format!("could not start {program:?}: {error}"))
+            let sentence = format!("could not start {program:?}: {error}");
+            explain(error, sentence)
         })
     }
 }
