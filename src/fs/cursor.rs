@@ -12,7 +12,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use crate::blocking::{self, Work};
+use crate::blocking::{self, Kind, Work};
 use crate::budget;
 
 /// The most that goes to a helper thread at once: large beside the cost of going there, small
@@ -166,7 +166,7 @@ impl Cursor {
         let mut room = std::mem::take(self.unread.get_mut()).room;
         self.start(false, move |mut file| {
             room.resize(room.len().max(len), 0);
-            let result = uninterrupted(|| file.read(&mut room[..len]));
+            let result = blocking::uninterrupted(|| file.read(&mut room[..len]));
             Done::Read { room, result }
         });
     }
@@ -194,7 +194,7 @@ impl Cursor {
 
     fn start(&self, is_write: bool, operation: impl FnOnce(&fs::File) -> Done + Send + 'static) {
         let file = self.std.clone();
-        let work = blocking::start("an operation on a file", move || operation(&file));
+        let work = blocking::start(Kind::File, "an operation on a file", move || operation(&file));
         self.under_way.replace(Some(Rc::new(UnderWay { is_write, work })));
     }
 }
@@ -227,15 +227,5 @@ pub(super) fn rewind(mut file: &fs::File, unread: usize) -> io::Result<bool> {
     match file.seek(SeekFrom::Current(-back)) {
         Err(error) if error.kind() == ErrorKind::NotSeekable => Ok(false),
         result => result.map(|_| true),
-    }
-}
-
-/// Reads again after a signal.
-fn uninterrupted(mut read: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
-    loop {
-        match read() {
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            result => return result,
-        }
     }
 }

@@ -118,12 +118,10 @@ impl File {
         poll_fn(|cx| self.0.poll_idle(cx)).await?;
         let (file, unread) = (self.0.std.clone(), self.0.unread());
         drop(self);
-        run(move || {
-            rewind(&file, unread)?;
-            // Another holds it only while a call that nobody waits for is under way.
-            Arc::try_unwrap(file).or_else(|file| file.try_clone())
-        })
-        .await
+        let shared = file.clone();
+        run(move || rewind(&shared, unread)).await?;
+        // Another holds it only while a call that nobody waits for is under way.
+        Arc::try_unwrap(file).or_else(|file| file.try_clone())
     }
 
     /// Reads some bytes, at most as many as `buf` holds. Returns how many; 0 at the file's end.
@@ -283,7 +281,7 @@ impl File {
     ///
     /// Dropped, it may or may not take place.
     pub async fn set_permissions(&self, permissions: Permissions) -> io::Result<()> {
-        self.with(move |file| file.set_permissions(permissions)).await
+        self.with(move |file| file.set_permissions(permissions.clone())).await
     }
 
     /// A second `File` that shares the cursor, as the system has it: bytes that a dropped read left
@@ -303,7 +301,7 @@ impl File {
     /// Calls `f` on a helper thread once everything is written.
     async fn with<T: Send + 'static>(
         &self,
-        f: impl FnOnce(&fs::File) -> io::Result<T> + Send + 'static,
+        mut f: impl FnMut(&fs::File) -> io::Result<T> + Send + 'static,
     ) -> io::Result<T> {
         self.written().await?;
         let file = self.0.std.clone();

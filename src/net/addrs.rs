@@ -4,7 +4,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, ToSocketAddrs};
 use std::vec;
 
-use crate::blocking;
+use crate::blocking::{self, Kind};
 use crate::io_error::explain;
 
 /// Where to connect or listen: addresses, or a name that has some.
@@ -69,12 +69,14 @@ pub(super) async fn resolve(target: Target) -> io::Result<Vec<SocketAddr>> {
         Target::Addrs(addrs) => return at_least_one(addrs, "the list of addresses is empty"),
         Target::Name(name, port) => (name, port),
     };
-    let query = name.clone();
-    let found = blocking::submit(move || (query, port).to_socket_addrs().map(Vec::from_iter));
-    let addrs = found.await?.map_err(|error| {
-        let sentence = format!("the host name {name:?} was not found: {error}");
-        explain(error, sentence)
-    })?;
+    let look_up = move || match (name.as_str(), port).to_socket_addrs() {
+        Ok(addrs) => Ok(addrs.collect()),
+        Err(error) => {
+            let sentence = format!("the host name {name:?} was not found: {error}");
+            Err(explain(error, sentence))
+        }
+    };
+    let addrs = blocking::submit(Kind::Name, look_up).await?;
     at_least_one(addrs, "the host name has no address")
 }
 
