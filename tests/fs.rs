@@ -1,4 +1,4 @@
-//! Files: contents, directories and the cursor.
+//! Files: contents, directories, the cursor, and errors that stay.
 
 /// Files of one test.
 mod temp_dir;
@@ -191,22 +191,55 @@ fn a_large_file_goes_in_pieces() {
 }
 
 #[test]
-fn the_error_of_a_write_is_told_once_by_the_next_operation() {
+fn a_write_that_failed_fails_every_later_one_while_reads_go_on() {
     let dir = Dir::new();
     let path = dir.file("a", b"0123");
     block_on(async {
         let mut file = File::open(&path).await.unwrap();
         assert_eq!(file.write(b"x").await.unwrap(), 1, "taken over");
-        let error = file.write(b"x").await.unwrap_err();
+        let error = file.seek(SeekFrom::Start(2)).await.unwrap_err();
         assert!(error.raw_os_error().is_some(), "{error}");
-        assert!(file.write_all(b"x").await.is_err());
-        file.flush().await.unwrap();
-        assert_eq!(read(&mut file, 9).await, "0123");
-        assert_eq!(file.write(b"x").await.unwrap(), 1);
-        assert!(file.metadata().await.is_err());
-        file.metadata().await.unwrap();
-        assert_eq!(file.write(b"x").await.unwrap(), 1);
-        assert!(file.into_std().await.is_err());
+        assert_eq!(read(&mut file, 1).await, "0", "the seek was not made");
+        for _ in 0..2 {
+            let again = file.write(b"x").await.unwrap_err();
+            assert_eq!(again.raw_os_error(), error.raw_os_error());
+            assert!(file.write_all(b"x").await.is_err());
+            assert!(file.flush().await.is_err());
+        }
+        assert_eq!(file.seek(SeekFrom::Start(2)).await.unwrap(), 2);
+        assert_eq!(read(&mut file, 9).await, "23");
+        assert_eq!(file.metadata().await.unwrap().len(), 4);
+    });
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_stays_an_error() {
+    block_on(async {
+        let mut file = File::options().write(true).open("/dev/full").await.unwrap();
+        assert_eq!(file.write(b"x").await.unwrap(), 1, "taken over");
+        for _ in 0..3 {
+            let outcomes = [
+                file.flush().await,
+                file.sync_all().await,
+                file.sync_data().await,
+                file.write(b"x").await.map(|_| ()),
+                file.write_all(b"x").await,
+                AsyncWriteExt::flush(&mut file).await,
+                AsyncWriteExt::write(&mut file, b"x").await.map(|_| ()),
+                file.close().await,
+            ];
+            for outcome in outcomes {
+                let error = outcome.unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::StorageFull);
+                assert_eq!(error.raw_os_error(), Some(rustix::io::Errno::NOSPC.raw_os_error()));
+            }
+        }
+        // A new start.
+        let mut clone = file.try_clone().await.unwrap();
+        assert_eq!(clone.write(b"x").await.unwrap(), 1);
+        assert_eq!(clone.metadata().await.unwrap_err().kind(), ErrorKind::StorageFull);
+        assert_eq!(file.into_std().await.unwrap_err().kind(), ErrorKind::StorageFull);
     });
 }
 
