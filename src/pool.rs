@@ -77,9 +77,9 @@ struct Queued {
 /// The jobs of one kind.
 #[derive(Default)]
 struct Share {
-    /// Those that threads are at, or that are queued for one.
-    begun: usize,
-    /// Those beyond the limit. Each waits for the end of one that is begun.
+    /// Those within the limit: threads are at them, or they are in `jobs`.
+    admitted: usize,
+    /// Those beyond the limit. Each waits for the end of one within it.
     waiting: VecDeque<Queued>,
 }
 
@@ -126,11 +126,11 @@ impl Pool {
         }
         let queued = Queued { kind, job, origin };
         let share = &mut state.shares[kind as usize];
-        if share.begun == self.0.kind_max {
+        if share.admitted == self.0.kind_max {
             share.waiting.push_back(queued);
             return Ok(());
         }
-        share.begun += 1;
+        share.admitted += 1;
         state.jobs.push_back(queued);
         if state.jobs.len() > state.free {
             return self.start(&mut state);
@@ -237,7 +237,7 @@ impl State {
         let share = &mut self.shares[kind as usize];
         match share.waiting.pop_front() {
             Some(next) => self.jobs.push_back(next),
-            None => share.begun -= 1,
+            None => share.admitted -= 1,
         }
     }
 }
@@ -291,6 +291,7 @@ mod tests {
             let state = pool.0.lock();
             let counts = (state.threads.len(), state.free, state.asleep, state.jobs.len());
             assert_eq!(counts, (0, 0, 0, 0), "without having been closed");
+            assert_eq!(state.shares[Kind::User as usize].admitted, 0);
         }
     }
 }
