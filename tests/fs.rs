@@ -212,6 +212,20 @@ fn a_write_that_failed_fails_every_later_one_while_reads_go_on() {
     });
 }
 
+#[cfg(unix)]
+#[test]
+fn a_file_that_is_non_blocking_has_an_error_that_says_so() {
+    let (reader, _writer) = std::io::pipe().unwrap();
+    rustix::io::ioctl_fionbio(&reader, true).unwrap();
+    block_on(async {
+        let mut file = File::from_std(std::os::fd::OwnedFd::from(reader).into());
+        let error = AsyncReadExt::read(&mut file, &mut [0]).await.unwrap_err();
+        // The traits forbid WouldBlock: nothing would wake the caller.
+        assert_eq!(error.kind(), ErrorKind::ResourceBusy);
+        assert!(error.to_string().ends_with("(a file must not be non-blocking: use AsyncFd)"));
+    });
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_stays_an_error() {
