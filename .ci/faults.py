@@ -1,6 +1,7 @@
-"""System calls of the echo server made to fail: nothing may be lost, nothing may spin.
+"""System calls made to fail, of the echo server: nothing may be lost, nothing may spin. And of the
+example `tail`, whose input and output are files: no signal may end it.
 
-usage: faults.py BIN
+usage: faults.py ECHO_SERVER TAIL
 
 strace's `inject=` makes chosen calls fail without making them, `when=N+S` the N-th of a thread and
 every S-th after it. Here only the server is traced; the clients are in this process. Its calls are
@@ -146,10 +147,32 @@ def full_buffers(log):
     return sum(asked != taken for asked, taken in sends)
 
 
+def interrupted_files(tally, binary):
+    """stdin and stdout are files, and a signal interrupts every second call on them."""
+    lines = b"".join(b"%d\n" % number for number in range(100))
+    with tempfile.TemporaryDirectory() as folder:
+        path = {name: f"{folder}/{name}" for name in ["in", "out", "log"]}
+        with open(path["in"], "wb") as file:
+            file.write(lines)
+        command = ["strace", "-f", "-o", path["log"], "-P", path["in"], "-P", path["out"]]
+        command += ["-e", "trace=read,write", "-e", "inject=read,write:error=EINTR:when=1+2"]
+        with open(path["in"]) as stdin, open(path["out"], "w") as stdout:
+            done = subprocess.run([*command, binary], stdin=stdin, stdout=stdout, timeout=PATIENCE)
+        with open(path["out"], "rb") as out, open(path["log"]) as log:
+            printed, log = out.read(), log.read()
+    name = "files EINTR"
+    tally.check(f"{name}: status 0", done.returncode == 0, done.returncode)
+    tally.check(f"{name}: every line comes once", printed == lines + b"(the end)\n", printed)
+    for call in ["read", "write"]:
+        injected = len(re.findall(rf"{call}\(.*INJECTED", log))
+        tally.check(f"{name}: {call} was interrupted {injected} times", injected > 0)
+
+
 def main():
-    binary, tally = sys.argv[1], Tally()
+    binary, tail, tally = *sys.argv[1:], Tally()
     if "strace" not in install(strace="strace"):
         sys.exit("there is no strace, and installing it takes root and apt-get")
+    interrupted_files(tally, tail)
     complaints = run(tally, "no fault", Traced(binary))
     tally.check("no fault: nothing on stderr", not complaints, complaints)
 

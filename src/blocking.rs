@@ -13,8 +13,10 @@ use std::task::{Context, Poll, Waker, ready};
 use crate::budget;
 use crate::context;
 use crate::current::{self, WaitsFor};
+use crate::io_error::explain_as;
 use crate::join_error::JoinError;
 use crate::pool::Job;
+pub(crate) use crate::pool::Kind;
 
 /// Work on its way to a helper thread and back. Dropping this does not stop it: then its output is
 /// dropped where it comes to be.
@@ -42,14 +44,15 @@ enum Stage<T> {
     Taken,
 }
 
-/// Starts `work` on a helper thread of the running loop; if all are at work and there may not be
-/// more, once one is free.
+/// Starts `work` on a helper thread of the running loop; if its kind is at its limit, once work of
+/// that kind has ended.
 ///
 /// # Panics
 ///
 /// Outside of a running loop; `what` was called.
 #[track_caller]
 pub(crate) fn start<T: Send + 'static>(
+    kind: Kind,
     what: &str,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Work<T> {
@@ -58,28 +61,52 @@ pub(crate) fn start<T: Send + 'static>(
     let stage = Stage::Queued(Box::new(work));
     let state = State { stage, waiters: Vec::new(), is_detached: false };
     let slot = Arc::new(Slot { started_at, state: Mutex::new(state) });
-    if let Err(reason) = context.pool.submit(slot.clone(), started_at) {
+    if let Err(reason) = context.pool.submit(kind, slot.clone(), started_at) {
         slot.cancel(Some(reason));
     }
     Work(slot)
 }
 
-/// Runs `work` on a helper thread of the running loop. It starts now; dropping the future does not
-/// stop it. A panic of `work` comes out of the future.
+/// Makes a system call on a helper thread of the running loop, as [`uninterrupted`] does. It starts
+/// now; dropping the future does not stop it. A panic of `call` comes out of the future.
 ///
 /// # Errors
 ///
-/// If no helper thread can be started, or the loop ended before the work began.
+/// Those of `call`. If no helper thread can be started, or the loop ended before the work began.
 ///
 /// # Panics
 ///
 /// Outside of a running loop.
 #[track_caller]
 pub(crate) fn submit<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
+    kind: Kind,
+    call: impl FnMut() -> io::Result<T> + Send + 'static,
 ) -> impl Future<Output = io::Result<T>> {
-    let work = start("an operation that needs a helper thread", work);
-    async move { work.await.or_else(|error| error.resume()) }
+    let what = "an operation that needs a helper thread";
+    let work = start(kind, what, move || uninterrupted(call));
+    async move { work.await.or_else(|error| error.resume())? }
+}
+
+/// Makes a system call that may block, and makes it again while a signal interrupts it (EINTR).
+///
+/// # Errors
+///
+/// Those of `call`, but never kind `Interrupted` or `WouldBlock`, which the traits of futures-io
+/// forbid: nothing reports when a file that is non-blocking is ready.
+pub(crate) fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                let sentence = format!(
+                    "a blocking call did not wait: {error} (a file must not be non-blocking: use \
+                     AsyncFd)"
+                );
+                return Err(explain_as(io::ErrorKind::ResourceBusy, error, sentence));
+            }
+            result => return result,
+        }
+    }
 }
 
 impl<T> Work<T> {
@@ -206,5 +233,28 @@ impl<T: Send> Job for Slot<T> {
 
     fn give_up(&self) {
         self.cancel(Some(io::Error::other("the event loop ended before the work began")));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_that_a_signal_interrupts_is_made_again() {
+        let mut outcomes =
+            [Err(io::ErrorKind::Interrupted), Err(io::ErrorKind::Interrupted), Ok(7)]
+                .into_iter()
+                .map(|outcome| outcome.map_err(io::Error::from));
+        let value = uninterrupted(|| outcomes.next().expect("no call after the last"));
+        assert_eq!(value.unwrap(), 7);
+        assert!(outcomes.next().is_none());
+    }
+
+    #[test]
+    fn a_call_that_cannot_wait_has_an_error_of_another_kind() {
+        let error = uninterrupted::<()>(|| Err(io::ErrorKind::WouldBlock.into())).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ResourceBusy);
+        assert!(std::error::Error::source(&error).is_some());
     }
 }

@@ -22,13 +22,13 @@ pub use std::fs::{FileType, Metadata, Permissions};
 pub use self::dir::{DirEntry, ReadDir, read_dir};
 pub use self::file::File;
 pub use self::open_options::OpenOptions;
-use crate::blocking;
+use crate::blocking::{self, Kind};
 
-/// Does `work` on a helper thread, and lets the two kinds of error be one.
+/// Does `work` on a helper thread for files.
 async fn run<T: Send + 'static>(
-    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+    work: impl FnMut() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
-    blocking::submit(work).await?
+    blocking::submit(Kind::File, work).await
 }
 
 /// Operations on one path or two that are those of `std::fs`.
@@ -49,7 +49,7 @@ macro_rules! on_paths {
         /// Outside of a running loop.
         pub async fn $name($($path: impl AsRef<Path>),+) -> io::Result<$output> {
             $(let $path = $path.as_ref().to_owned();)+
-            run(move || std::fs::$name($($path),+)).await
+            run(move || std::fs::$name($(&$path),+)).await
         }
     )*};
 }
@@ -131,7 +131,7 @@ on_paths! {
 /// ```
 pub async fn write(path: impl AsRef<Path>, contents: impl AsRef<[u8]>) -> io::Result<()> {
     let (path, contents) = (path.as_ref().to_owned(), contents.as_ref().to_owned());
-    run(move || std::fs::write(path, contents)).await
+    run(move || std::fs::write(&path, &contents)).await
 }
 
 /// Whether there is something at `path`; an error if that cannot be told.
@@ -176,5 +176,5 @@ pub async fn try_exists(path: impl AsRef<Path>) -> io::Result<bool> {
 #[doc(alias = "chmod")]
 pub async fn set_permissions(path: impl AsRef<Path>, permissions: Permissions) -> io::Result<()> {
     let path = path.as_ref().to_owned();
-    run(move || std::fs::set_permissions(path, permissions)).await
+    run(move || std::fs::set_permissions(&path, permissions.clone())).await
 }

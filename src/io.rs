@@ -34,6 +34,27 @@
 //! `write_all` `write_all_buf` or a [`StreamWriter`], for `copy` [`copy_buf`]. And any future can
 //! be kept instead: `select!` over `&mut future` drops nothing.
 //!
+//! # The number of an error
+//!
+//! An `io::Error` holds the system's number or a text, never both. Where evloop adds a sentence
+//! (which address, which program), the error has the same kind, `raw_os_error` returns `None`, and
+//! [`source`](std::error::Error::source) is the system's error with its number:
+//!
+//! ```
+//! use std::error::Error;
+//! use std::io;
+//!
+//! evloop::block_on(async {
+//!     let taken = evloop::net::TcpListener::bind("127.0.0.1:0").await?.local_addr()?;
+//!     let _listener = evloop::net::TcpListener::bind(taken).await?;
+//!     let error = evloop::net::TcpListener::bind(taken).await.unwrap_err();
+//!     assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+//!     let system = error.source().and_then(|error| error.downcast_ref::<io::Error>());
+//!     assert!(system.is_some_and(|error| error.raw_os_error().is_some()));
+//!     io::Result::Ok(())
+//! }).unwrap();
+//! ```
+//!
 //! [`open_connection`]: crate::streams::open_connection
 //! [`start_server`]: crate::streams::start_server
 //! [`Server`]: crate::streams::Server

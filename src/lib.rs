@@ -8,6 +8,7 @@ mod clock;
 mod current;
 mod debug;
 mod inbox;
+mod io_error;
 mod pool;
 mod run_queue;
 mod scratch;

@@ -4,7 +4,6 @@
 //! any future of theirs loses nothing.
 
 mod acceptor;
-mod again;
 mod async_io;
 mod buffer;
 mod clients;

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashSet;
-use std::future::pending;
+use std::future::{Future, pending};
 use std::panic::catch_unwind;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, Mutex, mpsc};
@@ -10,14 +10,21 @@ use std::task::{Context, Waker};
 use std::thread;
 use std::time::Duration;
 
+use evloop::fs;
+use evloop::net::lookup_host;
 use evloop::task::{BlockingHandle, JoinError, spawn_blocking, yield_now};
+use evloop::time::timeout;
 use evloop::{Runtime, block_on, spawn};
 use futures::FutureExt;
+
+/// FIFOs.
+#[cfg(unix)]
+mod temp_dir;
 
 /// What takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// A loop with up to `threads` helper threads.
+/// A loop with up to `threads` helper threads for each kind of work.
 fn with_threads(threads: usize) -> Runtime {
     Runtime::builder().blocking_threads_max(threads).build().unwrap()
 }
@@ -128,6 +135,95 @@ fn a_full_pool_queues_first_in_first_out() {
             work.await.unwrap();
         }
         assert_eq!(*order.lock().unwrap(), Vec::from_iter(0..100));
+    });
+}
+
+#[test]
+fn work_that_hangs_holds_up_neither_files_nor_names() {
+    with_threads(1).block_on(async {
+        let (release, first) = begun();
+        let queued = spawn_blocking(|| 7);
+        let others = async {
+            assert!(fs::metadata("Cargo.toml").await.unwrap().is_file());
+            assert!(lookup_host("localhost:80").await.unwrap().count() > 0);
+        };
+        timeout(LIMIT, others).await.expect("files and names go on");
+        assert!(!queued.is_finished(), "it waits for work of its own kind");
+        release.send(()).unwrap();
+        first.await.unwrap();
+        assert_eq!(queued.await.unwrap(), 7);
+    });
+}
+
+/// Opens a FIFO that has no other end, `count` times. Each takes a thread for files.
+#[cfg(unix)]
+fn open_fifos(path: &std::path::Path, count: usize) -> Vec<impl Future<Output = ()> + use<>> {
+    let open = |_| {
+        let open = fs::File::open(path.to_owned());
+        let mut open = Box::pin(open.map(|file| drop(file.unwrap())));
+        assert!(open.as_mut().now_or_never().is_none());
+        open
+    };
+    (0..count).map(open).collect()
+}
+
+#[cfg(unix)]
+#[test]
+fn files_that_hang_hold_up_files_alone() {
+    let dir = temp_dir::Dir::new();
+    let fifo = dir.fifo("fifo");
+    block_on(async {
+        let hanging = open_fifos(&fifo, 64);
+        let mut file = Box::pin(fs::metadata("Cargo.toml"));
+        assert!(file.as_mut().now_or_never().is_none());
+        let others = async {
+            assert!(lookup_host("localhost:80").await.unwrap().count() > 0);
+            assert_eq!(spawn_blocking(|| 7).await.unwrap(), 7);
+        };
+        timeout(LIMIT, others).await.expect("names and the user's work go on");
+        assert!(file.as_mut().now_or_never().is_none(), "beyond the limit of 64");
+        // The other end, for all of them.
+        let _writer = std::fs::File::options().read(true).write(true).open(&fifo).unwrap();
+        assert!(file.await.unwrap().is_file());
+        futures::future::join_all(hanging).await;
+    });
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn each_kind_has_its_own_number_of_threads() {
+    let named = || {
+        let names = std::fs::read_dir("/proc/self/task")
+            .unwrap()
+            .filter_map(|task| std::fs::read_to_string(task.unwrap().path().join("comm")).ok());
+        names.filter(|name| name.trim_end() == "kinds-blocking").count()
+    };
+    let dir = temp_dir::Dir::new();
+    let fifo = dir.fifo("fifo");
+    let runtime = Runtime::builder().name("kinds").blocking_threads_max(2);
+    runtime.build().unwrap().block_on(async {
+        let hanging = open_fifos(&fifo, 5);
+        let work: Vec<_> = (0..2).map(|_| begun()).collect();
+        let queued: Vec<_> = (0..3).map(|_| spawn_blocking(|| ())).collect();
+        while named() < 4 {
+            thread::yield_now();
+        }
+        // One more, for names, which then takes over nothing of the others' kinds.
+        for _ in 0..10 {
+            lookup_host("localhost:80").await.unwrap();
+        }
+        assert_eq!(named(), 5);
+        assert!(queued.iter().all(|work| !work.is_finished()));
+        for (release, work) in work {
+            release.send(()).unwrap();
+            work.await.unwrap();
+        }
+        for work in queued {
+            work.await.unwrap();
+        }
+        let _writer = std::fs::File::options().read(true).write(true).open(&fifo).unwrap();
+        futures::future::join_all(hanging).await;
+        assert!(named() <= 5, "no thread more");
     });
 }
 

@@ -6,8 +6,10 @@
 
 use std::cell::RefCell;
 use std::env;
+use std::error::Error;
 use std::fs::{self, File};
 use std::future::Future;
+use std::io::{self, ErrorKind, SeekFrom};
 use std::net::{self, SocketAddr};
 use std::os::fd::AsRawFd;
 use std::process::Command;
@@ -19,6 +21,7 @@ use evloop::net::{TcpListener, TcpStream, lookup_host};
 use evloop::task::{JoinError, yield_now};
 use evloop::time::{sleep, timeout};
 use evloop::{Runtime, StreamWriter};
+use futures::{AsyncReadExt, AsyncSeekExt};
 use rustix::process::{Resource, Rlimit};
 
 /// Bytes that live on the heap, counted by this program's allocator.
@@ -218,16 +221,33 @@ fn work_that_gets_no_thread_says_why() {
         return;
     }
     let mut runtime = Runtime::new().unwrap();
+    let manifest = fs::File::open("Cargo.toml").unwrap();
     runtime.block_on(async {
         let limit = deny_stacks();
         let denied = evloop::task::spawn_blocking(|| ());
-        let lookup = lookup_host("localhost:80").await;
+        let mut file = evloop::fs::File::from_std(manifest);
+        let mut byte = [0];
+        let outcomes = [
+            lookup_host("localhost:80").await.map(drop),
+            evloop::fs::read("Cargo.toml").await.map(drop),
+            file.read(&mut byte).await.map(drop),
+            AsyncReadExt::read(&mut file, &mut byte).await.map(drop),
+            AsyncSeekExt::seek(&mut file, SeekFrom::End(0)).await.map(drop),
+        ];
         rustix::process::setrlimit(Resource::As, limit).unwrap();
         let error = denied.await.unwrap_err();
         assert!(error.is_cancelled());
         let source = std::error::Error::source(&error).expect("the system's error");
         assert!(error.to_string().ends_with(&format!("was cancelled: {source}")), "{error}");
-        assert_eq!(lookup.map(|_| ()).unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+        for outcome in outcomes {
+            let error = outcome.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::ResourceBusy, "not WouldBlock: nothing would wake");
+            let sentence = "no thread could be started for blocking work: ";
+            assert!(error.to_string().starts_with(sentence), "{error}");
+            let system = error.source().and_then(|source| source.downcast_ref::<io::Error>());
+            let code = rustix::io::Errno::AGAIN.raw_os_error();
+            assert_eq!(system.and_then(io::Error::raw_os_error), Some(code));
+        }
         // Later there is one.
         evloop::task::spawn_blocking(|| ()).await.unwrap();
     });

@@ -1,86 +1,17 @@
-//! Files: contents, directories, and where the cursor is when futures are dropped.
+//! Files: contents, directories, the cursor, and errors that stay.
+
+/// Files of one test.
+mod temp_dir;
 
 use std::collections::BTreeSet;
-use std::env;
-use std::future::Future;
-use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
-use std::rc::Rc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc;
-use std::time::Duration;
+use std::io::{ErrorKind, Seek, SeekFrom, Write};
+use std::path::Path;
 
 use evloop::fs::{self, File};
-use evloop::task::{BlockingHandle, spawn_blocking, yield_now};
-use evloop::{Runtime, block_on, spawn};
-use futures::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt, FutureExt, StreamExt};
+use evloop::{block_on, spawn};
+use futures::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt, StreamExt};
 
-/// What takes longer hangs.
-const LIMIT: Duration = Duration::from_secs(20);
-
-/// A directory of its own, which goes when this is dropped.
-struct Dir(PathBuf);
-
-impl Dir {
-    fn new() -> Dir {
-        static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let path = env::temp_dir().join(format!("evloop-fs-{}-{count}", std::process::id()));
-        std::fs::create_dir(&path).unwrap();
-        Dir(path)
-    }
-
-    fn join(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-
-    /// A file with these contents.
-    fn file(&self, name: &str, contents: &[u8]) -> PathBuf {
-        let path = self.join(name);
-        std::fs::write(&path, contents).unwrap();
-        path
-    }
-}
-
-impl Drop for Dir {
-    fn drop(&mut self) {
-        std::fs::remove_dir_all(&self.0).unwrap();
-    }
-}
-
-/// A loop whose only helper thread is busy: operations begin, and wait.
-struct Busy {
-    release: mpsc::Sender<()>,
-    work: BlockingHandle<()>,
-}
-
-impl Busy {
-    fn new() -> Busy {
-        let (release, released) = mpsc::channel();
-        let (tell, told) = mpsc::channel();
-        let work = spawn_blocking(move || {
-            tell.send(()).unwrap();
-            released.recv_timeout(LIMIT).expect("it is released");
-        });
-        told.recv_timeout(LIMIT).expect("it begins");
-        Busy { release, work }
-    }
-
-    async fn end(self) {
-        self.release.send(()).unwrap();
-        self.work.await.unwrap();
-    }
-}
-
-/// Runs `future` on a loop with one helper thread.
-fn run<T>(future: impl Future<Output = T>) -> T {
-    Runtime::builder().blocking_threads_max(1).build().unwrap().block_on(future)
-}
-
-/// Polls a future once, which must not complete, and drops it.
-fn poll_and_drop(future: impl Future) {
-    assert!(future.now_or_never().is_none());
-}
+use temp_dir::Dir;
 
 async fn read(file: &mut File, n: usize) -> String {
     let mut buf = vec![0; n];
@@ -188,27 +119,6 @@ fn directories_are_made_listed_and_removed() {
 }
 
 #[test]
-fn a_dropped_entry_is_not_lost() {
-    let dir = Dir::new();
-    (0..100).for_each(|i| drop(dir.file(&i.to_string(), b"")));
-    run(async {
-        let mut entries = fs::read_dir(&dir.0).await.unwrap();
-        let mut count = 0;
-        for _ in 0..64 {
-            assert!(entries.next_entry().await.unwrap().is_some());
-            count += 1;
-        }
-        let busy = Busy::new();
-        poll_and_drop(entries.next_entry());
-        busy.end().await;
-        while entries.next_entry().await.unwrap().is_some() {
-            count += 1;
-        }
-        assert_eq!(count, 100);
-    });
-}
-
-#[test]
 fn a_file_is_opened_as_the_options_say() {
     let dir = Dir::new();
     block_on(async {
@@ -281,169 +191,69 @@ fn a_large_file_goes_in_pieces() {
 }
 
 #[test]
-fn a_dropped_read_leaves_its_bytes_for_the_next() {
-    let dir = Dir::new();
-    let path = dir.file("a", b"0123456789");
-    run(async {
-        let mut file = File::open(&path).await.unwrap();
-        let busy = Busy::new();
-        let mut buf = [0; 4];
-        poll_and_drop(file.read(&mut buf));
-        poll_and_drop(file.read(&mut buf));
-        busy.end().await;
-        assert_eq!(read(&mut file, 2).await, "01");
-        assert_eq!(read(&mut file, 9).await, "23", "what was asked for, and no more");
-        assert_eq!(read(&mut file, 9).await, "456789");
-        assert_eq!(buf, [0; 4], "a dropped read touches no buffer");
-    });
-}
-
-#[test]
-fn a_dropped_read_at_the_end_is_the_end() {
-    let dir = Dir::new();
-    let path = dir.file("a", b"");
-    run(async {
-        let mut file = File::open(&path).await.unwrap();
-        let busy = Busy::new();
-        poll_and_drop(file.read(&mut [0; 4]));
-        busy.end().await;
-        assert_eq!(read(&mut file, 9).await, "");
-        std::fs::write(&path, "more").unwrap();
-        assert_eq!(read(&mut file, 9).await, "more");
-    });
-}
-
-#[test]
-fn seeks_and_writes_count_from_where_the_caller_has_read_to() {
-    let dir = Dir::new();
-    let path = dir.file("a", b"0123456789");
-    let begin = async || {
-        let mut file = File::options().read(true).write(true).open(&path).await.unwrap();
-        assert_eq!(read(&mut file, 1).await, "0");
-        let busy = Busy::new();
-        poll_and_drop(file.read(&mut [0; 5]));
-        busy.end().await;
-        // One of the five is taken: the caller is at 2, the system at 6.
-        assert_eq!(read(&mut file, 1).await, "1");
-        file
-    };
-    run(async {
-        let mut file = begin().await;
-        assert_eq!(file.seek(SeekFrom::Current(0)).await.unwrap(), 2);
-        assert_eq!(read(&mut file, 3).await, "234");
-        let mut file = begin().await;
-        assert_eq!(file.seek(SeekFrom::Current(5)).await.unwrap(), 7);
-        assert_eq!(read(&mut file, 3).await, "789");
-        let mut file = begin().await;
-        let error = file.seek(SeekFrom::Current(-3)).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::InvalidInput);
-        assert_eq!(read(&mut file, 9).await, "2345", "nothing has moved");
-        assert_eq!(read(&mut file, 9).await, "6789");
-        let mut file = begin().await;
-        assert_eq!(
-            file.seek(SeekFrom::Current(i64::MIN)).await.unwrap_err().kind(),
-            ErrorKind::InvalidInput
-        );
-        assert_eq!(file.seek(SeekFrom::Start(4)).await.unwrap(), 4);
-        assert_eq!(read(&mut file, 2).await, "45");
-        let mut file = begin().await;
-        let mut std = file.into_std().await.unwrap();
-        assert_eq!(std.stream_position().unwrap(), 2);
-        assert_eq!(std.read(&mut [0; 100]).unwrap(), 8);
-        file = begin().await;
-        file.write_all(b"ab").await.unwrap();
-        assert_eq!(read(&mut file, 2).await, "45");
-        assert_eq!(contents(&path), "01ab456789");
-    });
-}
-
-#[test]
-fn a_dropped_seek_takes_place() {
-    let dir = Dir::new();
-    let path = dir.file("a", b"0123456789");
-    run(async {
-        let mut file = File::open(&path).await.unwrap();
-        let busy = Busy::new();
-        poll_and_drop(file.seek(SeekFrom::Current(3)));
-        busy.end().await;
-        assert_eq!(file.seek(SeekFrom::Current(3)).await.unwrap(), 6, "both");
-        let busy = Busy::new();
-        poll_and_drop(file.seek(SeekFrom::Start(1)));
-        busy.end().await;
-        assert_eq!(read(&mut file, 2).await, "12");
-    });
-}
-
-#[test]
-fn a_write_is_taken_over_or_not() {
-    let dir = Dir::new();
-    let path = dir.join("a");
-    run(async {
-        let mut file = File::create(&path).await.unwrap();
-        let busy = Busy::new();
-        assert_eq!(file.write(b"one").now_or_never().unwrap().unwrap(), 3);
-        poll_and_drop(file.write(b"two"));
-        poll_and_drop(file.flush());
-        poll_and_drop(file.sync_all());
-        poll_and_drop(file.metadata());
-        busy.end().await;
-        assert_eq!(file.write(b"three").await.unwrap(), 5);
-        drop(file);
-        // The thread comes to it after the file was dropped.
-        spawn_blocking(|| ()).await.unwrap();
-        assert_eq!(contents(&path), "onethree");
-    });
-}
-
-#[test]
-fn metadata_sync_and_length_see_what_was_written() {
-    let dir = Dir::new();
-    let path = dir.join("a");
-    run(async {
-        let mut file = File::create(&path).await.unwrap();
-        let busy = Busy::new();
-        assert_eq!(file.write(b"0123456789").await.unwrap(), 10);
-        let file = Rc::new(file);
-        let tasks: Vec<_> = (0..10)
-            .map(|_| {
-                let file = file.clone();
-                spawn(async move { file.metadata().await.unwrap().len() })
-            })
-            .collect();
-        yield_now().await;
-        busy.end().await;
-        for task in tasks {
-            assert_eq!(task.await.unwrap(), 10, "any number of tasks may wait");
-        }
-        file.set_len(4).await.unwrap();
-        file.sync_all().await.unwrap();
-        file.sync_data().await.unwrap();
-        assert_eq!(file.metadata().await.unwrap().len(), 4);
-        let mut permissions = file.metadata().await.unwrap().permissions();
-        permissions.set_readonly(true);
-        file.set_permissions(permissions).await.unwrap();
-        assert!(file.metadata().await.unwrap().permissions().readonly());
-        assert_eq!(contents(&path), "0123");
-    });
-}
-
-#[test]
-fn the_error_of_a_write_is_told_once_by_the_next_operation() {
+fn a_write_that_failed_fails_every_later_one_while_reads_go_on() {
     let dir = Dir::new();
     let path = dir.file("a", b"0123");
-    run(async {
+    block_on(async {
         let mut file = File::open(&path).await.unwrap();
         assert_eq!(file.write(b"x").await.unwrap(), 1, "taken over");
-        let error = file.write(b"x").await.unwrap_err();
+        let error = file.seek(SeekFrom::Start(2)).await.unwrap_err();
         assert!(error.raw_os_error().is_some(), "{error}");
-        assert!(file.write_all(b"x").await.is_err());
-        file.flush().await.unwrap();
-        assert_eq!(read(&mut file, 9).await, "0123");
-        assert_eq!(file.write(b"x").await.unwrap(), 1);
-        assert!(file.metadata().await.is_err());
-        file.metadata().await.unwrap();
-        assert_eq!(file.write(b"x").await.unwrap(), 1);
-        assert!(file.into_std().await.is_err());
+        assert_eq!(read(&mut file, 1).await, "0", "the seek was not made");
+        for _ in 0..2 {
+            let again = file.write(b"x").await.unwrap_err();
+            assert_eq!(again.raw_os_error(), error.raw_os_error());
+            assert!(file.write_all(b"x").await.is_err());
+            assert!(file.flush().await.is_err());
+        }
+        assert_eq!(file.seek(SeekFrom::Start(2)).await.unwrap(), 2);
+        assert_eq!(read(&mut file, 9).await, "23");
+        assert_eq!(file.metadata().await.unwrap().len(), 4);
+    });
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_is_non_blocking_has_an_error_that_says_so() {
+    let (reader, _writer) = std::io::pipe().unwrap();
+    rustix::io::ioctl_fionbio(&reader, true).unwrap();
+    block_on(async {
+        let mut file = File::from_std(std::os::fd::OwnedFd::from(reader).into());
+        let error = AsyncReadExt::read(&mut file, &mut [0]).await.unwrap_err();
+        // The traits forbid WouldBlock: nothing would wake the caller.
+        assert_eq!(error.kind(), ErrorKind::ResourceBusy);
+        assert!(error.to_string().ends_with("(a file must not be non-blocking: use AsyncFd)"));
+    });
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_stays_an_error() {
+    block_on(async {
+        let mut file = File::options().write(true).open("/dev/full").await.unwrap();
+        assert_eq!(file.write(b"x").await.unwrap(), 1, "taken over");
+        for _ in 0..3 {
+            let outcomes = [
+                file.flush().await,
+                file.sync_all().await,
+                file.sync_data().await,
+                file.write(b"x").await.map(|_| ()),
+                file.write_all(b"x").await,
+                AsyncWriteExt::flush(&mut file).await,
+                AsyncWriteExt::write(&mut file, b"x").await.map(|_| ()),
+                file.close().await,
+            ];
+            for outcome in outcomes {
+                let error = outcome.unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::StorageFull);
+                assert_eq!(error.raw_os_error(), Some(rustix::io::Errno::NOSPC.raw_os_error()));
+            }
+        }
+        // A new start.
+        let mut clone = file.try_clone().await.unwrap();
+        assert_eq!(clone.write(b"x").await.unwrap(), 1);
+        assert_eq!(clone.metadata().await.unwrap_err().kind(), ErrorKind::StorageFull);
+        assert_eq!(file.into_std().await.unwrap_err().kind(), ErrorKind::StorageFull);
     });
 }
 
@@ -473,47 +283,6 @@ fn a_file_goes_from_std_and_back() {
         std.write_all(b"three").unwrap();
     });
     assert_eq!(contents(&path), "onetwothree");
-}
-
-#[cfg(unix)]
-#[test]
-fn a_pipe_has_no_places_but_is_read() {
-    use std::os::fd::OwnedFd;
-    let (reader, mut writer) = std::io::pipe().unwrap();
-    run(async {
-        let mut file = File::from_std(OwnedFd::from(reader).into());
-        let busy = Busy::new();
-        poll_and_drop(file.read(&mut [0; 8]));
-        busy.end().await;
-        writer.write_all(b"0123").unwrap();
-        assert_eq!(read(&mut file, 2).await, "01");
-        let error = file.seek(SeekFrom::Current(1)).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::NotSeekable);
-        assert_eq!(read(&mut file, 9).await, "23", "kept");
-        drop(writer);
-        assert_eq!(read(&mut file, 9).await, "");
-    });
-}
-
-#[test]
-fn an_operation_whose_loop_ended_says_so() {
-    let dir = Dir::new();
-    let path = dir.file("a", b"0123");
-    let mut runtime = Runtime::builder().blocking_threads_max(1).build().unwrap();
-    let (mut file, busy) = runtime.block_on(async {
-        let mut file = File::open(&path).await.unwrap();
-        assert_eq!(read(&mut file, 1).await, "0");
-        let busy = Busy::new();
-        poll_and_drop(file.read(&mut [0; 4]));
-        (file, busy)
-    });
-    drop(runtime);
-    block_on(async {
-        let error = file.read(&mut [0; 4]).await.unwrap_err();
-        assert_eq!(error.to_string(), "the event loop ended before the work began");
-        assert_eq!(read(&mut file, 9).await, "123", "on another loop it goes on");
-        busy.end().await;
-    });
 }
 
 #[test]

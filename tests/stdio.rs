@@ -5,6 +5,9 @@
 
 #![cfg(target_os = "linux")]
 
+/// Files of one test.
+mod temp_dir;
+
 use std::any::Any;
 use std::cell::RefCell;
 use std::env;
@@ -22,6 +25,7 @@ use evloop::time::{sleep, timeout};
 use futures::{AsyncReadExt, AsyncWriteExt, poll};
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{OFlags, fcntl_getfl};
+use temp_dir::Dir;
 
 /// What takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -193,15 +197,18 @@ fn a_file_is_read_to_its_end_and_dropped_reads_lose_nothing() {
 fn a_read_that_no_helper_thread_came_to_is_begun_again_by_the_next_loop() {
     const NAME: &str = "a_read_that_no_helper_thread_came_to_is_begun_again_by_the_next_loop";
     if is_program() {
-        let (free, is_free) = std::sync::mpsc::channel::<()>();
+        let dir = Dir::new();
+        let fifo = dir.fifo("fifo");
         let mut runtime = Runtime::builder().blocking_threads_max(1).build().unwrap();
-        runtime.block_on(async {
-            // It keeps the only thread.
-            drop(evloop::task::spawn_blocking(move || is_free.recv()));
+        let writer = runtime.block_on(async {
+            // Keeps the only thread for files, from when the other end is open.
+            assert!(poll!(Box::pin(evloop::fs::read(&fifo))).is_pending());
+            let writer = File::options().write(true).open(&fifo).unwrap();
             assert!(poll!(Box::pin(stdin().read(&mut [0]))).is_pending());
+            writer
         });
         drop(runtime);
-        drop(free);
+        drop(writer);
         return run(async { assert_eq!(stdin().read_line().await.unwrap(), b"one\n") });
     }
     let path = env::temp_dir().join(format!("evloop-stdin-again-{}", std::process::id()));

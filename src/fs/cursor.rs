@@ -6,14 +6,16 @@
 //! under way has *landed*: its result has been taken in.
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::fs;
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use crate::blocking::{self, Work};
+use crate::blocking::{self, Kind, Work};
 use crate::budget;
+use crate::io_error::again;
 
 /// The most that goes to a helper thread at once: large beside the cost of going there, small
 /// enough to be kept for each file.
@@ -23,6 +25,10 @@ pub(super) struct Cursor {
     pub(super) std: Arc<fs::File>,
     under_way: RefCell<Option<Rc<UnderWay>>>,
     unread: RefCell<Unread>,
+    /// Seeks to make, in this order, once what is under way has landed.
+    seeks: VecDeque<SeekFrom>,
+    /// Why bytes that were taken over are not in the file.
+    lost: RefCell<Option<io::Error>>,
 }
 
 /// Bytes that were read and not yet given out; the room stays for the next read.
@@ -34,15 +40,22 @@ struct Unread {
 }
 
 struct UnderWay {
-    is_write: bool,
+    operation: Operation,
     work: Work<Done>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Operation {
+    Read,
+    Write,
+    Seek(SeekFrom),
 }
 
 /// What comes back from the helper thread.
 enum Done {
     Read { room: Vec<u8>, result: io::Result<usize> },
     Write { is_rewound: bool, result: io::Result<()> },
-    Seek { target: SeekFrom, result: io::Result<u64> },
+    Seek { result: io::Result<u64> },
 }
 
 /// What has been taken in.
@@ -50,12 +63,18 @@ enum Landed {
     Nothing,
     Read,
     Write,
-    Seek(SeekFrom, u64),
+    Seek(u64),
 }
 
 impl Cursor {
     pub(super) fn new(std: fs::File) -> Cursor {
-        Cursor { std: Arc::new(std), under_way: RefCell::default(), unread: RefCell::default() }
+        Cursor {
+            std: Arc::new(std),
+            under_way: RefCell::default(),
+            unread: RefCell::default(),
+            seeks: VecDeque::new(),
+            lost: RefCell::default(),
+        }
     }
 
     pub(super) fn poll_read(
@@ -86,40 +105,63 @@ impl Cursor {
         if buf.is_empty() {
             return Poll::Ready(Ok(0));
         }
-        ready!(self.poll_landed(cx))?;
+        ready!(self.poll_idle(cx))?;
         let piece = &buf[..buf.len().min(PIECE_MAX)];
         self.start_write(piece.to_vec());
         Poll::Ready(Ok(piece.len()))
     }
 
-    /// Completes once everything is written. A read that is under way does not matter.
-    pub(super) fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let is_writing = |under_way: &Rc<UnderWay>| under_way.is_write;
-        if self.under_way.borrow().as_ref().is_some_and(is_writing) {
-            ready!(self.poll_landed(cx))?;
+    /// Completes once no write is under way. An error is that of what was. A read that is under way
+    /// does not matter.
+    pub(super) fn poll_written(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.operation() == Some(Operation::Write) {
+            ready!(self.poll_under_way(cx))?;
         }
         Poll::Ready(Ok(()))
     }
 
-    /// A seek that is under way with the same `target` is taken for the one that was polled before.
+    /// Completes once everything is written. If anything never will be, the error is the same at
+    /// every call.
+    pub(super) fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_written(cx))?;
+        Poll::Ready(self.nothing_lost())
+    }
+
+    /// Completes once nothing is under way or left to do. An error is that of what was, or that of
+    /// [`poll_flush`](Cursor::poll_flush).
+    pub(super) fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_landed(cx))?;
+        Poll::Ready(self.nothing_lost())
+    }
+
+    /// Makes a seek after what is under way, and before whatever comes next.
+    pub(super) fn begin_seek(&mut self, target: SeekFrom) {
+        self.seeks.push_back(target);
+    }
+
+    /// Completes the latest seek that was begun. If something before it failed, it is not made.
+    pub(super) fn poll_sought(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<u64>> {
+        match ready!(self.poll_landed(cx)) {
+            Ok(Landed::Seek(position)) => Poll::Ready(Ok(position)),
+            Ok(_) => unreachable!("the latest seek lands last"),
+            Err(error) => {
+                self.seeks.pop_back();
+                Poll::Ready(Err(error))
+            }
+        }
+    }
+
+    /// The latest seek is taken for the one that was polled before if it has the same `target`.
     pub(super) fn poll_seek(
         &mut self,
         cx: &mut Context<'_>,
         target: SeekFrom,
     ) -> Poll<io::Result<u64>> {
-        loop {
-            match ready!(self.poll_landed(cx))? {
-                Landed::Seek(sought, position) if sought == target => {
-                    return Poll::Ready(Ok(position));
-                }
-                _ => self.start_seek(target)?,
-            }
+        let latest = self.seeks.back().copied().map(Operation::Seek).or_else(|| self.operation());
+        if latest != Some(Operation::Seek(target)) {
+            self.begin_seek(target);
         }
-    }
-
-    /// Completes once nothing is under way. An error is that of what was.
-    pub(super) fn poll_idle(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.poll_landed(cx).map_ok(|_| ())
+        self.poll_sought(cx)
     }
 
     /// How many bytes the system's place in the file is ahead of the caller's.
@@ -127,7 +169,27 @@ impl Cursor {
         self.unread.borrow().len()
     }
 
-    fn poll_landed(&self, cx: &mut Context<'_>) -> Poll<io::Result<Landed>> {
+    fn operation(&self) -> Option<Operation> {
+        self.under_way.borrow().as_ref().map(|under_way| under_way.operation)
+    }
+
+    fn nothing_lost(&self) -> io::Result<()> {
+        self.lost.borrow().as_ref().map_or(Ok(()), |error| Err(again(error)))
+    }
+
+    /// Completes once nothing is under way and no seek is left to make. Returns what landed last.
+    fn poll_landed(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Landed>> {
+        loop {
+            let landed = ready!(self.poll_under_way(cx))?;
+            match self.seeks.pop_front() {
+                None => return Poll::Ready(Ok(landed)),
+                Some(target) => self.start_seek(target)?,
+            }
+        }
+    }
+
+    /// Completes once what is under way has landed.
+    fn poll_under_way(&self, cx: &mut Context<'_>) -> Poll<io::Result<Landed>> {
         let Some(under_way) = self.under_way.borrow().clone() else {
             return Poll::Ready(Ok(Landed::Nothing));
         };
@@ -137,8 +199,16 @@ impl Cursor {
         let Some(outcome) = under_way.work.take() else { return Poll::Ready(Ok(Landed::Nothing)) };
         budget::spend();
         self.under_way.take();
+        let landed = outcome.or_else(|error| error.resume()).and_then(|done| self.land(done));
+        if let (Operation::Write, Err(error)) = (under_way.operation, &landed) {
+            self.lost.replace(Some(again(error)));
+        }
+        Poll::Ready(landed)
+    }
+
+    fn land(&self, done: Done) -> io::Result<Landed> {
         let mut unread = self.unread.borrow_mut();
-        Poll::Ready(match outcome.or_else(|error| error.resume())? {
+        match done {
             Done::Read { room, result } => {
                 let read = Unread { room, begin: 0, end: *result.as_ref().unwrap_or(&0) };
                 *unread = read;
@@ -150,36 +220,37 @@ impl Cursor {
                 }
                 result.map(|()| Landed::Write)
             }
-            Done::Seek { target, result } => {
+            Done::Seek { result } => {
                 // If it failed nothing has moved.
                 result.map(|position| {
                     unread.clear();
-                    Landed::Seek(target, position)
+                    Landed::Seek(position)
                 })
             }
-        })
+        }
     }
 
     fn start_read(&mut self, len: usize) {
         let len = len.min(PIECE_MAX);
         // With its marks: if the work never begins, the room does not come back.
         let mut room = std::mem::take(self.unread.get_mut()).room;
-        self.start(false, move |mut file| {
+        self.start(Operation::Read, move |mut file| {
             room.resize(room.len().max(len), 0);
-            let result = uninterrupted(|| file.read(&mut room[..len]));
+            let result = blocking::uninterrupted(|| file.read(&mut room[..len]));
             Done::Read { room, result }
         });
     }
 
     fn start_write(&mut self, piece: Vec<u8>) {
         let unread = self.unread();
-        self.start(true, move |mut file| match rewind(file, unread) {
-            Ok(is_rewound) => Done::Write { is_rewound, result: file.write_all(&piece) },
+        let write = move |mut file: &fs::File| blocking::uninterrupted(|| file.write_all(&piece));
+        self.start(Operation::Write, move |file| match rewind(file, unread) {
+            Ok(is_rewound) => Done::Write { is_rewound, result: write(file) },
             Err(error) => Done::Write { is_rewound: false, result: Err(error) },
         });
     }
 
-    pub(super) fn start_seek(&mut self, target: SeekFrom) -> io::Result<()> {
+    fn start_seek(&mut self, target: SeekFrom) -> io::Result<()> {
         let from_system = match target {
             SeekFrom::Current(offset) => {
                 let unread = i64::try_from(self.unread()).map_err(io::Error::other)?;
@@ -188,14 +259,21 @@ impl Cursor {
             }
             _ => target,
         };
-        self.start(false, move |mut file| Done::Seek { target, result: file.seek(from_system) });
+        self.start(Operation::Seek(target), move |mut file| Done::Seek {
+            result: blocking::uninterrupted(|| file.seek(from_system)),
+        });
         Ok(())
     }
 
-    fn start(&self, is_write: bool, operation: impl FnOnce(&fs::File) -> Done + Send + 'static) {
+    fn start(
+        &self,
+        operation: Operation,
+        carry_out: impl FnOnce(&fs::File) -> Done + Send + 'static,
+    ) {
         let file = self.std.clone();
-        let work = blocking::start("an operation on a file", move || operation(&file));
-        self.under_way.replace(Some(Rc::new(UnderWay { is_write, work })));
+        let what = "an operation on a file";
+        let work = blocking::start(Kind::File, what, move || carry_out(&file));
+        self.under_way.replace(Some(Rc::new(UnderWay { operation, work })));
     }
 }
 
@@ -224,18 +302,8 @@ pub(super) fn rewind(mut file: &fs::File, unread: usize) -> io::Result<bool> {
         return Ok(false);
     }
     let back = i64::try_from(unread).map_err(io::Error::other)?;
-    match file.seek(SeekFrom::Current(-back)) {
+    match blocking::uninterrupted(|| file.seek(SeekFrom::Current(-back))) {
         Err(error) if error.kind() == ErrorKind::NotSeekable => Ok(false),
         result => result.map(|_| true),
-    }
-}
-
-/// Reads again after a signal.
-fn uninterrupted(mut read: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
-    loop {
-        match read() {
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            result => return result,
-        }
     }
 }

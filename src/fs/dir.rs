@@ -14,7 +14,7 @@ use std::task::{Context, Poll, ready};
 use futures_core::Stream;
 
 use super::run;
-use crate::blocking::{self, Work};
+use crate::blocking::{self, Kind, Work};
 
 /// Entries that one way to a helper thread brings.
 const BATCH: usize = 64;
@@ -69,7 +69,7 @@ pub struct DirEntry {
 #[doc(alias = "listdir")]
 pub async fn read_dir(path: impl AsRef<Path>) -> io::Result<ReadDir> {
     let path = path.as_ref().to_owned();
-    let Batch { entries, rest } = run(move || Ok(batch(fs::read_dir(path)?))).await?;
+    let Batch { entries, rest } = run(move || Ok(batch(fs::read_dir(&path)?))).await?;
     Ok(ReadDir { ready: entries, rest, under_way: None })
 }
 
@@ -99,7 +99,7 @@ impl ReadDir {
                 return Poll::Ready(Some(entry));
             }
             if let Some(rest) = self.rest.take() {
-                self.under_way = Some(blocking::start("ReadDir", move || batch(rest)));
+                self.under_way = Some(blocking::start(Kind::File, "ReadDir", move || batch(rest)));
             }
             let Some(work) = &mut self.under_way else { return Poll::Ready(None) };
             let outcome = ready!(Pin::new(work).poll(cx));

@@ -25,11 +25,15 @@ use super::run;
 /// - a write takes its bytes over at once and writes them in the background, so a write that was
 ///   dropped took over nothing; [`flush`](File::flush) waits until everything is written, and so
 ///   does [`write_all`](File::write_all);
-/// - a seek that was dropped after it had been polled takes place.
+/// - a seek that was dropped after it had been polled takes place before the next operation.
 ///
-/// The error of what nobody waited for, a write in the background or what was dropped, is told by
-/// the next operation. Dropping the file closes it, after what is under way. When the loop ends,
-/// what has not begun is not carried out: flush before.
+/// The next operation returns the error of what nobody waited for: a write in the background, or
+/// what was dropped. After a write in the background has failed, bytes are missing in the file, so
+/// every later write, flush and sync returns that error again; reads and seeks go on. A
+/// [`try_clone`](File::try_clone) of the file can be written to.
+///
+/// Dropping the file closes it, after what is under way. When the loop ends, what has not begun is
+/// not carried out: flush before.
 ///
 /// Each operation costs a way to a thread and back, some microseconds: wrap a file in a
 /// `BufReader` or `BufWriter`, of the crate `futures` for instance, for many small ones.
@@ -109,21 +113,20 @@ impl File {
     ///
     /// # Errors
     ///
-    /// The error of a write in the background; then the file is closed.
+    /// The error of a write in the background, again if it was returned before; then the file is
+    /// closed.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future closes the file.
-    pub async fn into_std(self) -> io::Result<fs::File> {
+    pub async fn into_std(mut self) -> io::Result<fs::File> {
         poll_fn(|cx| self.0.poll_idle(cx)).await?;
         let (file, unread) = (self.0.std.clone(), self.0.unread());
         drop(self);
-        run(move || {
-            rewind(&file, unread)?;
-            // Another holds it only while a call that nobody waits for is under way.
-            Arc::try_unwrap(file).or_else(|file| file.try_clone())
-        })
-        .await
+        let shared = file.clone();
+        run(move || rewind(&shared, unread)).await?;
+        // Another holds it only while a call that nobody waits for is under way.
+        Arc::try_unwrap(file).or_else(|file| file.try_clone())
     }
 
     /// Reads some bytes, at most as many as `buf` holds. Returns how many; 0 at the file's end.
@@ -162,7 +165,7 @@ impl File {
     ///
     /// # Errors
     ///
-    /// That of the write before: bytes taken over earlier may be missing.
+    /// That of a write before, again at every call: bytes taken over earlier are missing.
     ///
     /// # Cancel safety
     ///
@@ -175,7 +178,8 @@ impl File {
     ///
     /// # Errors
     ///
-    /// As the system says, `StorageFull` for instance. Some of `buf` may be written.
+    /// As the system says, `StorageFull` for instance. Some of `buf` may be written. That of a
+    /// write before, as [`write`](File::write).
     ///
     /// # Cancel safety
     ///
@@ -193,13 +197,13 @@ impl File {
     ///
     /// # Errors
     ///
-    /// That of the write.
+    /// That of the write, again at every call: the bytes stay missing.
     ///
     /// # Cancel safety
     ///
     /// Nothing is lost.
     pub async fn flush(&mut self) -> io::Result<()> {
-        self.written().await
+        poll_fn(|cx| self.0.poll_flush(cx)).await
     }
 
     /// Moves the cursor. Returns where it is from the beginning of the file.
@@ -210,25 +214,26 @@ impl File {
     ///
     /// # Cancel safety
     ///
-    /// Once it has been polled it takes place, after what was under way before.
+    /// Once it has been polled it takes place: after what was under way, and before the next
+    /// operation.
     pub async fn seek(&mut self, target: SeekFrom) -> io::Result<u64> {
-        // An earlier one with the same target that was dropped is another.
-        poll_fn(|cx| self.0.poll_idle(cx)).await?;
-        self.0.start_seek(target)?;
-        poll_fn(|cx| self.0.poll_seek(cx, target)).await
+        // Begun anew: an earlier one with the same target that was dropped is another.
+        self.0.begin_seek(target);
+        poll_fn(|cx| self.0.poll_sought(cx)).await
     }
 
     /// Sees to it that contents and metadata have reached the disk.
     ///
     /// # Errors
     ///
-    /// That of a write in the background; as [`std::fs::File::sync_all`].
+    /// That of a write in the background, again at every call; as [`std::fs::File::sync_all`].
     ///
     /// # Cancel safety
     ///
     /// Nothing is lost.
     #[doc(alias = "fsync")]
     pub async fn sync_all(&self) -> io::Result<()> {
+        poll_fn(|cx| self.0.poll_flush(cx)).await?;
         self.with(|file| file.sync_all()).await
     }
 
@@ -236,13 +241,14 @@ impl File {
     ///
     /// # Errors
     ///
-    /// That of a write in the background; as [`std::fs::File::sync_data`].
+    /// That of a write in the background, again at every call; as [`std::fs::File::sync_data`].
     ///
     /// # Cancel safety
     ///
     /// Nothing is lost.
     #[doc(alias = "fdatasync")]
     pub async fn sync_data(&self) -> io::Result<()> {
+        poll_fn(|cx| self.0.poll_flush(cx)).await?;
         self.with(|file| file.sync_data()).await
     }
 
@@ -283,7 +289,7 @@ impl File {
     ///
     /// Dropped, it may or may not take place.
     pub async fn set_permissions(&self, permissions: Permissions) -> io::Result<()> {
-        self.with(move |file| file.set_permissions(permissions)).await
+        self.with(move |file| file.set_permissions(permissions.clone())).await
     }
 
     /// A second `File` that shares the cursor, as the system has it: bytes that a dropped read left
@@ -303,15 +309,11 @@ impl File {
     /// Calls `f` on a helper thread once everything is written.
     async fn with<T: Send + 'static>(
         &self,
-        f: impl FnOnce(&fs::File) -> io::Result<T> + Send + 'static,
+        mut f: impl FnMut(&fs::File) -> io::Result<T> + Send + 'static,
     ) -> io::Result<T> {
-        self.written().await?;
+        poll_fn(|cx| self.0.poll_written(cx)).await?;
         let file = self.0.std.clone();
         run(move || f(&file)).await
-    }
-
-    async fn written(&self) -> io::Result<()> {
-        poll_fn(|cx| self.0.poll_flush(cx)).await
     }
 
     pub(super) fn std(&self) -> &fs::File {

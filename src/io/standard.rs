@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use super::async_fd::AsyncFd;
+use crate::blocking;
 use crate::budget;
 use crate::source::{Direction, WaiterKey};
 
@@ -32,8 +33,8 @@ pub(super) enum Standard {
 pub(super) struct FileReader(Arc<OwnedFd>);
 
 impl FileReader {
-    pub(super) fn read(self, buf: &mut [u8]) -> io::Result<usize> {
-        Ok(rustix::io::read(self.0, buf)?)
+    pub(super) fn read(&self, buf: &mut [u8]) -> io::Result<usize> {
+        Ok(rustix::io::read(&self.0, buf)?)
     }
 }
 
@@ -90,7 +91,7 @@ impl Standard {
                 // Always ready: who writes much lets others run.
                 ready!(budget::poll_left(cx));
                 budget::spend();
-                Poll::Ready(Ok(rustix::io::write(fd, buf)?))
+                Poll::Ready(blocking::uninterrupted(|| Ok(rustix::io::write(fd, buf)?)))
             }
         }
     }

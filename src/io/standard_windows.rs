@@ -19,7 +19,7 @@ pub(super) enum Standard {
 pub(super) struct FileReader;
 
 impl FileReader {
-    pub(super) fn read(self, buf: &mut [u8]) -> io::Result<usize> {
+    pub(super) fn read(&self, buf: &mut [u8]) -> io::Result<usize> {
         io::stdin().read(buf)
     }
 }

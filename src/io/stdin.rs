@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Waker, ready};
 use futures_io::AsyncRead;
 
 use super::standard::{FileReader, Standard};
-use crate::blocking::{self, Work};
+use crate::blocking::{self, Kind, Work};
 use crate::source::{Direction, WaiterKey};
 use crate::waiters::Waiters;
 
@@ -194,9 +194,9 @@ fn poll_work(cx: &mut Context<'_>, file: &FileReader) -> Poll<io::Result<Vec<u8>
 }
 
 fn begin(file: FileReader) -> Work<io::Result<Vec<u8>>> {
-    blocking::start("reading from stdin", move || {
+    blocking::start(Kind::File, "reading from stdin", move || {
         let mut bytes = vec![0; CHUNK];
-        let n = file.read(&mut bytes)?;
+        let n = blocking::uninterrupted(|| file.read(&mut bytes))?;
         bytes.truncate(n);
         Ok(bytes)
     })

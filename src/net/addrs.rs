@@ -4,8 +4,9 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, ToSocketAddrs};
 use std::vec;
 
-use crate::blocking;
+use crate::blocking::{self, Kind};
 use crate::budget;
+use crate::io_error::explain;
 
 /// Where to connect or listen: addresses, or a name that has some.
 ///
@@ -70,11 +71,14 @@ pub(super) async fn resolve(target: Target) -> io::Result<Vec<SocketAddr>> {
         Target::Addrs(addrs) => return at_least_one(addrs, "the list of addresses is empty"),
         Target::Name(name, port) => (name, port),
     };
-    let query = name.clone();
-    let found = blocking::submit(move || (query, port).to_socket_addrs().map(Vec::from_iter));
-    let addrs = found.await?.map_err(|error| {
-        io::Error::new(error.kind(), format!("the host name {name:?} was not found: {error}"))
-    })?;
+    let look_up = move || match (name.as_str(), port).to_socket_addrs() {
+        Ok(addrs) => Ok(addrs.collect()),
+        Err(error) => {
+            let sentence = format!("the host name {name:?} was not found: {error}");
+            Err(explain(error, sentence))
+        }
+    };
+    let addrs = blocking::submit(Kind::Name, look_up).await?;
     at_least_one(addrs, "the host name has no address")
 }
 

@@ -274,7 +274,13 @@ impl fmt::Display for ConnectError {
     }
 }
 
-impl Error for ConnectError {}
+impl Error for ConnectError {
+    /// The first failure, whose `raw_os_error` is the system's.
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        let (_, error) = self.failures.first()?;
+        Some(error)
+    }
+}
 
 impl Default for ConnectOptions {
     fn default() -> ConnectOptions {

@@ -8,6 +8,7 @@ use rustix::net::{AddressFamily, bind, connect};
 
 use super::listen::open;
 use super::owned::with_nonblocking;
+use crate::io_error::explain;
 
 /// Begins to connect: the socket is non-blocking, and most often not connected yet.
 pub(super) fn connect_from(local: SocketAddr, to: SocketAddr) -> io::Result<TcpStream> {
@@ -21,7 +22,8 @@ pub(super) fn connect_from(local: SocketAddr, to: SocketAddr) -> io::Result<TcpS
     let fd = with_nonblocking(open(family)?, true)?;
     bind(&fd, &local).map_err(|errno| {
         let error = io::Error::from(errno);
-        io::Error::new(error.kind(), format!("could not bind to {local}: {error}"))
+        let sentence = format!("could not bind to {local}: {error}");
+        explain(error, sentence)
     })?;
     match connect(&fd, &to) {
         Err(Errno::INPROGRESS) | Ok(()) => Ok(fd.into()),

@@ -3,7 +3,8 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 
-use crate::blocking;
+use crate::blocking::{self, Kind};
+use crate::io_error::explain;
 
 /// What a name can be asked of: an [`IpAddr`] or a [`SocketAddr`]. It cannot be implemented
 /// elsewhere.
@@ -41,13 +42,15 @@ pub struct Asked(SocketAddr);
 #[doc(alias = "getnameinfo")]
 pub async fn lookup_addr(addr: impl NamedAddr) -> io::Result<String> {
     let Asked(addr) = addr.into();
-    let (name, _service) =
-        blocking::submit(move || dns_lookup::getnameinfo(&addr, 0)).await?.map_err(|error| {
+    let look_up = move || match dns_lookup::getnameinfo(&addr, 0) {
+        Ok((name, _service)) => Ok(name),
+        Err(error) => {
             let error = io::Error::from(error);
             let sentence = format!("the name of {} was not found: {error}", addr.ip());
-            io::Error::new(error.kind(), sentence)
-        })?;
-    Ok(name)
+            Err(explain(error, sentence))
+        }
+    };
+    blocking::submit(Kind::Name, look_up).await
 }
 
 impl NamedAddr for IpAddr {}

@@ -6,7 +6,7 @@ use std::io;
 use super::file_at::{AsFile, duplicate, read_at};
 use super::kernel_sendfile;
 use super::tcp_stream::TcpStream;
-use crate::blocking;
+use crate::blocking::{self, Kind};
 
 /// Bytes that are copied at once.
 const PIECE: u64 = 64 * 1024;
@@ -70,13 +70,13 @@ pub async fn sendfile(
 
 /// Sends some bytes by reading them on a helper thread. 0: the file has ended.
 async fn copy(stream: &TcpStream, file: File, at: u64, left: u64) -> io::Result<u64> {
-    let read = blocking::submit(move || {
+    let read = blocking::submit(Kind::File, move || {
         let mut bytes = vec![0; usize::try_from(left.min(PIECE)).expect("a piece is short")];
         let n = read_at(&file, &mut bytes, at)?;
         bytes.truncate(n);
-        io::Result::Ok(bytes)
+        Ok(bytes)
     });
-    let bytes = read.await??;
+    let bytes = read.await?;
     stream.write_all(&bytes).await?;
     Ok(bytes.len() as u64)
 }

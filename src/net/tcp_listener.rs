@@ -7,6 +7,7 @@ use super::listen;
 use super::listener::Listener;
 use super::tcp_stream::Tcp;
 use crate::budget;
+use crate::io_error::explain;
 
 /// A socket that accepts TCP connections.
 ///
@@ -82,7 +83,8 @@ impl TcpListener {
             }
         }
         let (addr, error) = failure.expect("a name that is found has an address");
-        Err(io::Error::new(error.kind(), format!("could not listen on {addr}: {error}")))
+        let sentence = format!("could not listen on {addr}: {error}");
+        Err(explain(error, sentence))
     }
 }
 

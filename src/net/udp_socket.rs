@@ -9,6 +9,7 @@ use super::datagram_socket::DatagramSocket;
 use super::messages::{Messages, Protocol, Sealed, Take};
 use super::receive::receive_udp;
 use crate::budget;
+use crate::io_error::explain;
 use crate::source::Direction;
 
 /// The kind of datagrams that go by UDP.
@@ -57,7 +58,8 @@ impl UdpSocket {
             }
         }
         let (addr, error) = failure.expect("a name that is found has an address");
-        Err(io::Error::new(error.kind(), format!("could not bind to {addr}: {error}")))
+        let sentence = format!("could not bind to {addr}: {error}");
+        Err(explain(error, sentence))
     }
 
     /// Fixes where [`send`](DatagramSocket::send) sends to, and from where datagrams are received:

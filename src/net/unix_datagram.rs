@@ -49,7 +49,7 @@ impl UnixDatagram {
     pub fn bind(path: impl AsRef<Path>) -> io::Result<UnixDatagram> {
         let addr = address(path.as_ref())?;
         let bound = mio::net::UnixDatagram::bind_addr(&addr);
-        UnixDatagram::from_mio(bound.map_err(|error| failure("bind to", &addr, &error))?)
+        UnixDatagram::from_mio(bound.map_err(|error| failure("bind to", &addr, error))?)
     }
 
     /// A socket without an address: it can send, and be answered only if it is connected to.
@@ -81,7 +81,7 @@ impl UnixDatagram {
     pub fn connect(&self, path: impl AsRef<Path>) -> io::Result<()> {
         let addr = address(path.as_ref())?;
         let connected = connect(self.end.get(), &to_raw(&addr)?);
-        connected.map_err(|errno| failure("connect to", &addr, &errno.into()))
+        connected.map_err(|errno| failure("connect to", &addr, errno.into()))
     }
 
     /// Sends a datagram to the socket at `path`. Waits while that one is full.
@@ -97,7 +97,7 @@ impl UnixDatagram {
         let addr = address(path.as_ref())?;
         // The socket is told when itself has room, not when another one has.
         let sent = until_room(|| self.attempt_to(buf, &addr)).await;
-        sent.map_err(|error| failure("send to", &addr, &error))
+        sent.map_err(|error| failure("send to", &addr, error))
     }
 
     /// The same without waiting.

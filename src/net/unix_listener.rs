@@ -54,6 +54,6 @@ impl UnixListener {
     /// As [`bind`](UnixListener::bind).
     pub fn bind_addr(addr: &SocketAddr) -> io::Result<UnixListener> {
         let bound = std::os::unix::net::UnixListener::bind_addr(addr);
-        UnixListener::from_std(bound.map_err(|error| failure("listen on", addr, &error))?)
+        UnixListener::from_std(bound.map_err(|error| failure("listen on", addr, error))?)
     }
 }

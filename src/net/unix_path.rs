@@ -9,6 +9,7 @@ use std::path::Path;
 use rustix::net::{SocketAddrAny, SocketAddrUnix};
 
 use super::abstract_name;
+use crate::io_error::explain;
 
 /// The bytes of a path that every Unix has room for; Linux has for four more.
 const FITS: usize = 103;
@@ -25,19 +26,20 @@ pub(super) fn address(path: &Path) -> io::Result<SocketAddr> {
             len => format!(" (it has {len} bytes: choose one of {FITS} at most)"),
         };
         let sentence = format!("{path:?} is no address of a Unix socket: {error}{hint}");
-        io::Error::new(error.kind(), sentence)
+        explain(error, sentence)
     })
 }
 
 /// What the system said of an address, with the address.
-pub(super) fn failure(what: &str, addr: &SocketAddr, error: &io::Error) -> io::Error {
+pub(super) fn failure(what: &str, addr: &SocketAddr, error: io::Error) -> io::Error {
     let hint = match error.kind() {
         io::ErrorKind::AddrInUse if addr.as_pathname().is_some() => {
             " (there is a file already: remove it first, if no server uses it)"
         }
         _ => "",
     };
-    io::Error::new(error.kind(), format!("could not {what} {addr:?}: {error}{hint}"))
+    let sentence = format!("could not {what} {addr:?}: {error}{hint}");
+    explain(error, sentence)
 }
 
 /// The address as rustix takes it.

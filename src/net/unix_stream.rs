@@ -83,7 +83,7 @@ impl UnixStream {
         // A listener that is full tells nobody when it has room again.
         match until_room(|| MioStream::connect_addr(addr)).await {
             Ok(stream) => UnixStream::from_mio(stream),
-            Err(error) => Err(failure("connect to", addr, &error)),
+            Err(error) => Err(failure("connect to", addr, error)),
         }
     }
 

@@ -3,14 +3,16 @@
 use std::ffi::OsStr;
 use std::fmt;
 use std::io;
+use std::mem;
 use std::path::Path;
 use std::process::{self, ExitStatus, Output, Stdio};
 use std::rc::Rc;
 
 use super::child::Child;
 use super::orphans::{self, Unclaimed};
-use crate::blocking;
+use crate::blocking::{self, Kind};
 use crate::context::{self, Context};
+use crate::io_error::explain;
 
 /// A program to start, with arguments, environment and pipes: std's builder for the loop.
 ///
@@ -212,10 +214,10 @@ impl Command {
         let context = context::expect("process::Command::spawn_async");
         self.prepare([Stdio::inherit(), Stdio::inherit(), Stdio::inherit()]);
         let kill_on_drop = self.kill_on_drop;
-        let mut std = std::mem::replace(&mut self.std, process::Command::new(""));
-        let work = blocking::submit(move || {
+        let mut std = mem::replace(&mut self.std, process::Command::new(""));
+        let work = blocking::submit(Kind::File, move || {
             let started = std.spawn().map(|process| Unclaimed::new(process, kill_on_drop));
-            (std, started)
+            Ok((mem::replace(&mut std, process::Command::new("")), started))
         });
         let (std, started) = work.await?;
         self.std = std;
@@ -291,7 +293,8 @@ impl Command {
         let child = started.and_then(|child| Child::new(child, context, self.kill_on_drop));
         child.map_err(|error| {
             let program = self.std.get_program();
-            io::Error::new(error.kind(), format!("could not start {program:?}: {error}"))
+            let sentence = format!("could not start {program:?}: {error}");
+            explain(error, sentence)
         })
     }
 }

@@ -20,7 +20,7 @@ const SLOW_POLL: Duration = Duration::from_millis(100);
 /// Set to 1, it turns debug mode on.
 const DEBUG_VARIABLE: &str = "EVLOOP_DEBUG";
 
-/// Helper threads: they wait for names and disks, not for a core.
+/// Helper threads of each kind: they wait for names and disks, not for a core.
 const BLOCKING_THREADS_MAX: usize = 64;
 
 /// Makes a [`Runtime`](crate::Runtime).
@@ -79,8 +79,15 @@ impl Builder {
         self
     }
 
-    /// How many helper threads the loop starts at most, for what would block it. At least 1;
+    /// How many helper threads work at most on each kind of what would block the loop. At least 1;
     /// default: 64.
+    ///
+    /// There are three kinds, so the loop starts at most three times as many threads: questions to
+    /// the system's resolver, operations on files (stdin too, if it is a file), and
+    /// [`spawn_blocking`](crate::task::spawn_blocking). Work beyond the limit waits until work of
+    /// its kind ends. So files that hang, as a FIFO that is opened and has no other end, hold up
+    /// files only. A FIFO that may wait for long is best read by an
+    /// [`AsyncFd`](crate::io::AsyncFd), which takes no thread.
     pub fn blocking_threads_max(mut self, threads: usize) -> Builder {
         self.parts.blocking_threads_max = threads.max(1);
         self

@@ -12,7 +12,6 @@ use std::net::Shutdown;
 use std::rc::{Rc, Weak};
 use std::task::{self, Poll, Waker, ready};
 
-use super::again::again;
 use super::buffer::Buffer;
 use super::clients::Client;
 use super::socket::StreamSocket;
@@ -21,6 +20,7 @@ use crate::context::{self, Context};
 use crate::current::{self, WaitsFor};
 use crate::debug;
 use crate::info::Birth;
+use crate::io_error::again;
 use crate::scratch;
 use crate::source::{Direction, Done, Readiness, WaiterKey};
 use crate::waiters::Waiters;

@@ -6,7 +6,6 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use super::again::again;
 use super::async_io::AsyncReader;
 use super::buffer::Buffer;
 use super::lines::Lines;
@@ -15,6 +14,7 @@ use super::read_error::{IncompleteRead, LimitOverrun};
 use super::separator::find_any;
 use super::socket::StreamSocket;
 use crate::budget;
+use crate::io_error::again;
 use crate::source::{Direction, WaiterKey};
 
 /// The reading end of a connection: asyncio's `StreamReader`.

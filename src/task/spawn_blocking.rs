@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use super::JoinError;
-use crate::blocking::{self, Work};
+use crate::blocking::{self, Kind, Work};
 
 /// Work on a helper thread, to be awaited for its output; made by [`spawn_blocking`].
 ///
@@ -29,8 +29,9 @@ pub struct BlockingHandle<T>(Work<T>);
 /// waits without `await`.
 ///
 /// Threads are started when there is work for them, up to
-/// [`blocking_threads_max`](crate::runtime::Builder::blocking_threads_max); beyond that `f` waits
-/// for its turn, first in first out. A thread that had no work for 10 seconds ends.
+/// [`blocking_threads_max`](crate::runtime::Builder::blocking_threads_max) for such work alone;
+/// beyond that `f` waits for its turn, first in first out. A thread that had no work for 10 seconds
+/// ends.
 ///
 /// When the loop ends, what has not begun never will, and gives a cancelled [`JoinError`]; what has
 /// begun goes on, and nobody waits for it but
@@ -57,7 +58,7 @@ pub struct BlockingHandle<T>(Work<T>);
 pub fn spawn_blocking<T: Send + 'static>(
     f: impl FnOnce() -> T + Send + 'static,
 ) -> BlockingHandle<T> {
-    BlockingHandle(blocking::start("spawn_blocking", f))
+    BlockingHandle(blocking::start(Kind::User, "spawn_blocking", f))
 }
 
 impl<T> BlockingHandle<T> {

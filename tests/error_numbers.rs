@@ -1,0 +1,68 @@
+//! Errors with a sentence: the system's error, with its number, is their `source`.
+
+#![cfg(unix)]
+
+use std::error::Error;
+use std::io;
+
+use evloop::block_on;
+use evloop::net::{TcpListener, TcpStream, UdpSocket, UnixDatagram, UnixListener, UnixStream};
+use rustix::io::Errno;
+
+/// The number of the first of an error's sources that is the system's.
+fn number(error: &io::Error) -> Option<i32> {
+    let first = error.source();
+    let mut sources = std::iter::successors(first, |&error| error.source());
+    sources.find_map(|error| error.downcast_ref::<io::Error>()?.raw_os_error())
+}
+
+#[track_caller]
+fn assert_number<T>(outcome: io::Result<T>, expected: Errno, sentence: &str) {
+    let error = outcome.err().expect("it fails");
+    let system = io::Error::from(expected);
+    assert!(error.to_string().contains(sentence), "{error}");
+    assert!(error.to_string().contains(&system.to_string()), "{error}");
+    assert_eq!(number(&error), Some(expected.raw_os_error()), "{error}");
+    assert_eq!(error.kind(), system.kind());
+}
+
+#[test]
+fn binding_and_listening() {
+    block_on(async {
+        let taken = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let _listener = TcpListener::bind(taken).await.unwrap();
+        let outcome = TcpListener::bind(taken).await;
+        assert_number(outcome, Errno::ADDRINUSE, "could not listen on 127.0.0.1:");
+        let outcome = UdpSocket::bind("192.0.2.1:0").await;
+        assert_number(outcome, Errno::ADDRNOTAVAIL, "could not bind to 192.0.2.1:0");
+        let missing = "/no-such-directory/socket";
+        assert_number(UnixListener::bind(missing), Errno::NOENT, "could not listen on");
+        assert_number(UnixDatagram::bind(missing), Errno::NOENT, "could not bind to");
+    });
+}
+
+#[test]
+fn connecting() {
+    block_on(async {
+        let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let outcome = TcpStream::connect(closed).await;
+        assert_number(outcome, Errno::CONNREFUSED, "could not connect to 127.0.0.1:");
+        let options = evloop::net::ConnectOptions {
+            local_addr: Some(([192, 0, 2, 1], 0).into()),
+            ..Default::default()
+        };
+        let outcome = TcpStream::connect_with(closed, &options).await;
+        assert_number(outcome, Errno::ADDRNOTAVAIL, "could not bind to 192.0.2.1:0");
+        let outcome = UnixStream::connect("/no-such-directory/socket").await;
+        assert_number(outcome, Errno::NOENT, "could not connect to");
+    });
+}
+
+#[cfg(feature = "process")]
+#[test]
+fn starting_a_program() {
+    block_on(async {
+        let outcome = evloop::process::Command::new("no-such-program").spawn();
+        assert_number(outcome, Errno::NOENT, "could not start \"no-such-program\"");
+    });
+}
