@@ -6,8 +6,9 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io;
+use std::mem;
 use std::rc::{Rc, Weak};
-use std::task::{self, Poll, Waker};
+use std::task::{self, Poll};
 
 use crate::context::Context;
 use crate::current::{self, WaitsFor};
@@ -16,6 +17,7 @@ use crate::join::JoinHandle;
 use crate::signal::{self, Listener, SignalKind};
 use crate::source::WaiterKey;
 use crate::waiters::Waiters;
+use crate::woken::Woken;
 
 /// Tells of each SIGCHLD.
 pub(super) struct ChildSignal {
@@ -70,6 +72,6 @@ async fn listen(mut listener: Listener, waiting: Rc<Waiters>) {
     let mut woken = VecDeque::new();
     while listener.recv().await.is_ok() {
         waiting.take_wakers(&mut woken);
-        woken.drain(..).for_each(Waker::wake);
+        Woken::from(mem::take(&mut woken)).wake();
     }
 }
