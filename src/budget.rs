@@ -33,9 +33,9 @@ pub(crate) fn refill() {
     LEFT.set(PER_POLL);
 }
 
-/// Sets aside what is left, until what it returns is dropped; nothing is left till then.
+/// Sets aside what is left, until what it returns is dropped; the budget is unlimited till then.
 pub(crate) fn set_aside() -> Aside {
-    Aside(LEFT.replace(0))
+    Aside(LEFT.replace(UNLIMITED))
 }
 
 /// Whether a unit is left.

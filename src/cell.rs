@@ -21,16 +21,16 @@
 use std::cell::UnsafeCell;
 use std::future::Future;
 use std::mem::{self, ManuallyDrop, needs_drop};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use crate::budget;
+use crate::caught::{Caught, catch};
 use crate::current::{self, WaitsFor};
 use crate::debug;
 use crate::info::{Header, Record, State};
-use crate::join_error::{JoinError, Payload};
+use crate::join_error::JoinError;
 use crate::run::{Ran, Run};
 use crate::running;
 use crate::waker::waker;
@@ -160,12 +160,13 @@ impl<F: Future, H: Record<F::Output>> Run for TaskCell<F, H> {
 
     fn run(&self) -> Ran {
         let header = self.header.header();
+        // Before anything of the task runs: also its destructor, if it was aborted.
+        current::begin_task(header.id);
         if header.state.get() != State::Idle {
             return self.run_unpolled();
         }
         header.state.set(State::Busy);
         let unwound = Unwound(header);
-        current::begin_task(header.id);
         header.polls.set(header.polls.get().wrapping_add(1));
         // A waker of ours has nothing to drop.
         let waker = ManuallyDrop::new(waker(header.waker_id.get()));
@@ -183,25 +184,27 @@ impl<F: Future, H: Record<F::Output>> Run for TaskCell<F, H> {
         Ran::Pending
     }
 
-    fn recover(&self, payload: Payload) -> Result<(), Payload> {
+    fn recover(&self, panic: Caught) -> Result<(), Caught> {
         let header = self.header.header();
         if header.state.get() != State::Unwound {
-            return Err(payload);
+            return Err(panic);
         }
         header.state.set(State::Busy);
-        let error = JoinError::panicked(header, payload);
-        let second = catch_unwind(AssertUnwindSafe(|| self.fail(error)));
-        header.state.set(State::Done);
+        let error = JoinError::panicked(header, panic);
         // A second panic, of a destructor, adds nothing to the first.
-        drop(second);
+        let _ = catch(|| self.fail(error));
+        header.state.set(State::Done);
         Ok(())
     }
 
     fn discard(&self) -> Option<JoinError> {
         match self.take_output()? {
             Ok(output) if debug::is_on() || needs_drop::<F::Output>() => {
-                let lost = catch_unwind(AssertUnwindSafe(|| self.lose(output)));
-                lost.unwrap_or_else(|panic| Some(JoinError::panicked(self.header.header(), panic)))
+                let header = self.header.header();
+                let _outer = current::begin_other();
+                current::begin_task(header.id);
+                let lost = catch(|| self.lose(output));
+                lost.unwrap_or_else(|panic| Some(JoinError::panicked(header, panic)))
             }
             Ok(_) => None,
             Err(error) => error.is_panic().then_some(error),

@@ -8,13 +8,15 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::panic::Location;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::task::Waker;
 use std::thread;
 use std::time::Duration;
 
 use slab::Slab;
+
+use crate::caught::catch;
+use crate::woken::Woken;
 
 /// How long a thread without work lives on, for the next burst.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
@@ -23,7 +25,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(10);
 pub(crate) trait Job: Send + Sync {
     /// Does the work, calls `done`, and then lets others see the outcome. Lets no panic through.
     /// Returns who is to be woken now. Nothing foreign is left in the job then.
-    fn run(&self, done: &dyn Fn()) -> Vec<Waker>;
+    fn run(&self, done: &dyn Fn()) -> Woken;
 
     /// It will never run.
     fn give_up(&self);
@@ -127,7 +129,7 @@ impl Pool {
         drop(state);
         self.0.work.notify_all();
         for (job, _) in jobs {
-            let _ = catch_unwind(AssertUnwindSafe(|| job.give_up()));
+            let _ = catch(|| job.give_up());
         }
     }
 
@@ -151,7 +153,8 @@ impl Shared {
                 state.threads[place] = Some(origin);
                 drop(state);
                 let waiters = job.run(&|| self.done(place));
-                tell(waiters);
+                // A panic of a waker ends here: nobody is left to hear of it.
+                let _ = catch(|| waiters.wake());
                 drop(job);
                 state = self.lock();
                 state.threads[place] = None;
@@ -183,14 +186,6 @@ impl Shared {
     }
 }
 
-/// Wakes who waits for a job that is done. What panics in foreign code ends here: nobody is left
-/// to hear of it.
-fn tell(waiters: Vec<Waker>) {
-    for waiter in waiters {
-        let _ = catch_unwind(AssertUnwindSafe(|| waiter.wake()));
-    }
-}
-
 impl std::fmt::Debug for State {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut debug = f.debug_struct("State");
@@ -206,9 +201,9 @@ mod tests {
     struct Nothing;
 
     impl Job for Nothing {
-        fn run(&self, done: &dyn Fn()) -> Vec<Waker> {
+        fn run(&self, done: &dyn Fn()) -> Woken {
             done();
-            Vec::new()
+            Woken::default()
         }
 
         fn give_up(&self) {}
