@@ -102,25 +102,6 @@ fn a_scope_of_an_ended_loop_is_dropped_in_a_loop_without_slots() {
 }
 
 #[test]
-fn a_scope_of_an_ended_loop_gives_out_no_slot_of_the_next() {
-    let scopes = Seen::new();
-    let given = scopes.clone();
-    let mut scope: Pin<Box<dyn Future<Output = ()>>> = Box::pin(task::scope(async move |s| {
-        given.add(s);
-        pending::<()>().await;
-    }));
-    block_on(async { assert!(poll_once(scope.as_mut()).is_pending()) });
-    block_on(async {
-        let child = scopes.take().remove(0).spawn(ready(7));
-        assert!(child.is_finished(), "cancelled at once: its loop has ended");
-        assert_eq!(task::all().len(), 1);
-        let task = spawn(ready(8));
-        assert!(child.await.unwrap_err().is_cancelled());
-        assert_eq!(task.await.unwrap(), 8);
-    });
-}
-
-#[test]
 fn handles_of_an_ended_loop_leave_the_next_alone() {
     let (mut handles, mut sleeps) = (Vec::new(), Vec::new());
     block_on(async {
