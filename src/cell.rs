@@ -123,11 +123,22 @@ impl<F: Future, H: Record<F::Output>> TaskCell<F, H> {
         Ran::Aborted
     }
 
-    /// Drops an output that nobody takes. In debug mode, returns the error that it was.
+    /// Drops an output that nobody takes. Returns the panic of its destructor; in debug mode, the
+    /// error that it was.
+    #[inline(never)]
     fn lose(&self, output: F::Output) -> Option<JoinError> {
-        let error = if debug::is_on() { self.header.error_in(&output) } else { None };
-        let Header { id, spawned_at, .. } = self.header.header();
-        error.map(|error| JoinError::failed(*id, spawned_at, error))
+        let header = self.header.header();
+        let _outer = current::begin_other();
+        current::begin_task(header.id);
+        let lost = catch(|| {
+            let error = if debug::is_on() { self.header.error_in(&output) } else { None };
+            drop(output);
+            error
+        });
+        match lost {
+            Ok(error) => error.map(|error| JoinError::failed(header.id, header.spawned_at, error)),
+            Err(panic) => Some(JoinError::panicked(header, panic)),
+        }
     }
 
     /// Takes the output out, if it has come and was not taken.
@@ -199,17 +210,17 @@ impl<F: Future, H: Record<F::Output>> Run for TaskCell<F, H> {
 
     fn discard(&self) -> Option<JoinError> {
         match self.take_output()? {
-            Ok(output) if debug::is_on() || needs_drop::<F::Output>() => {
-                let header = self.header.header();
-                let _outer = current::begin_other();
-                current::begin_task(header.id);
-                let lost = catch(|| self.lose(output));
-                lost.unwrap_or_else(|panic| Some(JoinError::panicked(header, panic)))
-            }
+            Ok(output) if debug::is_on() || needs_drop::<F::Output>() => self.lose(output),
             Ok(_) => None,
-            Err(error) => error.is_panic().then_some(error),
+            Err(error) => only_panic(error),
         }
     }
+}
+
+/// The error, if it is a panic. Out of line: the drop of the others is long.
+#[cold]
+fn only_panic(error: JoinError) -> Option<JoinError> {
+    error.is_panic().then_some(error)
 }
 
 impl<F: Future, H: Record<F::Output>> Output<F::Output> for TaskCell<F, H> {
@@ -244,6 +255,7 @@ impl<F: Future, H: Record<F::Output>> Output<F::Output> for TaskCell<F, H> {
         self.take_output()
     }
 
+    #[inline]
     fn detach(&self) -> Option<JoinError> {
         let header = self.header.header();
         if header.state.get() == State::Taken {

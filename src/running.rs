@@ -6,7 +6,7 @@
 //! a waker may be used while the thread ends. Invariant: it holds the queue of the loop that
 //! `current` names.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::mem::{self, ManuallyDrop};
 use std::ptr;
@@ -38,6 +38,8 @@ pub(crate) struct InTurn {
 
 struct Running {
     home: RefCell<Option<Rc<Home>>>,
+    /// The address of `home`, to be compared.
+    here: Cell<*const Home>,
     queue: RefCell<Queue>,
 }
 
@@ -45,6 +47,7 @@ thread_local! {
     static RUNNING: ManuallyDrop<Running> = const {
         ManuallyDrop::new(Running {
             home: RefCell::new(None),
+            here: Cell::new(ptr::null()),
             queue: RefCell::new(RunQueue::new()),
         })
     };
@@ -65,12 +68,12 @@ impl Home {
     /// not do: the id of a loop that has ended is given to another.
     #[inline]
     pub(crate) fn is_in_turn(&self) -> bool {
-        RUNNING.with(|running| running.home.borrow().as_deref().is_some_and(|it| ptr::eq(it, self)))
+        RUNNING.with(|running| ptr::eq(running.here.get(), self))
     }
 
     /// Begins a turn.
     pub(crate) fn begin_turn(self: &Rc<Self>) -> InTurn {
-        let outer_home = RUNNING.with(|running| running.home.replace(Some(self.clone())));
+        let outer_home = enter(Some(self.clone()));
         if let Some(outer) = &outer_home {
             outer.swap();
         }
@@ -107,9 +110,17 @@ impl Drop for InTurn {
         if let Some(outer) = &self.outer_home {
             outer.swap();
         }
-        let home = RUNNING.with(|running| running.home.replace(self.outer_home.take()));
+        let home = enter(self.outer_home.take());
         drop(home);
     }
+}
+
+/// Makes a loop the one that is in a turn. Returns the one before.
+fn enter(home: Option<Rc<Home>>) -> Option<Rc<Home>> {
+    RUNNING.with(|running| {
+        running.here.set(home.as_deref().map_or(ptr::null(), ptr::from_ref));
+        running.home.replace(home)
+    })
 }
 
 /// Wakes a task, of this loop or of any other.
@@ -129,6 +140,7 @@ pub(crate) fn pop() -> Option<(u32, Option<Rc<dyn Run>>)> {
 
 /// A panic that nobody will hear of is left to the loop that is in a turn. If none is, the panic
 /// hook alone reported it.
+#[cold]
 pub(crate) fn lose(panic: JoinError) {
     let home = RUNNING.with(|running| running.home.borrow().clone());
     if let Some(home) = home {
