@@ -2,7 +2,7 @@
 //! after the end of a loop.
 
 use std::cell::{Cell, RefCell};
-use std::future::{Future, pending, poll_fn, ready};
+use std::future::{Future, pending, ready};
 use std::panic::panic_any;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -70,10 +70,7 @@ fn scope_of_an_ended_loop() -> Pin<Box<dyn Future<Output = ()>>> {
         s.spawn(pending::<()>());
         pending::<()>().await;
     }));
-    block_on(poll_fn(|_| {
-        assert!(poll_once(scope.as_mut()).is_pending());
-        Poll::Ready(())
-    }));
+    block_on(async { assert!(poll_once(scope.as_mut()).is_pending()) });
     scope
 }
 
@@ -269,7 +266,7 @@ fn a_childs_destructor_enters_no_lock_of_its_scope() {
             s.spawn(hold(on_drop));
             pending::<()>().await;
         }));
-        poll_fn(|_| Poll::Ready(assert!(poll_once(scope.as_mut()).is_pending()))).await;
+        assert!(poll_once(scope.as_mut()).is_pending());
         drop(scope);
     }));
 }
