@@ -5,18 +5,20 @@
 
 use std::future::Future;
 use std::io;
-use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::panic::Location;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 
 use crate::budget;
+use crate::caught::catch;
 use crate::context;
 use crate::current::{self, WaitsFor};
 use crate::io_error::explain_as;
 use crate::join_error::JoinError;
 use crate::pool::Job;
 pub(crate) use crate::pool::Kind;
+use crate::woken::Woken;
 
 /// Work on its way to a helper thread and back. Dropping this does not stop it: then its output is
 /// dropped where it comes to be.
@@ -31,8 +33,10 @@ struct Slot<T> {
 
 struct State<T> {
     stage: Stage<T>,
-    /// Who waits for the outcome, each task once.
-    waiters: Vec<Waker>,
+    /// Of who polled the [`Work`] last.
+    waiter: Option<Waker>,
+    /// Of others who wait, each task once.
+    sharers: Vec<Waker>,
     /// The [`Work`] was dropped.
     is_detached: bool,
 }
@@ -59,7 +63,7 @@ pub(crate) fn start<T: Send + 'static>(
     let context = context::expect(what);
     let started_at = Location::caller();
     let stage = Stage::Queued(Box::new(work));
-    let state = State { stage, waiters: Vec::new(), is_detached: false };
+    let state = State { stage, waiter: None, sharers: Vec::new(), is_detached: false };
     let slot = Arc::new(Slot { started_at, state: Mutex::new(state) });
     if let Err(reason) = context.pool.submit(kind, slot.clone(), started_at) {
         slot.cancel(Some(reason));
@@ -118,8 +122,8 @@ impl<T> Work<T> {
         if !state.is_waited_for() {
             return Poll::Ready(());
         }
-        if !state.waiters.iter().any(|waiter| waiter.will_wake(&waker)) {
-            state.waiters.push(waker);
+        if !state.sharers.iter().any(|sharer| sharer.will_wake(&waker)) {
+            state.sharers.push(waker);
         }
         current::pending(WaitsFor::Thread)
     }
@@ -144,9 +148,19 @@ impl<T> Future for Work<T> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         ready!(budget::poll_left(cx));
-        ready!(self.poll_done(cx));
+        // Cloned before the lock is taken: a waker is foreign code.
+        let waker = cx.waker().clone();
+        let mut state = self.0.lock();
+        if state.is_waited_for() {
+            let old = state.waiter.replace(waker);
+            drop(state);
+            drop(old);
+            return current::pending(WaitsFor::Thread);
+        }
+        let outcome = state.take();
+        drop(state);
         budget::spend();
-        Poll::Ready(self.take().expect("blocking work was polled after it gave its output"))
+        Poll::Ready(outcome.expect("blocking work was polled after it gave its output"))
     }
 }
 
@@ -154,7 +168,7 @@ impl<T> Drop for Work<T> {
     fn drop(&mut self) {
         let mut state = self.0.lock();
         state.is_detached = true;
-        let dropped = (state.take(), std::mem::take(&mut state.waiters));
+        let dropped = (state.take(), state.waiter.take(), std::mem::take(&mut state.sharers));
         drop(state);
         drop(dropped);
     }
@@ -176,9 +190,16 @@ impl<T> State<T> {
     }
 
     /// The outcome is there. Returns who waits for it.
-    fn finish(&mut self, outcome: Result<T, JoinError>) -> Vec<Waker> {
+    fn finish(&mut self, outcome: Result<T, JoinError>) -> Woken {
         self.stage = Stage::Done(outcome);
-        std::mem::take(&mut self.waiters)
+        self.take_waiters()
+    }
+
+    fn take_waiters(&mut self) -> Woken {
+        let mut waiters = Woken::default();
+        waiters.extend(self.waiter.take());
+        waiters.extend(self.sharers.drain(..));
+        waiters
     }
 
     /// Takes the work, unless that was done.
@@ -200,8 +221,9 @@ impl<T> Slot<T> {
         let Some(work) = state.begin() else { return };
         let waiters = state.finish(Err(JoinError::not_begun(self.started_at, reason)));
         drop(state);
-        waiters.into_iter().for_each(Waker::wake);
+        // Also if a destructor panics, they are woken.
         drop(work);
+        waiters.wake();
     }
 
     fn lock(&self) -> MutexGuard<'_, State<T>> {
@@ -210,24 +232,24 @@ impl<T> Slot<T> {
 }
 
 impl<T: Send> Job for Slot<T> {
-    fn run(&self, done: &dyn Fn()) -> Vec<Waker> {
+    fn run(&self, done: &dyn Fn()) -> Woken {
         let work = self.lock().begin();
         let Some(work) = work else {
             done();
-            return Vec::new();
+            return Woken::default();
         };
-        let outcome = catch_unwind(AssertUnwindSafe(work));
+        let outcome = catch(work);
         let mut state = self.lock();
         if state.is_detached {
             drop(state);
             // Part of the work: this may take as long as it likes.
-            let _ = catch_unwind(AssertUnwindSafe(|| drop(outcome)));
+            let _ = catch(|| drop(outcome));
             done();
-            return Vec::new();
+            return Woken::default();
         }
         // Under the lock: nobody sees the outcome before, nor lets go of it.
         done();
-        let panicked = |payload| JoinError::panicked_elsewhere(self.started_at, payload);
+        let panicked = |panic| JoinError::panicked_elsewhere(self.started_at, panic);
         state.finish(outcome.map_err(panicked))
     }
 

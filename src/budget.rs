@@ -98,9 +98,10 @@ pub(crate) fn begin(slot: u32) {
     SLOT.set(slot);
 }
 
-/// Sets the budget of the running poll aside; nothing is left until a poll inside of it begins.
+/// Sets the budget of the running poll aside; the budget is unlimited until a
+/// poll inside of it begins.
 pub(crate) fn set_aside() -> Aside {
-    Aside { left: LEFT.replace(0), slot: SLOT.get() }
+    Aside { left: LEFT.replace(UNLIMITED), slot: SLOT.get() }
 }
 
 /// Whether a unit is left.

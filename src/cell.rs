@@ -21,16 +21,16 @@
 use std::cell::UnsafeCell;
 use std::future::Future;
 use std::mem::{self, ManuallyDrop, needs_drop};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use crate::budget;
+use crate::caught::{Caught, catch};
 use crate::current::{self, WaitsFor};
 use crate::debug;
 use crate::info::{Header, Record, State};
-use crate::join_error::{JoinError, Payload};
+use crate::join_error::JoinError;
 use crate::run::{Ran, Run};
 use crate::running;
 use crate::waker::waker;
@@ -123,11 +123,22 @@ impl<F: Future, H: Record<F::Output>> TaskCell<F, H> {
         Ran::Aborted
     }
 
-    /// Drops an output that nobody takes. In debug mode, returns the error that it was.
+    /// Drops an output that nobody takes. Returns the panic of its destructor; in debug mode, the
+    /// error that it was.
+    #[inline(never)]
     fn lose(&self, output: F::Output) -> Option<JoinError> {
-        let error = if debug::is_on() { self.header.error_in(&output) } else { None };
-        let Header { id, spawned_at, .. } = self.header.header();
-        error.map(|error| JoinError::failed(*id, spawned_at, error))
+        let header = self.header.header();
+        let _outer = current::begin_other();
+        current::begin_task(header.id);
+        let lost = catch(|| {
+            let error = if debug::is_on() { self.header.error_in(&output) } else { None };
+            drop(output);
+            error
+        });
+        match lost {
+            Ok(error) => error.map(|error| JoinError::failed(header.id, header.spawned_at, error)),
+            Err(panic) => Some(JoinError::panicked(header, panic)),
+        }
     }
 
     /// Takes the output out, if it has come and was not taken.
@@ -160,12 +171,13 @@ impl<F: Future, H: Record<F::Output>> Run for TaskCell<F, H> {
 
     fn run(&self) -> Ran {
         let header = self.header.header();
+        // Before anything of the task runs: also its destructor, if it was aborted.
+        current::begin_task(header.id);
         if header.state.get() != State::Idle {
             return self.run_unpolled();
         }
         header.state.set(State::Busy);
         let unwound = Unwound(header);
-        current::begin_task(header.id);
         header.polls.set(header.polls.get().wrapping_add(1));
         // A waker of ours has nothing to drop.
         let waker = ManuallyDrop::new(waker(header.waker_id.get()));
@@ -183,30 +195,32 @@ impl<F: Future, H: Record<F::Output>> Run for TaskCell<F, H> {
         Ran::Pending
     }
 
-    fn recover(&self, payload: Payload) -> Result<(), Payload> {
+    fn recover(&self, panic: Caught) -> Result<(), Caught> {
         let header = self.header.header();
         if header.state.get() != State::Unwound {
-            return Err(payload);
+            return Err(panic);
         }
         header.state.set(State::Busy);
-        let error = JoinError::panicked(header, payload);
-        let second = catch_unwind(AssertUnwindSafe(|| self.fail(error)));
-        header.state.set(State::Done);
+        let error = JoinError::panicked(header, panic);
         // A second panic, of a destructor, adds nothing to the first.
-        drop(second);
+        let _ = catch(|| self.fail(error));
+        header.state.set(State::Done);
         Ok(())
     }
 
     fn discard(&self) -> Option<JoinError> {
         match self.take_output()? {
-            Ok(output) if debug::is_on() || needs_drop::<F::Output>() => {
-                let lost = catch_unwind(AssertUnwindSafe(|| self.lose(output)));
-                lost.unwrap_or_else(|panic| Some(JoinError::panicked(self.header.header(), panic)))
-            }
+            Ok(output) if debug::is_on() || needs_drop::<F::Output>() => self.lose(output),
             Ok(_) => None,
-            Err(error) => error.is_panic().then_some(error),
+            Err(error) => only_panic(error),
         }
     }
+}
+
+/// The error, if it is a panic. Out of line: the drop of the others is long.
+#[cold]
+fn only_panic(error: JoinError) -> Option<JoinError> {
+    error.is_panic().then_some(error)
 }
 
 impl<F: Future, H: Record<F::Output>> Output<F::Output> for TaskCell<F, H> {
@@ -241,6 +255,7 @@ impl<F: Future, H: Record<F::Output>> Output<F::Output> for TaskCell<F, H> {
         self.take_output()
     }
 
+    #[inline]
     fn detach(&self) -> Option<JoinError> {
         let header = self.header.header();
         if header.state.get() == State::Taken {

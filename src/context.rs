@@ -6,13 +6,12 @@
 use std::cell::RefCell;
 use std::io;
 use std::mem::ManuallyDrop;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use crate::caught::{Caught, catch};
 use crate::executor::{Executor, Hooks};
 use crate::inbox::{self, Inbox};
-use crate::join_error::Payload;
 use crate::pool::Pool;
 use crate::reactor::Reactor;
 use crate::waker_id::LoopId;
@@ -66,14 +65,18 @@ impl Context {
     /// Ends the loop: its tasks, its calls, its sources. Destructors may spawn and wake; nothing
     /// comes of it. Returns the first panic that was not a task's: of the panic handler, of a waker
     /// that is not ours, of a call's destructor.
-    pub(crate) fn shutdown(self: &Rc<Self>) -> Option<Payload> {
+    pub(crate) fn shutdown(self: &Rc<Self>) -> Option<Caught> {
         let _entered = self.enter();
+        let in_turn = self.executor.begin_turn();
         let mut panic = self.executor.shutdown();
         for call in self.inbox.close() {
-            panic = panic.or(catch_unwind(AssertUnwindSafe(|| drop(call))).err());
+            panic = panic.or(catch(|| drop(call)).err());
         }
-        panic = panic.or(catch_unwind(AssertUnwindSafe(|| self.reactor.close())).err());
+        panic = panic.or(catch(|| self.reactor.close()).err());
         self.pool.close();
+        panic = panic.or(self.executor.report_lost());
+        // Before the id is given to another loop.
+        drop(in_turn);
         inbox::deregister(self.id);
         panic
     }

@@ -1,11 +1,12 @@
 //! L0: what runs on this thread: which loop, which of its tasks, and what that waits for.
 //!
 //! The thread-local has no destructor: it may be asked while the thread ends. Invariant: the loop
-//! is the innermost that is in a turn; the task is the one being polled, or nobody.
+//! is the innermost that is in a turn; the task is the one whose code runs, or none.
 
 use std::cell::Cell;
 use std::task::Poll;
 
+use crate::budget::{self, Aside};
 use crate::task_id::TaskId;
 use crate::waker_id::LoopId;
 
@@ -34,12 +35,22 @@ struct Current {
     loop_id: Cell<LoopId>,
     task: Cell<Option<TaskId>>,
     waits_for: Cell<Option<WaitsFor>>,
-    /// How many eager tasks are being started, one inside of the other.
+    /// How many pieces of code run inside of each other that belong to different tasks.
     depth: Cell<u32>,
 }
 
-/// One eager task more is being started, until this is dropped.
-pub(crate) struct Deeper(());
+/// What ran on this thread before. It runs on when this is dropped.
+///
+/// Whatever runs the code of a task inside of other code holds one: nothing of the outer code shows
+/// through, and nothing of the inner code stays.
+#[must_use = "the outer code runs on when it is dropped"]
+pub(crate) struct Outer {
+    loop_id: LoopId,
+    task: Option<TaskId>,
+    waits_for: Option<WaitsFor>,
+    depth: u32,
+    _budget: Option<Aside>,
+}
 
 thread_local! {
     static CURRENT: Current = const {
@@ -52,11 +63,6 @@ thread_local! {
     };
 }
 
-/// Makes a loop the running one, or none (0). Returns the one before.
-pub(crate) fn replace_loop(id: LoopId) -> LoopId {
-    CURRENT.with(|current| current.loop_id.replace(id))
-}
-
 /// The loop that is in a turn on this thread, or 0.
 pub(crate) fn loop_id() -> LoopId {
     CURRENT.with(|current| current.loop_id.get())
@@ -67,7 +73,7 @@ pub(crate) fn is_running() -> bool {
     loop_id() != 0
 }
 
-/// A task is about to be polled: it waits for nothing yet.
+/// The code of a task is about to run: it waits for nothing yet.
 pub(crate) fn begin_task(id: TaskId) {
     CURRENT.with(|current| {
         current.task.set(Some(id));
@@ -75,34 +81,71 @@ pub(crate) fn begin_task(id: TaskId) {
     });
 }
 
-/// The poll of a task, in which others ran, goes on.
-pub(crate) fn resume_task(id: Option<TaskId>, waits_for: Option<WaitsFor>) {
-    CURRENT.with(|current| {
-        current.task.set(id);
-        current.waits_for.set(waits_for);
-    });
+/// What runs now belongs to no task.
+pub(crate) fn end_task() {
+    CURRENT.with(|current| current.task.set(None));
 }
 
-/// The task being polled.
+/// The task whose code runs.
 pub(crate) fn task() -> Option<TaskId> {
     CURRENT.with(|current| current.task.get())
 }
 
-/// How deep in starts of eager tasks the thread is: what belongs to a task that starts another is
-/// not that one's.
+/// How deep in code of different tasks the thread is. A task-local can be read only at the depth at
+/// which it was given its value.
 pub(crate) fn depth() -> u32 {
     CURRENT.with(|current| current.depth.get())
 }
 
-/// An eager task is being started.
-pub(crate) fn deeper() -> Deeper {
-    CURRENT.with(|current| current.depth.set(current.depth.get() + 1));
-    Deeper(())
+/// A turn of a loop begins. No task of it runs yet.
+pub(crate) fn begin_turn(id: LoopId) -> Outer {
+    let outer = begin_other();
+    CURRENT.with(|current| current.loop_id.set(id));
+    outer
 }
 
-impl Drop for Deeper {
+/// Code of another task, or of none, begins: it has task-locals of its own, and an unlimited budget
+/// unless it is given one.
+pub(crate) fn begin_other() -> Outer {
+    let outer = Outer::new(Some(budget::set_aside()));
+    CURRENT.with(|current| current.depth.set(outer.depth + 1));
+    end_task();
+    outer
+}
+
+/// A part of what runs begins, as a child is of its scope: it shares the budget and the
+/// task-locals.
+pub(crate) fn begin_part() -> Outer {
+    Outer::new(None)
+}
+
+/// The root of a turn begins: it has the task-locals of the code that runs the loop.
+pub(crate) fn begin_root() -> Outer {
+    let outer = Outer::new(None);
+    CURRENT.with(|current| current.depth.set(outer.depth - 1));
+    outer
+}
+
+impl Outer {
+    fn new(budget: Option<Aside>) -> Outer {
+        CURRENT.with(|current| Outer {
+            loop_id: current.loop_id.get(),
+            task: current.task.get(),
+            waits_for: current.waits_for.get(),
+            depth: current.depth.get(),
+            _budget: budget,
+        })
+    }
+}
+
+impl Drop for Outer {
     fn drop(&mut self) {
-        CURRENT.with(|current| current.depth.set(current.depth.get() - 1));
+        CURRENT.with(|current| {
+            current.loop_id.set(self.loop_id);
+            current.task.set(self.task);
+            current.waits_for.set(self.waits_for);
+            current.depth.set(self.depth);
+        });
     }
 }
 

@@ -11,7 +11,7 @@ mod watch;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
+use std::panic::Location;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -21,13 +21,14 @@ use std::time::Duration;
 pub(crate) use self::batch::Batch;
 use self::inside::Outer;
 use crate::budget;
+use crate::caught::{Caught, catch};
 use crate::cell::TaskCell;
 use crate::current;
 use crate::debug;
 use crate::inbox::Inbox;
 use crate::info::{Birth, Header, State, TaskInfo, TaskState};
 use crate::join::JoinHandle;
-use crate::join_error::{JoinError, Payload};
+use crate::join_error::JoinError;
 use crate::run::{Ran, Run};
 use crate::run_queue::ROOT;
 use crate::running::{self, Home, InTurn};
@@ -109,24 +110,23 @@ impl Executor {
         let id = header.id;
         let task = TaskCell::new(header, future);
         let handle = JoinHandle::new(task.clone());
-        if self.is_closing() {
-            // Nobody will wake it: it ends here.
-            self.cancel(&*task);
-            return handle;
-        }
         if let Some(name) = birth.name {
             self.names.borrow_mut().insert(id, name);
         }
+        let is_closing = self.is_closing();
         let is_eager = birth.is_eager && self.home.is_in_turn();
         let admitted = self.home.with(|queue| {
             let waker_id = queue.admit(self.home.id(), task.clone())?;
-            if !is_eager {
+            if !is_eager && !is_closing {
                 queue.push(waker_id);
             }
             Some(waker_id)
         });
         Run::header(&*task).waker_id.set(admitted.expect(TOO_MANY));
-        if is_eager {
+        if is_closing {
+            // Nobody will wake it: it ends here.
+            self.cancel(&*task);
+        } else if is_eager {
             self.run_eagerly(&*task);
         } else if !self.home.is_in_turn() {
             // Who watches the loop from outside must be told.
@@ -182,33 +182,45 @@ impl Executor {
     pub(crate) fn run_batch(&self, mut root: Option<Root<'_>>, turns_max: usize) -> Batch {
         let mut batch = Batch::new();
         self.boundary.set(None);
-        let _outer = Outer::new(self, NOBODY);
+        let _outer = Outer::of_part(self);
         let _budget = budget::set_aside();
         let _debug = debug::set(self.hooks.slow_poll.is_some());
         // Caught once for the batch: a panic is rare, and ends one task's part of it.
-        while let Err(payload) =
-            catch_unwind(AssertUnwindSafe(|| self.run(&mut root, turns_max, &mut batch)))
-        {
-            self.recover(payload);
+        while let Err(panic) = catch(|| self.run(&mut root, turns_max, &mut batch)) {
+            self.recover(panic);
         }
-        for panic in running::take_lost() {
-            self.report(panic);
+        self.leave();
+        while let Some(lost) = self.home.take_lost() {
+            self.report(lost);
         }
         batch
     }
 
     /// Drops all tasks in the order they were spawned, and what their destructors spawn at once.
     /// Returns the first panic that was not a task's.
-    pub(crate) fn shutdown(&self) -> Option<Payload> {
+    /// Only in a turn.
+    pub(crate) fn shutdown(&self) -> Option<Caught> {
         self.is_closing.set(true);
         let _debug = debug::set(self.hooks.slow_poll.is_some());
         let mut panic = None;
-        let mut tasks = self.home.with(|queue| queue.evict());
+        let mut tasks: Vec<_> = self.home.with(|queue| queue.occupants().cloned().collect());
         tasks.sort_by_key(|task| task.header().id);
         for task in tasks {
-            panic = panic.or(catch_unwind(AssertUnwindSafe(|| self.cancel(&*task))).err());
+            // The destructor of one before may have ended it: a child ends with its scope.
+            if !task.header().is_finished() {
+                panic = panic.or(catch(|| self.cancel(&*task)).err());
+            }
         }
         self.names.take();
+        panic
+    }
+
+    /// Reports the panics that nobody else will hear of. Returns the first panic of the handler.
+    pub(crate) fn report_lost(&self) -> Option<Caught> {
+        let mut panic = None;
+        while let Some(lost) = self.home.take_lost() {
+            panic = panic.or(catch(|| self.report(lost)).err());
+        }
         panic
     }
 
@@ -217,13 +229,10 @@ impl Executor {
         self.is_closing.get()
     }
 
-    /// The task being polled.
+    /// The task whose code runs, if it is one of this loop.
     pub(crate) fn running(&self) -> Option<TaskInfo> {
-        match self.running.get() {
-            NOBODY => None,
-            ROOT => self.root.borrow().as_ref().map(|header| self.info(header)),
-            slot => self.task(slot).map(|task| self.info(task.header())),
-        }
+        let info = self.info_at(self.running.get());
+        info.filter(|info| Some(info.id()) == current::task())
     }
 
     /// All tasks in the order they were spawned, the root among them.
@@ -241,6 +250,7 @@ impl Executor {
             return Poll::Pending;
         };
         state.set(State::Busy);
+        let _outer = current::begin_root();
         current::begin_task(*id);
         polls.set(polls.get().wrapping_add(1));
         let waker = waker(waker_id.get());
@@ -317,23 +327,11 @@ impl Executor {
 
     /// Goes on after a panic of the running task. Any other panic goes through: the root's, one of
     /// a waker that is not ours, one of the panic handler.
-    fn recover(&self, payload: Payload) {
-        let Some(task) = self.task(self.running.get()) else { resume_unwind(payload) };
-        match task.recover(payload) {
+    fn recover(&self, panic: Caught) {
+        let Some(task) = self.task(self.running.get()) else { panic.resume() };
+        match task.recover(panic) {
             Ok(()) => self.end(&*task),
-            Err(payload) => resume_unwind(payload),
-        }
-    }
-
-    /// Aborts a task that has no slot any more. What its destructor panics with is reported, unless
-    /// there is a handle.
-    pub(crate) fn cancel(&self, task: &dyn Run) {
-        task.header().abort();
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| task.run())) {
-            let _ = task.recover(payload);
-        }
-        if let Some(error) = tell(task) {
-            self.report(error);
+            Err(panic) => panic.resume(),
         }
     }
 
@@ -367,11 +365,19 @@ impl Executor {
     /// No task is being polled.
     fn leave(&self) {
         self.running.set(NOBODY);
-        current::resume_task(None, None);
+        current::end_task();
     }
 
     fn task(&self, slot: u32) -> Option<Rc<dyn Run>> {
         self.home.with(|queue| queue.occupant(slot).cloned())
+    }
+
+    fn info_at(&self, slot: u32) -> Option<TaskInfo> {
+        match slot {
+            NOBODY => None,
+            ROOT => self.root.borrow().as_ref().map(|header| self.info(header)),
+            slot => self.task(slot).map(|task| self.info(task.header())),
+        }
     }
 
     fn info(&self, header: &Header) -> TaskInfo {

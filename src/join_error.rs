@@ -4,14 +4,12 @@ use std::any::Any;
 use std::error::Error;
 use std::fmt;
 use std::io;
-use std::panic::{Location, resume_unwind};
+use std::panic::Location;
 use std::sync::{Mutex, PoisonError};
 
+use crate::caught::Caught;
 use crate::info::Header;
 use crate::task_id::TaskId;
-
-/// What a panic carries.
-pub(crate) type Payload = Box<dyn Any + Send>;
 
 /// Why a task, or work on a helper thread, has no output: it was cancelled, or it panicked. The
 /// loop's handler is also told of tasks that failed in another way.
@@ -28,7 +26,7 @@ enum End {
     /// With the reason, if nobody asked for that.
     Cancelled(Option<io::Error>),
     /// In a mutex because a payload is not `Sync`, and errors should be.
-    Panicked(Mutex<Payload>),
+    Panicked(Mutex<Caught>),
     /// What an error said that there was nobody to return to.
     Failed(String),
 }
@@ -56,14 +54,14 @@ impl JoinError {
     /// Of what ran on another thread.
     pub(crate) fn panicked_elsewhere(
         spawned_at: &'static Location<'static>,
-        payload: Payload,
+        panic: Caught,
     ) -> JoinError {
-        let end = End::Panicked(Mutex::new(payload));
+        let end = End::Panicked(Mutex::new(panic));
         JoinError(Box::new(Cause { id: TaskId::unborn(), spawned_at, end }))
     }
 
-    pub(crate) fn panicked(header: &Header, payload: Payload) -> JoinError {
-        let end = End::Panicked(Mutex::new(payload));
+    pub(crate) fn panicked(header: &Header, panic: Caught) -> JoinError {
+        let end = End::Panicked(Mutex::new(panic));
         let Header { id, spawned_at, .. } = *header;
         JoinError(Box::new(Cause { id, spawned_at, end }))
     }
@@ -101,11 +99,13 @@ impl JoinError {
 
     /// What the panic carried, or the error back if the task did not panic.
     pub fn try_into_panic(self) -> Result<Box<dyn Any + Send + 'static>, JoinError> {
+        self.try_into_caught().map(Caught::into_payload)
+    }
+
+    fn try_into_caught(self) -> Result<Caught, JoinError> {
         let Cause { id, spawned_at, end } = *self.0;
         match end {
-            End::Panicked(payload) => {
-                Ok(payload.into_inner().unwrap_or_else(PoisonError::into_inner))
-            }
+            End::Panicked(panic) => Ok(panic.into_inner().unwrap_or_else(PoisonError::into_inner)),
             end => Err(JoinError(Box::new(Cause { id, spawned_at, end }))),
         }
     }
@@ -114,7 +114,7 @@ impl JoinError {
     pub(crate) fn resume<T>(self) -> io::Result<T> {
         match self.0.end {
             End::Cancelled(Some(reason)) => Err(reason),
-            _ => Err(self.try_into_panic().map_or_else(io::Error::from, |it| resume_unwind(it))),
+            _ => Err(self.try_into_caught().map_or_else(io::Error::from, |panic| panic.resume())),
         }
     }
 
@@ -127,13 +127,14 @@ impl JoinError {
 impl fmt::Display for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "task {} (spawned at {}) ", self.0.id, self.0.spawned_at)?;
-        let payload = match &self.0.end {
+        let panic = match &self.0.end {
             End::Cancelled(None) => return f.write_str("was cancelled"),
             End::Cancelled(Some(reason)) => return write!(f, "was cancelled: {reason}"),
             End::Failed(error) => return write!(f, "failed: {error}"),
-            End::Panicked(payload) => payload,
+            End::Panicked(panic) => panic,
         };
-        let payload = payload.lock().unwrap_or_else(PoisonError::into_inner);
+        let panic = panic.lock().unwrap_or_else(PoisonError::into_inner);
+        let payload = panic.payload();
         let message = payload.downcast_ref::<&'static str>().copied();
         match message.or_else(|| payload.downcast_ref::<String>().map(String::as_str)) {
             Some(message) => write!(f, "panicked: {message}"),

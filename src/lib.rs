@@ -4,6 +4,7 @@
 
 // L0: leaves that know no loop.
 mod budget;
+mod caught;
 mod clock;
 mod current;
 mod debug;

@@ -11,15 +11,16 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::panic::Location;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::task::Waker;
 use std::thread;
 use std::time::Duration;
 
 use slab::Slab;
 
+use crate::caught::catch;
 use crate::io_error::explain_as;
+use crate::woken::Woken;
 
 /// How long a thread without work lives on, for the next burst.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
@@ -28,7 +29,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(10);
 pub(crate) trait Job: Send + Sync {
     /// Does the work, calls `done`, and then lets others see the outcome. Lets no panic through.
     /// Returns who is to be woken now. Nothing foreign is left in the job then.
-    fn run(&self, done: &dyn Fn()) -> Vec<Waker>;
+    fn run(&self, done: &dyn Fn()) -> Woken;
 
     /// It will never run.
     fn give_up(&self);
@@ -174,7 +175,7 @@ impl Pool {
         drop(state);
         self.0.work.notify_all();
         for queued in jobs.into_iter().chain(waiting.into_iter().flatten()) {
-            let _ = catch_unwind(AssertUnwindSafe(|| queued.job.give_up()));
+            let _ = catch(|| queued.job.give_up());
         }
     }
 
@@ -198,7 +199,8 @@ impl Shared {
                 state.threads[place] = Some(origin);
                 drop(state);
                 let waiters = job.run(&|| self.done(place, kind));
-                tell(waiters);
+                // A panic of a waker ends here: nobody is left to hear of it.
+                let _ = catch(|| waiters.wake());
                 drop(job);
                 state = self.lock();
                 state.threads[place] = None;
@@ -251,14 +253,6 @@ fn not_started(error: io::Error) -> io::Error {
     explain_as(io::ErrorKind::ResourceBusy, error, sentence)
 }
 
-/// Wakes who waits for a job that is done. What panics in foreign code ends here: nobody is left
-/// to hear of it.
-fn tell(waiters: Vec<Waker>) {
-    for waiter in waiters {
-        let _ = catch_unwind(AssertUnwindSafe(|| waiter.wake()));
-    }
-}
-
 impl std::fmt::Debug for State {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut debug = f.debug_struct("State");
@@ -274,9 +268,9 @@ mod tests {
     struct Nothing;
 
     impl Job for Nothing {
-        fn run(&self, done: &dyn Fn()) -> Vec<Waker> {
+        fn run(&self, done: &dyn Fn()) -> Woken {
             done();
-            Vec::new()
+            Woken::default()
         }
 
         fn give_up(&self) {}

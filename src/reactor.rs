@@ -33,6 +33,7 @@ pub(crate) use self::socket::Socket;
 use crate::clock::{Clock, Tick};
 use crate::source::{Readiness, Source};
 use crate::timers::{TimerKey, Timers};
+use crate::woken::Woken;
 
 /// The token by which other threads end the wait.
 const UNPARK: Token = Token(usize::MAX);
@@ -167,21 +168,23 @@ impl Reactor {
         }
     }
 
-    /// The loop has ended: who waits for a source gets an error.
+    /// The loop has ended: who waits for a source gets an error. All are woken, also if a waker
+    /// panics: there is no next time.
     pub(crate) fn close(&self) {
         self.is_closed.set(true);
-        self.collect(|woken| {
-            for (_, entry) in &*self.sources.borrow() {
-                entry.source.set_gone(woken);
-            }
-            self.starved.set_gone(woken);
-            // Who still waits for a timer looks again, and learns that it will not come.
-            let mut timers = self.timers.borrow_mut();
-            timers.advance(u64::MAX, woken);
-            while timers.is_behind() {
-                timers.advance(u64::MAX, woken);
-            }
-        });
+        let mut woken = self.woken.take();
+        for (_, entry) in &*self.sources.borrow() {
+            entry.source.set_gone(&mut woken);
+        }
+        self.starved.set_gone(&mut woken);
+        // Who still waits for a timer looks again, and learns that it will not come.
+        let mut timers = self.timers.borrow_mut();
+        timers.advance(u64::MAX, &mut woken);
+        while timers.is_behind() {
+            timers.advance(u64::MAX, &mut woken);
+        }
+        drop(timers);
+        Woken::from(woken).wake();
     }
 
     /// The selector itself: its descriptor is readable when there are events to be had.

@@ -10,8 +10,10 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::task::Waker;
 
+use crate::caught::Caught;
+use crate::current;
 use crate::info::{Header, Record};
-use crate::join_error::{JoinError, Payload};
+use crate::join_error::JoinError;
 use crate::run::{Ran, Run};
 use crate::waker_slot::keep;
 
@@ -134,13 +136,14 @@ impl Run for Relay {
     }
 
     fn run(&self) -> Ran {
+        current::begin_task(self.header.id);
         self.note();
         Ran::Relayed
     }
 
-    fn recover(&self, payload: Payload) -> Result<(), Payload> {
+    fn recover(&self, panic: Caught) -> Result<(), Caught> {
         // It was the waker of who polls the scope that panicked.
-        Err(payload)
+        Err(panic)
     }
 
     fn discard(&self) -> Option<JoinError> {

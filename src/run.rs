@@ -1,7 +1,8 @@
 //! L1: what has a slot in the run queue, and runs when its turn has come.
 
+use crate::caught::Caught;
 use crate::info::Header;
-use crate::join_error::{JoinError, Payload};
+use crate::join_error::JoinError;
 
 /// A task, as the executor sees it.
 pub(crate) trait Run {
@@ -11,9 +12,9 @@ pub(crate) trait Run {
     /// then it is to be [recovered](Run::recover).
     fn run(&self) -> Ran;
 
-    /// Ends the task whose poll, or whose future's destructor, has panicked. Returns the payload if
-    /// it was not the task's panic.
-    fn recover(&self, payload: Payload) -> Result<(), Payload>;
+    /// Ends the task whose poll, or whose future's destructor, has panicked. Returns the panic if
+    /// it was not the task's.
+    fn recover(&self, panic: Caught) -> Result<(), Caught>;
 
     /// Drops the output of a task that has ended. Returns the panic that it was, or that its
     /// destructor raised.

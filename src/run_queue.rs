@@ -221,12 +221,6 @@ impl<T> RunQueue<T> {
     pub(crate) fn occupants(&self) -> impl Iterator<Item = &T> {
         self.slots.iter().filter_map(|slot| slot.occupant.as_ref())
     }
-
-    /// Takes everybody out.
-    pub(crate) fn evict(&mut self) -> Vec<T> {
-        let slots = 1..self.slots.len() as u32;
-        slots.filter_map(|slot| self.occupant(slot).is_some().then(|| self.retire(slot))?).collect()
-    }
 }
 
 #[cfg(test)]
@@ -354,6 +348,6 @@ mod tests {
         assert_eq!(drain(&mut queue), [ROOT]);
         queue.push(root);
         assert_eq!(queue.pop(), None);
-        assert_eq!(queue.evict(), [0]);
+        assert_eq!(queue.occupants().collect::<Vec<_>>(), [&0]);
     }
 }

@@ -6,11 +6,13 @@
 //! a waker may be used while the thread ends. Invariant: it holds the queue of the loop that
 //! `current` names.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::mem::{self, ManuallyDrop};
+use std::ptr;
 use std::rc::Rc;
 
-use crate::current;
+use crate::current::{self, Outer};
 use crate::inbox;
 use crate::join_error::JoinError;
 use crate::run::Run;
@@ -23,27 +25,30 @@ type Queue = RunQueue<Rc<dyn Run>>;
 pub(crate) struct Home {
     id: LoopId,
     queue: RefCell<Queue>,
+    /// Panics of tasks whose handles were dropped in the loop's turns, until the loop reports them.
+    lost: RefCell<VecDeque<JoinError>>,
 }
 
 /// The loop is in a turn until this is dropped; then the one that was before is again.
 pub(crate) struct InTurn {
     home: Rc<Home>,
-    outer: Option<Rc<Home>>,
+    outer_home: Option<Rc<Home>>,
+    _outer: Outer,
 }
 
 struct Running {
     home: RefCell<Option<Rc<Home>>>,
+    /// The address of `home`, to be compared.
+    here: Cell<*const Home>,
     queue: RefCell<Queue>,
-    /// Panics of tasks whose handles were dropped since the loop last asked.
-    lost: RefCell<Vec<JoinError>>,
 }
 
 thread_local! {
     static RUNNING: ManuallyDrop<Running> = const {
         ManuallyDrop::new(Running {
             home: RefCell::new(None),
+            here: Cell::new(ptr::null()),
             queue: RefCell::new(RunQueue::new()),
-            lost: RefCell::new(Vec::new()),
         })
     };
 }
@@ -51,27 +56,34 @@ thread_local! {
 impl Home {
     /// Of a loop without tasks.
     pub(crate) fn new(id: LoopId) -> Rc<Home> {
-        Rc::new(Home { id, queue: RefCell::new(RunQueue::new()) })
+        let queue = RefCell::new(RunQueue::new());
+        Rc::new(Home { id, queue, lost: RefCell::default() })
     }
 
     pub(crate) fn id(&self) -> LoopId {
         self.id
     }
 
-    /// Whether this very loop is in a turn on this thread, and no other inside of it.
+    /// Whether this very loop is in a turn on this thread, and no other inside of it. An id would
+    /// not do: the id of a loop that has ended is given to another.
+    #[inline]
     pub(crate) fn is_in_turn(&self) -> bool {
-        current::loop_id() == self.id
+        RUNNING.with(|running| ptr::eq(running.here.get(), self))
     }
 
     /// Begins a turn.
     pub(crate) fn begin_turn(self: &Rc<Self>) -> InTurn {
-        let outer = RUNNING.with(|running| running.home.replace(Some(self.clone())));
-        if let Some(outer) = &outer {
+        let outer_home = enter(Some(self.clone()));
+        if let Some(outer) = &outer_home {
             outer.swap();
         }
         self.swap();
-        current::replace_loop(self.id);
-        InTurn { home: self.clone(), outer }
+        InTurn { home: self.clone(), outer_home, _outer: current::begin_turn(self.id) }
+    }
+
+    /// Takes a panic that nobody else will hear of.
+    pub(crate) fn take_lost(&self) -> Option<JoinError> {
+        self.lost.borrow_mut().pop_front()
     }
 
     /// Gives the queue to `f`, wherever it is. `f` must not run anything foreign.
@@ -95,13 +107,20 @@ impl Home {
 impl Drop for InTurn {
     fn drop(&mut self) {
         self.home.swap();
-        if let Some(outer) = &self.outer {
+        if let Some(outer) = &self.outer_home {
             outer.swap();
         }
-        current::replace_loop(self.outer.as_ref().map_or(0, |outer| outer.id));
-        let home = RUNNING.with(|running| running.home.replace(self.outer.take()));
+        let home = enter(self.outer_home.take());
         drop(home);
     }
+}
+
+/// Makes a loop the one that is in a turn. Returns the one before.
+fn enter(home: Option<Rc<Home>>) -> Option<Rc<Home>> {
+    RUNNING.with(|running| {
+        running.here.set(home.as_deref().map_or(ptr::null(), ptr::from_ref));
+        running.home.replace(home)
+    })
 }
 
 /// Wakes a task, of this loop or of any other.
@@ -119,15 +138,12 @@ pub(crate) fn pop() -> Option<(u32, Option<Rc<dyn Run>>)> {
     RUNNING.with(|running| running.queue.borrow_mut().pop())
 }
 
-/// A panic that nobody will hear of is left to the loop that is in a turn. If none is, it was told
-/// by the panic hook alone.
+/// A panic that nobody will hear of is left to the loop that is in a turn. If none is, the panic
+/// hook alone reported it.
+#[cold]
 pub(crate) fn lose(panic: JoinError) {
-    if current::is_running() {
-        RUNNING.with(|running| running.lost.borrow_mut().push(panic));
+    let home = RUNNING.with(|running| running.home.borrow().clone());
+    if let Some(home) = home {
+        home.lost.borrow_mut().push_back(panic);
     }
-}
-
-/// Takes the panics that nobody will hear of.
-pub(crate) fn take_lost() -> Vec<JoinError> {
-    RUNNING.with(|running| running.lost.take())
 }

@@ -15,7 +15,7 @@ use std::cell::Cell;
 use std::future::Future;
 use std::io;
 use std::ops::ControlFlow;
-use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
+use std::panic::Location;
 use std::pin::pin;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -25,6 +25,7 @@ pub use self::call::{CallHandle, call_at, call_later, call_soon};
 pub use self::handle::Handle;
 pub use self::remote::RemoteHandle;
 pub use self::shutdown::StillRunning;
+use crate::caught::catch;
 use crate::context::{Context, Entered};
 use crate::current;
 use crate::executor::{Batch, Root};
@@ -40,6 +41,7 @@ use crate::join::JoinHandle;
 ///
 /// Dropping it drops the tasks that are left in the order in which they were spawned, with the loop
 /// still entered: a destructor may close, wake and even spawn; what it spawns is dropped at once.
+/// It runs as its task, inside of the running loop: so `block_on` panics there.
 /// Helper threads are not waited for; see [`shutdown_timeout`](Runtime::shutdown_timeout).
 ///
 /// After fork(2) without exec(2) a loop of the parent must not be used in the child, nor dropped
@@ -112,9 +114,9 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
     let mut runtime = Runtime::new()
         .unwrap_or_else(|error| panic!("block_on could not make an event loop: {error}"));
     let caller = Location::caller();
-    let result = catch_unwind(AssertUnwindSafe(|| runtime.block_on_from(caller, future)));
+    let result = catch(|| runtime.block_on_from(caller, future));
     drop(runtime);
-    result.unwrap_or_else(|payload| resume_unwind(payload))
+    result.unwrap_or_else(|panic| panic.resume())
 }
 
 impl Builder {

@@ -11,7 +11,7 @@ mod shard;
 
 use std::future::{Future, poll_fn};
 use std::io;
-use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
+use std::panic::{Location, resume_unwind};
 use std::pin::pin;
 use std::sync::{Arc, mpsc};
 use std::task::Poll;
@@ -20,6 +20,7 @@ use std::thread::{self, Scope, ScopedJoinHandle};
 use self::hub::Hub;
 pub use self::mailbox::Mailbox;
 pub use self::shard::Shard;
+use crate::caught::catch;
 use crate::current;
 use crate::join_error::JoinError;
 use crate::runtime::{Handle, Runtime};
@@ -207,9 +208,9 @@ fn run_one<T>(
         })
         .await
     };
-    let outcome = catch_unwind(AssertUnwindSafe(|| runtime.block_on(root)));
-    let dropped = catch_unwind(AssertUnwindSafe(|| drop(runtime)));
-    let ended = dropped.and(catch_unwind(AssertUnwindSafe(|| drop(hub.end(index)))));
+    let outcome = catch(|| runtime.block_on(root));
+    let dropped = catch(|| drop(runtime));
+    let ended = dropped.and(catch(|| drop(hub.end(index))));
     if outcome.is_err() || ended.is_err() {
         hub.stop_all();
     }

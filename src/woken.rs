@@ -1,10 +1,12 @@
 //! L0: wakers that were taken out, and are to be woken once nothing is borrowed.
 //!
 //! Invariant: none is forgotten. When one of them panics, or what comes before does, the others are
-//! woken all the same.
+//! woken all the same, and the first panic goes on after that.
 
 use std::collections::VecDeque;
 use std::task::Waker;
+
+use crate::caught::until_done;
 
 /// Wakers in the order in which they are woken: by [`Woken::wake`], or when this is dropped.
 #[derive(Debug, Default)]
@@ -20,13 +22,18 @@ pub(crate) fn wake(chosen: Option<Waker>) {
 
 impl Woken {
     pub(crate) fn wake(mut self) {
-        while let Some(waker) = self.0.pop_front() {
-            waker.wake();
-        }
+        while self.wake_first() {}
     }
 
     pub(crate) fn len(&self) -> usize {
         self.0.len()
+    }
+
+    fn wake_first(&mut self) -> bool {
+        let first = self.0.pop_front();
+        let is_some = first.is_some();
+        wake(first);
+        is_some
     }
 }
 
@@ -36,8 +43,17 @@ impl Extend<Waker> for Woken {
     }
 }
 
+impl From<VecDeque<Waker>> for Woken {
+    fn from(wakers: VecDeque<Waker>) -> Woken {
+        Woken(wakers)
+    }
+}
+
 impl Drop for Woken {
     fn drop(&mut self) {
-        self.0.drain(..).for_each(Waker::wake);
+        // Some are left only after a panic, or if `wake` was not called.
+        if !self.0.is_empty() {
+            until_done(|| self.wake_first());
+        }
     }
 }

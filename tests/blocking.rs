@@ -515,6 +515,27 @@ fn a_panic_of_a_foreign_waker_ends_no_thread() {
 }
 
 #[test]
+fn a_handle_keeps_the_waker_of_its_last_poll_alone() {
+    struct Counted;
+    impl std::task::Wake for Counted {
+        fn wake(self: Arc<Self>) {}
+    }
+    block_on(async {
+        let (release, mut work) = begun();
+        let counted = [(); 100].map(|()| Arc::new(Counted));
+        for counted in &counted {
+            let waker = Waker::from(counted.clone());
+            assert!(work.poll_unpin(&mut Context::from_waker(&waker)).is_pending());
+        }
+        let kept = counted.iter().filter(|counted| Arc::strong_count(counted) > 1);
+        assert_eq!(kept.count(), 1);
+        assert_eq!(Arc::strong_count(&counted[99]), 2);
+        release.send(()).unwrap();
+        work.await.unwrap();
+    });
+}
+
+#[test]
 fn a_storm_of_work_from_many_loops_is_done_once_each() {
     let done = Arc::new(AtomicUsize::new(0));
     let threads: Vec<_> = (0..4)

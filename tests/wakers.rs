@@ -5,11 +5,14 @@ use std::future::{Future, pending, poll_fn, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use evloop::net::TcpListener;
+use evloop::sync::Notify;
 use evloop::task::{self, yield_now};
 use evloop::time::{Sleep, sleep, sleep_until};
 use evloop::{JoinHandle, Runtime, block_on, spawn};
@@ -575,4 +578,59 @@ mod embedded {
             assert!(task.is_finished() && !is_readable(&runtime));
         }
     }
+}
+
+/// Counts its wakes, and panics after it has.
+#[derive(Default)]
+struct Panics(AtomicUsize);
+
+impl Wake for Panics {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        panic!("a waker");
+    }
+}
+
+/// Four futures that wait with wakers that panic. Returns how often each waker was woken.
+fn waits_that_panic<F: Future>(mut futures: [Pin<&mut F>; 4], wake: impl FnOnce()) -> [usize; 4] {
+    let wakers = [(); 4].map(|()| Arc::new(Panics::default()));
+    for (future, waker) in futures.iter_mut().zip(&wakers) {
+        let waker = Waker::from(waker.clone());
+        assert!(future.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    }
+    let panic = catch_unwind(AssertUnwindSafe(wake)).unwrap_err();
+    assert_eq!(panic.downcast_ref(), Some(&"a waker"));
+    wakers.map(|waker| waker.0.load(Ordering::SeqCst))
+}
+
+#[test]
+fn all_are_woken_by_one_call_though_each_waker_panics() {
+    let notify = Notify::new();
+    let mut waits = [(); 4].map(|()| Box::pin(notify.notified()));
+    let waits = waits.each_mut().map(|wait| wait.as_mut());
+    assert_eq!(waits_that_panic(waits, || notify.notify_waiters()), [1; 4]);
+}
+
+#[test]
+fn all_who_sleep_are_woken_by_the_loops_end_though_each_waker_panics() {
+    let runtime = Runtime::new().unwrap();
+    let mut sleeps = {
+        let _entered = runtime.enter();
+        [(); 4].map(|()| Box::pin(sleep(Duration::from_secs(3600))))
+    };
+    let sleeps = sleeps.each_mut().map(|sleep| sleep.as_mut());
+    assert_eq!(waits_that_panic(sleeps, || drop(runtime)), [1; 4]);
+}
+
+#[test]
+fn all_who_wait_for_sockets_are_woken_by_the_loops_end_though_each_waker_panics() {
+    let mut runtime = Runtime::new().unwrap();
+    let listen = async { TcpListener::bind("127.0.0.1:0").await.unwrap() };
+    let listener = Rc::new(runtime.block_on(listen));
+    let mut accepts = [(); 4].map(|()| {
+        let listener = listener.clone();
+        Box::pin(async move { drop(listener.accept().await) })
+    });
+    let accepts = accepts.each_mut().map(|accept| accept.as_mut());
+    assert_eq!(waits_that_panic(accepts, || drop(runtime)), [1; 4]);
 }

@@ -1,32 +1,29 @@
-//! Turns inside of turns: of eager tasks in their `spawn`, of children in their scope.
+//! Turns inside of turns: of eager tasks in their `spawn`, of children in their scope, of tasks
+//! that end at once.
 
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 
 use super::{Executor, NOBODY, TOO_MANY};
 use crate::budget;
-use crate::current::{self, WaitsFor};
+use crate::caught::catch;
+use crate::current;
 use crate::info::{Birth, Header};
 use crate::relay::{Family, Relay};
 use crate::run::{Ran, Run};
-use crate::task_id::TaskId;
 
-/// Who ran before, and does again when this is dropped.
+/// Which task of the executor ran before. It runs on when this is dropped.
 pub(super) struct Outer<'a> {
     executor: &'a Executor,
     running: u32,
-    task: Option<TaskId>,
-    waits_for: Option<WaitsFor>,
+    _outer: current::Outer,
 }
 
 impl Executor {
     /// Gives a new task its first turn, inside of that of another.
     pub(super) fn run_eagerly(&self, task: &dyn Run) {
-        let _deeper = current::deeper();
-        let _budget = budget::set_aside();
+        let _outer = Outer::of_other(self);
         budget::begin(task.header().waker_id.get().slot());
         if self.run_inside(task) {
-            let _outer = Outer::new(self, NOBODY);
             self.end(task);
         }
     }
@@ -43,32 +40,54 @@ impl Executor {
     /// Gives a task its turn inside of that of the running one, which then runs on. Returns whether
     /// it has ended.
     pub(crate) fn run_inside(&self, task: &dyn Run) -> bool {
-        let _outer = Outer::new(self, task.header().waker_id.get().slot());
-        match catch_unwind(AssertUnwindSafe(|| task.run())) {
+        let _outer = Outer::of_part(self);
+        self.running.set(task.header().waker_id.get().slot());
+        match catch(|| task.run()) {
             Ok(ran) => matches!(ran, Ran::Ready | Ran::Aborted),
-            Err(payload) => {
-                task.recover(payload).unwrap_or_else(|payload| resume_unwind(payload));
+            Err(panic) => {
+                task.recover(panic).unwrap_or_else(|panic| panic.resume());
                 true
             }
         }
     }
+
+    /// Drops the future of a task, whatever else runs, and ends the task. What its destructor
+    /// panics with is reported, unless there is a handle.
+    pub(crate) fn cancel(&self, task: &dyn Run) {
+        let _outer = Outer::of_other(self);
+        self.cancel_inside(task);
+    }
+
+    /// The same, of a child of the running task.
+    pub(crate) fn cancel_inside(&self, task: &dyn Run) {
+        let _outer = Outer::of_part(self);
+        self.running.set(task.header().waker_id.get().slot());
+        task.header().abort();
+        if let Err(panic) = catch(|| task.run()) {
+            let _ = task.recover(panic);
+        }
+        self.end(task);
+    }
 }
 
 impl<'a> Outer<'a> {
-    /// `running` is in the slot that runs now.
-    pub(super) fn new(executor: &'a Executor, running: u32) -> Outer<'a> {
-        Outer {
-            executor,
-            running: executor.running.replace(running),
-            task: current::task(),
-            waits_for: current::waits_for(),
-        }
+    /// Code of another task, or of none, begins.
+    pub(super) fn of_other(executor: &'a Executor) -> Outer<'a> {
+        Outer::new(executor, current::begin_other())
+    }
+
+    /// A part of what runs begins: the batch of a turn, a child of the running task.
+    pub(super) fn of_part(executor: &'a Executor) -> Outer<'a> {
+        Outer::new(executor, current::begin_part())
+    }
+
+    fn new(executor: &'a Executor, outer: current::Outer) -> Outer<'a> {
+        Outer { executor, running: executor.running.replace(NOBODY), _outer: outer }
     }
 }
 
 impl Drop for Outer<'_> {
     fn drop(&mut self) {
         self.executor.running.set(self.running);
-        current::resume_task(self.task, self.waits_for);
     }
 }

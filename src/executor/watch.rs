@@ -12,7 +12,8 @@ impl Executor {
     #[cold]
     pub(super) fn watched<T>(&self, limit: Duration, poll: impl FnOnce() -> T) -> T {
         // Asked for before the poll: the end of a task takes its name away.
-        let _watch = Watch { limit, began: clock::now(), task: self.running() };
+        let task = self.info_at(self.running.get());
+        let _watch = Watch { limit, began: clock::now(), task };
         poll()
     }
 

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 
 use futures_io::AsyncRead;
 
@@ -13,6 +13,7 @@ use super::standard::{FileReader, Standard};
 use crate::blocking::{self, Kind, Work};
 use crate::source::{Direction, WaiterKey};
 use crate::waiters::Waiters;
+use crate::woken::Woken;
 
 /// Bytes that are read at once.
 const CHUNK: usize = 8192;
@@ -145,7 +146,7 @@ impl Stdin {
             });
             let mut woken = VecDeque::new();
             SHARED.with(|shared| shared.waiters.take_wakers(&mut woken));
-            woken.into_iter().for_each(Waker::wake);
+            Woken::from(woken).wake();
         }
         Poll::Ready(Ok(!read.is_empty()))
     }

@@ -9,8 +9,9 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io;
+use std::mem;
 use std::rc::{Rc, Weak};
-use std::task::{self, Poll, Waker};
+use std::task::{self, Poll};
 use std::time::Duration;
 
 use crate::context::Context;
@@ -21,6 +22,7 @@ use crate::signal::{self, Listener, SignalKind};
 use crate::source::WaiterKey;
 use crate::time::sleep;
 use crate::waiters::Waiters;
+use crate::woken::Woken;
 
 /// How often children are looked at where no signal comes: late enough to cost nothing, soon enough
 /// for a person who waits.
@@ -80,7 +82,7 @@ async fn listen(mut listener: Option<Listener>, waiting: Rc<Waiters>) {
     let mut woken = VecDeque::new();
     while next(&mut listener).await.is_ok() {
         waiting.take_wakers(&mut woken);
-        woken.drain(..).for_each(Waker::wake);
+        Woken::from(mem::take(&mut woken)).wake();
     }
 }
 

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 use std::io;
-use std::panic::{Location, resume_unwind};
+use std::panic::Location;
 use std::time::Duration;
 
 use super::Runtime;
@@ -48,7 +48,7 @@ impl Drop for Runtime {
     fn drop(&mut self) {
         if let Some(panic) = self.context.shutdown() {
             if !std::thread::panicking() {
-                resume_unwind(panic);
+                panic.resume();
             }
         }
     }

@@ -7,6 +7,7 @@ use std::task::{Context, Poll, Waker};
 
 use crate::runtime::Handle;
 use crate::sync::thread_channel::{Receiver, Sender, bounded};
+use crate::woken::Woken;
 
 /// Messages that a mailbox holds before its senders wait: enough for a burst, few enough to notice
 /// a receiver that does not keep up.
@@ -52,9 +53,10 @@ impl Hub {
     pub(super) fn stop_all(&self) {
         let mut life = self.life();
         life.is_stopping = true;
-        let roots: Vec<_> = life.shards.iter_mut().filter_map(State::take_root).collect();
+        let mut roots = Woken::default();
+        roots.extend(life.shards.iter_mut().filter_map(State::take_root));
         drop(life);
-        roots.into_iter().for_each(Waker::wake);
+        roots.wake();
     }
 
     /// Completes once the shards are to stop; called by the root of the shard `index`.
@@ -76,7 +78,9 @@ impl Hub {
         life.shards[index] = State::Ended;
         let watchers = std::mem::take(&mut life.watchers);
         drop(life);
-        watchers.into_values().for_each(Waker::wake);
+        let mut woken = Woken::default();
+        woken.extend(watchers.into_values());
+        woken.wake();
         let mut mailboxes = self.mailboxes();
         let all = std::mem::take(&mut *mailboxes).into_iter();
         let (own, others): (Mailboxes, _) = all.partition(|((_, receiver), _)| *receiver == index);

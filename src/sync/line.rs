@@ -9,7 +9,9 @@ use std::iter::Sum;
 use std::mem;
 use std::task::{Context, Poll, Waker};
 
+use crate::caught::until_done;
 use crate::wait_list::{WaitKey, WaitList};
+use crate::woken::wake;
 
 /// Futures that wait, first come, first served; each with a note of what it waits for.
 pub(crate) struct Line<N>(RefCell<WaitList<N>>);
@@ -83,26 +85,23 @@ impl<N: Copy> Line<N> {
     /// waker goes through once the others were woken.
     pub(crate) fn call(&self, choose: impl FnMut(&mut WaitList<N>) -> Option<Waker>) {
         let mut calls = Calls { line: self, choose };
-        calls.make();
+        while calls.make() {}
         // Its drop is for a panic.
         mem::forget(calls);
     }
 }
 
 impl<N, F: FnMut(&mut WaitList<N>) -> Option<Waker>> Calls<'_, N, F> {
-    fn make(&mut self) {
-        while let Some(waker) = self.next() {
-            waker.wake();
-        }
-    }
-
-    fn next(&mut self) -> Option<Waker> {
-        (self.choose)(&mut self.line.0.borrow_mut())
+    fn make(&mut self) -> bool {
+        let chosen = (self.choose)(&mut self.line.0.borrow_mut());
+        let is_some = chosen.is_some();
+        wake(chosen);
+        is_some
     }
 }
 
 impl<N, F: FnMut(&mut WaitList<N>) -> Option<Waker>> Drop for Calls<'_, N, F> {
     fn drop(&mut self) {
-        self.make();
+        until_done(|| self.make());
     }
 }

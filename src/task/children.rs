@@ -5,7 +5,7 @@
 use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::resume_unwind;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::thread;
@@ -14,6 +14,7 @@ use slab::Slab;
 
 use super::scoped_handle::ScopedHandle;
 use crate::budget;
+use crate::caught::catch;
 use crate::cell::TaskCell;
 use crate::context;
 use crate::current::{self, WaitsFor};
@@ -65,7 +66,6 @@ impl<'env> Children<'env> {
         let task = TaskCell::new(relay.clone(), future);
         let handle = ScopedHandle::new(task.clone(), relay.clone());
         if self.is_cancelled.get() || executor.is_closing() {
-            executor.leave_slot(Run::header(&*relay));
             executor.cancel(&*task);
             return handle;
         }
@@ -161,12 +161,10 @@ impl<'env> Children<'env> {
         let mut children: Vec<_> = list.into_iter().map(|(_, task)| task).collect();
         children.sort_by_key(|task| task.header().id);
         for task in children {
-            self.context.executor.leave_slot(task.header());
-            let cancel = || self.context.executor.cancel(&*task);
-            panic = panic.or(catch_unwind(AssertUnwindSafe(cancel)).err());
+            panic = panic.or(catch(|| self.context.executor.cancel_inside(&*task)).err());
         }
         if let Some(panic) = panic.filter(|_| !thread::panicking()) {
-            resume_unwind(panic);
+            panic.resume();
         }
     }
 }

@@ -51,9 +51,10 @@ macro_rules! task_local {
 /// A value that belongs to a task; declared by [`task_local!`](crate::task_local).
 ///
 /// It has a value inside of [`scope`](LocalKey::scope), and nowhere else. A task spawned there does
-/// not have it, unless its future was given it by [`inherit`](LocalKey::inherit). The children of
-/// [`task::scope`](super::scope()), and so the futures of [`gather`](super::gather()), are run
-/// where that is awaited, and have the values of there.
+/// not have it, unless its future was given it by [`inherit`](LocalKey::inherit). Nor do the tasks
+/// of a [`Runtime`](crate::Runtime) that is run there, but the future of its `block_on` does. The
+/// children of [`task::scope`](super::scope()), and so the futures of [`gather`](super::gather()),
+/// are run where that is awaited, and have the values of there.
 pub struct LocalKey<T: 'static> {
     value: &'static thread::LocalKey<LocalValue<T>>,
 }
@@ -65,7 +66,7 @@ pub struct LocalValue<T>(RefCell<Option<Place<T>>>);
 /// A value, and where it can be asked for.
 struct Place<T> {
     value: Rc<T>,
-    /// In an eager task that is started deeper inside it is somebody else's.
+    /// Code of another task that runs inside of this one's has none of it.
     depth: u32,
 }
 
