@@ -6,6 +6,7 @@ use std::cell::{Cell, RefCell};
 use std::future::{Future, pending};
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
@@ -18,6 +19,8 @@ use evloop::time::timeout;
 use evloop::{Runtime, Server, StreamReader, StreamWriter, open_connection, open_unix_connection};
 use evloop::{start_server, start_unix_server};
 use futures::{FutureExt, join, poll};
+use rustix::net::{getsockname, sockopt::socket_acceptconn};
+use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open};
 
 /// What takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -403,6 +406,49 @@ fn a_file_that_a_server_left_behind_is_replaced() {
         assert_eq!(in_use.kind(), ErrorKind::AddrInUse);
         assert_eq!(fs::read(folder.socket()).unwrap(), b"another's");
     });
+}
+
+/// A second descriptor of the socket that listens on `addr`, as a child process may have one.
+fn share(addr: SocketAddr) -> OwnedFd {
+    let own = pidfd_open(getpid(), PidfdFlags::empty()).unwrap();
+    let descriptors = fs::read_dir("/proc/self/fd").unwrap();
+    let numbers = descriptors.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let copy =
+        |number: String| pidfd_getfd(&own, number.parse().ok()?, PidfdGetfdFlags::empty()).ok();
+    let is_it = |fd: &OwnedFd| {
+        let named = getsockname(fd).ok().and_then(|name| SocketAddr::try_from(name).ok());
+        named == Some(addr) && socket_acceptconn(fd).unwrap()
+    };
+    numbers.filter_map(copy).find(is_it).expect("the server listens")
+}
+
+#[test]
+fn a_listener_that_fails_for_good_ends_the_server() {
+    let ((), told) = run_told(async {
+        let both: &[SocketAddr] = &[([127, 0, 0, 1], 0).into(), ([127, 0, 0, 2], 0).into()];
+        let server = start_server(both, upper).await.unwrap();
+        let [one, other] = [0, 1].map(|at: usize| server.local_addrs()[at]);
+        let (mut reader, writer) = open_connection(one).await.unwrap();
+        assert_eq!(ask(&mut reader, &writer, "a\n").await, "A\n");
+        let mut serving = Box::pin(server.serve_forever());
+        assert!(poll!(&mut serving).is_pending());
+
+        rustix::net::shutdown(share(one), rustix::net::Shutdown::Both).unwrap();
+        let error = serving.await.unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(rustix::io::Errno::INVAL.raw_os_error()));
+        assert!(!server.is_serving());
+        let again = server.serve_forever().await.unwrap_err();
+        assert_eq!(again.raw_os_error(), error.raw_os_error());
+        settle().await;
+        let refused = open_connection(other).await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::ConnectionRefused, "all of it has ended");
+
+        assert_eq!(ask(&mut reader, &writer, "b\n").await, "B\n", "connections go on");
+        drop((reader, writer));
+        server.wait_closed().await;
+    });
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].contains("could not accept a connection"), "{told:?}");
 }
 
 #[test]
