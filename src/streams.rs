@@ -17,6 +17,8 @@ mod separator;
 mod server;
 mod socket;
 #[cfg(unix)]
+mod socket_file;
+#[cfg(unix)]
 mod unix;
 mod writer;
 

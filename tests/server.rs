@@ -9,8 +9,9 @@ use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::Barrier;
 use std::time::Duration;
-use std::{env, fs};
+use std::{env, fs, thread};
 
 use evloop::net::{TcpListener, UnixListener};
 use evloop::streams::{ServerOptions, StreamOptions, start_server_with};
@@ -19,6 +20,7 @@ use evloop::time::timeout;
 use evloop::{Runtime, Server, StreamReader, StreamWriter, open_connection, open_unix_connection};
 use evloop::{start_server, start_unix_server};
 use futures::{FutureExt, join, poll};
+use rustix::fs::FlockOperation;
 use rustix::net::{getsockname, sockopt::socket_acceptconn};
 use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open};
 
@@ -405,6 +407,61 @@ fn a_file_that_a_server_left_behind_is_replaced() {
         let in_use = start_unix_server(folder.socket(), upper).await.unwrap_err();
         assert_eq!(in_use.kind(), ErrorKind::AddrInUse);
         assert_eq!(fs::read(folder.socket()).unwrap(), b"another's");
+    });
+}
+
+#[test]
+fn of_servers_that_start_at_once_on_a_path_one_listens() {
+    const ROUNDS: usize = 300;
+    const STARTERS: usize = 4;
+    let folder = Folder::new("at-once");
+    let socket = folder.socket();
+    let barrier = Barrier::new(STARTERS);
+    let start = &|number: usize| {
+        run(async {
+            let mut outcomes = Vec::new();
+            for _ in 0..ROUNDS {
+                if number == 0 {
+                    // A file that was left behind, which all of them may replace.
+                    let _ = UnixListener::bind(&socket);
+                }
+                barrier.wait();
+                let started = start_unix_server(&socket, upper).await;
+                barrier.wait();
+                // No assertion here: the others would wait at the barrier for ever.
+                outcomes.push(started.as_ref().err().map(io::Error::kind));
+                drop(started);
+                barrier.wait();
+            }
+            outcomes
+        })
+    };
+    let outcomes: Vec<Vec<_>> = thread::scope(|scope| {
+        let starters: Vec<_> =
+            (0..STARTERS).map(|number| scope.spawn(move || start(number))).collect();
+        starters.into_iter().map(|starter| starter.join().unwrap()).collect()
+    });
+    for round in 0..ROUNDS {
+        let errors: Vec<_> = outcomes.iter().filter_map(|outcomes| outcomes[round]).collect();
+        assert_eq!(errors, [ErrorKind::AddrInUse; STARTERS - 1], "in round {round}");
+    }
+}
+
+#[test]
+fn the_lock_of_a_path_is_free_once_its_owner_is_gone() {
+    let folder = Folder::new("lock");
+    run(async {
+        let path = folder.0.join("socket.evloop-lock");
+        let lock = fs::File::create(&path).unwrap();
+        rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive).unwrap();
+        let in_use = start_unix_server(folder.socket(), upper).await.unwrap_err();
+        assert_eq!(in_use.kind(), ErrorKind::AddrInUse);
+        assert!(in_use.to_string().contains("another server is starting"), "{in_use}");
+        drop(lock);
+        let server = start_unix_server(folder.socket(), upper).await.unwrap();
+        assert!(!path.exists(), "it is there only while a server starts or closes");
+        drop(server);
+        assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 0);
     });
 }
 

@@ -3,9 +3,9 @@
 use std::fs;
 use std::future::{Future, poll_fn};
 use std::io;
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::unix::fs::FileTypeExt;
 use std::panic::Location;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
@@ -13,16 +13,10 @@ use std::task::Poll;
 use super::handler::Outcome;
 use super::link::Link;
 use super::server::Server;
+use super::socket_file::{PathLock, SocketFile};
 use super::{StreamOptions, StreamReader, StreamSocket, StreamWriter, pair};
 use crate::net::pipe::Receiver;
 use crate::net::{UnixListener, UnixStream};
-
-/// The file of a server's socket. Dropping it removes the file, unless another took its place.
-struct SocketFile {
-    path: PathBuf,
-    device: u64,
-    inode: u64,
-}
 
 /// Connects to a Unix socket by its path, and gives the connection as a reader and a writer. On
 /// Linux, `"\0name"` is the abstract name `name`.
@@ -121,12 +115,13 @@ pub fn from_pipe(pipe: Receiver, options: &StreamOptions) -> StreamReader {
 /// `name`.
 ///
 /// Closing the server removes the socket's file, unless another has taken its place. A file that a
-/// server left behind, of a socket on which nobody listens, is replaced.
+/// server left behind, of a socket on which nobody listens, is replaced. While it starts, a lock
+/// lies beside the socket: the file `<path>.evloop-lock`.
 ///
 /// # Errors
 ///
-/// Kind `AddrInUse` if a server listens there, or if there is a file that is no socket; others as
-/// [`UnixListener::bind`].
+/// Kind `AddrInUse` if a server listens or is starting there, or if there is a file that is no
+/// socket; others as [`UnixListener::bind`].
 ///
 /// # Cancel safety
 ///
@@ -180,6 +175,7 @@ where
     T: Outcome + 'static,
 {
     let path = path.as_ref();
+    let lock = PathLock::take(path)?;
     let listener = match UnixListener::bind(path) {
         Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_left_behind(path).await => {
             fs::remove_file(path)?;
@@ -188,6 +184,7 @@ where
         bound => bound,
     };
     let file = listener.as_ref().ok().and_then(|_| SocketFile::at(path));
+    drop(lock);
     let server = Server::of(vec![listener?], Vec::new(), options, handler, started_at);
     Ok(match file {
         Some(file) => server.with_file(file),
@@ -205,22 +202,4 @@ async fn is_left_behind(path: &Path) -> bool {
     // One that waits is in a queue: there is a listener.
     let Poll::Ready(Err(error)) = attempted else { return false };
     error.kind() == io::ErrorKind::ConnectionRefused
-}
-
-impl SocketFile {
-    /// The file of a socket that was just bound; none, if its name is abstract.
-    fn at(path: &Path) -> Option<SocketFile> {
-        let file = fs::symlink_metadata(path).ok()?;
-        Some(SocketFile { path: path.to_owned(), device: file.dev(), inode: file.ino() })
-    }
-}
-
-impl Drop for SocketFile {
-    fn drop(&mut self) {
-        let file = fs::symlink_metadata(&self.path);
-        if file.is_ok_and(|file| (file.dev(), file.ino()) == (self.device, self.inode)) {
-            // It may have gone meanwhile, or the folder may not allow it: the next server sees.
-            let _ = fs::remove_file(&self.path);
-        }
-    }
 }
