@@ -50,7 +50,7 @@ use crate::net::{TcpStream, ToAddrs};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StreamOptions {
     /// The longest line or other separated piece that the reader looks for, in bytes without its
-    /// separator. Default: 64 KiB.
+    /// separator; not 0. Default: 64 KiB.
     pub limit: usize,
 }
 
@@ -90,11 +90,12 @@ pub async fn open_connection(addr: impl ToAddrs) -> io::Result<(StreamReader, St
 ///
 /// # Errors
 ///
-/// As [`TcpStream::connect`].
+/// As [`TcpStream::connect`]; kind `InvalidInput` if the limit is 0.
 pub async fn open_connection_with(
     addr: impl ToAddrs,
     options: &StreamOptions,
 ) -> io::Result<(StreamReader, StreamWriter)> {
+    options.check()?;
     from_tcp(TcpStream::connect(addr).await?, options)
 }
 
@@ -103,7 +104,7 @@ pub async fn open_connection_with(
 ///
 /// # Errors
 ///
-/// If the system refuses TCP_NODELAY.
+/// If the system refuses TCP_NODELAY; kind `InvalidInput` if the limit is 0.
 ///
 /// ```
 /// use evloop::net::{TcpListener, TcpStream};
@@ -122,6 +123,7 @@ pub fn from_tcp(
     stream: TcpStream,
     options: &StreamOptions,
 ) -> io::Result<(StreamReader, StreamWriter)> {
+    options.check()?;
     stream.set_nodelay(true)?;
     Ok(pair(StreamSocket::Tcp(stream), options))
 }
@@ -130,6 +132,32 @@ pub fn from_tcp(
 fn pair(socket: StreamSocket, options: &StreamOptions) -> (StreamReader, StreamWriter) {
     let link = Rc::new(Link::new(socket));
     (StreamReader::new(link.clone(), options.limit), StreamWriter::new(link))
+}
+
+impl StreamOptions {
+    /// # Errors
+    ///
+    /// If the options make no sense.
+    fn check(&self) -> io::Result<()> {
+        match self.limit {
+            0 => Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "StreamOptions::limit is 0, so no line could be read: choose a higher one",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// # Panics
+    ///
+    /// If the options make no sense.
+    #[cfg(unix)]
+    #[track_caller]
+    fn expect_valid(&self) {
+        if let Err(error) = self.check() {
+            panic!("{error}");
+        }
+    }
 }
 
 impl Default for StreamOptions {

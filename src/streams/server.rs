@@ -109,7 +109,7 @@ where
 ///
 /// # Errors
 ///
-/// As [`start_server`].
+/// As [`start_server`]; kind `InvalidInput` if the limit of the streams is 0.
 ///
 /// # Panics
 ///
@@ -137,6 +137,7 @@ where
     F: AsyncFn(StreamReader, StreamWriter) -> T + 'static,
     T: Outcome + 'static,
 {
+    options.streams.check()?;
     let addrs: Vec<_> = lookup_host(addr).await?.collect();
     let mut listen = options.listen;
     if addrs.len() > 1 {

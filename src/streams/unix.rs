@@ -60,15 +60,20 @@ pub async fn open_unix_connection(
 ///
 /// # Errors
 ///
-/// As [`UnixStream::connect`].
+/// As [`UnixStream::connect`]; kind `InvalidInput` if the limit is 0.
 pub async fn open_unix_connection_with(
     path: impl AsRef<Path>,
     options: &StreamOptions,
 ) -> io::Result<(StreamReader, StreamWriter)> {
+    options.check()?;
     Ok(from_unix(UnixStream::connect(path).await?, options))
 }
 
 /// A reader and a writer of a connection by a Unix socket that is there already.
+///
+/// # Panics
+///
+/// If the limit is 0.
 ///
 /// ```
 /// use evloop::net::UnixStream;
@@ -83,11 +88,17 @@ pub async fn open_unix_connection_with(
 ///     std::io::Result::Ok(())
 /// }).unwrap();
 /// ```
+#[track_caller]
 pub fn from_unix(stream: UnixStream, options: &StreamOptions) -> (StreamReader, StreamWriter) {
+    options.expect_valid();
     pair(StreamSocket::Unix(stream), options)
 }
 
 /// A reader of a pipe, such as what a child process prints.
+///
+/// # Panics
+///
+/// If the limit is 0.
 ///
 /// ```
 /// # #[cfg(feature = "process")] {
@@ -106,6 +117,7 @@ pub fn from_unix(stream: UnixStream, options: &StreamOptions) -> (StreamReader, 
 /// # }
 /// ```
 #[doc(alias = "connect_read_pipe")]
+#[track_caller]
 pub fn from_pipe(pipe: Receiver, options: &StreamOptions) -> StreamReader {
     StreamReader::new(Rc::new(Link::new(StreamSocket::Pipe(pipe))), options.limit)
 }
@@ -146,7 +158,7 @@ where
 ///
 /// # Errors
 ///
-/// As [`start_unix_server`].
+/// As [`start_unix_server`]; kind `InvalidInput` if the limit is 0.
 ///
 /// # Panics
 ///
@@ -174,6 +186,7 @@ where
     F: AsyncFn(StreamReader, StreamWriter) -> T + 'static,
     T: Outcome + 'static,
 {
+    options.check()?;
     let path = path.as_ref();
     let lock = PathLock::take(path)?;
     let listener = match UnixListener::bind(path) {
