@@ -8,6 +8,7 @@ mod again;
 mod async_io;
 mod buffer;
 mod clients;
+mod flusher;
 mod handler;
 mod lines;
 mod link;
@@ -20,10 +21,12 @@ mod socket;
 mod socket_file;
 #[cfg(unix)]
 mod unix;
+mod unsent;
 mod writer;
 
 use std::io;
 use std::rc::Rc;
+use std::time::Duration;
 
 pub use self::async_io::{AsyncReader, AsyncWriter};
 pub use self::handler::Outcome;
@@ -52,9 +55,19 @@ pub struct StreamOptions {
     /// The longest line or other separated piece that the reader looks for, in bytes without its
     /// separator; not 0. Default: 64 KiB.
     pub limit: usize,
+    /// How long a closed connection may linger in the background before it is aborted. Default: 30
+    /// seconds.
+    ///
+    /// It is the time in which the peer has to take some more of what is unsent, each time; and
+    /// after that the time in which what the peer still sends is read and discarded, in all. The
+    /// latter ends before if nothing comes for 2 seconds, or after 16 MiB. With zero, the
+    /// connection closes at once, and what the system does not take is dropped.
+    pub linger: Duration,
 }
 
 /// Connects, and gives the connection as a reader and a writer, as asyncio does.
+///
+/// Keep the writer as long as you read: dropping it [closes](StreamWriter::close) the connection.
 ///
 /// # Errors
 ///
@@ -130,7 +143,7 @@ pub fn from_tcp(
 
 /// The two streams of a connection.
 fn pair(socket: StreamSocket, options: &StreamOptions) -> (StreamReader, StreamWriter) {
-    let link = Rc::new(Link::new(socket));
+    let link = Rc::new(Link::new(socket, options.linger));
     (StreamReader::new(link.clone(), options.limit), StreamWriter::new(link))
 }
 
@@ -162,6 +175,6 @@ impl StreamOptions {
 
 impl Default for StreamOptions {
     fn default() -> StreamOptions {
-        StreamOptions { limit: 64 * 1024 }
+        StreamOptions { limit: 64 * 1024, linger: Duration::from_secs(30) }
     }
 }

@@ -134,7 +134,7 @@ fn an_address_in_use_is_an_error_and_leaves_none_open() {
 #[test]
 fn the_options_are_those_of_the_streams_and_the_listener() {
     run(async {
-        let streams = StreamOptions { limit: 4 };
+        let streams = StreamOptions { limit: 4, ..StreamOptions::default() };
         let options = ServerOptions { streams, ..ServerOptions::default() };
         let kind = Rc::new(Cell::new(None));
         let seen = kind.clone();

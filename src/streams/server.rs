@@ -216,8 +216,7 @@ impl Server {
         self.clients.close();
     }
 
-    /// Closes all connections once what was written to them is sent. Their readers come to the end
-    /// of the stream.
+    /// [Closes](StreamWriter::close) all connections. Their readers come to the end of the stream.
     pub fn close_clients(&self) {
         self.clients.for_each(|link| link.close());
     }
@@ -228,7 +227,8 @@ impl Server {
         self.clients.for_each(|link| link.abort());
     }
 
-    /// Waits until the server was closed and its last connection is.
+    /// Waits until the server was closed and its last connection is. Connections that were closed
+    /// may [linger](StreamOptions::linger) before.
     ///
     /// # Cancel safety
     ///

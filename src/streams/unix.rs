@@ -119,7 +119,9 @@ pub fn from_unix(stream: UnixStream, options: &StreamOptions) -> (StreamReader, 
 #[doc(alias = "connect_read_pipe")]
 #[track_caller]
 pub fn from_pipe(pipe: Receiver, options: &StreamOptions) -> StreamReader {
-    StreamReader::new(Rc::new(Link::new(StreamSocket::Pipe(pipe))), options.limit)
+    options.expect_valid();
+    let link = Link::new(StreamSocket::Pipe(pipe), options.linger);
+    StreamReader::new(Rc::new(link), options.limit)
 }
 
 /// Listens on a Unix socket, and calls `handler` with a reader and a writer for each connection,
