@@ -6,6 +6,7 @@
 #[cfg(unix)]
 #[cfg_attr(not(any(target_os = "linux", target_os = "android")), path = "net/no_abstract_name.rs")]
 mod abstract_name;
+mod accept_failure;
 mod addrs;
 mod connect;
 #[cfg_attr(windows, path = "net/connect_from_windows.rs")]
@@ -64,10 +65,12 @@ mod unix_stream;
 #[cfg(unix)]
 mod until_room;
 
+pub(crate) use self::accept_failure::AcceptFailure;
 pub use self::addrs::{ToAddrs, lookup_host};
 pub use self::connect::{ConnectError, ConnectOptions};
 pub use self::connection::Connection;
 pub use self::datagram_socket::DatagramSocket;
+pub(crate) use self::listen::accept_failure;
 pub use self::listener::{Incoming, Listener};
 #[cfg(feature = "lookup-addr")]
 pub use self::lookup_addr::{NamedAddr, lookup_addr};

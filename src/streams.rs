@@ -7,6 +7,7 @@ mod acceptor;
 mod async_io;
 mod buffer;
 mod clients;
+mod flusher;
 mod handler;
 mod lines;
 mod link;
@@ -16,11 +17,15 @@ mod separator;
 mod server;
 mod socket;
 #[cfg(unix)]
+mod socket_file;
+#[cfg(unix)]
 mod unix;
+mod unsent;
 mod writer;
 
 use std::io;
 use std::rc::Rc;
+use std::time::Duration;
 
 pub use self::async_io::{AsyncReader, AsyncWriter};
 pub use self::handler::Outcome;
@@ -47,11 +52,21 @@ use crate::net::{TcpStream, ToAddrs};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StreamOptions {
     /// The longest line or other separated piece that the reader looks for, in bytes without its
-    /// separator. Default: 64 KiB.
+    /// separator; not 0. Default: 64 KiB.
     pub limit: usize,
+    /// How long a closed connection may linger in the background before it is aborted. Default: 30
+    /// seconds.
+    ///
+    /// It is the time in which the peer has to take some more of what is unsent, each time; and
+    /// after that the time in which what the peer still sends is read and discarded, in all. The
+    /// latter ends before if nothing comes for 2 seconds, or after 16 MiB. With zero, the
+    /// connection closes at once, and what the system does not take is dropped.
+    pub linger: Duration,
 }
 
 /// Connects, and gives the connection as a reader and a writer, as asyncio does.
+///
+/// Keep the writer as long as you read: dropping it [closes](StreamWriter::close) the connection.
 ///
 /// # Errors
 ///
@@ -87,11 +102,12 @@ pub async fn open_connection(addr: impl ToAddrs) -> io::Result<(StreamReader, St
 ///
 /// # Errors
 ///
-/// As [`TcpStream::connect`].
+/// As [`TcpStream::connect`]; kind `InvalidInput` if the limit is 0.
 pub async fn open_connection_with(
     addr: impl ToAddrs,
     options: &StreamOptions,
 ) -> io::Result<(StreamReader, StreamWriter)> {
+    options.check()?;
     from_tcp(TcpStream::connect(addr).await?, options)
 }
 
@@ -100,7 +116,7 @@ pub async fn open_connection_with(
 ///
 /// # Errors
 ///
-/// If the system refuses TCP_NODELAY.
+/// If the system refuses TCP_NODELAY; kind `InvalidInput` if the limit is 0.
 ///
 /// ```
 /// use evloop::net::{TcpListener, TcpStream};
@@ -119,18 +135,45 @@ pub fn from_tcp(
     stream: TcpStream,
     options: &StreamOptions,
 ) -> io::Result<(StreamReader, StreamWriter)> {
+    options.check()?;
     stream.set_nodelay(true)?;
     Ok(pair(StreamSocket::Tcp(stream), options))
 }
 
 /// The two streams of a connection.
 fn pair(socket: StreamSocket, options: &StreamOptions) -> (StreamReader, StreamWriter) {
-    let link = Rc::new(Link::new(socket));
+    let link = Rc::new(Link::new(socket, options.linger));
     (StreamReader::new(link.clone(), options.limit), StreamWriter::new(link))
+}
+
+impl StreamOptions {
+    /// # Errors
+    ///
+    /// If the options make no sense.
+    fn check(&self) -> io::Result<()> {
+        match self.limit {
+            0 => Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "StreamOptions::limit is 0, so no line could be read: choose a higher one",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// # Panics
+    ///
+    /// If the options make no sense.
+    #[cfg(unix)]
+    #[track_caller]
+    fn expect_valid(&self) {
+        if let Err(error) = self.check() {
+            panic!("{error}");
+        }
+    }
 }
 
 impl Default for StreamOptions {
     fn default() -> StreamOptions {
-        StreamOptions { limit: 64 * 1024 }
+        StreamOptions { limit: 64 * 1024, linger: Duration::from_secs(30) }
     }
 }

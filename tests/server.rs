@@ -6,10 +6,12 @@ use std::cell::{Cell, RefCell};
 use std::future::{Future, pending};
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::Barrier;
 use std::time::Duration;
-use std::{env, fs};
+use std::{env, fs, thread};
 
 use evloop::net::{TcpListener, UnixListener};
 use evloop::streams::{ServerOptions, StreamOptions, start_server_with};
@@ -18,6 +20,9 @@ use evloop::time::timeout;
 use evloop::{Runtime, Server, StreamReader, StreamWriter, open_connection, open_unix_connection};
 use evloop::{start_server, start_unix_server};
 use futures::{FutureExt, join, poll};
+use rustix::fs::FlockOperation;
+use rustix::net::{getsockname, sockopt::socket_acceptconn};
+use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open};
 
 /// What takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -129,7 +134,7 @@ fn an_address_in_use_is_an_error_and_leaves_none_open() {
 #[test]
 fn the_options_are_those_of_the_streams_and_the_listener() {
     run(async {
-        let streams = StreamOptions { limit: 4 };
+        let streams = StreamOptions { limit: 4, ..StreamOptions::default() };
         let options = ServerOptions { streams, ..ServerOptions::default() };
         let kind = Rc::new(Cell::new(None));
         let seen = kind.clone();
@@ -403,6 +408,104 @@ fn a_file_that_a_server_left_behind_is_replaced() {
         assert_eq!(in_use.kind(), ErrorKind::AddrInUse);
         assert_eq!(fs::read(folder.socket()).unwrap(), b"another's");
     });
+}
+
+#[test]
+fn of_servers_that_start_at_once_on_a_path_one_listens() {
+    const ROUNDS: usize = 300;
+    const STARTERS: usize = 4;
+    let folder = Folder::new("at-once");
+    let socket = folder.socket();
+    let barrier = Barrier::new(STARTERS);
+    let start = &|number: usize| {
+        run(async {
+            let mut outcomes = Vec::new();
+            for _ in 0..ROUNDS {
+                if number == 0 {
+                    // A file that was left behind, which all of them may replace.
+                    let _ = UnixListener::bind(&socket);
+                }
+                barrier.wait();
+                let started = start_unix_server(&socket, upper).await;
+                barrier.wait();
+                // No assertion here: the others would wait at the barrier for ever.
+                outcomes.push(started.as_ref().err().map(io::Error::kind));
+                drop(started);
+                barrier.wait();
+            }
+            outcomes
+        })
+    };
+    let outcomes: Vec<Vec<_>> = thread::scope(|scope| {
+        let starters: Vec<_> =
+            (0..STARTERS).map(|number| scope.spawn(move || start(number))).collect();
+        starters.into_iter().map(|starter| starter.join().unwrap()).collect()
+    });
+    for round in 0..ROUNDS {
+        let errors: Vec<_> = outcomes.iter().filter_map(|outcomes| outcomes[round]).collect();
+        assert_eq!(errors, [ErrorKind::AddrInUse; STARTERS - 1], "in round {round}");
+    }
+}
+
+#[test]
+fn the_lock_of_a_path_is_free_once_its_owner_is_gone() {
+    let folder = Folder::new("lock");
+    run(async {
+        let path = folder.0.join("socket.evloop-lock");
+        let lock = fs::File::create(&path).unwrap();
+        rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive).unwrap();
+        let in_use = start_unix_server(folder.socket(), upper).await.unwrap_err();
+        assert_eq!(in_use.kind(), ErrorKind::AddrInUse);
+        assert!(in_use.to_string().contains("another server is starting"), "{in_use}");
+        drop(lock);
+        let server = start_unix_server(folder.socket(), upper).await.unwrap();
+        assert!(!path.exists(), "it is there only while a server starts or closes");
+        drop(server);
+        assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 0);
+    });
+}
+
+/// A second descriptor of the socket that listens on `addr`, as a child process may have one.
+fn share(addr: SocketAddr) -> OwnedFd {
+    let own = pidfd_open(getpid(), PidfdFlags::empty()).unwrap();
+    let descriptors = fs::read_dir("/proc/self/fd").unwrap();
+    let numbers = descriptors.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let copy =
+        |number: String| pidfd_getfd(&own, number.parse().ok()?, PidfdGetfdFlags::empty()).ok();
+    let is_it = |fd: &OwnedFd| {
+        let named = getsockname(fd).ok().and_then(|name| SocketAddr::try_from(name).ok());
+        named == Some(addr) && socket_acceptconn(fd).unwrap()
+    };
+    numbers.filter_map(copy).find(is_it).expect("the server listens")
+}
+
+#[test]
+fn a_listener_that_fails_for_good_ends_the_server() {
+    let ((), told) = run_told(async {
+        let both: &[SocketAddr] = &[([127, 0, 0, 1], 0).into(), ([127, 0, 0, 2], 0).into()];
+        let server = start_server(both, upper).await.unwrap();
+        let [one, other] = [0, 1].map(|at: usize| server.local_addrs()[at]);
+        let (mut reader, writer) = open_connection(one).await.unwrap();
+        assert_eq!(ask(&mut reader, &writer, "a\n").await, "A\n");
+        let mut serving = Box::pin(server.serve_forever());
+        assert!(poll!(&mut serving).is_pending());
+
+        rustix::net::shutdown(share(one), rustix::net::Shutdown::Both).unwrap();
+        let error = serving.await.unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(rustix::io::Errno::INVAL.raw_os_error()));
+        assert!(!server.is_serving());
+        let again = server.serve_forever().await.unwrap_err();
+        assert_eq!(again.raw_os_error(), error.raw_os_error());
+        settle().await;
+        let refused = open_connection(other).await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::ConnectionRefused, "all of it has ended");
+
+        assert_eq!(ask(&mut reader, &writer, "b\n").await, "B\n", "connections go on");
+        drop((reader, writer));
+        server.wait_closed().await;
+    });
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].contains("could not accept a connection"), "{told:?}");
 }
 
 #[test]

@@ -27,7 +27,7 @@ fn run<T>(future: impl Future<Output = T>) -> T {
 
 async fn pair_with(limit: usize) -> (StreamReader, StreamWriter, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let options = StreamOptions { limit };
+    let options = StreamOptions { limit, ..StreamOptions::default() };
     let addr = listener.local_addr().unwrap();
     let (reader, writer) = open_connection_with(addr, &options).await.unwrap();
     let (peer, _) = listener.accept().await.unwrap();
@@ -39,11 +39,11 @@ async fn pair() -> (StreamReader, StreamWriter, TcpStream) {
 }
 
 /// A reader of which the peer has sent `text` and ended.
-async fn reader_of(text: &str, limit: usize) -> StreamReader {
-    let (reader, _writer, peer) = pair_with(limit).await;
+async fn reader_of(text: &str, limit: usize) -> (StreamReader, StreamWriter) {
+    let (reader, writer, peer) = pair_with(limit).await;
     peer.write_all(text.as_bytes()).await.unwrap();
     peer.shutdown(Shutdown::Write).unwrap();
-    reader
+    (reader, writer)
 }
 
 /// Writes until more than `unsent` bytes wait for the peer, which does not read.
@@ -59,7 +59,7 @@ fn fill(writer: &StreamWriter, unsent: usize) -> usize {
 #[test]
 fn the_separator_that_ends_first_ends_the_piece() {
     run(async {
-        let mut reader = reader_of("one\r\ntwo\nthree;four\r", 100).await;
+        let (mut reader, _writer) = reader_of("one\r\ntwo\nthree;four\r", 100).await;
         let ends: &[&[u8]] = &[b"\n", b";", b"\r\n"];
         for piece in ["one\r\n", "two\n", "three;"] {
             assert_eq!(reader.read_until_any(ends).await.unwrap(), piece.as_bytes());
@@ -96,7 +96,7 @@ fn each_separator_may_be_split_anywhere() {
 #[test]
 fn the_limit_counts_what_is_before_the_separator() {
     run(async {
-        let mut reader = reader_of("12345<b>123456<b>", 5).await;
+        let (mut reader, _writer) = reader_of("12345<b>123456<b>", 5).await;
         let ends: &[&[u8]] = &[b"<b>", b"\n"];
         assert_eq!(reader.read_until_any(ends).await.unwrap(), b"12345<b>");
         let error = reader.read_until_any(ends).await.unwrap_err();
@@ -121,7 +121,7 @@ fn an_empty_separator_beside_others_is_misuse() {
 #[test]
 fn lines_end_with_the_stream() {
     run(async {
-        let mut reader = reader_of("one\n\nlast", 100).await;
+        let (mut reader, _writer) = reader_of("one\n\nlast", 100).await;
         let lines: Vec<_> = reader.lines().map(|line| line.unwrap()).collect().await;
         assert_eq!(lines, [b"one\n".to_vec(), b"\n".to_vec(), b"last".to_vec()]);
         assert!(reader.at_eof());
@@ -132,7 +132,7 @@ fn lines_end_with_the_stream() {
 #[test]
 fn lines_end_with_the_first_error_and_the_bytes_stay() {
     run(async {
-        let mut reader = reader_of("one\n123456\n", 5).await;
+        let (mut reader, _writer) = reader_of("one\n123456\n", 5).await;
         let mut lines = reader.lines();
         assert_eq!(lines.next().await.unwrap().unwrap(), b"one\n");
         assert_eq!(lines.next().await.unwrap().unwrap_err().kind(), ErrorKind::InvalidData);
@@ -167,7 +167,7 @@ fn lines_wake_whoever_polled_last_and_lose_nothing_when_dropped() {
 #[test]
 fn by_the_traits_the_reader_gives_what_it_has_first() {
     run(async {
-        let mut reader = reader_of("one\ntwo\nthree", 100).await;
+        let (mut reader, _writer) = reader_of("one\ntwo\nthree", 100).await;
         assert_eq!(reader.read_line().await.unwrap(), b"one\n");
         let mut line = String::new();
         reader.as_async_read().read_line(&mut line).await.unwrap();

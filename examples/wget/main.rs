@@ -88,7 +88,7 @@ async fn fetch(url: String) -> Fetched {
 async fn get(url: &Url) -> io::Result<()> {
     let begin = now();
     let show = |line: &str| writeln!(io::stdout(), "{url}  {}", printable(line));
-    let options = StreamOptions { limit: LINE_MAX };
+    let options = StreamOptions { limit: LINE_MAX, ..Default::default() };
     let addr = (url.host.clone(), url.port);
     let (reader, writer) = patiently(open_connection_with(addr, &options)).await?;
     let target = &url.target;

@@ -8,6 +8,7 @@ use rustix::io::Errno;
 use rustix::net::sockopt::{set_ipv6_v6only, set_socket_reuseaddr};
 use rustix::net::{AddressFamily, SocketType, bind, listen as start};
 
+use super::accept_failure::AcceptFailure;
 use super::tcp_listener::ListenOptions;
 
 pub(super) fn listen(addr: SocketAddr, options: &ListenOptions) -> io::Result<TcpListener> {
@@ -41,8 +42,21 @@ pub(super) fn open(family: AddressFamily) -> io::Result<OwnedFd> {
     Ok(fd)
 }
 
-/// Whether an accept failed for want of a descriptor or of memory for one.
-pub(super) fn is_starved(error: &io::Error) -> bool {
-    const STARVED: [Errno; 4] = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
-    Errno::from_io_error(error).is_some_and(|errno| STARVED.contains(&errno))
+/// What an error of accept means.
+pub(crate) fn accept_failure(error: &io::Error) -> AcceptFailure {
+    let Some(errno) = Errno::from_io_error(error) else { return AcceptFailure::Transient };
+    match errno {
+        Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM => AcceptFailure::Starved,
+        // The network's errors that wait on the new connection; see Linux's accept(2).
+        Errno::CONNABORTED
+        | Errno::PROTO
+        | Errno::NOPROTOOPT
+        | Errno::NETDOWN
+        | Errno::NETUNREACH
+        | Errno::HOSTDOWN
+        | Errno::HOSTUNREACH => AcceptFailure::Connection,
+        // EINVAL: it does not listen any more.
+        Errno::INVAL | Errno::BADF | Errno::NOTSOCK => AcceptFailure::Permanent,
+        _ => AcceptFailure::Transient,
+    }
 }

@@ -3,10 +3,8 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 
+use super::accept_failure::AcceptFailure;
 use super::tcp_listener::ListenOptions;
-
-/// WSAEMFILE and WSAENOBUFS: no socket, or no memory for one, is left.
-const STARVED: [i32; 2] = [10024, 10055];
 
 pub(super) fn listen(addr: SocketAddr, options: &ListenOptions) -> io::Result<TcpListener> {
     let ListenOptions { backlog: _, reuse_addr, reuse_port, only_v6 } = *options;
@@ -19,7 +17,15 @@ pub(super) fn listen(addr: SocketAddr, options: &ListenOptions) -> io::Result<Tc
     TcpListener::bind(addr)
 }
 
-/// Whether an accept failed for want of a descriptor or of memory for one.
-pub(super) fn is_starved(error: &io::Error) -> bool {
-    error.raw_os_error().is_some_and(|code| STARVED.contains(&code))
+/// What an error of accept means.
+pub(crate) fn accept_failure(error: &io::Error) -> AcceptFailure {
+    match error.raw_os_error().unwrap_or_default() {
+        // WSAEMFILE, WSAENOBUFS.
+        10024 | 10055 => AcceptFailure::Starved,
+        // WSAECONNABORTED, WSAECONNRESET.
+        10053 | 10054 => AcceptFailure::Connection,
+        // WSAEINVAL, WSAEBADF, WSAENOTSOCK.
+        10022 | 10009 | 10038 => AcceptFailure::Permanent,
+        _ => AcceptFailure::Transient,
+    }
 }

@@ -10,10 +10,11 @@ use std::time::{Duration, Instant};
 
 use futures_core::Stream;
 
+use super::accept_failure::AcceptFailure;
 use super::connection::Connection;
 use super::counted::whole;
 use super::endpoint::Endpoint;
-use super::listen;
+use super::listen::accept_failure;
 use super::tcp_stream::Tcp;
 use super::transport::{Accept, Transport};
 use crate::reactor::Socket;
@@ -110,7 +111,8 @@ impl<T: Transport> Incoming<'_, T> {
             let socket = Socket::new(stream, socket.reactor().clone(), true)?;
             Ok((Connection::new(socket), peer))
         });
-        if accepted.as_ref().is_err_and(listen::is_starved) {
+        let is_starved = |error| accept_failure(error) == AcceptFailure::Starved;
+        if accepted.as_ref().is_err_and(is_starved) {
             socket.reactor().starved().clear(Direction::Read);
             starved_until.set(Some(now() + STARVED));
         }

@@ -2,9 +2,9 @@
 
 use std::fmt;
 use std::future::Future;
-use std::io;
 use std::panic::Location;
 use std::rc::{Rc, Weak};
+use std::time::Duration;
 
 use super::clients::{Client, Clients};
 use super::handler::Outcome;
@@ -13,7 +13,11 @@ use crate::context;
 use crate::info::Birth;
 use crate::join::JoinHandle;
 use crate::join_error::JoinError;
-use crate::net::{Connection, Listener, Transport};
+use crate::net::{AcceptFailure, Connection, Listener, Transport, accept_failure};
+use crate::time::sleep;
+
+/// How long an acceptor waits after an error that may come again at once: it must not spin.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// A listener of a server.
 pub(super) struct Acceptor<K: Transport, F> {
@@ -53,12 +57,22 @@ where
 
     async fn run(self) {
         loop {
-            match self.listener.accept().await {
-                Ok((connection, _)) => self.serve(connection),
-                // Its client gave up before: no news.
-                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-                // The next accept waits until it may succeed.
-                Err(error) => report(&format_args!("could not accept a connection: {error}")),
+            let error = match self.listener.accept().await {
+                Ok((connection, _)) => {
+                    self.serve(connection);
+                    continue;
+                }
+                Err(error) => error,
+            };
+            let failure = accept_failure(&error);
+            if failure != AcceptFailure::Connection {
+                report(&format_args!("could not accept a connection: {error}"));
+            }
+            match failure {
+                // The next accept waits by itself until it may succeed.
+                AcceptFailure::Connection | AcceptFailure::Starved => {}
+                AcceptFailure::Transient => sleep(PAUSE).await,
+                AcceptFailure::Permanent => return self.clients.fail(error),
             }
         }
     }

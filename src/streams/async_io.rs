@@ -98,7 +98,7 @@ impl AsyncWrite for AsyncWriter<'_> {
 
     /// Ends the write direction, and completes once everything is sent.
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.writer.close();
+        self.writer.shutdown_write();
         self.poll_until(cx, Link::has_ended)
     }
 }

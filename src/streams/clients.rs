@@ -3,23 +3,32 @@
 //! Invariant: an entry is there until its connection, or its listener, is closed; so once the
 //! server is closed and there is none, nothing of it is left.
 
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io;
 use std::rc::{Rc, Weak};
-use std::task::Waker;
 
 use slab::Slab;
 
 use super::link::Link;
+use crate::io_error::again;
+use crate::join::JoinHandle;
 use crate::source::{Direction, Readiness, Source};
+use crate::woken::Woken;
 
 /// What a server and its connections share.
 pub(super) struct Clients {
     /// A listener's entry points nowhere.
     open: RefCell<Slab<Weak<Link>>>,
+    /// The tasks that accept, one for each listener; they end with their handles.
+    acceptors: RefCell<Vec<JoinHandle<()>>>,
+    /// Removed by its destructor when the server is closed.
+    file: RefCell<Option<Box<dyn Any>>>,
     is_closed: Cell<bool>,
-    /// Who waits for the server to be closed, or for the last to go.
+    /// Why no connection can be accepted any more.
+    error: RefCell<Option<io::Error>>,
+    /// Who waits for a change of the above.
     changed: Source,
 }
 
@@ -31,8 +40,20 @@ pub(super) struct Client {
 
 impl Clients {
     pub(super) fn new() -> Rc<Clients> {
-        let (open, is_closed) = Default::default();
-        Rc::new(Clients { open, is_closed, changed: Source::new(false) })
+        let (open, acceptors, file, is_closed, error) = Default::default();
+        let changed = Source::new(false);
+        Rc::new(Clients { open, acceptors, file, is_closed, error, changed })
+    }
+
+    /// What accepts connections until the server is closed.
+    pub(super) fn set_acceptors(&self, acceptors: Vec<JoinHandle<()>>) {
+        self.acceptors.replace(acceptors);
+    }
+
+    /// What is dropped when the server is closed.
+    #[cfg(unix)]
+    pub(super) fn set_file(&self, file: impl Any) {
+        self.file.replace(Some(Box::new(file)));
     }
 
     /// Adds a connection, or with `Weak::new()` a listener.
@@ -46,10 +67,25 @@ impl Clients {
         open.iter().for_each(f);
     }
 
+    /// Closes the listeners.
     pub(super) fn close(&self) {
+        drop(self.acceptors.take());
+        drop(self.file.take());
         if !self.is_closed.replace(true) {
             self.notify();
         }
+    }
+
+    /// The same, since a listener has failed for good.
+    pub(super) fn fail(&self, error: io::Error) {
+        self.error.borrow_mut().get_or_insert(error);
+        self.close();
+        self.notify();
+    }
+
+    /// Why the server was closed, if a listener had failed.
+    pub(super) fn check(&self) -> io::Result<()> {
+        self.error.borrow().as_ref().map_or(Ok(()), |error| Err(again(error)))
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -58,15 +94,29 @@ impl Clients {
 
     /// Waits until the server is closed and the last connection is.
     pub(super) async fn all_gone(&self) -> io::Result<()> {
-        let is_over = || self.is_closed.get() && self.open.borrow().is_empty();
-        self.changed.until(Direction::Read, is_over).await
+        self.changed.until(Direction::Read, || self.is_over()).await
+    }
+
+    /// The same, or until a listener has failed.
+    ///
+    /// # Errors
+    ///
+    /// The listener's.
+    pub(super) async fn all_served(&self) -> io::Result<()> {
+        let is_over = || self.is_over() || self.error.borrow().is_some();
+        self.changed.until(Direction::Read, is_over).await?;
+        self.check()
+    }
+
+    fn is_over(&self) -> bool {
+        self.is_closed.get() && self.open.borrow().is_empty()
     }
 
     fn notify(&self) {
         const CHANGED: Readiness = Readiness { read: true, write: false, special: false };
         let mut woken = VecDeque::new();
         self.changed.set_ready(CHANGED, &mut woken);
-        woken.into_iter().for_each(Waker::wake);
+        Woken::from(woken).wake();
     }
 }
 

@@ -22,7 +22,9 @@ use crate::source::{Direction, WaiterKey};
 /// What has come and was not taken stays in the reader: all its futures may be dropped at any
 /// await, and nothing is lost. A reader that is empty holds no memory for what may come.
 ///
-/// An error of the connection is told by each read that needs more than what came before it.
+/// The first error of the connection, be it of reading or of writing, is reported by each read that
+/// needs more than what came before it. Once the [`StreamWriter`](super::StreamWriter) is closed or
+/// dropped, the reader has only what it holds already, and then the end.
 ///
 /// ```
 /// use evloop::net::TcpListener;
@@ -44,15 +46,13 @@ pub struct StreamReader {
     link: Rc<Link>,
     pub(super) buffer: Buffer,
     limit: usize,
-    /// The peer has finished writing.
+    /// The stream has ended: the peer has finished writing, or the connection was closed here.
     is_finished: bool,
-    /// The connection's error: it is told each time, so that no half passes for a whole.
-    error: Option<io::Error>,
 }
 
 impl StreamReader {
     pub(super) fn new(link: Rc<Link>, limit: usize) -> StreamReader {
-        StreamReader { link, buffer: Buffer::default(), limit, is_finished: false, error: None }
+        StreamReader { link, buffer: Buffer::default(), limit, is_finished: false }
     }
 
     /// Reads what is there, at least a byte and at most `n`; nothing at the end of the stream.
@@ -299,15 +299,12 @@ impl StreamReader {
         self.link.socket.source().leave(Direction::Read, place);
     }
 
-    /// What there is to say if nothing more will come.
+    /// The result, if nothing more will come.
     fn over(&self) -> Option<io::Result<bool>> {
-        match &self.error {
-            Some(error) => Some(Err(again(error))),
-            None => self.is_finished.then_some(Ok(false)),
-        }
+        self.is_finished.then(|| self.link.check_connection().map(|()| false))
     }
 
-    /// Remembers the end and the first error.
+    /// Remembers the end, and for both halves the first error.
     fn note(&mut self, filled: io::Result<usize>) -> io::Result<bool> {
         match filled {
             Ok(n) => {
@@ -315,7 +312,7 @@ impl StreamReader {
                 Ok(n > 0)
             }
             Err(error) => {
-                self.error = Some(again(&error));
+                self.link.fail(again(&error));
                 Err(error)
             }
         }

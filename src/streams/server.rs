@@ -1,7 +1,7 @@
 //! Serving connections, each by a task of its own.
 
+#[cfg(unix)]
 use std::any::Any;
-use std::cell::RefCell;
 use std::fmt;
 use std::future::Future;
 use std::io;
@@ -13,7 +13,6 @@ use super::acceptor::Acceptor;
 use super::clients::Clients;
 use super::handler::Outcome;
 use super::{StreamOptions, StreamReader, StreamSocket, StreamWriter};
-use crate::join::JoinHandle;
 use crate::net::{
     Connection, ListenOptions, Listener, TcpListener, ToAddrs, Transport, lookup_host,
 };
@@ -46,10 +45,6 @@ pub struct ServerOptions {
 pub struct Server {
     addrs: Vec<SocketAddr>,
     clients: Rc<Clients>,
-    /// One for each listening socket; they end with their handles.
-    acceptors: RefCell<Vec<JoinHandle<()>>>,
-    /// Removed by its destructor when the server is closed.
-    file: RefCell<Option<Box<dyn Any>>>,
 }
 
 /// Closes the server when a `serve_forever` ends, however it does.
@@ -58,10 +53,11 @@ struct CloseOnDrop<'a>(&'a Server);
 /// Listens on all addresses of `addr`, and calls `handler` with a reader and a writer for each
 /// connection. What it returns runs as a task.
 ///
-/// The connection closes when both streams are dropped, as they are when the handler has ended or
-/// panicked. A handler gives `()` or a `Result`: its error, its panic, and what goes wrong with
-/// accepting are told to the loop's handler, as asyncio does; see
-/// [`Builder::on_panic`](crate::runtime::Builder::on_panic). The server goes on.
+/// The connection [closes](StreamWriter::close) when the writer is dropped, as it is when the
+/// handler has ended or panicked. A handler gives `()` or a `Result`: its error, its panic, and
+/// what goes wrong with accepting are told to the loop's handler, as asyncio does; see
+/// [`Builder::on_panic`](crate::runtime::Builder::on_panic). The server goes on, unless a listener
+/// has failed for good; see [`serve_forever`](Server::serve_forever).
 ///
 /// With port 0 each address gets a port of its own; see [`local_addrs`](Server::local_addrs). If
 /// there are several addresses, an IPv6 one takes no IPv4 connections.
@@ -113,7 +109,7 @@ where
 ///
 /// # Errors
 ///
-/// As [`start_server`].
+/// As [`start_server`]; kind `InvalidInput` if the limit of the streams is 0.
 ///
 /// # Panics
 ///
@@ -141,6 +137,7 @@ where
     F: AsyncFn(StreamReader, StreamWriter) -> T + 'static,
     T: Outcome + 'static,
 {
+    options.streams.check()?;
     let addrs: Vec<_> = lookup_host(addr).await?.collect();
     let mut listen = options.listen;
     if addrs.len() > 1 {
@@ -174,14 +171,14 @@ impl Server {
             let handler = handler.clone();
             Acceptor::new(listener, handler, options.clone(), &clients, started_at).start()
         });
-        let acceptors = RefCell::new(acceptors.collect());
-        Server { addrs, clients, acceptors, file: RefCell::default() }
+        clients.set_acceptors(acceptors.collect());
+        Server { addrs, clients }
     }
 
     /// Goes with the server: the file of a Unix socket.
     #[cfg(unix)]
     pub(super) fn with_file(self, file: impl Any) -> Server {
-        self.file.replace(Some(Box::new(file)));
+        self.clients.set_file(file);
         self
     }
 
@@ -196,30 +193,30 @@ impl Server {
     ///
     /// # Errors
     ///
+    /// The listener's, if one can accept no connection any more, such as one that was shut down
+    /// through a duplicate of its descriptor. The server was closed then; its connections go on.
     /// Kind `NotConnected` if it was closed before.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future closes the server, as cancelling does in asyncio.
     pub async fn serve_forever(&self) -> io::Result<()> {
+        self.clients.check()?;
         if !self.is_serving() {
             let kind = io::ErrorKind::NotConnected;
             return Err(io::Error::new(kind, "the server was closed: start a new one"));
         }
         let _close = CloseOnDrop(self);
-        self.clients.all_gone().await
+        self.clients.all_served().await
     }
 
     /// Stops listening. Connections that are there go on. The addresses are free once
     /// [`wait_closed`](Server::wait_closed) has completed, or once the loop has gone round.
     pub fn close(&self) {
-        drop(self.acceptors.take());
-        drop(self.file.take());
         self.clients.close();
     }
 
-    /// Closes all connections once what was written to them is sent. Their readers come to the end
-    /// of the stream.
+    /// [Closes](StreamWriter::close) all connections. Their readers come to the end of the stream.
     pub fn close_clients(&self) {
         self.clients.for_each(|link| link.close());
     }
@@ -230,7 +227,8 @@ impl Server {
         self.clients.for_each(|link| link.abort());
     }
 
-    /// Waits until the server was closed and its last connection is.
+    /// Waits until the server was closed and its last connection is. Connections that were closed
+    /// may [linger](StreamOptions::linger) before.
     ///
     /// # Cancel safety
     ///

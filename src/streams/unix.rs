@@ -3,9 +3,9 @@
 use std::fs;
 use std::future::{Future, poll_fn};
 use std::io;
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::unix::fs::FileTypeExt;
 use std::panic::Location;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
@@ -13,16 +13,10 @@ use std::task::Poll;
 use super::handler::Outcome;
 use super::link::Link;
 use super::server::Server;
+use super::socket_file::{PathLock, SocketFile};
 use super::{StreamOptions, StreamReader, StreamSocket, StreamWriter, pair};
 use crate::net::pipe::Receiver;
 use crate::net::{UnixListener, UnixStream};
-
-/// The file of a server's socket. Dropping it removes the file, unless another took its place.
-struct SocketFile {
-    path: PathBuf,
-    device: u64,
-    inode: u64,
-}
 
 /// Connects to a Unix socket by its path, and gives the connection as a reader and a writer. On
 /// Linux, `"\0name"` is the abstract name `name`.
@@ -66,15 +60,20 @@ pub async fn open_unix_connection(
 ///
 /// # Errors
 ///
-/// As [`UnixStream::connect`].
+/// As [`UnixStream::connect`]; kind `InvalidInput` if the limit is 0.
 pub async fn open_unix_connection_with(
     path: impl AsRef<Path>,
     options: &StreamOptions,
 ) -> io::Result<(StreamReader, StreamWriter)> {
+    options.check()?;
     Ok(from_unix(UnixStream::connect(path).await?, options))
 }
 
 /// A reader and a writer of a connection by a Unix socket that is there already.
+///
+/// # Panics
+///
+/// If the limit is 0.
 ///
 /// ```
 /// use evloop::net::UnixStream;
@@ -89,11 +88,17 @@ pub async fn open_unix_connection_with(
 ///     std::io::Result::Ok(())
 /// }).unwrap();
 /// ```
+#[track_caller]
 pub fn from_unix(stream: UnixStream, options: &StreamOptions) -> (StreamReader, StreamWriter) {
+    options.expect_valid();
     pair(StreamSocket::Unix(stream), options)
 }
 
 /// A reader of a pipe, such as what a child process prints.
+///
+/// # Panics
+///
+/// If the limit is 0.
 ///
 /// ```
 /// # #[cfg(feature = "process")] {
@@ -112,8 +117,11 @@ pub fn from_unix(stream: UnixStream, options: &StreamOptions) -> (StreamReader, 
 /// # }
 /// ```
 #[doc(alias = "connect_read_pipe")]
+#[track_caller]
 pub fn from_pipe(pipe: Receiver, options: &StreamOptions) -> StreamReader {
-    StreamReader::new(Rc::new(Link::new(StreamSocket::Pipe(pipe))), options.limit)
+    options.expect_valid();
+    let link = Link::new(StreamSocket::Pipe(pipe), options.linger);
+    StreamReader::new(Rc::new(link), options.limit)
 }
 
 /// Listens on a Unix socket, and calls `handler` with a reader and a writer for each connection,
@@ -121,12 +129,13 @@ pub fn from_pipe(pipe: Receiver, options: &StreamOptions) -> StreamReader {
 /// `name`.
 ///
 /// Closing the server removes the socket's file, unless another has taken its place. A file that a
-/// server left behind, of a socket on which nobody listens, is replaced.
+/// server left behind, of a socket on which nobody listens, is replaced. While it starts, a lock
+/// lies beside the socket: the file `<path>.evloop-lock`.
 ///
 /// # Errors
 ///
-/// Kind `AddrInUse` if a server listens there, or if there is a file that is no socket; others as
-/// [`UnixListener::bind`].
+/// Kind `AddrInUse` if a server listens or is starting there, or if there is a file that is no
+/// socket; others as [`UnixListener::bind`].
 ///
 /// # Cancel safety
 ///
@@ -151,7 +160,7 @@ where
 ///
 /// # Errors
 ///
-/// As [`start_unix_server`].
+/// As [`start_unix_server`]; kind `InvalidInput` if the limit is 0.
 ///
 /// # Panics
 ///
@@ -179,7 +188,9 @@ where
     F: AsyncFn(StreamReader, StreamWriter) -> T + 'static,
     T: Outcome + 'static,
 {
+    options.check()?;
     let path = path.as_ref();
+    let lock = PathLock::take(path)?;
     let listener = match UnixListener::bind(path) {
         Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_left_behind(path).await => {
             fs::remove_file(path)?;
@@ -188,6 +199,7 @@ where
         bound => bound,
     };
     let file = listener.as_ref().ok().and_then(|_| SocketFile::at(path));
+    drop(lock);
     let server = Server::of(vec![listener?], Vec::new(), options, handler, started_at);
     Ok(match file {
         Some(file) => server.with_file(file),
@@ -205,22 +217,4 @@ async fn is_left_behind(path: &Path) -> bool {
     // One that waits is in a queue: there is a listener.
     let Poll::Ready(Err(error)) = attempted else { return false };
     error.kind() == io::ErrorKind::ConnectionRefused
-}
-
-impl SocketFile {
-    /// The file of a socket that was just bound; none, if its name is abstract.
-    fn at(path: &Path) -> Option<SocketFile> {
-        let file = fs::symlink_metadata(path).ok()?;
-        Some(SocketFile { path: path.to_owned(), device: file.dev(), inode: file.ino() })
-    }
-}
-
-impl Drop for SocketFile {
-    fn drop(&mut self) {
-        let file = fs::symlink_metadata(&self.path);
-        if file.is_ok_and(|file| (file.dev(), file.ino()) == (self.device, self.inode)) {
-            // It may have gone meanwhile, or the folder may not allow it: the next server sees.
-            let _ = fs::remove_file(&self.path);
-        }
-    }
 }

@@ -16,8 +16,10 @@ use super::socket::StreamSocket;
 /// too much is unsent, and tells of errors; who writes much calls it after each write. Tasks may
 /// share a writer.
 ///
-/// Dropping the writer closes it: what is unsent is sent first, in the background. What is unsent
-/// when the loop ends is lost. The connection closes when the reader is dropped too.
+/// Dropping the writer [closes](StreamWriter::close) the connection, as asyncio does; what is
+/// unsent is sent first, in the background. To end the write direction alone, call
+/// [`shutdown_write`](StreamWriter::shutdown_write) and keep the writer. What is unsent when the
+/// loop ends is lost.
 ///
 /// ```
 /// use evloop::net::TcpListener;
@@ -40,11 +42,13 @@ use super::socket::StreamSocket;
 /// ```
 pub struct StreamWriter {
     pub(super) link: Rc<Link>,
+    /// Dropping it aborts, unless it was closed before.
+    aborts_on_drop: bool,
 }
 
 impl StreamWriter {
     pub(super) fn new(link: Rc<Link>) -> StreamWriter {
-        StreamWriter { link }
+        StreamWriter { link, aborts_on_drop: false }
     }
 
     /// Writes all of `bytes`: sends what the system takes now, and the rest in the background.
@@ -82,17 +86,25 @@ impl StreamWriter {
         self.link.end();
     }
 
-    /// Closes the writer once everything is sent. The connection closes when the reader is dropped
-    /// too.
+    /// Closes the connection in both directions, without waiting. A reader of the other half gets
+    /// what it holds already and then the end, also if it waits.
+    ///
+    /// In the background, what is unsent is sent, the write direction ends, and what the peer still
+    /// sends is read and discarded until the peer has ended too: to close a socket that holds
+    /// unread bytes resets the connection (RFC 9293, section 3.6.1), which destroys what the peer
+    /// has not received yet. [`StreamOptions::linger`](super::StreamOptions::linger) limits how
+    /// long that may take.
     pub fn close(&self) {
-        self.link.end();
+        self.link.close();
     }
 
-    /// Waits until everything is sent and the write direction has ended.
+    /// Waits until everything is sent and the write direction has ended. It does not wait for the
+    /// peer to end.
     ///
     /// # Errors
     ///
-    /// The first error of the connection.
+    /// The first error of the connection; kind `TimedOut` if the peer took nothing of what was
+    /// unsent at the close for [`StreamOptions::linger`](super::StreamOptions::linger).
     ///
     /// # Cancel safety
     ///
@@ -106,9 +118,35 @@ impl StreamWriter {
         self.link.is_ending()
     }
 
-    /// Gives the connection up at once: what is unsent is dropped, and the reader's stream ends.
+    /// Closes the connection at once: what is unsent is dropped, and the reader's stream ends.
     pub fn abort(&self) {
         self.link.abort();
+    }
+
+    /// Makes dropping the writer [abort](StreamWriter::abort) the connection, instead of closing it
+    /// in the background. A writer that was [closed](StreamWriter::close) before is closed in the
+    /// background all the same.
+    ///
+    /// ```
+    /// use std::future::pending;
+    /// use std::time::Duration;
+    ///
+    /// evloop::block_on(async {
+    ///     let server = evloop::start_server("127.0.0.1:0", async |_reader, writer| {
+    ///         let writer = writer.abort_on_drop();
+    ///         writer.write(b"hello\n");
+    ///         // A handler that ends too late leaves nothing behind.
+    ///         let _ = evloop::time::timeout(Duration::from_millis(2), pending::<()>()).await;
+    ///     }).await?;
+    ///     let (mut reader, _writer) = evloop::open_connection(server.local_addrs()[0]).await?;
+    ///     assert_eq!(reader.read_to_end().await?, b"hello\n");
+    ///     std::io::Result::Ok(())
+    /// }).unwrap();
+    /// ```
+    #[must_use = "the writer that is returned aborts when it is dropped"]
+    pub fn abort_on_drop(mut self) -> StreamWriter {
+        self.aborts_on_drop = true;
+        self
     }
 
     /// Sets the marks by which [`drain`](StreamWriter::drain) goes, in bytes. Default: 16 and
@@ -179,7 +217,10 @@ impl StreamWriter {
 
 impl Drop for StreamWriter {
     fn drop(&mut self) {
-        self.link.end();
+        match self.aborts_on_drop && !self.link.is_closed() {
+            true => self.link.abort(),
+            false => self.link.close(),
+        }
     }
 }
 

@@ -1,0 +1,82 @@
+//! The bytes that a writer has queued, and the marks by which `drain` waits.
+//!
+//! Invariant: the writer is paused from above the high mark until the low one is reached.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+
+use super::buffer::Buffer;
+
+/// Unsent bytes above which `drain` waits, and down to which it waits; asyncio's defaults.
+const HIGH_WATER: usize = 64 * 1024;
+const LOW_WATER: usize = 16 * 1024;
+
+pub(super) struct Unsent {
+    bytes: RefCell<Buffer>,
+    is_paused: Cell<bool>,
+    low_water: Cell<usize>,
+    high_water: Cell<usize>,
+}
+
+impl Unsent {
+    pub(super) fn new() -> Unsent {
+        Unsent {
+            bytes: RefCell::default(),
+            is_paused: Cell::new(false),
+            low_water: Cell::new(LOW_WATER),
+            high_water: Cell::new(HIGH_WATER),
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.bytes.borrow().len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.bytes.borrow().is_empty()
+    }
+
+    pub(super) fn is_paused(&self) -> bool {
+        self.is_paused.get()
+    }
+
+    pub(super) fn set_marks(&self, low: usize, high: usize) {
+        self.low_water.set(low);
+        self.high_water.set(high);
+        self.mark();
+    }
+
+    /// Adds what `push` pushes.
+    pub(super) fn push(&self, push: impl FnOnce(&mut Buffer)) {
+        push(&mut self.bytes.borrow_mut());
+        self.mark();
+    }
+
+    pub(super) fn clear(&self) {
+        drop(self.bytes.take());
+        self.mark();
+    }
+
+    /// Calls `send` once, unless nothing is unsent, and drops what it has sent. `false`: the system
+    /// takes nothing now.
+    pub(super) fn send(&self, send: impl FnOnce(&[u8]) -> io::Result<usize>) -> io::Result<bool> {
+        let mut bytes = self.bytes.borrow_mut();
+        if bytes.is_empty() {
+            return Ok(true);
+        }
+        match send(bytes.content()) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+            sent => bytes.consume(sent?),
+        }
+        drop(bytes);
+        self.mark();
+        Ok(true)
+    }
+
+    /// Compares what is unsent with the marks.
+    fn mark(&self) {
+        let unsent = self.len();
+        let is_low = unsent <= self.low_water.get();
+        self.is_paused.set(unsent > self.high_water.get() || self.is_paused.get() && !is_low);
+    }
+}
