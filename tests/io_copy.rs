@@ -186,6 +186,39 @@ fn a_copy_flushes_while_it_waits_for_more() {
 }
 
 #[test]
+fn a_copy_of_a_buffered_reader_flushes_while_it_waits_for_more() {
+    run(async {
+        let (mut one, mut other) = duplex(10);
+        let flushed = Cell::new(0);
+        let reader = futures::io::BufReader::new(&mut other);
+        let mut copying = Box::pin(copy_buf(reader, Lazy { held: 0, flushed: &flushed }));
+        for all in [5, 10] {
+            one.write_all(b"hello").await.unwrap();
+            assert!(poll!(&mut copying).is_pending());
+            assert_eq!(flushed.get(), all);
+        }
+        drop(one);
+        assert_eq!(copying.await.unwrap(), 10);
+    });
+}
+
+#[test]
+fn a_proxy_flushes_while_it_waits_for_more() {
+    run(async {
+        let ((mut one, a), (b, mut other)) = (duplex(10), duplex(10));
+        let [a, b] = [a, b].map(futures::io::BufWriter::new);
+        let mut proxy = Box::pin(copy_bidirectional(a, b));
+        one.write_all(b"question").await.unwrap();
+        other.write_all(b"answer").await.unwrap();
+        assert!(poll!(&mut proxy).is_pending());
+        let (mut question, mut answer) = ([0; 8], [0; 6]);
+        other.read_exact(&mut question).await.unwrap();
+        one.read_exact(&mut answer).await.unwrap();
+        assert_eq!((&question, &answer), (b"question", b"answer"));
+    });
+}
+
+#[test]
 fn a_duplex_takes_and_gives_all_buffers_at_once() {
     run(async {
         let (mut one, mut other) = duplex(6);
