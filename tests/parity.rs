@@ -243,7 +243,7 @@ async fn net() -> Fallible {
     #[cfg(unix)]
     {
         stream.set_keepalive(true)?;
-        stream.set_linger(Some(MS))?;
+        stream.set_linger(Some(Duration::ZERO))?;
     }
     let _: (SocketAddr, SocketAddr) = (stream.peer_addr()?, stream.local_addr()?);
     {

@@ -662,3 +662,19 @@ fn closing_after_a_reset_is_no_error() {
         }
     });
 }
+
+#[test]
+fn a_linger_time_that_would_block_the_loop_is_refused() {
+    run(async {
+        let (stream, _peer) = pair();
+        for time in [Duration::from_secs(5), Duration::from_millis(1)] {
+            let refused = stream.set_linger(Some(time)).unwrap_err();
+            assert_eq!(refused.kind(), ErrorKind::InvalidInput);
+        }
+        assert_eq!(rustix::net::sockopt::socket_linger(&stream).unwrap(), None);
+        for linger in [Some(Duration::ZERO), None] {
+            stream.set_linger(linger).unwrap();
+            assert_eq!(rustix::net::sockopt::socket_linger(&stream).unwrap(), linger);
+        }
+    });
+}
