@@ -238,6 +238,9 @@ async fn net() -> Fallible {
     stream.writable().await?;
     let _: usize = stream.try_read(buf)?;
     let _: usize = stream.try_write(b"x")?;
+    let _: i32 = stream.try_io(evloop::io::Interest::READABLE, || Ok(1))?;
+    std::future::poll_fn(|cx| stream.poll_read_ready(cx)).await?;
+    std::future::poll_fn(|cx| stream.poll_write_ready(cx)).await?;
     stream.shutdown(Shutdown::Write)?;
     stream.set_nodelay(true)?;
     #[cfg(unix)]
@@ -330,7 +333,8 @@ async fn io_helpers() -> Fallible {
         let fd = eio::AsyncFd::new(fd)?;
         fd.readable().await?;
         fd.writable().await?;
-        let _: i32 = fd.try_io(|_fd| Ok(1))?;
+        let _: i32 = fd.try_io(eio::Interest::READABLE, |_fd| Ok(1))?;
+        let _: eio::Interest = fd.ready(eio::Interest::READABLE).await?;
     }
     let (mut stdin, mut stdout) = (eio::stdin(), eio::stdout());
     let _: Vec<u8> = stdin.read_line().await?;
