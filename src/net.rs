@@ -36,6 +36,8 @@ mod messages;
 mod owned;
 #[cfg(unix)]
 pub mod pipe;
+#[cfg(unix)]
+mod pipe_io;
 #[cfg_attr(windows, path = "net/receive_windows.rs")]
 mod receive;
 #[cfg_attr(windows, path = "net/send_vectored_windows.rs")]

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use evloop::Runtime;
 use evloop::io::Interest;
-use evloop::net::{UdpSocket, UnixDatagram, UnixStream};
+use evloop::net::{UdpSocket, UnixDatagram, UnixStream, pipe};
 use evloop::time::timeout;
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 
@@ -124,6 +124,22 @@ fn on_a_unix_datagram_socket() {
 }
 
 #[test]
+fn on_a_pipe() {
+    tries_once_an_event(
+        async |attempts| {
+            let (sender, receiver) = pipe::pair().unwrap();
+            let read = async move {
+                let op = || Ok(rustix::io::read(&receiver, &mut [0; 8])?);
+                let try_io = || receiver.try_io(Interest::READABLE, op);
+                own_read(async || receiver.readable().await, try_io, &attempts).await
+            };
+            (read, sender)
+        },
+        |peer| assert_eq!(rustix::io::write(peer, b"x").unwrap(), 1),
+    );
+}
+
+#[test]
 fn a_read_that_finds_nothing_leaves_writing_as_it_is() {
     evloop::block_on(async {
         let (one, _other) = UnixStream::pair().unwrap();
@@ -132,5 +148,9 @@ fn a_read_that_finds_nothing_leaves_writing_as_it_is() {
         let mut cx = Context::from_waker(Waker::noop());
         assert!(one.poll_read_ready(&mut cx).is_pending());
         assert!(matches!(one.poll_write_ready(&mut cx), Poll::Ready(Ok(()))));
+        let (sender, _receiver) = pipe::pair().unwrap();
+        let write = || Ok(rustix::io::write(&sender, b"x")?);
+        assert_eq!(sender.try_io(Interest::WRITABLE, write).unwrap(), 1);
+        assert!(matches!(sender.poll_write_ready(&mut cx), Poll::Ready(Ok(()))));
     });
 }
