@@ -63,11 +63,23 @@ async fn run(addr: String) -> io::Result<()> {
     let count = Rc::new(Count::default());
     // The task begins while this one waits for Ctrl-C: from its first line on, Ctrl-C is heard.
     drop(evloop::spawn(serve(listener, addr, count.clone())));
-    evloop::signal::ctrl_c().await?;
+    interrupted().await?;
     let (total, open) = (count.total.get(), count.open.get());
     let plural = if total == 1 { "" } else { "s" };
     say(format_args!("served {total} connection{plural}, {open} still open"));
     Ok(())
+}
+
+/// Completes at Ctrl-C.
+#[cfg(unix)]
+async fn interrupted() -> io::Result<()> {
+    evloop::signal::ctrl_c().await
+}
+
+/// Never completes: Ctrl-C ends the process.
+#[cfg(not(unix))]
+async fn interrupted() -> io::Result<()> {
+    std::future::pending().await
 }
 
 /// Gives each connection a task of its own.

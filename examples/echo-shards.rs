@@ -64,10 +64,22 @@ async fn run(shard: Shard, addr: SocketAddr) -> io::Result<()> {
     }
     println!("{} shards listen on {addr}", shard.count());
     let _serving = evloop::spawn(serve);
-    evloop::signal::ctrl_c().await?;
+    interrupted().await?;
     println!();
     shard.stop_all();
     Ok(())
+}
+
+/// Completes at Ctrl-C.
+#[cfg(unix)]
+async fn interrupted() -> io::Result<()> {
+    evloop::signal::ctrl_c().await
+}
+
+/// Never completes: Ctrl-C ends the process.
+#[cfg(not(unix))]
+async fn interrupted() -> io::Result<()> {
+    std::future::pending().await
 }
 
 async fn serve(listener: TcpListener, count: Rc<Count>) -> io::Result<()> {

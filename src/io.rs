@@ -66,16 +66,22 @@ mod async_fd;
 mod copy;
 mod copy_bidirectional;
 mod duplex;
+mod interest;
 #[cfg_attr(windows, path = "io/standard_windows.rs")]
 mod standard;
 mod stdin;
 mod stdout;
 mod transfer;
+#[cfg(unix)]
+mod watched;
 
 #[cfg(unix)]
 pub use self::async_fd::AsyncFd;
 pub use self::copy::{copy, copy_buf};
 pub use self::copy_bidirectional::copy_bidirectional;
 pub use self::duplex::{DuplexStream, duplex};
+pub use self::interest::Interest;
 pub use self::stdin::{Stdin, stdin};
 pub use self::stdout::{Output, stderr, stdout};
+#[cfg(unix)]
+pub(crate) use self::watched::state;

@@ -38,6 +38,8 @@ mod owned;
 #[cfg(unix)]
 pub mod pipe;
 #[cfg(unix)]
+mod pipe_io;
+#[cfg(unix)]
 #[cfg_attr(
     not(all(target_os = "linux", not(mio_unsupported_force_poll_poll))),
     path = "net/no_pipe_write.rs"

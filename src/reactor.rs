@@ -12,6 +12,7 @@
     path = "reactor/no_alarm.rs"
 )]
 mod alarm;
+mod polled;
 mod socket;
 
 use std::cell::{Cell, RefCell};
@@ -28,10 +29,11 @@ use mio::{Events, Interest, Registry, Token, event};
 use slab::Slab;
 
 use self::alarm::Alarm;
+pub(crate) use self::polled::Polled;
 use self::socket::Entry;
 pub(crate) use self::socket::Socket;
 use crate::clock::{Clock, Tick};
-use crate::source::{Readiness, Source};
+use crate::source::{IS_EMULATED, Readiness, Source};
 use crate::timers::{TimerKey, Timers};
 use crate::woken::Woken;
 
@@ -42,6 +44,9 @@ const ALARM: Token = Token(usize::MAX - 1);
 
 /// Below this the alarm ends the wait: the selector rounds up to its next whole millisecond.
 const ALARM_BELOW: Duration = Duration::from_millis(10);
+
+/// How long an operation waits before it is tried again if the selector does not watch its object.
+const RETRY: Duration = Duration::from_millis(10);
 
 /// Room that is kept for the next wakers after a burst of them.
 const KEPT_MAX: usize = 1 << 14;
@@ -132,6 +137,8 @@ impl Reactor {
     /// Waits for events for up to `limit`, to the next deadline at the latest, and wakes whom they
     /// concern. A signal that interrupts the wait ends it.
     pub(crate) fn wait(&self, limit: Option<Duration>) -> io::Result<()> {
+        let retry = self.has_unwatched().then_some(RETRY);
+        let limit = limit.into_iter().chain(retry).min();
         let timeout = if self.owes_wakes() { Some(Duration::ZERO) } else { self.timeout(limit) };
         self.collect(|woken| {
             let mut events = self.events.borrow_mut();
@@ -146,8 +153,16 @@ impl Reactor {
                     entry.source.set_ready(readiness(event), woken);
                 }
             }
+            if IS_EMULATED {
+                sources.iter().for_each(|(_, entry)| entry.source.retry(woken));
+            }
             Ok(())
         })
+    }
+
+    /// Whether a source waits for no event of the selector's, but to be tried again.
+    fn has_unwatched(&self) -> bool {
+        IS_EMULATED && self.sources.borrow().iter().any(|(_, entry)| entry.source.is_unwatched())
     }
 
     /// Somebody watches the selector from outside, or does not: between two turns the alarm is set
@@ -211,15 +226,16 @@ impl Reactor {
         Ok(entry)
     }
 
-    /// Has the selector look at a source's object again, as if it were new; but not at urgent data,
-    /// which would be told again and again.
+    /// Has the selector look at a source's object again, where edges are emulated.
     #[cfg(unix)]
     fn rearm(&self, io: &mut impl event::Source, key: usize) -> io::Result<()> {
-        const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
-        match self.registry.reregister(io, Token(key), BOTH) {
+        if !IS_EMULATED {
+            return Ok(());
+        }
+        match self.registry.reregister(io, Token(key), INTEREST) {
             // mio's poll(2) selector forgets by itself what has hung up.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                self.registry.register(io, Token(key), BOTH)
+                self.registry.register(io, Token(key), INTEREST)
             }
             result => result,
         }

@@ -6,6 +6,8 @@
 //! business. Invariant: a direction that is not ready has been found so by an operation, or an
 //! event is to come.
 
+mod edges;
+
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::fmt;
@@ -14,18 +16,12 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
+pub(crate) use self::edges::IS_EMULATED;
+use self::edges::{SHORT_IS_DRAINED, is_forgotten};
 use crate::budget;
 use crate::current::{self, WaitsFor};
 pub(crate) use crate::waiters::WaiterKey;
 use crate::waiters::Waiters;
-
-/// Whether a read or write that was cut short proves that the socket is drained. So it is with
-/// epoll. kqueue does not tell of an urgent mark, which cuts a read short too; the emulated edges
-/// of poll(2) and Windows come only after a WouldBlock that mio saw.
-const SHORT_IS_DRAINED: bool = cfg!(all(
-    any(target_os = "linux", target_os = "android"),
-    not(mio_unsupported_force_poll_poll)
-));
 
 /// One of the two ways of a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +54,8 @@ struct Side {
     ready: Cell<bool>,
     /// A short count proves nothing until the next WouldBlock.
     special: Cell<bool>,
+    /// The selector does not watch the object: no event will come. See [`IS_EMULATED`].
+    unwatched: Cell<bool>,
     /// The loop has ended: no event will come.
     gone: Cell<bool>,
     waiters: Waiters,
@@ -160,9 +158,51 @@ impl Source {
         self.side(direction).attempt(op)
     }
 
+    /// Tries `op` once, an operation of the caller's own: what it shows is remembered for each of
+    /// `directions`.
+    pub(crate) fn try_io<T>(
+        &self,
+        directions: impl IntoIterator<Item = Direction>,
+        op: impl FnMut() -> io::Result<T>,
+    ) -> io::Result<T> {
+        let mut result = uninterrupted(op);
+        for direction in directions {
+            let whole = result.map(|value| Done { value, short: false });
+            result = self.side(direction).remember(whole);
+        }
+        result
+    }
+
     /// Forgets what is known: waiting is for the next event.
     pub(crate) fn clear(&self, direction: Direction) {
-        self.side(direction).ready.set(false);
+        self.side(direction).clear();
+    }
+
+    /// Says that no event will come, if edges are emulated: the next wait ends after a pause.
+    #[cfg(unix)]
+    pub(crate) fn set_unwatched(&self, direction: Direction) {
+        self.side(direction).unwatched.set(IS_EMULATED);
+    }
+
+    /// Whether a direction waits for no event, but for [`retry`](Source::retry).
+    pub(crate) fn is_unwatched(&self) -> bool {
+        self.read.unwatched.get() || self.write.unwatched.get()
+    }
+
+    /// Has operations tried again in a direction that the selector does not watch.
+    pub(crate) fn retry(&self, woken: &mut VecDeque<Waker>) {
+        for side in [&self.read, &self.write] {
+            if side.unwatched.replace(false) {
+                side.set_ready(true, woken);
+            }
+        }
+    }
+
+    /// Whether the selector has reported an error or urgent data since this was last asked, or
+    /// since a read found nothing.
+    #[cfg(unix)]
+    pub(crate) fn take_special(&self) -> bool {
+        self.read.special.take()
     }
 
     /// Takes in an event, and adds the wakers that it concerns to `woken`.
@@ -209,6 +249,12 @@ impl Place<'_> {
     ) -> Poll<io::Result<T>> {
         self.side.poll_io(cx, &mut self.key, op)
     }
+
+    /// Waits for the next event of the direction.
+    #[cfg(unix)]
+    pub(crate) fn poll_wait<T>(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
+        self.side.poll_wait(cx, &mut self.key)
+    }
 }
 
 impl Side {
@@ -242,25 +288,37 @@ impl Side {
     }
 
     #[inline]
-    fn attempt<T>(&self, mut op: impl FnMut() -> io::Result<Done<T>>) -> io::Result<T> {
-        loop {
-            match op() {
-                Ok(done) => {
-                    if SHORT_IS_DRAINED && done.short && !self.special.get() {
-                        self.ready.set(false);
-                    }
-                    return Ok(done.value);
+    fn attempt<T>(&self, op: impl FnMut() -> io::Result<Done<T>>) -> io::Result<T> {
+        self.remember(uninterrupted(op))
+    }
+
+    /// Takes in what a result shows.
+    #[inline]
+    fn remember<T>(&self, result: io::Result<Done<T>>) -> io::Result<T> {
+        match result {
+            Ok(done) => {
+                if SHORT_IS_DRAINED && done.short && !self.special.get() {
+                    self.ready.set(false);
                 }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    if error.kind() == io::ErrorKind::WouldBlock {
-                        self.ready.set(false);
-                        self.special.set(false);
-                    }
-                    return Err(error);
+                Ok(done.value)
+            }
+            Err(error) if is_forgotten(&error) => {
+                self.clear();
+                self.unwatched.set(true);
+                Err(io::ErrorKind::WouldBlock.into())
+            }
+            Err(error) => {
+                if error.kind() == io::ErrorKind::WouldBlock {
+                    self.clear();
                 }
+                Err(error)
             }
         }
+    }
+
+    fn clear(&self) {
+        self.ready.set(false);
+        self.special.set(false);
     }
 
     fn poll_wait<T>(&self, cx: &mut Context<'_>, key: &mut WaiterKey) -> Poll<io::Result<T>> {
@@ -276,6 +334,17 @@ impl Side {
         self.ready.set(true);
         self.special.set(self.special.get() | special);
         self.waiters.take_wakers(woken);
+    }
+}
+
+/// The first result of `op` that is not an interruption by a signal.
+#[inline]
+fn uninterrupted<T>(mut op: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match op() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
     }
 }
 
@@ -313,84 +382,4 @@ impl fmt::Debug for Source {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const EVENT: Readiness = Readiness { read: true, write: false, special: false };
-
-    fn would_block() -> io::Result<Done<()>> {
-        Err(io::ErrorKind::WouldBlock.into())
-    }
-
-    fn poll(source: &Source, key: &mut WaiterKey, done: io::Result<Done<()>>) -> Poll<()> {
-        let mut done = Some(done);
-        let mut cx = Context::from_waker(Waker::noop());
-        let op = || done.take().expect("tried once");
-        source.poll_io(Direction::Read, &mut cx, key, op).map(|result| result.unwrap())
-    }
-
-    fn waiters(source: &Source) -> usize {
-        let mut woken = VecDeque::new();
-        source.set_ready(EVENT, &mut woken);
-        source.read.ready.set(false);
-        woken.len()
-    }
-
-    #[test]
-    fn a_short_count_spares_the_next_attempt() {
-        let source = Source::new(true);
-        let mut key = WaiterKey::default();
-        let short = Ok(Done { value: (), short: true });
-        assert_eq!(poll(&source, &mut key, short), Poll::Ready(()));
-        assert_eq!(source.read.ready.get(), !SHORT_IS_DRAINED);
-    }
-
-    #[test]
-    fn a_short_count_proves_nothing_after_a_special_event() {
-        let source = Source::new(true);
-        let mut key = WaiterKey::default();
-        source.set_ready(Readiness { special: true, ..EVENT }, &mut VecDeque::new());
-        source.set_ready(EVENT, &mut VecDeque::new());
-        for _ in 0..2 {
-            let short = Ok(Done { value: (), short: true });
-            assert_eq!(poll(&source, &mut key, short), Poll::Ready(()));
-            assert!(source.read.ready.get());
-        }
-        assert_eq!(poll(&source, &mut key, would_block()), Poll::Pending);
-        assert!(!source.read.special.get(), "a WouldBlock clears all");
-    }
-
-    #[test]
-    fn every_waiter_is_woken_and_none_removes_another() {
-        let source = Source::new(false);
-        let mut keys = [WaiterKey::default(); 4];
-        for key in &mut keys {
-            assert_eq!(poll(&source, key, would_block()), Poll::Pending);
-        }
-        assert_eq!(waiters(&source), 4);
-        assert_eq!(waiters(&source), 0, "woken once");
-        // The last waits again; the others are dropped afterwards, as futures are.
-        assert_eq!(poll(&source, &mut keys[3], would_block()), Poll::Pending);
-        for key in &mut keys[..3] {
-            source.leave(Direction::Read, key);
-        }
-        assert_eq!(waiters(&source), 1);
-        source.leave(Direction::Read, &mut keys[3]);
-        let mut first = WaiterKey::default();
-        assert_eq!(poll(&source, &mut first, would_block()), Poll::Pending);
-        source.leave(Direction::Read, &mut first);
-        assert_eq!(waiters(&source), 0, "who has left is not woken");
-        assert!(source.read.waiters.is_empty(), "nothing is left behind");
-    }
-
-    #[test]
-    fn the_end_of_the_loop_is_an_error() {
-        let source = Source::new(true);
-        source.set_gone(&mut VecDeque::new());
-        let mut cx = Context::from_waker(Waker::noop());
-        let op = || -> io::Result<Done<()>> { panic!("it is not tried") };
-        let polled = source.poll_io(Direction::Read, &mut cx, &mut WaiterKey::default(), op);
-        let Poll::Ready(Err(error)) = polled else { panic!("{polled:?}") };
-        assert_eq!(error.kind(), io::ErrorKind::NotConnected);
-    }
-}
+mod tests;

@@ -3,20 +3,25 @@
 #![cfg(target_os = "linux")]
 
 use std::cell::Cell;
+use std::env;
 use std::fs::{self, File};
-use std::future::Future;
-use std::io::{ErrorKind, Read, Write};
+use std::future::{Future, poll_fn};
+use std::io::ErrorKind::{self, WouldBlock};
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsFd, OwnedFd};
 use std::pin::pin;
+use std::process::Command;
 use std::rc::Rc;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
 use evloop::Runtime;
-use evloop::io::AsyncFd;
+use evloop::io::{AsyncFd, Interest};
 use evloop::time::timeout;
 use futures::poll;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd};
+use rustix::net::{RecvFlags, SendFlags};
 use rustix::time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec};
 
 /// What takes longer hangs.
@@ -66,7 +71,7 @@ fn readable_is_a_state() {
             reader.readable().await.unwrap();
         }
         let mut buf = [0];
-        assert_eq!(reader.try_io(|mut pipe| pipe.read(&mut buf)).unwrap(), 1);
+        assert_eq!(reader.try_io(Interest::READABLE, |mut pipe| pipe.read(&mut buf)).unwrap(), 1);
         assert!(is_ready(reader.readable()), "a byte is left");
         assert_eq!(reader.read_with(|mut pipe| pipe.read(&mut buf)).await.unwrap(), 1);
         assert!(!is_ready(reader.readable()));
@@ -110,7 +115,7 @@ fn writable_waits_for_room() {
         let writer = AsyncFd::new(writer).unwrap();
         let mut full = 0;
         while is_ready(writer.writable()) {
-            full += writer.try_io(|mut pipe| pipe.write(&[7; 4096])).unwrap();
+            full += writer.try_io(Interest::WRITABLE, |mut pipe| pipe.write(&[7; 4096])).unwrap();
         }
         let mut write = Box::pin(writer.write_with(|mut pipe| pipe.write(&[8; 4096])));
         assert!(poll!(&mut write).is_pending());
@@ -322,4 +327,215 @@ fn after_the_end_of_its_loop_it_is_not_connected() {
     let mut buf = [0];
     reader.into_inner().unwrap().read_exact(&mut buf).unwrap();
     assert_eq!(&buf, b"x");
+}
+
+/// Two sockets that are connected to each other; the first does not wait.
+fn udp_pair() -> (UdpSocket, UdpSocket) {
+    let [socket, peer] = [(); 2].map(|()| UdpSocket::bind("127.0.0.1:0").unwrap());
+    socket.connect(peer.local_addr().unwrap()).unwrap();
+    peer.connect(socket.local_addr().unwrap()).unwrap();
+    socket.set_nonblocking(true).unwrap();
+    (socket, peer)
+}
+
+/// A socket that poll(2) reports as hung up for good, while datagrams come all the same.
+fn hung_up() -> (AsyncFd<UdpSocket>, UdpSocket) {
+    let (socket, peer) = udp_pair();
+    rustix::net::shutdown(&socket, rustix::net::Shutdown::Both).unwrap();
+    until(&socket, PollFlags::HUP);
+    (AsyncFd::new(socket).unwrap(), peer)
+}
+
+/// Runs `task` on a socket that is hung up: it waits for the next datagram, and does not spin.
+fn waits_for_the_next_datagram<F>(task: impl FnOnce(Rc<AsyncFd<UdpSocket>>, Rc<Cell<usize>>) -> F)
+where
+    F: Future<Output = ()> + 'static,
+{
+    let mut runtime = Runtime::new().unwrap();
+    let entered = runtime.enter();
+    let (socket, peer) = hung_up();
+    let (socket, calls) = (Rc::new(socket), Rc::new(Cell::new(0)));
+    drop(entered);
+    let task = runtime.spawn(task(socket.clone(), calls.clone()));
+    for _ in 0..100 {
+        turn(&mut runtime);
+    }
+    // Where edges are emulated each turn tries again, and the loop takes one in 10 ms.
+    if cfg!(not(mio_unsupported_force_poll_poll)) {
+        assert!(calls.get() <= 3, "{} calls", calls.get());
+    }
+    assert!(!task.is_finished());
+    peer.send(b"x").unwrap();
+    runtime.block_on(timeout(LIMIT, task)).unwrap().unwrap();
+}
+
+#[test]
+fn an_operation_on_a_descriptor_that_stays_hung_up_waits() {
+    waits_for_the_next_datagram(|socket, calls| async move {
+        let receive = |socket: &UdpSocket| {
+            calls.set(calls.get() + 1);
+            socket.recv(&mut [0; 8])
+        };
+        assert_eq!(socket.read_with(receive).await.unwrap(), 1);
+    });
+}
+
+#[test]
+fn readable_waits_after_try_io_found_nothing() {
+    waits_for_the_next_datagram(|socket, calls| async move {
+        loop {
+            socket.readable().await.unwrap();
+            calls.set(calls.get() + 1);
+            match socket.try_io(Interest::READABLE, |socket| socket.recv(&mut [0; 8])) {
+                Ok(n) => break assert_eq!(n, 1),
+                Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
+            }
+        }
+    });
+}
+
+#[test]
+fn the_poll_methods_wait_as_the_futures_do() {
+    run(async {
+        let (reader, _, mut writer) = pipe();
+        let readable = || poll_fn(|cx| reader.poll_read_ready(cx));
+        let mut waits = readable();
+        assert!(poll!(&mut waits).is_pending());
+        writer.write_all(b"x").unwrap();
+        waits.await.unwrap();
+        readable().await.unwrap();
+        let writer = AsyncFd::new(writer).unwrap();
+        poll_fn(|cx| writer.poll_write_ready(cx)).await.unwrap();
+    });
+}
+
+#[test]
+fn a_write_that_finds_nothing_leaves_reading_as_it_is() {
+    run(async {
+        let (reader, _, mut writer) = pipe();
+        writer.write_all(b"x").unwrap();
+        reader.readable().await.unwrap();
+        let nothing = reader.try_io(Interest::WRITABLE, |_| Err::<(), _>(WouldBlock.into()));
+        assert_eq!(nothing.unwrap_err().kind(), WouldBlock);
+        reader.readable().await.unwrap();
+    });
+}
+
+/// A TCP connection whose one end is watched for `interest`.
+fn tcp(interest: Interest) -> (AsyncFd<TcpStream>, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (stream, _) = listener.accept().unwrap();
+    stream.set_nonblocking(true).unwrap();
+    (AsyncFd::with_interest(stream, interest).unwrap(), peer)
+}
+
+#[test]
+fn urgent_data_is_waited_for_alone() {
+    run(async {
+        let (stream, mut peer) = tcp(Interest::READABLE | Interest::PRIORITY);
+        let mut urgent = Box::pin(stream.ready(Interest::PRIORITY));
+        assert!(poll!(&mut urgent).is_pending());
+        peer.write_all(b"ordinary").unwrap();
+        let both = Interest::READABLE | Interest::PRIORITY;
+        assert_eq!(stream.ready(both).await.unwrap(), Interest::READABLE);
+        assert!(poll!(&mut urgent).is_pending());
+        rustix::net::send(&peer, b"!", SendFlags::OOB).unwrap();
+        assert_eq!(urgent.await.unwrap(), Interest::PRIORITY);
+        assert_eq!(stream.ready(both).await.unwrap(), both, "states, both of them");
+
+        let mut byte = [0];
+        rustix::net::recv(&stream, &mut byte, RecvFlags::OOB).unwrap();
+        assert_eq!(&byte, b"!");
+        assert!(!is_ready(stream.ready(Interest::PRIORITY)));
+        stream.readable().await.unwrap();
+        let refused = stream.ready(Interest::WRITABLE).await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::InvalidInput);
+    });
+}
+
+#[test]
+fn an_error_is_waited_for_alone() {
+    run(async {
+        let (socket, peer) = udp_pair();
+        let socket = AsyncFd::with_interest(socket, Interest::ERROR).unwrap();
+        let mut error = Box::pin(socket.ready(Interest::ERROR));
+        peer.send(b"x").unwrap();
+        until(&socket, PollFlags::IN);
+        assert!(poll!(&mut error).is_pending());
+        drop(peer);
+        rustix::net::send(&socket, b"x", SendFlags::empty()).unwrap();
+        assert_eq!(error.await.unwrap(), Interest::ERROR);
+        assert!(is_ready(socket.ready(Interest::ERROR)), "it is a state");
+        let refused = socket.get_ref().take_error().unwrap().unwrap();
+        assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
+        assert!(!is_ready(socket.ready(Interest::ERROR)));
+    });
+}
+
+#[test]
+fn waiting_for_other_states_ends_with_the_loop() {
+    let (stream, _peer) = run(async { tcp(Interest::PRIORITY | Interest::WRITABLE) });
+    run(async {
+        for interest in [Interest::PRIORITY, Interest::WRITABLE] {
+            let error = stream.ready(interest).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::NotConnected);
+        }
+    });
+}
+
+#[test]
+fn a_file_that_reports_changes_can_be_waited_for() {
+    run(async {
+        let mounts = || File::open("/proc/self/mountinfo").unwrap();
+        assert_eq!(AsyncFd::new(mounts()).unwrap_err().kind(), ErrorKind::Unsupported);
+        let both = Interest::READABLE | Interest::PRIORITY;
+        let mounts = AsyncFd::with_interest(mounts(), both).unwrap();
+        assert_eq!(mounts.ready(both).await.unwrap(), Interest::READABLE);
+        assert!(!is_ready(mounts.ready(Interest::PRIORITY)));
+    });
+}
+
+/// Runs this test again where the mounts are its own.
+fn is_alone_with_its_mounts(test: &str) -> bool {
+    const ALONE: &str = "EVLOOP_OWN_MOUNTS";
+    if env::var_os(ALONE).is_some() {
+        return true;
+    }
+    let is_allowed = Command::new("unshare").args(["--mount", "true"]).status();
+    if !is_allowed.is_ok_and(|status| status.success()) {
+        eprintln!("skipped: mounts may not be unshared here");
+        return false;
+    }
+    let mut command = Command::new("unshare");
+    command.arg("--mount").arg(env::current_exe().unwrap()).args(["--exact", test]);
+    assert!(command.env(ALONE, "1").status().unwrap().success());
+    false
+}
+
+#[test]
+fn each_change_of_the_mounts_is_returned_once() {
+    if !is_alone_with_its_mounts("each_change_of_the_mounts_is_returned_once") {
+        return;
+    }
+    run(async {
+        let mounts = File::open("/proc/self/mountinfo").unwrap();
+        let mounts = AsyncFd::with_interest(mounts, Interest::PRIORITY).unwrap();
+        let folder = env::temp_dir().join(format!("evloop-mount-{}", std::process::id()));
+        fs::create_dir(&folder).unwrap();
+        for waits in [true, false] {
+            let mut change = Box::pin(mounts.ready(Interest::PRIORITY));
+            assert!(!waits || poll!(&mut change).is_pending());
+            let mut mount = Command::new("mount");
+            mount.args(["-t", "tmpfs", "none"]).arg(&folder);
+            assert!(mount.status().unwrap().success());
+            // The selector sees it first, or the wait does.
+            evloop::time::sleep(Duration::from_millis(u64::from(!waits))).await;
+            assert_eq!(change.await.unwrap(), Interest::PRIORITY);
+            assert!(!is_ready(mounts.ready(Interest::PRIORITY)));
+            assert!(Command::new("umount").arg(&folder).status().unwrap().success());
+            assert_eq!(mounts.ready(Interest::PRIORITY).await.unwrap(), Interest::PRIORITY);
+        }
+        fs::remove_dir(&folder).unwrap();
+    });
 }

@@ -469,3 +469,22 @@ fn after_the_end_of_its_loop_it_is_not_connected() {
         assert_eq!(kind(socket.send_to(b"x", LOCAL).await), Some(ErrorKind::NotConnected));
     });
 }
+
+#[test]
+fn a_socket_that_stays_hung_up_waits_for_the_next_datagram() {
+    run(async {
+        let (one, other) = udp_pair().await;
+        rustix::net::shutdown(&one, rustix::net::Shutdown::Both).unwrap();
+        until(&one, PollFlags::HUP);
+        let mut buf = [0; 8];
+        for round in 0..3 {
+            let mut receiving = Box::pin(one.recv(&mut buf));
+            for _ in 0..3 {
+                assert!(poll!(&mut receiving).is_pending(), "round {round}");
+                evloop::task::yield_now().await;
+            }
+            other.send(b"x").await.unwrap();
+            assert_eq!(receiving.await.unwrap(), 1);
+        }
+    });
+}

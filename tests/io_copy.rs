@@ -4,7 +4,7 @@
 
 use std::cell::Cell;
 use std::future::Future;
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, IoSlice, IoSliceMut};
 use std::net::Shutdown;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -16,7 +16,7 @@ use evloop::spawn;
 use evloop::task::yield_now;
 use evloop::time::timeout;
 use futures::io::{AsyncReadExt, AsyncWriteExt, Cursor};
-use futures::{AsyncWrite, join, poll};
+use futures::{AsyncWrite, FutureExt, join, poll};
 
 /// What takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -182,6 +182,54 @@ fn a_copy_flushes_while_it_waits_for_more() {
         assert_eq!(flushed.get(), 5);
         drop(one);
         assert_eq!(copying.await.unwrap(), 5);
+    });
+}
+
+#[test]
+fn a_copy_of_a_buffered_reader_flushes_while_it_waits_for_more() {
+    run(async {
+        let (mut one, mut other) = duplex(10);
+        let flushed = Cell::new(0);
+        let reader = futures::io::BufReader::new(&mut other);
+        let mut copying = Box::pin(copy_buf(reader, Lazy { held: 0, flushed: &flushed }));
+        for all in [5, 10] {
+            one.write_all(b"hello").await.unwrap();
+            assert!(poll!(&mut copying).is_pending());
+            assert_eq!(flushed.get(), all);
+        }
+        drop(one);
+        assert_eq!(copying.await.unwrap(), 10);
+    });
+}
+
+#[test]
+fn a_proxy_flushes_while_it_waits_for_more() {
+    run(async {
+        let ((mut one, a), (b, mut other)) = (duplex(10), duplex(10));
+        let [a, b] = [a, b].map(futures::io::BufWriter::new);
+        let mut proxy = Box::pin(copy_bidirectional(a, b));
+        one.write_all(b"question").await.unwrap();
+        other.write_all(b"answer").await.unwrap();
+        assert!(poll!(&mut proxy).is_pending());
+        let (mut question, mut answer) = ([0; 8], [0; 6]);
+        other.read_exact(&mut question).await.unwrap();
+        one.read_exact(&mut answer).await.unwrap();
+        assert_eq!((&question, &answer), (b"question", b"answer"));
+    });
+}
+
+#[test]
+fn a_duplex_takes_and_gives_all_buffers_at_once() {
+    run(async {
+        let (mut one, mut other) = duplex(6);
+        let bufs = [b"ab", &b""[..], b"cde", b"fgh"].map(IoSlice::new);
+        assert_eq!(one.write_vectored(&bufs).await.unwrap(), 6, "as many as there is capacity for");
+        assert!(one.write_vectored(&bufs).now_or_never().is_none());
+        assert_eq!(one.write_vectored(&bufs[1..2]).await.unwrap(), 0);
+        let (mut first, mut second) = ([0; 2], [0; 9]);
+        let mut bufs = [IoSliceMut::new(&mut first), IoSliceMut::new(&mut second)];
+        assert_eq!(other.read_vectored(&mut bufs).await.unwrap(), 6);
+        assert_eq!((&first, &second[..4]), (b"ab", &b"cdef"[..]));
     });
 }
 

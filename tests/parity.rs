@@ -238,12 +238,15 @@ async fn net() -> Fallible {
     stream.writable().await?;
     let _: usize = stream.try_read(buf)?;
     let _: usize = stream.try_write(b"x")?;
+    let _: i32 = stream.try_io(evloop::io::Interest::READABLE, || Ok(1))?;
+    std::future::poll_fn(|cx| stream.poll_read_ready(cx)).await?;
+    std::future::poll_fn(|cx| stream.poll_write_ready(cx)).await?;
     stream.shutdown(Shutdown::Write)?;
     stream.set_nodelay(true)?;
     #[cfg(unix)]
     {
         stream.set_keepalive(true)?;
-        stream.set_linger(Some(MS))?;
+        stream.set_linger(Some(Duration::ZERO))?;
     }
     let _: (SocketAddr, SocketAddr) = (stream.peer_addr()?, stream.local_addr()?);
     {
@@ -330,7 +333,8 @@ async fn io_helpers() -> Fallible {
         let fd = eio::AsyncFd::new(fd)?;
         fd.readable().await?;
         fd.writable().await?;
-        let _: i32 = fd.try_io(|_fd| Ok(1))?;
+        let _: i32 = fd.try_io(eio::Interest::READABLE, |_fd| Ok(1))?;
+        let _: eio::Interest = fd.ready(eio::Interest::READABLE).await?;
     }
     let (mut stdin, mut stdout) = (eio::stdin(), eio::stdout());
     let _: Vec<u8> = stdin.read_line().await?;

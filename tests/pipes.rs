@@ -4,9 +4,11 @@
 
 use std::fs::{self, File};
 use std::future::Future;
-use std::io::{self, IoSlice, IoSliceMut, Read};
+use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use evloop::net::pipe::{self, Receiver, Sender};
@@ -224,4 +226,158 @@ fn writing_to_a_pipe_that_nobody_reads_raises_no_signal() {
         assert!(child.communicate("input").await.unwrap().status.success());
     });
     assert!(!piped.load(Ordering::SeqCst), "SIGPIPE was raised");
+}
+
+/// One turn of the loop: whatever the selector has to tell is taken in.
+#[cfg(target_os = "linux")]
+async fn turn_once() {
+    let (done, turned) = futures::channel::oneshot::channel();
+    // What was called from outside begins after the selector was asked.
+    evloop::Handle::current().call_threadsafe(move || done.send(()).unwrap());
+    turned.await.unwrap();
+}
+
+/// A FIFO, and its reading end, which nobody has opened for writing yet. Removed when dropped.
+#[cfg(target_os = "linux")]
+struct Fifo(PathBuf);
+
+#[cfg(target_os = "linux")]
+impl Fifo {
+    fn new(name: &str) -> (Fifo, Receiver) {
+        use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat};
+        let path = std::env::temp_dir().join(format!("evloop-{name}-{}", std::process::id()));
+        let _ = fs::remove_file(&path);
+        mknodat(CWD, &path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        let flags = OFlags::NONBLOCK.bits() as i32;
+        let end = File::options().read(true).custom_flags(flags).open(&path).unwrap();
+        (Fifo(path), Receiver::from_fd(end).unwrap())
+    }
+
+    fn writer(&self) -> File {
+        File::options().write(true).open(&self.0).unwrap()
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Drop for Fifo {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_fifo_waits_for_its_first_writer() {
+    run(async {
+        let (fifo, receiver) = Fifo::new("first");
+        assert_eq!(receiver.try_read(&mut [0]).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        let (mut one, mut two) = ([0; 2], [0; 2]);
+        let mut read = Box::pin(receiver.read(&mut one));
+        assert!(futures::poll!(&mut read).is_pending());
+        let mut writer = fifo.writer();
+        assert!(futures::poll!(&mut read).is_pending());
+        writer.write_all(b"abcd").unwrap();
+        assert_eq!(read.await.unwrap(), 2);
+        let mut bufs = [IoSliceMut::new(&mut two)];
+        assert_eq!(receiver.read_vectored(&mut bufs).await.unwrap(), 2);
+        drop(writer);
+        assert_eq!(receiver.read(&mut one).await.unwrap(), 0);
+        assert_eq!((&one, &two), (b"ab", b"cd"));
+    });
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_stream_reader_of_a_fifo_waits_for_its_first_writer() {
+    run(async {
+        let (fifo, receiver) = Fifo::new("stream");
+        let mut reader = from_pipe(receiver, &StreamOptions::default());
+        let mut line = Box::pin(reader.read_line());
+        assert!(futures::poll!(&mut line).is_pending());
+        fifo.writer().write_all(b"hello\n").unwrap();
+        assert_eq!(line.await.unwrap(), b"hello\n");
+    });
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_fifo_waits_for_its_next_writer() {
+    run(async {
+        let (fifo, receiver) = Fifo::new("next");
+        receiver.reopened().await.unwrap();
+        for round in 0..3 {
+            let mut writer = fifo.writer();
+            let mut buf = [0; 8];
+            {
+                let mut read = Box::pin(receiver.read(&mut buf));
+                for _ in 0..3 {
+                    assert!(futures::poll!(&mut read).is_pending(), "round {round}");
+                    turn_once().await;
+                }
+                writer.write_all(b"x").unwrap();
+                assert_eq!(read.await.unwrap(), 1, "round {round}");
+            }
+            drop(writer);
+            assert_eq!(receiver.read(&mut buf).await.unwrap(), 0, "round {round}");
+            let mut reopened = Box::pin(receiver.reopened());
+            assert!(futures::poll!(&mut reopened).is_pending());
+            drop(fifo.writer());
+            turn_once().await;
+            assert!(futures::poll!(&mut reopened).is_pending(), "who wrote nothing is none");
+            fifo.writer().write_all(b"yz").unwrap();
+            reopened.await.unwrap();
+            assert_eq!(receiver.read(&mut buf).await.unwrap(), 2);
+            assert_eq!(receiver.read(&mut buf).await.unwrap(), 0);
+            turn_once().await;
+        }
+    });
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn an_operation_that_takes_the_end_for_nothing_waits_for_the_next_writer() {
+    use evloop::io::Interest;
+    run(async {
+        let (fifo, receiver) = Fifo::new("own");
+        drop(fifo.writer());
+        let mut calls = 0;
+        let mut buf = [0; 8];
+        let read = async {
+            loop {
+                receiver.readable().await?;
+                let read = || match rustix::io::read(&receiver, &mut buf)? {
+                    0 => Err(io::ErrorKind::WouldBlock.into()),
+                    n => Ok(n),
+                };
+                calls += 1;
+                match receiver.try_io(Interest::READABLE, read) {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    result => break result,
+                }
+            }
+        };
+        let mut read = Box::pin(read);
+        for _ in 0..100 {
+            assert!(futures::poll!(&mut read).is_pending());
+            evloop::task::yield_now().await;
+        }
+        fifo.writer().write_all(b"abc").unwrap();
+        assert_eq!(read.await.unwrap(), 3);
+        if cfg!(not(mio_unsupported_force_poll_poll)) {
+            assert!(calls <= 4, "{calls} calls");
+        }
+    });
+}
+
+#[test]
+fn by_traits_all_buffers_are_taken() {
+    run(async {
+        let (mut sender, mut receiver) = pipe::pair().unwrap();
+        let bufs = [IoSlice::new(b"ab"), IoSlice::new(b"cde")];
+        assert_eq!(AsyncWriteExt::write_vectored(&mut sender, &bufs).await.unwrap(), 5);
+        let (mut one, mut two) = ([0; 1], [0; 9]);
+        let mut bufs = [IoSliceMut::new(&mut one), IoSliceMut::new(&mut two)];
+        assert_eq!(AsyncReadExt::read_vectored(&mut receiver, &mut bufs).await.unwrap(), 5);
+        assert_eq!((&one, &two[..4]), (b"a", &b"bcde"[..]));
+    });
 }

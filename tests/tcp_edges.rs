@@ -7,7 +7,8 @@
 
 use std::env;
 use std::future::Future;
-use std::io::{ErrorKind, IoSlice, IoSliceMut, Read, Write};
+use std::io::ErrorKind::{self, ConnectionReset};
+use std::io::{IoSlice, IoSliceMut, Read, Write};
 use std::net::{self, Shutdown};
 use std::os::fd::AsFd;
 use std::pin::pin;
@@ -641,5 +642,39 @@ fn write_all_buf_dropped_at_every_await_keeps_its_place() {
         peer.set_nonblocking(false).unwrap();
         peer.read_to_end(&mut got).unwrap();
         assert!(got == data);
+    });
+}
+
+#[test]
+fn closing_after_a_reset_is_no_error() {
+    run(async {
+        for reads_first in [false, true] {
+            let (mut stream, peer) = pair();
+            reset(peer);
+            until(&stream, PollFlags::HUP);
+            if reads_first {
+                assert_eq!(stream.read(&mut [0]).await.unwrap_err().kind(), ConnectionReset);
+            }
+            futures::AsyncWriteExt::close(&mut stream).await.unwrap();
+            futures::AsyncWriteExt::close(&mut &stream).await.unwrap();
+            let (_read, mut write) = stream.into_split();
+            futures::AsyncWriteExt::close(&mut write).await.unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_linger_time_that_would_block_the_loop_is_refused() {
+    run(async {
+        let (stream, _peer) = pair();
+        for time in [Duration::from_secs(5), Duration::from_millis(1)] {
+            let refused = stream.set_linger(Some(time)).unwrap_err();
+            assert_eq!(refused.kind(), ErrorKind::InvalidInput);
+        }
+        assert_eq!(rustix::net::sockopt::socket_linger(&stream).unwrap(), None);
+        for linger in [Some(Duration::ZERO), None] {
+            stream.set_linger(linger).unwrap();
+            assert_eq!(rustix::net::sockopt::socket_linger(&stream).unwrap(), linger);
+        }
     });
 }

@@ -1,23 +1,24 @@
 //! Waiting for any descriptor. Unix.
 //!
 //! Others may read what it leads to, so an event proves nothing: every wait and every operation
-//! first asks poll(2), without waiting. Invariant: a direction that poll(2) found not ready is
-//! armed in the selector again before anybody waits for it.
+//! first asks poll(2), without waiting. Where poll(2) and the operation contradict each other, the
+//! next event decides. Invariant: an event is to come for what was found not ready; where edges are
+//! emulated the selector is armed again for it, or the operation is tried again after a pause.
 
+use std::cell::Cell;
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
-use std::task::{Context, Poll};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::task::{Context, Poll, ready};
 
-use mio::unix::SourceFd;
-use mio::{Interest, Registry, Token, event};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FileType, fstat};
 
-use crate::context;
-use crate::reactor::Socket;
-use crate::source::{Direction, Done, WaiterKey};
+use super::interest::Interest;
+use super::watched::{self, Watched};
+use crate::reactor::{Polled, Socket};
+use crate::source::{Direction, Done, Place, WaiterKey};
+use crate::{budget, context};
 
 /// A descriptor that the loop waits for: a pipe, a terminal, an eventfd, a timerfd, an inotify,
 /// another epoll, the socket of a library.
@@ -27,6 +28,10 @@ use crate::source::{Direction, Done, WaiterKey};
 /// not, and it stays what it is: [`read_with`](AsyncFd::read_with) and its like run an operation
 /// only when poll(2) says that it will not wait. (If another process takes the bytes between that
 /// answer and the operation, a blocking descriptor does wait, and the loop with it.)
+///
+/// A descriptor may stay in error or hung up: a UDP socket with an entry in its error queue, a FIFO
+/// after its last writer. Then poll(2) reports it ready. An operation that returns `WouldBlock` all
+/// the same, in `read_with`, `write_with` or [`try_io`](AsyncFd::try_io), waits for the next event.
 ///
 /// Any number of tasks may wait. A descriptor can be in one `AsyncFd` at a time; a duplicate of it
 /// is another one.
@@ -50,13 +55,15 @@ use crate::source::{Direction, Done, WaiterKey};
 #[doc(alias = "add_writer")]
 pub struct AsyncFd<T: AsFd> {
     socket: Socket<Watched<T>>,
+    /// Of a file, which reports a change once: what was reported and not yet returned by `ready`.
+    /// `None`: poll(2) goes on reporting.
+    changes: Option<Cell<Interest>>,
+    /// The places of the `poll_` methods among the waiters.
+    polled: Polled,
 }
 
-/// What is registered.
-struct Watched<T>(T);
-
 impl<T: AsFd> AsyncFd<T> {
-    /// Takes a descriptor into the running loop. It is not changed.
+    /// Takes a descriptor into the running loop, for reading and writing. It is not changed.
     ///
     /// # Errors
     ///
@@ -67,20 +74,57 @@ impl<T: AsFd> AsyncFd<T> {
     /// # Panics
     ///
     /// Outside of a running loop.
+    #[track_caller]
     pub fn new(fd: T) -> io::Result<AsyncFd<T>> {
-        let reactor = context::expect("AsyncFd::new").reactor.clone();
+        AsyncFd::with_interest(fd, Interest::READABLE | Interest::WRITABLE)
+    }
+
+    /// Takes a descriptor into the running loop, for the states of `interest`. It is not changed.
+    ///
+    /// With `PRIORITY` or `ERROR`, it may be a file of the system's that reports its changes, as
+    /// `/proc/self/mountinfo` or an attribute of sysfs does (Linux); [`ready`](AsyncFd::ready)
+    /// returns each change once.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](AsyncFd::new).
+    ///
+    /// # Panics
+    ///
+    /// Outside of a running loop.
+    ///
+    #[cfg_attr(any(target_os = "linux", target_os = "android"), doc = "```")]
+    #[cfg_attr(not(any(target_os = "linux", target_os = "android")), doc = "```ignore")]
+    /// use evloop::io::{AsyncFd, Interest};
+    /// use evloop::time::timeout;
+    /// use std::fs::File;
+    /// use std::time::Duration;
+    ///
+    /// evloop::block_on(async {
+    ///     let mounts = File::open("/proc/self/mountinfo")?;
+    ///     let mounts = AsyncFd::with_interest(mounts, Interest::PRIORITY)?;
+    ///     let changed = timeout(Duration::from_millis(1), mounts.ready(Interest::PRIORITY));
+    ///     println!("changed: {}", changed.await.is_ok());
+    ///     std::io::Result::Ok(())
+    /// }).unwrap();
+    /// ```
+    #[track_caller]
+    pub fn with_interest(fd: T, interest: Interest) -> io::Result<AsyncFd<T>> {
+        let reactor = context::expect("making an AsyncFd").reactor.clone();
         let kind = FileType::from_raw_mode(fstat(&fd)?.st_mode);
-        if kind.is_file() || kind.is_dir() {
-            return Err(refusal(io::ErrorKind::Unsupported));
+        let is_file = kind.is_file() || kind.is_dir();
+        if is_file && interest.special() == Interest::NOTHING {
+            return Err(watched::refusal(io::ErrorKind::Unsupported));
         }
-        let socket =
-            Socket::new(Watched(fd), reactor, true).map_err(|error| match error.kind() {
-                // What epoll(7) says of a file or a device that has no readiness.
-                io::ErrorKind::PermissionDenied => refusal(io::ErrorKind::Unsupported),
-                io::ErrorKind::AlreadyExists => refusal(io::ErrorKind::AlreadyExists),
-                _ => error,
-            })?;
-        Ok(AsyncFd { socket })
+        let watched = Watched { fd, interest };
+        let socket = Socket::new(watched, reactor, true).map_err(|error| match error.kind() {
+            // What epoll(7) says of a file or a device that has no readiness.
+            io::ErrorKind::PermissionDenied => watched::refusal(io::ErrorKind::Unsupported),
+            io::ErrorKind::AlreadyExists => watched::refusal(io::ErrorKind::AlreadyExists),
+            _ => error,
+        })?;
+        let changes = is_file.then_some(Cell::new(Interest::NOTHING));
+        Ok(AsyncFd { socket, changes, polled: Polled::default() })
     }
 
     /// Waits until a read would not wait: there is something, or the end, or an error.
@@ -99,6 +143,54 @@ impl<T: AsFd> AsyncFd<T> {
     /// Nothing changes.
     pub fn writable(&self) -> impl Future<Output = io::Result<()>> + '_ {
         self.io(Direction::Write, |_| Ok(()))
+    }
+
+    /// The same as [`readable`](AsyncFd::readable), as a `poll_` method. At most one task waits in
+    /// it: the last that polled.
+    pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_state(cx, Direction::Read)
+    }
+
+    /// The same as [`writable`](AsyncFd::writable), as a `poll_` method. At most one task waits in
+    /// it: the last that polled.
+    pub fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_state(cx, Direction::Write)
+    }
+
+    /// Waits until one of the states of `interest` is there, and returns those that are.
+    ///
+    /// `PRIORITY` and `ERROR` are waited for alone, whatever there is to read: for urgent data and
+    /// the changes of files, for the error queue of a socket. They too are states, but for a file's
+    /// changes; each of those is returned once.
+    ///
+    /// # Errors
+    ///
+    /// Kind `InvalidInput` for a state that the `AsyncFd` was not made for.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing changes.
+    pub fn ready(&self, interest: Interest) -> impl Future<Output = io::Result<Interest>> + '_ {
+        use Direction::{Read, Write};
+        let mut places = [Read, Write, Read].map(|side| self.socket.source().place(side));
+        poll_fn(move |cx| {
+            let [read, write, special] = &mut places;
+            let mut found = Interest::NOTHING;
+            let mut is_ready = |side, place: &mut Place<'_>| {
+                let polled = place.poll_io(cx, || self.confirmed(side, &mut |_| Ok(())))?;
+                io::Result::Ok(polled.is_ready())
+            };
+            if interest.is_readable() && is_ready(Read, read)? {
+                found = found | Interest::READABLE;
+            }
+            if interest.is_writable() && is_ready(Write, write)? {
+                found = found | Interest::WRITABLE;
+            }
+            if let Poll::Ready(states) = self.poll_special(cx, interest.special(), special)? {
+                found = found | states;
+            }
+            if found == Interest::NOTHING { Poll::Pending } else { Poll::Ready(Ok(found)) }
+        })
     }
 
     /// Runs `read` once the descriptor is readable; again, if it finds nothing (`WouldBlock`).
@@ -129,21 +221,28 @@ impl<T: AsFd> AsyncFd<T> {
     /// descriptor is non-blocking, or [`readable`](AsyncFd::readable) or
     /// [`writable`](AsyncFd::writable) has just completed.
     ///
+    /// `interest` says what `op` waits for: if it returns `WouldBlock`, the next `readable` or
+    /// `writable` waits for an event.
+    ///
     /// # Errors
     ///
     /// Those of `op`.
-    pub fn try_io<R>(&self, mut op: impl FnMut(&T) -> io::Result<R>) -> io::Result<R> {
-        loop {
-            match op(self.get_ref()) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                result => return result,
-            }
+    pub fn try_io<R>(
+        &self,
+        interest: Interest,
+        mut op: impl FnMut(&T) -> io::Result<R>,
+    ) -> io::Result<R> {
+        let source = self.socket.source();
+        let result = source.try_io(interest.directions(), || op(self.get_ref()));
+        if result.as_ref().is_err_and(is_would_block) {
+            interest.directions().for_each(|direction| source.set_unwatched(direction));
         }
+        result
     }
 
     /// The descriptor.
     pub fn get_ref(&self) -> &T {
-        &self.socket.get().0
+        &self.socket.get().fd
     }
 
     /// Takes the descriptor out of the loop.
@@ -152,7 +251,7 @@ impl<T: AsFd> AsyncFd<T> {
     ///
     /// What the system says; the descriptor is closed then.
     pub fn into_inner(self) -> io::Result<T> {
-        self.socket.into_inner().map(|watched| watched.0)
+        self.socket.into_inner().map(|watched| watched.fd)
     }
 
     fn io<'a, R>(
@@ -185,66 +284,77 @@ impl<T: AsFd> AsyncFd<T> {
         direction: Direction,
         op: &mut impl FnMut(&T) -> io::Result<R>,
     ) -> io::Result<Done<R>> {
-        let result = match is_ready(self.get_ref(), direction)? {
-            true => op(self.get_ref()),
-            false => Err(io::ErrorKind::WouldBlock.into()),
+        let wanted = match direction {
+            Direction::Read => Interest::READABLE,
+            Direction::Write => Interest::WRITABLE,
         };
-        if result.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock) {
-            self.socket.rearm(SourceFd(&self.get_ref().as_fd().as_raw_fd()))?;
+        if self.state_of(wanted)? == Interest::NOTHING {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let result = op(self.get_ref());
+        if result.as_ref().is_err_and(is_would_block) {
+            // To arm it again would bring an event at once, and the next, without end.
+            self.socket.source().set_unwatched(direction);
         }
         // Whether an operation took all that is there is its own affair.
         result.map(|value| Done { value, short: false })
     }
-}
 
-/// What poll(2) says of a descriptor now.
-fn is_ready(fd: impl AsFd, direction: Direction) -> io::Result<bool> {
-    const NOW: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
-    let flags = match direction {
-        Direction::Read => PollFlags::IN,
-        Direction::Write => PollFlags::OUT,
-    };
-    let mut fds = [PollFd::new(&fd, flags)];
-    poll(&mut fds, Some(&NOW))?;
-    let found = fds[0].revents();
-    if found.contains(PollFlags::NVAL) {
-        return Err(rustix::io::Errno::BADF.into());
+    fn poll_state(&self, cx: &mut Context<'_>, direction: Direction) -> Poll<io::Result<()>> {
+        let source = self.socket.source();
+        self.polled.poll(source, direction, |place| self.poll_io(direction, cx, place, |_| Ok(())))
     }
-    Ok(found.intersects(flags | PollFlags::HUP | PollFlags::ERR))
-}
 
-fn refusal(kind: io::ErrorKind) -> io::Error {
-    let sentence = match kind {
-        io::ErrorKind::AlreadyExists => {
-            "this descriptor is in an AsyncFd already: share that one, or duplicate the descriptor"
+    /// Waits for a read event, as an error or urgent data is one, until poll(2) says what is
+    /// wanted. What is known of reading stays as it is.
+    fn poll_special(
+        &self,
+        cx: &mut Context<'_>,
+        wanted: Interest,
+        place: &mut Place<'_>,
+    ) -> Poll<io::Result<Interest>> {
+        if wanted == Interest::NOTHING {
+            return Poll::Pending;
         }
-        _ => "nobody can wait for this descriptor, it is always ready: for files, use evloop::fs",
-    };
-    io::Error::new(kind, sentence)
+        ready!(budget::poll_left(cx));
+        // An error once the loop has ended.
+        let waits = place.poll_wait(cx)?;
+        let found = self.state_of(wanted)?;
+        if found == Interest::NOTHING {
+            return waits.map(Ok);
+        }
+        if let Some(changes) = &self.changes {
+            changes.set(changes.get().without(found));
+        }
+        budget::spend();
+        Poll::Ready(Ok(found))
+    }
+
+    /// Those of the `wanted` states that are there; if none is, an event is to come.
+    fn state_of(&self, wanted: Interest) -> io::Result<Interest> {
+        let interest = self.socket.get().interest;
+        if !interest.contains(wanted) {
+            return Err(watched::not_made_for(wanted));
+        }
+        let mut state = watched::state(self.get_ref())?;
+        if let Some(changes) = &self.changes {
+            // Whoever asks first is told, and that may have been the selector.
+            let is_told = self.socket.source().take_special();
+            let told = if is_told { interest.special() } else { state.special() };
+            changes.set(changes.get() | told);
+            state = state | changes.get();
+        }
+        let found = state.and(wanted);
+        if found == Interest::NOTHING {
+            let interest = interest.without(state);
+            self.socket.rearm(Watched { fd: self.get_ref().as_fd(), interest })?;
+        }
+        Ok(found)
+    }
 }
 
-impl<T: AsFd> event::Source for Watched<T> {
-    fn register(
-        &mut self,
-        registry: &Registry,
-        token: Token,
-        interests: Interest,
-    ) -> io::Result<()> {
-        SourceFd(&self.0.as_fd().as_raw_fd()).register(registry, token, interests)
-    }
-
-    fn reregister(
-        &mut self,
-        registry: &Registry,
-        token: Token,
-        interests: Interest,
-    ) -> io::Result<()> {
-        SourceFd(&self.0.as_fd().as_raw_fd()).reregister(registry, token, interests)
-    }
-
-    fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
-        SourceFd(&self.0.as_fd().as_raw_fd()).deregister(registry)
-    }
+fn is_would_block(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::WouldBlock
 }
 
 impl<T: AsFd> AsFd for AsyncFd<T> {

@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
-use std::task::ready;
+use std::task::{Poll, ready};
 
 use futures_io::{AsyncBufRead, AsyncRead, AsyncWrite};
 
@@ -11,7 +11,7 @@ use super::transfer::Transfer;
 use crate::budget;
 
 /// Copies all that `reader` gives to `writer`, flushes it, and returns how many bytes there were.
-/// While it waits for the reader it holds no buffer.
+/// While it waits for the reader it holds no buffer, and the writer is flushed.
 ///
 /// The writer is not closed. `&mut reader` is a reader too.
 ///
@@ -48,7 +48,8 @@ where
     poll_fn(|cx| transfer.poll(cx, &mut reader, &mut writer)).await
 }
 
-/// The same for a reader that keeps what it has: a byte leaves it once the writer has it.
+/// The same for a reader that keeps what it has: a byte leaves it once the writer has it. While it
+/// waits for the reader, the writer is flushed.
 ///
 /// # Errors
 ///
@@ -80,12 +81,18 @@ where
     R: AsyncBufRead + Unpin,
     W: AsyncWrite + Unpin,
 {
-    let mut written = 0;
+    let (mut written, mut is_unflushed) = (0, false);
     poll_fn(|cx| {
         loop {
             ready!(budget::poll_left(cx));
             budget::spend();
-            let bytes = ready!(Pin::new(&mut reader).poll_fill_buf(cx))?;
+            let Poll::Ready(bytes) = Pin::new(&mut reader).poll_fill_buf(cx)? else {
+                if is_unflushed {
+                    ready!(Pin::new(&mut writer).poll_flush(cx))?;
+                    is_unflushed = false;
+                }
+                return Poll::Pending;
+            };
             if bytes.is_empty() {
                 ready!(Pin::new(&mut writer).poll_flush(cx))?;
                 return Ok(written).into();
@@ -95,6 +102,7 @@ where
                 return Err(io::ErrorKind::WriteZero.into()).into();
             }
             Pin::new(&mut reader).consume(n);
+            is_unflushed = true;
             written += n as u64;
         }
     })

@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::fmt;
-use std::io::{self, Read};
+use std::io::{self, IoSlice, IoSliceMut, Read};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
@@ -80,35 +80,49 @@ impl Pipe {
         }
     }
 
-    fn poll_read(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+    fn poll_read(
+        &self,
+        cx: &mut Context<'_>,
+        bufs: &mut [IoSliceMut<'_>],
+    ) -> Poll<io::Result<usize>> {
         ready!(budget::poll_left(cx));
-        if !buf.is_empty() && self.bytes.borrow().is_empty() && !self.is_closed.get() {
+        let is_asked = bufs.iter().any(|buf| !buf.is_empty());
+        if is_asked && self.bytes.borrow().is_empty() && !self.is_closed.get() {
             keep(&self.reader, cx.waker());
             return Poll::Pending;
         }
         budget::spend();
-        // The second time for what goes round the end.
-        let mut n = self.bytes.borrow_mut().read(buf)?;
-        n += self.bytes.borrow_mut().read(&mut buf[n..])?;
+        let mut read = 0;
+        for buf in bufs {
+            // The second time for what goes round the end.
+            let n = self.bytes.borrow_mut().read(buf)?;
+            read += n + self.bytes.borrow_mut().read(&mut buf[n..])?;
+        }
         wake(&self.writer);
-        Poll::Ready(Ok(n))
+        Poll::Ready(Ok(read))
     }
 
-    fn poll_write(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(&self, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         ready!(budget::poll_left(cx));
         if self.is_closed.get() || self.is_abandoned.get() {
             budget::spend();
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
-        let n = (self.capacity - self.bytes.borrow().len()).min(buf.len());
-        if n == 0 && !buf.is_empty() {
+        let before = self.bytes.borrow().len();
+        if before == self.capacity && bufs.iter().any(|buf| !buf.is_empty()) {
             keep(&self.writer, cx.waker());
             return Poll::Pending;
         }
         budget::spend();
-        self.bytes.borrow_mut().extend(&buf[..n]);
+        let mut bytes = self.bytes.borrow_mut();
+        for buf in bufs {
+            let n = (self.capacity - bytes.len()).min(buf.len());
+            bytes.extend(&buf[..n]);
+        }
+        let written = bytes.len() - before;
+        drop(bytes);
         wake(&self.reader);
-        Poll::Ready(Ok(n))
+        Poll::Ready(Ok(written))
     }
 
     fn close(&self) {
@@ -137,7 +151,15 @@ impl AsyncRead for &DuplexStream {
         cx: &mut Context<'_>,
         buf: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        self.from.poll_read(cx, buf)
+        self.from.poll_read(cx, &mut [IoSliceMut::new(buf)])
+    }
+
+    fn poll_read_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &mut [IoSliceMut<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.from.poll_read(cx, bufs)
     }
 }
 
@@ -147,7 +169,15 @@ impl AsyncWrite for &DuplexStream {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.to.poll_write(cx, buf)
+        self.to.poll_write(cx, &[IoSlice::new(buf)])
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.to.poll_write(cx, bufs)
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -169,6 +199,14 @@ impl AsyncRead for DuplexStream {
     ) -> Poll<io::Result<usize>> {
         Pin::new(&mut &*self).poll_read(cx, buf)
     }
+
+    fn poll_read_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &mut [IoSliceMut<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut &*self).poll_read_vectored(cx, bufs)
+    }
 }
 
 impl AsyncWrite for DuplexStream {
@@ -178,6 +216,14 @@ impl AsyncWrite for DuplexStream {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         Pin::new(&mut &*self).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut &*self).poll_write_vectored(cx, bufs)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -4,9 +4,11 @@ use std::fmt;
 use std::future::Future;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::Shutdown;
+use std::task::{Context, Poll};
 
 use super::endpoint::Endpoint;
 use super::transport::{Bytes, Transport};
+use crate::io::Interest;
 use crate::reactor::Socket;
 use crate::source::{Direction, Done};
 
@@ -157,8 +159,8 @@ impl<T: Transport> Connection<T> {
         self.end.write_all(buf, |io, rest| io.write(rest))
     }
 
-    /// Waits until a read may give something, as far as is known: try it, and wait again if it
-    /// gives `WouldBlock`.
+    /// Waits until a read may give something, as far as is known: try it, by `try_read` or
+    /// [`try_io`](Connection::try_io), and wait again if it gives `WouldBlock`.
     ///
     /// # Cancel safety
     ///
@@ -174,6 +176,60 @@ impl<T: Transport> Connection<T> {
     /// Nothing changes.
     pub fn writable(&self) -> impl Future<Output = io::Result<()>> {
         self.end.socket.ready(Direction::Write)
+    }
+
+    /// The same as [`readable`](Connection::readable), as a `poll_` method. At most one task waits
+    /// in it and in `AsyncRead`: the last that polled.
+    pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.end.poll_ready(Direction::Read, cx)
+    }
+
+    /// The same as [`writable`](Connection::writable), as a `poll_` method. At most one task waits
+    /// in it and in `AsyncWrite`: the last that polled.
+    pub fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.end.poll_ready(Direction::Write, cx)
+    }
+
+    /// Runs an operation of the caller's own on the connection's descriptor, now, and again if a
+    /// signal interrupts it. It must not wait.
+    ///
+    /// `interest` says what it waits for if it returns `WouldBlock`: then the next
+    /// [`readable`](Connection::readable) or [`writable`](Connection::writable) waits for an event.
+    /// An operation that goes past this method leaves them complete, and a loop over them spins.
+    ///
+    /// # Errors
+    ///
+    /// Those of `op`.
+    ///
+    #[cfg_attr(unix, doc = "```")]
+    #[cfg_attr(not(unix), doc = "```ignore")]
+    /// use evloop::io::Interest;
+    /// use evloop::net::UnixStream;
+    /// use rustix::net::{RecvFlags, recv};
+    /// use std::io::ErrorKind;
+    ///
+    /// evloop::block_on(async {
+    ///     let (one, other) = UnixStream::pair()?;
+    ///     one.write_all(b"hello").await?;
+    ///     let mut buf = [0; 8];
+    ///     let n = loop {
+    ///         other.readable().await?;
+    ///         let op = || Ok(recv(&other, &mut buf, RecvFlags::empty())?.0);
+    ///         match other.try_io(Interest::READABLE, op) {
+    ///             Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+    ///             result => break result?,
+    ///         }
+    ///     };
+    ///     assert_eq!(n, 5);
+    ///     std::io::Result::Ok(())
+    /// }).unwrap();
+    /// ```
+    pub fn try_io<R>(
+        &self,
+        interest: Interest,
+        mut op: impl FnMut() -> io::Result<R>,
+    ) -> io::Result<R> {
+        self.end.try_io(interest, |io| io.try_io(&mut op))
     }
 
     /// Reads what is there without waiting.

@@ -3,11 +3,13 @@
 use std::fmt;
 use std::future::Future;
 use std::io;
+use std::task::{Context, Poll};
 
 use super::counted::whole;
 use super::endpoint::Endpoint;
 use super::messages::{Messages, Protocol, Take};
 use crate::context;
+use crate::io::Interest;
 use crate::reactor::Socket;
 use crate::source::Direction;
 
@@ -145,8 +147,8 @@ impl<P: Protocol> DatagramSocket<P> {
         self.end.socket.attempt(Direction::Read, |io| whole(io.receive(buf, Take::Whole)))
     }
 
-    /// Waits until a datagram may be there, as far as is known: try it, and wait again if it gives
-    /// `WouldBlock`.
+    /// Waits until a datagram may be there, as far as is known: try it, by `try_recv` or
+    /// [`try_io`](DatagramSocket::try_io), and wait again if it gives `WouldBlock`.
     ///
     /// # Cancel safety
     ///
@@ -162,6 +164,36 @@ impl<P: Protocol> DatagramSocket<P> {
     /// Nothing changes.
     pub fn writable(&self) -> impl Future<Output = io::Result<()>> {
         self.end.socket.ready(Direction::Write)
+    }
+
+    /// The same as [`readable`](DatagramSocket::readable), as a `poll_` method. At most one task
+    /// waits in it: the last that polled.
+    pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.end.poll_ready(Direction::Read, cx)
+    }
+
+    /// The same as [`writable`](DatagramSocket::writable), as a `poll_` method. At most one task
+    /// waits in it: the last that polled.
+    pub fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.end.poll_ready(Direction::Write, cx)
+    }
+
+    /// Runs an operation of the caller's own on the socket's descriptor, now, and again if a signal
+    /// interrupts it. It must not wait.
+    ///
+    /// `interest` says what it waits for if it returns `WouldBlock`: then the next
+    /// [`readable`](DatagramSocket::readable) or [`writable`](DatagramSocket::writable) waits for
+    /// an event. See [`Connection::try_io`](super::Connection::try_io).
+    ///
+    /// # Errors
+    ///
+    /// Those of `op`.
+    pub fn try_io<R>(
+        &self,
+        interest: Interest,
+        mut op: impl FnMut() -> io::Result<R>,
+    ) -> io::Result<R> {
+        self.end.try_io(interest, |io| io.try_io(&mut op))
     }
 
     /// The address that it is bound to.

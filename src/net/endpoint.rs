@@ -3,7 +3,6 @@
 //! Invariant: an object leaves in the mode in which it came, blocking or not.
 
 use std::borrow::BorrowMut;
-use std::cell::Cell;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::io;
@@ -12,23 +11,22 @@ use std::task::{Context, Poll, ready};
 use super::owned::{self, Owned};
 use super::transport::Object;
 use crate::context;
-use crate::reactor::Socket;
-use crate::source::{Direction, Done, WaiterKey};
+use crate::io::Interest;
+use crate::reactor::{Polled, Socket};
+use crate::source::{Direction, Done};
 
 /// A socket or an end of a pipe.
 pub(super) struct Endpoint<S: Object> {
     pub(super) socket: Socket<S>,
     /// It was non-blocking before it came here.
     came_nonblocking: bool,
-    /// The places of the `poll_` methods among the waiters: one in each direction.
-    polled_read: Cell<WaiterKey>,
-    polled_write: Cell<WaiterKey>,
+    /// The places of the `poll_` methods among the waiters.
+    polled: Polled,
 }
 
 impl<S: Object> Endpoint<S> {
     pub(super) fn new(socket: Socket<S>) -> Endpoint<S> {
-        let (polled_read, polled_write) = Default::default();
-        Endpoint { socket, came_nonblocking: false, polled_read, polled_write }
+        Endpoint { socket, came_nonblocking: false, polled: Polled::default() }
     }
 
     /// Takes an object into the running loop, and makes it non-blocking.
@@ -90,17 +88,27 @@ impl<S: Object> Endpoint<S> {
         cx: &mut Context<'_>,
         op: impl FnMut(&S) -> io::Result<Done<T>>,
     ) -> Poll<io::Result<T>> {
-        let key = match direction {
-            Direction::Read => &self.polled_read,
-            Direction::Write => &self.polled_write,
-        };
-        let mut place = key.get();
-        let polled = self.socket.poll_io(direction, cx, &mut place, op);
-        if polled.is_ready() {
-            self.socket.leave(direction, &mut place);
-        }
-        key.set(place);
-        polled
+        let source = self.socket.source();
+        self.polled.poll(source, direction, |place| self.socket.poll_io(direction, cx, place, op))
+    }
+
+    /// Completes once the direction is ready, as far as is known: the last that polled waits.
+    pub(super) fn poll_ready(
+        &self,
+        direction: Direction,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        let source = self.socket.source();
+        self.polled.poll(source, direction, |place| source.poll_ready(direction, cx, place))
+    }
+
+    /// Tries `op` once, which waits for `interest`.
+    pub(super) fn try_io<T>(
+        &self,
+        interest: Interest,
+        mut op: impl FnMut(&S) -> io::Result<T>,
+    ) -> io::Result<T> {
+        self.socket.source().try_io(interest.directions(), || op(self.get()))
     }
 }
 

@@ -21,8 +21,20 @@ impl TcpStream {
     }
 
     /// What closing does with unsent bytes (SO_LINGER). `None`, the default: they are sent in the
-    /// background. `Some(0)`: they are discarded, and the peer sees a reset.
+    /// background. `Some(Duration::ZERO)`: they are discarded, and the peer sees a reset.
+    ///
+    /// # Errors
+    ///
+    /// Kind `InvalidInput` for a longer time: close(2) would block the loop for as long. To wait
+    /// until the bytes are sent, call `shutdown(Write)` and read to the end.
     pub fn set_linger(&self, linger: Option<Duration>) -> io::Result<()> {
+        if linger.is_some_and(|time| !time.is_zero()) {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "set_linger takes no time above zero, for which closing would block the event \
+                 loop: shut the write direction down, and read to the end",
+            ));
+        }
         Ok(set_socket_linger(self, linger)?)
     }
 }

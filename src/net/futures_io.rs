@@ -52,9 +52,12 @@ impl<T: Transport> AsyncWrite for &Connection<T> {
         Poll::Ready(Ok(()))
     }
 
-    /// Ends the write direction.
+    /// Ends the write direction. After a reset by the peer it is ended already.
     fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(self.shutdown(Shutdown::Write))
+        Poll::Ready(match self.shutdown(Shutdown::Write) {
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
+            result => result,
+        })
     }
 }
 

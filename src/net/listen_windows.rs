@@ -8,10 +8,12 @@ use super::tcp_listener::ListenOptions;
 
 pub(super) fn listen(addr: SocketAddr, options: &ListenOptions) -> io::Result<TcpListener> {
     let ListenOptions { backlog: _, reuse_addr, reuse_port, only_v6 } = *options;
-    if reuse_addr || reuse_port || only_v6.is_some() {
+    // An IPv6 socket takes no IPv4 connections there, unless it is told to.
+    let is_dual = addr.is_ipv6() && only_v6 == Some(false);
+    if reuse_addr || reuse_port || is_dual {
         return Err(io::Error::new(
             io::ErrorKind::Unsupported,
-            "reuse_addr, reuse_port and only_v6 are not available on Windows",
+            "reuse_addr, reuse_port and only_v6: Some(false) are not available on Windows",
         ));
     }
     TcpListener::bind(addr)

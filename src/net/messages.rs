@@ -45,4 +45,6 @@ pub trait Messages: Object {
     fn peer_addr(&self) -> io::Result<Self::Addr>;
     fn local_addr(&self) -> io::Result<Self::Addr>;
     fn take_error(&self) -> io::Result<Option<io::Error>>;
+    /// Runs `op` so that mio sees a WouldBlock.
+    fn try_io<R>(&self, op: impl FnOnce() -> io::Result<R>) -> io::Result<R>;
 }

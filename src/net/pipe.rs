@@ -1,22 +1,21 @@
 //! The two ends of a pipe. Unix.
 
-use std::fmt;
 use std::future::Future;
 use std::io::{self, IoSlice, IoSliceMut, Read};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::pin::Pin;
+use std::os::fd::OwnedFd;
 #[cfg(feature = "process")]
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use futures_io::{AsyncRead, AsyncWrite};
 use mio::unix::pipe;
 use rustix::fs::{FileType, fstat};
+use rustix::io::ioctl_fionread;
 
 use super::counted::{counted, whole};
 use super::endpoint::Endpoint;
 use super::pipe_write;
 use crate::context;
+use crate::io::{Interest, state};
 #[cfg(feature = "process")]
 use crate::reactor::Reactor;
 use crate::reactor::Socket;
@@ -27,7 +26,7 @@ use crate::source::{Direction, Done, Source};
 /// It belongs to the loop that was running when it was made. Dropping it closes it; who writes to
 /// the other end then gets an error of kind `BrokenPipe`, or [SIGPIPE](Sender#sigpipe).
 pub struct Receiver {
-    end: Endpoint<pipe::Receiver>,
+    pub(super) end: Endpoint<pipe::Receiver>,
 }
 
 /// The end of a pipe that is written to.
@@ -42,7 +41,7 @@ pub struct Receiver {
 /// On other systems it raises SIGPIPE: Rust programs ignore it from the beginning, and it ends a
 /// program that has restored the default.
 pub struct Sender {
-    end: Endpoint<pipe::Sender>,
+    pub(super) end: Endpoint<pipe::Sender>,
 }
 
 /// A pipe, in the running loop.
@@ -87,6 +86,9 @@ impl Receiver {
     /// Takes an end of a pipe or FIFO into the running loop, and makes it non-blocking: for
     /// everybody who has it, the end being shared with its duplicates.
     ///
+    /// A FIFO that was opened before any writer (O_NONBLOCK) waits for the first one. After the
+    /// last one it is at its end; [`reopened`](Receiver::reopened) waits for the next.
+    ///
     /// # Errors
     ///
     /// Kind `InvalidInput` if it is no pipe.
@@ -121,7 +123,7 @@ impl Receiver {
     ///
     /// Nothing is read if the future is dropped before it completes.
     pub async fn read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        self.end.io(Direction::Read, |mut io| whole(io.read_vectored(bufs))).await
+        self.end.io(Direction::Read, |io| read_vectored(io, bufs)).await
     }
 
     /// Fills `buf`.
@@ -153,6 +155,53 @@ impl Receiver {
         self.end.socket.ready(Direction::Read)
     }
 
+    /// The same as a `poll_` method. At most one task waits in it and in `AsyncRead`: the last that
+    /// polled.
+    pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.end.poll_ready(Direction::Read, cx)
+    }
+
+    /// Waits while a FIFO is at its end: until the next writer has written, or, if one has opened
+    /// it already, not at all.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing changes.
+    ///
+    /// ```no_run
+    /// use evloop::net::pipe::Receiver;
+    /// use rustix::fs::{Mode, OFlags, open};
+    ///
+    /// evloop::block_on(async {
+    ///     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    ///     let commands = Receiver::from_fd(open("/run/commands", flags, Mode::empty())?)?;
+    ///     let mut buf = [0; 4096];
+    ///     loop {
+    ///         match commands.read(&mut buf).await? {
+    ///             0 => commands.reopened().await?,
+    ///             n => println!("{:?}", &buf[..n]),
+    ///         }
+    ///     }
+    ///     # #[expect(unreachable_code)]
+    ///     std::io::Result::Ok(())
+    /// }).unwrap();
+    /// ```
+    pub fn reopened(&self) -> impl Future<Output = io::Result<()>> {
+        let source = self.end.socket.source();
+        source.until(Direction::Read, || {
+            // An error is left to the next read.
+            let is_at_end = self.is_at_end().unwrap_or(false);
+            if is_at_end {
+                source.set_unwatched(Direction::Read);
+            }
+            !is_at_end
+        })
+    }
+
+    fn is_at_end(&self) -> io::Result<bool> {
+        Ok(state(self)?.is_readable() && ioctl_fionread(self)? == 0)
+    }
+
     /// Reads what is there without waiting.
     ///
     /// # Errors
@@ -160,6 +209,16 @@ impl Receiver {
     /// Kind `WouldBlock` if nothing is there.
     pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
         self.end.socket.attempt(Direction::Read, |io| read(io, buf))
+    }
+
+    /// Runs an operation of the caller's own on the descriptor; see
+    /// [`Connection::try_io`](super::Connection::try_io).
+    pub fn try_io<R>(
+        &self,
+        interest: Interest,
+        mut op: impl FnMut() -> io::Result<R>,
+    ) -> io::Result<R> {
+        self.end.try_io(interest, |io| io.try_io(&mut op))
     }
 
     /// The registration, for who brings its own operation to the funnel.
@@ -226,7 +285,7 @@ impl Sender {
     ///
     /// Nothing is written if the future is dropped before it completes.
     pub async fn write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.end.io(Direction::Write, |io| whole(pipe_write::write(io, bufs))).await
+        self.end.io(Direction::Write, |io| write_vectored(io, bufs)).await
     }
 
     /// Writes all of `buf`.
@@ -265,6 +324,12 @@ impl Sender {
         self.end.socket.ready(Direction::Write)
     }
 
+    /// The same as a `poll_` method. At most one task waits in it and in `AsyncWrite`: the last
+    /// that polled.
+    pub fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.end.poll_ready(Direction::Write, cx)
+    }
+
     /// Writes what the pipe takes without waiting.
     ///
     /// # Errors
@@ -272,6 +337,16 @@ impl Sender {
     /// Kind `WouldBlock` if it takes nothing; else as [`write`](Sender::write).
     pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
         self.end.socket.attempt(Direction::Write, |io| write(io, buf))
+    }
+
+    /// Runs an operation of the caller's own on the descriptor; see
+    /// [`Connection::try_io`](super::Connection::try_io).
+    pub fn try_io<R>(
+        &self,
+        interest: Interest,
+        mut op: impl FnMut() -> io::Result<R>,
+    ) -> io::Result<R> {
+        self.end.try_io(interest, |io| io.try_io(&mut op))
     }
 }
 
@@ -287,92 +362,32 @@ fn checked(fd: OwnedFd) -> io::Result<OwnedFd> {
 }
 
 /// A short count says nothing: who writes may have made each write a packet of its own (O_DIRECT).
-fn read(mut io: &pipe::Receiver, buf: &mut [u8]) -> io::Result<Done<usize>> {
-    whole(io.read(buf))
+pub(super) fn read(mut io: &pipe::Receiver, buf: &mut [u8]) -> io::Result<Done<usize>> {
+    let is_asked = !buf.is_empty();
+    whole(io.try_io(|| confirmed(io, is_asked, (&mut io).read(buf))))
 }
 
-fn write(io: &pipe::Sender, buf: &[u8]) -> io::Result<Done<usize>> {
+pub(super) fn read_vectored(
+    mut io: &pipe::Receiver,
+    bufs: &mut [IoSliceMut<'_>],
+) -> io::Result<Done<usize>> {
+    let is_asked = bufs.iter().any(|buf| !buf.is_empty());
+    whole(io.try_io(|| confirmed(io, is_asked, (&mut io).read_vectored(bufs))))
+}
+
+/// A read of no bytes is the end, unless poll(2) knows of none: then nobody has opened the FIFO for
+/// writing yet.
+fn confirmed(io: &pipe::Receiver, is_asked: bool, result: io::Result<usize>) -> io::Result<usize> {
+    match result {
+        Ok(0) if is_asked && !state(io)?.is_readable() => Err(io::ErrorKind::WouldBlock.into()),
+        result => result,
+    }
+}
+
+pub(super) fn write(io: &pipe::Sender, buf: &[u8]) -> io::Result<Done<usize>> {
     counted(pipe_write::write(io, &[IoSlice::new(buf)]), buf.len())
 }
 
-impl AsyncRead for &Receiver {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
-        self.end.poll_io(Direction::Read, cx, |io| read(io, buf))
-    }
-}
-
-impl AsyncRead for Receiver {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut &*self).poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for &Sender {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        self.end.poll_io(Direction::Write, cx, |io| write(io, buf))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    /// Does nothing: a pipe is closed by dropping its end.
-    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for Sender {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut &*self).poll_write(cx, buf)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    /// Does nothing: a pipe is closed by dropping its end.
-    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsFd for Receiver {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.end.get().as_fd()
-    }
-}
-
-impl AsFd for Sender {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.end.get().as_fd()
-    }
-}
-
-impl fmt::Debug for Receiver {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.end.fmt(f)
-    }
-}
-
-impl fmt::Debug for Sender {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.end.fmt(f)
-    }
+pub(super) fn write_vectored(io: &pipe::Sender, bufs: &[IoSlice<'_>]) -> io::Result<Done<usize>> {
+    whole(pipe_write::write(io, bufs))
 }

@@ -48,6 +48,8 @@ pub struct ListenOptions {
     /// kind `Unsupported` where the system has no such thing.
     pub reuse_port: bool,
     /// An IPv6 socket takes no IPv4 connections (IPV6_V6ONLY). Default: `None`, the system's way.
+    /// Windows knows `Some(true)` only, which is its way; `Some(false)` is an error of kind
+    /// `Unsupported` there.
     pub only_v6: Option<bool>,
 }
 

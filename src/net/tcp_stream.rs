@@ -96,6 +96,10 @@ impl Bytes for mio::net::TcpStream {
     fn take_error(&self) -> io::Result<Option<io::Error>> {
         self.take_error()
     }
+
+    fn try_io<R>(&self, op: impl FnOnce() -> io::Result<R>) -> io::Result<R> {
+        self.try_io(op)
+    }
 }
 
 impl Accept for mio::net::TcpListener {

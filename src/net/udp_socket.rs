@@ -218,4 +218,8 @@ impl Messages for mio::net::UdpSocket {
     fn take_error(&self) -> io::Result<Option<io::Error>> {
         self.take_error()
     }
+
+    fn try_io<R>(&self, op: impl FnOnce() -> io::Result<R>) -> io::Result<R> {
+        self.try_io(op)
+    }
 }

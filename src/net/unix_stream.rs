@@ -181,6 +181,10 @@ impl Bytes for MioStream {
     fn take_error(&self) -> io::Result<Option<io::Error>> {
         self.take_error()
     }
+
+    fn try_io<R>(&self, op: impl FnOnce() -> io::Result<R>) -> io::Result<R> {
+        self.try_io(op)
+    }
 }
 
 impl Accept for MioListener {

@@ -97,8 +97,8 @@ impl<S: event::Source> Socket<S> {
         self.entry.source.leave(direction, key);
     }
 
-    /// Has the selector look at the object again: for what is not mio's, and so does not do it by
-    /// itself. `io` is the same object.
+    /// Has the selector look at the object again, where edges are emulated: for what is not mio's,
+    /// and so does not do it by itself. `io` is the same object.
     #[cfg(unix)]
     pub(crate) fn rearm(&self, mut io: impl event::Source) -> io::Result<()> {
         self.entry.reactor.rearm(&mut io, self.entry.key)

@@ -1,24 +1,4 @@
-//! Runs the loop inside of another: one that waits for its own events, as a GUI's or a game's does.
-//!
-//! The other loop watches evloop's descriptor next to its own, waits no longer than until evloop's
-//! next deadline, and gives it a turn when either has come. Here its own events are clicks that
-//! come through a socket.
-//!
-//! ```sh
-//! cargo run --example embed
-//! ```
-//!
-//! prints
-//!
-//! ```text
-//! window: click 1
-//! task: 20 ms after click 1
-//! window: click 2
-//! task: 20 ms after click 2
-//! window: click 3
-//! task: 20 ms after click 3
-//! window: closed
-//! ```
+//! The program, for Unix: it needs the descriptor of a loop.
 
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -36,7 +16,7 @@ struct Window {
     is_open: bool,
 }
 
-fn main() -> io::Result<()> {
+pub(crate) fn main() -> io::Result<()> {
     let (clicks, mut mouse) = UnixStream::pair()?;
     let user = thread::spawn(move || {
         for click in 1..=3 {

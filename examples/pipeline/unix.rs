@@ -1,22 +1,4 @@
-//! A pipeline of child processes, the bytes going through the loop, which counts them.
-//!
-//! ```sh
-//! cargo run --release --example pipeline          # 'cat README.md' 'grep loop' 'wc -l'
-//! cargo run --release --example pipeline yes 'head -n 100000' 'tr y n' 'tail -n 1'
-//! ```
-//!
-//! Each argument is a line for the shell; what one prints the next one reads. What the last one
-//! prints is printed, and then, on stderr, what has passed and how each has ended:
-//!
-//! ```text
-//! 24
-//! cat README.md: 19274 bytes, exit status: 0
-//! grep loop: 1483 bytes, exit status: 0
-//! wc -l: 3 bytes, exit status: 0
-//! ```
-//!
-//! One that does not read to the end, as `head`, ends those before it, as in a shell. The exit
-//! status is the last one's.
+//! The program, for Unix: it needs `evloop::process`.
 
 use std::env;
 use std::io::{self, Write};
@@ -30,7 +12,7 @@ const LINES: [&str; 3] = ["cat README.md", "grep loop", "wc -l"];
 /// What is read from a child at once.
 const BUFFER: usize = 64 * 1024;
 
-fn main() -> ExitCode {
+pub(crate) fn main() -> ExitCode {
     let lines = env::args_os().skip(1).map(|arg| arg.to_string_lossy().into_owned()).collect();
     match evloop::block_on(run(lines)) {
         Ok(status) if status.success() => ExitCode::SUCCESS,

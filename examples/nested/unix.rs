@@ -1,24 +1,4 @@
-//! Runs a second loop inside of a task of the first: a library that brings a loop of its own, say.
-//!
-//! The first loop waits for the descriptor of the second, as for any other, and gives it a turn
-//! when that is readable. The descriptor tells of everything: of sockets, of timers, and of what
-//! is spawned and woken between two turns.
-//!
-//! ```sh
-//! cargo run --example nested
-//! ```
-//!
-//! prints
-//!
-//! ```text
-//! outer: tick 1
-//! inner: tock 1
-//! outer: tick 2
-//! inner: tock 2
-//! outer: tick 3
-//! inner: tock 3
-//! both are done
-//! ```
+//! The program, for Unix: it needs the descriptor of a loop.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -28,7 +8,7 @@ use evloop::Runtime;
 use evloop::io::AsyncFd;
 use evloop::time::sleep;
 
-fn main() -> io::Result<()> {
+pub(crate) fn main() -> io::Result<()> {
     evloop::block_on(async {
         let mut inner = Runtime::new()?;
         let tocks = inner.spawn(say("inner: tock", Duration::from_millis(20)));

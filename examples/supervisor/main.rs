@@ -1,0 +1,33 @@
+//! Keeps commands running: starts each again when it ends, and ends all on Ctrl-C or SIGTERM.
+//!
+//! ```sh
+//! cargo run --release --example supervisor                  # three of its own
+//! cargo run --release --example supervisor 'ping localhost' 'sleep 3'
+//! ```
+//!
+//! Each argument is a line for the shell. One that ends soon is started again later and later:
+//! after 100 ms, 200 ms, up to 10 s. When all are to end, each is asked to; who has not done so
+//! within a second is killed. A second Ctrl-C ends the supervisor itself at once.
+//!
+//! ```text
+//! 1: started as process 4711
+//! 2: started as process 4712
+//! 1: tick
+//! 2: exit status: 1; again in 100 ms
+//! 1: tick
+//! ^C
+//! 1: signal: 15 (SIGTERM)
+//! ```
+
+#[cfg(unix)]
+mod unix;
+
+#[cfg(unix)]
+fn main() -> std::process::ExitCode {
+    unix::main()
+}
+
+#[cfg(not(unix))]
+fn main() {
+    eprintln!("supervisor needs Unix: evloop::process and signals");
+}

@@ -1,0 +1,86 @@
+//! A descriptor as the selector and poll(2) see it. Unix.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd};
+
+use mio::unix::SourceFd;
+use mio::{Interest as Events, Registry, Token, event};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::retry_on_intr;
+
+use super::interest::Interest;
+
+/// What is registered for errors alone, which the selector reports in any case.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const ANY: Events = Events::PRIORITY;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const ANY: Events = Events::READABLE;
+
+/// A descriptor that is registered for `interest`, whatever the reactor's own is.
+pub(super) struct Watched<T> {
+    pub(super) fd: T,
+    pub(super) interest: Interest,
+}
+
+/// The states of a descriptor now, by poll(2), which reports a hang-up and errors in any case.
+pub(crate) fn state(fd: impl AsFd) -> io::Result<Interest> {
+    const NOW: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
+    let mut fds = [PollFd::new(&fd, PollFlags::IN | PollFlags::OUT | PollFlags::PRI)];
+    retry_on_intr(|| poll(&mut fds, Some(&NOW)))?;
+    let found = fds[0].revents();
+    if found.contains(PollFlags::NVAL) {
+        return Err(rustix::io::Errno::BADF.into());
+    }
+    let (ended, failed) = (found.contains(PollFlags::HUP), found.contains(PollFlags::ERR));
+    let states = [
+        (Interest::READABLE, ended || failed || found.contains(PollFlags::IN)),
+        (Interest::WRITABLE, ended || failed || found.contains(PollFlags::OUT)),
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        (Interest::PRIORITY, ended || found.contains(PollFlags::PRI)),
+        (Interest::ERROR, failed),
+    ];
+    let found = states.into_iter().filter(|(_, is_found)| *is_found);
+    Ok(found.fold(Interest::NOTHING, |all, (state, _)| all | state))
+}
+
+pub(super) fn not_made_for(wanted: Interest) -> io::Error {
+    let sentence = format!("this AsyncFd was not made for {wanted:?}: use AsyncFd::with_interest");
+    io::Error::new(io::ErrorKind::InvalidInput, sentence)
+}
+
+pub(super) fn refusal(kind: io::ErrorKind) -> io::Error {
+    let sentence = match kind {
+        io::ErrorKind::AlreadyExists => {
+            "this descriptor is in an AsyncFd already: share that one, or duplicate the descriptor"
+        }
+        _ => "nobody can wait for this descriptor, it is always ready: for files, use evloop::fs",
+    };
+    io::Error::new(kind, sentence)
+}
+
+impl<T> Watched<T> {
+    /// The interest as the selector takes it.
+    fn events(&self) -> Events {
+        let events = [
+            self.interest.is_readable().then_some(Events::READABLE),
+            self.interest.is_writable().then_some(Events::WRITABLE),
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            self.interest.is_priority().then_some(Events::PRIORITY),
+        ];
+        events.into_iter().flatten().reduce(Events::add).unwrap_or(ANY)
+    }
+}
+
+impl<T: AsFd> event::Source for Watched<T> {
+    fn register(&mut self, registry: &Registry, token: Token, _: Events) -> io::Result<()> {
+        SourceFd(&self.fd.as_fd().as_raw_fd()).register(registry, token, self.events())
+    }
+
+    fn reregister(&mut self, registry: &Registry, token: Token, _: Events) -> io::Result<()> {
+        SourceFd(&self.fd.as_fd().as_raw_fd()).reregister(registry, token, self.events())
+    }
+
+    fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
+        SourceFd(&self.fd.as_fd().as_raw_fd()).deregister(registry)
+    }
+}

@@ -1,0 +1,81 @@
+//! What a source remembers, and whom it wakes.
+
+use super::*;
+
+const EVENT: Readiness = Readiness { read: true, write: false, special: false };
+
+fn would_block() -> io::Result<Done<()>> {
+    Err(io::ErrorKind::WouldBlock.into())
+}
+
+fn poll(source: &Source, key: &mut WaiterKey, done: io::Result<Done<()>>) -> Poll<()> {
+    let mut done = Some(done);
+    let mut cx = Context::from_waker(Waker::noop());
+    let op = || done.take().expect("tried once");
+    source.poll_io(Direction::Read, &mut cx, key, op).map(|result| result.unwrap())
+}
+
+fn waiters(source: &Source) -> usize {
+    let mut woken = VecDeque::new();
+    source.set_ready(EVENT, &mut woken);
+    source.read.ready.set(false);
+    woken.len()
+}
+
+#[test]
+fn a_short_count_spares_the_next_attempt() {
+    let source = Source::new(true);
+    let mut key = WaiterKey::default();
+    let short = Ok(Done { value: (), short: true });
+    assert_eq!(poll(&source, &mut key, short), Poll::Ready(()));
+    assert_eq!(source.read.ready.get(), !SHORT_IS_DRAINED);
+}
+
+#[test]
+fn a_short_count_proves_nothing_after_a_special_event() {
+    let source = Source::new(true);
+    let mut key = WaiterKey::default();
+    source.set_ready(Readiness { special: true, ..EVENT }, &mut VecDeque::new());
+    source.set_ready(EVENT, &mut VecDeque::new());
+    for _ in 0..2 {
+        let short = Ok(Done { value: (), short: true });
+        assert_eq!(poll(&source, &mut key, short), Poll::Ready(()));
+        assert!(source.read.ready.get());
+    }
+    assert_eq!(poll(&source, &mut key, would_block()), Poll::Pending);
+    assert!(!source.read.special.get(), "a WouldBlock clears all");
+}
+
+#[test]
+fn every_waiter_is_woken_and_none_removes_another() {
+    let source = Source::new(false);
+    let mut keys = [WaiterKey::default(); 4];
+    for key in &mut keys {
+        assert_eq!(poll(&source, key, would_block()), Poll::Pending);
+    }
+    assert_eq!(waiters(&source), 4);
+    assert_eq!(waiters(&source), 0, "woken once");
+    // The last waits again; the others are dropped afterwards, as futures are.
+    assert_eq!(poll(&source, &mut keys[3], would_block()), Poll::Pending);
+    for key in &mut keys[..3] {
+        source.leave(Direction::Read, key);
+    }
+    assert_eq!(waiters(&source), 1);
+    source.leave(Direction::Read, &mut keys[3]);
+    let mut first = WaiterKey::default();
+    assert_eq!(poll(&source, &mut first, would_block()), Poll::Pending);
+    source.leave(Direction::Read, &mut first);
+    assert_eq!(waiters(&source), 0, "who has left is not woken");
+    assert!(source.read.waiters.is_empty(), "nothing is left behind");
+}
+
+#[test]
+fn the_end_of_the_loop_is_an_error() {
+    let source = Source::new(true);
+    source.set_gone(&mut VecDeque::new());
+    let mut cx = Context::from_waker(Waker::noop());
+    let op = || -> io::Result<Done<()>> { panic!("it is not tried") };
+    let polled = source.poll_io(Direction::Read, &mut cx, &mut WaiterKey::default(), op);
+    let Poll::Ready(Err(error)) = polled else { panic!("{polled:?}") };
+    assert_eq!(error.kind(), io::ErrorKind::NotConnected);
+}

@@ -1,0 +1,156 @@
+//! An operation of the caller's own on a socket: it is tried once an event, and hears of each.
+
+#![cfg(unix)]
+
+use std::cell::Cell;
+use std::future::{Future, poll_fn};
+use std::io::{self, ErrorKind};
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use evloop::Runtime;
+use evloop::io::Interest;
+use evloop::net::{UdpSocket, UnixDatagram, UnixStream, pipe};
+use evloop::time::timeout;
+use rustix::net::{RecvFlags, SendFlags, recv, send};
+
+/// What takes longer hangs.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// Waits by `ready` and tries `op` until it finds something; counts the attempts.
+async fn own_read<R>(
+    ready: impl AsyncFn() -> io::Result<()>,
+    try_io: impl Fn() -> io::Result<R>,
+    attempts: &Cell<usize>,
+) -> R {
+    loop {
+        ready().await.unwrap();
+        attempts.set(attempts.get() + 1);
+        match try_io() {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            result => return result.unwrap(),
+        }
+    }
+}
+
+/// Runs a task that reads by an operation of its own, from a socket on which nothing comes until
+/// `write` is called: it is tried once, and once more then.
+fn tries_once_an_event<F: Future<Output = usize> + 'static, P>(
+    open: impl AsyncFnOnce(Rc<Cell<usize>>) -> (F, P),
+    write: impl FnOnce(&P),
+) {
+    let mut runtime = Runtime::new().unwrap();
+    let attempts = Rc::new(Cell::new(0));
+    let (read, peer) = runtime.block_on(open(attempts.clone()));
+    let task = runtime.spawn(read);
+    for _ in 0..100 {
+        runtime.turn(Some(Duration::ZERO)).unwrap();
+    }
+    // The event of the registration, that it can be written to, concerns reading where edges are
+    // emulated.
+    assert!(attempts.get() <= 2, "{} attempts", attempts.get());
+    write(&peer);
+    assert_eq!(runtime.block_on(timeout(LIMIT, task)).unwrap().unwrap(), 1);
+    assert!(attempts.get() <= 3, "{} attempts", attempts.get());
+}
+
+fn receive(socket: impl std::os::fd::AsFd) -> io::Result<usize> {
+    Ok(recv(socket, &mut [0; 8], RecvFlags::empty())?.0)
+}
+
+#[test]
+fn on_a_connection() {
+    tries_once_an_event(
+        async |attempts| {
+            let (one, other) = UnixStream::pair().unwrap();
+            let read = async move {
+                let try_io = || one.try_io(Interest::READABLE, || receive(&one));
+                own_read(async || one.readable().await, try_io, &attempts).await
+            };
+            (read, other)
+        },
+        |peer| assert_eq!(send(peer, b"x", SendFlags::empty()).unwrap(), 1),
+    );
+}
+
+#[test]
+fn on_a_connection_by_its_poll_method() {
+    tries_once_an_event(
+        async |attempts| {
+            let (one, other) = UnixStream::pair().unwrap();
+            let read = async move {
+                let try_io = || one.try_io(Interest::READABLE, || receive(&one));
+                let ready = async || poll_fn(|cx| one.poll_read_ready(cx)).await;
+                own_read(ready, try_io, &attempts).await
+            };
+            (read, other)
+        },
+        |peer| assert_eq!(send(peer, b"x", SendFlags::empty()).unwrap(), 1),
+    );
+}
+
+#[test]
+fn on_a_udp_socket() {
+    tries_once_an_event(
+        async |attempts| {
+            let one = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+            let other = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+            other.connect(one.local_addr().unwrap()).await.unwrap();
+            let read = async move {
+                let try_io = || one.try_io(Interest::READABLE, || receive(&one));
+                own_read(async || one.readable().await, try_io, &attempts).await
+            };
+            (read, other)
+        },
+        |peer| assert_eq!(send(peer, b"x", SendFlags::empty()).unwrap(), 1),
+    );
+}
+
+#[test]
+fn on_a_unix_datagram_socket() {
+    tries_once_an_event(
+        async |attempts| {
+            let (one, other) = UnixDatagram::pair().unwrap();
+            let read = async move {
+                let try_io = || one.try_io(Interest::READABLE, || receive(&one));
+                let ready = async || poll_fn(|cx| one.poll_read_ready(cx)).await;
+                own_read(ready, try_io, &attempts).await
+            };
+            (read, other)
+        },
+        |peer| assert_eq!(send(peer, b"x", SendFlags::empty()).unwrap(), 1),
+    );
+}
+
+#[test]
+fn on_a_pipe() {
+    tries_once_an_event(
+        async |attempts| {
+            let (sender, receiver) = pipe::pair().unwrap();
+            let read = async move {
+                let op = || Ok(rustix::io::read(&receiver, &mut [0; 8])?);
+                let try_io = || receiver.try_io(Interest::READABLE, op);
+                own_read(async || receiver.readable().await, try_io, &attempts).await
+            };
+            (read, sender)
+        },
+        |peer| assert_eq!(rustix::io::write(peer, b"x").unwrap(), 1),
+    );
+}
+
+#[test]
+fn a_read_that_finds_nothing_leaves_writing_as_it_is() {
+    evloop::block_on(async {
+        let (one, _other) = UnixStream::pair().unwrap();
+        let nothing = one.try_io(Interest::READABLE, || receive(&one)).unwrap_err();
+        assert_eq!(nothing.kind(), ErrorKind::WouldBlock);
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(one.poll_read_ready(&mut cx).is_pending());
+        assert!(matches!(one.poll_write_ready(&mut cx), Poll::Ready(Ok(()))));
+        let (sender, _receiver) = pipe::pair().unwrap();
+        let write = || Ok(rustix::io::write(&sender, b"x")?);
+        assert_eq!(sender.try_io(Interest::WRITABLE, write).unwrap(), 1);
+        assert!(matches!(sender.poll_write_ready(&mut cx), Poll::Ready(Ok(()))));
+    });
+}
