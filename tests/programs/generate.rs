@@ -5,29 +5,29 @@ use super::program::{
 };
 
 /// Bodies of limits spend the whole budget in each poll.
-pub const SPIN_INSIDE_LIMITS: bool = false;
+pub const SPIN_INSIDE_LIMITS: bool = true;
 /// Towers of scopes deeper than the budget.
-pub const TALL_TOWERS: bool = false;
+pub const TALL_TOWERS: bool = true;
 /// More busy children than the budget has units, and branches of a join or select that are always
 /// ready.
-pub const BUSY_NEIGHBOURS: bool = false;
+pub const BUSY_NEIGHBOURS: bool = true;
 /// Scopes, sleeps and runtimes that outlive their loop and are dropped in the next one.
-pub const LEFT_FROM_ENDED_LOOPS: bool = false;
+pub const LEFT_FROM_ENDED_LOOPS: bool = true;
 /// `current` and `ReentrantMutex` are checked in destructors.
-pub const IDENTITY_IN_DESTRUCTORS: bool = false;
+pub const IDENTITY_IN_DESTRUCTORS: bool = true;
 /// A turn of another runtime runs inside a value of the task-local.
-pub const TURNS_INSIDE_LOCALS: bool = false;
+pub const TURNS_INSIDE_LOCALS: bool = true;
 /// A panic is reported to the handler of its own loop.
-pub const PANICS_REACH_THEIR_LOOP: bool = false;
+pub const PANICS_REACH_THEIR_LOOP: bool = true;
 /// Payloads whose destructor panics.
-pub const PAYLOADS_PANIC: bool = false;
+pub const PAYLOADS_PANIC: bool = true;
 /// Foreign wakers that panic as the reactor closes.
-pub const FOREIGN_WAKERS_PANIC: bool = false;
+pub const FOREIGN_WAKERS_PANIC: bool = true;
 
 /// Loops over what is in a final state and never waits.
-pub const FINAL_STATES: bool = false;
+pub const FINAL_STATES: bool = true;
 /// What a callback schedules runs in a later turn.
-pub const CALLS_WAIT_FOR_A_TURN: bool = false;
+pub const CALLS_WAIT_FOR_A_TURN: bool = true;
 
 /// Scripts nest to this depth.
 const DEPTH: usize = 4;
