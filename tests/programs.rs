@@ -1,0 +1,93 @@
+//! Random programs: whatever tasks, scopes, limits, channels, threads and destructors do, and
+//! however many loops a thread runs, the promises hold.
+//!
+//! A program is made from a seed. Checked are: all values and futures that were made are dropped;
+//! no future is polled after its end; `task::current` and task-locals are those of the task that
+//! runs; every handle resolves, and says how its task ended; every wait ends within some turns
+//! after what it waits for has happened, and so does every time limit; `block_on` returns or panics
+//! as its future does. A failure prints the seed and the shortest program that still fails.
+//!
+//! `EVLOOP_PROGRAMS=N` runs N programs, `EVLOOP_SEED=S` one.
+
+#[allow(unreachable_pub)]
+mod programs {
+    pub mod census;
+    pub mod cx;
+    pub mod drive;
+    pub mod generate;
+    pub mod handle;
+    pub mod helper;
+    pub mod left;
+    pub mod limit;
+    pub mod program;
+    pub mod run;
+    pub mod scopes;
+    pub mod shared;
+    pub mod shrink;
+    pub mod spawn;
+    pub mod talk;
+    pub mod wait;
+    pub mod wakes;
+    pub mod world;
+}
+
+use std::env;
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::process;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use programs::program::Program;
+use programs::{drive::drive, generate, shrink::shrink};
+
+/// Programs that one run of the test tries.
+const PROGRAMS: u64 = 2000;
+/// A program that takes longer hangs.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+#[test]
+fn random_programs_keep_all_promises() {
+    let number = |name| env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
+    let seeds = match number("EVLOOP_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("EVLOOP_PROGRAMS").unwrap_or(PROGRAMS),
+    };
+    let seed_now: &AtomicU64 = Box::leak(Box::new(AtomicU64::new(seeds.start)));
+    thread::spawn(|| watch(seed_now));
+    for seed in seeds {
+        seed_now.store(seed, Ordering::SeqCst);
+        let program = generate::program(seed);
+        let complaints = drive(&program);
+        if !complaints.is_empty() {
+            fail(seed, program, &complaints);
+        }
+    }
+}
+
+fn fail(seed: u64, program: Program, complaints: &[String]) -> ! {
+    let shortest = shrink(program, |program| !drive(program).is_empty());
+    let mut report = format!("EVLOOP_SEED={seed} fails: {complaints:#?}\n");
+    writeln!(report, "the shortest program that still fails: {shortest:#?}").unwrap();
+    writeln!(report, "it says: {:#?}", drive(&shortest)).unwrap();
+    panic!("{report}");
+}
+
+/// Ends the process when a program hangs.
+fn watch(seed_now: &AtomicU64) {
+    loop {
+        let seed = seed_now.load(Ordering::SeqCst);
+        let mut waited = Duration::ZERO;
+        while seed_now.load(Ordering::SeqCst) == seed {
+            thread::sleep(Duration::from_millis(100));
+            waited += Duration::from_millis(100);
+            if waited > PATIENCE {
+                // The test captures what `eprintln` prints, also from this thread.
+                let text = format!("EVLOOP_SEED={seed} hangs: {:#?}\n", generate::program(seed));
+                let _ = io::stderr().write_all(text.as_bytes());
+                process::abort();
+            }
+        }
+    }
+}
