@@ -1,8 +1,20 @@
-//! One batch of polls: what it did, and how long it may run.
+//! Running one batch of polls: what it did, and how long it may run.
 
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use super::inside::Outer;
+use super::{Executor, Root};
+use crate::budget;
+use crate::caught::{Caught, catch};
 use crate::clock;
+use crate::current;
+use crate::debug;
+use crate::info::{Header, State};
+use crate::run::{Ran, Run};
+use crate::running;
+use crate::waker::waker;
 
 /// A batch ends once it has run for about so long, however few polls that were: timers and sockets
 /// are looked at between batches. With tasks that compute for 2 ms between two awaits, a batch is a
@@ -53,5 +65,117 @@ impl Batch {
         }
         self.look_at = self.turns + self.turns.min(LOOK_EVERY);
         Duration::from_nanos(now.saturating_sub(self.began)) >= BATCH_TIME
+    }
+}
+
+impl Executor {
+    /// Runs what is ready, first in first out, until nothing is or `turns_max` turns were given or
+    /// the root is done. A panic of the root goes through. Only in a turn.
+    pub(crate) fn run_batch(&self, mut root: Option<Root<'_>>, turns_max: usize) -> Batch {
+        let mut batch = Batch::new();
+        self.boundary.set(None);
+        let _outer = Outer::of_part(self);
+        let _budget = budget::set_aside();
+        let _debug = debug::set(self.hooks.slow_poll.is_some());
+        // Caught once for the batch: a panic is rare, and ends one task's part of it.
+        while let Err(panic) = catch(|| self.run(&mut root, turns_max, &mut batch)) {
+            self.recover(panic);
+        }
+        self.leave();
+        while let Some(lost) = self.home.take_lost() {
+            self.report(lost);
+        }
+        batch
+    }
+
+    fn poll_root(&self, root: Root<'_>) -> Poll<()> {
+        let header = self.root.borrow();
+        let Some(Header { id, waker_id, polls, state, .. }) = &*header else {
+            return Poll::Pending;
+        };
+        state.set(State::Busy);
+        let _outer = current::begin_root();
+        current::begin_task(*id);
+        polls.set(polls.get().wrapping_add(1));
+        let waker = waker(waker_id.get());
+        drop(header);
+        let polled = root.poll(&mut Context::from_waker(&waker));
+        if let Some(header) = &*self.root.borrow() {
+            header.waits_for.set(current::waits_for());
+            header.state.set(State::Idle);
+        }
+        polled
+    }
+
+    fn run(&self, root: &mut Option<Root<'_>>, turns_max: usize, batch: &mut Batch) {
+        while batch.turns < turns_max && !batch.root_done && !batch.is_out_of_time() {
+            self.pause_at.set(batch.look_at.min(turns_max));
+            if let Some(boundary) = self.boundary.get() {
+                if self.home.with(|queue| queue.first()) == Some(boundary) {
+                    return;
+                }
+                self.pause_at.set(batch.turns + 1);
+            }
+            if !self.run_some(root, batch) {
+                return;
+            }
+        }
+    }
+
+    /// Runs what is ready until the batch is to pause. Returns whether more may be ready.
+    fn run_some(&self, root: &mut Option<Root<'_>>, batch: &mut Batch) -> bool {
+        while batch.turns < self.pause_at.get() && !batch.root_done {
+            let Some((slot, task)) = running::pop() else {
+                budget::forget_refused();
+                return false;
+            };
+            batch.turns += 1;
+            budget::begin(slot);
+            self.running.set(slot);
+            let Some(task) = task else {
+                self.run_root(root, batch);
+                continue;
+            };
+            let ran = match self.hooks.slow_poll {
+                None => task.run(),
+                Some(limit) => self.watched(limit, || task.run()),
+            };
+            if ran != Ran::Pending {
+                self.settle(&*task, ran, batch);
+            }
+        }
+        true
+    }
+
+    /// Does what a turn leaves to do that was not just a poll.
+    fn settle(&self, task: &dyn Run, ran: Ran, batch: &mut Batch) {
+        if ran != Ran::Ready {
+            batch.unpolled += 1;
+        }
+        if ran != Ran::Relayed {
+            self.end(task);
+        }
+    }
+
+    fn run_root(&self, root: &mut Option<Root<'_>>, batch: &mut Batch) {
+        let Some(root) = root.as_mut().map(Pin::as_mut) else {
+            batch.unpolled += 1;
+            return;
+        };
+        let polled = match self.hooks.slow_poll {
+            None => self.poll_root(root),
+            Some(limit) => self.watched(limit, || self.poll_root(root)),
+        };
+        batch.root_done = polled.is_ready();
+    }
+
+    /// Goes on after a panic of the running task. Any other panic goes through: the root's, one of
+    /// a waker that is not ours, one of the panic handler.
+    fn recover(&self, panic: Caught) {
+        let Some(task) = self.task(self.running.get()) else { panic.resume() };
+        match task.recover(panic) {
+            Ok(()) => self.end(&*task),
+            Err(panic) => panic.resume(),
+        }
     }
 }
