@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 
 /// The layers, lowest first. A module imports from lower layers and earlier modules of its own.
 const LAYERS: &str = "
-    L0 caught io_error clock budget scratch waker_id waker_slot task_id run_queue inbox current debug
+    L0 caught io_error clock budget scratch waker_id waker_slot task_id run_queue inbox
+    L0 current debug
     L0 woken wait_list waiters source timers pool
     L1 lost_error info join_error run running waker cell join relay reactor
     L2 executor
