@@ -177,32 +177,37 @@ impl<T> RunQueue<T> {
         self.len += 1;
     }
 
-    /// Takes the slot that waited longest. Nobody is the root.
+    /// The slot that waits longest. Those on the way whose tasks are gone become vacant.
     #[inline]
-    pub(crate) fn pop(&mut self) -> Option<(u32, Option<T>)>
-    where
-        T: Clone,
-    {
+    pub(crate) fn first(&mut self) -> Option<u32> {
         loop {
             let index = self.head;
             let slot = self.slots.get_mut(index as usize)?;
+            if slot.occupant.is_some() || index == ROOT {
+                return Some(index);
+            }
             self.head = slot.next;
             self.len -= 1;
-            if slot.occupant.is_some() || index == ROOT {
-                slot.next = IDLE;
-                return Some((index, slot.occupant.clone()));
-            }
             slot.next = self.vacant;
             self.vacant = index;
         }
     }
 
-    /// The slot that waits longest, also one whose occupant is gone.
-    pub(crate) fn first(&self) -> Option<u32> {
-        (self.head != END).then_some(self.head)
+    /// Takes the slot that waited longest. No task is in the root's.
+    #[inline]
+    pub(crate) fn pop(&mut self) -> Option<(u32, Option<T>)>
+    where
+        T: Clone,
+    {
+        let index = self.first()?;
+        let slot = &mut self.slots[index as usize];
+        self.head = slot.next;
+        self.len -= 1;
+        slot.next = IDLE;
+        Some((index, slot.occupant.clone()))
     }
 
-    /// The slot that was queued last, likewise.
+    /// The slot that was queued last.
     pub(crate) fn last(&self) -> Option<u32> {
         (self.head != END).then_some(self.tail)
     }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use evloop::runtime::{CallHandle, call_at, call_later, call_soon};
-use evloop::task::yield_now;
+use evloop::task::{self, yield_now};
 use evloop::time::{now, sleep_until};
 use evloop::{Runtime, block_on, spawn};
 
@@ -71,6 +71,32 @@ fn what_a_call_calls_soon_runs_in_the_next_turn() {
     assert_eq!(turn(), ["of first", "of first, again"]);
     assert_eq!(turn(), [""; 0]);
     drop(handle);
+}
+
+#[test]
+fn tasks_that_end_before_their_turn_move_no_call_into_this_one() {
+    let trace = Trace::default();
+    let mut runtime = Runtime::new().unwrap();
+    let inner = trace.clone();
+    drop(runtime.spawn(async move {
+        // The first child is queued when the second one ends the scope.
+        let ended = task::try_scope(async |s| {
+            drop(s.spawn(async {
+                yield_now().await;
+                Ok(())
+            }));
+            drop(s.spawn(async {
+                call_soon(inner.add("call"));
+                Err::<(), _>("ended")
+            }));
+            Ok(())
+        });
+        assert!(ended.await.is_err());
+    }));
+    runtime.turn(Some(Duration::ZERO)).unwrap();
+    assert_eq!(trace.take(), [""; 0]);
+    runtime.turn(Some(Duration::ZERO)).unwrap();
+    assert_eq!(trace.take(), ["call"]);
 }
 
 #[test]
