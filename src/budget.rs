@@ -46,9 +46,12 @@ const GRACE_POLLS: u8 = 8;
 const REMEMBERED: u32 = 8;
 
 /// Once in so many polls of a hungry task the number of leaves to skip is not taken from what was
-/// seen before. A leaf that alone was refused is skipped no more often: as a rule it is the one
-/// that spent the units, and refusing it makes a poll for nothing.
+/// seen before.
 const SURPRISE: u32 = 8;
+
+/// A leaf that alone was refused is skipped in one of so many polls only: as a rule it is the one
+/// that spent the units, and refusing it makes a poll for nothing.
+const LONE: u32 = 8192;
 
 thread_local! {
     /// Above zero: units left. Zero: spent. Below: leaves to refuse before the units come.
@@ -58,7 +61,7 @@ thread_local! {
     /// The slot of the task that is polled; what a scope polls inside of it changes nothing.
     static SLOT: Cell<u32> = const { Cell::new(0) };
     static HUNGRY: RefCell<Hungry> = const {
-        RefCell::new(Hungry { tasks: BTreeMap::new(), random: 1 })
+        RefCell::new(Hungry { tasks: BTreeMap::new(), lone: 0, random: 1 })
     };
 }
 
@@ -66,6 +69,8 @@ thread_local! {
 /// another task costs that one some polls.
 struct Hungry {
     tasks: BTreeMap<u32, Refused>,
+    /// Polls that began after one leaf alone was refused.
+    lone: u32,
     /// State of a xorshift generator.
     random: u32,
 }
@@ -130,11 +135,27 @@ pub(crate) async fn unit() {
     spend();
 }
 
+/// Called as a branch of a poll gives up its turn by itself. With nothing left that is as if it was
+/// refused: the leaf that is refused next belongs to another branch.
+#[inline]
+pub(crate) fn note_yield() {
+    if LEFT.get() == 0 {
+        note_refused();
+    }
+}
+
 #[cold]
 fn poll_refused(cx: &mut Context<'_>) -> Poll<()> {
     if is_left() {
         return Poll::Ready(());
     }
+    note_refused();
+    cx.waker().wake_by_ref();
+    Poll::Pending
+}
+
+#[cold]
+fn note_refused() {
     let slot = SLOT.get();
     HUNGRY.with_borrow_mut(|hungry| hungry.tasks.entry(slot).or_default().now += 1);
     START.set(UNDECIDED);
@@ -144,8 +165,6 @@ fn poll_refused(cx: &mut Context<'_>) -> Poll<()> {
         -1 => LEFT.set(PER_POLL),
         left => LEFT.set(left + 1),
     }
-    cx.waker().wake_by_ref();
-    Poll::Pending
 }
 
 /// Sets what the poll that has begun may take, and returns it.
@@ -184,6 +203,10 @@ impl Hungry {
                     START.set(PER_POLL);
                 }
                 0
+            }
+            1 => {
+                self.lone += 1;
+                u32::from(self.lone % LONE == 0)
             }
             // One or more; `n` or more once in `n` times.
             _ if self.random() % SURPRISE == 0 => u32::MAX / self.random(),

@@ -252,7 +252,7 @@ async fn flood() -> (evloop::StreamReader, evloop::StreamWriter, thread::JoinHan
 #[test]
 fn a_flooding_peer_holds_up_no_limit() {
     within_a_minute("flood".to_string(), || {
-        block_on(async {
+        let peer = block_on(async {
             let (mut reader, writer, peer) = flood().await;
             for limit in [Duration::ZERO, LIMIT] {
                 let lines = async {
@@ -268,9 +268,10 @@ fn a_flooding_peer_holds_up_no_limit() {
                 };
                 assert!(timeout(limit, bytes).await.is_err());
             }
-            drop((reader, writer));
-            peer.join().unwrap();
+            writer.abort();
+            peer
         });
+        peer.join().unwrap();
     });
 }
 

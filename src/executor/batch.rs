@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::inside::Outer;
 use super::{Executor, Root};
@@ -29,6 +29,9 @@ const FIRST_LOOK: usize = 2;
 /// tasks that take long took long in the batch before.
 const LOOK_EVERY: usize = 64;
 
+/// The same once the coarse clock has moved on: then the exact one is read.
+const LOOK_CLOSELY: usize = 4;
+
 /// What a batch did.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Batch {
@@ -42,11 +45,20 @@ pub(crate) struct Batch {
     pub(super) look_at: usize,
     /// What the coarse clock said when it was first read, in nanoseconds.
     began: u64,
+    /// When it was seen to have moved on since.
+    moved_on: Option<Instant>,
 }
 
 impl Batch {
     pub(super) fn new() -> Batch {
-        Batch { turns: 0, unpolled: 0, root_done: false, look_at: FIRST_LOOK, began: 0 }
+        Batch {
+            turns: 0,
+            unpolled: 0,
+            root_done: false,
+            look_at: FIRST_LOOK,
+            began: 0,
+            moved_on: None,
+        }
     }
 
     /// How many futures were polled.
@@ -54,17 +66,27 @@ impl Batch {
         self.turns - self.unpolled
     }
 
-    /// Whether the batch has run for long enough. Reads the clock when it is time to.
-    pub(super) fn is_out_of_time(&mut self) -> bool {
+    /// Whether the batch has run for long enough. Reads a clock when it is time to.
+    fn is_out_of_time(&mut self) -> bool {
         if self.turns < self.look_at {
             return false;
         }
-        let now = clock::coarse_nanos();
-        if self.look_at == FIRST_LOOK {
-            self.began = now;
+        if let Some(moved_on) = self.moved_on {
+            self.look_at = self.turns + LOOK_CLOSELY;
+            return clock::now().saturating_duration_since(moved_on) >= BATCH_TIME;
         }
-        self.look_at = self.turns + self.turns.min(LOOK_EVERY);
-        Duration::from_nanos(now.saturating_sub(self.began)) >= BATCH_TIME
+        let coarse = clock::coarse_nanos();
+        if self.look_at == FIRST_LOOK {
+            self.began = coarse;
+        }
+        if coarse == self.began {
+            self.look_at = self.turns + self.turns.min(LOOK_EVERY);
+        } else {
+            // It moves on in steps of up to 4 ms: the batch may have begun a moment ago.
+            self.look_at = self.turns + 1;
+            self.moved_on = Some(clock::now());
+        }
+        false
     }
 }
 

@@ -87,6 +87,13 @@ impl UnixStream {
         }
     }
 
+    /// Whether the system refuses a connection at once: the file is there, but no socket listens.
+    /// A listener whose queue is full refuses none.
+    pub(crate) fn is_refused_at(path: &Path) -> bool {
+        let attempt = MioStream::connect(path);
+        attempt.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+    }
+
     /// Two ends of a new connection.
     ///
     /// # Panics

@@ -1,14 +1,12 @@
 //! Streams by Unix sockets, and of pipes.
 
 use std::fs;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::io;
 use std::os::unix::fs::FileTypeExt;
 use std::panic::Location;
 use std::path::Path;
-use std::pin::pin;
 use std::rc::Rc;
-use std::task::Poll;
 
 use super::handler::Outcome;
 use super::link::Link;
@@ -192,7 +190,7 @@ where
     let path = path.as_ref();
     let lock = PathLock::take(path)?;
     let listener = match UnixListener::bind(path) {
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_left_behind(path).await => {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_left_behind(path) => {
             fs::remove_file(path)?;
             UnixListener::bind(path)
         }
@@ -208,13 +206,7 @@ where
 }
 
 /// Whether it is a socket on which nobody listens any more.
-async fn is_left_behind(path: &Path) -> bool {
-    if !fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket()) {
-        return false;
-    }
-    let mut attempt = pin!(UnixStream::connect(path));
-    let attempted = poll_fn(|cx| Poll::Ready(attempt.as_mut().poll(cx))).await;
-    // One that waits is in a queue: there is a listener.
-    let Poll::Ready(Err(error)) = attempted else { return false };
-    error.kind() == io::ErrorKind::ConnectionRefused
+fn is_left_behind(path: &Path) -> bool {
+    let is_socket = |file: fs::Metadata| file.file_type().is_socket();
+    fs::symlink_metadata(path).is_ok_and(is_socket) && UnixStream::is_refused_at(path)
 }
