@@ -135,27 +135,11 @@ pub(crate) async fn unit() {
     spend();
 }
 
-/// Called as a branch of a poll gives up its turn by itself. With nothing left that is as if it was
-/// refused: the leaf that is refused next belongs to another branch.
-#[inline]
-pub(crate) fn note_yield() {
-    if LEFT.get() == 0 {
-        note_refused();
-    }
-}
-
 #[cold]
 fn poll_refused(cx: &mut Context<'_>) -> Poll<()> {
     if is_left() {
         return Poll::Ready(());
     }
-    note_refused();
-    cx.waker().wake_by_ref();
-    Poll::Pending
-}
-
-#[cold]
-fn note_refused() {
     let slot = SLOT.get();
     HUNGRY.with_borrow_mut(|hungry| hungry.tasks.entry(slot).or_default().now += 1);
     START.set(UNDECIDED);
@@ -165,6 +149,8 @@ fn note_refused() {
         -1 => LEFT.set(PER_POLL),
         left => LEFT.set(left + 1),
     }
+    cx.waker().wake_by_ref();
+    Poll::Pending
 }
 
 /// Sets what the poll that has begun may take, and returns it.

@@ -177,34 +177,36 @@ impl<T> RunQueue<T> {
         self.len += 1;
     }
 
-    /// The slot that waits longest. Those on the way whose tasks are gone become vacant.
-    #[inline]
-    pub(crate) fn first(&mut self) -> Option<u32> {
-        loop {
-            let index = self.head;
-            let slot = self.slots.get_mut(index as usize)?;
-            if slot.occupant.is_some() || index == ROOT {
-                return Some(index);
-            }
-            self.head = slot.next;
-            self.len -= 1;
-            slot.next = self.vacant;
-            self.vacant = index;
-        }
-    }
-
     /// Takes the slot that waited longest. No task is in the root's.
     #[inline]
     pub(crate) fn pop(&mut self) -> Option<(u32, Option<T>)>
     where
         T: Clone,
     {
-        let index = self.first()?;
-        let slot = &mut self.slots[index as usize];
-        self.head = slot.next;
-        self.len -= 1;
-        slot.next = IDLE;
-        Some((index, slot.occupant.clone()))
+        loop {
+            let index = self.head;
+            let slot = self.slots.get_mut(index as usize)?;
+            self.head = slot.next;
+            self.len -= 1;
+            if slot.occupant.is_some() || index == ROOT {
+                slot.next = IDLE;
+                return Some((index, slot.occupant.clone()));
+            }
+            slot.next = self.vacant;
+            self.vacant = index;
+        }
+    }
+
+    /// The slot that [`pop`](RunQueue::pop) would take.
+    pub(crate) fn first(&self) -> Option<u32> {
+        let mut index = self.head;
+        loop {
+            let slot = self.slots.get(index as usize)?;
+            if slot.occupant.is_some() || index == ROOT {
+                return Some(index);
+            }
+            index = slot.next;
+        }
     }
 
     /// The slot that was queued last.

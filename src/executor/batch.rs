@@ -29,9 +29,6 @@ const FIRST_LOOK: usize = 2;
 /// tasks that take long took long in the batch before.
 const LOOK_EVERY: usize = 64;
 
-/// The same once the coarse clock has moved on: then the exact one is read.
-const LOOK_CLOSELY: usize = 4;
-
 /// What a batch did.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Batch {
@@ -71,20 +68,19 @@ impl Batch {
         if self.turns < self.look_at {
             return false;
         }
+        let is_first = self.look_at == FIRST_LOOK;
+        self.look_at = self.turns + self.turns.min(LOOK_EVERY);
         if let Some(moved_on) = self.moved_on {
-            self.look_at = self.turns + LOOK_CLOSELY;
             return clock::now().saturating_duration_since(moved_on) >= BATCH_TIME;
         }
         let coarse = clock::coarse_nanos();
-        if self.look_at == FIRST_LOOK {
+        if is_first {
             self.began = coarse;
         }
-        if coarse == self.began {
-            self.look_at = self.turns + self.turns.min(LOOK_EVERY);
-        } else {
+        if coarse != self.began {
             // It moves on in steps of up to 4 ms: the batch may have begun a moment ago.
-            self.look_at = self.turns + 1;
             self.moved_on = Some(clock::now());
+            self.look_at = self.turns + self.turns / 2;
         }
         false
     }

@@ -4,8 +4,6 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use crate::budget;
-
 /// Gives every other task that is ready its turn; made by [`yield_now`].
 #[derive(Debug)]
 #[must_use = "yield_now does nothing unless it is awaited"]
@@ -42,7 +40,6 @@ impl Future for YieldNow {
             return Poll::Ready(());
         }
         self.has_yielded = true;
-        budget::note_yield();
         cx.waker().wake_by_ref();
         Poll::Pending
     }
