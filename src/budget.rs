@@ -29,14 +29,13 @@ use std::task::{Context, Poll};
 
 /// Results that one poll of a task may take: enough to drain a burst, small enough that a poll
 /// ends within some microseconds for its neighbours.
-const PER_POLL: i64 = 128;
+const PER_POLL: u64 = 128;
 
 /// Outside of a loop: what would take centuries to spend.
-const UNLIMITED: i64 = i64::MAX;
+const UNLIMITED: u64 = u64::MAX;
 
-/// `LEFT` at the start of a poll while some task has been refused: the first leaf that asks finds
-/// out whether it was this one.
-const UNDECIDED: i64 = i64::MIN;
+/// In `POLL`: what the poll may take has been decided.
+const DECIDED: u64 = 1 << 32;
 
 /// So many polls a limit waits for one in which nothing is refused. Some microseconds each.
 const GRACE_POLLS: u8 = 8;
@@ -50,16 +49,21 @@ const REMEMBERED: u32 = 8;
 const SURPRISE: u32 = 8;
 
 /// A leaf that alone was refused is skipped in one of so many polls only: as a rule it is the one
-/// that spent the units, and refusing it makes a poll for nothing.
-const LONE: u32 = 8192;
+/// that spent the units, and refusing it makes a poll for nothing. Odd, so that it falls in step
+/// with no child of a scope that is polled in every second poll of its task.
+const LONE: u32 = 8191;
 
 thread_local! {
-    /// Above zero: units left. Zero: spent. Below: leaves to refuse before the units come.
-    static LEFT: Cell<i64> = const { Cell::new(UNLIMITED) };
-    /// What `LEFT` is at the start of a poll.
-    static START: Cell<i64> = const { Cell::new(PER_POLL) };
-    /// The slot of the task that is polled; what a scope polls inside of it changes nothing.
-    static SLOT: Cell<u32> = const { Cell::new(0) };
+    /// Units left. Zero: spent, not decided yet, or leaves are skipped.
+    static LEFT: Cell<u64> = const { Cell::new(UNLIMITED) };
+    /// What `LEFT` is at the start of a poll. Zero while some task is hungry: then the first leaf
+    /// that asks finds out whether it is this one.
+    static START: Cell<u64> = const { Cell::new(PER_POLL) };
+    /// The slot of the task that is polled, and `DECIDED`. What a scope polls inside of it changes
+    /// nothing.
+    static POLL: Cell<u64> = const { Cell::new(0) };
+    /// Leaves to skip before the units come. Counts once it is decided.
+    static SKIP: Cell<u32> = const { Cell::new(0) };
     static HUNGRY: RefCell<Hungry> = const {
         RefCell::new(Hungry { tasks: BTreeMap::new(), lone: 0, random: 1 })
     };
@@ -88,8 +92,9 @@ struct Refused {
 
 /// The budget of an outer poll, which is restored when this is dropped.
 pub(crate) struct Aside {
-    left: i64,
-    slot: u32,
+    left: u64,
+    poll: u64,
+    skip: u32,
 }
 
 /// How many polls a limit gave its future since its deadline, because leaves were refused units.
@@ -100,19 +105,19 @@ pub(crate) struct Grace(u8);
 #[inline]
 pub(crate) fn begin(slot: u32) {
     LEFT.set(START.get());
-    SLOT.set(slot);
+    POLL.set(slot.into());
 }
 
-/// Sets the budget of the running poll aside; the budget is unlimited until a
-/// poll inside of it begins.
+/// Sets the budget of the running poll aside; the budget is unlimited until a poll inside of it
+/// begins.
 pub(crate) fn set_aside() -> Aside {
-    Aside { left: LEFT.replace(UNLIMITED), slot: SLOT.get() }
+    Aside { left: LEFT.replace(UNLIMITED), poll: POLL.get(), skip: SKIP.get() }
 }
 
 /// Whether a unit is left.
 #[inline]
 pub(crate) fn is_left() -> bool {
-    LEFT.get() > 0 || (LEFT.get() == UNDECIDED && decide() > 0)
+    LEFT.get() > 0 || decide()
 }
 
 /// `Ready` if a unit is left; otherwise the task is woken. Asked before a leaf does anything.
@@ -124,19 +129,7 @@ pub(crate) fn poll_left(cx: &mut Context<'_>) -> Poll<()> {
 /// Spends a unit. Called by a leaf that completes.
 #[inline]
 pub(crate) fn spend() {
-    let left = LEFT.get();
-    if left > 0 {
-        LEFT.set(left - 1);
-    } else if left == UNDECIDED {
-        spend_undecided();
-    }
-}
-
-#[cold]
-fn spend_undecided() {
-    if decide() > 0 {
-        LEFT.set(LEFT.get() - 1);
-    }
+    LEFT.set(LEFT.get().saturating_sub(1));
 }
 
 /// One result, asked for and spent: what a future awaits that does its work at once.
@@ -147,28 +140,44 @@ pub(crate) async fn unit() {
 
 #[cold]
 fn poll_refused(cx: &mut Context<'_>) -> Poll<()> {
-    if is_left() {
+    if decide() {
         return Poll::Ready(());
     }
-    let slot = SLOT.get();
-    HUNGRY.with_borrow_mut(|hungry| hungry.tasks.entry(slot).or_default().now += 1);
-    START.set(UNDECIDED);
-    match LEFT.get() {
-        0 => {}
-        // The last leaf to be skipped: the next one gets units.
-        -1 => LEFT.set(PER_POLL),
-        left => LEFT.set(left + 1),
+    HUNGRY.with_borrow_mut(|hungry| hungry.tasks.entry(slot()).or_default().now += 1);
+    START.set(0);
+    if SKIP.get() > 0 {
+        SKIP.set(SKIP.get() - 1);
+        if SKIP.get() == 0 {
+            // That was the last to be skipped: the next one gets units.
+            LEFT.set(PER_POLL);
+        }
     }
     cx.waker().wake_by_ref();
     Poll::Pending
 }
 
-/// Sets what the poll that has begun may take, and returns it.
+/// With no unit left: decides what the poll may take, if that was left open. Returns whether a unit
+/// is left now.
 #[cold]
-fn decide() -> i64 {
-    let skipped = HUNGRY.with_borrow_mut(|hungry| hungry.skip(SLOT.get()));
-    LEFT.set(if skipped == 0 { PER_POLL } else { -i64::from(skipped) });
-    LEFT.get()
+fn decide() -> bool {
+    let poll = POLL.get();
+    if poll & DECIDED != 0 {
+        return false;
+    }
+    POLL.set(poll | DECIDED);
+    SKIP.set(0);
+    if START.get() == PER_POLL {
+        // It began with units, and they are spent.
+        return false;
+    }
+    SKIP.set(HUNGRY.with_borrow_mut(|hungry| hungry.skip(slot())));
+    LEFT.set(if SKIP.get() == 0 { PER_POLL } else { 0 });
+    SKIP.get() == 0
+}
+
+/// The slot of the task that is polled.
+fn slot() -> u32 {
+    POLL.get() as u32
 }
 
 /// No task is ready to run, and one that was refused would be: forgets those that have ended since.
@@ -182,8 +191,8 @@ pub(crate) fn forget_refused() {
 
 /// Whether a leaf of the running poll was refused units.
 fn is_refused() -> bool {
-    let refused = |hungry: &Hungry| hungry.tasks.get(&SLOT.get()).is_some_and(|it| it.now > 0);
-    START.get() != PER_POLL && LEFT.get() != UNDECIDED && HUNGRY.with_borrow(refused)
+    let refused = |hungry: &Hungry| hungry.tasks.get(&slot()).is_some_and(|it| it.now > 0);
+    START.get() == 0 && POLL.get() & DECIDED != 0 && HUNGRY.with_borrow(refused)
 }
 
 impl Hungry {
@@ -231,7 +240,8 @@ impl Refused {
 impl Drop for Aside {
     fn drop(&mut self) {
         LEFT.set(self.left);
-        SLOT.set(self.slot);
+        POLL.set(self.poll);
+        SKIP.set(self.skip);
     }
 }
 

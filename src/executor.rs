@@ -57,8 +57,8 @@ pub(crate) struct Executor {
     running: Cell<u32>,
     /// The loop ends: what is spawned now is dropped at once.
     is_closing: Cell<bool>,
-    /// The turn of the batch before which the running poll is the last for now; zero once a call
-    /// asked for a boundary.
+    /// The turn of the batch before which it pauses to look at what ends it. Zero: after the poll
+    /// that runs, in which the root has ended or a call asked for a boundary.
     pause_at: Cell<usize>,
     /// The slot at which the batch ends: the first call that was made in it, which runs in the next
     /// turn of the loop.

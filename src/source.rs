@@ -120,6 +120,8 @@ impl Source {
         let mut place = self.place(direction);
         poll_fn(move |cx| {
             if is_done() {
+                ready!(budget::poll_left(cx));
+                budget::spend();
                 return Poll::Ready(Ok(()));
             }
             place.side.poll_wait(cx, &mut place.key)

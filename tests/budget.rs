@@ -225,6 +225,33 @@ fn sockets_hold_up_no_limit() {
     check!("bind udp", (), |_s| UdpSocket::bind(loopback()).await.unwrap());
 }
 
+/// A reader at the end of its connection.
+async fn reader_at_end() -> evloop::StreamReader {
+    let listener = net::TcpListener::bind(loopback()).unwrap();
+    let connecting = evloop::open_connection(listener.local_addr().unwrap());
+    let (mut reader, writer) = connecting.await.unwrap();
+    drop(listener.accept().unwrap());
+    assert_eq!(reader.read(1).await.unwrap(), b"");
+    writer.close();
+    reader
+}
+
+#[test]
+#[allow(clippy::await_holding_refcell_ref)]
+fn ended_streams_and_servers_hold_up_no_limit() {
+    check_mut!("read", reader_at_end().await, |r| r.read(1).await.unwrap());
+    check_mut!("read_to_end", reader_at_end().await, |r| r.read_to_end().await.unwrap());
+    check_mut!("read_line", reader_at_end().await, |r| r.read_line().await.unwrap());
+    check_mut!("read_exact", reader_at_end().await, |r| r.read_exact(1).await.is_err());
+    check_mut!("lines", reader_at_end().await, |r| r.lines().next().await);
+    let closed = async {
+        let server = evloop::start_server(loopback(), async |_, _| {}).await.unwrap();
+        server.close();
+        server
+    };
+    check!("wait_closed", closed.await, |s| s.wait_closed().await);
+}
+
 #[cfg(unix)]
 #[test]
 #[allow(clippy::await_holding_refcell_ref)]

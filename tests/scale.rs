@@ -108,7 +108,11 @@ fn a_task_costs_as_many_polls_and_turns_among_many() {
             }));
         }
         let polls = 3 * count;
-        assert_eq!(run_until_idle(&mut runtime), Cost { turns: polls / BATCH_MAX, polls });
+        let cost = run_until_idle(&mut runtime);
+        assert_eq!(cost.polls, polls);
+        // A turn during which the thread is suspended ends before it is full.
+        let full = polls / BATCH_MAX;
+        assert!((full..=full + full / 4).contains(&cost.turns), "{cost:?}");
     }
 }
 
@@ -185,7 +189,7 @@ fn a_member_of_a_set_costs_as_many_polls_among_many() {
         }));
         let cost = run_until_idle(&mut runtime);
         assert_eq!(cost.polls, count + 1 + count / JOINED_PER_POLL);
-        assert!(cost.turns <= cost.polls / BATCH_MAX + 1, "{cost:?}");
+        assert!(cost.turns <= cost.polls / BATCH_MAX * 5 / 4 + 1, "{cost:?}");
     }
 }
 
@@ -204,7 +208,9 @@ fn a_busy_task_costs_the_same_among_idle_ones() {
                 yield_now().await;
             }
         });
-        assert_eq!(run_until_idle(&mut runtime), Cost { turns: 4, polls: BATCH_MAX * 4 });
+        let cost = run_until_idle(&mut runtime);
+        assert_eq!(cost.polls, BATCH_MAX * 4);
+        assert!((4..8).contains(&cost.turns), "{cost:?}");
         drop(task);
         for _ in 0..100 {
             drop(runtime.spawn(async {}));

@@ -142,7 +142,7 @@ impl Executor {
 
     /// Runs what is ready until the batch is to pause. Returns whether more may be ready.
     fn run_some(&self, root: &mut Option<Root<'_>>, batch: &mut Batch) -> bool {
-        while batch.turns < self.pause_at.get() && !batch.root_done {
+        while batch.turns < self.pause_at.get() {
             let Some((slot, task)) = running::pop() else {
                 budget::forget_refused();
                 return false;
@@ -184,7 +184,10 @@ impl Executor {
             None => self.poll_root(root),
             Some(limit) => self.watched(limit, || self.poll_root(root)),
         };
-        batch.root_done = polled.is_ready();
+        if polled.is_ready() {
+            batch.root_done = true;
+            self.pause_at.set(0);
+        }
     }
 
     /// Goes on after a panic of the running task. Any other panic goes through: the root's, one of

@@ -61,6 +61,7 @@ impl<'a> Lines<'a> {
                 }
             }
         }
+        budget::spend();
         Poll::Ready(None)
     }
 }

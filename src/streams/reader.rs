@@ -80,6 +80,7 @@ impl StreamReader {
     ///
     /// Nothing is lost: what came stays in the reader.
     pub async fn read_to_end(&mut self) -> io::Result<Vec<u8>> {
+        budget::unit().await;
         while self.fill().await? {}
         Ok(self.buffer.take_all())
     }

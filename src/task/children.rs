@@ -122,6 +122,8 @@ impl<'env> Children<'env> {
     /// Runs the children that were woken before: one in any case, the others as far as the budget
     /// goes. Each costs a unit once it has run, so a descent through nested scopes costs nothing.
     fn run_woken(&self, cx: &mut Context<'_>) {
+        // Decides what the poll may take, so that the first child too is counted.
+        budget::is_left();
         for i in 0..self.family.noted() {
             if i > 0 && budget::poll_left(cx).is_pending() {
                 return;
