@@ -48,7 +48,11 @@ impl<'a> Lines<'a> {
                 self.is_over = line.is_err();
                 return Poll::Ready(Some(line));
             }
-            match ready!(self.reader.poll_fill(cx, &mut self.place)) {
+            let filled = ready!(self.reader.poll_fill(cx, &mut self.place));
+            if !matches!(filled, Ok(true)) {
+                budget::spend();
+            }
+            match filled {
                 Ok(true) => {}
                 Ok(false) => {
                     self.is_over = true;
