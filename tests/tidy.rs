@@ -468,3 +468,21 @@ fn nothing_is_unfinished_or_tells_of_the_making() {
     show(words, texts);
     assert_tidy(words, &[RUST, PROSE].concat());
 }
+
+/// Cargo builds only the examples that a manifest names.
+#[test]
+fn manifests_name_every_example() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for source in files(&["examples"]) {
+        let package = ["examples/ecosystem/", "examples/"]
+            .into_iter()
+            .find(|package| source.path.starts_with(package))
+            .expect("a file below examples");
+        let file = &source.path[package.len()..];
+        if file.ends_with("/main.rs") || !file.contains('/') {
+            let manifest = fs::read_to_string(root.join(package).join("Cargo.toml")).unwrap();
+            let names_it = manifest.contains(&format!("path = \"{file}\""));
+            assert!(names_it, "{package}Cargo.toml does not name {file}");
+        }
+    }
+}

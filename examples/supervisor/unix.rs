@@ -2,19 +2,20 @@
 
 use std::env;
 use std::fmt;
+use std::future::poll_fn;
 use std::io::{self, Write};
 use std::pin::pin;
 use std::process::ExitCode;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
 use evloop::process::{ChildStdout, Command, ExitStatus, Stdio};
 use evloop::signal::{self, SignalKind};
 use evloop::streams::{StreamOptions, from_pipe};
 use evloop::sync::Event;
+use evloop::task::JoinSet;
 use evloop::time::{now, timeout};
-use futures::future::{Either, select};
-use futures::stream::{StreamExt, select as either};
 
 const LINES: [&str; 3] = [
     "while :; do echo tick; sleep 1; done",
@@ -46,14 +47,19 @@ async fn run(mut lines: Vec<String>) -> io::Result<()> {
     if lines.is_empty() {
         lines = LINES.map(str::to_owned).into();
     }
-    let mut signals =
-        either(signal::unix(SignalKind::interrupt())?, signal::unix(SignalKind::terminate())?);
+    let mut signals = JoinSet::new();
+    for kind in [SignalKind::interrupt(), SignalKind::terminate()] {
+        let mut signal = signal::unix(kind)?;
+        signals.spawn(async move { signal.recv().await });
+    }
     let end = Rc::new(Event::new());
     let keepers: Vec<_> = (1..)
         .zip(lines)
         .map(|(number, line)| evloop::spawn(keep(number, line, end.clone())))
         .collect();
-    signals.next().await.transpose()?;
+    if let Some(received) = signals.join_next().await {
+        received??;
+    }
     // From here on the signals do again what they do by default.
     drop(signals);
     end.set();
@@ -93,11 +99,20 @@ async fn run_once(number: usize, line: &str, end: &Event) -> io::Result<ExitStat
     if let Some(stdout) = child.stdout.take() {
         drop(evloop::spawn(relay(number, stdout)));
     }
-    match select(pin!(child.wait()), pin!(end.wait())).await {
-        Either::Left((ended, _)) => return ended,
-        Either::Right(_) => {}
+    match unless(end, child.wait()).await {
+        Some(ended) => ended,
+        None => child.terminate_within(GRACE).await,
     }
-    child.terminate_within(GRACE).await
+}
+
+/// The output of `future`, or nothing if `end` is set first.
+async fn unless<T>(end: &Event, future: impl Future<Output = T>) -> Option<T> {
+    let (mut future, mut end) = (pin!(future), pin!(end.wait()));
+    poll_fn(|cx| match future.as_mut().poll(cx) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending => end.as_mut().poll(cx).map(|()| None),
+    })
+    .await
 }
 
 /// Prints what a command prints, its number in front.

@@ -16,7 +16,8 @@ pub struct Asked(SocketAddr);
 
 /// The name of the host that has an address; the address as text, if the system knows no name.
 ///
-/// The system's resolver is asked (POSIX `getnameinfo`), on a helper thread.
+/// The system's resolver is asked (POSIX `getnameinfo`), on a helper thread. This function needs
+/// the feature `lookup-addr`, which is off by default.
 ///
 /// # Errors
 ///

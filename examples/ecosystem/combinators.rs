@@ -1,7 +1,8 @@
 //! join!, select!, race and their like, from the crates that everybody uses, on this loop.
 //!
 //! ```sh
-//! cargo run --example combinators
+//! cd examples/ecosystem
+//! cargo run --bin combinators
 //! ```
 //!
 //! It prints:

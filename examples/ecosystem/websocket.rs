@@ -1,8 +1,9 @@
 //! A WebSocket echo, by async-tungstenite: any crate on futures-io's traits runs on a `TcpStream`.
 //!
 //! ```sh
-//! cargo run --manifest-path examples/websocket/Cargo.toml                  # 127.0.0.1:7777
-//! cargo run --manifest-path examples/websocket/Cargo.toml '[::1]:9000'     # or where you like
+//! cd examples/ecosystem
+//! cargo run --bin websocket                  # listens on 127.0.0.1:7777
+//! cargo run --bin websocket '[::1]:9000'     # or where you like
 //! ```
 //!
 //! It prints `listening on 127.0.0.1:7777`. Then, in a browser's console:
@@ -18,7 +19,7 @@ use std::io;
 use async_tungstenite::accept_async;
 use async_tungstenite::tungstenite::Error;
 use evloop::net::{TcpListener, TcpStream};
-use futures_util::StreamExt;
+use futures::StreamExt;
 
 fn main() -> io::Result<()> {
     let addr = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:7777".to_owned());

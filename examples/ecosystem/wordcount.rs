@@ -2,8 +2,9 @@
 //! is.
 //!
 //! ```sh
-//! cargo run --release --example wordcount                  # of this crate
-//! cargo run --release --example wordcount -- /usr/share/doc
+//! cd examples/ecosystem
+//! cargo run --release --bin wordcount -- ../..             # of this crate
+//! cargo run --release --bin wordcount -- /usr/share/doc
 //! ```
 //!
 //! While it runs, a terminal shows
