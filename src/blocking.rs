@@ -10,10 +10,9 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 
-use crate::budget;
 use crate::caught::catch;
 use crate::context;
-use crate::current::{self, WaitsFor};
+use crate::current::{self, WaitsFor, budget};
 use crate::io_error::explain_as;
 use crate::join_error::JoinError;
 use crate::pool::Job;

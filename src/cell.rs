@@ -25,10 +25,8 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
-use crate::budget;
 use crate::caught::{Caught, catch};
-use crate::current::{self, WaitsFor};
-use crate::debug;
+use crate::current::{self, WaitsFor, budget, debug};
 use crate::info::{Header, Record, State};
 use crate::join_error::JoinError;
 use crate::run::{Ran, Run};

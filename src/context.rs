@@ -10,11 +10,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::caught::{Caught, catch};
+use crate::current::LoopId;
 use crate::executor::{Executor, Hooks};
 use crate::inbox::{self, Inbox};
 use crate::pool::Pool;
 use crate::reactor::Reactor;
-use crate::waker_id::LoopId;
 
 /// All parts of one loop.
 pub(crate) struct Context {

@@ -5,6 +5,8 @@
 //! knows nothing of it. Invariant: the body is in its place only between two resumptions, so one
 //! that panics or ends is gone.
 
+mod exchange;
+
 use std::any::Any;
 use std::fmt;
 use std::future::Future;
@@ -14,10 +16,8 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-pub use exchange::{Co, Yield};
-use exchange::{Exchange, State};
-
-mod exchange;
+pub use self::exchange::{Co, Yield};
+use self::exchange::{Exchange, State};
 
 /// A function that yields values of type `Out`, gets values of type `In` for them, and returns a
 /// `Ret`.

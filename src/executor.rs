@@ -20,8 +20,7 @@ use std::time::Duration;
 pub(crate) use self::batch::Batch;
 use crate::caught::{Caught, catch};
 use crate::cell::TaskCell;
-use crate::current;
-use crate::debug;
+use crate::current::{self, LoopId, TaskId, TaskIds, WakerId, debug};
 use crate::inbox::Inbox;
 use crate::info::{Birth, Header, TaskInfo, TaskState};
 use crate::join::JoinHandle;
@@ -29,8 +28,6 @@ use crate::join_error::JoinError;
 use crate::run::Run;
 use crate::run_queue::ROOT;
 use crate::running::{Home, InTurn};
-use crate::task_id::{TaskId, TaskIds};
-use crate::waker_id::{LoopId, WakerId};
 
 /// `running` when no task is being polled.
 const NOBODY: u32 = u32::MAX;

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::task::Waker;
 use std::thread::{self, ThreadId};
 
-use crate::waker_id::{LOOPS_MAX, LoopId, WakerId};
+use crate::current::{LOOPS_MAX, LoopId, WakerId};
 
 /// Room that is kept for the next wakes, and the next calls, after a burst of them.
 const KEPT_MAX: usize = 1 << 12;

@@ -9,10 +9,8 @@ use std::panic::Location;
 use std::rc::Rc;
 use std::task::Waker;
 
-use crate::current::{self, WaitsFor};
+use crate::current::{self, TaskId, WaitsFor, WakerId};
 use crate::lost_error;
-use crate::task_id::TaskId;
-use crate::waker_id::WakerId;
 
 /// What a task is given when it is spawned.
 #[derive(Clone, Debug)]

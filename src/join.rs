@@ -10,10 +10,10 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use crate::cell::{Output, abort};
+use crate::current::TaskId;
 use crate::join_error::JoinError;
 use crate::run::Run;
 use crate::running;
-use crate::task_id::TaskId;
 
 /// A spawned task, to be awaited for its output.
 ///

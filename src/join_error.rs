@@ -8,8 +8,8 @@ use std::panic::Location;
 use std::sync::{Mutex, PoisonError};
 
 use crate::caught::Caught;
+use crate::current::TaskId;
 use crate::info::Header;
-use crate::task_id::TaskId;
 
 /// Why a task, or work on a helper thread, has no output: it was cancelled, or it panicked. The
 /// loop's handler is also told of tasks that failed in another way.

@@ -2,23 +2,17 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(unsafe_code)]
 
-// L0: leaves that know no loop.
-mod budget;
 mod caught;
 mod clock;
 mod current;
-mod debug;
 mod inbox;
 mod io_error;
 mod pool;
 mod run_queue;
-mod scratch;
 mod source;
-mod task_id;
 mod timers;
 mod wait_list;
 mod waiters;
-mod waker_id;
 mod waker_slot;
 mod woken;
 

@@ -32,6 +32,10 @@
 //! free slot may be filled by whom it is given to, a value be got: both are given out as the
 //! permits of a semaphore are.
 
+mod container;
+mod error;
+mod permit;
+
 use std::cell::{Cell, RefCell, RefMut};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -41,18 +45,14 @@ use std::mem;
 use std::ops::Deref;
 use std::task::{Poll, ready};
 
-use crate::budget;
-use crate::current::WaitsFor;
+use self::container::Container;
+pub use self::error::TryGetError::{self, Empty as QueueEmpty};
+pub use self::error::TryPutError::{self, Full as QueueFull};
+pub use self::error::{PutError, QueueClosed};
+pub use self::permit::Permit;
+use crate::current::{WaitsFor, budget};
 use crate::sync::bell::Bell;
 use crate::sync::permits::{Acquire, HasPermits, Permits, Refusal};
-use container::Container;
-pub use error::{PutError, QueueClosed, TryGetError, TryPutError};
-pub use error::{TryGetError::Empty as QueueEmpty, TryPutError::Full as QueueFull};
-pub use permit::Permit;
-
-mod container;
-mod error;
-mod permit;
 
 /// A queue from which the value comes first that was put first.
 pub type Queue<T> = AnyQueue<VecDeque<T>>;

@@ -6,7 +6,7 @@
 //! when the slot is in neither list; a slot whose task ends while it is queued is vacant only once
 //! it is popped.
 
-use crate::waker_id::{LoopId, SLOT_MAX, WakerId};
+use crate::current::{LoopId, SLOT_MAX, WakerId};
 
 /// The slot that belongs to the future of `block_on`. Nobody occupies it.
 pub(crate) const ROOT: u32 = 0;

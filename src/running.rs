@@ -12,12 +12,11 @@ use std::mem::{self, ManuallyDrop};
 use std::ptr;
 use std::rc::Rc;
 
-use crate::current::{self, Outer};
+use crate::current::{self, LoopId, Outer, WakerId};
 use crate::inbox;
 use crate::join_error::JoinError;
 use crate::run::Run;
 use crate::run_queue::RunQueue;
-use crate::waker_id::{LoopId, WakerId};
 
 type Queue = RunQueue<Rc<dyn Run>>;
 

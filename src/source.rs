@@ -18,8 +18,7 @@ use std::task::{Context, Poll, Waker, ready};
 
 pub(crate) use self::edges::IS_EMULATED;
 use self::edges::{SHORT_IS_DRAINED, is_forgotten};
-use crate::budget;
-use crate::current::{self, WaitsFor};
+use crate::current::{self, WaitsFor, budget};
 pub(crate) use crate::waiters::WaiterKey;
 use crate::waiters::Waiters;
 

@@ -31,12 +31,11 @@ pub use self::spawn_blocking::{BlockingHandle, spawn_blocking};
 pub use self::try_scope::{GroupError, TryScope, try_scope};
 pub use self::yield_now::{YieldNow, yield_now};
 use crate::context;
-pub use crate::current::WaitsFor;
+pub use crate::current::{TaskId, WaitsFor};
 use crate::info::Birth;
 pub use crate::info::{TaskInfo, TaskState};
 pub use crate::join::{AbortHandle, JoinHandle};
 pub use crate::join_error::JoinError;
-pub use crate::task_id::TaskId;
 
 /// Spawns a task on the running loop. It runs in its turn, not inside of this call.
 ///

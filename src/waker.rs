@@ -6,8 +6,8 @@
 use std::ptr;
 use std::task::{RawWaker, RawWakerVTable, Waker};
 
+use crate::current::WakerId;
 use crate::running;
-use crate::waker_id::WakerId;
 
 static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake, ignore);
 

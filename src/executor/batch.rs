@@ -6,11 +6,9 @@ use std::time::{Duration, Instant};
 
 use super::inside::Outer;
 use super::{Executor, Root};
-use crate::budget;
 use crate::caught::{Caught, catch};
 use crate::clock;
-use crate::current;
-use crate::debug;
+use crate::current::{self, budget, debug};
 use crate::info::{Header, State};
 use crate::run::{Ran, Run};
 use crate::running;

@@ -4,9 +4,8 @@
 use std::rc::Rc;
 
 use super::{Executor, NOBODY, TOO_MANY};
-use crate::budget;
 use crate::caught::catch;
-use crate::current;
+use crate::current::{self, budget};
 use crate::info::{Birth, Header};
 use crate::relay::{Family, Relay};
 use crate::run::{Ran, Run};

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::Executor;
 use crate::clock;
-use crate::debug;
+use crate::current::debug;
 use crate::info::{Header, TaskInfo};
 
 impl Executor {

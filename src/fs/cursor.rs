@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use crate::blocking::{self, Kind, Work};
-use crate::budget;
+use crate::current::budget;
 use crate::io_error::again;
 
 /// The most that goes to a helper thread at once: large beside the cost of going there, small

@@ -3,7 +3,8 @@
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::fs::OpenOptionsExt;
 
-use super::{File, OpenOptions};
+use super::file::File;
+use super::open_options::OpenOptions;
 
 impl AsFd for File {
     fn as_fd(&self) -> BorrowedFd<'_> {

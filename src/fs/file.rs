@@ -11,8 +11,8 @@ use std::task::{Context, Poll};
 
 use futures_io::{AsyncRead, AsyncSeek, AsyncWrite};
 
-use super::OpenOptions;
 use super::cursor::{Cursor, rewind};
+use super::open_options::OpenOptions;
 use super::run;
 
 /// An open file, read and written on helper threads.

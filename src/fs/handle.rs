@@ -2,7 +2,7 @@
 
 use std::os::windows::io::{AsHandle, AsRawHandle, BorrowedHandle, RawHandle};
 
-use super::File;
+use super::file::File;
 
 impl AsHandle for File {
     fn as_handle(&self) -> BorrowedHandle<'_> {

@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use super::File;
+use super::file::File;
 use super::run;
 
 /// How a file is opened: what may be done with it, and what happens if it is there or is not. As

@@ -16,9 +16,10 @@ use rustix::fs::{FileType, fstat};
 
 use super::interest::Interest;
 use super::watched::{self, Watched};
+use crate::context;
+use crate::current::budget;
 use crate::reactor::{Polled, Socket};
 use crate::source::{Direction, Done, Place, WaiterKey};
-use crate::{budget, context};
 
 /// A descriptor that the loop waits for: a pipe, a terminal, an eventfd, a timerfd, an inotify,
 /// another epoll, the socket of a library.

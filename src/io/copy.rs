@@ -8,7 +8,7 @@ use std::task::{Poll, ready};
 use futures_io::{AsyncBufRead, AsyncRead, AsyncWrite};
 
 use super::transfer::Transfer;
-use crate::budget;
+use crate::current::budget;
 
 /// Copies all that `reader` gives to `writer`, flushes it, and returns how many bytes there were.
 /// While it waits for the reader it holds no buffer, and the writer is flushed.

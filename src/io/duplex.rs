@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Waker, ready};
 
 use futures_io::{AsyncRead, AsyncWrite};
 
-use crate::budget;
+use crate::current::budget;
 use crate::waker_slot::keep;
 
 /// One end of a connection in memory; see [`duplex`].

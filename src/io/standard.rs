@@ -10,7 +10,7 @@ use std::task::{Context, Poll, ready};
 
 use super::async_fd::AsyncFd;
 use crate::blocking;
-use crate::budget;
+use crate::current::budget;
 use crate::source::{Direction, WaiterKey};
 
 /// Bytes that a pipe takes without waiting once it takes any (PIPE_BUF).

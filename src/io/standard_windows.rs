@@ -3,7 +3,7 @@
 use std::io::{self, Read, Write};
 use std::task::{Context, Poll, ready};
 
-use crate::budget;
+use crate::current::budget;
 use crate::source::{Direction, WaiterKey};
 
 /// One of them.

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 
 use futures_io::{AsyncRead, AsyncWrite};
 
-use crate::{budget, scratch};
+use crate::current::{budget, read_buffer};
 
 /// How far a transfer is.
 #[derive(Debug, Default)]
@@ -64,7 +64,7 @@ impl Transfer {
         R: AsyncRead + Unpin + ?Sized,
         W: AsyncWrite + Unpin + ?Sized,
     {
-        scratch::lend(|room| {
+        read_buffer::lend(|room| {
             let n = ready!(Pin::new(reader).poll_read(cx, room))?;
             self.is_at_end = n == 0;
             let mut bytes = &room[..n];

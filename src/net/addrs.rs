@@ -4,8 +4,10 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, ToSocketAddrs};
 use std::vec;
 
+pub(super) use private::Sealed;
+
 use crate::blocking::{self, Kind};
-use crate::budget;
+use crate::current::budget;
 use crate::io_error::explain;
 
 /// Where to connect or listen: addresses, or a name that has some.
@@ -34,8 +36,6 @@ mod private {
         fn target(self) -> std::io::Result<super::Target>;
     }
 }
-
-pub(super) use private::Sealed;
 
 /// The addresses of a host, in the order in which the system prefers them (RFC 6724).
 ///

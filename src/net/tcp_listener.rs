@@ -6,7 +6,7 @@ use super::addrs::{ToAddrs, resolve};
 use super::listen;
 use super::listener::Listener;
 use super::tcp_stream::Tcp;
-use crate::budget;
+use crate::current::budget;
 use crate::io_error::explain;
 
 /// A socket that accepts TCP connections.

@@ -8,7 +8,7 @@ use super::counted::whole;
 use super::datagram_socket::DatagramSocket;
 use super::messages::{Messages, Protocol, Sealed, Take};
 use super::receive::receive_udp;
-use crate::budget;
+use crate::current::budget;
 use crate::io_error::explain;
 use crate::source::Direction;
 

@@ -14,8 +14,8 @@ use super::send_vectored::{NO_SIGNAL, send_vectored};
 use super::transport::{Accept, Bytes, Sealed, Transport};
 use super::unix_path::{address, failure};
 use super::until_room::until_room;
-use crate::budget;
 use crate::context;
+use crate::current::budget;
 use crate::reactor::Socket;
 use crate::source::Done;
 

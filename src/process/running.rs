@@ -12,8 +12,8 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::child_signal::ChildSignal;
 use super::pidfd::Pidfd;
-use crate::budget;
 use crate::context::Context;
+use crate::current::budget;
 use crate::reactor::Socket;
 use crate::source::{Direction, Done, WaiterKey};
 

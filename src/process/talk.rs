@@ -8,8 +8,8 @@ use std::io;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
+use crate::current::read_buffer;
 use crate::net::pipe::{Receiver, Sender};
-use crate::scratch;
 use crate::source::Direction;
 
 /// How far a talk has come.
@@ -57,7 +57,7 @@ async fn feed(stdin: &mut Option<Sender>, input: &[u8], written: &mut usize) -> 
 async fn take_in(pipe: &mut Option<Receiver>, into: &mut Vec<u8>) -> io::Result<()> {
     if let Some(receiver) = pipe {
         let mut read = || {
-            scratch::lend(|room| {
+            read_buffer::lend(|room| {
                 let done = receiver.receive(room)?;
                 into.extend_from_slice(&room[..done.value]);
                 Ok(done)

@@ -9,10 +9,9 @@ use std::pin::Pin;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 
-use super::Handle;
-use crate::budget;
+use super::handle::Handle;
 use crate::context;
-use crate::current::{self, WaitsFor};
+use crate::current::{self, WaitsFor, budget};
 use crate::inbox::Inbox;
 use crate::info::Birth;
 use crate::join::JoinHandle;

@@ -6,9 +6,13 @@ use std::panic::Location;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
+use super::StreamOptions;
 use super::clients::{Client, Clients};
 use super::handler::Outcome;
-use super::{StreamOptions, StreamReader, StreamSocket, StreamWriter, pair};
+use super::pair;
+use super::reader::StreamReader;
+use super::socket::StreamSocket;
+use super::writer::StreamWriter;
 use crate::context;
 use crate::info::Birth;
 use crate::join::JoinHandle;

@@ -9,7 +9,7 @@ use futures_io::{AsyncBufRead, AsyncRead, AsyncWrite};
 use super::link::Link;
 use super::reader::StreamReader;
 use super::writer::StreamWriter;
-use crate::budget;
+use crate::current::budget;
 use crate::source::WaiterKey;
 
 /// A [`StreamReader`] by futures-io's traits; see [`StreamReader::as_async_read`].

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use futures_core::Stream;
 
 use super::reader::StreamReader;
-use crate::budget;
+use crate::current::budget;
 use crate::source::WaiterKey;
 
 /// The lines of a [`StreamReader`]; see [`StreamReader::lines`].

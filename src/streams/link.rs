@@ -16,8 +16,8 @@ use super::clients::Client;
 use super::socket::StreamSocket;
 use super::unsent::Unsent;
 use crate::context::{self, Context};
+use crate::current::read_buffer;
 use crate::io_error::again;
-use crate::scratch;
 use crate::source::{Direction, Done, Readiness, WaiterKey};
 use crate::waiters::Waiters;
 use crate::woken::Woken;
@@ -114,7 +114,7 @@ impl Link {
     /// One read into memory that the whole thread shares: a connection to which nothing comes has
     /// no buffer of its own.
     pub(super) fn read_socket(&self, take: impl FnOnce(&[u8])) -> io::Result<Done<usize>> {
-        scratch::lend(|room| {
+        read_buffer::lend(|room| {
             let done = self.socket.receive(room)?;
             take(&room[..done.value]);
             self.has_peer_ended.set(done.value == 0);

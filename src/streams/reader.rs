@@ -13,7 +13,7 @@ use super::link::Link;
 use super::read_error::{IncompleteRead, LimitOverrun};
 use super::separator::find_any;
 use super::socket::StreamSocket;
-use crate::budget;
+use crate::current::budget;
 use crate::io_error::again;
 use crate::source::{Direction, WaiterKey};
 

@@ -9,10 +9,13 @@ use std::net::SocketAddr;
 use std::panic::Location;
 use std::rc::Rc;
 
+use super::StreamOptions;
 use super::acceptor::Acceptor;
 use super::clients::Clients;
 use super::handler::Outcome;
-use super::{StreamOptions, StreamReader, StreamSocket, StreamWriter};
+use super::reader::StreamReader;
+use super::socket::StreamSocket;
+use super::writer::StreamWriter;
 use crate::net::{
     Connection, ListenOptions, Listener, TcpListener, ToAddrs, Transport, lookup_host,
 };

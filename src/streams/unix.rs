@@ -8,11 +8,15 @@ use std::panic::Location;
 use std::path::Path;
 use std::rc::Rc;
 
+use super::StreamOptions;
 use super::handler::Outcome;
 use super::link::Link;
+use super::pair;
+use super::reader::StreamReader;
 use super::server::Server;
+use super::socket::StreamSocket;
 use super::socket_file::{PathLock, SocketFile};
-use super::{StreamOptions, StreamReader, StreamSocket, StreamWriter, pair};
+use super::writer::StreamWriter;
 use crate::net::pipe::Receiver;
 use crate::net::{UnixListener, UnixStream};
 

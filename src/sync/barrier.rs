@@ -6,7 +6,7 @@ use std::fmt;
 use std::io;
 
 use super::bell::Bell;
-use crate::budget;
+use crate::current::budget;
 
 /// Lets a number of tasks go on once all of them have come: asyncio's `Barrier`.
 ///

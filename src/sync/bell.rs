@@ -11,8 +11,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use super::line::Line;
-use crate::budget;
-use crate::current::{self, WaitsFor};
+use crate::current::{self, WaitsFor, budget};
 use crate::wait_list::WaitKey;
 
 /// Rings for who listens.

@@ -10,8 +10,7 @@ use std::task::Poll;
 use super::bell::Bell;
 pub use super::broadcast_error::{RecvError, TryRecvError};
 pub use super::mpsc_error::SendError;
-use crate::budget;
-use crate::current::{self, WaitsFor};
+use crate::current::{self, WaitsFor, budget};
 
 /// Sends to all receivers; made by [`channel`]. Its clones send to the same.
 pub struct Sender<T> {

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::fmt;
 
 use super::bell::Bell;
-use crate::budget;
+use crate::current::budget;
 
 /// A flag for which tasks wait: asyncio's and threading's `Event`.
 ///

@@ -15,8 +15,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
 
 use super::mpsc_error::{SendError, TryRecvError, TrySendError};
-use crate::budget;
-use crate::current::{self, WaitsFor};
+use crate::current::{self, WaitsFor, budget};
 use crate::wait_list::{WaitKey, WaitList};
 use crate::woken::wake;
 

@@ -8,7 +8,7 @@ use std::future::poll_fn;
 use std::io;
 
 use super::permits::{Acquire, HasPermits, Permits, Taken};
-use crate::budget;
+use crate::current::budget;
 
 /// A value that is set once; made, if need be, by a future.
 ///

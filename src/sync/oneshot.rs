@@ -9,8 +9,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
 
-use crate::budget;
-use crate::current::{self, WaitsFor};
+use crate::current::{self, WaitsFor, budget};
 use crate::waker_slot::keep;
 
 /// The half that sends; made by [`channel`].

@@ -12,9 +12,7 @@ use std::ops::Deref;
 use std::task::{Context, Poll, ready};
 
 use super::line::Line;
-use crate::budget;
-use crate::current::{self, WaitsFor};
-use crate::debug;
+use crate::current::{self, WaitsFor, budget, debug};
 use crate::wait_list::WaitKey;
 
 /// A number of permits.

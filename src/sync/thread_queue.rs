@@ -13,8 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 
 use super::mpsc_error::{SendError, TryRecvError, TrySendError};
-use crate::budget;
-use crate::current::{self, WaitsFor};
+use crate::current::{self, WaitsFor, budget};
 use crate::wait_list::{WaitKey, WaitList};
 use crate::woken::{Woken, wake};
 

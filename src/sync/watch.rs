@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use super::bell::Bell;
 pub use super::mpsc_error::SendError;
-use crate::budget;
+use crate::current::budget;
 
 /// Changes the value; made by [`channel`]. Its clones change the same.
 pub struct Sender<T> {

@@ -13,11 +13,10 @@ use std::thread;
 use slab::Slab;
 
 use super::scoped_handle::ScopedHandle;
-use crate::budget;
 use crate::caught::catch;
 use crate::cell::TaskCell;
 use crate::context;
-use crate::current::{self, WaitsFor};
+use crate::current::{self, WaitsFor, budget};
 use crate::executor::tell;
 use crate::info::Birth;
 use crate::relay::Family;

@@ -11,9 +11,8 @@ use std::time::Duration;
 
 use slab::Slab;
 
-use crate::budget;
 use crate::context;
-use crate::current::{self, WaitsFor};
+use crate::current::{self, WaitsFor, budget};
 use crate::info::Birth;
 use crate::join::{AbortHandle, JoinHandle};
 use crate::join_error::JoinError;

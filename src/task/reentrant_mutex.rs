@@ -6,10 +6,9 @@ use std::future::{Future, poll_fn};
 use std::mem;
 use std::ops::Deref;
 
+use crate::current::{self, TaskId, debug};
 use crate::sync::TryLockError;
 use crate::sync::permits::{Acquire, HasPermits, Permits, Taken};
-use crate::task_id::TaskId;
-use crate::{current, debug};
 
 /// Lets one task at a time in, and that one as often as it likes: threading's `RLock`.
 ///

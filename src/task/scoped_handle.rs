@@ -7,10 +7,10 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use crate::cell::{Output, abort};
+use crate::current::TaskId;
 use crate::join_error::JoinError;
 use crate::relay::Relay;
 use crate::running;
-use crate::task_id::TaskId;
 
 /// A child of a scope, to be awaited for its output; made by [`Scope::spawn`](super::Scope::spawn).
 ///

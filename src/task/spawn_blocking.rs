@@ -5,8 +5,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use super::JoinError;
 use crate::blocking::{self, Kind, Work};
+use crate::join_error::JoinError;
 
 /// Work on a helper thread, to be awaited for its output; made by [`spawn_blocking`].
 ///

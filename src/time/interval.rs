@@ -9,8 +9,8 @@ use futures_core::Stream;
 
 use super::now;
 use super::sleep::{Sleep, sleep_until};
-use crate::budget;
 use crate::clock;
+use crate::current::budget;
 
 /// Ticks at a fixed period; made by [`interval`] and [`interval_at`]. Also a `Stream` of ticks that
 /// never ends.

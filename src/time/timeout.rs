@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::now;
 use super::sleep::{Sleep, sleep, sleep_until};
-use crate::budget::{self, Grace};
+use crate::current::{Grace, budget};
 
 /// The time was up before the future was ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

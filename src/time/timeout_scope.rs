@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use super::now;
 use super::sleep::{Sleep, sleep_until};
 use super::timeout::Elapsed;
-use crate::budget;
 use crate::clock;
+use crate::current::budget;
 use crate::waker_slot::keep;
 
 /// The limit of a [`timeout_scope`]; given to its body. Clones are the same limit.

@@ -6,8 +6,8 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::mem::ManuallyDrop;
 
-use crate::current;
-use crate::task_id::TaskId;
+use super::state;
+use super::task_id::TaskId;
 
 /// A lock that a task holds.
 struct Held {
@@ -61,7 +61,7 @@ pub(crate) fn unlocked(address: *const impl Sized) {
 
 #[cold]
 fn record(kind: &'static str, address: usize) {
-    if let Some(task) = current::task() {
+    if let Some(task) = state::task() {
         HAS_HELD.set(true);
         let held = Held { task, address, kind };
         HELD.with(|all| all.borrow_mut().push(held));
@@ -74,7 +74,7 @@ fn strike(address: usize) {
         let mut all = all.borrow_mut();
         let is_held = |held: &Held| held.address == address;
         // Of readers who share a lock, it is the one that runs; unless its guard went elsewhere.
-        let task = current::task();
+        let task = state::task();
         let place = all.iter().rposition(|held| is_held(held) && Some(held.task) == task);
         let place = place.or_else(|| all.iter().rposition(is_held));
         if let Some(place) = place {
