@@ -17,7 +17,7 @@ use crate::io_error::explain_as;
 use crate::join_error::JoinError;
 use crate::pool::Job;
 pub(crate) use crate::pool::Kind;
-use crate::woken::Woken;
+use crate::wait::Woken;
 
 /// Work on its way to a helper thread and back. Dropping this does not stop it: then its output is
 /// dropped where it comes to be.

@@ -31,8 +31,8 @@ use crate::info::{Header, Record, State};
 use crate::join_error::JoinError;
 use crate::run::{Ran, Run};
 use crate::running;
+use crate::wait::keep;
 use crate::waker::waker;
-use crate::waker_slot::keep;
 
 /// A task. Its record is `H`, or is found through it.
 pub(crate) struct TaskCell<F: Future, H = Header> {

@@ -11,10 +11,8 @@ mod pool;
 mod run_queue;
 mod source;
 mod timers;
-mod wait_list;
+mod wait;
 mod waiters;
-mod waker_slot;
-mod woken;
 
 // L1: a task, and what the operating system offers.
 mod cell;

@@ -20,7 +20,7 @@ use slab::Slab;
 
 use crate::caught::catch;
 use crate::io_error::explain_as;
-use crate::woken::Woken;
+use crate::wait::Woken;
 
 /// How long a thread without work lives on, for the next burst.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);

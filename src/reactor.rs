@@ -35,7 +35,7 @@ pub(crate) use self::socket::Socket;
 use crate::clock::{Clock, Tick};
 use crate::source::{IS_EMULATED, Readiness, Source};
 use crate::timers::{TimerKey, Timers};
-use crate::woken::Woken;
+use crate::wait::Woken;
 
 /// The token by which other threads end the wait.
 const UNPARK: Token = Token(usize::MAX);

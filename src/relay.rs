@@ -15,7 +15,7 @@ use crate::current;
 use crate::info::{Header, Record};
 use crate::join_error::JoinError;
 use crate::run::{Ran, Run};
-use crate::waker_slot::keep;
+use crate::wait::keep;
 
 /// Stands for one child.
 pub(crate) struct Relay {

@@ -10,7 +10,6 @@ pub mod broadcast;
 mod broadcast_error;
 mod condvar;
 mod event;
-pub(crate) mod line;
 pub mod mpsc;
 mod mpsc_error;
 mod mpsc_queue;

@@ -11,7 +11,7 @@ use std::task::Waker;
 
 use slab::Slab;
 
-use crate::waker_slot::keep;
+use crate::wait::keep;
 
 /// The waiters of one direction.
 #[derive(Default)]

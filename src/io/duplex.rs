@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Waker, ready};
 use futures_io::{AsyncRead, AsyncWrite};
 
 use crate::current::budget;
-use crate::waker_slot::keep;
+use crate::wait::keep;
 
 /// One end of a connection in memory; see [`duplex`].
 ///

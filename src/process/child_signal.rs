@@ -21,8 +21,8 @@ use crate::join::JoinHandle;
 use crate::signal::{self, Listener, SignalKind};
 use crate::source::WaiterKey;
 use crate::time::sleep;
+use crate::wait::Woken;
 use crate::waiters::Waiters;
-use crate::woken::Woken;
 
 /// How often children are looked at where no signal comes: late enough to cost nothing, soon enough
 /// for a person who waits.

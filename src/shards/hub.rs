@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 
 use crate::runtime::Handle;
 use crate::sync::thread_channel::{Receiver, Sender, bounded};
-use crate::woken::Woken;
+use crate::wait::Woken;
 
 /// Messages that a mailbox holds before its senders wait: enough for a burst, few enough to notice
 /// a receiver that does not keep up.

@@ -15,7 +15,7 @@ use super::link::Link;
 use crate::io_error::again;
 use crate::join::JoinHandle;
 use crate::source::{Direction, Readiness, Source};
-use crate::woken::Woken;
+use crate::wait::Woken;
 
 /// What a server and its connections share.
 pub(super) struct Clients {

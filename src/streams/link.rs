@@ -19,8 +19,8 @@ use crate::context::{self, Context};
 use crate::current::read_buffer;
 use crate::io_error::again;
 use crate::source::{Direction, Done, Readiness, WaiterKey};
+use crate::wait::Woken;
 use crate::waiters::Waiters;
-use crate::woken::Woken;
 
 /// A connection and what is on its way to it.
 pub(super) struct Link {

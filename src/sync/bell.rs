@@ -10,9 +10,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use super::line::Line;
 use crate::current::{self, WaitsFor, budget};
-use crate::wait_list::WaitKey;
+use crate::wait::{Line, WaitKey};
 
 /// Rings for who listens.
 pub(crate) struct Bell {

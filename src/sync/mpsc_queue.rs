@@ -16,8 +16,7 @@ use std::task::{Context, Poll, Waker, ready};
 
 use super::mpsc_error::{SendError, TryRecvError, TrySendError};
 use crate::current::{self, WaitsFor, budget};
-use crate::wait_list::{WaitKey, WaitList};
-use crate::woken::wake;
+use crate::wait::{WaitKey, WaitList, wake};
 
 /// More slots than can be filled: the capacity of a queue without a bound.
 pub(super) const UNBOUNDED: usize = usize::MAX;

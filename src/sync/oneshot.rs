@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
 
 use crate::current::{self, WaitsFor, budget};
-use crate::waker_slot::keep;
+use crate::wait::keep;
 
 /// The half that sends; made by [`channel`].
 pub struct Sender<T> {

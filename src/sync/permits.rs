@@ -11,9 +11,8 @@ use std::cell::Cell;
 use std::ops::Deref;
 use std::task::{Context, Poll, ready};
 
-use super::line::Line;
 use crate::current::{self, WaitsFor, budget, debug};
-use crate::wait_list::WaitKey;
+use crate::wait::{Line, WaitKey};
 
 /// A number of permits.
 pub(crate) struct Permits {

@@ -14,8 +14,7 @@ use std::task::{Context, Poll, Waker, ready};
 
 use super::mpsc_error::{SendError, TryRecvError, TrySendError};
 use crate::current::{self, WaitsFor, budget};
-use crate::wait_list::{WaitKey, WaitList};
-use crate::woken::{Woken, wake};
+use crate::wait::{WaitKey, WaitList, Woken, wake};
 
 /// A queue, and what its halves know of each other.
 pub(super) struct ThreadQueue<T>(Mutex<State<T>>);

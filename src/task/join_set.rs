@@ -17,7 +17,7 @@ use crate::info::Birth;
 use crate::join::{AbortHandle, JoinHandle};
 use crate::join_error::JoinError;
 use crate::time::timeout;
-use crate::waker_slot::keep;
+use crate::wait::keep;
 
 /// Tasks of which each is joined when it ends, whichever that is: asyncio's `as_completed` and
 /// `wait`.

@@ -13,7 +13,7 @@ use super::sleep::{Sleep, sleep_until};
 use super::timeout::Elapsed;
 use crate::clock;
 use crate::current::budget;
-use crate::waker_slot::keep;
+use crate::wait::keep;
 
 /// The limit of a [`timeout_scope`]; given to its body. Clones are the same limit.
 #[derive(Clone)]

@@ -3,6 +3,7 @@
 //! Invariant: none is forgotten. When one of them panics, or what comes before does, the others are
 //! woken all the same, and the first panic goes on after that.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::task::Waker;
 
@@ -56,4 +57,12 @@ impl Drop for Woken {
             until_done(|| self.wake_first());
         }
     }
+}
+
+/// Keeps `waker` in `slot`, in the place of the one before; that one stays if it wakes the same
+/// task. Cloning and dropping are foreign: what the waker is to tell of may have come meanwhile.
+pub(crate) fn keep(slot: &Cell<Option<Waker>>, waker: &Waker) {
+    let old = slot.take();
+    let same = old.as_ref().is_some_and(|old| old.will_wake(waker));
+    slot.set(if same { old } else { Some(waker.clone()) });
 }
