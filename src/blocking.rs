@@ -15,8 +15,8 @@ use crate::context;
 use crate::current::{self, WaitsFor, budget};
 use crate::io_error::explain_as;
 use crate::join_error::JoinError;
-use crate::pool::Job;
-pub(crate) use crate::pool::Kind;
+use crate::threads::Job;
+pub(crate) use crate::threads::Kind;
 use crate::wait::Woken;
 
 /// Work on its way to a helper thread and back. Dropping this does not stop it: then its output is

@@ -12,9 +12,8 @@ use std::sync::Arc;
 use crate::caught::{Caught, catch};
 use crate::current::LoopId;
 use crate::executor::{Executor, Hooks};
-use crate::inbox::{self, Inbox};
-use crate::pool::Pool;
 use crate::reactor::Reactor;
+use crate::threads::{Inbox, Pool, inbox};
 
 /// All parts of one loop.
 pub(crate) struct Context {

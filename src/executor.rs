@@ -21,13 +21,13 @@ pub(crate) use self::batch::Batch;
 use crate::caught::{Caught, catch};
 use crate::cell::TaskCell;
 use crate::current::{self, LoopId, TaskId, TaskIds, WakerId, debug};
-use crate::inbox::Inbox;
 use crate::info::{Birth, Header, TaskInfo, TaskState};
 use crate::join::JoinHandle;
 use crate::join_error::JoinError;
 use crate::run::Run;
 use crate::run_queue::ROOT;
 use crate::running::{Home, InTurn};
+use crate::threads::Inbox;
 
 /// `running` when no task is being polled.
 const NOBODY: u32 = u32::MAX;

@@ -5,11 +5,10 @@
 mod caught;
 mod clock;
 mod current;
-mod inbox;
 mod io_error;
-mod pool;
 mod run_queue;
 mod source;
+mod threads;
 mod timers;
 mod wait;
 mod waiters;

@@ -13,10 +13,10 @@ use std::ptr;
 use std::rc::Rc;
 
 use crate::current::{self, LoopId, Outer, WakerId};
-use crate::inbox;
 use crate::join_error::JoinError;
 use crate::run::Run;
 use crate::run_queue::RunQueue;
+use crate::threads::inbox;
 
 type Queue = RunQueue<Rc<dyn Run>>;
 

@@ -29,9 +29,9 @@ use crate::caught::catch;
 use crate::context::{Context, Entered};
 use crate::current;
 use crate::executor::{Batch, Root};
-use crate::inbox::{Call, Drained};
 use crate::info::Birth;
 use crate::join::JoinHandle;
+use crate::threads::{Call, Drained};
 
 /// An event loop on this thread.
 ///

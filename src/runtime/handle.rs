@@ -6,8 +6,8 @@ use std::sync::Arc;
 use futures_task::{FutureObj, LocalFutureObj, LocalSpawn, Spawn, SpawnError};
 
 use crate::context::{self, Context};
-use crate::inbox::{Call, Inbox};
 use crate::info::Birth;
+use crate::threads::{Call, Inbox};
 
 /// A loop's address: from any thread, it takes functions to call and tasks to spawn.
 ///

@@ -12,10 +12,10 @@ use std::task::{Context, Poll, Waker, ready};
 use super::handle::Handle;
 use crate::context;
 use crate::current::{self, WaitsFor, budget};
-use crate::inbox::Inbox;
 use crate::info::Birth;
 use crate::join::JoinHandle;
 use crate::join_error::JoinError;
+use crate::threads::Inbox;
 
 /// A task of a loop on another thread.
 ///
