@@ -7,11 +7,8 @@ mod clock;
 mod current;
 mod io_error;
 mod run_queue;
-mod source;
 mod threads;
-mod timers;
 mod wait;
-mod waiters;
 
 // L1: a task, and what the operating system offers.
 mod cell;

@@ -18,8 +18,7 @@ use super::interest::Interest;
 use super::watched::{self, Watched};
 use crate::context;
 use crate::current::budget;
-use crate::reactor::{Polled, Socket};
-use crate::source::{Direction, Done, Place, WaiterKey};
+use crate::reactor::{Direction, Done, Place, Polled, Socket, WaiterKey};
 
 /// A descriptor that the loop waits for: a pipe, a terminal, an eventfd, a timerfd, an inotify,
 /// another epoll, the socket of a library.
@@ -263,7 +262,7 @@ impl<T: AsFd> AsyncFd<T> {
         self.socket.io(direction, move |_| self.confirmed(direction, &mut op))
     }
 
-    /// See [`Source::poll_io`](crate::source::Source::poll_io).
+    /// See [`Source::poll_io`](crate::reactor::source::Source::poll_io).
     pub(super) fn poll_io<R>(
         &self,
         direction: Direction,

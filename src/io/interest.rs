@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::BitOr;
 
-use crate::source::Direction;
+use crate::reactor::Direction;
 
 /// A set of states of a descriptor or socket: what to wait for, or what was found.
 ///

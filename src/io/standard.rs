@@ -11,7 +11,7 @@ use std::task::{Context, Poll, ready};
 use super::async_fd::AsyncFd;
 use crate::blocking;
 use crate::current::budget;
-use crate::source::{Direction, WaiterKey};
+use crate::reactor::{Direction, WaiterKey};
 
 /// Bytes that a pipe takes without waiting once it takes any (PIPE_BUF).
 #[cfg(any(target_os = "linux", target_os = "android"))]

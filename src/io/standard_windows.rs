@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 use std::task::{Context, Poll, ready};
 
 use crate::current::budget;
-use crate::source::{Direction, WaiterKey};
+use crate::reactor::{Direction, WaiterKey};
 
 /// One of them.
 #[derive(Debug)]

@@ -11,9 +11,8 @@ use futures_io::AsyncRead;
 
 use super::standard::{FileReader, Standard};
 use crate::blocking::{self, Kind, Work};
-use crate::source::{Direction, WaiterKey};
+use crate::reactor::{Direction, WaiterKey, Waiters};
 use crate::wait::Woken;
-use crate::waiters::Waiters;
 
 /// Bytes that are read at once.
 const CHUNK: usize = 8192;

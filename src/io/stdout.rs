@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use futures_io::AsyncWrite;
 
 use super::standard::Standard;
-use crate::source::{Direction, WaiterKey};
+use crate::reactor::{Direction, WaiterKey};
 
 /// The program's standard output or error; made by [`stdout`] and [`stderr`].
 ///

@@ -16,8 +16,7 @@ use super::counted::whole;
 use super::tcp_stream::TcpStream;
 use crate::context;
 use crate::current::budget;
-use crate::reactor::Socket;
-use crate::source::{Direction, WaiterKey};
+use crate::reactor::{Direction, Socket, WaiterKey};
 use crate::time::{Sleep, sleep};
 
 /// How a [`TcpStream`] connects.

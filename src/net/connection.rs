@@ -9,8 +9,7 @@ use std::task::{Context, Poll};
 use super::endpoint::Endpoint;
 use super::transport::{Bytes, Transport};
 use crate::io::Interest;
-use crate::reactor::Socket;
-use crate::source::{Direction, Done};
+use crate::reactor::{Direction, Done, Socket};
 
 /// A connection, of which [`TcpStream`](super::TcpStream) is one kind and, on Unix,
 /// [`UnixStream`](super::UnixStream) another.

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::source::Done;
+use crate::reactor::Done;
 
 /// `n` bytes were moved that one buffer of `room` bytes was for.
 #[inline]

@@ -10,8 +10,7 @@ use super::endpoint::Endpoint;
 use super::messages::{Messages, Protocol, Take};
 use crate::context;
 use crate::io::Interest;
-use crate::reactor::Socket;
-use crate::source::Direction;
+use crate::reactor::{Direction, Socket};
 
 /// A socket for datagrams, of which [`UdpSocket`](super::UdpSocket) is one kind and, on Unix,
 /// [`UnixDatagram`](super::UnixDatagram) another.

@@ -12,8 +12,7 @@ use super::owned::{self, Owned};
 use super::transport::Object;
 use crate::context;
 use crate::io::Interest;
-use crate::reactor::{Polled, Socket};
-use crate::source::{Direction, Done};
+use crate::reactor::{Direction, Done, Polled, Socket};
 
 /// A socket or an end of a pipe.
 pub(super) struct Endpoint<S: Object> {

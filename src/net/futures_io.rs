@@ -10,8 +10,7 @@ use futures_io::{AsyncRead, AsyncWrite};
 use super::connection::Connection;
 use super::split::{OwnedReadHalf, OwnedWriteHalf};
 use super::transport::{Bytes, Transport};
-
-use crate::source::Direction;
+use crate::reactor::Direction;
 
 impl<T: Transport> AsyncRead for &Connection<T> {
     fn poll_read(

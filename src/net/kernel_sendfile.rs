@@ -8,7 +8,7 @@ use rustix::io::Errno;
 
 use super::counted::whole;
 use super::tcp_stream::TcpStream;
-use crate::source::Direction;
+use crate::reactor::Direction;
 
 /// Bytes that are asked for at once: the socket takes fewer, and the loop is not held up for long.
 const PIECE: u64 = 1 << 20;

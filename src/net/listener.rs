@@ -17,8 +17,7 @@ use super::endpoint::Endpoint;
 use super::listen::accept_failure;
 use super::tcp_stream::Tcp;
 use super::transport::{Accept, Transport};
-use crate::reactor::Socket;
-use crate::source::{Direction, WaiterKey};
+use crate::reactor::{Direction, Socket, WaiterKey};
 use crate::time::{Sleep, now, sleep_until};
 
 /// How long `accept` waits after the process or the system had no descriptor left, if this loop

@@ -18,8 +18,7 @@ use crate::context;
 use crate::io::{Interest, state};
 #[cfg(feature = "process")]
 use crate::reactor::Reactor;
-use crate::reactor::Socket;
-use crate::source::{Direction, Done, Source};
+use crate::reactor::{Direction, Done, Socket, Source};
 
 /// The end of a pipe that is read.
 ///

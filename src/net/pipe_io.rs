@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use futures_io::{AsyncRead, AsyncWrite};
 
 use super::pipe::{Receiver, Sender, read, read_vectored, write, write_vectored};
-use crate::source::Direction;
+use crate::reactor::Direction;
 
 impl AsyncRead for &Receiver {
     fn poll_read(

@@ -7,7 +7,7 @@ use super::connection::Connection;
 use super::counted::{counted, whole};
 use super::send_vectored::send_vectored;
 use super::transport::{Accept, Bytes, Sealed, Transport};
-use crate::source::Done;
+use crate::reactor::Done;
 
 /// The kind of connection that goes by TCP.
 #[derive(Debug)]

@@ -6,15 +6,15 @@ use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::Shutdown;
 
+pub(super) use private::Sealed;
+
 use super::owned::Owned;
-use crate::source::Done;
+use crate::reactor::Done;
 
 /// A kind of connection: [`Tcp`](super::Tcp), and on Unix [`Unix`](super::Unix).
 ///
 /// It cannot be implemented elsewhere.
 pub trait Transport: Sealed {}
-
-pub(super) use private::Sealed;
 
 mod private {
     use super::{Accept, Bytes, Owned, fmt};

@@ -10,7 +10,7 @@ use super::messages::{Messages, Protocol, Sealed, Take};
 use super::receive::receive_udp;
 use crate::current::budget;
 use crate::io_error::explain;
-use crate::source::Direction;
+use crate::reactor::Direction;
 
 /// The kind of datagrams that go by UDP.
 #[derive(Debug)]

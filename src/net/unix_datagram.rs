@@ -15,7 +15,7 @@ use super::send_vectored::NO_SIGNAL;
 use super::unix_path::{address, failure, of_raw, to_raw};
 use super::unix_stream::Unix;
 use super::until_room::until_room;
-use crate::source::Direction;
+use crate::reactor::Direction;
 
 /// A Unix socket for datagrams. They arrive in order, and none is lost.
 ///

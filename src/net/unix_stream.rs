@@ -16,8 +16,7 @@ use super::unix_path::{address, failure};
 use super::until_room::until_room;
 use crate::context;
 use crate::current::budget;
-use crate::reactor::Socket;
-use crate::source::Done;
+use crate::reactor::{Done, Socket};
 
 /// The kind of connection that goes by a Unix socket.
 #[derive(Debug)]

@@ -18,11 +18,10 @@ use crate::context::Context;
 use crate::current::{self, WaitsFor};
 use crate::info::Birth;
 use crate::join::JoinHandle;
+use crate::reactor::{WaiterKey, Waiters};
 use crate::signal::{self, Listener, SignalKind};
-use crate::source::WaiterKey;
 use crate::time::sleep;
 use crate::wait::Woken;
-use crate::waiters::Waiters;
 
 /// How often children are looked at where no signal comes: late enough to cost nothing, soon enough
 /// for a person who waits.

@@ -14,8 +14,7 @@ use super::child_signal::ChildSignal;
 use super::pidfd::Pidfd;
 use crate::context::Context;
 use crate::current::budget;
-use crate::reactor::Socket;
-use crate::source::{Direction, Done, WaiterKey};
+use crate::reactor::{Direction, Done, Socket, WaiterKey};
 
 pub(super) struct Running {
     process: process::Child,

@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 
 use crate::current::read_buffer;
 use crate::net::pipe::{Receiver, Sender};
-use crate::source::Direction;
+use crate::reactor::Direction;
 
 /// How far a talk has come.
 #[derive(Debug, Default)]

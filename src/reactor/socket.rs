@@ -4,7 +4,7 @@
 //! Invariant: the object is registered from `new` until it is dropped or taken out, and the
 //! reactor's slab holds its entry for just as long.
 
-use std::fmt;
+use std::cell::Cell;
 use std::future::Future;
 use std::io;
 use std::rc::Rc;
@@ -12,8 +12,9 @@ use std::task::{Context, Poll};
 
 use mio::event;
 
-use super::Reactor;
-use crate::source::{Direction, Done, Source, WaiterKey};
+use super::selector::{Entry, Reactor};
+use super::source::{Direction, Done, Source};
+use super::waiters::WaiterKey;
 
 /// An I/O object of type `S` in a loop.
 #[derive(Debug)]
@@ -22,21 +23,6 @@ pub(crate) struct Socket<S: event::Source> {
     io: Option<S>,
     /// Behind a pointer, for a small socket: an async function keeps its arguments more than once.
     entry: Rc<Entry>,
-}
-
-/// What the reactor's slab holds of a socket.
-pub(super) struct Entry {
-    pub(super) source: Source,
-    reactor: Rc<Reactor>,
-    /// Of this entry in the slab.
-    key: usize,
-}
-
-impl Entry {
-    /// `ready` says whether operations are tried before an event came.
-    pub(super) fn new(reactor: Rc<Reactor>, key: usize, ready: bool) -> Entry {
-        Entry { source: Source::new(ready), reactor, key }
-    }
 }
 
 impl<S: event::Source> Socket<S> {
@@ -125,8 +111,31 @@ impl<S: event::Source> Drop for Socket<S> {
     }
 }
 
-impl fmt::Debug for Entry {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.source.fmt(f)
+/// The places of the `poll_` methods among the waiters.
+#[derive(Default)]
+pub(crate) struct Polled {
+    read: Cell<WaiterKey>,
+    write: Cell<WaiterKey>,
+}
+
+impl Polled {
+    /// Polls with the place of one direction, which is given up on completion.
+    pub(crate) fn poll<T>(
+        &self,
+        source: &Source,
+        direction: Direction,
+        poll: impl FnOnce(&mut WaiterKey) -> Poll<T>,
+    ) -> Poll<T> {
+        let key = match direction {
+            Direction::Read => &self.read,
+            Direction::Write => &self.write,
+        };
+        let mut place = key.get();
+        let polled = poll(&mut place);
+        if polled.is_ready() {
+            source.leave(direction, &mut place);
+        }
+        key.set(place);
+        polled
     }
 }

@@ -13,8 +13,7 @@ use crate::clock;
 use crate::context;
 use crate::info::Birth;
 use crate::join::AbortHandle;
-use crate::reactor::Reactor;
-use crate::timers::TimerKey;
+use crate::reactor::{Reactor, TimerKey};
 
 /// A function that the loop will call, or has called; made by [`call_soon`], [`call_later`] and
 /// [`call_at`]. Dropping it changes nothing.

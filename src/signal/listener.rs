@@ -8,13 +8,11 @@ use std::task::{Context, Poll};
 
 use futures_core::Stream;
 use mio::unix::pipe::{self, Receiver};
-use signal_hook::SigId;
-use signal_hook::low_level;
+use signal_hook::{SigId, low_level};
 
 use super::defaults;
 use super::kind::SignalKind;
-use crate::reactor::{Reactor, Socket};
-use crate::source::{Direction, Done, WaiterKey};
+use crate::reactor::{Direction, Done, Reactor, Socket, WaiterKey};
 
 /// Waits for a signal, again and again; made by [`unix`](super::unix). A `Stream` that never ends.
 ///

@@ -10,7 +10,7 @@ use super::link::Link;
 use super::reader::StreamReader;
 use super::writer::StreamWriter;
 use crate::current::budget;
-use crate::source::WaiterKey;
+use crate::reactor::WaiterKey;
 
 /// A [`StreamReader`] by futures-io's traits; see [`StreamReader::as_async_read`].
 #[derive(Debug)]

@@ -14,7 +14,7 @@ use slab::Slab;
 use super::link::Link;
 use crate::io_error::again;
 use crate::join::JoinHandle;
-use crate::source::{Direction, Readiness, Source};
+use crate::reactor::{Direction, Readiness, Source};
 use crate::wait::Woken;
 
 /// What a server and its connections share.

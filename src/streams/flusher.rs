@@ -16,7 +16,7 @@ use super::socket::StreamSocket;
 use crate::context;
 use crate::current::{self, WaitsFor, budget, debug};
 use crate::info::Birth;
-use crate::source::{Direction, WaiterKey};
+use crate::reactor::{Direction, WaiterKey};
 use crate::time::timeout;
 
 /// What a closed connection reads and discards at most: enough for a peer that is in the middle of

@@ -9,7 +9,7 @@ use futures_core::Stream;
 
 use super::reader::StreamReader;
 use crate::current::budget;
-use crate::source::WaiterKey;
+use crate::reactor::WaiterKey;
 
 /// The lines of a [`StreamReader`]; see [`StreamReader::lines`].
 ///

@@ -18,9 +18,8 @@ use super::unsent::Unsent;
 use crate::context::{self, Context};
 use crate::current::read_buffer;
 use crate::io_error::again;
-use crate::source::{Direction, Done, Readiness, WaiterKey};
+use crate::reactor::{Direction, Done, Readiness, WaiterKey, Waiters};
 use crate::wait::Woken;
-use crate::waiters::Waiters;
 
 /// A connection and what is on its way to it.
 pub(super) struct Link {

@@ -15,7 +15,7 @@ use super::separator::find_any;
 use super::socket::StreamSocket;
 use crate::current::budget;
 use crate::io_error::again;
-use crate::source::{Direction, WaiterKey};
+use crate::reactor::{Direction, WaiterKey};
 
 /// The reading end of a connection: asyncio's `StreamReader`.
 ///

@@ -9,8 +9,10 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use crate::net::TcpStream;
 #[cfg(unix)]
-use crate::net::{UnixStream, pipe::Receiver};
-use crate::source::{Direction, Done, Source};
+use crate::net::UnixStream;
+#[cfg(unix)]
+use crate::net::pipe::Receiver;
+use crate::reactor::{Direction, Done, Source};
 
 /// The connection behind a [`StreamReader`](super::StreamReader) and a
 /// [`StreamWriter`](super::StreamWriter): asyncio's transport.

@@ -10,8 +10,7 @@ use std::time::{Duration, Instant};
 use crate::clock;
 use crate::context;
 use crate::current::{self, WaitsFor};
-use crate::reactor::Reactor;
-use crate::timers::TimerKey;
+use crate::reactor::{Reactor, TimerKey};
 
 /// Waits until an instant; made by [`sleep`] and [`sleep_until`].
 ///

@@ -6,8 +6,6 @@
 //! business. Invariant: a direction that is not ready has been found so by an operation, or an
 //! event is to come.
 
-mod edges;
-
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::fmt;
@@ -16,11 +14,9 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
-pub(crate) use self::edges::IS_EMULATED;
-use self::edges::{SHORT_IS_DRAINED, is_forgotten};
+use super::edges::{IS_EMULATED, SHORT_IS_DRAINED, is_forgotten};
+use super::waiters::{WaiterKey, Waiters};
 use crate::current::{self, WaitsFor, budget};
-pub(crate) use crate::waiters::WaiterKey;
-use crate::waiters::Waiters;
 
 /// One of the two ways of a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -384,4 +380,5 @@ impl fmt::Debug for Source {
 }
 
 #[cfg(test)]
+#[path = "source_tests.rs"]
 mod tests;

@@ -15,9 +15,6 @@
 //! after `now`; the lowest level that is occupied holds the nearest deadlines. Hence a deadline has
 //! fired exactly when it is not later than `now`, and nobody needs to note it.
 
-#[cfg(test)]
-mod tests;
-
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
 use std::task::Waker;
@@ -393,3 +390,7 @@ impl TimerKey {
         self.0.get() as usize
     }
 }
+
+#[cfg(test)]
+#[path = "timer_wheel_tests.rs"]
+mod tests;
