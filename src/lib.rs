@@ -6,21 +6,9 @@ mod caught;
 mod clock;
 mod current;
 mod io_error;
-mod run_queue;
+mod reactor;
 mod threads;
 mod wait;
-
-// L1: a task, and what the operating system offers.
-mod cell;
-mod info;
-mod join;
-mod join_error;
-mod lost_error;
-mod reactor;
-mod relay;
-mod run;
-mod running;
-mod waker;
 
 // L2, L3: the tasks of a loop; the loop of a thread.
 mod context;

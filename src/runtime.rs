@@ -28,9 +28,7 @@ pub use self::shutdown::StillRunning;
 use crate::caught::catch;
 use crate::context::{Context, Entered};
 use crate::current;
-use crate::executor::{Batch, Root};
-use crate::info::Birth;
-use crate::join::JoinHandle;
+use crate::executor::{Batch, Birth, JoinHandle, Root};
 use crate::threads::{Call, Drained};
 
 /// An event loop on this thread.

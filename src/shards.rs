@@ -22,7 +22,7 @@ pub use self::mailbox::Mailbox;
 pub use self::shard::Shard;
 use crate::caught::catch;
 use crate::current;
-use crate::join_error::JoinError;
+use crate::executor::JoinError;
 use crate::runtime::{Handle, Runtime};
 
 /// A shard on a thread of its own.

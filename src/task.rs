@@ -32,10 +32,8 @@ pub use self::try_scope::{GroupError, TryScope, try_scope};
 pub use self::yield_now::{YieldNow, yield_now};
 use crate::context;
 pub use crate::current::{TaskId, WaitsFor};
-use crate::info::Birth;
-pub use crate::info::{TaskInfo, TaskState};
-pub use crate::join::{AbortHandle, JoinHandle};
-pub use crate::join_error::JoinError;
+use crate::executor::Birth;
+pub use crate::executor::{AbortHandle, JoinError, JoinHandle, TaskInfo, TaskState};
 
 /// Spawns a task on the running loop. It runs in its turn, not inside of this call.
 ///

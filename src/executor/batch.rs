@@ -4,15 +4,15 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use super::inside::Outer;
-use super::{Executor, Root};
+use super::local_queue;
+use super::nested::Outer;
+use super::runnable::{Ran, Run};
+use super::task_info::{Header, State};
+use super::tasks::{Executor, Root};
+use super::waker::waker;
 use crate::caught::{Caught, catch};
 use crate::clock;
 use crate::current::{self, budget, debug};
-use crate::info::{Header, State};
-use crate::run::{Ran, Run};
-use crate::running;
-use crate::waker::waker;
 
 /// A batch ends once it has run for about so long, however few polls that were: timers and sockets
 /// are looked at between batches. With tasks that compute for 2 ms between two awaits, a batch is a
@@ -31,13 +31,13 @@ const LOOK_EVERY: usize = 64;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Batch {
     /// Turns of tasks, and of the root.
-    pub(super) turns: usize,
+    turns: usize,
     /// Those in which nothing was polled: the task was aborted, the root is gone.
-    pub(super) unpolled: usize,
+    unpolled: usize,
     /// The root completed: its output is there.
     pub(crate) root_done: bool,
     /// The turn after which the clock is read next.
-    pub(super) look_at: usize,
+    look_at: usize,
     /// What the coarse clock said when it was first read, in nanoseconds.
     began: u64,
     /// When it was seen to have moved on since.
@@ -45,7 +45,7 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
-    pub(super) fn new() -> Batch {
+    fn new() -> Batch {
         Batch {
             turns: 0,
             unpolled: 0,
@@ -141,7 +141,7 @@ impl Executor {
     /// Runs what is ready until the batch is to pause. Returns whether more may be ready.
     fn run_some(&self, root: &mut Option<Root<'_>>, batch: &mut Batch) -> bool {
         while batch.turns < self.pause_at.get() {
-            let Some((slot, task)) = running::pop() else {
+            let Some((slot, task)) = local_queue::pop() else {
                 budget::forget_refused();
                 return false;
             };

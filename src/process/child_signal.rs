@@ -16,8 +16,7 @@ use std::time::Duration;
 
 use crate::context::Context;
 use crate::current::{self, WaitsFor};
-use crate::info::Birth;
-use crate::join::JoinHandle;
+use crate::executor::{Birth, JoinHandle};
 use crate::reactor::{WaiterKey, Waiters};
 use crate::signal::{self, Listener, SignalKind};
 use crate::time::sleep;

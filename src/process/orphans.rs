@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::running::Running;
 use crate::context;
-use crate::info::Birth;
+use crate::executor::Birth;
 
 /// Those that no task waits for.
 static KEPT: Mutex<Vec<process::Child>> = Mutex::new(Vec::new());

@@ -4,8 +4,7 @@ use std::env;
 use std::time::Duration;
 
 use crate::context::Parts;
-use crate::executor::Hooks;
-use crate::join_error::JoinError;
+use crate::executor::{Hooks, JoinError};
 
 /// Polls between two looks at the selector: as many tasks as are ready run for the price of one
 /// system call, and a socket waits no longer for its turn than these polls take.

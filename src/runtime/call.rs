@@ -11,8 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::clock;
 use crate::context;
-use crate::info::Birth;
-use crate::join::AbortHandle;
+use crate::executor::{AbortHandle, Birth};
 use crate::reactor::{Reactor, TimerKey};
 
 /// A function that the loop will call, or has called; made by [`call_soon`], [`call_later`] and

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures_task::{FutureObj, LocalFutureObj, LocalSpawn, Spawn, SpawnError};
 
 use crate::context::{self, Context};
-use crate::info::Birth;
+use crate::executor::Birth;
 use crate::threads::{Call, Inbox};
 
 /// A loop's address: from any thread, it takes functions to call and tasks to spawn.

@@ -12,9 +12,7 @@ use std::task::{Context, Poll, Waker, ready};
 use super::handle::Handle;
 use crate::context;
 use crate::current::{self, WaitsFor, budget};
-use crate::info::Birth;
-use crate::join::JoinHandle;
-use crate::join_error::JoinError;
+use crate::executor::{Birth, JoinError, JoinHandle};
 use crate::threads::Inbox;
 
 /// A task of a loop on another thread.

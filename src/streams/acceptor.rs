@@ -14,9 +14,7 @@ use super::reader::StreamReader;
 use super::socket::StreamSocket;
 use super::writer::StreamWriter;
 use crate::context;
-use crate::info::Birth;
-use crate::join::JoinHandle;
-use crate::join_error::JoinError;
+use crate::executor::{Birth, JoinError, JoinHandle};
 use crate::net::{AcceptFailure, Connection, Listener, Transport, accept_failure};
 use crate::time::sleep;
 

@@ -12,8 +12,8 @@ use std::rc::{Rc, Weak};
 use slab::Slab;
 
 use super::link::Link;
+use crate::executor::JoinHandle;
 use crate::io_error::again;
-use crate::join::JoinHandle;
 use crate::reactor::{Direction, Readiness, Source};
 use crate::wait::Woken;
 

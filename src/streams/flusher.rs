@@ -15,7 +15,7 @@ use super::link::{Ending, Link};
 use super::socket::StreamSocket;
 use crate::context;
 use crate::current::{self, WaitsFor, budget, debug};
-use crate::info::Birth;
+use crate::executor::Birth;
 use crate::reactor::{Direction, WaiterKey};
 use crate::time::timeout;
 

@@ -4,8 +4,7 @@ use std::future::Future;
 use std::rc::Rc;
 
 use crate::context;
-use crate::info::Birth;
-use crate::join::JoinHandle;
+use crate::executor::{Birth, JoinHandle};
 
 /// Spawns a task with a name, or one that runs at once.
 ///

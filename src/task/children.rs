@@ -14,14 +14,9 @@ use slab::Slab;
 
 use super::scoped_handle::ScopedHandle;
 use crate::caught::catch;
-use crate::cell::TaskCell;
 use crate::context;
 use crate::current::{self, WaitsFor, budget};
-use crate::executor::tell;
-use crate::info::Birth;
-use crate::relay::Family;
-use crate::run::Run;
-use crate::running;
+use crate::executor::{Birth, Family, Run, TaskCell, local_queue, tell};
 
 /// The children that a scope's body and its children spawn.
 pub(super) struct Children<'env> {
@@ -174,7 +169,7 @@ impl Drop for End<'_, '_> {
     fn drop(&mut self) {
         self.0.is_cancelled.set(true);
         if let Some(lost) = self.0.family.end() {
-            running::lose(lost);
+            local_queue::lose(lost);
         }
         self.0.clear();
     }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use super::scope::scope;
 use super::try_scope::try_scope;
-use crate::info::Birth;
+use crate::executor::Birth;
 
 /// Runs futures at once; gives their outputs in the order of the futures: asyncio's `gather`,
 /// gevent's `joinall`.

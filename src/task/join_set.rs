@@ -13,9 +13,7 @@ use slab::Slab;
 
 use crate::context;
 use crate::current::{self, WaitsFor, budget};
-use crate::info::Birth;
-use crate::join::{AbortHandle, JoinHandle};
-use crate::join_error::JoinError;
+use crate::executor::{AbortHandle, Birth, JoinError, JoinHandle};
 use crate::time::timeout;
 use crate::wait::keep;
 

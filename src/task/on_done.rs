@@ -1,9 +1,7 @@
 //! Callbacks on the end of a task.
 
 use crate::context;
-use crate::info::Birth;
-use crate::join::JoinHandle;
-use crate::join_error::JoinError;
+use crate::executor::{Birth, JoinError, JoinHandle};
 
 impl<T: 'static> JoinHandle<T> {
     /// Calls `f` with the output when the task has ended, in a detached task of its own: asyncio's

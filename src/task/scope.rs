@@ -8,7 +8,7 @@ use std::task::Poll;
 
 use super::children::{Children, End};
 use super::scoped_handle::ScopedHandle;
-use crate::info::Birth;
+use crate::executor::Birth;
 
 /// Spawns the children of a scope; given to the body of [`scope`]. Clones spawn into the same one.
 #[derive(Clone)]

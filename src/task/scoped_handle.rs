@@ -6,11 +6,8 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use crate::cell::{Output, abort};
 use crate::current::TaskId;
-use crate::join_error::JoinError;
-use crate::relay::Relay;
-use crate::running;
+use crate::executor::{JoinError, Output, Relay, abort, local_queue};
 
 /// A child of a scope, to be awaited for its output; made by [`Scope::spawn`](super::Scope::spawn).
 ///
@@ -72,7 +69,7 @@ impl<T> Drop for ScopedHandle<'_, T> {
     fn drop(&mut self) {
         let lost = self.task.detach().and_then(|panic| self.relay.family().fail(panic));
         if let Some(panic) = lost {
-            running::lose(panic);
+            local_queue::lose(panic);
         }
     }
 }

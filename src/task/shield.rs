@@ -1,6 +1,6 @@
 //! Waiting for a task without holding its life.
 
-use crate::join::JoinHandle;
+use crate::executor::JoinHandle;
 
 /// Lets a task go on when the one who awaits it is dropped: asyncio's `shield`.
 ///

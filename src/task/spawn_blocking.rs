@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use crate::blocking::{self, Kind, Work};
-use crate::join_error::JoinError;
+use crate::executor::JoinError;
 
 /// Work on a helper thread, to be awaited for its output; made by [`spawn_blocking`].
 ///

@@ -3,12 +3,12 @@
 
 use std::rc::Rc;
 
-use super::{Executor, NOBODY, TOO_MANY};
+use super::child_slot::{Family, Relay};
+use super::runnable::{Ran, Run};
+use super::task_info::{Birth, Header};
+use super::tasks::{Executor, NOBODY, TOO_MANY};
 use crate::caught::catch;
 use crate::current::{self, budget};
-use crate::info::{Birth, Header};
-use crate::relay::{Family, Relay};
-use crate::run::{Ran, Run};
 
 /// Which task of the executor ran before. It runs on when this is dropped.
 pub(super) struct Outer<'a> {

@@ -6,8 +6,8 @@
 use std::ptr;
 use std::task::{RawWaker, RawWakerVTable, Waker};
 
+use super::local_queue;
 use crate::current::WakerId;
-use crate::running;
 
 static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake, ignore);
 
@@ -15,7 +15,7 @@ static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake, ignore);
 #[allow(unsafe_code)]
 pub(crate) fn waker(id: WakerId) -> Waker {
     // SAFETY: the functions of VTABLE keep RawWaker's contract for any data at all: they follow no
-    // pointer, and `running::wake` may be called on every thread at every time.
+    // pointer, and `local_queue::wake` may be called on every thread at every time.
     unsafe { Waker::new(ptr::without_provenance(id.word()), &VTABLE) }
 }
 
@@ -24,7 +24,7 @@ fn clone(data: *const ()) -> RawWaker {
 }
 
 fn wake(data: *const ()) {
-    running::wake(WakerId::from_word(data.addr()));
+    local_queue::wake(WakerId::from_word(data.addr()));
 }
 
 fn ignore(_: *const ()) {}

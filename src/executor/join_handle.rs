@@ -9,11 +9,11 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use crate::cell::{Output, abort};
+use super::join_error::JoinError;
+use super::local_queue;
+use super::runnable::Run;
+use super::task_cell::{Output, abort};
 use crate::current::TaskId;
-use crate::join_error::JoinError;
-use crate::run::Run;
-use crate::running;
 
 /// A spawned task, to be awaited for its output.
 ///
@@ -127,7 +127,7 @@ impl<T> Future for JoinHandle<T> {
 impl<T> Drop for JoinHandle<T> {
     fn drop(&mut self) {
         if let Some(panic) = self.task.detach() {
-            running::lose(panic);
+            local_queue::lose(panic);
         }
     }
 }

@@ -1,11 +1,11 @@
-//! What debug mode watches: polls that take long, locks that a task leaves locked.
+//! What debug mode reports: polls that take long, locks that a task leaves locked.
 
 use std::time::{Duration, Instant};
 
-use super::Executor;
+use super::task_info::{Header, TaskInfo};
+use super::tasks::Executor;
 use crate::clock;
 use crate::current::debug;
-use crate::info::{Header, TaskInfo};
 
 impl Executor {
     /// Runs `poll`, and tells of it if it takes longer than `limit`.

@@ -10,11 +10,11 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::task::Waker;
 
+use super::join_error::JoinError;
+use super::runnable::{Ran, Run};
+use super::task_info::{Header, Record};
 use crate::caught::Caught;
 use crate::current;
-use crate::info::{Header, Record};
-use crate::join_error::JoinError;
-use crate::run::{Ran, Run};
 use crate::wait::keep;
 
 /// Stands for one child.

@@ -7,9 +7,9 @@ use std::io;
 use std::panic::Location;
 use std::sync::{Mutex, PoisonError};
 
+use super::task_info::Header;
 use crate::caught::Caught;
 use crate::current::TaskId;
-use crate::info::Header;
 
 /// Why a task, or work on a helper thread, has no output: it was cancelled, or it panicked. The
 /// loop's handler is also told of tasks that failed in another way.

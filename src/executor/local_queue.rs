@@ -12,10 +12,10 @@ use std::mem::{self, ManuallyDrop};
 use std::ptr;
 use std::rc::Rc;
 
+use super::join_error::JoinError;
+use super::run_queue::RunQueue;
+use super::runnable::Run;
 use crate::current::{self, LoopId, Outer, WakerId};
-use crate::join_error::JoinError;
-use crate::run::Run;
-use crate::run_queue::RunQueue;
 use crate::threads::inbox;
 
 type Queue = RunQueue<Rc<dyn Run>>;

@@ -25,14 +25,14 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
+use super::join_error::JoinError;
+use super::local_queue;
+use super::runnable::{Ran, Run};
+use super::task_info::{Header, Record, State};
+use super::waker::waker;
 use crate::caught::{Caught, catch};
 use crate::current::{self, WaitsFor, budget, debug};
-use crate::info::{Header, Record, State};
-use crate::join_error::JoinError;
-use crate::run::{Ran, Run};
-use crate::running;
 use crate::wait::keep;
-use crate::waker::waker;
 
 /// A task. Its record is `H`, or is found through it.
 pub(crate) struct TaskCell<F: Future, H = Header> {
@@ -73,7 +73,7 @@ pub(crate) trait Output<T> {
 /// Asks for the end of a task, and gives it a turn for that.
 pub(crate) fn abort(header: &Header) {
     if header.abort() {
-        running::wake(header.waker_id.get());
+        local_queue::wake(header.waker_id.get());
     }
 }
 

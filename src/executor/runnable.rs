@@ -1,8 +1,8 @@
 //! L1: what has a slot in the run queue, and runs when its turn has come.
 
+use super::join_error::JoinError;
+use super::task_info::Header;
 use crate::caught::Caught;
-use crate::info::Header;
-use crate::join_error::JoinError;
 
 /// A task, as the executor sees it.
 pub(crate) trait Run {
@@ -32,4 +32,17 @@ pub(crate) enum Ran {
     Aborted,
     /// It is a child's, which its scope will run.
     Relayed,
+}
+
+/// Tells of a task's end, now that the executor knows it no more. Once. Returns its panic if nobody
+/// else will hear of it. A panic in here is not the task's.
+pub(crate) fn tell(task: &dyn Run) -> Option<JoinError> {
+    let header = task.header();
+    if header.is_detached.get() {
+        return task.discard();
+    }
+    if let Some(waiter) = header.waiter.take() {
+        waiter.wake();
+    }
+    None
 }

@@ -3,14 +3,16 @@
 //! A [`Header`] is the live record inside of each task, a [`TaskInfo`] a copy of it for the user.
 //! Invariant: the state of a task that has ended never changes back.
 
+use std::any::Any;
 use std::cell::Cell;
-use std::fmt;
+use std::error::Error;
+use std::fmt::{self, Display};
+use std::io;
 use std::panic::Location;
 use std::rc::Rc;
 use std::task::Waker;
 
 use crate::current::{self, TaskId, WaitsFor, WakerId};
-use crate::lost_error;
 
 /// What a task is given when it is spawned.
 #[derive(Clone, Debug)]
@@ -68,11 +70,11 @@ impl<T: 'static> Record<T> for Header {
     }
 
     fn error_in(&self, output: &T) -> Option<String> {
-        lost_error::error_in(output)
+        error_in(output)
     }
 }
 
-/// Where a task stands; [`cell`](crate::cell) says what follows what.
+/// Where a task stands; [`cell`](super::task_cell) says what follows what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
     /// The future is there, and waits for its turn.
@@ -228,4 +230,18 @@ impl fmt::Display for TaskInfo {
         }
         write!(f, " (spawned at {})", self.spawned_at)
     }
+}
+
+/// The error in `output`, as text.
+pub(crate) fn error_in<T: 'static>(output: &T) -> Option<String> {
+    let output = output as &dyn Any;
+    text::<io::Error>(output)
+        .or_else(|| text::<Box<dyn Error>>(output))
+        .or_else(|| text::<Box<dyn Error + Send + Sync>>(output))
+        .or_else(|| text::<String>(output))
+}
+
+fn text<E: Display + 'static>(output: &dyn Any) -> Option<String> {
+    let output = output.downcast_ref::<Result<(), E>>()?;
+    output.as_ref().err().map(E::to_string)
 }
