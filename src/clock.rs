@@ -4,12 +4,9 @@
 //! and never see an [`Instant`]. Invariant: a deadline rounds up to a tick and the present rounds
 //! down, hence a timer that fires on ticks is never early.
 
-#[cfg_attr(not(any(target_os = "linux", target_os = "android")), path = "clock/no_monotonic.rs")]
-mod monotonic;
-
 use std::time::{Duration, Instant};
 
-use self::monotonic::Monotonic;
+use crate::sys::{self, Monotonic};
 
 /// Nanoseconds of a tick, as a power of two: 66 us. Deadlines within a tick share one wait of the
 /// loop, at the price of that much lateness: what the system's own timer slack takes too.
@@ -112,7 +109,7 @@ pub(crate) fn now() -> Instant {
 
 /// The present in nanoseconds of the system's cheapest clock, which moves on every 1 to 4 ms.
 pub(crate) fn coarse_nanos() -> u64 {
-    monotonic::coarse_nanos()
+    sys::coarse_nanos()
 }
 
 /// `at + d`, or a century on where the platform's `Instant` cannot say it.

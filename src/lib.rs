@@ -7,6 +7,7 @@ mod clock;
 mod current;
 mod io_error;
 mod reactor;
+mod sys;
 mod threads;
 mod wait;
 

@@ -8,11 +8,6 @@ mod child;
 mod child_signal;
 mod command;
 mod orphans;
-#[cfg_attr(
-    not(all(target_os = "linux", not(mio_unsupported_force_poll_poll))),
-    path = "process/no_pidfd.rs"
-)]
-mod pidfd;
 mod running;
 mod talk;
 

@@ -9,15 +9,6 @@
 //! | `timers` | setting, cancelling and firing the timers of a loop |
 //! | `timer_wheel` | deadlines in a hierarchical timing wheel |
 
-#[cfg_attr(
-    not(all(
-        any(target_os = "linux", target_os = "android"),
-        not(mio_unsupported_force_poll_poll)
-    )),
-    path = "reactor/no_alarm.rs"
-)]
-mod alarm;
-mod edges;
 mod selector;
 mod socket;
 mod source;

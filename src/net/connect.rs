@@ -11,12 +11,12 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::addrs::{ToAddrs, resolve};
-use super::connect_from::connect_from;
 use super::counted::whole;
 use super::tcp_stream::TcpStream;
 use crate::context;
 use crate::current::budget;
 use crate::reactor::{Direction, Socket, WaiterKey};
+use crate::sys::connect_from;
 use crate::time::{Sleep, sleep};
 
 /// How a [`TcpStream`] connects.

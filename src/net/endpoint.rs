@@ -8,11 +8,11 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::task::{Context, Poll, ready};
 
-use super::owned::{self, Owned};
 use super::transport::Object;
 use crate::context;
 use crate::io::Interest;
 use crate::reactor::{Direction, Done, Polled, Socket};
+use crate::sys::{self, Owned};
 
 /// A socket or an end of a pipe.
 pub(super) struct Endpoint<S: Object> {
@@ -37,15 +37,15 @@ impl<S: Object> Endpoint<S> {
     pub(super) fn from_std(object: impl Into<Owned>, what: &str) -> io::Result<Endpoint<S>> {
         let reactor = context::expect(what).reactor.clone();
         let owned = object.into();
-        let came_nonblocking = owned::is_nonblocking(&owned)?;
-        let io = S::from(owned::with_nonblocking(owned, true)?);
+        let came_nonblocking = sys::is_nonblocking(&owned)?;
+        let io = S::from(sys::with_nonblocking(owned, true)?);
         Ok(Endpoint { came_nonblocking, ..Endpoint::new(Socket::new(io, reactor, true)?) })
     }
 
     /// Takes the object out of its loop, in the mode in which it came.
     pub(super) fn into_std<O: From<Owned>>(self) -> io::Result<O> {
         let owned = self.socket.into_inner()?.into();
-        owned::with_nonblocking(owned, self.came_nonblocking).map(O::from)
+        sys::with_nonblocking(owned, self.came_nonblocking).map(O::from)
     }
 
     pub(super) fn get(&self) -> &S {

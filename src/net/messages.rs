@@ -5,15 +5,16 @@
 use std::fmt;
 use std::io;
 
-use super::owned::Owned;
+pub(super) use private::Sealed;
+
 use super::transport::Object;
+use super::truncated::Truncated;
+use crate::sys::Owned;
 
 /// A kind of datagrams: [`Udp`](super::Udp), and on Unix [`Unix`](super::Unix).
 ///
 /// It cannot be implemented elsewhere.
 pub trait Protocol: Sealed {}
-
-pub(super) use private::Sealed;
 
 mod private {
     use super::{Messages, Owned, fmt};
@@ -47,4 +48,14 @@ pub trait Messages: Object {
     fn take_error(&self) -> io::Result<Option<io::Error>>;
     /// Runs `op` so that mio sees a WouldBlock.
     fn try_io<R>(&self, op: impl FnOnce() -> io::Result<R>) -> io::Result<R>;
+}
+
+/// The length of a datagram that was received into a buffer of `capacity` bytes; an error if it was
+/// longer than that.
+pub(super) fn uncut(length: usize, is_cut: bool, capacity: usize) -> io::Result<usize> {
+    if is_cut {
+        let length = (length > capacity).then_some(length);
+        return Err(Truncated { filled: capacity, length }.into());
+    }
+    Ok(length)
 }

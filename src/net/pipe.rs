@@ -13,12 +13,12 @@ use rustix::io::ioctl_fionread;
 
 use super::counted::{counted, whole};
 use super::endpoint::Endpoint;
-use super::pipe_write;
 use crate::context;
 use crate::io::{Interest, state};
 #[cfg(feature = "process")]
 use crate::reactor::Reactor;
 use crate::reactor::{Direction, Done, Socket, Source};
+use crate::sys;
 
 /// The end of a pipe that is read.
 ///
@@ -384,9 +384,9 @@ fn confirmed(io: &pipe::Receiver, is_asked: bool, result: io::Result<usize>) -> 
 }
 
 pub(super) fn write(io: &pipe::Sender, buf: &[u8]) -> io::Result<Done<usize>> {
-    counted(pipe_write::write(io, &[IoSlice::new(buf)]), buf.len())
+    counted(sys::write_pipe(io, &[IoSlice::new(buf)]), buf.len())
 }
 
 pub(super) fn write_vectored(io: &pipe::Sender, bufs: &[IoSlice<'_>]) -> io::Result<Done<usize>> {
-    whole(pipe_write::write(io, bufs))
+    whole(sys::write_pipe(io, bufs))
 }

@@ -3,10 +3,15 @@
 use std::fs::File;
 use std::io;
 
-use super::file_at::{AsFile, duplicate, read_at};
-use super::kernel_sendfile;
+use super::counted::whole;
 use super::tcp_stream::TcpStream;
 use crate::blocking::{self, Kind};
+use crate::reactor::Direction;
+use crate::sys::{self, AsFile, duplicate, read_at};
+
+/// Bytes that the system is asked to send at once: the socket takes fewer, and the loop does not
+/// wait long for the disk.
+const SENT_MAX: u64 = 1 << 20;
 
 /// Bytes that are copied at once.
 const PIECE: u64 = 64 * 1024;
@@ -57,7 +62,7 @@ pub async fn sendfile(
     while at < end {
         let sent = match is_copied {
             true => Some(copy(stream, duplicate(file)?, at, end - at).await?),
-            false => kernel_sendfile::send(stream, file, at, end - at).await?,
+            false => send(stream, file, at, end - at).await?,
         };
         match sent {
             None => is_copied = true,
@@ -79,4 +84,17 @@ async fn copy(stream: &TcpStream, file: File, at: u64, left: u64) -> io::Result<
     let bytes = read.await?;
     stream.write_all(&bytes).await?;
     Ok(bytes.len() as u64)
+}
+
+/// Has the system send some bytes. 0: the file has ended. `None`: it cannot send this file.
+async fn send(
+    stream: &TcpStream,
+    file: &impl AsFile,
+    at: u64,
+    left: u64,
+) -> io::Result<Option<u64>> {
+    let len = usize::try_from(left.min(SENT_MAX)).expect("a piece is short");
+    // The count depends on the file too: it does not show that the socket's buffer is full.
+    let sent = stream.end.io(Direction::Write, |io| whole(sys::sendfile(io, file, at, len)));
+    Ok(sent.await?.map(|sent| sent as u64))
 }

@@ -3,11 +3,11 @@
 use std::io;
 
 use super::addrs::{ToAddrs, resolve};
-use super::listen;
 use super::listener::Listener;
 use super::tcp_stream::Tcp;
 use crate::current::budget;
 use crate::io_error::explain;
+use crate::sys;
 
 /// A socket that accepts TCP connections.
 ///
@@ -77,9 +77,12 @@ impl TcpListener {
     /// As [`bind`](TcpListener::bind).
     pub async fn bind_with(addr: impl ToAddrs, options: &ListenOptions) -> io::Result<TcpListener> {
         budget::unit().await;
+        let ListenOptions { backlog, reuse_addr, reuse_port, only_v6 } = *options;
         let mut failure = None;
         for addr in resolve(addr.target()?).await? {
-            match listen::listen(addr, options).and_then(TcpListener::from_std) {
+            match sys::listen(addr, backlog, reuse_addr, reuse_port, only_v6)
+                .and_then(TcpListener::from_std)
+            {
                 Ok(listener) => return Ok(listener),
                 Err(error) => failure = failure.or(Some((addr, error))),
             }

@@ -5,9 +5,9 @@ use std::net::{self, Shutdown, SocketAddr};
 
 use super::connection::Connection;
 use super::counted::{counted, whole};
-use super::send_vectored::send_vectored;
 use super::transport::{Accept, Bytes, Sealed, Transport};
 use crate::reactor::Done;
+use crate::sys::send_vectored;
 
 /// The kind of connection that goes by TCP.
 #[derive(Debug)]

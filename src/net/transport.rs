@@ -8,8 +8,8 @@ use std::net::Shutdown;
 
 pub(super) use private::Sealed;
 
-use super::owned::Owned;
 use crate::reactor::Done;
+use crate::sys::Owned;
 
 /// A kind of connection: [`Tcp`](super::Tcp), and on Unix [`Unix`](super::Unix).
 ///

@@ -6,11 +6,11 @@ use std::net::{self, Ipv4Addr, Ipv6Addr, SocketAddr};
 use super::addrs::{Target, ToAddrs, resolve};
 use super::counted::whole;
 use super::datagram_socket::DatagramSocket;
-use super::messages::{Messages, Protocol, Sealed, Take};
-use super::receive::receive_udp;
+use super::messages::{Messages, Protocol, Sealed, Take, uncut};
 use crate::current::budget;
 use crate::io_error::explain;
 use crate::reactor::Direction;
+use crate::sys;
 
 /// The kind of datagrams that go by UDP.
 #[derive(Debug)]
@@ -204,7 +204,10 @@ impl Messages for mio::net::UdpSocket {
     }
 
     fn receive(&self, buf: &mut [u8], take: Take) -> io::Result<(usize, SocketAddr)> {
-        receive_udp(self, buf, take)
+        let (length, is_cut, from) = sys::receive_udp(self, buf, take == Take::None)?;
+        let length = uncut(length, is_cut, buf.len())?;
+        let from = from.ok_or_else(|| io::Error::other("a datagram came without an address"))?;
+        Ok((length, from))
     }
 
     fn peer_addr(&self) -> io::Result<SocketAddr> {

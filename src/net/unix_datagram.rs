@@ -9,13 +9,12 @@ use rustix::net::{connect, send, sendto};
 
 use super::counted::whole;
 use super::datagram_socket::DatagramSocket;
-use super::messages::{Messages, Protocol, Sealed, Take};
-use super::receive::receive;
-use super::send_vectored::NO_SIGNAL;
+use super::messages::{Messages, Protocol, Sealed, Take, uncut};
 use super::unix_path::{address, failure, of_raw, to_raw};
 use super::unix_stream::Unix;
 use super::until_room::until_room;
 use crate::reactor::Direction;
+use crate::sys::{NO_SIGNAL, receive};
 
 /// A Unix socket for datagrams. They arrive in order, and none is lost.
 ///
@@ -138,8 +137,9 @@ impl Messages for mio::net::UnixDatagram {
     }
 
     fn receive(&self, buf: &mut [u8], take: Take) -> io::Result<(usize, SocketAddr)> {
-        let (length, from) = self.try_io(|| receive(self, buf, take))?;
-        Ok((length, of_raw(from)?))
+        let received = self.try_io(|| receive(self, buf, take == Take::None));
+        let (length, is_cut, from) = received?;
+        Ok((uncut(length, is_cut, buf.len())?, of_raw(from)?))
     }
 
     fn peer_addr(&self) -> io::Result<SocketAddr> {

@@ -8,8 +8,8 @@ use std::path::Path;
 
 use rustix::net::{SocketAddrAny, SocketAddrUnix};
 
-use super::abstract_name;
 use crate::io_error::explain;
+use crate::sys;
 
 /// The bytes of a path that every Unix has room for; Linux has for four more.
 const FITS: usize = 103;
@@ -17,7 +17,7 @@ const FITS: usize = 103;
 /// The address that `path` says. One that begins with a NUL is an abstract name: what follows it.
 pub(super) fn address(path: &Path) -> io::Result<SocketAddr> {
     let address = match path.as_os_str().as_bytes() {
-        [0, name @ ..] => abstract_name::address(name),
+        [0, name @ ..] => sys::abstract_address(name),
         _ => SocketAddr::from_pathname(path),
     };
     address.map_err(|error| {
@@ -46,15 +46,15 @@ pub(super) fn failure(what: &str, addr: &SocketAddr, error: io::Error) -> io::Er
 pub(super) fn to_raw(addr: &SocketAddr) -> io::Result<SocketAddrUnix> {
     match addr.as_pathname() {
         Some(path) => Ok(SocketAddrUnix::new(path)?),
-        None => abstract_name::to_raw(addr),
+        None => sys::abstract_to_raw(addr),
     }
 }
 
 /// The address as std has it.
 pub(super) fn of_raw(raw: Option<SocketAddrAny>) -> io::Result<SocketAddr> {
     let raw = raw.and_then(|raw| SocketAddrUnix::try_from(raw).ok());
-    if let Some(name) = raw.as_ref().and_then(abstract_name::of_raw) {
-        return abstract_name::address(name);
+    if let Some(name) = raw.as_ref().and_then(sys::abstract_of_raw) {
+        return sys::abstract_address(name);
     }
     let path = raw.as_ref().and_then(SocketAddrUnix::path_bytes).unwrap_or_default();
     SocketAddr::from_pathname(OsStr::from_bytes(path))

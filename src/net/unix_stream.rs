@@ -10,13 +10,13 @@ use rustix::net::{RecvAncillaryBuffer, RecvFlags, ReturnFlags, recv, recvmsg, se
 
 use super::connection::Connection;
 use super::counted::{counted, whole};
-use super::send_vectored::{NO_SIGNAL, send_vectored};
 use super::transport::{Accept, Bytes, Sealed, Transport};
 use super::unix_path::{address, failure};
 use super::until_room::until_room;
 use crate::context;
 use crate::current::budget;
 use crate::reactor::{Done, Socket};
+use crate::sys::{NO_SIGNAL, send_vectored};
 
 /// The kind of connection that goes by a Unix socket.
 #[derive(Debug)]

@@ -11,10 +11,10 @@ use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::child_signal::ChildSignal;
-use super::pidfd::Pidfd;
 use crate::context::Context;
 use crate::current::budget;
 use crate::reactor::{Direction, Done, Socket, WaiterKey};
+use crate::sys::Pidfd;
 
 pub(super) struct Running {
     process: process::Child,

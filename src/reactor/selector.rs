@@ -18,11 +18,10 @@ use std::time::Duration;
 use mio::{Events, Interest, Registry, Token, event};
 use slab::Slab;
 
-use super::alarm::Alarm;
-use super::edges::IS_EMULATED;
 use super::source::{Readiness, Source};
 use super::timer_wheel::Timers;
 use crate::clock::{Clock, Tick};
+use crate::sys::{Alarm, IS_EMULATED};
 use crate::wait::Woken;
 
 /// The token by which other threads end the wait.

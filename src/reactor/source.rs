@@ -14,9 +14,9 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
-use super::edges::{IS_EMULATED, SHORT_IS_DRAINED, is_forgotten};
 use super::waiters::{WaiterKey, Waiters};
 use crate::current::{self, WaitsFor, budget};
+use crate::sys;
 
 /// One of the two ways of a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +49,7 @@ struct Side {
     ready: Cell<bool>,
     /// A short count proves nothing until the next WouldBlock.
     special: Cell<bool>,
-    /// The selector does not watch the object: no event will come. See [`IS_EMULATED`].
+    /// The selector does not watch the object: no event will come. See [`sys::IS_EMULATED`].
     unwatched: Cell<bool>,
     /// The loop has ended: no event will come.
     gone: Cell<bool>,
@@ -178,7 +178,7 @@ impl Source {
     /// Says that no event will come, if edges are emulated: the next wait ends after a pause.
     #[cfg(unix)]
     pub(crate) fn set_unwatched(&self, direction: Direction) {
-        self.side(direction).unwatched.set(IS_EMULATED);
+        self.side(direction).unwatched.set(sys::IS_EMULATED);
     }
 
     /// Whether a direction waits for no event, but for [`retry`](Source::retry).
@@ -295,12 +295,12 @@ impl Side {
     fn remember<T>(&self, result: io::Result<Done<T>>) -> io::Result<T> {
         match result {
             Ok(done) => {
-                if SHORT_IS_DRAINED && done.short && !self.special.get() {
+                if sys::SHORT_IS_DRAINED && done.short && !self.special.get() {
                     self.ready.set(false);
                 }
                 Ok(done.value)
             }
-            Err(error) if is_forgotten(&error) => {
+            Err(error) if sys::is_forgotten(&error) => {
                 self.clear();
                 self.unwatched.set(true);
                 Err(io::ErrorKind::WouldBlock.into())

@@ -28,7 +28,7 @@ fn a_short_count_spares_the_next_attempt() {
     let mut key = WaiterKey::default();
     let short = Ok(Done { value: (), short: true });
     assert_eq!(poll(&source, &mut key, short), Poll::Ready(()));
-    assert_eq!(source.read.ready.get(), !SHORT_IS_DRAINED);
+    assert_eq!(source.read.ready.get(), !sys::SHORT_IS_DRAINED);
 }
 
 #[test]

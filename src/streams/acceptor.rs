@@ -15,7 +15,8 @@ use super::socket::StreamSocket;
 use super::writer::StreamWriter;
 use crate::context;
 use crate::executor::{Birth, JoinError, JoinHandle};
-use crate::net::{AcceptFailure, Connection, Listener, Transport, accept_failure};
+use crate::net::{Connection, Listener, Transport};
+use crate::sys::{AcceptFailure, accept_failure};
 use crate::time::sleep;
 
 /// How long an acceptor waits after an error that may come again at once: it must not spin.

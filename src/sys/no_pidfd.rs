@@ -8,14 +8,14 @@ use mio::{Interest, Registry, Token, event};
 use rustix::process::Signal;
 
 #[derive(Debug)]
-pub(super) enum Pidfd {}
+pub(crate) enum Pidfd {}
 
 impl Pidfd {
-    pub(super) fn open(_: &Child) -> io::Result<Pidfd> {
+    pub(crate) fn open(_: &Child) -> io::Result<Pidfd> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    pub(super) fn send(&self, _: Signal) -> rustix::io::Result<()> {
+    pub(crate) fn send(&self, _: Signal) -> rustix::io::Result<()> {
         match *self {}
     }
 }

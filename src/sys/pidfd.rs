@@ -9,16 +9,16 @@ use mio::{Interest, Registry, Token, event};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 #[derive(Debug)]
-pub(super) struct Pidfd(OwnedFd);
+pub(crate) struct Pidfd(OwnedFd);
 
 impl Pidfd {
     /// It fails where the system is older than Linux 5.3, or a sandbox forbids it.
-    pub(super) fn open(child: &Child) -> io::Result<Pidfd> {
+    pub(crate) fn open(child: &Child) -> io::Result<Pidfd> {
         Ok(Pidfd(pidfd_open(Pid::from_child(child), PidfdFlags::empty())?))
     }
 
     /// It never reaches another process that has got the same id.
-    pub(super) fn send(&self, signal: Signal) -> rustix::io::Result<()> {
+    pub(crate) fn send(&self, signal: Signal) -> rustix::io::Result<()> {
         pidfd_send_signal(&self.0, signal)
     }
 }

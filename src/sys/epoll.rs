@@ -1,7 +1,6 @@
-//! A timer of the operating system's that ends a wait finer than the selector can measure.
+//! epoll: a timerfd that ends a wait finer than epoll can measure; what an edge proves.
 //!
-//! On Linux a timerfd in the selector. It is set just before the selector waits, and never read:
-//! setting it again takes its edge back.
+//! The timer is set just before the selector waits, and never read: to set it again clears its edge.
 
 use std::cell::OnceCell;
 use std::io;
@@ -17,15 +16,15 @@ use rustix::time::{
 
 /// Made when it is first needed: most loops never wait for less than a millisecond.
 #[derive(Debug)]
-pub(super) struct Alarm(OnceCell<OwnedFd>);
+pub(crate) struct Alarm(OnceCell<OwnedFd>);
 
 impl Alarm {
-    pub(super) fn new() -> Alarm {
+    pub(crate) fn new() -> Alarm {
         Alarm(OnceCell::new())
     }
 
     /// Makes the selector raise an event `left` from now.
-    pub(super) fn set(&self, left: Duration, registry: &Registry, token: Token) -> io::Result<()> {
+    pub(crate) fn set(&self, left: Duration, registry: &Registry, token: Token) -> io::Result<()> {
         // Zero would switch the timer off.
         let left = left.max(Duration::from_nanos(1));
         let it_interval = Timespec { tv_sec: 0, tv_nsec: 0 };
@@ -44,4 +43,15 @@ impl Alarm {
         registry.register(&mut SourceFd(&fd.as_raw_fd()), token, Interest::READABLE)?;
         Ok(self.0.get_or_init(|| fd))
     }
+}
+
+/// A read or write that was cut short proves that the socket is drained.
+pub(crate) const SHORT_IS_DRAINED: bool = true;
+
+/// mio passes epoll's own edges on.
+pub(crate) const IS_EMULATED: bool = false;
+
+/// Whether an error means that mio's selector has forgotten the descriptor: epoll never does.
+pub(crate) fn is_forgotten(_: &io::Error) -> bool {
+    false
 }

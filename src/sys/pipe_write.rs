@@ -16,7 +16,7 @@ thread_local! {
     static IS_KNOWN: Cell<bool> = const { Cell::new(true) };
 }
 
-pub(super) fn write(mut io: &Sender, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+pub(crate) fn write_pipe(mut io: &Sender, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
     if IS_KNOWN.get() {
         match io.try_io(|| Ok(pwritev2(io, bufs, AT_THE_END, NO_SIGNAL)?)) {
             Err(error) if is_unknown(&error) => IS_KNOWN.set(false),

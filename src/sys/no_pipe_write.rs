@@ -5,6 +5,6 @@ use std::io::{self, IoSlice, Write};
 
 use mio::unix::pipe::Sender;
 
-pub(super) fn write(mut io: &Sender, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+pub(crate) fn write_pipe(mut io: &Sender, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
     io.write_vectored(bufs)
 }

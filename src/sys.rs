@@ -1,0 +1,78 @@
+//! L0: what differs between operating systems.
+//!
+//! One file a platform; the files of a row have the same names in them, so that the rest of the
+//! crate asks for a name and not for a system.
+//!
+//! | files | differ by |
+//! |---|---|
+//! | `unix`, `windows` | the family: handles, server sockets, datagrams, reading files |
+//! | `linux`, `not_linux` | the kernel: the clock, sendfile(2), abstract names of Unix sockets |
+//! | `epoll`, `no_epoll` | the selector: a timer finer than a millisecond, what its edges mean |
+//! | `pidfd`, `no_pidfd` | processes: a descriptor that becomes readable when one ends |
+//! | `pipe_write`, `no_pipe_write` | pipes: a write that raises no SIGPIPE |
+//!
+//! `accept_failure` is what they share. mio's poll(2) selector takes the portable file of the last
+//! three rows on Linux too (`--cfg mio_unsupported_force_poll_poll`), so that the tests run them.
+
+mod accept_failure;
+#[cfg(all(any(target_os = "linux", target_os = "android"), not(mio_unsupported_force_poll_poll)))]
+mod epoll;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod linux;
+#[cfg(not(all(
+    any(target_os = "linux", target_os = "android"),
+    not(mio_unsupported_force_poll_poll)
+)))]
+mod no_epoll;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+mod not_linux;
+#[cfg(all(unix, feature = "process"))]
+#[cfg_attr(
+    not(all(target_os = "linux", not(mio_unsupported_force_poll_poll))),
+    path = "sys/no_pidfd.rs"
+)]
+mod pidfd;
+#[cfg(unix)]
+#[cfg_attr(
+    not(all(target_os = "linux", not(mio_unsupported_force_poll_poll))),
+    path = "sys/no_pipe_write.rs"
+)]
+mod pipe_write;
+#[cfg(unix)]
+mod unix;
+#[cfg(windows)]
+mod windows;
+
+pub(crate) use self::accept_failure::AcceptFailure;
+#[cfg(all(
+    any(target_os = "linux", target_os = "android"),
+    not(mio_unsupported_force_poll_poll)
+))]
+pub(crate) use self::epoll::{Alarm, IS_EMULATED, SHORT_IS_DRAINED, is_forgotten};
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) use self::linux::{
+    Monotonic, abstract_address, abstract_of_raw, abstract_to_raw, coarse_nanos, sendfile,
+};
+#[cfg(not(all(
+    any(target_os = "linux", target_os = "android"),
+    not(mio_unsupported_force_poll_poll)
+)))]
+pub(crate) use self::no_epoll::{Alarm, IS_EMULATED, SHORT_IS_DRAINED, is_forgotten};
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(crate) use self::not_linux::{Monotonic, coarse_nanos, sendfile};
+#[cfg(all(unix, not(any(target_os = "linux", target_os = "android"))))]
+pub(crate) use self::not_linux::{abstract_address, abstract_of_raw, abstract_to_raw};
+#[cfg(all(unix, feature = "process"))]
+pub(crate) use self::pidfd::Pidfd;
+#[cfg(unix)]
+pub(crate) use self::pipe_write::write_pipe;
+#[cfg(unix)]
+pub(crate) use self::unix::{
+    AsFile, NO_SIGNAL, Owned, accept_failure, connect_from, duplicate, is_nonblocking, listen,
+    read_at, receive, receive_udp, send_vectored, with_nonblocking,
+};
+#[cfg(windows)]
+pub(crate) use self::windows::{
+    AsFile, Owned, accept_failure, connect_from, duplicate, is_nonblocking, listen, read_at,
+    receive_udp, send_vectored, with_nonblocking,
+};

@@ -1,0 +1,161 @@
+//! All of Unix: handles, server sockets, datagrams, reading files.
+
+use std::fs::File;
+use std::io::{self, IoSlice, IoSliceMut};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::{AsFd, OwnedFd};
+pub(crate) use std::os::fd::{AsFd as AsFile, OwnedFd as Owned};
+use std::os::unix::fs::FileExt;
+
+use mio::net::UdpSocket;
+use rustix::fs::{OFlags, fcntl_getfl};
+use rustix::io::{Errno, ioctl_fionbio};
+use rustix::net::sockopt::{set_ipv6_v6only, set_socket_reuseaddr};
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvFlags, ReturnFlags, SendAncillaryBuffer, SendFlags,
+    SocketAddrAny, SocketType, bind, connect, listen as start, recvmsg, sendmsg,
+};
+
+use super::accept_failure::AcceptFailure;
+use crate::io_error::explain;
+
+/// Whether operations on it do not wait.
+pub(crate) fn is_nonblocking(fd: &Owned) -> io::Result<bool> {
+    Ok(fcntl_getfl(fd)?.contains(OFlags::NONBLOCK))
+}
+
+/// The same socket, of which operations wait or do not.
+pub(crate) fn with_nonblocking(fd: Owned, nonblocking: bool) -> io::Result<Owned> {
+    ioctl_fionbio(&fd, nonblocking)?;
+    Ok(fd)
+}
+
+pub(crate) fn listen(
+    addr: SocketAddr,
+    backlog: u32,
+    reuse_addr: bool,
+    reuse_port: bool,
+    only_v6: Option<bool>,
+) -> io::Result<TcpListener> {
+    let family = if addr.is_ipv6() { AddressFamily::INET6 } else { AddressFamily::INET };
+    let fd = open(family)?;
+    set_socket_reuseaddr(&fd, reuse_addr)?;
+    if reuse_port {
+        rustix::net::sockopt::set_socket_reuseport(&fd, true)?;
+    }
+    if let Some(only_v6) = only_v6.filter(|_| addr.is_ipv6()) {
+        set_ipv6_v6only(&fd, only_v6)?;
+    }
+    bind(&fd, &addr)?;
+    start(&fd, i32::try_from(backlog).unwrap_or(i32::MAX))?;
+    Ok(fd.into())
+}
+
+/// A socket that a child process does not inherit.
+#[cfg(not(target_vendor = "apple"))]
+pub(crate) fn open(family: AddressFamily) -> io::Result<OwnedFd> {
+    use rustix::net::{SocketFlags, socket_with};
+    Ok(socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?)
+}
+
+/// The same where it takes two steps, and a third so that it raises no SIGPIPE.
+#[cfg(target_vendor = "apple")]
+pub(crate) fn open(family: AddressFamily) -> io::Result<OwnedFd> {
+    let fd = rustix::net::socket(family, SocketType::STREAM, None)?;
+    rustix::io::fcntl_setfd(&fd, rustix::io::FdFlags::CLOEXEC)?;
+    rustix::net::sockopt::set_socket_nosigpipe(&fd, true)?;
+    Ok(fd)
+}
+
+/// What an error of accept means.
+pub(crate) fn accept_failure(error: &io::Error) -> AcceptFailure {
+    let Some(errno) = Errno::from_io_error(error) else { return AcceptFailure::Transient };
+    match errno {
+        Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM => AcceptFailure::Starved,
+        // The network's errors that wait on the new connection; see Linux's accept(2).
+        Errno::CONNABORTED
+        | Errno::PROTO
+        | Errno::NOPROTOOPT
+        | Errno::NETDOWN
+        | Errno::NETUNREACH
+        | Errno::HOSTDOWN
+        | Errno::HOSTUNREACH => AcceptFailure::Connection,
+        // EINVAL: it does not listen any more.
+        Errno::INVAL | Errno::BADF | Errno::NOTSOCK => AcceptFailure::Permanent,
+        _ => AcceptFailure::Transient,
+    }
+}
+
+/// Begins to connect: the socket is non-blocking, and most often not connected yet.
+pub(crate) fn connect_from(local: SocketAddr, to: SocketAddr) -> io::Result<TcpStream> {
+    if local.is_ipv6() != to.is_ipv6() {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!("it is of another family than the local address {local}"),
+        ));
+    }
+    let family = if to.is_ipv6() { AddressFamily::INET6 } else { AddressFamily::INET };
+    let fd = with_nonblocking(open(family)?, true)?;
+    bind(&fd, &local).map_err(|errno| {
+        let error = io::Error::from(errno);
+        let sentence = format!("could not bind to {local}: {error}");
+        explain(error, sentence)
+    })?;
+    match connect(&fd, &to) {
+        Err(Errno::INPROGRESS) | Ok(()) => Ok(fd.into()),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+/// Receives a datagram: its length, whether it was longer than `buf`, its sender. The length is
+/// that of the whole datagram where the system says it (Linux). `is_peek`: it stays in the queue.
+pub(crate) fn receive(
+    socket: impl AsFd,
+    buf: &mut [u8],
+    is_peek: bool,
+) -> io::Result<(usize, bool, Option<SocketAddrAny>)> {
+    let flags = if is_peek { RecvFlags::PEEK } else { WHOLE };
+    let bufs = &mut [IoSliceMut::new(buf)];
+    let received = recvmsg(socket, bufs, &mut RecvAncillaryBuffer::default(), flags)?;
+    let is_cut = !is_peek && received.flags.contains(ReturnFlags::TRUNC);
+    Ok((received.bytes, is_cut, received.address))
+}
+
+/// The same for a UDP socket.
+pub(crate) fn receive_udp(
+    socket: &UdpSocket,
+    buf: &mut [u8],
+    is_peek: bool,
+) -> io::Result<(usize, bool, Option<SocketAddr>)> {
+    let (length, is_cut, from) = socket.try_io(|| receive(socket, buf, is_peek))?;
+    Ok((length, is_cut, from.and_then(|from| SocketAddr::try_from(from).ok())))
+}
+
+/// Linux returns the length of the whole datagram if it is asked to.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const WHOLE: RecvFlags = RecvFlags::TRUNC;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const WHOLE: RecvFlags = RecvFlags::empty();
+
+/// Buffers that every system takes at once (POSIX allows 16 at the least; all have this many).
+const BUFFERS_MAX: usize = 1024;
+
+pub(crate) fn send_vectored(socket: impl AsFd, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+    let bufs = &bufs[..bufs.len().min(BUFFERS_MAX)];
+    Ok(sendmsg(socket, bufs, &mut SendAncillaryBuffer::default(), NO_SIGNAL)?)
+}
+
+/// Where there is no flag, the socket itself was told not to raise it.
+#[cfg(any(target_vendor = "apple", target_os = "netbsd"))]
+pub(crate) const NO_SIGNAL: SendFlags = SendFlags::empty();
+#[cfg(not(any(target_vendor = "apple", target_os = "netbsd")))]
+pub(crate) const NO_SIGNAL: SendFlags = SendFlags::NOSIGNAL;
+/// The same file, for a helper thread.
+pub(crate) fn duplicate(file: &impl AsFile) -> io::Result<File> {
+    Ok(file.as_fd().try_clone_to_owned()?.into())
+}
+
+/// Reads from the byte `at` on. 0: the file has ended.
+pub(crate) fn read_at(file: &File, buf: &mut [u8], at: u64) -> io::Result<usize> {
+    file.read_at(buf, at)
+}
