@@ -6,7 +6,6 @@
 mod addrs;
 mod connect;
 mod connection;
-mod counted;
 mod datagram_socket;
 mod endpoint;
 #[cfg(unix)]
@@ -27,7 +26,6 @@ mod split;
 mod tcp_listener;
 mod tcp_stream;
 mod transport;
-mod truncated;
 mod udp_socket;
 #[cfg(unix)]
 mod unix_datagram;
@@ -37,8 +35,6 @@ mod unix_listener;
 mod unix_path;
 #[cfg(unix)]
 mod unix_stream;
-#[cfg(unix)]
-mod until_room;
 
 pub use self::addrs::{ToAddrs, lookup_host};
 pub use self::connect::{ConnectError, ConnectOptions};
@@ -47,13 +43,12 @@ pub use self::datagram_socket::DatagramSocket;
 pub use self::listener::{Incoming, Listener};
 #[cfg(feature = "lookup-addr")]
 pub use self::lookup_addr::{NamedAddr, lookup_addr};
-pub use self::messages::Protocol;
+pub use self::messages::{Protocol, Truncated};
 pub use self::sendfile::sendfile;
 pub use self::split::{OwnedReadHalf, OwnedWriteHalf, ReuniteError};
 pub use self::tcp_listener::{ListenOptions, TcpListener};
 pub use self::tcp_stream::{Tcp, TcpStream};
 pub use self::transport::Transport;
-pub use self::truncated::Truncated;
 pub use self::udp_socket::{Udp, UdpSocket};
 #[cfg(unix)]
 pub use self::unix_datagram::UnixDatagram;

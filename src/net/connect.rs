@@ -11,8 +11,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::addrs::{ToAddrs, resolve};
-use super::counted::whole;
 use super::tcp_stream::TcpStream;
+use super::transport::whole;
 use crate::context;
 use crate::current::budget;
 use crate::reactor::{Direction, Socket, WaiterKey};

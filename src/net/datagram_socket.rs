@@ -5,9 +5,9 @@ use std::future::Future;
 use std::io;
 use std::task::{Context, Poll};
 
-use super::counted::whole;
 use super::endpoint::Endpoint;
 use super::messages::{Messages, Protocol, Take};
+use super::transport::whole;
 use crate::context;
 use crate::io::Interest;
 use crate::reactor::{Direction, Socket};

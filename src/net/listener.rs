@@ -11,13 +11,11 @@ use std::time::{Duration, Instant};
 use futures_core::Stream;
 
 use super::connection::Connection;
-use super::counted::whole;
 use super::endpoint::Endpoint;
 use super::tcp_stream::Tcp;
-use super::transport::{Accept, Transport};
+use super::transport::{Accept, Transport, whole};
 use crate::reactor::{Direction, Socket, WaiterKey};
-use crate::sys::AcceptFailure;
-use crate::sys::accept_failure;
+use crate::sys::{AcceptFailure, accept_failure};
 use crate::time::{Sleep, now, sleep_until};
 
 /// How long `accept` waits after the process or the system had no descriptor left, if this loop

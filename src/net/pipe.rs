@@ -11,8 +11,8 @@ use mio::unix::pipe;
 use rustix::fs::{FileType, fstat};
 use rustix::io::ioctl_fionread;
 
-use super::counted::{counted, whole};
 use super::endpoint::Endpoint;
+use super::transport::{counted, whole};
 use crate::context;
 use crate::io::{Interest, state};
 #[cfg(feature = "process")]

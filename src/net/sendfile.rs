@@ -3,8 +3,8 @@
 use std::fs::File;
 use std::io;
 
-use super::counted::whole;
 use super::tcp_stream::TcpStream;
+use super::transport::whole;
 use crate::blocking::{self, Kind};
 use crate::reactor::Direction;
 use crate::sys::{self, AsFile, duplicate, read_at};

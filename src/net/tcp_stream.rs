@@ -4,8 +4,7 @@ use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::net::{self, Shutdown, SocketAddr};
 
 use super::connection::Connection;
-use super::counted::{counted, whole};
-use super::transport::{Accept, Bytes, Sealed, Transport};
+use super::transport::{Accept, Bytes, Sealed, Transport, counted, whole};
 use crate::reactor::Done;
 use crate::sys::send_vectored;
 

@@ -4,9 +4,9 @@ use std::io;
 use std::net::{self, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::addrs::{Target, ToAddrs, resolve};
-use super::counted::whole;
 use super::datagram_socket::DatagramSocket;
 use super::messages::{Messages, Protocol, Sealed, Take, uncut};
+use super::transport::whole;
 use crate::current::budget;
 use crate::io_error::explain;
 use crate::reactor::Direction;

@@ -7,12 +7,11 @@ use std::path::Path;
 
 use rustix::net::{connect, send, sendto};
 
-use super::counted::whole;
 use super::datagram_socket::DatagramSocket;
 use super::messages::{Messages, Protocol, Sealed, Take, uncut};
-use super::unix_path::{address, failure, of_raw, to_raw};
+use super::transport::whole;
+use super::unix_path::{address, failure, of_raw, to_raw, until_room};
 use super::unix_stream::Unix;
-use super::until_room::until_room;
 use crate::reactor::Direction;
 use crate::sys::{NO_SIGNAL, receive};
 

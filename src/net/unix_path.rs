@@ -5,11 +5,13 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::SocketAddr;
 use std::path::Path;
+use std::time::Duration;
 
 use rustix::net::{SocketAddrAny, SocketAddrUnix};
 
 use crate::io_error::explain;
 use crate::sys;
+use crate::time::sleep;
 
 /// The bytes of a path that every Unix has room for; Linux has for four more.
 const FITS: usize = 103;
@@ -58,4 +60,21 @@ pub(super) fn of_raw(raw: Option<SocketAddrAny>) -> io::Result<SocketAddr> {
     }
     let path = raw.as_ref().and_then(SocketAddrUnix::path_bytes).unwrap_or_default();
     SocketAddr::from_pathname(OsStr::from_bytes(path))
+}
+
+/// How long it waits before it tries again: at first, and at most.
+const PAUSE: Duration = Duration::from_millis(1);
+const PAUSE_MAX: Duration = Duration::from_millis(50);
+
+/// The first result of `attempt` that is not a `WouldBlock`.
+pub(super) async fn until_room<T>(mut attempt: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    let mut pause = PAUSE;
+    loop {
+        match attempt() {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            result => return result,
+        }
+        sleep(pause).await;
+        pause = PAUSE_MAX.min(pause * 2);
+    }
 }

@@ -9,10 +9,8 @@ use mio::net::{UnixListener as MioListener, UnixStream as MioStream};
 use rustix::net::{RecvAncillaryBuffer, RecvFlags, ReturnFlags, recv, recvmsg, send};
 
 use super::connection::Connection;
-use super::counted::{counted, whole};
-use super::transport::{Accept, Bytes, Sealed, Transport};
-use super::unix_path::{address, failure};
-use super::until_room::until_room;
+use super::transport::{Accept, Bytes, Sealed, Transport, counted, whole};
+use super::unix_path::{address, failure, until_room};
 use crate::context;
 use crate::current::budget;
 use crate::reactor::{Done, Socket};
