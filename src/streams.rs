@@ -8,9 +8,9 @@ mod async_io;
 mod buffer;
 mod clients;
 mod flusher;
-mod handler;
 mod lines;
 mod link;
+mod open;
 mod read_error;
 mod reader;
 mod separator;
@@ -23,14 +23,10 @@ mod unix;
 mod unsent;
 mod writer;
 
-use std::io;
-use std::rc::Rc;
-use std::time::Duration;
-
+pub use self::acceptor::Outcome;
 pub use self::async_io::{AsyncReader, AsyncWriter};
-pub use self::handler::Outcome;
 pub use self::lines::Lines;
-use self::link::Link;
+pub use self::open::{StreamOptions, from_tcp, open_connection, open_connection_with};
 pub use self::read_error::{IncompleteRead, LimitOverrun};
 pub use self::reader::StreamReader;
 pub use self::server::{Server, ServerOptions, start_server, start_server_with};
@@ -41,139 +37,3 @@ pub use self::unix::{
     start_unix_server_with,
 };
 pub use self::writer::StreamWriter;
-use crate::net::{TcpStream, ToAddrs};
-
-/// How a pair of streams is made.
-///
-/// ```
-/// let options = evloop::streams::StreamOptions { limit: 1 << 20, ..Default::default() };
-/// assert_eq!(options.limit, 1_048_576);
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StreamOptions {
-    /// The longest line or other separated piece that the reader looks for, in bytes without its
-    /// separator; not 0. Default: 64 KiB.
-    pub limit: usize,
-    /// How long a closed connection may linger in the background before it is aborted. Default: 30
-    /// seconds.
-    ///
-    /// It is the time in which the peer has to take some more of what is unsent, each time; and
-    /// after that the time in which what the peer still sends is read and discarded, in all. The
-    /// latter ends before if nothing comes for 2 seconds, or after 16 MiB. With zero, the
-    /// connection closes at once, and what the system does not take is dropped.
-    pub linger: Duration,
-}
-
-/// Connects, and gives the connection as a reader and a writer, as asyncio does.
-///
-/// Keep the writer as long as you read: dropping it [closes](StreamWriter::close) the connection.
-///
-/// # Errors
-///
-/// As [`TcpStream::connect`].
-///
-/// # Cancel safety
-///
-/// Dropping the future closes what it has opened.
-///
-/// # Panics
-///
-/// Outside of a running loop.
-///
-/// ```
-/// use evloop::net::TcpListener;
-///
-/// evloop::block_on(async {
-///     let listener = TcpListener::bind("127.0.0.1:0").await?;
-///     let (mut reader, writer) = evloop::open_connection(listener.local_addr()?).await?;
-///     let (peer, _) = listener.accept().await?;
-///     peer.write_all(b"220 ready\r\n").await?;
-///     assert_eq!(reader.read_line().await?, b"220 ready\r\n");
-///     writer.write(b"QUIT\r\n");
-///     writer.drain().await?;
-///     std::io::Result::Ok(())
-/// }).unwrap();
-/// ```
-pub async fn open_connection(addr: impl ToAddrs) -> io::Result<(StreamReader, StreamWriter)> {
-    open_connection_with(addr, &StreamOptions::default()).await
-}
-
-/// The same, as `options` say.
-///
-/// # Errors
-///
-/// As [`TcpStream::connect`]; kind `InvalidInput` if the limit is 0.
-pub async fn open_connection_with(
-    addr: impl ToAddrs,
-    options: &StreamOptions,
-) -> io::Result<(StreamReader, StreamWriter)> {
-    options.check()?;
-    from_tcp(TcpStream::connect(addr).await?, options)
-}
-
-/// A reader and a writer of a connection that is there already, such as an accepted one. Small
-/// writes go out at once (TCP_NODELAY), as asyncio has it.
-///
-/// # Errors
-///
-/// If the system refuses TCP_NODELAY; kind `InvalidInput` if the limit is 0.
-///
-/// ```
-/// use evloop::net::{TcpListener, TcpStream};
-/// use evloop::streams::{self, StreamOptions};
-///
-/// evloop::block_on(async {
-///     let listener = TcpListener::bind("127.0.0.1:0").await?;
-///     let _client = TcpStream::connect(listener.local_addr()?).await?;
-///     let (stream, _) = listener.accept().await?;
-///     let (_reader, writer) = streams::from_tcp(stream, &StreamOptions::default())?;
-///     writer.write(b"220 ready\r\n");
-///     writer.drain().await
-/// }).unwrap();
-/// ```
-pub fn from_tcp(
-    stream: TcpStream,
-    options: &StreamOptions,
-) -> io::Result<(StreamReader, StreamWriter)> {
-    options.check()?;
-    stream.set_nodelay(true)?;
-    Ok(pair(StreamSocket::Tcp(stream), options))
-}
-
-/// The two streams of a connection.
-fn pair(socket: StreamSocket, options: &StreamOptions) -> (StreamReader, StreamWriter) {
-    let link = Rc::new(Link::new(socket, options.linger));
-    (StreamReader::new(link.clone(), options.limit), StreamWriter::new(link))
-}
-
-impl StreamOptions {
-    /// # Errors
-    ///
-    /// If the options make no sense.
-    fn check(&self) -> io::Result<()> {
-        match self.limit {
-            0 => Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "StreamOptions::limit is 0, so no line could be read: choose a higher one",
-            )),
-            _ => Ok(()),
-        }
-    }
-
-    /// # Panics
-    ///
-    /// If the options make no sense.
-    #[cfg(unix)]
-    #[track_caller]
-    fn expect_valid(&self) {
-        if let Err(error) = self.check() {
-            panic!("{error}");
-        }
-    }
-}
-
-impl Default for StreamOptions {
-    fn default() -> StreamOptions {
-        StreamOptions { limit: 64 * 1024, linger: Duration::from_secs(30) }
-    }
-}

@@ -6,10 +6,11 @@ use std::panic::Location;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
-use super::StreamOptions;
+pub(super) use private::Sealed;
+
 use super::clients::{Client, Clients};
-use super::handler::Outcome;
-use super::pair;
+use super::link::Link;
+use super::open::{StreamOptions, pair};
 use super::reader::StreamReader;
 use super::socket::StreamSocket;
 use super::writer::StreamWriter;
@@ -27,11 +28,11 @@ pub(super) struct Acceptor<K: Transport, F> {
     listener: Listener<K>,
     handler: Rc<F>,
     options: StreamOptions,
-    clients: Rc<Clients>,
+    clients: Rc<Clients<Link>>,
     /// Where the server was started: its tasks tell so.
     started_at: &'static Location<'static>,
     /// Goes last: who waits for it may listen on the address again.
-    _entry: Client,
+    _entry: Client<Link>,
 }
 
 impl<K, F, T> Acceptor<K, F>
@@ -45,7 +46,7 @@ where
         listener: Listener<K>,
         handler: Rc<F>,
         options: StreamOptions,
-        clients: &Rc<Clients>,
+        clients: &Rc<Clients<Link>>,
         started_at: &'static Location<'static>,
     ) -> Acceptor<K, F> {
         let _entry = clients.add(Weak::new());
@@ -107,5 +108,31 @@ fn report(error: &dyn fmt::Display) {
     let Some(context) = context::current() else { return };
     if let Some(task) = context.executor.running() {
         context.executor.report(JoinError::failed(task.id(), task.spawned_at(), error.to_string()));
+    }
+}
+
+/// What a connection's handler returns: nothing, or a `Result` whose error is reported.
+///
+/// It cannot be implemented elsewhere.
+pub trait Outcome: private::Sealed {}
+
+mod private {
+    pub trait Sealed {
+        /// The error, to be told.
+        fn outcome(self) -> Result<(), impl std::fmt::Display>;
+    }
+}
+
+impl Outcome for () {}
+impl Sealed for () {
+    fn outcome(self) -> Result<(), impl fmt::Display> {
+        Ok::<(), &str>(())
+    }
+}
+
+impl<T, E: fmt::Display> Outcome for Result<T, E> {}
+impl<T, E: fmt::Display> Sealed for Result<T, E> {
+    fn outcome(self) -> Result<(), impl fmt::Display> {
+        self.map(drop)
     }
 }

@@ -114,3 +114,52 @@ impl Drop for AsyncWriter<'_> {
         self.writer.link.leave(&mut self.place);
     }
 }
+
+impl StreamReader {
+    /// The reader by futures-io's traits, `AsyncRead` and `AsyncBufRead`: what other crates read
+    /// from. The reader itself does not have them, since its `read(n)` is asyncio's.
+    ///
+    /// ```
+    /// use evloop::net::TcpListener;
+    /// use futures::io::{AsyncBufReadExt, AsyncReadExt};
+    ///
+    /// evloop::block_on(async {
+    ///     let listener = TcpListener::bind("127.0.0.1:0").await?;
+    ///     let (mut reader, _writer) = evloop::open_connection(listener.local_addr()?).await?;
+    ///     listener.accept().await?.0.write_all(b"one\ntwo").await?;
+    ///     let mut line = String::new();
+    ///     reader.as_async_read().read_line(&mut line).await?;
+    ///     assert_eq!(line, "one\n");
+    ///     reader.as_async_read().read_to_string(&mut line).await?;
+    ///     assert_eq!(line, "one\ntwo");
+    ///     std::io::Result::Ok(())
+    /// }).unwrap();
+    /// ```
+    pub fn as_async_read(&mut self) -> AsyncReader<'_> {
+        AsyncReader::new(self)
+    }
+}
+
+impl StreamWriter {
+    /// The writer by futures-io's trait `AsyncWrite`: what other crates write to. The writer itself
+    /// does not have it, since its `write` is asyncio's and never waits; this one waits as
+    /// [`drain`](StreamWriter::drain) does.
+    ///
+    /// ```
+    /// use evloop::net::TcpListener;
+    /// use futures::AsyncWriteExt;
+    ///
+    /// evloop::block_on(async {
+    ///     let listener = TcpListener::bind("127.0.0.1:0").await?;
+    ///     let (_reader, writer) = evloop::open_connection(listener.local_addr()?).await?;
+    ///     writer.as_async_write().write_all(b"hello").await?;
+    ///     let mut buf = [0; 5];
+    ///     listener.accept().await?.0.read_exact(&mut buf).await?;
+    ///     assert_eq!(&buf, b"hello");
+    ///     std::io::Result::Ok(())
+    /// }).unwrap();
+    /// ```
+    pub fn as_async_write(&self) -> AsyncWriter<'_> {
+        AsyncWriter::new(self)
+    }
+}

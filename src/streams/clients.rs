@@ -11,16 +11,15 @@ use std::rc::{Rc, Weak};
 
 use slab::Slab;
 
-use super::link::Link;
 use crate::executor::JoinHandle;
 use crate::io_error::again;
 use crate::reactor::{Direction, Readiness, Source};
 use crate::wait::Woken;
 
 /// What a server and its connections share.
-pub(super) struct Clients {
+pub(super) struct Clients<T> {
     /// A listener's entry points nowhere.
-    open: RefCell<Slab<Weak<Link>>>,
+    open: RefCell<Slab<Weak<T>>>,
     /// The tasks that accept, one for each listener; they end with their handles.
     acceptors: RefCell<Vec<JoinHandle<()>>>,
     /// Removed by its destructor when the server is closed.
@@ -33,13 +32,13 @@ pub(super) struct Clients {
 }
 
 /// An entry among [`Clients`], while it lives.
-pub(super) struct Client {
-    clients: Rc<Clients>,
+pub(super) struct Client<T> {
+    clients: Rc<Clients<T>>,
     key: usize,
 }
 
-impl Clients {
-    pub(super) fn new() -> Rc<Clients> {
+impl<T> Clients<T> {
+    pub(super) fn new() -> Rc<Clients<T>> {
         let (open, acceptors, file, is_closed, error) = Default::default();
         let changed = Source::new(false);
         Rc::new(Clients { open, acceptors, file, is_closed, error, changed })
@@ -57,12 +56,12 @@ impl Clients {
     }
 
     /// Adds a connection, or with `Weak::new()` a listener.
-    pub(super) fn add(self: &Rc<Self>, link: Weak<Link>) -> Client {
+    pub(super) fn add(self: &Rc<Self>, link: Weak<T>) -> Client<T> {
         Client { clients: self.clone(), key: self.open.borrow_mut().insert(link) }
     }
 
     /// Calls `f` with each connection that is open.
-    pub(super) fn for_each(&self, f: impl Fn(&Rc<Link>)) {
+    pub(super) fn for_each(&self, f: impl Fn(&Rc<T>)) {
         let open: Vec<_> = self.open.borrow().iter().filter_map(|(_, it)| it.upgrade()).collect();
         open.iter().for_each(f);
     }
@@ -120,7 +119,7 @@ impl Clients {
     }
 }
 
-impl Drop for Client {
+impl<T> Drop for Client<T> {
     fn drop(&mut self) {
         let link = self.clients.open.borrow_mut().remove(self.key);
         drop(link);

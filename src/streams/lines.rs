@@ -83,3 +83,27 @@ impl Drop for Lines<'_> {
         self.reader.leave(&mut self.place);
     }
 }
+
+impl StreamReader {
+    /// The lines, with their `\n`, as a `Stream` that ends with the connection or with the first
+    /// error.
+    ///
+    /// ```
+    /// use evloop::net::TcpListener;
+    ///
+    /// evloop::block_on(async {
+    ///     let listener = TcpListener::bind("127.0.0.1:0").await?;
+    ///     let (mut reader, _writer) = evloop::open_connection(listener.local_addr()?).await?;
+    ///     listener.accept().await?.0.write_all(b"one\ntwo").await?;
+    ///     let mut lines = reader.lines();
+    ///     assert_eq!(lines.next().await.unwrap()?, b"one\n");
+    ///     assert_eq!(lines.next().await.unwrap()?, b"two");
+    ///     assert!(lines.next().await.is_none());
+    ///     std::io::Result::Ok(())
+    /// }).unwrap();
+    /// ```
+    #[doc(alias = "__aiter__")]
+    pub fn lines(&mut self) -> Lines<'_> {
+        Lines::new(self)
+    }
+}

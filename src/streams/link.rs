@@ -44,7 +44,7 @@ pub(super) struct Link {
     /// Who waits for a change of the above: all look again.
     pub(super) changed: Waiters,
     /// Its place in a server, which it leaves when it is closed: after the socket.
-    client: Cell<Option<Client>>,
+    client: Cell<Option<Client<Link>>>,
 }
 
 /// How far the connection is from its end.
@@ -85,7 +85,7 @@ impl Link {
     }
 
     /// The server that it came from, which counts it until it is closed.
-    pub(super) fn belong_to(&self, client: Client) {
+    pub(super) fn belong_to(&self, client: Client<Link>) {
         self.client.set(Some(client));
     }
 

@@ -6,9 +6,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use super::async_io::AsyncReader;
 use super::buffer::Buffer;
-use super::lines::Lines;
 use super::link::Link;
 use super::read_error::{IncompleteRead, LimitOverrun};
 use super::separator::find_any;
@@ -122,51 +120,6 @@ impl StreamReader {
             Err(error) => error.downcast::<IncompleteRead>().map(|incomplete| incomplete.partial),
             line => line,
         }
-    }
-
-    /// The lines, with their `\n`, as a `Stream` that ends with the connection or with the first
-    /// error.
-    ///
-    /// ```
-    /// use evloop::net::TcpListener;
-    ///
-    /// evloop::block_on(async {
-    ///     let listener = TcpListener::bind("127.0.0.1:0").await?;
-    ///     let (mut reader, _writer) = evloop::open_connection(listener.local_addr()?).await?;
-    ///     listener.accept().await?.0.write_all(b"one\ntwo").await?;
-    ///     let mut lines = reader.lines();
-    ///     assert_eq!(lines.next().await.unwrap()?, b"one\n");
-    ///     assert_eq!(lines.next().await.unwrap()?, b"two");
-    ///     assert!(lines.next().await.is_none());
-    ///     std::io::Result::Ok(())
-    /// }).unwrap();
-    /// ```
-    #[doc(alias = "__aiter__")]
-    pub fn lines(&mut self) -> Lines<'_> {
-        Lines::new(self)
-    }
-
-    /// The reader by futures-io's traits, `AsyncRead` and `AsyncBufRead`: what other crates read
-    /// from. The reader itself does not have them, since its `read(n)` is asyncio's.
-    ///
-    /// ```
-    /// use evloop::net::TcpListener;
-    /// use futures::io::{AsyncBufReadExt, AsyncReadExt};
-    ///
-    /// evloop::block_on(async {
-    ///     let listener = TcpListener::bind("127.0.0.1:0").await?;
-    ///     let (mut reader, _writer) = evloop::open_connection(listener.local_addr()?).await?;
-    ///     listener.accept().await?.0.write_all(b"one\ntwo").await?;
-    ///     let mut line = String::new();
-    ///     reader.as_async_read().read_line(&mut line).await?;
-    ///     assert_eq!(line, "one\n");
-    ///     reader.as_async_read().read_to_string(&mut line).await?;
-    ///     assert_eq!(line, "one\ntwo");
-    ///     std::io::Result::Ok(())
-    /// }).unwrap();
-    /// ```
-    pub fn as_async_read(&mut self) -> AsyncReader<'_> {
-        AsyncReader::new(self)
     }
 
     /// Reads up to `separator` and with it.

@@ -9,10 +9,10 @@ use std::net::SocketAddr;
 use std::panic::Location;
 use std::rc::Rc;
 
-use super::StreamOptions;
-use super::acceptor::Acceptor;
+use super::acceptor::{Acceptor, Outcome};
 use super::clients::Clients;
-use super::handler::Outcome;
+use super::link::Link;
+use super::open::StreamOptions;
 use super::reader::StreamReader;
 use super::socket::StreamSocket;
 use super::writer::StreamWriter;
@@ -47,7 +47,7 @@ pub struct ServerOptions {
 #[must_use = "dropping a Server closes it: keep it, or await its serve_forever"]
 pub struct Server {
     addrs: Vec<SocketAddr>,
-    clients: Rc<Clients>,
+    clients: Rc<Clients<Link>>,
 }
 
 /// Closes the server when a `serve_forever` ends, however it does.

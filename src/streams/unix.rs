@@ -8,10 +8,9 @@ use std::panic::Location;
 use std::path::Path;
 use std::rc::Rc;
 
-use super::StreamOptions;
-use super::handler::Outcome;
+use super::acceptor::Outcome;
 use super::link::Link;
-use super::pair;
+use super::open::{StreamOptions, pair};
 use super::reader::StreamReader;
 use super::server::Server;
 use super::socket::StreamSocket;

@@ -5,7 +5,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
-use super::async_io::AsyncWriter;
 use super::link::Link;
 use super::socket::StreamSocket;
 
@@ -164,28 +163,6 @@ impl StreamWriter {
     #[doc(alias = "get_write_buffer_size")]
     pub fn write_buffer_size(&self) -> usize {
         self.link.unsent()
-    }
-
-    /// The writer by futures-io's trait `AsyncWrite`: what other crates write to. The writer itself
-    /// does not have it, since its `write` is asyncio's and never waits; this one waits as
-    /// [`drain`](StreamWriter::drain) does.
-    ///
-    /// ```
-    /// use evloop::net::TcpListener;
-    /// use futures::AsyncWriteExt;
-    ///
-    /// evloop::block_on(async {
-    ///     let listener = TcpListener::bind("127.0.0.1:0").await?;
-    ///     let (_reader, writer) = evloop::open_connection(listener.local_addr()?).await?;
-    ///     writer.as_async_write().write_all(b"hello").await?;
-    ///     let mut buf = [0; 5];
-    ///     listener.accept().await?.0.read_exact(&mut buf).await?;
-    ///     assert_eq!(&buf, b"hello");
-    ///     std::io::Result::Ok(())
-    /// }).unwrap();
-    /// ```
-    pub fn as_async_write(&self) -> AsyncWriter<'_> {
-        AsyncWriter::new(self)
     }
 
     /// The other end's address.
