@@ -13,14 +13,5 @@ mod talk;
 
 pub use std::process::{ExitStatus, Output, Stdio};
 
-pub use self::child::Child;
+pub use self::child::{Child, ChildStderr, ChildStdin, ChildStdout};
 pub use self::command::Command;
-use crate::net::pipe;
-
-/// What a child reads as its standard input. Dropping it ends that.
-pub type ChildStdin = pipe::Sender;
-/// What a child writes to its standard output. [`streams::from_pipe`](crate::streams::from_pipe)
-/// reads it line by line.
-pub type ChildStdout = pipe::Receiver;
-/// What a child writes to its standard error.
-pub type ChildStderr = pipe::Receiver;

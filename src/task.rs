@@ -5,14 +5,13 @@
 
 mod builder;
 mod children;
+mod completion;
 mod gather;
 mod join_set;
 mod local;
-mod on_done;
 mod reentrant_mutex;
 mod scope;
 mod scoped_handle;
-mod shield;
 mod spawn_blocking;
 mod try_scope;
 mod yield_now;
@@ -20,13 +19,13 @@ mod yield_now;
 use std::future::Future;
 
 pub use self::builder::Builder;
+pub use self::completion::shield;
 pub use self::gather::{gather, try_gather};
 pub use self::join_set::{JoinSet, When, wait};
 pub use self::local::{LocalKey, LocalValue, OutOfScope};
 pub use self::reentrant_mutex::{ReentrantMutex, ReentrantMutexGuard};
 pub use self::scope::{Scope, scope};
 pub use self::scoped_handle::ScopedHandle;
-pub use self::shield::shield;
 pub use self::spawn_blocking::{BlockingHandle, spawn_blocking};
 pub use self::try_scope::{GroupError, TryScope, try_scope};
 pub use self::yield_now::{YieldNow, yield_now};

@@ -9,22 +9,7 @@ mod sleep;
 mod timeout;
 mod timeout_scope;
 
-use std::time::Instant;
-
 pub use self::interval::{Interval, MissedTick, interval, interval_at};
-pub use self::sleep::{Sleep, sleep, sleep_until};
+pub use self::sleep::{Sleep, now, sleep, sleep_until};
 pub use self::timeout::{Elapsed, timeout, timeout_at};
 pub use self::timeout_scope::{TimeoutScope, timeout_scope};
-use crate::clock;
-use crate::context;
-
-/// The present, by the clock of the running loop; outside of one, by the world's.
-///
-/// ```
-/// let before = evloop::time::now();
-/// evloop::block_on(async { assert!(evloop::time::now() >= before) });
-/// ```
-#[doc(alias = "time")]
-pub fn now() -> Instant {
-    context::current().map_or_else(clock::now, |context| context.reactor.clock.now())
-}

@@ -13,7 +13,7 @@ use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
 
-use super::run;
+use super::paths::run;
 use crate::blocking::{self, Kind, Work};
 
 /// Entries that one way to a helper thread brings.

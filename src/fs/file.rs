@@ -13,7 +13,7 @@ use futures_io::{AsyncRead, AsyncSeek, AsyncWrite};
 
 use super::cursor::{Cursor, rewind};
 use super::open_options::OpenOptions;
-use super::run;
+use super::paths::run;
 
 /// An open file, read and written on helper threads.
 ///
@@ -369,5 +369,25 @@ impl AsyncSeek for File {
 impl fmt::Debug for File {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.std().fmt(f)
+    }
+}
+
+impl OpenOptions {
+    /// Opens the file.
+    ///
+    /// # Errors
+    ///
+    /// As [`std::fs::OpenOptions::open`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Once it has been polled it takes place; then the file is closed.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a running loop.
+    pub async fn open(&self, path: impl AsRef<Path>) -> io::Result<File> {
+        let (options, path) = (self.0.clone(), path.as_ref().to_owned());
+        run(move || options.open(&path)).await.map(File::from_std)
     }
 }

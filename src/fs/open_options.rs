@@ -1,11 +1,6 @@
 //! How a file is opened.
 
 use std::fs;
-use std::io;
-use std::path::Path;
-
-use super::file::File;
-use super::run;
 
 /// How a file is opened: what may be done with it, and what happens if it is there or is not. As
 /// [`std::fs::OpenOptions`], from which it can be made too.
@@ -68,24 +63,6 @@ impl OpenOptions {
     pub fn create_new(&mut self, create_new: bool) -> &mut OpenOptions {
         self.0.create_new(create_new);
         self
-    }
-
-    /// Opens the file.
-    ///
-    /// # Errors
-    ///
-    /// As [`std::fs::OpenOptions::open`].
-    ///
-    /// # Cancel safety
-    ///
-    /// Once it has been polled it takes place; then the file is closed.
-    ///
-    /// # Panics
-    ///
-    /// Outside of a running loop.
-    pub async fn open(&self, path: impl AsRef<Path>) -> io::Result<File> {
-        let (options, path) = (self.0.clone(), path.as_ref().to_owned());
-        run(move || options.open(&path)).await.map(File::from_std)
     }
 }
 

@@ -11,10 +11,9 @@ use rustix::process::Signal;
 use super::orphans;
 use super::running::Running;
 use super::talk::Talk;
-use super::{ChildStderr, ChildStdin, ChildStdout};
 use crate::context::Context;
 use crate::current::budget;
-use crate::net::pipe::{Receiver, Sender};
+use crate::net::pipe::{self, Receiver, Sender};
 use crate::signal::SignalKind;
 use crate::time::timeout;
 
@@ -299,3 +298,13 @@ impl fmt::Debug for Child {
             .finish_non_exhaustive()
     }
 }
+
+/// What a child reads as its standard input. Dropping it ends that.
+pub type ChildStdin = pipe::Sender;
+
+/// What a child writes to its standard output. [`streams::from_pipe`](crate::streams::from_pipe)
+/// reads it line by line.
+pub type ChildStdout = pipe::Receiver;
+
+/// What a child writes to its standard error.
+pub type ChildStderr = pipe::Receiver;

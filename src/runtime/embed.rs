@@ -3,7 +3,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd};
 
-use super::Runtime;
+use super::event_loop::Runtime;
 
 impl AsFd for Runtime {
     /// The descriptor to watch in another loop: when it is readable, or

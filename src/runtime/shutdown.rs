@@ -6,7 +6,7 @@ use std::io;
 use std::panic::Location;
 use std::time::Duration;
 
-use super::Runtime;
+use super::event_loop::Runtime;
 
 /// Helper threads are at work still, though their loop has ended; given by
 /// [`Runtime::shutdown_timeout`].

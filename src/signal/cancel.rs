@@ -9,9 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 
-use signal_hook::SigId;
 use signal_hook::consts::SIGINT;
-use signal_hook::{flag, low_level};
+use signal_hook::{SigId, flag, low_level};
 
 use super::defaults::{self, Disposition};
 use super::kind::SignalKind;
@@ -109,7 +108,7 @@ impl Interrupt {
         }
         // Before the listener, so that the loop wakes when the handler is done with the flag.
         let second = Second::new()?;
-        let listener = super::unix(SignalKind::interrupt())?;
+        let listener = super::listener::unix(SignalKind::interrupt())?;
         Ok(Some(Interrupt { listener, second }))
     }
 }

@@ -7,8 +7,7 @@ use std::time::{Duration, Instant};
 
 use futures_core::Stream;
 
-use super::now;
-use super::sleep::{Sleep, sleep_until};
+use super::sleep::{Sleep, now, sleep_until};
 use crate::clock;
 use crate::current::budget;
 

@@ -171,3 +171,14 @@ impl fmt::Debug for Sleep {
         f.debug_struct("Sleep").field("deadline", &self.deadline()).finish_non_exhaustive()
     }
 }
+
+/// The present, by the clock of the running loop; outside of one, by the world's.
+///
+/// ```
+/// let before = evloop::time::now();
+/// evloop::block_on(async { assert!(evloop::time::now() >= before) });
+/// ```
+#[doc(alias = "time")]
+pub fn now() -> Instant {
+    context::current().map_or_else(clock::now, |context| context.reactor.clock.now())
+}

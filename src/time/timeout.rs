@@ -8,8 +8,7 @@ use std::pin::{Pin, pin};
 use std::task::{Poll, ready};
 use std::time::{Duration, Instant};
 
-use super::now;
-use super::sleep::{Sleep, sleep, sleep_until};
+use super::sleep::{Sleep, now, sleep, sleep_until};
 use crate::current::{Grace, budget};
 
 /// The time was up before the future was ready.

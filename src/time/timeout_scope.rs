@@ -8,8 +8,7 @@ use std::rc::Rc;
 use std::task::{Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
-use super::now;
-use super::sleep::{Sleep, sleep_until};
+use super::sleep::{Sleep, now, sleep_until};
 use super::timeout::Elapsed;
 use crate::clock;
 use crate::current::budget;

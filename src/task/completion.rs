@@ -1,4 +1,4 @@
-//! Callbacks on the end of a task.
+//! What may follow the end of a task: a callback; and what its await may not end.
 
 use crate::context;
 use crate::executor::{Birth, JoinError, JoinHandle};
@@ -36,4 +36,28 @@ impl<T: 'static> JoinHandle<T> {
         let executor = &context::expect("JoinHandle::on_done").executor;
         drop(executor.spawn(async move { f(self.await) }, Birth::here()));
     }
+}
+
+/// Lets a task go on when the one who awaits it is dropped: asyncio's `shield`.
+///
+/// A [`JoinHandle`] that is dropped detaches its task already, unless
+/// [`abort_on_drop`](JoinHandle::abort_on_drop) was called: this undoes that.
+///
+/// ```
+/// use evloop::{task, time};
+/// use std::time::Duration;
+///
+/// evloop::block_on(async {
+///     let (sender, receiver) = evloop::sync::oneshot::channel();
+///     let saving = evloop::spawn(async move {
+///         time::sleep(Duration::from_millis(3)).await;
+///         sender.send("saved").unwrap();
+///     });
+///     let late = time::timeout(Duration::ZERO, task::shield(saving.abort_on_drop())).await;
+///     assert!(late.is_err());
+///     assert_eq!(receiver.await, Ok("saved"));
+/// });
+/// ```
+pub fn shield<T>(handle: JoinHandle<T>) -> JoinHandle<T> {
+    handle.detach_on_drop()
 }
