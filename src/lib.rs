@@ -2,20 +2,25 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(unsafe_code)]
 
+// L0: the state of this thread, the clock, what differs between operating systems.
 mod caught;
 mod clock;
 mod current;
 mod io_error;
-mod reactor;
 mod sys;
+
+// L1: what other threads and the loop share; how futures wait.
 mod threads;
 mod wait;
 
-// L2, L3: the tasks of a loop; the loop of a thread.
-mod context;
+// L2: tasks; sources and timers.
 mod executor;
+mod reactor;
 
-// L4: the public rooms.
+// L3: the loop of this thread.
+mod context;
+
+// L4: the public modules.
 mod blocking;
 pub mod coroutine;
 pub mod fs;

@@ -18,6 +18,8 @@ mod waiters;
 
 pub(crate) use self::selector::Reactor;
 pub(crate) use self::socket::{Polled, Socket};
-pub(crate) use self::source::{Direction, Done, Place, Readiness, Source};
+#[cfg(unix)]
+pub(crate) use self::source::Place;
+pub(crate) use self::source::{Direction, Done, Readiness, Source};
 pub(crate) use self::timer_wheel::TimerKey;
 pub(crate) use self::waiters::{WaiterKey, Waiters};

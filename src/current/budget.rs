@@ -1,4 +1,4 @@
-//! L0: how many results the running poll may still take, and which branch of it comes first.
+//! How many results the running poll may still take, and which branch of it comes first.
 //!
 //! A task whose sockets and channels are always ready would never return `Pending`, and no other
 //! task would run. So every leaf that work outside of its task can keep ready follows one rule:

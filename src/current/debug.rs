@@ -1,4 +1,4 @@
-//! L0: debug mode: telling, on stderr, of what is allowed and likely a mistake.
+//! Debug mode: telling, on stderr, of what is allowed and likely a mistake.
 //!
 //! Invariant: outside of debug mode nothing is recorded, and each question costs a load.
 

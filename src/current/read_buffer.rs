@@ -1,4 +1,4 @@
-//! L0: room to read into, shared by all of a thread.
+//! Room to read into, shared by all of a thread.
 //!
 //! A connection on which nothing happens needs no buffer of its own: what comes is read into this
 //! room, and only what is left over is kept. Invariant: nothing is borrowed while the room is lent,

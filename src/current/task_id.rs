@@ -1,4 +1,4 @@
-//! L0: the name of a task that is never used twice.
+//! The name of a task that is never used twice.
 
 use std::cell::Cell;
 use std::fmt;

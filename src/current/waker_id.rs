@@ -1,4 +1,4 @@
-//! L0: whom a waker wakes, packed into one machine word.
+//! Whom a waker wakes, packed into one machine word.
 //!
 //! The word holds which loop, which slot of its run queue, and which generation of that slot. It
 //! is all that a waker is: nothing is counted, nothing is pointed to. Invariant: no word is zero,

@@ -1,4 +1,4 @@
-//! L1: the slots in the run queue that stand for the children of a scope.
+//! The slots in the run queue that stand for the children of a scope.
 //!
 //! A child is polled by its scope, which is polled by its task: only so may it borrow what the task
 //! owns. A waker can name nothing but a slot, so each child has one, with a relay in it: when its

@@ -1,4 +1,4 @@
-//! L1: why a task has no output.
+//! Why a task has no output.
 
 use std::any::Any;
 use std::error::Error;

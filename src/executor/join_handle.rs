@@ -1,4 +1,4 @@
-//! L1: the handles by which a task is awaited and ended.
+//! The handles by which a task is awaited and ended.
 //!
 //! Invariant: a handle never names a task by its slot, which is used again, but holds its
 //! allocation.

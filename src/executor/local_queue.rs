@@ -1,4 +1,4 @@
-//! L1: the run queue of the loop that is in a turn on this thread.
+//! The run queue of the loop that is in a turn on this thread.
 //!
 //! While a loop is in a turn, its queue lies in a thread-local, where a waker reaches it in a few
 //! instructions and without an atomic; otherwise it is at home, and the loop is woken as from

@@ -1,4 +1,4 @@
-//! L0: who runs next, first in first out.
+//! Who runs next, first in first out.
 //!
 //! Every task of a loop has a slot. The queue is a list threaded through the slots: a slot is
 //! queued by naming its successor, so pushing never allocates and a slot is never in the queue

@@ -1,4 +1,4 @@
-//! L1: what has a slot in the run queue, and runs when its turn has come.
+//! What has a slot in the run queue, and runs when its turn has come.
 
 use super::join_error::JoinError;
 use super::task_info::Header;

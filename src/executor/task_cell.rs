@@ -1,4 +1,4 @@
-//! L1: the one allocation of a task: its record, its future, later its output.
+//! The one allocation of a task: its record, its future, later its output.
 //!
 //! The executor knows it as something to [`Run`], its handle as something that has an [`Output`];
 //! each of their calls does a whole step, so that what knows the future's type is compiled as one.

@@ -1,4 +1,4 @@
-//! L1: what a task tells of itself.
+//! What a task tells of itself.
 //!
 //! A [`Header`] is the live record inside of each task, a [`TaskInfo`] a copy of it for the user.
 //! Invariant: the state of a task that has ended never changes back.

@@ -1,4 +1,4 @@
-//! L1: a `Waker` that is an integer.
+//! A `Waker` that is an integer.
 //!
 //! Its data pointer is never followed: it *is* the [`WakerId`]. So cloning and dropping do nothing,
 //! a waker may outlive its task, its loop and its thread, and waking is right from anywhere.

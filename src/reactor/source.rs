@@ -1,4 +1,4 @@
-//! L0: whether an I/O object is ready, and who waits for it.
+//! Whether an I/O object is ready, and who waits for it.
 //!
 //! Pure: no system call is made here. The selector reports edges, so readiness is remembered until
 //! an operation finds it gone; an operation is always tried first. Every operation goes through

@@ -1,4 +1,4 @@
-//! L0: deadlines and whom they wake: a hierarchical timing wheel.
+//! Deadlines and whom they wake: a hierarchical timing wheel.
 //!
 //! Pure: no system call, the present is a parameter. The wheel has a level for each group of six
 //! bits of a deadline in nanoseconds. A deadline stands at the level of the highest group in which

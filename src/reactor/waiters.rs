@@ -1,4 +1,4 @@
-//! L0: who waits for one direction of an I/O object: nobody, one, seldom more.
+//! Who waits for one direction of an I/O object: nobody, one, seldom more.
 //!
 //! All are woken at once, so their order says nothing. One costs no allocation. Invariant: a place
 //! belongs to one future, from its first wait until the future completes or is dropped, so nobody

@@ -1,4 +1,4 @@
-//! L0: how other threads reach a loop, and the registry by which a waker finds it.
+//! How other threads reach a loop, and the registry by which a waker finds it.
 //!
 //! Wakes are a set: a task woken a million times while the loop is busy takes one place. Calls are
 //! a queue. The loop's thread looks at one flag each turn and locks only if something came.

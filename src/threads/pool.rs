@@ -1,4 +1,4 @@
-//! L0: helper threads for what would block the loop.
+//! Helper threads for what would block the loop.
 //!
 //! A thread starts when there is more work than free threads, and ends after a while without work.
 //! It takes work of every [`Kind`]. Each kind has a limit of its own: jobs that hang hold up jobs

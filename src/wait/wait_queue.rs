@@ -1,4 +1,4 @@
-//! L0: who waits for something that is given to one after the other.
+//! Who waits for something that is given to one after the other.
 //!
 //! First in, first out; leaving is O(1) from anywhere; a place is used again, so that waiting
 //! allocates nothing once the list is warm. Pure: wakers are handed out, to be woken or dropped

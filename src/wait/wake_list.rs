@@ -1,4 +1,4 @@
-//! L0: wakers that were taken out, and are to be woken once nothing is borrowed.
+//! Wakers that were taken out, and are to be woken once nothing is borrowed.
 //!
 //! Invariant: none is forgotten. When one of them panics, or what comes before does, the others are
 //! woken all the same, and the first panic goes on after that.
