@@ -17,7 +17,7 @@ use crate::executor::JoinError;
 use crate::io_error::explain_as;
 use crate::threads::Job;
 pub(crate) use crate::threads::Kind;
-use crate::wait::Woken;
+use crate::wait::WakeList;
 
 /// Work on its way to a helper thread and back. Dropping this does not stop it: then its output is
 /// dropped where it comes to be.
@@ -189,13 +189,13 @@ impl<T> State<T> {
     }
 
     /// The outcome is there. Returns who waits for it.
-    fn finish(&mut self, outcome: Result<T, JoinError>) -> Woken {
+    fn finish(&mut self, outcome: Result<T, JoinError>) -> WakeList {
         self.stage = Stage::Done(outcome);
         self.take_waiters()
     }
 
-    fn take_waiters(&mut self) -> Woken {
-        let mut waiters = Woken::default();
+    fn take_waiters(&mut self) -> WakeList {
+        let mut waiters = WakeList::default();
         waiters.extend(self.waiter.take());
         waiters.extend(self.sharers.drain(..));
         waiters
@@ -231,11 +231,11 @@ impl<T> Slot<T> {
 }
 
 impl<T: Send> Job for Slot<T> {
-    fn run(&self, done: &dyn Fn()) -> Woken {
+    fn run(&self, done: &dyn Fn()) -> WakeList {
         let work = self.lock().begin();
         let Some(work) = work else {
             done();
-            return Woken::default();
+            return WakeList::default();
         };
         let outcome = catch(work);
         let mut state = self.lock();
@@ -244,7 +244,7 @@ impl<T: Send> Job for Slot<T> {
             // Part of the work: this may take as long as it likes.
             let _ = catch(|| drop(outcome));
             done();
-            return Woken::default();
+            return WakeList::default();
         }
         // Under the lock: nobody sees the outcome before, nor lets go of it.
         done();

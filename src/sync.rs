@@ -4,7 +4,6 @@
 //! dropping a future loses nothing. These work under any executor.
 
 mod barrier;
-pub(crate) mod bell;
 mod blocked;
 pub mod broadcast;
 mod broadcast_error;
@@ -15,9 +14,10 @@ mod mpsc_error;
 mod mpsc_queue;
 mod mutex;
 mod notify;
+pub(crate) mod notify_list;
 mod once_cell;
 pub mod oneshot;
-pub(crate) mod permits;
+pub(crate) mod raw_semaphore;
 mod rw_lock;
 mod semaphore;
 mod semaphore_error;

@@ -8,5 +8,5 @@
 mod wait_queue;
 mod wake_list;
 
-pub(crate) use self::wait_queue::{Line, WaitKey, WaitList};
-pub(crate) use self::wake_list::{Woken, keep, wake};
+pub(crate) use self::wait_queue::{WaitKey, WaitQueue, WaiterList};
+pub(crate) use self::wake_list::{WakeList, keep, wake};

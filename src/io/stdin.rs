@@ -12,7 +12,7 @@ use futures_io::AsyncRead;
 use super::standard::{FileReader, Standard};
 use crate::blocking::{self, Kind, Work};
 use crate::reactor::{Direction, WaiterKey, Waiters};
-use crate::wait::Woken;
+use crate::wait::WakeList;
 
 /// Bytes that are read at once.
 const CHUNK: usize = 8192;
@@ -145,7 +145,7 @@ impl Stdin {
             });
             let mut woken = VecDeque::new();
             SHARED.with(|shared| shared.waiters.take_wakers(&mut woken));
-            Woken::from(woken).wake();
+            WakeList::from(woken).wake();
         }
         Poll::Ready(Ok(!read.is_empty()))
     }

@@ -20,7 +20,7 @@ use crate::executor::{Birth, JoinHandle};
 use crate::reactor::{WaiterKey, Waiters};
 use crate::signal::{self, Listener, SignalKind};
 use crate::time::sleep;
-use crate::wait::Woken;
+use crate::wait::WakeList;
 
 /// How often children are looked at where no signal comes: late enough to cost nothing, soon enough
 /// for a person who waits.
@@ -80,7 +80,7 @@ async fn listen(mut listener: Option<Listener>, waiting: Rc<Waiters>) {
     let mut woken = VecDeque::new();
     while next(&mut listener).await.is_ok() {
         waiting.take_wakers(&mut woken);
-        Woken::from(mem::take(&mut woken)).wake();
+        WakeList::from(mem::take(&mut woken)).wake();
     }
 }
 

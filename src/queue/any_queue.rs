@@ -12,8 +12,8 @@ use std::task::{Poll, ready};
 use super::container::Container;
 use super::error::{PutError, QueueClosed, TryGetError, TryPutError};
 use crate::current::{WaitsFor, budget};
-use crate::sync::bell::Bell;
-use crate::sync::permits::{Acquire, HasPermits, Permits, Refusal};
+use crate::sync::notify_list::NotifyList;
+use crate::sync::raw_semaphore::{Acquire, HasSemaphore, RawSemaphore, Refusal};
 
 /// A queue from which the value comes first that was put first.
 pub type Queue<T> = AnyQueue<VecDeque<T>>;
@@ -51,14 +51,14 @@ pub struct AnyQueue<C> {
     /// Values that were put, and not reported done.
     unfinished: Cell<usize>,
     /// Rung when all work is done.
-    done: Bell,
+    done: NotifyList,
 }
 
 /// The slots of a queue, or its values: permits, for which a task waits as for a channel.
-struct Supply(Permits);
+struct Supply(RawSemaphore);
 
 /// Does its work when it is dropped: also if a comparison of values, or a waker, panicked.
-struct Settle<'a, C: Container>(&'a AnyQueue<C>, fn(&AnyQueue<C>));
+struct OnDrop<'a, C: Container>(&'a AnyQueue<C>, fn(&AnyQueue<C>));
 
 impl<C: Container> AnyQueue<C> {
     /// A queue that holds up to `capacity` values; `put` waits while it is full.
@@ -72,10 +72,10 @@ impl<C: Container> AnyQueue<C> {
             values: RefCell::default(),
             capacity,
             filled: Cell::new(0),
-            slots: Supply(Permits::new(capacity)),
-            items: Supply(Permits::new(0)),
+            slots: Supply(RawSemaphore::new(capacity)),
+            items: Supply(RawSemaphore::new(0)),
             unfinished: Cell::new(0),
-            done: Bell::new(false),
+            done: NotifyList::new(false),
         }
     }
 
@@ -231,7 +231,7 @@ impl<C: Container> AnyQueue<C> {
     /// Nothing changes.
     pub async fn join(&self) {
         poll_fn(budget::poll_left).await;
-        let done = self.done.listen();
+        let done = self.done.wait();
         if self.unfinished.get() > 0 {
             return done.await;
         }
@@ -241,8 +241,8 @@ impl<C: Container> AnyQueue<C> {
     /// Lets nothing more be put. What is in the queue, or has a permit, can be got.
     #[doc(alias = "shutdown")]
     pub fn close(&self) {
-        self.slots.void();
-        let _last = Settle(self, AnyQueue::end_if_last);
+        self.slots.close_now();
+        let _last = OnDrop(self, AnyQueue::end_if_last);
         self.slots.refuse();
     }
 
@@ -254,12 +254,12 @@ impl<C: Container> AnyQueue<C> {
         let dropped = self.filled.take();
         // Some may have been reported done without having been got.
         self.unfinished.set(self.unfinished.get().saturating_sub(dropped));
-        self.slots.void();
+        self.slots.close_now();
         self.slots.give(dropped);
-        self.items.void();
+        self.items.close_now();
         self.items.take_all();
-        let _last = Settle(self, AnyQueue::tell_if_done);
-        let _then = Settle(self, |queue| queue.items.refuse());
+        let _last = OnDrop(self, AnyQueue::tell_if_done);
+        let _then = OnDrop(self, |queue| queue.items.refuse());
         self.slots.refuse();
     }
 
@@ -270,7 +270,7 @@ impl<C: Container> AnyQueue<C> {
 
     /// Takes a value that is the caller's.
     fn take(&self) -> C::Value {
-        let _settle = Settle(self, |queue| {
+        let _settle = OnDrop(self, |queue| {
             queue.filled.set(queue.filled.get() - 1);
             queue.slots.give(1);
         });
@@ -279,8 +279,8 @@ impl<C: Container> AnyQueue<C> {
 
     /// Fills a slot that is the caller's.
     fn fill(&self, value: C::Value) {
-        let _last = Settle(self, AnyQueue::end_if_last);
-        let _settle = Settle(self, |queue| {
+        let _last = OnDrop(self, AnyQueue::end_if_last);
+        let _settle = OnDrop(self, |queue| {
             queue.filled.set(queue.filled.get() + 1);
             queue.unfinished.set(queue.unfinished.get() + 1);
             queue.items.give(1);
@@ -290,7 +290,7 @@ impl<C: Container> AnyQueue<C> {
 
     /// Gives back a slot that is the caller's.
     fn give_back(&self) {
-        let _last = Settle(self, AnyQueue::end_if_last);
+        let _last = OnDrop(self, AnyQueue::end_if_last);
         self.slots.give(1);
     }
 
@@ -303,7 +303,7 @@ impl<C: Container> AnyQueue<C> {
 
     fn tell_if_done(&self) {
         if self.unfinished.get() == 0 {
-            self.done.ring_all();
+            self.done.notify_all();
         }
     }
 
@@ -313,23 +313,23 @@ impl<C: Container> AnyQueue<C> {
     }
 }
 
-impl HasPermits for Supply {
+impl HasSemaphore for Supply {
     const WAITS_FOR: WaitsFor = WaitsFor::Channel;
 
-    fn permits(&self) -> &Permits {
+    fn semaphore(&self) -> &RawSemaphore {
         &self.0
     }
 }
 
 impl Deref for Supply {
-    type Target = Permits;
+    type Target = RawSemaphore;
 
-    fn deref(&self) -> &Permits {
+    fn deref(&self) -> &RawSemaphore {
         &self.0
     }
 }
 
-impl<C: Container> Drop for Settle<'_, C> {
+impl<C: Container> Drop for OnDrop<'_, C> {
     fn drop(&mut self) {
         self.1(self.0);
     }

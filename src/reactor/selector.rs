@@ -22,7 +22,7 @@ use super::source::{Readiness, Source};
 use super::timer_wheel::Timers;
 use crate::clock::{Clock, Tick};
 use crate::sys::{Alarm, IS_EMULATED};
-use crate::wait::Woken;
+use crate::wait::WakeList;
 
 /// The token by which other threads end the wait.
 const UNPARK: Token = Token(usize::MAX);
@@ -173,7 +173,7 @@ impl Reactor {
             timers.advance(u64::MAX, &mut woken);
         }
         drop(timers);
-        Woken::from(woken).wake();
+        WakeList::from(woken).wake();
     }
 
     /// The selector itself: its descriptor is readable when there are events to be had.

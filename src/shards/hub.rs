@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 
 use crate::runtime::Handle;
 use crate::sync::thread_channel::{Receiver, Sender, bounded};
-use crate::wait::Woken;
+use crate::wait::WakeList;
 
 /// Messages that a mailbox holds before its senders wait: enough for a burst, few enough to notice
 /// a receiver that does not keep up.
@@ -53,7 +53,7 @@ impl Hub {
     pub(super) fn stop_all(&self) {
         let mut life = self.life();
         life.is_stopping = true;
-        let mut roots = Woken::default();
+        let mut roots = WakeList::default();
         roots.extend(life.shards.iter_mut().filter_map(State::take_root));
         drop(life);
         roots.wake();
@@ -78,7 +78,7 @@ impl Hub {
         life.shards[index] = State::Ended;
         let watchers = std::mem::take(&mut life.watchers);
         drop(life);
-        let mut woken = Woken::default();
+        let mut woken = WakeList::default();
         woken.extend(watchers.into_values());
         woken.wake();
         let mut mailboxes = self.mailboxes();

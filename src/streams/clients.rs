@@ -14,7 +14,7 @@ use slab::Slab;
 use crate::executor::JoinHandle;
 use crate::io_error::again;
 use crate::reactor::{Direction, Readiness, Source};
-use crate::wait::Woken;
+use crate::wait::WakeList;
 
 /// What a server and its connections share.
 pub(super) struct Clients<T> {
@@ -115,7 +115,7 @@ impl<T> Clients<T> {
         const CHANGED: Readiness = Readiness { read: true, write: false, special: false };
         let mut woken = VecDeque::new();
         self.changed.set_ready(CHANGED, &mut woken);
-        Woken::from(woken).wake();
+        WakeList::from(woken).wake();
     }
 }
 

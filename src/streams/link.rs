@@ -19,7 +19,7 @@ use crate::context::{self, Context};
 use crate::current::read_buffer;
 use crate::io_error::again;
 use crate::reactor::{Direction, Done, Readiness, WaiterKey, Waiters};
-use crate::wait::Woken;
+use crate::wait::WakeList;
 
 /// A connection and what is on its way to it.
 pub(super) struct Link {
@@ -250,14 +250,14 @@ impl Link {
         const CHANGED: Readiness = Readiness { read: true, write: true, special: true };
         let mut woken = VecDeque::new();
         self.socket.source().set_ready(CHANGED, &mut woken);
-        Woken::from(woken).wake();
+        WakeList::from(woken).wake();
     }
 
     /// Wakes who waits for a change.
     fn notify(&self) {
         let mut woken = VecDeque::new();
         self.changed.take_wakers(&mut woken);
-        Woken::from(woken).wake();
+        WakeList::from(woken).wake();
     }
 }
 

@@ -5,7 +5,7 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 
-use super::bell::Bell;
+use super::notify_list::NotifyList;
 use crate::current::budget;
 
 /// Lets a number of tasks go on once all of them have come: asyncio's `Barrier`.
@@ -40,9 +40,9 @@ pub struct Barrier {
     /// Those that have gone since it is draining, the last that came not among them.
     gone: Cell<usize>,
     /// Rung for those inside when it stops filling.
-    full: Bell,
+    full: NotifyList,
     /// Rung for those outside when it fills again, or breaks.
-    open: Bell,
+    open: NotifyList,
 }
 
 /// What goes on inside. Draining and resetting end when the last one goes.
@@ -84,8 +84,8 @@ impl Barrier {
             state: Cell::new(State::Filling),
             inside: Cell::new(0),
             gone: Cell::new(0),
-            full: Bell::new(false),
-            open: Bell::new(false),
+            full: NotifyList::new(false),
+            open: NotifyList::new(false),
         }
     }
 
@@ -103,7 +103,7 @@ impl Barrier {
     pub async fn wait(&self) -> Result<BarrierWaitResult, BrokenBarrier> {
         budget::unit().await;
         while matches!(self.state.get(), State::Draining | State::Resetting) {
-            self.open.listen().await;
+            self.open.wait().await;
         }
         if self.is_broken() {
             return Err(BrokenBarrier(()));
@@ -114,7 +114,7 @@ impl Barrier {
             self.stop_filling(State::Draining);
             return Ok(BarrierWaitResult { index: self.parties - 1, is_leader: true });
         }
-        self.full.listen().await;
+        self.full.wait().await;
         match self.state.get() {
             State::Draining => {
                 let index = self.gone.replace(self.gone.get() + 1);
@@ -136,7 +136,7 @@ impl Barrier {
     /// [reset](Barrier::reset).
     pub fn abort(&self) {
         self.stop_filling(State::Broken);
-        self.open.ring_all();
+        self.open.notify_all();
     }
 
     /// How many tasks it is for.
@@ -160,12 +160,12 @@ impl Barrier {
 
     fn stop_filling(&self, state: State) {
         self.state.set(state);
-        self.full.ring_all();
+        self.full.notify_all();
     }
 
     fn fill(&self) {
         self.state.set(State::Filling);
-        self.open.ring_all();
+        self.open.notify_all();
     }
 }
 

@@ -7,9 +7,9 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::Poll;
 
-use super::bell::Bell;
 pub use super::broadcast_error::{RecvError, TryRecvError};
 pub use super::mpsc_error::SendError;
+use super::notify_list::NotifyList;
 use crate::current::{self, WaitsFor, budget};
 
 /// Sends to all receivers; made by [`channel`]. Its clones send to the same.
@@ -33,7 +33,7 @@ struct Shared<T> {
     first: Cell<u64>,
     senders: Cell<usize>,
     receivers: Cell<usize>,
-    bell: Bell,
+    waiters: NotifyList,
 }
 
 /// A value in the queue.
@@ -75,7 +75,7 @@ pub fn channel<T: Clone>(capacity: usize) -> (Sender<T>, Receiver<T>) {
         first: Cell::new(0),
         senders: Cell::new(1),
         receivers: Cell::new(0),
-        bell: Bell::new(false),
+        waiters: NotifyList::new(false),
     });
     let sender = Sender { shared };
     let receiver = sender.subscribe();
@@ -98,7 +98,7 @@ impl<T> Sender<T> {
         let missed = if values.len() == shared.capacity { shared.pop(&mut values) } else { None };
         values.push_back(Sent { value: Rc::new(value), unread: receivers });
         drop(values);
-        shared.bell.ring_all();
+        shared.waiters.notify_all();
         drop(missed);
         Ok(receivers)
     }
@@ -132,10 +132,10 @@ impl<T: Clone> Receiver<T> {
         let Receiver { shared, next } = self;
         poll_fn(budget::poll_left).await;
         loop {
-            let mut listen = shared.bell.listen();
+            let mut wait = shared.waiters.wait();
             let received = match shared.take(next) {
                 Err(TryRecvError::Empty) => {
-                    poll_fn(|cx| match listen.poll_ring(cx) {
+                    poll_fn(|cx| match wait.poll_notified(cx) {
                         Poll::Ready(()) => Poll::Ready(()),
                         Poll::Pending => current::pending(WaitsFor::Channel),
                     })
@@ -146,7 +146,7 @@ impl<T: Clone> Receiver<T> {
                 Err(TryRecvError::Lagged(missed)) => Err(RecvError::Lagged(missed)),
                 Err(TryRecvError::Closed) => Err(RecvError::Closed),
             };
-            drop(listen);
+            drop(wait);
             budget::spend();
             return received.map(Rc::unwrap_or_clone);
         }
@@ -219,7 +219,7 @@ impl<T> Drop for Sender<T> {
     fn drop(&mut self) {
         self.shared.senders.set(self.shared.senders.get() - 1);
         if self.shared.senders.get() == 0 {
-            self.shared.bell.ring_all();
+            self.shared.waiters.notify_all();
         }
     }
 }

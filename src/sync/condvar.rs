@@ -3,8 +3,8 @@
 use std::fmt;
 use std::future::poll_fn;
 
-use super::bell::Bell;
 use super::mutex::MutexGuard;
+use super::notify_list::NotifyList;
 
 /// Lets tasks that hold a [`Mutex`](super::Mutex) wait until another one has changed its value:
 /// asyncio's `Condition`.
@@ -34,13 +34,13 @@ use super::mutex::MutexGuard;
 /// ```
 #[doc(alias = "Condition")]
 pub struct Condvar {
-    bell: Bell,
+    waiters: NotifyList,
 }
 
 impl Condvar {
     /// Nobody waits for it.
     pub const fn new() -> Condvar {
-        Condvar { bell: Bell::new(false) }
+        Condvar { waiters: NotifyList::new(false) }
     }
 
     /// Unlocks the mutex, waits to be notified, and locks it again. Nothing comes between the
@@ -53,16 +53,16 @@ impl Condvar {
     /// who waited longest, as asyncio does; if nobody else waits, it is lost.
     pub async fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
         let mutex = guard.mutex();
-        let (mut listen, mut guard) = (self.bell.listen(), Some(guard));
+        let (mut wait, mut guard) = (self.waiters.wait(), Some(guard));
         poll_fn(|cx| {
-            let rung = listen.poll_ring(cx);
+            let rung = wait.poll_notified(cx);
             // It listens now; so if this wakes somebody who notifies, it hears that.
             drop(guard.take());
             rung
         })
         .await;
         let guard = mutex.lock().await;
-        listen.hear();
+        wait.consume();
         guard
     }
 
@@ -91,12 +91,12 @@ impl Condvar {
     /// Notifies the `n` who waited longest, or all, if they are fewer.
     #[doc(alias = "notify")]
     pub fn notify_n(&self, n: usize) {
-        self.bell.ring(n);
+        self.waiters.notify(n);
     }
 
     /// Notifies all who wait.
     pub fn notify_all(&self) {
-        self.bell.ring_all();
+        self.waiters.notify_all();
     }
 }
 

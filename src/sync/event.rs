@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::fmt;
 
-use super::bell::Bell;
+use super::notify_list::NotifyList;
 use crate::current::budget;
 
 /// A flag for which tasks wait: asyncio's and threading's `Event`.
@@ -30,20 +30,20 @@ use crate::current::budget;
 /// ```
 pub struct Event {
     is_set: Cell<bool>,
-    bell: Bell,
+    waiters: NotifyList,
 }
 
 impl Event {
     /// An event that is not set.
     pub const fn new() -> Event {
-        Event { is_set: Cell::new(false), bell: Bell::new(false) }
+        Event { is_set: Cell::new(false), waiters: NotifyList::new(false) }
     }
 
     /// Sets the event: all who wait go on, in the order in which they came; also if it is cleared
     /// before they do.
     pub fn set(&self) {
         self.is_set.set(true);
-        self.bell.ring_all();
+        self.waiters.notify_all();
     }
 
     /// Clears the event: who waits from now on waits for the next [`set`](Event::set).
@@ -63,7 +63,7 @@ impl Event {
     /// Nothing changes.
     pub async fn wait(&self) {
         if !self.is_set.get() {
-            return self.bell.listen().await;
+            return self.waiters.wait().await;
         }
         budget::unit().await;
     }

@@ -3,7 +3,7 @@
 //! Invariant: the values, the kept slots and the free ones together are the capacity; a slot is
 //! free only while nobody waits for one.
 //!
-//! The slots are not [`Permits`](super::permits): there is one receiver, so values need no line,
+//! The slots are not [`RawSemaphore`](super::raw_semaphore): there is one receiver, so values need no line,
 //! and all lies in one cell that a send or a receive borrows once. A message takes a third fewer
 //! instructions than through a [queue](crate::queue), which is made of permits.
 
@@ -16,7 +16,7 @@ use std::task::{Context, Poll, Waker, ready};
 
 use super::mpsc_error::{SendError, TryRecvError, TrySendError};
 use crate::current::{self, WaitsFor, budget};
-use crate::wait::{WaitKey, WaitList, wake};
+use crate::wait::{WaitKey, WaiterList, wake};
 
 /// More slots than can be filled: the capacity of a queue without a bound.
 pub(super) const UNBOUNDED: usize = usize::MAX;
@@ -31,7 +31,7 @@ struct State<T> {
     /// Slots that are kept: by a permit, or by a waiting sender that was chosen.
     kept: usize,
     /// Senders that wait for a slot. Empty once the queue is closed.
-    waiting: WaitList,
+    waiting: WaiterList,
     senders: usize,
     /// Nothing more is sent, but by permits.
     is_closed: bool,
@@ -96,7 +96,7 @@ impl<'a, T> Reserve<'a, T> {
                 return Poll::Ready(Ok(taken));
             }
             if let Some(waker) = waker {
-                let old = state.waiting.wait(key, waker);
+                let old = state.waiting.enqueue_waker(key, waker);
                 drop(state);
                 drop(old);
                 return current::pending(WaitsFor::Channel);
@@ -116,11 +116,11 @@ impl<'a, T> Reserve<'a, T> {
         if state.is_closed {
             return;
         }
-        let was_chosen = state.waiting.is_chosen(self.key);
+        let was_woken = state.waiting.is_woken(self.key);
         let waker = state.waiting.remove(&mut self.key);
         drop(state);
         drop(waker);
-        if was_chosen {
+        if was_woken {
             self.queue.give_back();
         }
     }
@@ -132,7 +132,7 @@ impl<T> Queue<T> {
             values: VecDeque::new(),
             free: capacity,
             kept: 0,
-            waiting: WaitList::new(),
+            waiting: WaiterList::new(),
             senders: 1,
             is_closed: false,
             is_abandoned: false,
@@ -157,11 +157,11 @@ impl<T> Queue<T> {
     pub(super) fn give_back(&self) {
         let mut state = self.0.borrow_mut();
         state.kept -= 1;
-        let chosen = state.release();
+        let assigned = state.release();
         // It may have been the last that could still be filled.
         let receiver = if state.is_closed { state.receiver.take() } else { None };
         drop(state);
-        wake(chosen);
+        wake(assigned);
         wake(receiver);
     }
 
@@ -199,9 +199,9 @@ impl<T> Queue<T> {
         let Some(value) = state.values.pop_front() else {
             return Err(if state.is_over() { TryRecvError::Closed } else { TryRecvError::Empty });
         };
-        let chosen = state.release();
+        let assigned = state.release();
         drop(state);
-        wake(chosen);
+        wake(assigned);
         Ok(value)
     }
 
@@ -238,12 +238,12 @@ impl<T> Queue<T> {
     pub(super) fn close(&self) {
         let mut state = self.0.borrow_mut();
         state.is_closed = true;
-        let mut waiting = mem::replace(&mut state.waiting, WaitList::new());
-        let woken = waiting.choose_all();
+        let mut waiting = mem::replace(&mut state.waiting, WaiterList::new());
+        let woken = waiting.wake_all();
         // Who was chosen and has not looked yet will learn that the queue is closed.
-        let chosen = waiting.len() - woken.len();
-        state.kept -= chosen;
-        state.free += chosen;
+        let assigned = waiting.len() - woken.len();
+        state.kept -= assigned;
+        state.free += assigned;
         drop(state);
         woken.wake();
     }
@@ -291,10 +291,10 @@ impl<T> Queue<T> {
 impl<T> State<T> {
     /// Takes a free slot, or, if `key` has a place, the slot that was kept for it.
     fn try_take(&mut self, key: &mut WaitKey) -> bool {
-        if key.has_place() {
-            let was_chosen = self.waiting.take_chosen(key);
-            self.kept -= usize::from(was_chosen);
-            return was_chosen;
+        if key.is_registered() {
+            let was_woken = self.waiting.take_woken(key);
+            self.kept -= usize::from(was_woken);
+            return was_woken;
         }
         if self.free == 0 {
             return false;
@@ -312,12 +312,12 @@ impl<T> State<T> {
     /// Gives a slot that is neither filled nor kept to who waited longest, who is to be woken, or
     /// frees it.
     fn release(&mut self) -> Option<Waker> {
-        let chosen = self.waiting.choose();
-        match chosen {
+        let assigned = self.waiting.wake_one();
+        match assigned {
             Some(_) => self.kept += 1,
             None => self.free += 1,
         }
-        chosen
+        assigned
     }
 
     /// Whether an empty queue stays empty.
@@ -330,7 +330,7 @@ impl<T> State<T> {
 impl<T> Drop for Reserve<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        if self.key.has_place() {
+        if self.key.is_registered() {
             self.leave();
         }
     }

@@ -8,7 +8,7 @@ use std::io;
 use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
 
-use super::permits::{Acquire, HasPermits, Permits, Refusal, Taken};
+use super::raw_semaphore::{Acquire, HasSemaphore, RawPermit, RawSemaphore, Refusal};
 
 /// Lets one task at a time use a value, also while it awaits something in between.
 ///
@@ -41,7 +41,7 @@ use super::permits::{Acquire, HasPermits, Permits, Refusal, Taken};
 /// ```
 #[doc(alias = "Lock")]
 pub struct Mutex<T> {
-    permits: Permits,
+    permits: RawSemaphore,
     /// `None`: an [`OwnedMutexGuard`] has it.
     value: RefCell<Option<T>>,
 }
@@ -51,7 +51,7 @@ pub struct Mutex<T> {
 pub struct MutexGuard<'a, T> {
     // In this order: whoever is next may use the value at once.
     value: RefMut<'a, T>,
-    taken: Taken<&'a Mutex<T>>,
+    taken: RawPermit<&'a Mutex<T>>,
 }
 
 /// The value of a locked [`Mutex`] that is held by an `Rc`. Unlocks it when it is dropped.
@@ -61,7 +61,7 @@ pub struct MutexGuard<'a, T> {
 pub struct OwnedMutexGuard<T> {
     /// There until the guard is dropped.
     value: Option<T>,
-    taken: Taken<Rc<Mutex<T>>>,
+    taken: RawPermit<Rc<Mutex<T>>>,
 }
 
 /// Why [`Mutex::try_lock`] and its like did not lock: it is locked, or others wait for it.
@@ -71,7 +71,7 @@ pub struct TryLockError(());
 impl<T> Mutex<T> {
     /// A mutex that is not locked.
     pub const fn new(value: T) -> Mutex<T> {
-        Mutex { permits: Permits::new(1), value: RefCell::new(Some(value)) }
+        Mutex { permits: RawSemaphore::new(1), value: RefCell::new(Some(value)) }
     }
 
     /// Waits until the mutex is not locked, and locks it. A task that locks it again while it has
@@ -117,7 +117,7 @@ impl<T> Mutex<T> {
     ///
     /// If it is, or somebody does.
     pub fn try_lock(&self) -> Result<MutexGuard<'_, T>, TryLockError> {
-        Ok(MutexGuard::new(Taken::try_new(self, 1)?))
+        Ok(MutexGuard::new(RawPermit::try_new(self, 1)?))
     }
 
     /// Like [`try_lock`](Mutex::try_lock); the guard owns a share of the mutex, and the value.
@@ -126,7 +126,7 @@ impl<T> Mutex<T> {
     ///
     /// If it is locked, or somebody waits for it.
     pub fn try_lock_owned(self: Rc<Self>) -> Result<OwnedMutexGuard<T>, TryLockError> {
-        Ok(OwnedMutexGuard::new(Taken::try_new(self, 1)?))
+        Ok(OwnedMutexGuard::new(RawPermit::try_new(self, 1)?))
     }
 
     /// Whether it is locked, or about to be by who waited for it.
@@ -151,7 +151,7 @@ const NOT_OWNED: &str = "a mutex without an owned guard has its value";
 
 impl<'a, T> MutexGuard<'a, T> {
     #[inline]
-    fn new(taken: Taken<&'a Mutex<T>>) -> MutexGuard<'a, T> {
+    fn new(taken: RawPermit<&'a Mutex<T>>) -> MutexGuard<'a, T> {
         let value = taken.of().value.borrow_mut();
         let value = RefMut::map(value, |value| value.as_mut().expect(NOT_OWNED));
         MutexGuard { value, taken }
@@ -164,7 +164,7 @@ impl<'a, T> MutexGuard<'a, T> {
 }
 
 impl<T> OwnedMutexGuard<T> {
-    fn new(taken: Taken<Rc<Mutex<T>>>) -> OwnedMutexGuard<T> {
+    fn new(taken: RawPermit<Rc<Mutex<T>>>) -> OwnedMutexGuard<T> {
         let value = taken.of().value.take();
         OwnedMutexGuard { value, taken }
     }
@@ -205,10 +205,10 @@ impl<T> Drop for OwnedMutexGuard<T> {
     }
 }
 
-impl<T> HasPermits for Mutex<T> {
+impl<T> HasSemaphore for Mutex<T> {
     const LOCK: Option<&str> = Some("Mutex");
 
-    fn permits(&self) -> &Permits {
+    fn semaphore(&self) -> &RawSemaphore {
         &self.permits
     }
 }

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use super::bell::{Bell, Listen};
+use super::notify_list::{NotifyList, Wait};
 
 /// Tells one task, or all that wait, that there is something to look at.
 ///
@@ -38,7 +38,7 @@ use super::bell::{Bell, Listen};
 /// });
 /// ```
 pub struct Notify {
-    bell: Bell,
+    waiters: NotifyList,
 }
 
 /// Waits for a notification; made by [`Notify::notified`].
@@ -48,29 +48,29 @@ pub struct Notify {
 /// Dropped after it was chosen and before it told, it passes the notification on. What is lost is
 /// the place in the line.
 #[must_use = "notified does nothing unless it is awaited"]
-pub struct Notified<'a>(Listen<'a>);
+pub struct Notified<'a>(Wait<'a>);
 
 impl Notify {
     /// Without a permit.
     pub const fn new() -> Notify {
-        Notify { bell: Bell::new(true) }
+        Notify { waiters: NotifyList::new(true) }
     }
 
     /// Waits for a notification, or takes the permit that is there. First come, first served; a
     /// future comes when it is polled first, but for
     /// [`notify_waiters`](Notify::notify_waiters) when it is made.
     pub fn notified(&self) -> Notified<'_> {
-        Notified(self.bell.listen())
+        Notified(self.waiters.wait())
     }
 
     /// Notifies who waited longest. If nobody waits, who waits next.
     pub fn notify_one(&self) {
-        self.bell.ring(1);
+        self.waiters.notify(1);
     }
 
     /// Notifies all who wait. Leaves no permit.
     pub fn notify_waiters(&self) {
-        self.bell.ring_all();
+        self.waiters.notify_all();
     }
 }
 
@@ -90,7 +90,9 @@ impl Default for Notify {
 
 impl fmt::Debug for Notify {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Notify").field("has_permit", &self.bell.is_kept()).finish_non_exhaustive()
+        f.debug_struct("Notify")
+            .field("has_permit", &self.waiters.has_permit())
+            .finish_non_exhaustive()
     }
 }
 

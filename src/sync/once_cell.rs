@@ -7,7 +7,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::io;
 
-use super::permits::{Acquire, HasPermits, Permits, Taken};
+use super::raw_semaphore::{Acquire, HasSemaphore, RawPermit, RawSemaphore};
 use crate::current::budget;
 
 /// A value that is set once; made, if need be, by a future.
@@ -33,7 +33,7 @@ use crate::current::budget;
 pub struct OnceCell<T> {
     value: cell::OnceCell<T>,
     /// One, for who makes the value; closed once it is set.
-    permits: Permits,
+    permits: RawSemaphore,
 }
 
 /// Why [`OnceCell::set`] did not set the value. Holds it.
@@ -48,7 +48,7 @@ pub enum SetError<T> {
 impl<T> OnceCell<T> {
     /// A cell without a value.
     pub const fn new() -> OnceCell<T> {
-        OnceCell { value: cell::OnceCell::new(), permits: Permits::new(1) }
+        OnceCell { value: cell::OnceCell::new(), permits: RawSemaphore::new(1) }
     }
 
     /// The value, if it was set.
@@ -75,7 +75,9 @@ impl<T> OnceCell<T> {
         if self.is_initialized() {
             return Err(SetError::AlreadySet(value));
         }
-        let Ok(_turn) = Taken::try_new(self, 1) else { return Err(SetError::Initializing(value)) };
+        let Ok(_turn) = RawPermit::try_new(self, 1) else {
+            return Err(SetError::Initializing(value));
+        };
         self.fill(value);
         Ok(())
     }
@@ -137,8 +139,8 @@ impl<T> OnceCell<T> {
     }
 }
 
-impl<T> HasPermits for OnceCell<T> {
-    fn permits(&self) -> &Permits {
+impl<T> HasSemaphore for OnceCell<T> {
+    fn semaphore(&self) -> &RawSemaphore {
         &self.permits
     }
 }

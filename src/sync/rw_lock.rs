@@ -6,7 +6,7 @@ use std::future::{Future, poll_fn};
 use std::ops::{Deref, DerefMut};
 
 use super::mutex::TryLockError;
-use super::permits::{Acquire, HasPermits, Permits, Taken};
+use super::raw_semaphore::{Acquire, HasSemaphore, RawPermit, RawSemaphore};
 
 /// Lets many tasks read a value, or one change it, also while they await something in between.
 ///
@@ -29,7 +29,7 @@ use super::permits::{Acquire, HasPermits, Permits, Taken};
 /// });
 /// ```
 pub struct RwLock<T: ?Sized> {
-    permits: Permits,
+    permits: RawSemaphore,
     value: RefCell<T>,
 }
 
@@ -41,7 +41,7 @@ const ALL: usize = isize::MAX as usize;
 pub struct RwLockReadGuard<'a, T: ?Sized> {
     // In this order: whoever is next may use the value at once.
     value: Ref<'a, T>,
-    _taken: Taken<&'a RwLock<T>>,
+    _taken: RawPermit<&'a RwLock<T>>,
 }
 
 /// The value of an [`RwLock`], to change. Unlocks it when it is dropped.
@@ -49,13 +49,13 @@ pub struct RwLockReadGuard<'a, T: ?Sized> {
 pub struct RwLockWriteGuard<'a, T: ?Sized> {
     // In this order: whoever is next may use the value at once.
     value: RefMut<'a, T>,
-    taken: Taken<&'a RwLock<T>>,
+    taken: RawPermit<&'a RwLock<T>>,
 }
 
 impl<T> RwLock<T> {
     /// A lock that nobody holds.
     pub const fn new(value: T) -> RwLock<T> {
-        RwLock { permits: Permits::new(ALL), value: RefCell::new(value) }
+        RwLock { permits: RawSemaphore::new(ALL), value: RefCell::new(value) }
     }
 
     /// The value.
@@ -91,7 +91,7 @@ impl<T: ?Sized> RwLock<T> {
     ///
     /// If somebody does.
     pub fn try_read(&self) -> Result<RwLockReadGuard<'_, T>, TryLockError> {
-        Ok(RwLockReadGuard::new(Taken::try_new(self, 1)?))
+        Ok(RwLockReadGuard::new(RawPermit::try_new(self, 1)?))
     }
 
     /// Locks for writing if nobody reads, writes or waits.
@@ -100,7 +100,7 @@ impl<T: ?Sized> RwLock<T> {
     ///
     /// If somebody does.
     pub fn try_write(&self) -> Result<RwLockWriteGuard<'_, T>, TryLockError> {
-        Ok(RwLockWriteGuard::new(Taken::try_new(self, ALL)?))
+        Ok(RwLockWriteGuard::new(RawPermit::try_new(self, ALL)?))
     }
 
     /// The value, without locking: who can borrow the lock mutably is alone.
@@ -110,13 +110,13 @@ impl<T: ?Sized> RwLock<T> {
 }
 
 impl<'a, T: ?Sized> RwLockReadGuard<'a, T> {
-    fn new(taken: Taken<&'a RwLock<T>>) -> RwLockReadGuard<'a, T> {
+    fn new(taken: RawPermit<&'a RwLock<T>>) -> RwLockReadGuard<'a, T> {
         RwLockReadGuard { value: taken.of().value.borrow(), _taken: taken }
     }
 }
 
 impl<'a, T: ?Sized> RwLockWriteGuard<'a, T> {
-    fn new(taken: Taken<&'a RwLock<T>>) -> RwLockWriteGuard<'a, T> {
+    fn new(taken: RawPermit<&'a RwLock<T>>) -> RwLockWriteGuard<'a, T> {
         RwLockWriteGuard { value: taken.of().value.borrow_mut(), taken }
     }
 
@@ -153,10 +153,10 @@ impl<T: ?Sized> DerefMut for RwLockWriteGuard<'_, T> {
     }
 }
 
-impl<T: ?Sized> HasPermits for RwLock<T> {
+impl<T: ?Sized> HasSemaphore for RwLock<T> {
     const LOCK: Option<&str> = Some("RwLock");
 
-    fn permits(&self) -> &Permits {
+    fn semaphore(&self) -> &RawSemaphore {
         &self.permits
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::future::{Future, poll_fn};
 use std::rc::Rc;
 
-use super::permits::{Acquire, HasPermits, Permits, Taken};
+use super::raw_semaphore::{Acquire, HasSemaphore, RawPermit, RawSemaphore};
 use super::semaphore_error::{AcquireError, AddPermitsError, TryAcquireError};
 
 /// Lets a limited number of tasks do something at a time.
@@ -36,7 +36,7 @@ use super::semaphore_error::{AcquireError, AddPermitsError, TryAcquireError};
 /// ```
 #[doc(alias = "BoundedSemaphore")]
 pub struct Semaphore {
-    permits: Permits,
+    permits: RawSemaphore,
     /// Those that are free and those that are held.
     total: Cell<usize>,
     limit: usize,
@@ -44,11 +44,11 @@ pub struct Semaphore {
 
 /// Permits of a [`Semaphore`]. Gives them back when it is dropped.
 #[must_use = "a permit that is dropped is given back"]
-pub struct SemaphorePermit<'a>(Taken<&'a Semaphore>);
+pub struct SemaphorePermit<'a>(RawPermit<&'a Semaphore>);
 
 /// Permits of a [`Semaphore`] that is held by an `Rc`. Gives them back when it is dropped.
 #[must_use = "a permit that is dropped is given back"]
-pub struct OwnedSemaphorePermit(Taken<Rc<Semaphore>>);
+pub struct OwnedSemaphorePermit(RawPermit<Rc<Semaphore>>);
 
 impl Semaphore {
     /// A semaphore with so many permits; more can be added.
@@ -70,7 +70,7 @@ impl Semaphore {
     }
 
     const fn with_limit(permits: usize, limit: usize) -> Semaphore {
-        Semaphore { permits: Permits::new(permits), total: Cell::new(permits), limit }
+        Semaphore { permits: RawSemaphore::new(permits), total: Cell::new(permits), limit }
     }
 
     /// Waits for a permit.
@@ -137,7 +137,7 @@ impl Semaphore {
     ///
     /// If not, or if the semaphore is closed.
     pub fn try_acquire_many(&self, count: usize) -> Result<SemaphorePermit<'_>, TryAcquireError> {
-        Ok(SemaphorePermit(Taken::try_new(self, count)?))
+        Ok(SemaphorePermit(RawPermit::try_new(self, count)?))
     }
 
     /// Like [`try_acquire`](Semaphore::try_acquire); the permit owns a share of the semaphore.
@@ -159,7 +159,7 @@ impl Semaphore {
         self: Rc<Self>,
         count: usize,
     ) -> Result<OwnedSemaphorePermit, TryAcquireError> {
-        Ok(OwnedSemaphorePermit(Taken::try_new(self, count)?))
+        Ok(OwnedSemaphorePermit(RawPermit::try_new(self, count)?))
     }
 
     /// Adds permits: new ones, or some that were [forgotten](SemaphorePermit::forget).
@@ -227,8 +227,8 @@ impl OwnedSemaphorePermit {
     }
 }
 
-impl HasPermits for Semaphore {
-    fn permits(&self) -> &Permits {
+impl HasSemaphore for Semaphore {
+    fn semaphore(&self) -> &RawSemaphore {
         &self.permits
     }
 }

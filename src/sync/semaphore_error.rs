@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 
-use super::permits::Refusal;
+use super::raw_semaphore::Refusal;
 
 /// The semaphore was closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -14,7 +14,7 @@ use std::task::{Context, Poll, Waker, ready};
 
 use super::mpsc_error::{SendError, TryRecvError, TrySendError};
 use crate::current::{self, WaitsFor, budget};
-use crate::wait::{WaitKey, WaitList, Woken, wake};
+use crate::wait::{WaitKey, WaiterList, WakeList, wake};
 
 /// A queue, and what its halves know of each other.
 pub(super) struct ThreadQueue<T>(Mutex<State<T>>);
@@ -26,7 +26,7 @@ struct State<T> {
     /// Slots that are kept: by a permit, or by a waiting sender that was chosen.
     kept: usize,
     /// Senders that wait for a slot. Empty once the queue is closed.
-    waiting: WaitList,
+    waiting: WaiterList,
     senders: usize,
     /// Nothing more is sent, but by permits.
     is_closed: bool,
@@ -49,7 +49,7 @@ impl<T> ThreadQueue<T> {
             values: VecDeque::new(),
             free: capacity,
             kept: 0,
-            waiting: WaitList::new(),
+            waiting: WaiterList::new(),
             senders: 1,
             is_closed: false,
             is_abandoned: false,
@@ -88,20 +88,20 @@ impl<T> ThreadQueue<T> {
     pub(super) fn give_back(&self) {
         let mut state = self.lock();
         state.kept -= 1;
-        let chosen = state.release();
+        let assigned = state.release();
         // It may have been the last that could still be filled.
         let is_closed = state.is_closed;
         let receiver = state.receiver.take_if(|_| is_closed);
         drop(state);
-        let mut woken = Woken::default();
-        woken.extend(chosen.into_iter().chain(receiver));
+        let mut woken = WakeList::default();
+        woken.extend(assigned.into_iter().chain(receiver));
         woken.wake();
     }
 
     pub(super) fn pop(&self) -> Result<T, TryRecvError> {
         let popped = self.lock().pop();
-        popped.map(|(value, chosen)| {
-            wake(chosen);
+        popped.map(|(value, assigned)| {
+            wake(assigned);
             value
         })
     }
@@ -116,8 +116,8 @@ impl<T> ThreadQueue<T> {
             if !matches!(popped, Err(TryRecvError::Empty)) {
                 drop(state);
                 budget::spend();
-                return Poll::Ready(popped.map(|(value, chosen)| {
-                    wake(chosen);
+                return Poll::Ready(popped.map(|(value, assigned)| {
+                    wake(assigned);
                     value
                 }));
             }
@@ -150,13 +150,13 @@ impl<T> ThreadQueue<T> {
         let mut state = self.lock();
         state.is_closed = true;
         state.is_abandoned = is_abandoned;
-        let mut waiting = std::mem::replace(&mut state.waiting, WaitList::new());
-        let places = waiting.len();
-        let woken = waiting.choose_all();
+        let mut waiting = std::mem::replace(&mut state.waiting, WaiterList::new());
+        let registered = waiting.len();
+        let woken = waiting.wake_all();
         // Who was chosen and has not looked yet will learn that the queue is closed.
-        let chosen = places - woken.len();
-        state.kept -= chosen;
-        state.free += chosen;
+        let assigned = registered - woken.len();
+        state.kept -= assigned;
+        state.free += assigned;
         let dropped = is_abandoned.then(|| (state.values.split_off(0), state.receiver.take()));
         drop(state);
         woken.wake();
@@ -203,12 +203,12 @@ impl<T> State<T> {
     /// Gives a slot that is neither filled nor kept to who waited longest, or frees it.
     #[must_use = "wake it once the lock is released"]
     fn release(&mut self) -> Option<Waker> {
-        let chosen = self.waiting.choose();
-        match chosen {
+        let assigned = self.waiting.wake_one();
+        match assigned {
             Some(_) => self.kept += 1,
             None => self.free += 1,
         }
-        chosen
+        assigned
     }
 
     /// The next value, and who gets its slot.
@@ -236,14 +236,14 @@ impl<T> State<T> {
             *key = WaitKey::default();
             return Some(Err(SendError(())));
         }
-        if !key.has_place() {
+        if !key.is_registered() {
             return self.try_keep().then_some(Ok(()));
         }
-        let is_chosen = self.waiting.is_chosen(*key);
-        if is_chosen {
+        let is_woken = self.waiting.is_woken(*key);
+        if is_woken {
             self.waiting.remove(key);
         }
-        is_chosen.then_some(Ok(()))
+        is_woken.then_some(Ok(()))
     }
 }
 
@@ -264,7 +264,7 @@ impl<'a, T> Reserve<'a, T> {
             }
             let old = match kept.take() {
                 _ if state.waiting.will_wake(self.key, cx.waker()) => None,
-                Some(waker) => state.waiting.wait(&mut self.key, waker),
+                Some(waker) => state.waiting.enqueue_waker(&mut self.key, waker),
                 None => {
                     drop(state);
                     kept = Some(cx.waker().clone());
@@ -280,17 +280,17 @@ impl<'a, T> Reserve<'a, T> {
 
 impl<T> Drop for Reserve<'_, T> {
     fn drop(&mut self) {
-        if !self.key.has_place() {
+        if !self.key.is_registered() {
             return;
         }
         let mut state = self.queue.lock();
         if state.is_closed {
             return;
         }
-        let was_chosen = state.waiting.is_chosen(self.key);
+        let was_woken = state.waiting.is_woken(self.key);
         let waker = state.waiting.remove(&mut self.key);
         drop(state);
-        if was_chosen {
+        if was_woken {
             self.queue.give_back();
         }
         drop(waker);

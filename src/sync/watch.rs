@@ -8,8 +8,8 @@ use std::io;
 use std::ops::Deref;
 use std::rc::Rc;
 
-use super::bell::Bell;
 pub use super::mpsc_error::SendError;
+use super::notify_list::NotifyList;
 use crate::current::budget;
 
 /// Changes the value; made by [`channel`]. Its clones change the same.
@@ -41,9 +41,9 @@ struct Shared<T> {
     senders: Cell<usize>,
     receivers: Cell<usize>,
     /// Rung when the value has changed, or the senders are gone.
-    changed: Bell,
+    changed: NotifyList,
     /// Rung when the receivers are gone.
-    closed: Bell,
+    closed: NotifyList,
 }
 
 /// The value while it is being modified. Dropped, it is back, also if that panicked.
@@ -73,8 +73,8 @@ pub fn channel<T>(value: T) -> (Sender<T>, Receiver<T>) {
         version: Cell::new(0),
         senders: Cell::new(1),
         receivers: Cell::new(0),
-        changed: Bell::new(false),
-        closed: Bell::new(false),
+        changed: NotifyList::new(false),
+        closed: NotifyList::new(false),
     });
     let sender = Sender { shared };
     let receiver = sender.subscribe();
@@ -171,11 +171,11 @@ impl<T> Sender<T> {
     /// Nothing changes.
     pub async fn closed(&self) {
         loop {
-            let listen = self.shared.closed.listen();
+            let wait = self.shared.closed.wait();
             if self.is_closed() {
                 return budget::unit().await;
             }
-            listen.await;
+            wait.await;
         }
     }
 }
@@ -232,14 +232,14 @@ impl<T> Receiver<T> {
         poll_fn(budget::poll_left).await;
         let shared = self.shared.clone();
         loop {
-            let mut listen = shared.changed.listen();
+            let mut wait = shared.changed.wait();
             let has_changed = self.has_changed();
             if has_changed != Ok(false) {
                 self.seen = shared.version.get();
                 budget::spend();
                 return has_changed.map(drop);
             }
-            poll_fn(|cx| listen.poll_ring(cx)).await;
+            poll_fn(|cx| wait.poll_notified(cx)).await;
         }
     }
 
@@ -284,7 +284,7 @@ impl<T> Shared<T> {
     /// The value has changed.
     fn tell(&self) {
         self.version.set(self.version.get() + 1);
-        self.changed.ring_all();
+        self.changed.notify_all();
     }
 }
 
@@ -319,7 +319,7 @@ impl<T> Drop for Sender<T> {
     fn drop(&mut self) {
         self.shared.senders.set(self.shared.senders.get() - 1);
         if self.shared.senders.get() == 0 {
-            self.shared.changed.ring_all();
+            self.shared.changed.notify_all();
         }
     }
 }
@@ -328,7 +328,7 @@ impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
         self.shared.receivers.set(self.shared.receivers.get() - 1);
         if self.shared.receivers.get() == 0 {
-            self.shared.closed.ring_all();
+            self.shared.closed.notify_all();
         }
     }
 }

@@ -8,7 +8,7 @@ use std::ops::Deref;
 
 use crate::current::{self, TaskId, debug};
 use crate::sync::TryLockError;
-use crate::sync::permits::{Acquire, HasPermits, Permits, Taken};
+use crate::sync::raw_semaphore::{Acquire, HasSemaphore, RawPermit, RawSemaphore};
 
 /// Lets one task at a time in, and that one as often as it likes: threading's `RLock`.
 ///
@@ -38,7 +38,7 @@ use crate::sync::permits::{Acquire, HasPermits, Permits, Taken};
 /// ```
 #[doc(alias = "RLock")]
 pub struct ReentrantMutex<T: ?Sized> {
-    permits: Permits,
+    permits: RawSemaphore,
     /// Who has the guards; `None`, if nobody or no task has.
     owner: Cell<Option<TaskId>>,
     guards: Cell<usize>,
@@ -55,7 +55,7 @@ impl<T> ReentrantMutex<T> {
     /// A mutex that is not locked.
     pub const fn new(value: T) -> ReentrantMutex<T> {
         let (owner, guards) = (Cell::new(None), Cell::new(0));
-        ReentrantMutex { permits: Permits::new(1), owner, guards, value }
+        ReentrantMutex { permits: RawSemaphore::new(1), owner, guards, value }
     }
 
     /// The value.
@@ -92,7 +92,7 @@ impl<T: ?Sized> ReentrantMutex<T> {
         if self.is_mine() {
             return Ok(self.enter());
         }
-        Ok(self.own(Taken::try_new(self, 1)?))
+        Ok(self.own(RawPermit::try_new(self, 1)?))
     }
 
     /// Whether it is locked, or about to be by who waited for it.
@@ -111,7 +111,7 @@ impl<T: ?Sized> ReentrantMutex<T> {
     }
 
     /// The first guard of an owner has the permit, and the last one gives it back.
-    fn own(&self, taken: Taken<&Self>) -> ReentrantMutexGuard<'_, T> {
+    fn own(&self, taken: RawPermit<&Self>) -> ReentrantMutexGuard<'_, T> {
         mem::forget(taken);
         self.owner.set(current::task());
         self.enter()
@@ -143,10 +143,10 @@ impl<T: ?Sized> Drop for ReentrantMutexGuard<'_, T> {
     }
 }
 
-impl<T: ?Sized> HasPermits for ReentrantMutex<T> {
+impl<T: ?Sized> HasSemaphore for ReentrantMutex<T> {
     const LOCK: Option<&str> = Some("ReentrantMutex");
 
-    fn permits(&self) -> &Permits {
+    fn semaphore(&self) -> &RawSemaphore {
         &self.permits
     }
 }

@@ -20,7 +20,7 @@ use slab::Slab;
 
 use crate::caught::catch;
 use crate::io_error::explain_as;
-use crate::wait::Woken;
+use crate::wait::WakeList;
 
 /// How long a thread without work lives on, for the next burst.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
@@ -29,7 +29,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(10);
 pub(crate) trait Job: Send + Sync {
     /// Does the work, calls `done`, and then lets others see the outcome. Lets no panic through.
     /// Returns who is to be woken now. Nothing foreign is left in the job then.
-    fn run(&self, done: &dyn Fn()) -> Woken;
+    fn run(&self, done: &dyn Fn()) -> WakeList;
 
     /// It will never run.
     fn give_up(&self);
@@ -268,9 +268,9 @@ mod tests {
     struct Nothing;
 
     impl Job for Nothing {
-        fn run(&self, done: &dyn Fn()) -> Woken {
+        fn run(&self, done: &dyn Fn()) -> WakeList {
             done();
-            Woken::default()
+            WakeList::default()
         }
 
         fn give_up(&self) {}

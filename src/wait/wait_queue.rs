@@ -13,19 +13,19 @@ use std::task::{Context, Poll, Waker};
 
 use slab::Slab;
 
-use super::wake_list::{Woken, wake};
+use super::wake_list::{WakeList, wake};
 use crate::caught::until_done;
 
 /// A queue of waiting futures, each with a note of what it waits for.
 #[derive(Debug)]
-pub(crate) struct WaitList<N = ()> {
-    places: Slab<Place<N>>,
+pub(crate) struct WaiterList<N = ()> {
+    waiters: Slab<Waiter<N>>,
     head: u32,
     tail: u32,
 }
 
 #[derive(Debug)]
-struct Place<N> {
+struct Waiter<N> {
     /// `None`: chosen, and not in the queue any more.
     waker: Option<Waker>,
     next: u32,
@@ -33,45 +33,45 @@ struct Place<N> {
     note: N,
 }
 
-/// A future's place in a [`WaitList`]; empty until it waits.
+/// A future's place in a [`WaiterList`]; empty until it waits.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct WaitKey(Option<NonZeroU32>);
 
 /// No place.
 const NONE: u32 = u32::MAX;
 
-impl WaitList {
+impl WaiterList {
     /// Waits at the end of the queue, or, if `key` waits already, with another waker. The old waker
     /// comes back.
-    pub(crate) fn wait(&mut self, key: &mut WaitKey, waker: Waker) -> Option<Waker> {
-        self.wait_for(key, (), waker)
+    pub(crate) fn enqueue_waker(&mut self, key: &mut WaitKey, waker: Waker) -> Option<Waker> {
+        self.enqueue(key, (), waker)
     }
 }
 
-impl<N: Copy> WaitList<N> {
-    pub(crate) const fn new() -> WaitList<N> {
-        WaitList { places: Slab::new(), head: NONE, tail: NONE }
+impl<N: Copy> WaiterList<N> {
+    pub(crate) const fn new() -> WaiterList<N> {
+        WaiterList { waiters: Slab::new(), head: NONE, tail: NONE }
     }
 
     /// How many places are taken, by who waits and who was chosen.
     pub(crate) fn len(&self) -> usize {
-        self.places.len()
+        self.waiters.len()
     }
 
     /// The same, for what `note` says. Who waits already keeps its first note.
-    pub(crate) fn wait_for(&mut self, key: &mut WaitKey, note: N, waker: Waker) -> Option<Waker> {
+    pub(crate) fn enqueue(&mut self, key: &mut WaitKey, note: N, waker: Waker) -> Option<Waker> {
         if let Some(index) = key.index() {
-            let place = &mut self.places[index as usize];
-            debug_assert!(place.waker.is_some(), "who was chosen does not wait");
-            return place.waker.replace(waker);
+            let waiter = &mut self.waiters[index as usize];
+            debug_assert!(waiter.waker.is_some(), "who was chosen does not wait");
+            return waiter.waker.replace(waker);
         }
         let previous = self.tail;
-        let index = self.places.insert(Place { waker: Some(waker), next: NONE, previous, note });
+        let index = self.waiters.insert(Waiter { waker: Some(waker), next: NONE, previous, note });
         *key = WaitKey::new(index);
         let index = index as u32;
         match previous {
             NONE => self.head = index,
-            _ => self.places[previous as usize].next = index,
+            _ => self.waiters[previous as usize].next = index,
         }
         self.tail = index;
         None
@@ -84,88 +84,88 @@ impl<N: Copy> WaitList<N> {
 
     /// What who waited longest waits for.
     pub(crate) fn first(&self) -> Option<N> {
-        (self.head != NONE).then(|| self.places[self.head as usize].note)
+        (self.head != NONE).then(|| self.waiters[self.head as usize].note)
     }
 
     /// Chooses who waited longest, and leaves it another note.
-    pub(crate) fn choose_with(&mut self, note: N) -> Option<Waker> {
+    pub(crate) fn wake_one_with(&mut self, note: N) -> Option<Waker> {
         if self.head != NONE {
-            self.places[self.head as usize].note = note;
+            self.waiters[self.head as usize].note = note;
         }
-        self.choose()
+        self.wake_one()
     }
 
     /// Chooses who waited longest. It is to be woken.
     #[inline]
-    pub(crate) fn choose(&mut self) -> Option<Waker> {
-        if self.head == NONE { None } else { self.choose_first() }
+    pub(crate) fn wake_one(&mut self) -> Option<Waker> {
+        if self.head == NONE { None } else { self.wake_first() }
     }
 
-    fn choose_first(&mut self) -> Option<Waker> {
+    fn wake_first(&mut self) -> Option<Waker> {
         let index = self.head;
         self.unlink(index);
-        self.places[index as usize].waker.take()
+        self.waiters[index as usize].waker.take()
     }
 
     /// Chooses all who wait, in their order.
-    pub(crate) fn choose_all(&mut self) -> Woken {
-        let mut woken = Woken::default();
-        while let Some(waker) = self.choose() {
+    pub(crate) fn wake_all(&mut self) -> WakeList {
+        let mut woken = WakeList::default();
+        while let Some(waker) = self.wake_one() {
             woken.extend(Some(waker));
         }
         woken
     }
 
     /// The notes of those who were chosen, and did not give up their places yet.
-    pub(crate) fn chosen(&mut self) -> impl Iterator<Item = &mut N> {
-        let places = self.places.iter_mut().map(|(_, place)| place);
-        places.filter(|place| place.waker.is_none()).map(|place| &mut place.note)
+    pub(crate) fn woken(&mut self) -> impl Iterator<Item = &mut N> {
+        let waiters = self.waiters.iter_mut().map(|(_, waiter)| waiter);
+        waiters.filter(|waiter| waiter.waker.is_none()).map(|waiter| &mut waiter.note)
     }
 
     /// Whether `key` waits with a waker for the same task.
     pub(crate) fn will_wake(&self, key: WaitKey, waker: &Waker) -> bool {
-        let place = key.index().map(|index| &self.places[index as usize]);
-        place.and_then(|place| place.waker.as_ref()).is_some_and(|old| old.will_wake(waker))
+        let waiter = key.index().map(|index| &self.waiters[index as usize]);
+        waiter.and_then(|waiter| waiter.waker.as_ref()).is_some_and(|old| old.will_wake(waker))
     }
 
     /// Whether `key` waited and was chosen.
-    pub(crate) fn is_chosen(&self, key: WaitKey) -> bool {
-        key.index().is_some_and(|index| self.places[index as usize].waker.is_none())
+    pub(crate) fn is_woken(&self, key: WaitKey) -> bool {
+        key.index().is_some_and(|index| self.waiters[index as usize].waker.is_none())
     }
 
     /// The note of `key`, which has a place.
     pub(crate) fn note(&self, key: WaitKey) -> Option<N> {
-        key.index().map(|index| self.places[index as usize].note)
+        key.index().map(|index| self.waiters[index as usize].note)
     }
 
     /// Gives up the place of a `key` that was chosen. Returns whether it was.
-    pub(crate) fn take_chosen(&mut self, key: &mut WaitKey) -> bool {
-        let was_chosen = self.is_chosen(*key);
-        if was_chosen {
+    pub(crate) fn take_woken(&mut self, key: &mut WaitKey) -> bool {
+        let was_woken = self.is_woken(*key);
+        if was_woken {
             self.remove(key);
         }
-        was_chosen
+        was_woken
     }
 
     /// Gives up a place. A waker that it held comes back; none, if it was chosen or never waited.
     pub(crate) fn remove(&mut self, key: &mut WaitKey) -> Option<Waker> {
         let index = key.index()?;
         *key = WaitKey::default();
-        if self.places[index as usize].waker.is_some() {
+        if self.waiters[index as usize].waker.is_some() {
             self.unlink(index);
         }
-        self.places.remove(index as usize).waker
+        self.waiters.remove(index as usize).waker
     }
 
     fn unlink(&mut self, index: u32) {
-        let Place { next, previous, .. } = self.places[index as usize];
+        let Waiter { next, previous, .. } = self.waiters[index as usize];
         match previous {
             NONE => self.head = next,
-            _ => self.places[previous as usize].next = next,
+            _ => self.waiters[previous as usize].next = next,
         }
         match next {
             NONE => self.tail = previous,
-            _ => self.places[next as usize].previous = previous,
+            _ => self.waiters[next as usize].previous = previous,
         }
     }
 }
@@ -182,23 +182,23 @@ impl WaitKey {
     }
 
     /// Whether it has a place.
-    pub(crate) fn has_place(self) -> bool {
+    pub(crate) fn is_registered(self) -> bool {
         self.0.is_some()
     }
 }
 
 /// Futures that wait, first come, first served; each with a note of what it waits for.
-pub(crate) struct Line<N>(RefCell<WaitList<N>>);
+pub(crate) struct WaitQueue<N>(RefCell<WaiterList<N>>);
 
-/// Calls of [`Line::call`] that are still to be made, also if a waker panics.
-struct Calls<'a, N, F: FnMut(&mut WaitList<N>) -> Option<Waker>> {
-    line: &'a Line<N>,
-    choose: F,
+/// Calls of [`WaitQueue::call`] that are still to be made, also if a waker panics.
+struct Calls<'a, N, F: FnMut(&mut WaiterList<N>) -> Option<Waker>> {
+    waiters: &'a WaitQueue<N>,
+    wake_one: F,
 }
 
-impl<N: Copy> Line<N> {
-    pub(crate) const fn new() -> Line<N> {
-        Line(RefCell::new(WaitList::new()))
+impl<N: Copy> WaitQueue<N> {
+    pub(crate) const fn new() -> WaitQueue<N> {
+        WaitQueue(RefCell::new(WaiterList::new()))
     }
 
     /// Whether somebody waits.
@@ -223,7 +223,7 @@ impl<N: Copy> Line<N> {
             let waker = cx.waker().clone();
             // Cloning may have brought what is waited for.
             if !is_ready(*key) {
-                let old = self.0.borrow_mut().wait_for(key, note, waker);
+                let old = self.0.borrow_mut().enqueue(key, note, waker);
                 drop(old);
                 return Poll::Pending;
             }
@@ -232,9 +232,9 @@ impl<N: Copy> Line<N> {
     }
 
     /// The note that was left for `key`, if it was chosen.
-    pub(crate) fn chosen(&self, key: WaitKey) -> Option<N> {
+    pub(crate) fn woken(&self, key: WaitKey) -> Option<N> {
         let waiting = self.0.borrow();
-        if waiting.is_chosen(key) { waiting.note(key) } else { None }
+        if waiting.is_woken(key) { waiting.note(key) } else { None }
     }
 
     /// Leaves another note for all who were chosen and did not look yet. Returns the sum of theirs.
@@ -242,7 +242,7 @@ impl<N: Copy> Line<N> {
     where
         N: Sum,
     {
-        self.0.borrow_mut().chosen().map(|left| mem::replace(left, note)).sum()
+        self.0.borrow_mut().woken().map(|left| mem::replace(left, note)).sum()
     }
 
     /// Gives up a place: the note, if it was chosen, and a waker that is to be dropped last.
@@ -255,26 +255,26 @@ impl<N: Copy> Line<N> {
         }
     }
 
-    /// Wakes whom `choose` chooses, one after the other, until it chooses nobody. A panic of a
+    /// Wakes whom `wake_one` chooses, one after the other, until it chooses nobody. A panic of a
     /// waker goes through once the others were woken.
-    pub(crate) fn call(&self, choose: impl FnMut(&mut WaitList<N>) -> Option<Waker>) {
-        let mut calls = Calls { line: self, choose };
+    pub(crate) fn call(&self, wake_one: impl FnMut(&mut WaiterList<N>) -> Option<Waker>) {
+        let mut calls = Calls { waiters: self, wake_one };
         while calls.make() {}
         // Its drop is for a panic.
         mem::forget(calls);
     }
 }
 
-impl<N, F: FnMut(&mut WaitList<N>) -> Option<Waker>> Calls<'_, N, F> {
+impl<N, F: FnMut(&mut WaiterList<N>) -> Option<Waker>> Calls<'_, N, F> {
     fn make(&mut self) -> bool {
-        let chosen = (self.choose)(&mut self.line.0.borrow_mut());
-        let is_some = chosen.is_some();
-        wake(chosen);
+        let woken = (self.wake_one)(&mut self.waiters.0.borrow_mut());
+        let is_some = woken.is_some();
+        wake(woken);
         is_some
     }
 }
 
-impl<N, F: FnMut(&mut WaitList<N>) -> Option<Waker>> Drop for Calls<'_, N, F> {
+impl<N, F: FnMut(&mut WaiterList<N>) -> Option<Waker>> Drop for Calls<'_, N, F> {
     fn drop(&mut self) {
         until_done(|| self.make());
     }
@@ -288,60 +288,60 @@ mod tests {
         Waker::noop().clone()
     }
 
-    fn waiting(list: &mut WaitList, n: usize) -> Vec<WaitKey> {
+    fn waiting(list: &mut WaiterList, n: usize) -> Vec<WaitKey> {
         let mut keys = vec![WaitKey::default(); n];
         for key in &mut keys {
-            assert!(list.wait(key, noop()).is_none());
+            assert!(list.enqueue_waker(key, noop()).is_none());
         }
         keys
     }
 
     #[test]
     fn the_longest_waiting_is_chosen() {
-        let mut list = WaitList::new();
+        let mut list = WaiterList::new();
         let mut keys = waiting(&mut list, 5);
-        assert!(list.wait(&mut keys[0], noop()).is_some(), "it keeps its place");
+        assert!(list.enqueue_waker(&mut keys[0], noop()).is_some(), "it keeps its place");
         assert!(list.remove(&mut keys[1]).is_some());
         assert!(list.remove(&mut keys[4]).is_some());
-        for chosen in [0, 2, 3] {
-            assert!(!list.is_chosen(keys[chosen]));
-            assert!(list.choose().is_some());
-            assert!(list.is_chosen(keys[chosen]));
+        for woken in [0, 2, 3] {
+            assert!(!list.is_woken(keys[woken]));
+            assert!(list.wake_one().is_some());
+            assert!(list.is_woken(keys[woken]));
         }
-        assert!(list.choose().is_none());
+        assert!(list.wake_one().is_none());
     }
 
     #[test]
     fn all_who_wait_are_chosen() {
-        let mut list = WaitList::new();
+        let mut list = WaiterList::new();
         let keys = waiting(&mut list, 3);
-        assert!(list.choose().is_some());
-        assert_eq!(list.choose_all().len(), 2);
-        assert!(keys.iter().all(|key| list.is_chosen(*key)) && list.len() == 3);
-        assert_eq!(list.choose_all().len(), 0);
+        assert!(list.wake_one().is_some());
+        assert_eq!(list.wake_all().len(), 2);
+        assert!(keys.iter().all(|key| list.is_woken(*key)) && list.len() == 3);
+        assert_eq!(list.wake_all().len(), 0);
     }
 
     #[test]
     fn a_place_that_was_chosen_is_taken_once() {
-        let mut list = WaitList::new();
+        let mut list = WaiterList::new();
         let mut keys = waiting(&mut list, 2);
-        list.choose();
-        assert!(!list.take_chosen(&mut keys[1]) && keys[1].has_place());
-        assert!(list.take_chosen(&mut keys[0]) && !keys[0].has_place());
-        assert!(!list.take_chosen(&mut keys[0]) && list.len() == 1);
+        list.wake_one();
+        assert!(!list.take_woken(&mut keys[1]) && keys[1].is_registered());
+        assert!(list.take_woken(&mut keys[0]) && !keys[0].is_registered());
+        assert!(!list.take_woken(&mut keys[0]) && list.len() == 1);
     }
 
     #[test]
     fn places_are_used_again() {
-        let mut list = WaitList::new();
+        let mut list = WaiterList::new();
         for _ in 0..100 {
             let mut keys = waiting(&mut list, 3);
-            list.choose();
+            list.wake_one();
             assert!(list.remove(&mut keys[0]).is_none(), "a chosen one has no waker");
             assert!(list.remove(&mut keys[2]).is_some());
             assert!(list.remove(&mut keys[1]).is_some());
-            assert!(!keys[1].has_place());
+            assert!(!keys[1].is_registered());
         }
-        assert!(list.len() == 0 && list.places.capacity() <= 4);
+        assert!(list.len() == 0 && list.waiters.capacity() <= 4);
     }
 }

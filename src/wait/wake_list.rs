@@ -9,19 +9,19 @@ use std::task::Waker;
 
 use crate::caught::until_done;
 
-/// Wakers in the order in which they are woken: by [`Woken::wake`], or when this is dropped.
+/// Wakers in the order in which they are woken: by [`WakeList::wake`], or when this is dropped.
 #[derive(Debug, Default)]
 #[must_use = "wake them once nothing is borrowed"]
-pub(crate) struct Woken(VecDeque<Waker>);
+pub(crate) struct WakeList(VecDeque<Waker>);
 
 /// Wakes the one that was chosen, if any was.
-pub(crate) fn wake(chosen: Option<Waker>) {
-    if let Some(waker) = chosen {
+pub(crate) fn wake(woken: Option<Waker>) {
+    if let Some(waker) = woken {
         waker.wake();
     }
 }
 
-impl Woken {
+impl WakeList {
     pub(crate) fn wake(mut self) {
         while self.wake_first() {}
     }
@@ -38,19 +38,19 @@ impl Woken {
     }
 }
 
-impl Extend<Waker> for Woken {
+impl Extend<Waker> for WakeList {
     fn extend<I: IntoIterator<Item = Waker>>(&mut self, wakers: I) {
         self.0.extend(wakers);
     }
 }
 
-impl From<VecDeque<Waker>> for Woken {
-    fn from(wakers: VecDeque<Waker>) -> Woken {
-        Woken(wakers)
+impl From<VecDeque<Waker>> for WakeList {
+    fn from(wakers: VecDeque<Waker>) -> WakeList {
+        WakeList(wakers)
     }
 }
 
-impl Drop for Woken {
+impl Drop for WakeList {
     fn drop(&mut self) {
         // Some are left only after a panic, or if `wake` was not called.
         if !self.0.is_empty() {

@@ -12,14 +12,14 @@ use std::ops::Deref;
 use std::task::{Context, Poll, ready};
 
 use crate::current::{self, WaitsFor, budget, debug};
-use crate::wait::{Line, WaitKey};
+use crate::wait::{WaitKey, WaitQueue};
 
 /// A number of permits.
-pub(crate) struct Permits {
+pub(crate) struct RawSemaphore {
     free: Cell<usize>,
     state: Cell<State>,
     /// The notes say how many each one wants, or was given.
-    line: Line<usize>,
+    waiters: WaitQueue<usize>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -35,18 +35,18 @@ enum State {
 const REFUSED: usize = 0;
 
 /// What has permits to give: a primitive.
-pub(crate) trait HasPermits {
+pub(crate) trait HasSemaphore {
     /// Its name, if a task should not end while it has the permits.
     const LOCK: Option<&'static str> = None;
 
     /// What a task is said to wait for.
     const WAITS_FOR: WaitsFor = WaitsFor::Lock;
 
-    fn permits(&self) -> &Permits;
+    fn semaphore(&self) -> &RawSemaphore;
 }
 
 /// Asks for permits. `D` is how the primitive is held: borrowed, or by an `Rc`.
-pub(crate) struct Acquire<D: Deref<Target: HasPermits>> {
+pub(crate) struct Acquire<D: Deref<Target: HasSemaphore>> {
     /// `None`: it has completed.
     of: Option<D>,
     want: usize,
@@ -54,7 +54,7 @@ pub(crate) struct Acquire<D: Deref<Target: HasPermits>> {
 }
 
 /// Permits that were taken. Gives them back when it is dropped.
-pub(crate) struct Taken<D: Deref<Target: HasPermits>> {
+pub(crate) struct RawPermit<D: Deref<Target: HasSemaphore>> {
     of: D,
     count: usize,
 }
@@ -68,9 +68,13 @@ pub(crate) enum Refusal {
     Closed,
 }
 
-impl Permits {
-    pub(crate) const fn new(free: usize) -> Permits {
-        Permits { free: Cell::new(free), state: Cell::new(State::Open), line: Line::new() }
+impl RawSemaphore {
+    pub(crate) const fn new(free: usize) -> RawSemaphore {
+        RawSemaphore {
+            free: Cell::new(free),
+            state: Cell::new(State::Open),
+            waiters: WaitQueue::new(),
+        }
     }
 
     pub(crate) fn free(&self) -> usize {
@@ -85,8 +89,8 @@ impl Permits {
     #[inline]
     pub(crate) fn give(&self, count: usize) {
         self.free.set(self.free.get() + count);
-        if self.line.has_waiting() {
-            self.settle();
+        if self.waiters.has_waiting() {
+            self.assign();
         }
     }
 
@@ -105,16 +109,16 @@ impl Permits {
     }
 
     /// Nothing is given any more, not even to those who were chosen and did not take it yet: that
-    /// is free. Those who wait are to be [refused](Permits::refuse).
-    pub(crate) fn void(&self) {
+    /// is free. Those who wait are to be [refused](RawSemaphore::refuse).
+    pub(crate) fn close_now(&self) {
         self.state.set(State::Closed);
-        let given = self.line.revoke(REFUSED);
+        let given = self.waiters.revoke(REFUSED);
         self.free.set(self.free.get() + given);
     }
 
     /// Tells those who wait that they get nothing.
     pub(crate) fn refuse(&self) {
-        self.line.call(|line| line.choose_with(REFUSED));
+        self.waiters.call(|waiters| waiters.wake_one_with(REFUSED));
     }
 
     /// Takes all that are free.
@@ -131,7 +135,7 @@ impl Permits {
             State::Closed => return Err(Refusal::Closed),
         };
         let left = self.free.get().checked_sub(count).ok_or(refusal)?;
-        if count > 0 && self.line.has_waiting() {
+        if count > 0 && self.waiters.has_waiting() {
             return Err(refusal);
         }
         self.free.set(left);
@@ -139,28 +143,28 @@ impl Permits {
     }
 
     /// Gives what is free to those who wait, as far as it goes.
-    fn settle(&self) {
-        self.line.call(|line| {
+    fn assign(&self) {
+        self.waiters.call(|waiters| {
             if self.is_closed() {
                 // They are about to be refused.
                 return None;
             }
-            let left = self.free.get().checked_sub(line.first()?)?;
+            let left = self.free.get().checked_sub(waiters.first()?)?;
             self.free.set(left);
-            line.choose()
+            waiters.wake_one()
         });
     }
 
     fn is_ready(&self, key: WaitKey, want: usize) -> bool {
-        if key.has_place() {
-            return self.line.chosen(key).is_some();
+        if key.is_registered() {
+            return self.waiters.woken(key).is_some();
         }
-        let is_enough = self.free.get() >= want && (want == 0 || !self.line.has_waiting());
+        let is_enough = self.free.get() >= want && (want == 0 || !self.waiters.has_waiting());
         is_enough || self.state.get() != State::Open
     }
 }
 
-impl<D: Deref<Target: HasPermits>> Acquire<D> {
+impl<D: Deref<Target: HasSemaphore>> Acquire<D> {
     pub(crate) fn new(of: D, want: usize) -> Acquire<D> {
         Acquire { of: Some(of), want, key: WaitKey::default() }
     }
@@ -171,32 +175,32 @@ impl<D: Deref<Target: HasPermits>> Acquire<D> {
     ///
     /// [`Refusal::Closed`], and no other.
     #[inline]
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Taken<D>, Refusal>> {
-        self.poll_uncounted(cx).map_ok(|of| Taken::new(of, self.want))
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<RawPermit<D>, Refusal>> {
+        self.poll_uncounted(cx).map_ok(|of| RawPermit::new(of, self.want))
     }
 
     /// The same, for who counts what he takes himself: dropping what comes gives nothing back.
     #[inline]
     pub(crate) fn poll_uncounted(&mut self, cx: &mut Context<'_>) -> Poll<Result<D, Refusal>> {
-        if !self.key.has_place() && budget::is_left() {
+        if !self.key.is_registered() && budget::is_left() {
             // The way of most: nobody waits, and it is there.
-            if let Some(of) = self.of.take_if(|of| of.permits().try_take(self.want).is_ok()) {
+            if let Some(of) = self.of.take_if(|of| of.semaphore().try_take(self.want).is_ok()) {
                 budget::spend();
                 return Poll::Ready(Ok(of));
             }
         }
-        self.poll_line(cx)
+        self.poll_waiters(cx)
     }
 
     #[cold]
-    fn poll_line(&mut self, cx: &mut Context<'_>) -> Poll<Result<D, Refusal>> {
+    fn poll_waiters(&mut self, cx: &mut Context<'_>) -> Poll<Result<D, Refusal>> {
         let Acquire { of, want, key } = self;
-        let permits = of.as_ref().expect("it is not polled after it completed").permits();
-        if permits.line.poll(key, *want, cx, |key| permits.is_ready(key, *want)).is_pending() {
+        let permits = of.as_ref().expect("it is not polled after it completed").semaphore();
+        if permits.waiters.poll(key, *want, cx, |key| permits.is_ready(key, *want)).is_pending() {
             return current::pending(D::Target::WAITS_FOR);
         }
         ready!(budget::poll_left(cx));
-        let was_given = key.has_place() && permits.line.leave(key).0 != Some(REFUSED);
+        let was_given = key.is_registered() && permits.waiters.leave(key).0 != Some(REFUSED);
         // Who was refused may still find what another passed on since.
         let taken = if was_given { Ok(()) } else { permits.try_take(*want) };
         budget::spend();
@@ -208,33 +212,33 @@ impl<D: Deref<Target: HasPermits>> Acquire<D> {
     #[cold]
     fn leave(&mut self) {
         let Some(of) = &self.of else { return };
-        let permits = of.permits();
-        let (chosen, _waker) = permits.line.leave(&mut self.key);
+        let permits = of.semaphore();
+        let (woken, _waker) = permits.waiters.leave(&mut self.key);
         // Who was chosen passes it on; without who was first, there may be enough for the next.
-        permits.give(chosen.unwrap_or(0));
+        permits.give(woken.unwrap_or(0));
     }
 
     /// The same, for what is never closed.
     #[inline]
-    pub(crate) fn poll_lock(&mut self, cx: &mut Context<'_>) -> Poll<Taken<D>> {
+    pub(crate) fn poll_lock(&mut self, cx: &mut Context<'_>) -> Poll<RawPermit<D>> {
         self.poll(cx).map(|taken| taken.expect("a lock is never closed"))
     }
 }
 
-impl<D: Deref<Target: HasPermits>> Taken<D> {
+impl<D: Deref<Target: HasSemaphore>> RawPermit<D> {
     #[inline]
-    fn new(of: D, count: usize) -> Taken<D> {
+    fn new(of: D, count: usize) -> RawPermit<D> {
         if let Some(lock) = D::Target::LOCK {
-            debug::locked(lock, &raw const *of.permits());
+            debug::locked(lock, &raw const *of.semaphore());
         }
-        Taken { of, count }
+        RawPermit { of, count }
     }
 
     /// Takes permits that can be had at once.
     #[inline]
-    pub(crate) fn try_new(of: D, count: usize) -> Result<Taken<D>, Refusal> {
-        of.permits().try_take(count)?;
-        Ok(Taken::new(of, count))
+    pub(crate) fn try_new(of: D, count: usize) -> Result<RawPermit<D>, Refusal> {
+        of.semaphore().try_take(count)?;
+        Ok(RawPermit::new(of, count))
     }
 
     /// What the permits are of.
@@ -255,25 +259,25 @@ impl<D: Deref<Target: HasPermits>> Taken<D> {
     pub(crate) fn keep(&mut self, count: usize) {
         let rest = self.count - count;
         self.count = count;
-        self.of.permits().give(rest);
+        self.of.semaphore().give(rest);
     }
 }
 
-impl<D: Deref<Target: HasPermits>> Drop for Acquire<D> {
+impl<D: Deref<Target: HasSemaphore>> Drop for Acquire<D> {
     #[inline]
     fn drop(&mut self) {
-        if self.key.has_place() {
+        if self.key.is_registered() {
             self.leave();
         }
     }
 }
 
-impl<D: Deref<Target: HasPermits>> Drop for Taken<D> {
+impl<D: Deref<Target: HasSemaphore>> Drop for RawPermit<D> {
     #[inline]
     fn drop(&mut self) {
         if D::Target::LOCK.is_some() {
-            debug::unlocked(&raw const *self.of.permits());
+            debug::unlocked(&raw const *self.of.semaphore());
         }
-        self.of.permits().give(self.count);
+        self.of.semaphore().give(self.count);
     }
 }
