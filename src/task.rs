@@ -31,7 +31,7 @@ pub use self::try_scope::{GroupError, TryScope, try_scope};
 pub use self::yield_now::{YieldNow, yield_now};
 use crate::context;
 pub use crate::current::{TaskId, WaitsFor};
-use crate::executor::Birth;
+use crate::executor::SpawnOptions;
 pub use crate::executor::{AbortHandle, JoinError, JoinHandle, TaskInfo, TaskState};
 
 /// Spawns a task on the running loop. It runs in its turn, not inside of this call.
@@ -51,7 +51,7 @@ pub use crate::executor::{AbortHandle, JoinError, JoinHandle, TaskInfo, TaskStat
 #[doc(alias = "ensure_future")]
 #[track_caller]
 pub fn spawn<F: Future + 'static>(future: F) -> JoinHandle<F::Output> {
-    context::expect("spawn").executor.spawn(future, Birth::here())
+    context::expect("spawn").executor.spawn(future, SpawnOptions::here())
 }
 
 /// The task that is running; the future of `block_on` is one. `None` outside of a task.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::local_queue;
 use super::nested::Outer;
-use super::runnable::{Ran, Run};
+use super::runnable::{RunOutcome, Runnable};
 use super::task_info::{Header, State};
 use super::tasks::{Executor, Root};
 use super::waker::waker;
@@ -98,7 +98,7 @@ impl Executor {
             self.recover(panic);
         }
         self.leave();
-        while let Some(lost) = self.home.take_lost() {
+        while let Some(lost) = self.local_queue.take_lost() {
             self.report(lost);
         }
         batch
@@ -127,7 +127,7 @@ impl Executor {
         while batch.turns < turns_max && !batch.root_done && !batch.is_out_of_time() {
             self.pause_at.set(batch.look_at.min(turns_max));
             if let Some(boundary) = self.boundary.get() {
-                if self.home.with(|queue| queue.first()) == Some(boundary) {
+                if self.local_queue.with(|queue| queue.first()) == Some(boundary) {
                     return;
                 }
                 self.pause_at.set(batch.turns + 1);
@@ -156,19 +156,19 @@ impl Executor {
                 None => task.run(),
                 Some(limit) => self.watched(limit, || task.run()),
             };
-            if ran != Ran::Pending {
-                self.settle(&*task, ran, batch);
+            if ran != RunOutcome::Pending {
+                self.finish_turn(&*task, ran, batch);
             }
         }
         true
     }
 
     /// Does what a turn leaves to do that was not just a poll.
-    fn settle(&self, task: &dyn Run, ran: Ran, batch: &mut Batch) {
-        if ran != Ran::Ready {
+    fn finish_turn(&self, task: &dyn Runnable, ran: RunOutcome, batch: &mut Batch) {
+        if ran != RunOutcome::Ready {
             batch.unpolled += 1;
         }
-        if ran != Ran::Relayed {
+        if ran != RunOutcome::Delegated {
             self.end(task);
         }
     }

@@ -11,26 +11,26 @@ use std::rc::Rc;
 use std::task::Waker;
 
 use super::join_error::JoinError;
-use super::runnable::{Ran, Run};
+use super::runnable::{RunOutcome, Runnable};
 use super::task_info::{Header, Record};
 use crate::caught::Caught;
 use crate::current;
 use crate::wait::keep;
 
 /// Stands for one child.
-pub(crate) struct Relay {
+pub(crate) struct ChildSlot {
     header: Header,
-    family: Rc<Family>,
+    scope_state: Rc<ScopeState>,
     /// Of the child in its scope.
     key: usize,
 }
 
 /// What a scope is told.
 #[derive(Default)]
-pub(crate) struct Family {
+pub(crate) struct ScopeState {
     /// The keys of the children that are to run, in the order in which they were woken. One may be
     /// of a child that has ended.
-    noted: RefCell<VecDeque<usize>>,
+    ready: RefCell<VecDeque<usize>>,
     /// Of who polls the scope; gone once it was used.
     scope: Cell<Option<Waker>>,
     /// The scope is being polled, and will look here before it waits.
@@ -41,26 +41,26 @@ pub(crate) struct Family {
     is_over: Cell<bool>,
 }
 
-impl Relay {
-    pub(crate) fn new(header: Header, family: Rc<Family>, key: usize) -> Rc<Relay> {
-        Rc::new(Relay { header, family, key })
+impl ChildSlot {
+    pub(crate) fn new(header: Header, scope_state: Rc<ScopeState>, key: usize) -> Rc<ChildSlot> {
+        Rc::new(ChildSlot { header, scope_state, key })
     }
 
-    pub(crate) fn family(&self) -> &Family {
-        &self.family
+    pub(crate) fn scope_state(&self) -> &ScopeState {
+        &self.scope_state
     }
 
     /// The child is to run.
-    pub(crate) fn note(&self) {
-        if !self.header.is_noted.replace(true) {
-            self.family.noted.borrow_mut().push_back(self.key);
+    pub(crate) fn mark_ready(&self) {
+        if !self.header.is_ready.replace(true) {
+            self.scope_state.ready.borrow_mut().push_back(self.key);
         }
-        self.family.wake();
+        self.scope_state.wake();
     }
 }
 
-impl Family {
-    /// The scope is being polled, until [`Family::end_poll`].
+impl ScopeState {
+    /// The scope is being polled, until [`ScopeState::end_poll`].
     pub(crate) fn begin_poll(&self, waker: &Waker) {
         self.is_polled.set(true);
         keep(&self.scope, waker);
@@ -81,13 +81,13 @@ impl Family {
     }
 
     /// How many children are to run.
-    pub(crate) fn noted(&self) -> usize {
-        self.noted.borrow().len()
+    pub(crate) fn ready(&self) -> usize {
+        self.ready.borrow().len()
     }
 
     /// Takes the child that waited longest.
-    pub(crate) fn take_noted(&self) -> Option<usize> {
-        self.noted.borrow_mut().pop_front()
+    pub(crate) fn take_ready(&self) -> Option<usize> {
+        self.ready.borrow_mut().pop_front()
     }
 
     /// Leaves the panic of a child that nobody awaits to the scope, unless that has one, or has
@@ -114,14 +114,14 @@ impl Family {
     pub(crate) fn end(&self) -> Option<JoinError> {
         self.is_over.set(true);
         drop(self.scope.take());
-        self.noted.take();
+        self.ready.take();
         self.panic.take()
     }
 }
 
-impl<T> Record<T> for Rc<Relay> {
+impl<T> Record<T> for Rc<ChildSlot> {
     fn header(&self) -> &Header {
-        Run::header(&**self)
+        Runnable::header(&**self)
     }
 
     /// None can be told: a child's output may borrow, and so is of no type that could be known.
@@ -130,15 +130,15 @@ impl<T> Record<T> for Rc<Relay> {
     }
 }
 
-impl Run for Relay {
+impl Runnable for ChildSlot {
     fn header(&self) -> &Header {
         &self.header
     }
 
-    fn run(&self) -> Ran {
+    fn run(&self) -> RunOutcome {
         current::begin_task(self.header.id);
-        self.note();
-        Ran::Relayed
+        self.mark_ready();
+        RunOutcome::Delegated
     }
 
     fn recover(&self, panic: Caught) -> Result<(), Caught> {

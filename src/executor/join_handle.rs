@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 
 use super::join_error::JoinError;
 use super::local_queue;
-use super::runnable::Run;
+use super::runnable::Runnable;
 use super::task_cell::{Output, abort};
 use crate::current::TaskId;
 
@@ -45,7 +45,7 @@ pub struct JoinHandle<T> {
 /// Ends a task without being able to await it; see [`JoinHandle::abort_handle`].
 #[derive(Clone)]
 pub struct AbortHandle {
-    task: Rc<dyn Run>,
+    task: Rc<dyn Runnable>,
 }
 
 impl<T> JoinHandle<T> {
@@ -112,7 +112,7 @@ impl<T> JoinHandle<T> {
 impl<T: 'static> JoinHandle<T> {
     /// A handle that can abort the task from elsewhere on this thread.
     pub fn abort_handle(&self) -> AbortHandle {
-        AbortHandle { task: self.task.clone().as_run() }
+        AbortHandle { task: self.task.clone().as_runnable() }
     }
 }
 

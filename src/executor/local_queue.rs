@@ -14,14 +14,14 @@ use std::rc::Rc;
 
 use super::join_error::JoinError;
 use super::run_queue::RunQueue;
-use super::runnable::Run;
+use super::runnable::Runnable;
 use crate::current::{self, LoopId, Outer, WakerId};
 use crate::threads::inbox;
 
-type Queue = RunQueue<Rc<dyn Run>>;
+type Queue = RunQueue<Rc<dyn Runnable>>;
 
 /// Where the queue of a loop is between its turns.
-pub(crate) struct Home {
+pub(crate) struct LocalQueue {
     id: LoopId,
     queue: RefCell<Queue>,
     /// Panics of tasks whose handles were dropped in the loop's turns, until the loop reports them.
@@ -29,34 +29,34 @@ pub(crate) struct Home {
 }
 
 /// The loop is in a turn until this is dropped; then the one that was before is again.
-pub(crate) struct InTurn {
-    home: Rc<Home>,
-    outer_home: Option<Rc<Home>>,
+pub(crate) struct TurnGuard {
+    local_queue: Rc<LocalQueue>,
+    outer_home: Option<Rc<LocalQueue>>,
     _outer: Outer,
 }
 
 struct Running {
-    home: RefCell<Option<Rc<Home>>>,
-    /// The address of `home`, to be compared.
-    here: Cell<*const Home>,
+    local_queue: RefCell<Option<Rc<LocalQueue>>>,
+    /// The address of `local_queue`, to be compared.
+    here: Cell<*const LocalQueue>,
     queue: RefCell<Queue>,
 }
 
 thread_local! {
     static RUNNING: ManuallyDrop<Running> = const {
         ManuallyDrop::new(Running {
-            home: RefCell::new(None),
+            local_queue: RefCell::new(None),
             here: Cell::new(ptr::null()),
             queue: RefCell::new(RunQueue::new()),
         })
     };
 }
 
-impl Home {
+impl LocalQueue {
     /// Of a loop without tasks.
-    pub(crate) fn new(id: LoopId) -> Rc<Home> {
+    pub(crate) fn new(id: LoopId) -> Rc<LocalQueue> {
         let queue = RefCell::new(RunQueue::new());
-        Rc::new(Home { id, queue, lost: RefCell::default() })
+        Rc::new(LocalQueue { id, queue, lost: RefCell::default() })
     }
 
     pub(crate) fn id(&self) -> LoopId {
@@ -71,13 +71,13 @@ impl Home {
     }
 
     /// Begins a turn.
-    pub(crate) fn begin_turn(self: &Rc<Self>) -> InTurn {
+    pub(crate) fn begin_turn(self: &Rc<Self>) -> TurnGuard {
         let outer_home = enter(Some(self.clone()));
         if let Some(outer) = &outer_home {
             outer.swap();
         }
         self.swap();
-        InTurn { home: self.clone(), outer_home, _outer: current::begin_turn(self.id) }
+        TurnGuard { local_queue: self.clone(), outer_home, _outer: current::begin_turn(self.id) }
     }
 
     /// Takes a panic that nobody else will hear of.
@@ -103,22 +103,22 @@ impl Home {
     }
 }
 
-impl Drop for InTurn {
+impl Drop for TurnGuard {
     fn drop(&mut self) {
-        self.home.swap();
+        self.local_queue.swap();
         if let Some(outer) = &self.outer_home {
             outer.swap();
         }
-        let home = enter(self.outer_home.take());
-        drop(home);
+        let local_queue = enter(self.outer_home.take());
+        drop(local_queue);
     }
 }
 
 /// Makes a loop the one that is in a turn. Returns the one before.
-fn enter(home: Option<Rc<Home>>) -> Option<Rc<Home>> {
+fn enter(local_queue: Option<Rc<LocalQueue>>) -> Option<Rc<LocalQueue>> {
     RUNNING.with(|running| {
-        running.here.set(home.as_deref().map_or(ptr::null(), ptr::from_ref));
-        running.home.replace(home)
+        running.here.set(local_queue.as_deref().map_or(ptr::null(), ptr::from_ref));
+        running.local_queue.replace(local_queue)
     })
 }
 
@@ -133,7 +133,7 @@ pub(crate) fn wake(id: WakerId) {
 
 /// Takes the slot that waited longest in the loop that is in a turn. Nobody is the root.
 #[inline]
-pub(crate) fn pop() -> Option<(u32, Option<Rc<dyn Run>>)> {
+pub(crate) fn pop() -> Option<(u32, Option<Rc<dyn Runnable>>)> {
     RUNNING.with(|running| running.queue.borrow_mut().pop())
 }
 
@@ -141,8 +141,8 @@ pub(crate) fn pop() -> Option<(u32, Option<Rc<dyn Run>>)> {
 /// hook alone reported it.
 #[cold]
 pub(crate) fn lose(panic: JoinError) {
-    let home = RUNNING.with(|running| running.home.borrow().clone());
-    if let Some(home) = home {
-        home.lost.borrow_mut().push_back(panic);
+    let local_queue = RUNNING.with(|running| running.local_queue.borrow().clone());
+    if let Some(local_queue) = local_queue {
+        local_queue.lost.borrow_mut().push_back(panic);
     }
 }

@@ -3,9 +3,9 @@
 
 use std::rc::Rc;
 
-use super::child_slot::{Family, Relay};
-use super::runnable::{Ran, Run};
-use super::task_info::{Birth, Header};
+use super::child_slot::{ChildSlot, ScopeState};
+use super::runnable::{RunOutcome, Runnable};
+use super::task_info::{Header, SpawnOptions};
 use super::tasks::{Executor, NOBODY, TOO_MANY};
 use crate::caught::catch;
 use crate::current::{self, budget};
@@ -19,7 +19,7 @@ pub(super) struct Outer<'a> {
 
 impl Executor {
     /// Gives a new task its first turn, inside of that of another.
-    pub(super) fn run_eagerly(&self, task: &dyn Run) {
+    pub(super) fn run_eagerly(&self, task: &dyn Runnable) {
         let _outer = Outer::of_other(self);
         budget::begin(task.header().waker_id.get().slot());
         if self.run_inside(task) {
@@ -28,21 +28,27 @@ impl Executor {
     }
 
     /// Gives a slot to a child of a scope.
-    pub(crate) fn adopt(&self, birth: Birth, family: Rc<Family>, key: usize) -> Rc<Relay> {
-        let header = Header::new(self.ids.next(), birth.spawned_at);
-        let relay = Relay::new(header, family, key);
-        let admitted = self.home.with(|queue| queue.admit(self.home.id(), relay.clone()));
-        Run::header(&*relay).waker_id.set(admitted.expect(TOO_MANY));
-        relay
+    pub(crate) fn adopt(
+        &self,
+        options: SpawnOptions,
+        scope_state: Rc<ScopeState>,
+        key: usize,
+    ) -> Rc<ChildSlot> {
+        let header = Header::new(self.ids.next(), options.spawned_at);
+        let child_slot = ChildSlot::new(header, scope_state, key);
+        let inserted =
+            self.local_queue.with(|queue| queue.insert(self.local_queue.id(), child_slot.clone()));
+        Runnable::header(&*child_slot).waker_id.set(inserted.expect(TOO_MANY));
+        child_slot
     }
 
     /// Gives a task its turn inside of that of the running one, which then runs on. Returns whether
     /// it has ended.
-    pub(crate) fn run_inside(&self, task: &dyn Run) -> bool {
+    pub(crate) fn run_inside(&self, task: &dyn Runnable) -> bool {
         let _outer = Outer::of_part(self);
         self.running.set(task.header().waker_id.get().slot());
         match catch(|| task.run()) {
-            Ok(ran) => matches!(ran, Ran::Ready | Ran::Aborted),
+            Ok(ran) => matches!(ran, RunOutcome::Ready | RunOutcome::Aborted),
             Err(panic) => {
                 task.recover(panic).unwrap_or_else(|panic| panic.resume());
                 true
@@ -52,13 +58,13 @@ impl Executor {
 
     /// Drops the future of a task, whatever else runs, and ends the task. What its destructor
     /// panics with is reported, unless there is a handle.
-    pub(crate) fn cancel(&self, task: &dyn Run) {
+    pub(crate) fn cancel(&self, task: &dyn Runnable) {
         let _outer = Outer::of_other(self);
         self.cancel_inside(task);
     }
 
     /// The same, of a child of the running task.
-    pub(crate) fn cancel_inside(&self, task: &dyn Run) {
+    pub(crate) fn cancel_inside(&self, task: &dyn Runnable) {
         let _outer = Outer::of_part(self);
         self.running.set(task.header().waker_id.get().slot());
         task.header().abort();

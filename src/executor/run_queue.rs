@@ -43,7 +43,7 @@ pub(crate) struct RunQueue<T> {
 
 #[derive(Debug)]
 struct Slot<T> {
-    occupant: Option<T>,
+    task: Option<T>,
     /// The slot after this one in its list, or a mark.
     next: u32,
     /// Raised when the occupant goes: wakers of an earlier one are stale.
@@ -68,9 +68,9 @@ impl<T> RunQueue<T> {
         self.len as usize
     }
 
-    /// Gives a slot to `occupant`, not queued. Says whom its wakers wake; `None` if there are as
+    /// Gives a slot to `task`, not queued. Says whom its wakers wake; `None` if there are as
     /// many as a waker can tell apart.
-    pub(crate) fn admit(&mut self, in_loop: LoopId, occupant: T) -> Option<WakerId> {
+    pub(crate) fn insert(&mut self, in_loop: LoopId, task: T) -> Option<WakerId> {
         if self.vacant == END {
             self.vacant = self.add_slot()?;
         }
@@ -78,14 +78,14 @@ impl<T> RunQueue<T> {
         let slot = &mut self.slots[index as usize];
         self.vacant = slot.next;
         slot.next = IDLE;
-        slot.occupant = Some(occupant);
+        slot.task = Some(task);
         Some(WakerId::new(in_loop, slot.generation, index))
     }
 
     /// Opens the root's slot, and queues it.
-    pub(crate) fn admit_root(&mut self, in_loop: LoopId) -> WakerId {
+    pub(crate) fn insert_root(&mut self, in_loop: LoopId) -> WakerId {
         if self.slots.is_empty() {
-            self.slots.push(Slot { occupant: None, next: IDLE, generation: 0 });
+            self.slots.push(Slot { task: None, next: IDLE, generation: 0 });
         }
         // A root before this one may have left it queued.
         if self.slots[ROOT as usize].next == IDLE {
@@ -103,22 +103,22 @@ impl<T> RunQueue<T> {
             self.slots.reserve_exact(MORE_MIN.max(len / 8));
         }
         let generation = self.generation;
-        self.slots.resize_with(len + 1, || Slot { occupant: None, next: IDLE, generation });
+        self.slots.resize_with(len + 1, || Slot { task: None, next: IDLE, generation });
         self.slots[len].next = END;
         Some(index)
     }
 
     /// Ends the slot's generation. Its occupant comes back.
-    pub(crate) fn retire(&mut self, index: u32) -> Option<T> {
+    pub(crate) fn remove(&mut self, index: u32) -> Option<T> {
         let slot = &mut self.slots[index as usize];
         slot.generation = slot.generation.wrapping_add(1);
         self.retired = self.retired.wrapping_add(1);
-        let occupant = slot.occupant.take();
+        let task = slot.task.take();
         if slot.next == IDLE && index != ROOT {
             slot.next = self.vacant;
             self.vacant = index;
         }
-        occupant
+        task
     }
 
     /// Gives the memory of a burst back, after it. Cheap enough to be called before each wait: the
@@ -128,7 +128,7 @@ impl<T> RunQueue<T> {
         let is_due = self.slots.len() > KEPT_MAX
             && self.retired as usize >= self.slots.len() / WORTH
             && self.len == 0;
-        if is_due && self.slots.last().is_some_and(|last| last.occupant.is_none()) {
+        if is_due && self.slots.last().is_some_and(|last| last.task.is_none()) {
             self.shrink();
         }
     }
@@ -137,7 +137,7 @@ impl<T> RunQueue<T> {
     #[cold]
     fn shrink(&mut self) {
         self.retired = 0;
-        let last = self.slots.iter().rposition(|slot| slot.occupant.is_some());
+        let last = self.slots.iter().rposition(|slot| slot.task.is_some());
         let kept = last.map_or(0, |last| last + 1).max(KEPT_MAX);
         if self.slots.len() - kept < self.slots.len() / WORTH {
             return;
@@ -147,7 +147,7 @@ impl<T> RunQueue<T> {
         self.slots.shrink_to_fit();
         self.vacant = END;
         for (index, slot) in self.slots.iter_mut().enumerate().skip(1).rev() {
-            if slot.occupant.is_none() {
+            if slot.task.is_none() {
                 slot.next = self.vacant;
                 self.vacant = index as u32;
             }
@@ -188,9 +188,9 @@ impl<T> RunQueue<T> {
             let slot = self.slots.get_mut(index as usize)?;
             self.head = slot.next;
             self.len -= 1;
-            if slot.occupant.is_some() || index == ROOT {
+            if slot.task.is_some() || index == ROOT {
                 slot.next = IDLE;
-                return Some((index, slot.occupant.clone()));
+                return Some((index, slot.task.clone()));
             }
             slot.next = self.vacant;
             self.vacant = index;
@@ -202,7 +202,7 @@ impl<T> RunQueue<T> {
         let mut index = self.head;
         loop {
             let slot = self.slots.get(index as usize)?;
-            if slot.occupant.is_some() || index == ROOT {
+            if slot.task.is_some() || index == ROOT {
                 return Some(index);
             }
             index = slot.next;
@@ -220,13 +220,13 @@ impl<T> RunQueue<T> {
     }
 
     /// Who is in `slot`.
-    pub(crate) fn occupant(&self, slot: u32) -> Option<&T> {
-        self.slots.get(slot as usize)?.occupant.as_ref()
+    pub(crate) fn task(&self, slot: u32) -> Option<&T> {
+        self.slots.get(slot as usize)?.task.as_ref()
     }
 
     /// Who is in any slot.
-    pub(crate) fn occupants(&self) -> impl Iterator<Item = &T> {
-        self.slots.iter().filter_map(|slot| slot.occupant.as_ref())
+    pub(crate) fn tasks(&self) -> impl Iterator<Item = &T> {
+        self.slots.iter().filter_map(|slot| slot.task.as_ref())
     }
 }
 
@@ -238,9 +238,9 @@ mod tests {
         std::iter::from_fn(|| queue.pop()).map(|(slot, _)| slot).collect()
     }
 
-    fn queue_of(occupants: u8) -> (RunQueue<u8>, Vec<WakerId>) {
+    fn queue_of(tasks: u8) -> (RunQueue<u8>, Vec<WakerId>) {
         let mut queue = RunQueue::new();
-        let ids = (0..occupants).map(|occupant| queue.admit(1, occupant).unwrap()).collect();
+        let ids = (0..tasks).map(|task| queue.insert(1, task).unwrap()).collect();
         (queue, ids)
     }
 
@@ -261,10 +261,10 @@ mod tests {
     #[test]
     fn a_stale_wake_is_nothing() {
         let (mut queue, ids) = queue_of(1);
-        assert_eq!(queue.retire(1), Some(0));
+        assert_eq!(queue.remove(1), Some(0));
         queue.push(ids[0]);
         assert_eq!(queue.pop(), None);
-        let new = queue.admit(1, 7).unwrap();
+        let new = queue.insert(1, 7).unwrap();
         assert_eq!(new.slot(), 1, "it is used again");
         queue.push(ids[0]);
         assert_eq!(queue.pop(), None);
@@ -279,40 +279,40 @@ mod tests {
         let (mut queue, ids) = queue_of(2);
         queue.push(ids[0]);
         queue.push(ids[1]);
-        assert_eq!(queue.retire(1), Some(0));
-        assert_eq!(queue.admit(1, 9).unwrap().slot(), 3);
+        assert_eq!(queue.remove(1), Some(0));
+        assert_eq!(queue.insert(1, 9).unwrap().slot(), 3);
         assert_eq!(drain(&mut queue), [2]);
-        assert_eq!(queue.admit(1, 9).unwrap().slot(), 1);
+        assert_eq!(queue.insert(1, 9).unwrap().slot(), 1);
     }
 
     #[test]
     fn a_generation_that_has_come_round_cuts_no_list() {
         let (mut queue, ids) = queue_of(2);
         for _ in 0..u16::MAX {
-            queue.retire(1);
-            assert_eq!(queue.admit(1, 0).unwrap().slot(), 1);
+            queue.remove(1);
+            assert_eq!(queue.insert(1, 0).unwrap().slot(), 1);
         }
-        queue.retire(1);
+        queue.remove(1);
         queue.push(ids[0]);
         queue.push(ids[1]);
         assert_eq!(drain(&mut queue), [2], "it is vacant");
-        assert_eq!(queue.admit(1, 0).unwrap(), ids[0]);
+        assert_eq!(queue.insert(1, 0).unwrap(), ids[0]);
     }
 
     #[test]
     fn a_burst_gives_its_slots_back() {
         let (mut queue, kept) = queue_of(3);
-        let burst: Vec<_> = (0..100_000).map(|_| queue.admit(1, 9).unwrap()).collect();
-        queue.retire(kept[1].slot());
+        let burst: Vec<_> = (0..100_000).map(|_| queue.insert(1, 9).unwrap()).collect();
+        queue.remove(kept[1].slot());
         let (stays, ends) = burst.split_at(1000);
         for id in ends {
-            queue.retire(id.slot());
+            queue.remove(id.slot());
             queue.give_back();
         }
         assert!(queue.slots.capacity() <= KEPT_MAX);
         // The vacant ones are given out, lowest first, and the wakers of the burst are stale.
-        assert_eq!(queue.admit(1, 7).unwrap().slot(), kept[1].slot());
-        let again: Vec<_> = ends.iter().map(|_| queue.admit(1, 8).unwrap()).collect();
+        assert_eq!(queue.insert(1, 7).unwrap().slot(), kept[1].slot());
+        let again: Vec<_> = ends.iter().map(|_| queue.insert(1, 8).unwrap()).collect();
         assert!(again.iter().map(|id| id.slot()).eq(ends.iter().map(|id| id.slot())));
         ends.iter().for_each(|id| queue.push(*id));
         assert_eq!(queue.len(), 0);
@@ -324,10 +324,10 @@ mod tests {
     #[test]
     fn slots_that_are_in_use_are_not_given_back() {
         let (mut queue, _) = queue_of(3);
-        let burst: Vec<_> = (0..100_000).map(|_| queue.admit(1, 9).unwrap()).collect();
+        let burst: Vec<_> = (0..100_000).map(|_| queue.insert(1, 9).unwrap()).collect();
         let (last, others) = burst.split_last().unwrap();
         queue.push(others[1]);
-        others.iter().for_each(|id| _ = queue.retire(id.slot()));
+        others.iter().for_each(|id| _ = queue.remove(id.slot()));
         queue.give_back();
         assert_eq!(queue.pop(), None, "one was queued as it was retired");
         queue.give_back();
@@ -335,7 +335,7 @@ mod tests {
         assert_eq!(queue.pop(), Some((last.slot(), Some(9))));
         assert!(queue.slots.len() > 100_000);
         queue.push(*last);
-        queue.retire(last.slot());
+        queue.remove(last.slot());
         queue.give_back();
         assert!(queue.slots.len() > 100_000, "it is queued");
         assert_eq!(queue.pop(), None);
@@ -346,15 +346,15 @@ mod tests {
     #[test]
     fn the_root_is_nobody() {
         let (mut queue, _) = queue_of(1);
-        let root = queue.admit_root(1);
-        queue.admit_root(1);
+        let root = queue.insert_root(1);
+        queue.insert_root(1);
         assert_eq!(queue.pop(), Some((ROOT, None)));
         queue.push(root);
-        assert_eq!(queue.retire(ROOT), None);
-        queue.admit_root(1);
+        assert_eq!(queue.remove(ROOT), None);
+        queue.insert_root(1);
         assert_eq!(drain(&mut queue), [ROOT]);
         queue.push(root);
         assert_eq!(queue.pop(), None);
-        assert_eq!(queue.occupants().collect::<Vec<_>>(), [&0]);
+        assert_eq!(queue.tasks().collect::<Vec<_>>(), [&0]);
     }
 }

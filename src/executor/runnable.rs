@@ -5,12 +5,12 @@ use super::task_info::Header;
 use crate::caught::Caught;
 
 /// A task, as the executor sees it.
-pub(crate) trait Run {
+pub(crate) trait Runnable {
     fn header(&self) -> &Header;
 
     /// Takes its turn; nothing if it is in one, or has ended. A panic of the task goes through:
-    /// then it is to be [recovered](Run::recover).
-    fn run(&self) -> Ran;
+    /// then it is to be [recovered](Runnable::recover).
+    fn run(&self) -> RunOutcome;
 
     /// Ends the task whose poll, or whose future's destructor, has panicked. Returns the panic if
     /// it was not the task's.
@@ -23,7 +23,7 @@ pub(crate) trait Run {
 
 /// What became of a turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ran {
+pub(crate) enum RunOutcome {
     /// It was polled, and waits.
     Pending,
     /// It was polled, and has ended.
@@ -31,12 +31,12 @@ pub(crate) enum Ran {
     /// It was aborted, and has ended.
     Aborted,
     /// It is a child's, which its scope will run.
-    Relayed,
+    Delegated,
 }
 
 /// Tells of a task's end, now that the executor knows it no more. Once. Returns its panic if nobody
 /// else will hear of it. A panic in here is not the task's.
-pub(crate) fn tell(task: &dyn Run) -> Option<JoinError> {
+pub(crate) fn tell(task: &dyn Runnable) -> Option<JoinError> {
     let header = task.header();
     if header.is_detached.get() {
         return task.discard();

@@ -1,6 +1,6 @@
 //! The one allocation of a task: its record, its future, later its output.
 //!
-//! The executor knows it as something to [`Run`], its handle as something that has an [`Output`];
+//! The executor knows it as something to [`Runnable`], its handle as something that has an [`Output`];
 //! each of their calls does a whole step, so that what knows the future's type is compiled as one.
 //!
 //! ```text
@@ -27,7 +27,7 @@ use std::task::{Context, Poll, ready};
 
 use super::join_error::JoinError;
 use super::local_queue;
-use super::runnable::{Ran, Run};
+use super::runnable::{RunOutcome, Runnable};
 use super::task_info::{Header, Record, State};
 use super::waker::waker;
 use crate::caught::{Caught, catch};
@@ -55,7 +55,7 @@ pub(crate) trait Output<T> {
     fn header(&self) -> &Header;
 
     /// The task, as the executor sees it.
-    fn as_run(self: Rc<Self>) -> Rc<dyn Run>
+    fn as_runnable(self: Rc<Self>) -> Rc<dyn Runnable>
     where
         Self: 'static;
 
@@ -108,17 +108,17 @@ impl<F: Future, H: Record<F::Output>> TaskCell<F, H> {
     /// A turn without a poll: the future of an aborted task is dropped. One that is busy, or has
     /// ended, is left alone.
     #[cold]
-    fn run_unpolled(&self) -> Ran {
+    fn run_unpolled(&self) -> RunOutcome {
         let header = self.header.header();
         if header.state.get() != State::Aborted {
-            return Ran::Pending;
+            return RunOutcome::Pending;
         }
         header.state.set(State::Busy);
         let unwound = Unwound(header);
         self.fail(JoinError::cancelled(header));
         mem::forget(unwound);
         header.state.set(State::Done);
-        Ran::Aborted
+        RunOutcome::Aborted
     }
 
     /// Drops an output that nobody takes. Returns the panic of its destructor; in debug mode, the
@@ -162,12 +162,12 @@ impl Drop for Unwound<'_> {
     }
 }
 
-impl<F: Future, H: Record<F::Output>> Run for TaskCell<F, H> {
+impl<F: Future, H: Record<F::Output>> Runnable for TaskCell<F, H> {
     fn header(&self) -> &Header {
         self.header.header()
     }
 
-    fn run(&self) -> Ran {
+    fn run(&self) -> RunOutcome {
         let header = self.header.header();
         // Before anything of the task runs: also its destructor, if it was aborted.
         current::begin_task(header.id);
@@ -183,14 +183,14 @@ impl<F: Future, H: Record<F::Output>> Run for TaskCell<F, H> {
         mem::forget(unwound);
         if polled.is_ready() {
             header.state.set(State::Done);
-            return Ran::Ready;
+            return RunOutcome::Ready;
         }
         header.waits_for.set(current::waits_for());
         if header.state.replace(State::Idle) == State::BusyAborted {
             header.state.set(State::Aborted);
             return self.run_unpolled();
         }
-        Ran::Pending
+        RunOutcome::Pending
     }
 
     fn recover(&self, panic: Caught) -> Result<(), Caught> {
@@ -226,7 +226,7 @@ impl<F: Future, H: Record<F::Output>> Output<F::Output> for TaskCell<F, H> {
         self.header.header()
     }
 
-    fn as_run(self: Rc<Self>) -> Rc<dyn Run>
+    fn as_runnable(self: Rc<Self>) -> Rc<dyn Runnable>
     where
         Self: 'static,
     {

@@ -16,22 +16,22 @@ use crate::current::{self, TaskId, WaitsFor, WakerId};
 
 /// What a task is given when it is spawned.
 #[derive(Clone, Debug)]
-pub(crate) struct Birth {
+pub(crate) struct SpawnOptions {
     pub(crate) name: Option<Rc<str>>,
     pub(crate) spawned_at: &'static Location<'static>,
     /// It is polled at once, inside of `spawn`.
     pub(crate) is_eager: bool,
 }
 
-impl Birth {
+impl SpawnOptions {
     /// Of a task spawned by the caller of the function that calls this.
     #[track_caller]
-    pub(crate) fn here() -> Birth {
-        Birth::at(Location::caller())
+    pub(crate) fn here() -> SpawnOptions {
+        SpawnOptions::at(Location::caller())
     }
 
-    pub(crate) fn at(spawned_at: &'static Location<'static>) -> Birth {
-        Birth { name: None, spawned_at, is_eager: false }
+    pub(crate) fn at(spawned_at: &'static Location<'static>) -> SpawnOptions {
+        SpawnOptions { name: None, spawned_at, is_eager: false }
     }
 }
 
@@ -49,7 +49,7 @@ pub(crate) struct Header {
     /// The handle's drop aborts the task.
     pub(crate) abort_on_drop: Cell<bool>,
     /// It was woken, and its scope was told.
-    pub(crate) is_noted: Cell<bool>,
+    pub(crate) is_ready: Cell<bool>,
     /// No handle is left.
     pub(crate) is_detached: Cell<bool>,
     /// Who awaits the output. Written by the handle, taken once the output is there.
@@ -106,7 +106,7 @@ impl Header {
             state: Cell::new(State::Idle),
             waits_for: Cell::new(None),
             abort_on_drop: Cell::new(false),
-            is_noted: Cell::new(false),
+            is_ready: Cell::new(false),
             is_detached: Cell::new(false),
             waiter: Cell::new(None),
         }

@@ -15,11 +15,11 @@ use std::time::Duration;
 
 use super::join_error::JoinError;
 use super::join_handle::JoinHandle;
-use super::local_queue::{Home, InTurn};
+use super::local_queue::{LocalQueue, TurnGuard};
 use super::run_queue::ROOT;
-use super::runnable::{Run, tell};
+use super::runnable::{Runnable, tell};
 use super::task_cell::TaskCell;
-use super::task_info::{Birth, Header, TaskInfo, TaskState};
+use super::task_info::{Header, SpawnOptions, TaskInfo, TaskState};
 use crate::caught::{Caught, catch};
 use crate::current::{self, LoopId, TaskId, TaskIds, WakerId, debug};
 use crate::threads::Inbox;
@@ -37,7 +37,7 @@ pub(crate) type Root<'a> = Pin<&'a mut dyn Future<Output = ()>>;
 
 /// The tasks of one loop.
 pub(crate) struct Executor {
-    pub(super) home: Rc<Home>,
+    pub(super) local_queue: Rc<LocalQueue>,
     /// Told of what is spawned between two turns.
     inbox: Arc<Inbox>,
     pub(super) ids: TaskIds,
@@ -71,7 +71,7 @@ pub(crate) struct RootRecord<'a>(&'a Executor);
 impl Executor {
     pub(crate) fn new(id: LoopId, inbox: Arc<Inbox>, hooks: Hooks) -> Executor {
         Executor {
-            home: Home::new(id),
+            local_queue: LocalQueue::new(id),
             inbox,
             ids: TaskIds::default(),
             names: RefCell::default(),
@@ -92,31 +92,31 @@ impl Executor {
     pub(crate) fn spawn<F: Future + 'static>(
         &self,
         future: F,
-        birth: Birth,
+        options: SpawnOptions,
     ) -> JoinHandle<F::Output> {
-        let header = Header::new(self.ids.next(), birth.spawned_at);
+        let header = Header::new(self.ids.next(), options.spawned_at);
         let id = header.id;
         let task = TaskCell::new(header, future);
         let handle = JoinHandle::new(task.clone());
-        if let Some(name) = birth.name {
+        if let Some(name) = options.name {
             self.names.borrow_mut().insert(id, name);
         }
         let is_closing = self.is_closing();
-        let is_eager = birth.is_eager && self.home.is_in_turn();
-        let admitted = self.home.with(|queue| {
-            let waker_id = queue.admit(self.home.id(), task.clone())?;
+        let is_eager = options.is_eager && self.local_queue.is_in_turn();
+        let inserted = self.local_queue.with(|queue| {
+            let waker_id = queue.insert(self.local_queue.id(), task.clone())?;
             if !is_eager && !is_closing {
                 queue.push(waker_id);
             }
             Some(waker_id)
         });
-        Run::header(&*task).waker_id.set(admitted.expect(TOO_MANY));
+        Runnable::header(&*task).waker_id.set(inserted.expect(TOO_MANY));
         if is_closing {
             // Nobody will wake it: it ends here.
             self.cancel(&*task);
         } else if is_eager {
             self.run_eagerly(&*task);
-        } else if !self.home.is_in_turn() {
+        } else if !self.local_queue.is_in_turn() {
             // Who watches the loop from outside must be told.
             self.inbox.notify();
         }
@@ -127,11 +127,11 @@ impl Executor {
     pub(crate) fn call_soon<F: Future + 'static>(
         &self,
         future: F,
-        birth: Birth,
+        options: SpawnOptions,
     ) -> JoinHandle<F::Output> {
-        let handle = self.spawn(future, birth);
-        if self.home.is_in_turn() && self.boundary.get().is_none() && !self.is_closing() {
-            self.boundary.set(self.home.with(|queue| queue.last()));
+        let handle = self.spawn(future, options);
+        if self.local_queue.is_in_turn() && self.boundary.get().is_none() && !self.is_closing() {
+            self.boundary.set(self.local_queue.with(|queue| queue.last()));
             self.pause_at.set(0);
         }
         handle
@@ -139,28 +139,30 @@ impl Executor {
 
     /// Queues a task that was woken from elsewhere.
     pub(crate) fn wake(&self, id: WakerId) {
-        self.home.with(|queue| queue.push(id));
+        self.local_queue.with(|queue| queue.push(id));
     }
 
     /// How many tasks are ready to run.
     pub(crate) fn ready(&self) -> usize {
-        self.home.with(|queue| queue.len())
+        self.local_queue.with(|queue| queue.len())
     }
 
     /// Gives the memory of a burst of tasks back, after it.
     pub(crate) fn give_back(&self) {
-        self.home.with(|queue| queue.give_back());
+        self.local_queue.with(|queue| queue.give_back());
     }
 
     /// Makes the loop the one whose wakers on this thread go straight to its queue.
-    pub(crate) fn begin_turn(&self) -> InTurn {
-        self.home.begin_turn()
+    pub(crate) fn begin_turn(&self) -> TurnGuard {
+        self.local_queue.begin_turn()
     }
 
     /// Begins to run a root: gives it a record, until what it returns is dropped, and queues it.
     pub(crate) fn begin_root(&self, spawned_at: &'static Location<'static>) -> RootRecord<'_> {
         let header = Header::new(self.ids.next(), spawned_at);
-        header.waker_id.set(self.home.with(|queue| queue.admit_root(self.home.id())));
+        header
+            .waker_id
+            .set(self.local_queue.with(|queue| queue.insert_root(self.local_queue.id())));
         self.root.replace(Some(header));
         RootRecord(self)
     }
@@ -172,7 +174,7 @@ impl Executor {
         self.is_closing.set(true);
         let _debug = debug::set(self.hooks.slow_poll.is_some());
         let mut panic = None;
-        let mut tasks: Vec<_> = self.home.with(|queue| queue.occupants().cloned().collect());
+        let mut tasks: Vec<_> = self.local_queue.with(|queue| queue.tasks().cloned().collect());
         tasks.sort_by_key(|task| task.header().id);
         for task in tasks {
             // The destructor of one before may have ended it: a child ends with its scope.
@@ -187,7 +189,7 @@ impl Executor {
     /// Reports the panics that nobody else will hear of. Returns the first panic of the handler.
     pub(crate) fn report_lost(&self) -> Option<Caught> {
         let mut panic = None;
-        while let Some(lost) = self.home.take_lost() {
+        while let Some(lost) = self.local_queue.take_lost() {
             panic = panic.or(catch(|| self.report(lost)).err());
         }
         panic
@@ -206,7 +208,7 @@ impl Executor {
 
     /// All tasks in the order they were spawned, the root among them.
     pub(crate) fn all(&self) -> Vec<TaskInfo> {
-        let tasks: Vec<_> = self.home.with(|queue| queue.occupants().cloned().collect());
+        let tasks: Vec<_> = self.local_queue.with(|queue| queue.tasks().cloned().collect());
         let mut all: Vec<_> = tasks.iter().map(|task| self.info(task.header())).collect();
         all.extend(self.root.borrow().as_ref().map(|header| self.info(header)));
         all.sort_by_key(TaskInfo::id);
@@ -214,7 +216,7 @@ impl Executor {
     }
 
     /// Ends the slot of a task that has ended, and tells of that.
-    pub(super) fn end(&self, task: &dyn Run) {
+    pub(super) fn end(&self, task: &dyn Runnable) {
         self.leave_slot(task.header());
         self.leave();
         if let Some(error) = tell(task) {
@@ -228,8 +230,8 @@ impl Executor {
             self.check_locks(header);
         }
         let slot = header.waker_id.get().slot();
-        let occupant = self.home.with(|queue| queue.retire(slot));
-        drop(occupant);
+        let task = self.local_queue.with(|queue| queue.remove(slot));
+        drop(task);
         if !self.names.borrow().is_empty() {
             self.names.borrow_mut().remove(&header.id);
         }
@@ -246,8 +248,8 @@ impl Executor {
         current::end_task();
     }
 
-    pub(super) fn task(&self, slot: u32) -> Option<Rc<dyn Run>> {
-        self.home.with(|queue| queue.occupant(slot).cloned())
+    pub(super) fn task(&self, slot: u32) -> Option<Rc<dyn Runnable>> {
+        self.local_queue.with(|queue| queue.task(slot).cloned())
     }
 
     pub(super) fn info_at(&self, slot: u32) -> Option<TaskInfo> {
@@ -262,7 +264,7 @@ impl Executor {
         let slot = header.waker_id.get().slot();
         let state = if header.is_running() {
             TaskState::Running
-        } else if header.is_noted.get() || self.home.with(|queue| queue.is_queued(slot)) {
+        } else if header.is_ready.get() || self.local_queue.with(|queue| queue.is_queued(slot)) {
             TaskState::Ready
         } else {
             TaskState::Waiting
@@ -274,6 +276,6 @@ impl Executor {
 impl Drop for RootRecord<'_> {
     fn drop(&mut self) {
         self.0.root.replace(None);
-        self.0.home.with(|queue| queue.retire(ROOT));
+        self.0.local_queue.with(|queue| queue.remove(ROOT));
     }
 }

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use crate::context::Context;
 use crate::current::{self, WaitsFor};
-use crate::executor::{Birth, JoinHandle};
+use crate::executor::{JoinHandle, SpawnOptions};
 use crate::reactor::{WaiterKey, Waiters};
 use crate::signal::{self, Listener, SignalKind};
 use crate::time::sleep;
@@ -50,8 +50,8 @@ impl ChildSignal {
         let waiting = Rc::new(Waiters::default());
         let kind = SignalKind::child();
         let listener = (!signal::is_ignored(kind)).then(|| signal::unix(kind)).transpose()?;
-        let birth = Birth { name: Some("SIGCHLD".into()), ..Birth::here() };
-        let task = context.executor.spawn(listen(listener, waiting.clone()), birth);
+        let options = SpawnOptions { name: Some("SIGCHLD".into()), ..SpawnOptions::here() };
+        let task = context.executor.spawn(listen(listener, waiting.clone()), options);
         let shared = Rc::new(ChildSignal { waiting, listening: task.abort_on_drop(), home });
         SHARED.set(Rc::downgrade(&shared));
         Ok(shared)

@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::running::Running;
 use crate::context;
-use crate::executor::Birth;
+use crate::executor::SpawnOptions;
 
 /// Those that no task waits for.
 static KEPT: Mutex<Vec<process::Child>> = Mutex::new(Vec::new());
@@ -31,8 +31,8 @@ pub(super) fn adopt(mut running: Running) {
     match running.home().or_else(context::current) {
         Some(home) => {
             let name = format!("reaper of process {}", running.id());
-            let birth = Birth { name: Some(name.into()), ..Birth::here() };
-            drop(home.executor.spawn(Orphan(Some(running)).reap(), birth));
+            let options = SpawnOptions { name: Some(name.into()), ..SpawnOptions::here() };
+            drop(home.executor.spawn(Orphan(Some(running)).reap(), options));
         }
         None => keep(running.into_std()),
     }

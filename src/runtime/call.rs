@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::clock;
 use crate::context;
-use crate::executor::{AbortHandle, Birth};
+use crate::executor::{AbortHandle, SpawnOptions};
 use crate::reactor::{Reactor, TimerKey};
 
 /// A function that the loop will call, or has called; made by [`call_soon`], [`call_later`] and
@@ -63,7 +63,7 @@ struct Due {
 #[track_caller]
 pub fn call_soon(f: impl FnOnce() + 'static) -> CallHandle {
     let executor = &context::expect("call_soon").executor;
-    let task = executor.call_soon(async { f() }, Birth::here());
+    let task = executor.call_soon(async { f() }, SpawnOptions::here());
     CallHandle::new(task.abort_handle(), clock::now())
 }
 
@@ -124,7 +124,7 @@ fn call(what: &str, when: Instant, f: impl FnOnce() + 'static) -> CallHandle {
         due.await;
         f();
     };
-    let task = context.executor.spawn(call, Birth::here());
+    let task = context.executor.spawn(call, SpawnOptions::here());
     CallHandle::new(task.abort_handle(), when)
 }
 

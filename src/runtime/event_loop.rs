@@ -17,7 +17,7 @@ use super::handle::Handle;
 use crate::caught::catch;
 use crate::context::{Context, Entered};
 use crate::current;
-use crate::executor::{Batch, Birth, JoinHandle, Root};
+use crate::executor::{Batch, JoinHandle, Root, SpawnOptions};
 use crate::threads::{Call, Drained};
 
 /// An event loop on this thread.
@@ -237,8 +237,8 @@ impl Runtime {
     /// Spawns a task, to run when the loop does.
     #[track_caller]
     pub fn spawn<F: Future + 'static>(&self, future: F) -> JoinHandle<F::Output> {
-        let birth = Birth::here();
-        self.context.executor.spawn(future, birth)
+        let options = SpawnOptions::here();
+        self.context.executor.spawn(future, options)
     }
 
     /// A handle for other threads, and for this one.
@@ -320,8 +320,8 @@ impl Runtime {
             self.context.executor.wake(id);
         }
         for Call { function, called_at } in self.drained.calls.drain(..) {
-            let birth = Birth::at(called_at);
-            drop(self.context.executor.spawn(async { function() }, birth));
+            let options = SpawnOptions::at(called_at);
+            drop(self.context.executor.spawn(async { function() }, options));
         }
         self.drained.give_back();
     }

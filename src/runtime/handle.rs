@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures_task::{FutureObj, LocalFutureObj, LocalSpawn, Spawn, SpawnError};
 
 use crate::context::{self, Context};
-use crate::executor::Birth;
+use crate::executor::SpawnOptions;
 use crate::threads::{Call, Inbox};
 
 /// A loop's address: from any thread, it takes functions to call and tasks to spawn.
@@ -66,7 +66,7 @@ impl Handle {
     pub fn call_threadsafe(&self, f: impl FnOnce() + Send + 'static) {
         let called_at = Location::caller();
         if let Some(context) = context::current().filter(|context| self.is_of(context)) {
-            drop(context.executor.call_soon(async { f() }, Birth::at(called_at)));
+            drop(context.executor.call_soon(async { f() }, SpawnOptions::at(called_at)));
             return;
         }
         let call = Call { function: Box::new(f), called_at };
@@ -100,8 +100,8 @@ impl Spawn for Handle {
         self.status()?;
         let spawned_at = Location::caller();
         self.call_threadsafe(move || {
-            let birth = Birth::at(spawned_at);
-            drop(context::expect("Spawn::spawn_obj").executor.spawn(future, birth));
+            let options = SpawnOptions::at(spawned_at);
+            drop(context::expect("Spawn::spawn_obj").executor.spawn(future, options));
         });
         Ok(())
     }
@@ -117,7 +117,7 @@ impl LocalSpawn for Handle {
     fn spawn_local_obj(&self, future: LocalFutureObj<'static, ()>) -> Result<(), SpawnError> {
         self.status_local()?;
         let context = context::expect("LocalSpawn::spawn_local_obj");
-        drop(context.executor.spawn(future, Birth::here()));
+        drop(context.executor.spawn(future, SpawnOptions::here()));
         Ok(())
     }
 

@@ -12,7 +12,7 @@ use std::task::{Context, Poll, Waker, ready};
 use super::handle::Handle;
 use crate::context;
 use crate::current::{self, WaitsFor, budget};
-use crate::executor::{Birth, JoinError, JoinHandle};
+use crate::executor::{JoinError, JoinHandle, SpawnOptions};
 use crate::threads::Inbox;
 
 /// A task of a loop on another thread.
@@ -71,10 +71,11 @@ impl Handle {
             let executor = &context::expect("Handle::spawn").executor;
             // `f` is called inside of the task: its panic is the task's.
             let task = async { f().await };
-            let task = executor.spawn(task, Birth::at(spawned_at));
+            let task = executor.spawn(task, SpawnOptions::at(spawned_at));
             let forward = Forward { task, promise };
-            let birth = Birth { name: Some("remote handle".into()), ..Birth::at(spawned_at) };
-            drop(executor.spawn(forward.run(), birth));
+            let options =
+                SpawnOptions { name: Some("remote handle".into()), ..SpawnOptions::at(spawned_at) };
+            drop(executor.spawn(forward.run(), options));
         });
         RemoteHandle { shared, inbox: self.inbox().clone() }
     }

@@ -15,7 +15,7 @@ use super::reader::StreamReader;
 use super::socket::StreamSocket;
 use super::writer::StreamWriter;
 use crate::context;
-use crate::executor::{Birth, JoinError, JoinHandle};
+use crate::executor::{JoinError, JoinHandle, SpawnOptions};
 use crate::net::{Connection, Listener, Transport};
 use crate::sys::{AcceptFailure, accept_failure};
 use crate::time::sleep;
@@ -99,8 +99,8 @@ fn spawn(
     future: impl Future<Output = ()> + 'static,
     spawned_at: &'static Location<'static>,
 ) -> JoinHandle<()> {
-    let birth = Birth::at(spawned_at);
-    context::expect("start_server").executor.spawn(future, birth)
+    let options = SpawnOptions::at(spawned_at);
+    context::expect("start_server").executor.spawn(future, options)
 }
 
 /// Tells the loop's handler what went wrong in the running task.

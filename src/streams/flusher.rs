@@ -15,7 +15,7 @@ use super::link::{Ending, Link};
 use super::socket::StreamSocket;
 use crate::context;
 use crate::current::{self, WaitsFor, budget, debug};
-use crate::executor::Birth;
+use crate::executor::SpawnOptions;
 use crate::reactor::{Direction, WaiterKey};
 use crate::time::timeout;
 
@@ -152,8 +152,9 @@ impl Link {
             return;
         };
         if !self.is_flushing.replace(true) {
-            let birth = Birth { name: Some("stream writer".into()), ..Birth::here() };
-            drop(home.executor.spawn(Flusher(self.clone()).run(), birth));
+            let options =
+                SpawnOptions { name: Some("stream writer".into()), ..SpawnOptions::here() };
+            drop(home.executor.spawn(Flusher(self.clone()).run(), options));
         }
     }
 }

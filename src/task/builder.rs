@@ -4,7 +4,7 @@ use std::future::Future;
 use std::rc::Rc;
 
 use crate::context;
-use crate::executor::{Birth, JoinHandle};
+use crate::executor::{JoinHandle, SpawnOptions};
 
 /// Spawns a task with a name, or one that runs at once.
 ///
@@ -63,7 +63,8 @@ impl Builder {
     /// Outside of a running loop.
     #[track_caller]
     pub fn spawn<F: Future + 'static>(self, future: F) -> JoinHandle<F::Output> {
-        let birth = Birth { name: self.name, is_eager: self.is_eager, ..Birth::here() };
-        context::expect("task::Builder::spawn").executor.spawn(future, birth)
+        let options =
+            SpawnOptions { name: self.name, is_eager: self.is_eager, ..SpawnOptions::here() };
+        context::expect("task::Builder::spawn").executor.spawn(future, options)
     }
 }

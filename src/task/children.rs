@@ -16,14 +16,14 @@ use super::scoped_handle::ScopedHandle;
 use crate::caught::catch;
 use crate::context;
 use crate::current::{self, WaitsFor, budget};
-use crate::executor::{Birth, Family, Run, TaskCell, local_queue, tell};
+use crate::executor::{Runnable, ScopeState, SpawnOptions, TaskCell, local_queue, tell};
 
 /// The children that a scope's body and its children spawn.
 pub(super) struct Children<'env> {
     context: Rc<context::Context>,
-    family: Rc<Family>,
+    scope_state: Rc<ScopeState>,
     /// By the key that their relays have.
-    list: RefCell<Slab<Rc<dyn Run + 'env>>>,
+    list: RefCell<Slab<Rc<dyn Runnable + 'env>>>,
     /// Those that there are end, and no more can be spawned.
     is_cancelled: Cell<bool>,
 }
@@ -32,7 +32,7 @@ pub(super) struct Children<'env> {
 pub(super) struct End<'a, 'env>(pub(super) &'a Children<'env>);
 
 /// The scope is being polled until this is dropped.
-struct Polled<'a>(&'a Family);
+struct Polled<'a>(&'a ScopeState);
 
 impl<'env> Children<'env> {
     /// Of a scope in the running loop.
@@ -43,7 +43,7 @@ impl<'env> Children<'env> {
     pub(super) fn new() -> Children<'env> {
         Children {
             context: context::expect("task::scope"),
-            family: Rc::default(),
+            scope_state: Rc::default(),
             list: RefCell::default(),
             is_cancelled: Cell::new(false),
         }
@@ -52,19 +52,19 @@ impl<'env> Children<'env> {
     pub(super) fn spawn<F: Future + 'env>(
         &self,
         future: F,
-        birth: Birth,
+        options: SpawnOptions,
     ) -> ScopedHandle<'env, F::Output> {
         let executor = &self.context.executor;
         let key = self.list.borrow().vacant_key();
-        let relay = executor.adopt(birth, self.family.clone(), key);
-        let task = TaskCell::new(relay.clone(), future);
-        let handle = ScopedHandle::new(task.clone(), relay.clone());
+        let child_slot = executor.adopt(options, self.scope_state.clone(), key);
+        let task = TaskCell::new(child_slot.clone(), future);
+        let handle = ScopedHandle::new(task.clone(), child_slot.clone());
         if self.is_cancelled.get() || executor.is_closing() {
             executor.cancel(&*task);
             return handle;
         }
         self.list.borrow_mut().insert(task);
-        relay.note();
+        child_slot.mark_ready();
         handle
     }
 
@@ -76,7 +76,7 @@ impl<'env> Children<'env> {
     /// Ends the children when the scope is next polled.
     pub(super) fn cancel(&self) {
         self.is_cancelled.set(true);
-        self.family.wake();
+        self.scope_state.wake();
     }
 
     pub(super) fn is_cancelled(&self) -> bool {
@@ -90,15 +90,15 @@ impl<'env> Children<'env> {
         cx: &mut Context<'_>,
         mut poll_body: impl FnMut(&mut Context<'_>) -> bool,
     ) -> Poll<()> {
-        self.family.begin_poll(cx.waker());
-        let polled = Polled(&self.family);
+        self.scope_state.begin_poll(cx.waker());
+        let polled = Polled(&self.scope_state);
         let is_done = poll_body(cx);
         self.run_woken(cx);
         if self.is_cancelled.get() {
             self.clear();
         }
         // What was dropped may have held the handle of a child that has panicked: asked for last.
-        if let Some(panic) = self.family.take_panic() {
+        if let Some(panic) = self.scope_state.take_panic() {
             resume_unwind(panic.into_panic());
         }
         drop(polled);
@@ -107,7 +107,7 @@ impl<'env> Children<'env> {
             budget::spend();
             return Poll::Ready(());
         }
-        if self.family.noted() > 0 {
+        if self.scope_state.ready() > 0 {
             cx.waker().wake_by_ref();
         }
         current::pending(WaitsFor::Task)
@@ -118,11 +118,11 @@ impl<'env> Children<'env> {
     fn run_woken(&self, cx: &mut Context<'_>) {
         // Decides what the poll may take, so that the first child too is counted.
         budget::is_left();
-        for i in 0..self.family.noted() {
+        for i in 0..self.scope_state.ready() {
             if i > 0 && budget::poll_left(cx).is_pending() {
                 return;
             }
-            let Some(key) = self.family.take_noted() else { return };
+            let Some(key) = self.scope_state.take_ready() else { return };
             let Some(task) = self.begin(key) else { continue };
             if self.context.executor.run_inside(&*task) {
                 self.end(key, &*task);
@@ -132,19 +132,19 @@ impl<'env> Children<'env> {
     }
 
     /// The child at `key`, which is about to run.
-    fn begin(&self, key: usize) -> Option<Rc<dyn Run + 'env>> {
+    fn begin(&self, key: usize) -> Option<Rc<dyn Runnable + 'env>> {
         let task = self.list.borrow().get(key)?.clone();
-        task.header().is_noted.set(false);
+        task.header().is_ready.set(false);
         Some(task)
     }
 
     /// Forgets a child that has ended, and tells of that.
-    fn end(&self, key: usize, task: &(dyn Run + 'env)) {
+    fn end(&self, key: usize, task: &(dyn Runnable + 'env)) {
         let child = self.list.borrow_mut().try_remove(key);
         drop(child);
         let executor = &self.context.executor;
         executor.leave_slot(task.header());
-        if let Some(lost) = tell(task).and_then(|panic| self.family.fail(panic)) {
+        if let Some(lost) = tell(task).and_then(|panic| self.scope_state.fail(panic)) {
             executor.report(lost);
         }
     }
@@ -168,7 +168,7 @@ impl<'env> Children<'env> {
 impl Drop for End<'_, '_> {
     fn drop(&mut self) {
         self.0.is_cancelled.set(true);
-        if let Some(lost) = self.0.family.end() {
+        if let Some(lost) = self.0.scope_state.end() {
             local_queue::lose(lost);
         }
         self.0.clear();

@@ -1,7 +1,7 @@
 //! What may follow the end of a task: a callback; and what its await may not end.
 
 use crate::context;
-use crate::executor::{Birth, JoinError, JoinHandle};
+use crate::executor::{JoinError, JoinHandle, SpawnOptions};
 
 impl<T: 'static> JoinHandle<T> {
     /// Calls `f` with the output when the task has ended, in a detached task of its own: asyncio's
@@ -34,7 +34,7 @@ impl<T: 'static> JoinHandle<T> {
     #[track_caller]
     pub fn on_done(self, f: impl FnOnce(Result<T, JoinError>) + 'static) {
         let executor = &context::expect("JoinHandle::on_done").executor;
-        drop(executor.spawn(async move { f(self.await) }, Birth::here()));
+        drop(executor.spawn(async move { f(self.await) }, SpawnOptions::here()));
     }
 }
 

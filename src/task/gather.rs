@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use super::scope::scope;
 use super::try_scope::try_scope;
-use crate::executor::Birth;
+use crate::executor::SpawnOptions;
 
 /// Runs futures at once; gives their outputs in the order of the futures: asyncio's `gather`,
 /// gevent's `joinall`.
@@ -44,13 +44,13 @@ where
     I: IntoIterator,
     I::Item: Future,
 {
-    let birth = Birth::here();
+    let options = SpawnOptions::here();
     async move {
         let outputs = Outputs::default();
         scope(async |s| {
             for future in futures {
                 let keep = outputs.keeper();
-                s.spawn_as(birth.clone(), async move { keep(future.await) });
+                s.spawn_as(options.clone(), async move { keep(future.await) });
             }
         })
         .await;
@@ -92,13 +92,13 @@ where
     I: IntoIterator,
     I::Item: Future<Output = Result<T, E>>,
 {
-    let birth = Birth::here();
+    let options = SpawnOptions::here();
     async move {
         let outputs = Outputs::default();
         let result = try_scope(async |s| {
             for future in futures {
                 let keep = outputs.keeper();
-                s.spawn_as(birth.clone(), async move { future.await.map(keep) });
+                s.spawn_as(options.clone(), async move { future.await.map(keep) });
             }
             Ok(())
         });

@@ -13,7 +13,7 @@ use slab::Slab;
 
 use crate::context;
 use crate::current::{self, WaitsFor, budget};
-use crate::executor::{AbortHandle, Birth, JoinError, JoinHandle};
+use crate::executor::{AbortHandle, JoinError, JoinHandle, SpawnOptions};
 use crate::time::timeout;
 use crate::wait::keep;
 
@@ -176,7 +176,7 @@ impl<T: 'static> JoinSet<T> {
     /// Outside of a running loop.
     #[track_caller]
     pub fn spawn(&mut self, future: impl Future<Output = T> + 'static) -> AbortHandle {
-        let birth = Birth::here();
+        let options = SpawnOptions::here();
         let context = context::expect("JoinSet::spawn");
         let entry = self.tasks.vacant_entry();
         let member = Member { key: entry.key(), ended: self.ended.clone() };
@@ -184,7 +184,7 @@ impl<T: 'static> JoinSet<T> {
             let _member = member;
             future.await
         };
-        let handle = entry.insert(context.executor.spawn(task, birth));
+        let handle = entry.insert(context.executor.spawn(task, options));
         handle.abort_handle()
     }
 }

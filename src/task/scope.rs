@@ -8,7 +8,7 @@ use std::task::Poll;
 
 use super::children::{Children, End};
 use super::scoped_handle::ScopedHandle;
-use crate::executor::Birth;
+use crate::executor::SpawnOptions;
 
 /// Spawns the children of a scope; given to the body of [`scope`]. Clones spawn into the same one.
 #[derive(Clone)]
@@ -111,15 +111,15 @@ impl<'env> Scope<'env> {
     #[doc(alias = "start_soon")]
     #[track_caller]
     pub fn spawn<F: Future + 'env>(&self, future: F) -> ScopedHandle<'env, F::Output> {
-        self.spawn_as(Birth::here(), future)
+        self.spawn_as(SpawnOptions::here(), future)
     }
 
     pub(super) fn spawn_as<F: Future + 'env>(
         &self,
-        birth: Birth,
+        options: SpawnOptions,
         future: F,
     ) -> ScopedHandle<'env, F::Output> {
-        self.children.spawn(future, birth)
+        self.children.spawn(future, options)
     }
 
     /// Ends the children: their futures are dropped before the scope is next left, never inside of

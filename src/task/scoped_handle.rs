@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use crate::current::TaskId;
-use crate::executor::{JoinError, Output, Relay, abort, local_queue};
+use crate::executor::{ChildSlot, JoinError, Output, abort, local_queue};
 
 /// A child of a scope, to be awaited for its output; made by [`Scope::spawn`](super::Scope::spawn).
 ///
@@ -23,12 +23,15 @@ use crate::executor::{JoinError, Output, Relay, abort, local_queue};
 /// Polling it again after it gave the output panics.
 pub struct ScopedHandle<'env, T> {
     task: Rc<dyn Output<T> + 'env>,
-    relay: Rc<Relay>,
+    child_slot: Rc<ChildSlot>,
 }
 
 impl<'env, T> ScopedHandle<'env, T> {
-    pub(super) fn new(task: Rc<dyn Output<T> + 'env>, relay: Rc<Relay>) -> ScopedHandle<'env, T> {
-        ScopedHandle { task, relay }
+    pub(super) fn new(
+        task: Rc<dyn Output<T> + 'env>,
+        child_slot: Rc<ChildSlot>,
+    ) -> ScopedHandle<'env, T> {
+        ScopedHandle { task, child_slot }
     }
 
     /// The child's id.
@@ -67,7 +70,7 @@ impl<T> Future for ScopedHandle<'_, T> {
 
 impl<T> Drop for ScopedHandle<'_, T> {
     fn drop(&mut self) {
-        let lost = self.task.detach().and_then(|panic| self.relay.family().fail(panic));
+        let lost = self.task.detach().and_then(|panic| self.child_slot.scope_state().fail(panic));
         if let Some(panic) = lost {
             local_queue::lose(panic);
         }

@@ -11,7 +11,7 @@ use std::task::Poll;
 
 use super::children::{Children, End};
 use super::scoped_handle::ScopedHandle;
-use crate::executor::Birth;
+use crate::executor::SpawnOptions;
 
 /// Spawns the children of a scope; given to the body of [`try_scope`]. Clones spawn into the same
 /// one.
@@ -104,10 +104,14 @@ impl<'env, E: 'env> TryScope<'env, E> {
     where
         F: Future<Output = Result<T, E>> + 'env,
     {
-        self.spawn_as(Birth::here(), future)
+        self.spawn_as(SpawnOptions::here(), future)
     }
 
-    pub(super) fn spawn_as<T: 'env, F>(&self, birth: Birth, future: F) -> ScopedHandle<'env, T>
+    pub(super) fn spawn_as<T: 'env, F>(
+        &self,
+        options: SpawnOptions,
+        future: F,
+    ) -> ScopedHandle<'env, T>
     where
         F: Future<Output = Result<T, E>> + 'env,
     {
@@ -122,7 +126,7 @@ impl<'env, E: 'env> TryScope<'env, E> {
                 }
             }
         };
-        self.children.spawn(child, birth)
+        self.children.spawn(child, options)
     }
 
     /// Ends the children, as [`Scope::cancel`](super::Scope::cancel) does. The body goes on.
