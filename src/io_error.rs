@@ -26,7 +26,7 @@ pub(crate) fn explain_as(kind: io::ErrorKind, error: io::Error, sentence: String
 }
 
 /// Returns a copy: of the same kind, with the same text and the same number of the system's.
-pub(crate) fn again(error: &io::Error) -> io::Error {
+pub(crate) fn clone_error(error: &io::Error) -> io::Error {
     if let Some(code) = error.raw_os_error() {
         return io::Error::from_raw_os_error(code);
     }
@@ -64,13 +64,13 @@ mod tests {
     fn a_sentence_and_copies_keep_kind_text_and_number() {
         let system = || io::Error::from_raw_os_error(2);
         let explained = explain(system(), format!("no map: {}", system()));
-        for error in [again(&explained), again(&again(&explained)), explained] {
+        for error in [clone_error(&explained), clone_error(&clone_error(&explained)), explained] {
             assert_eq!(error.kind(), system().kind());
             assert_eq!(error.to_string(), format!("no map: {}", system()));
             assert_eq!(source_code(&error), Some(2));
         }
-        assert_eq!(again(&system()).raw_os_error(), Some(2));
-        let own = again(&io::Error::new(io::ErrorKind::TimedOut, "too late"));
+        assert_eq!(clone_error(&system()).raw_os_error(), Some(2));
+        let own = clone_error(&io::Error::new(io::ErrorKind::TimedOut, "too late"));
         assert_eq!((own.kind(), own.to_string().as_str()), (io::ErrorKind::TimedOut, "too late"));
         assert_eq!(source_code(&own), None);
     }

@@ -6,15 +6,15 @@
 mod acceptor;
 mod async_io;
 mod buffer;
-mod clients;
+mod connections;
 mod flusher;
 mod lines;
-mod link;
 mod open;
 mod read_error;
 mod reader;
 mod separator;
 mod server;
+mod shared_stream;
 mod socket;
 #[cfg(unix)]
 mod socket_file;

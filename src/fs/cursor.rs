@@ -15,7 +15,7 @@ use std::task::{Context, Poll, ready};
 
 use crate::blocking::{self, Kind, Work};
 use crate::current::budget;
-use crate::io_error::again;
+use crate::io_error::clone_error;
 
 /// The most that goes to a helper thread at once: large beside the cost of going there, small
 /// enough to be kept for each file.
@@ -174,7 +174,7 @@ impl Cursor {
     }
 
     fn nothing_lost(&self) -> io::Result<()> {
-        self.lost.borrow().as_ref().map_or(Ok(()), |error| Err(again(error)))
+        self.lost.borrow().as_ref().map_or(Ok(()), |error| Err(clone_error(error)))
     }
 
     /// Completes once nothing is under way and no seek is left to make. Returns what landed last.
@@ -201,7 +201,7 @@ impl Cursor {
         self.under_way.take();
         let landed = outcome.or_else(|error| error.resume()).and_then(|done| self.land(done));
         if let (Operation::Write, Err(error)) = (under_way.operation, &landed) {
-            self.lost.replace(Some(again(error)));
+            self.lost.replace(Some(clone_error(error)));
         }
         Poll::Ready(landed)
     }

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 pub(super) use private::Sealed;
 
-use super::clients::{Client, Clients};
-use super::link::Link;
+use super::connections::{Connections, Entry};
 use super::open::{StreamOptions, pair};
 use super::reader::StreamReader;
+use super::shared_stream::SharedStream;
 use super::socket::StreamSocket;
 use super::writer::StreamWriter;
 use crate::context;
@@ -28,11 +28,11 @@ pub(super) struct Acceptor<K: Transport, F> {
     listener: Listener<K>,
     handler: Rc<F>,
     options: StreamOptions,
-    clients: Rc<Clients<Link>>,
+    connections: Rc<Connections<SharedStream>>,
     /// Where the server was started: its tasks tell so.
     started_at: &'static Location<'static>,
     /// Goes last: who waits for it may listen on the address again.
-    _entry: Client<Link>,
+    _entry: Entry<SharedStream>,
 }
 
 impl<K, F, T> Acceptor<K, F>
@@ -46,11 +46,18 @@ where
         listener: Listener<K>,
         handler: Rc<F>,
         options: StreamOptions,
-        clients: &Rc<Clients<Link>>,
+        connections: &Rc<Connections<SharedStream>>,
         started_at: &'static Location<'static>,
     ) -> Acceptor<K, F> {
-        let _entry = clients.add(Weak::new());
-        Acceptor { listener, handler, options, clients: clients.clone(), started_at, _entry }
+        let _entry = connections.add(Weak::new());
+        Acceptor {
+            listener,
+            handler,
+            options,
+            connections: connections.clone(),
+            started_at,
+            _entry,
+        }
     }
 
     /// Accepts in a task of its own, until the handle is dropped.
@@ -76,7 +83,7 @@ where
                 // The next accept waits by itself until it may succeed.
                 AcceptFailure::Connection | AcceptFailure::Starved => {}
                 AcceptFailure::Transient => sleep(PAUSE).await,
-                AcceptFailure::Permanent => return self.clients.fail(error),
+                AcceptFailure::Permanent => return self.connections.fail(error),
             }
         }
     }
@@ -84,7 +91,7 @@ where
     /// Hands a connection to a task.
     fn serve(&self, connection: Connection<K>) {
         let (reader, writer) = pair(connection.into(), &self.options);
-        writer.link.belong_to(self.clients.add(Rc::downgrade(&writer.link)));
+        writer.shared.belong_to(self.connections.add(Rc::downgrade(&writer.shared)));
         let handler = self.handler.clone();
         let task = async move {
             if let Err(error) = handler(reader, writer).await.outcome() {

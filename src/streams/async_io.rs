@@ -6,8 +6,8 @@ use std::task::{Context, Poll, ready};
 
 use futures_io::{AsyncBufRead, AsyncRead, AsyncWrite};
 
-use super::link::Link;
 use super::reader::StreamReader;
+use super::shared_stream::SharedStream;
 use super::writer::StreamWriter;
 use crate::current::budget;
 use crate::reactor::WaiterKey;
@@ -40,9 +40,9 @@ impl<'a> AsyncWriter<'a> {
     fn poll_until(
         &mut self,
         cx: &mut Context<'_>,
-        is_done: impl Fn(&Link) -> bool,
+        is_done: impl Fn(&SharedStream) -> bool,
     ) -> Poll<io::Result<()>> {
-        self.writer.link.poll_wait(cx, &mut self.place, is_done)
+        self.writer.shared.poll_wait(cx, &mut self.place, is_done)
     }
 }
 
@@ -86,20 +86,20 @@ impl AsyncWrite for AsyncWriter<'_> {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        ready!(self.poll_until(cx, |link| !link.is_paused()))?;
+        ready!(self.poll_until(cx, |shared| !shared.is_paused()))?;
         self.writer.write(buf);
-        Poll::Ready(self.writer.link.check().map(|()| buf.len()))
+        Poll::Ready(self.writer.shared.check().map(|()| buf.len()))
     }
 
     /// Completes once everything is sent.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.poll_until(cx, |link| link.unsent() == 0)
+        self.poll_until(cx, |shared| shared.unsent() == 0)
     }
 
     /// Ends the write direction, and completes once everything is sent.
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.writer.shutdown_write();
-        self.poll_until(cx, Link::has_ended)
+        self.poll_until(cx, SharedStream::has_ended)
     }
 }
 
@@ -111,7 +111,7 @@ impl Drop for AsyncReader<'_> {
 
 impl Drop for AsyncWriter<'_> {
     fn drop(&mut self) {
-        self.writer.link.leave(&mut self.place);
+        self.writer.shared.leave(&mut self.place);
     }
 }
 

@@ -11,7 +11,7 @@ use std::task::{self, Poll, ready};
 use std::time::Duration;
 
 use super::buffer::Buffer;
-use super::link::{Ending, Link};
+use super::shared_stream::{Ending, SharedStream};
 use super::socket::StreamSocket;
 use crate::context;
 use crate::current::{self, WaitsFor, budget, debug};
@@ -28,15 +28,15 @@ const QUIET: Duration = Duration::from_secs(2);
 
 /// The task that sends the rest, and lingers after a close. Dropped too early, with its loop, it
 /// gives up.
-struct Flusher(Rc<Link>);
+struct Flusher(Rc<SharedStream>);
 
 /// Somebody who waits for a change, and leaves when dropped.
 struct Waiting<'a> {
-    link: &'a Link,
+    shared: &'a SharedStream,
     place: WaiterKey,
 }
 
-impl Link {
+impl SharedStream {
     /// Sends what the system takes, and leaves the rest to the flusher.
     pub(super) fn write(self: &Rc<Self>, bytes: &[u8]) {
         if self.may_write() {
@@ -80,8 +80,11 @@ impl Link {
     }
 
     /// Waits until `is_done`, or an error.
-    pub(super) async fn wait(self: &Rc<Self>, is_done: impl Fn(&Link) -> bool) -> io::Result<()> {
-        let mut waiting = Waiting { link: self, place: WaiterKey::default() };
+    pub(super) async fn wait(
+        self: &Rc<Self>,
+        is_done: impl Fn(&SharedStream) -> bool,
+    ) -> io::Result<()> {
+        let mut waiting = Waiting { shared: self, place: WaiterKey::default() };
         poll_fn(|cx| self.poll_wait(cx, &mut waiting.place, &is_done)).await
     }
 
@@ -90,7 +93,7 @@ impl Link {
         self: &Rc<Self>,
         cx: &mut task::Context<'_>,
         place: &mut WaiterKey,
-        is_done: impl Fn(&Link) -> bool,
+        is_done: impl Fn(&SharedStream) -> bool,
     ) -> Poll<io::Result<()>> {
         ready!(budget::poll_left(cx));
         if is_done(self) || self.has_failed() {
@@ -147,7 +150,7 @@ impl Link {
     fn flush_in_background(self: &Rc<Self>) {
         let Some(home) = self.home.upgrade().or_else(context::current) else {
             if self.is_lingering() {
-                self.part();
+                self.close_both();
             }
             return;
         };
@@ -161,33 +164,33 @@ impl Link {
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.link.leave(&mut self.place);
+        self.shared.leave(&mut self.place);
     }
 }
 
 impl Flusher {
     async fn run(self) {
-        let link = &self.0;
+        let shared = &self.0;
         match self.flush().await {
-            Ok(()) => link.finish(),
-            Err(error) => link.fail(error),
+            Ok(()) => shared.finish(),
+            Err(error) => shared.fail(error),
         }
-        if link.is_lingering() {
-            let _ = timeout(link.linger, self.discard()).await;
-            link.part();
+        if shared.is_lingering() {
+            let _ = timeout(shared.linger, self.discard()).await;
+            shared.close_both();
         }
     }
 
     /// Sends what is unsent. Once the connection is closed the peer has to take some of it within
     /// `linger`, each time: nobody else can give the connection up.
     async fn flush(&self) -> io::Result<()> {
-        let link = &self.0;
-        while !link.unsent.is_empty() && !link.is_closed.get() {
-            link.socket.writable().await?;
-            link.send_unsent()?;
+        let shared = &self.0;
+        while !shared.unsent.is_empty() && !shared.is_closed.get() {
+            shared.socket.writable().await?;
+            shared.send_unsent()?;
         }
-        while !link.unsent.is_empty() {
-            timeout(link.linger, self.send_some()).await.map_err(|_| peer_is_stuck())??;
+        while !shared.unsent.is_empty() {
+            timeout(shared.linger, self.send_some()).await.map_err(|_| peer_is_stuck())??;
         }
         Ok(())
     }
@@ -203,11 +206,11 @@ impl Flusher {
 
     /// Reads and discards until the peer ends, is quiet, or has sent too much.
     async fn discard(&self) {
-        let link = &self.0;
+        let shared = &self.0;
         let mut left = DISCARD_MAX;
         while left > 0 {
-            let read = || link.read_socket(|_| {});
-            match timeout(QUIET, link.socket.source().io(Direction::Read, read)).await {
+            let read = || shared.read_socket(|_| {});
+            match timeout(QUIET, shared.socket.source().io(Direction::Read, read)).await {
                 Ok(Ok(n)) if n > 0 => left = left.saturating_sub(n),
                 _ => return,
             }
@@ -223,21 +226,21 @@ fn peer_is_stuck() -> io::Error {
 
 impl Drop for Flusher {
     fn drop(&mut self) {
-        let link = &self.0;
-        link.is_flushing.set(false);
-        let unsent = link.unsent();
+        let shared = &self.0;
+        shared.is_flushing.set(false);
+        let unsent = shared.unsent();
         if unsent > 0 {
             if debug::is_on() {
-                let peer = &link.socket;
+                let peer = &shared.socket;
                 debug::say(format_args!(
                     "the loop ended before {unsent} bytes were sent by {peer:?}"
                 ));
             }
             let kind = io::ErrorKind::NotConnected;
-            link.fail(io::Error::new(kind, "the event loop ended before everything was sent"));
+            shared.fail(io::Error::new(kind, "the event loop ended before everything was sent"));
         }
-        if link.is_lingering() {
-            link.part();
+        if shared.is_lingering() {
+            shared.close_both();
         }
     }
 }

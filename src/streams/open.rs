@@ -4,8 +4,8 @@ use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::link::Link;
 use super::reader::StreamReader;
+use super::shared_stream::SharedStream;
 use super::socket::StreamSocket;
 use super::writer::StreamWriter;
 use crate::net::{TcpStream, ToAddrs};
@@ -109,8 +109,8 @@ pub fn from_tcp(
 
 /// The two streams of a connection.
 pub(super) fn pair(socket: StreamSocket, options: &StreamOptions) -> (StreamReader, StreamWriter) {
-    let link = Rc::new(Link::new(socket, options.linger));
-    (StreamReader::new(link.clone(), options.limit), StreamWriter::new(link))
+    let shared = Rc::new(SharedStream::new(socket, options.linger));
+    (StreamReader::new(shared.clone(), options.limit), StreamWriter::new(shared))
 }
 
 impl StreamOptions {

@@ -7,12 +7,12 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use super::buffer::Buffer;
-use super::link::Link;
 use super::read_error::{IncompleteRead, LimitOverrun};
 use super::separator::find_any;
+use super::shared_stream::SharedStream;
 use super::socket::StreamSocket;
 use crate::current::budget;
-use crate::io_error::again;
+use crate::io_error::clone_error;
 use crate::reactor::{Direction, WaiterKey};
 
 /// The reading end of a connection: asyncio's `StreamReader`.
@@ -41,7 +41,7 @@ use crate::reactor::{Direction, WaiterKey};
 /// }).unwrap();
 /// ```
 pub struct StreamReader {
-    link: Rc<Link>,
+    shared: Rc<SharedStream>,
     pub(super) buffer: Buffer,
     limit: usize,
     /// The stream has ended: the peer has finished writing, or the connection was closed here.
@@ -49,8 +49,8 @@ pub struct StreamReader {
 }
 
 impl StreamReader {
-    pub(super) fn new(link: Rc<Link>, limit: usize) -> StreamReader {
-        StreamReader { link, buffer: Buffer::default(), limit, is_finished: false }
+    pub(super) fn new(shared: Rc<SharedStream>, limit: usize) -> StreamReader {
+        StreamReader { shared, buffer: Buffer::default(), limit, is_finished: false }
     }
 
     /// Reads what is there, at least a byte and at most `n`; nothing at the end of the stream.
@@ -186,7 +186,7 @@ impl StreamReader {
     /// What the system says of a connection that is gone; kind `Unsupported` if it is none of TCP.
     #[doc(alias = "get_extra_info")]
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.link.socket.peer_addr()
+        self.shared.socket.peer_addr()
     }
 
     /// This end's address.
@@ -196,13 +196,13 @@ impl StreamReader {
     /// As [`peer_addr`](StreamReader::peer_addr).
     #[doc(alias = "get_extra_info")]
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.link.socket.local_addr()
+        self.shared.socket.local_addr()
     }
 
     /// The connection. Who reads from it takes bytes from the reader.
     #[doc(alias = "transport")]
     pub fn get_ref(&self) -> &StreamSocket {
-        &self.link.socket
+        &self.shared.socket
     }
 
     /// The piece that ends with one of `separators`, of which the longest has `longest` bytes, if
@@ -229,7 +229,7 @@ impl StreamReader {
         if let Some(over) = self.over() {
             return over;
         }
-        let filled = self.link.fill(&mut self.buffer).await;
+        let filled = self.shared.fill(&mut self.buffer).await;
         self.note(filled)
     }
 
@@ -242,20 +242,20 @@ impl StreamReader {
         if let Some(over) = self.over() {
             return Poll::Ready(over);
         }
-        let StreamReader { link, buffer, .. } = self;
-        let source = link.socket.source();
-        let filled = source.poll_io(Direction::Read, cx, place, || link.receive(buffer));
+        let StreamReader { shared, buffer, .. } = self;
+        let source = shared.socket.source();
+        let filled = source.poll_io(Direction::Read, cx, place, || shared.receive(buffer));
         filled.map(|filled| self.note(filled))
     }
 
     /// Gives up the place of a `poll_` method.
     pub(super) fn leave(&self, place: &mut WaiterKey) {
-        self.link.socket.source().leave(Direction::Read, place);
+        self.shared.socket.source().leave(Direction::Read, place);
     }
 
     /// The result, if nothing more will come.
     fn over(&self) -> Option<io::Result<bool>> {
-        self.is_finished.then(|| self.link.check_connection().map(|()| false))
+        self.is_finished.then(|| self.shared.check_connection().map(|()| false))
     }
 
     /// Remembers the end, and for both halves the first error.
@@ -266,7 +266,7 @@ impl StreamReader {
                 Ok(n > 0)
             }
             Err(error) => {
-                self.link.fail(again(&error));
+                self.shared.fail(clone_error(&error));
                 Err(error)
             }
         }
@@ -276,7 +276,7 @@ impl StreamReader {
 impl fmt::Debug for StreamReader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StreamReader")
-            .field("socket", &self.link.socket)
+            .field("socket", &self.shared.socket)
             .field("buffered", &self.buffer.len())
             .finish_non_exhaustive()
     }

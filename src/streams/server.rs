@@ -10,10 +10,10 @@ use std::panic::Location;
 use std::rc::Rc;
 
 use super::acceptor::{Acceptor, Outcome};
-use super::clients::Clients;
-use super::link::Link;
+use super::connections::Connections;
 use super::open::StreamOptions;
 use super::reader::StreamReader;
+use super::shared_stream::SharedStream;
 use super::socket::StreamSocket;
 use super::writer::StreamWriter;
 use crate::net::{
@@ -47,7 +47,7 @@ pub struct ServerOptions {
 #[must_use = "dropping a Server closes it: keep it, or await its serve_forever"]
 pub struct Server {
     addrs: Vec<SocketAddr>,
-    clients: Rc<Clients<Link>>,
+    connections: Rc<Connections<SharedStream>>,
 }
 
 /// Closes the server when a `serve_forever` ends, however it does.
@@ -169,19 +169,19 @@ impl Server {
         F: AsyncFn(StreamReader, StreamWriter) -> T + 'static,
         T: Outcome + 'static,
     {
-        let (clients, handler) = (Clients::new(), Rc::new(handler));
+        let (connections, handler) = (Connections::new(), Rc::new(handler));
         let acceptors = listeners.into_iter().map(|listener| {
             let handler = handler.clone();
-            Acceptor::new(listener, handler, options.clone(), &clients, started_at).start()
+            Acceptor::new(listener, handler, options.clone(), &connections, started_at).start()
         });
-        clients.set_acceptors(acceptors.collect());
-        Server { addrs, clients }
+        connections.set_acceptors(acceptors.collect());
+        Server { addrs, connections }
     }
 
     /// Goes with the server: the file of a Unix socket.
     #[cfg(unix)]
     pub(super) fn with_file(self, file: impl Any) -> Server {
-        self.clients.set_file(file);
+        self.connections.set_file(file);
         self
     }
 
@@ -204,30 +204,30 @@ impl Server {
     ///
     /// Dropping the future closes the server, as cancelling does in asyncio.
     pub async fn serve_forever(&self) -> io::Result<()> {
-        self.clients.check()?;
+        self.connections.check()?;
         if !self.is_serving() {
             let kind = io::ErrorKind::NotConnected;
             return Err(io::Error::new(kind, "the server was closed: start a new one"));
         }
         let _close = CloseOnDrop(self);
-        self.clients.all_served().await
+        self.connections.all_served().await
     }
 
     /// Stops listening. Connections that are there go on. The addresses are free once
     /// [`wait_closed`](Server::wait_closed) has completed, or once the loop has gone round.
     pub fn close(&self) {
-        self.clients.close();
+        self.connections.close();
     }
 
     /// [Closes](StreamWriter::close) all connections. Their readers come to the end of the stream.
     pub fn close_clients(&self) {
-        self.clients.for_each(|link| link.close());
+        self.connections.for_each(|shared| shared.close());
     }
 
     /// Closes all connections at once: what is unsent is dropped, and their readers come to the end
     /// of the stream.
     pub fn abort_clients(&self) {
-        self.clients.for_each(|link| link.abort());
+        self.connections.for_each(|shared| shared.abort());
     }
 
     /// Waits until the server was closed and its last connection is. Connections that were closed
@@ -238,12 +238,12 @@ impl Server {
     /// Nothing changes.
     pub async fn wait_closed(&self) {
         // It fails only for what a selector is behind.
-        let _ = self.clients.all_gone().await;
+        let _ = self.connections.all_gone().await;
     }
 
     /// Whether it has not been closed.
     pub fn is_serving(&self) -> bool {
-        !self.clients.is_closed()
+        !self.connections.is_closed()
     }
 }
 

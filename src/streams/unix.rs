@@ -9,10 +9,10 @@ use std::path::Path;
 use std::rc::Rc;
 
 use super::acceptor::Outcome;
-use super::link::Link;
 use super::open::{StreamOptions, pair};
 use super::reader::StreamReader;
 use super::server::Server;
+use super::shared_stream::SharedStream;
 use super::socket::StreamSocket;
 use super::socket_file::{PathLock, SocketFile};
 use super::writer::StreamWriter;
@@ -121,8 +121,8 @@ pub fn from_unix(stream: UnixStream, options: &StreamOptions) -> (StreamReader, 
 #[track_caller]
 pub fn from_pipe(pipe: Receiver, options: &StreamOptions) -> StreamReader {
     options.expect_valid();
-    let link = Link::new(StreamSocket::Pipe(pipe), options.linger);
-    StreamReader::new(Rc::new(link), options.limit)
+    let shared = SharedStream::new(StreamSocket::Pipe(pipe), options.linger);
+    StreamReader::new(Rc::new(shared), options.limit)
 }
 
 /// Listens on a Unix socket, and calls `handler` with a reader and a writer for each connection,

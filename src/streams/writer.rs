@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
-use super::link::Link;
+use super::shared_stream::SharedStream;
 use super::socket::StreamSocket;
 
 /// The writing end of a connection: asyncio's `StreamWriter`.
@@ -40,14 +40,14 @@ use super::socket::StreamSocket;
 /// }).unwrap();
 /// ```
 pub struct StreamWriter {
-    pub(super) link: Rc<Link>,
+    pub(super) shared: Rc<SharedStream>,
     /// Dropping it aborts, unless it was closed before.
     aborts_on_drop: bool,
 }
 
 impl StreamWriter {
-    pub(super) fn new(link: Rc<Link>) -> StreamWriter {
-        StreamWriter { link, aborts_on_drop: false }
+    pub(super) fn new(shared: Rc<SharedStream>) -> StreamWriter {
+        StreamWriter { shared, aborts_on_drop: false }
     }
 
     /// Writes all of `bytes`: sends what the system takes now, and the rest in the background.
@@ -55,13 +55,13 @@ impl StreamWriter {
     /// An error of the connection, or of writing after the end, is told by the next
     /// [`drain`](StreamWriter::drain) or [`wait_closed`](StreamWriter::wait_closed).
     pub fn write(&self, bytes: &[u8]) {
-        self.link.write(bytes);
+        self.shared.write(bytes);
     }
 
     /// Writes several pieces as if they were one, without copying them together first.
     #[doc(alias = "writelines")]
     pub fn write_vectored(&self, pieces: &[io::IoSlice<'_>]) {
-        self.link.write_vectored(pieces);
+        self.shared.write_vectored(pieces);
     }
 
     /// Waits, if more was unsent than the high-water mark, until it is no more than the low one.
@@ -75,14 +75,14 @@ impl StreamWriter {
     ///
     /// Nothing is lost.
     pub async fn drain(&self) -> io::Result<()> {
-        self.link.wait(|link| !link.is_paused()).await
+        self.shared.wait(|shared| !shared.is_paused()).await
     }
 
     /// Ends the write direction once everything is sent: the peer reads to its end. Reading goes
     /// on.
     #[doc(alias = "write_eof")]
     pub fn shutdown_write(&self) {
-        self.link.end();
+        self.shared.end();
     }
 
     /// Closes the connection in both directions, without waiting. A reader of the other half gets
@@ -94,7 +94,7 @@ impl StreamWriter {
     /// has not received yet. [`StreamOptions::linger`](super::StreamOptions::linger) limits how
     /// long that may take.
     pub fn close(&self) {
-        self.link.close();
+        self.shared.close();
     }
 
     /// Waits until everything is sent and the write direction has ended. It does not wait for the
@@ -109,17 +109,17 @@ impl StreamWriter {
     ///
     /// Nothing is lost.
     pub async fn wait_closed(&self) -> io::Result<()> {
-        self.link.wait(Link::has_ended).await
+        self.shared.wait(SharedStream::has_ended).await
     }
 
     /// Whether the writer was closed, or its write direction ended.
     pub fn is_closing(&self) -> bool {
-        self.link.is_ending()
+        self.shared.is_ending()
     }
 
     /// Closes the connection at once: what is unsent is dropped, and the reader's stream ends.
     pub fn abort(&self) {
-        self.link.abort();
+        self.shared.abort();
     }
 
     /// Makes dropping the writer [abort](StreamWriter::abort) the connection, instead of closing it
@@ -156,13 +156,13 @@ impl StreamWriter {
     /// If `low` is above `high`.
     pub fn set_write_buffer_limits(&self, low: usize, high: usize) {
         assert!(low <= high, "the low-water mark {low} must not be above the high one, {high}");
-        self.link.set_marks(low, high);
+        self.shared.set_marks(low, high);
     }
 
     /// How many bytes are unsent.
     #[doc(alias = "get_write_buffer_size")]
     pub fn write_buffer_size(&self) -> usize {
-        self.link.unsent()
+        self.shared.unsent()
     }
 
     /// The other end's address.
@@ -172,7 +172,7 @@ impl StreamWriter {
     /// What the system says of a connection that is gone; kind `Unsupported` if it is none of TCP.
     #[doc(alias = "get_extra_info")]
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.link.socket.peer_addr()
+        self.shared.socket.peer_addr()
     }
 
     /// This end's address.
@@ -182,21 +182,21 @@ impl StreamWriter {
     /// As [`peer_addr`](StreamWriter::peer_addr).
     #[doc(alias = "get_extra_info")]
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.link.socket.local_addr()
+        self.shared.socket.local_addr()
     }
 
     /// The connection. Who writes to it writes ahead of what is unsent.
     #[doc(alias = "transport")]
     pub fn get_ref(&self) -> &StreamSocket {
-        &self.link.socket
+        &self.shared.socket
     }
 }
 
 impl Drop for StreamWriter {
     fn drop(&mut self) {
-        match self.aborts_on_drop && !self.link.is_closed() {
-            true => self.link.abort(),
-            false => self.link.close(),
+        match self.aborts_on_drop && !self.shared.is_closed() {
+            true => self.shared.abort(),
+            false => self.shared.close(),
         }
     }
 }
@@ -204,7 +204,7 @@ impl Drop for StreamWriter {
 impl fmt::Debug for StreamWriter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StreamWriter")
-            .field("socket", &self.link.socket)
+            .field("socket", &self.shared.socket)
             .field("unsent", &self.write_buffer_size())
             .finish_non_exhaustive()
     }

@@ -12,12 +12,12 @@ use std::rc::{Rc, Weak};
 use slab::Slab;
 
 use crate::executor::JoinHandle;
-use crate::io_error::again;
+use crate::io_error::clone_error;
 use crate::reactor::{Direction, Readiness, Source};
 use crate::wait::WakeList;
 
 /// What a server and its connections share.
-pub(super) struct Clients<T> {
+pub(super) struct Connections<T> {
     /// A listener's entry points nowhere.
     open: RefCell<Slab<Weak<T>>>,
     /// The tasks that accept, one for each listener; they end with their handles.
@@ -31,17 +31,17 @@ pub(super) struct Clients<T> {
     changed: Source,
 }
 
-/// An entry among [`Clients`], while it lives.
-pub(super) struct Client<T> {
-    clients: Rc<Clients<T>>,
+/// An entry among [`Connections`], while it lives.
+pub(super) struct Entry<T> {
+    connections: Rc<Connections<T>>,
     key: usize,
 }
 
-impl<T> Clients<T> {
-    pub(super) fn new() -> Rc<Clients<T>> {
+impl<T> Connections<T> {
+    pub(super) fn new() -> Rc<Connections<T>> {
         let (open, acceptors, file, is_closed, error) = Default::default();
         let changed = Source::new(false);
-        Rc::new(Clients { open, acceptors, file, is_closed, error, changed })
+        Rc::new(Connections { open, acceptors, file, is_closed, error, changed })
     }
 
     /// What accepts connections until the server is closed.
@@ -56,8 +56,8 @@ impl<T> Clients<T> {
     }
 
     /// Adds a connection, or with `Weak::new()` a listener.
-    pub(super) fn add(self: &Rc<Self>, link: Weak<T>) -> Client<T> {
-        Client { clients: self.clone(), key: self.open.borrow_mut().insert(link) }
+    pub(super) fn add(self: &Rc<Self>, shared: Weak<T>) -> Entry<T> {
+        Entry { connections: self.clone(), key: self.open.borrow_mut().insert(shared) }
     }
 
     /// Calls `f` with each connection that is open.
@@ -84,7 +84,7 @@ impl<T> Clients<T> {
 
     /// Why the server was closed, if a listener had failed.
     pub(super) fn check(&self) -> io::Result<()> {
-        self.error.borrow().as_ref().map_or(Ok(()), |error| Err(again(error)))
+        self.error.borrow().as_ref().map_or(Ok(()), |error| Err(clone_error(error)))
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -119,10 +119,10 @@ impl<T> Clients<T> {
     }
 }
 
-impl<T> Drop for Client<T> {
+impl<T> Drop for Entry<T> {
     fn drop(&mut self) {
-        let link = self.clients.open.borrow_mut().remove(self.key);
-        drop(link);
-        self.clients.notify();
+        let shared = self.connections.open.borrow_mut().remove(self.key);
+        drop(shared);
+        self.connections.notify();
     }
 }

@@ -12,17 +12,17 @@ use std::rc::{Rc, Weak};
 use std::time::Duration;
 
 use super::buffer::Buffer;
-use super::clients::Client;
+use super::connections::Entry;
 use super::socket::StreamSocket;
 use super::unsent::Unsent;
 use crate::context::{self, Context};
 use crate::current::read_buffer;
-use crate::io_error::again;
+use crate::io_error::clone_error;
 use crate::reactor::{Direction, Done, Readiness, WaiterKey, Waiters};
 use crate::wait::WakeList;
 
 /// A connection and what is on its way to it.
-pub(super) struct Link {
+pub(super) struct SharedStream {
     pub(super) socket: StreamSocket,
     /// The loop in which the streams were made: it sends the rest, whoever runs.
     pub(super) home: Weak<Context>,
@@ -44,7 +44,7 @@ pub(super) struct Link {
     /// Who waits for a change of the above: all look again.
     pub(super) changed: Waiters,
     /// Its place in a server, which it leaves when it is closed: after the socket.
-    client: Cell<Option<Client<Link>>>,
+    entry: Cell<Option<Entry<SharedStream>>>,
 }
 
 /// How far the connection is from its end.
@@ -66,9 +66,9 @@ enum Refusal {
     Aborted,
 }
 
-impl Link {
-    pub(super) fn new(socket: StreamSocket, linger: Duration) -> Link {
-        Link {
+impl SharedStream {
+    pub(super) fn new(socket: StreamSocket, linger: Duration) -> SharedStream {
+        SharedStream {
             socket,
             home: context::current().map_or_else(Weak::new, |home| Rc::downgrade(&home)),
             unsent: Unsent::new(),
@@ -80,13 +80,13 @@ impl Link {
             has_peer_ended: Cell::new(false),
             linger,
             changed: Waiters::default(),
-            client: Cell::new(None),
+            entry: Cell::new(None),
         }
     }
 
     /// The server that it came from, which counts it until it is closed.
-    pub(super) fn belong_to(&self, client: Client<Link>) {
-        self.client.set(Some(client));
+    pub(super) fn belong_to(&self, entry: Entry<SharedStream>) {
+        self.entry.set(Some(entry));
     }
 
     /// Completes with how many bytes came and are in `buffer` now; none, if the stream has ended.
@@ -106,7 +106,7 @@ impl Link {
         };
         match (&received, &*self.error.borrow()) {
             (Ok(Done { value: 1.., .. }), _) | (_, None) => received,
-            (_, Some(error)) => Err(again(error)),
+            (_, Some(error)) => Err(clone_error(error)),
         }
     }
 
@@ -173,7 +173,7 @@ impl Link {
 
     /// The connection's first error, as often as it is asked for.
     pub(super) fn check_connection(&self) -> io::Result<()> {
-        self.error.borrow().as_ref().map_or(Ok(()), |error| Err(again(error)))
+        self.error.borrow().as_ref().map_or(Ok(()), |error| Err(clone_error(error)))
     }
 
     /// Gives up a place among those who wait for a change.
@@ -208,7 +208,7 @@ impl Link {
     pub(super) fn finish(&self) {
         let is_over = self.has_peer_ended.get() || self.error.borrow().is_some();
         if self.is_closed.get() && is_over {
-            self.part();
+            self.close_both();
         } else if self.ending.get() == Ending::Flushing {
             self.ending.set(Ending::Ended);
             match self.socket.shutdown(Shutdown::Write) {
@@ -225,7 +225,7 @@ impl Link {
         self.unsent.clear();
         self.ending.set(self.ending.get().max(Ending::Ended));
         if self.is_closed.get() {
-            self.part();
+            self.close_both();
         }
         self.wake_socket();
         self.notify();
@@ -237,11 +237,11 @@ impl Link {
     }
 
     /// Ends both directions, though the streams may still be held.
-    pub(super) fn part(&self) {
+    pub(super) fn close_both(&self) {
         if self.ending.replace(Ending::Closed) != Ending::Closed {
             // It fails only for a connection that is gone already.
             let _ = self.socket.shutdown(Shutdown::Both);
-            drop(self.client.take());
+            drop(self.entry.take());
         }
     }
 
