@@ -7,9 +7,9 @@
 mod child;
 mod child_signal;
 mod command;
+mod communicate;
 mod orphans;
 mod running;
-mod talk;
 
 pub use std::process::{ExitStatus, Output, Stdio};
 

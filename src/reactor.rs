@@ -19,7 +19,7 @@ mod waiters;
 pub(crate) use self::selector::Reactor;
 pub(crate) use self::socket::{Polled, Socket};
 #[cfg(unix)]
-pub(crate) use self::source::Place;
+pub(crate) use self::source::Waiter;
 pub(crate) use self::source::{Direction, Done, Readiness, Source};
 pub(crate) use self::timer_wheel::TimerKey;
 pub(crate) use self::waiters::{WaiterKey, Waiters};

@@ -5,9 +5,9 @@
 //! Invariant: no shard's code runs before all loops are there, and every shard's end is counted,
 //! also after a panic.
 
-mod hub;
 mod mailbox;
 mod shard;
+mod shared;
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -17,9 +17,9 @@ use std::sync::{Arc, mpsc};
 use std::task::Poll;
 use std::thread::{self, Scope, ScopedJoinHandle};
 
-use self::hub::Hub;
 pub use self::mailbox::Mailbox;
 pub use self::shard::Shard;
+use self::shared::Shared;
 use crate::caught::catch;
 use crate::current;
 use crate::executor::JoinError;
@@ -30,7 +30,7 @@ struct Started<'scope, T> {
     /// Its loop, once that is there.
     handle: mpsc::Receiver<io::Result<Handle>>,
     /// Lets it run. Dropped, it ends without having run.
-    begin: mpsc::Sender<Arc<Hub>>,
+    begin: mpsc::Sender<Arc<Shared>>,
     thread: ScopedJoinHandle<'scope, Option<Result<T, JoinError>>>,
 }
 
@@ -147,12 +147,12 @@ fn run<T: Send>(
         for other in &others {
             handles.push(other.handle.recv().expect("a shard's thread tells before it ends")?);
         }
-        let hub = Arc::new(Hub::new(handles));
+        let shared = Arc::new(Shared::new(handles));
         for other in &others {
             // It waits for this.
-            let _ = other.begin.send(hub.clone());
+            let _ = other.begin.send(shared.clone());
         }
-        let mut outcomes = vec![run_one(first, Shard::new(hub, 0), f, caller)];
+        let mut outcomes = vec![run_one(first, Shard::new(shared, 0), f, caller)];
         for other in others {
             let outcome = other.thread.join().unwrap_or_else(|panic| resume_unwind(panic));
             outcomes.push(outcome.expect("it was let run"));
@@ -180,8 +180,8 @@ fn start<'scope, T: Send + 'scope>(
             }
         };
         let _ = tell.send(Ok(runtime.handle()));
-        let hub = begins.recv().ok()?;
-        Some(run_one(runtime, Shard::new(hub, index), f, caller))
+        let shared = begins.recv().ok()?;
+        Some(run_one(runtime, Shard::new(shared, index), f, caller))
     })?;
     Ok(Started { handle, begin, thread })
 }
@@ -197,11 +197,11 @@ fn run_one<T>(
     f: &impl AsyncFn(Shard) -> T,
     caller: &'static Location<'static>,
 ) -> Result<T, JoinError> {
-    let (hub, index) = (shard.hub().clone(), shard.index());
+    let (shared, index) = (shard.shared().clone(), shard.index());
     let root = async {
         let mut output = pin!(f(shard));
         poll_fn(|cx| {
-            if hub.poll_stop(index, cx).is_ready() {
+            if shared.poll_stop(index, cx).is_ready() {
                 return Poll::Ready(None);
             }
             output.as_mut().poll(cx).map(Some)
@@ -210,9 +210,9 @@ fn run_one<T>(
     };
     let outcome = catch(|| runtime.block_on(root));
     let dropped = catch(|| drop(runtime));
-    let ended = dropped.and(catch(|| drop(hub.end(index))));
+    let ended = dropped.and(catch(|| drop(shared.end(index))));
     if outcome.is_err() || ended.is_err() {
-        hub.stop_all();
+        shared.stop_all();
     }
     match outcome.and_then(|output| ended.map(|()| output)) {
         Ok(Some(output)) => Ok(output),

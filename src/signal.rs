@@ -4,12 +4,12 @@
 //! listener's handler stays as long as the listener, and what the signal did to the process before
 //! the first listener came is what it does again after the last has gone.
 
-mod cancel;
-mod defaults;
+mod disposition;
+mod interrupt;
 mod kind;
 mod listener;
 
-pub use self::cancel::Cancelled;
+pub use self::interrupt::Cancelled;
 pub use self::kind::SignalKind;
 #[cfg(feature = "process")]
 pub(crate) use self::listener::is_ignored;

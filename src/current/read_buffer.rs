@@ -10,16 +10,16 @@ use std::cell::Cell;
 const SIZE: usize = 64 * 1024;
 
 thread_local! {
-    static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
 /// Calls `f` with the room, which holds anything.
 pub(crate) fn lend<T>(f: impl FnOnce(&mut [u8]) -> T) -> T {
     // Lent already, or at the end of the thread, there is none: then it is made.
-    let mut room = SCRATCH.try_with(Cell::take).unwrap_or_default();
-    room.resize(SIZE, 0);
-    let result = f(&mut room);
-    let _ = SCRATCH.try_with(|scratch| scratch.set(room));
+    let mut buffer = BUFFER.try_with(Cell::take).unwrap_or_default();
+    buffer.resize(SIZE, 0);
+    let result = f(&mut buffer);
+    let _ = BUFFER.try_with(|slot| slot.set(buffer));
     result
 }
 
@@ -29,15 +29,15 @@ mod tests {
 
     #[test]
     fn who_has_the_room_may_lend_another() {
-        let at = |room: &mut [u8]| room.as_ptr() as usize;
-        let (outer, inner) = lend(|room| (at(room), lend(at)));
+        let at = |buffer: &mut [u8]| buffer.as_ptr() as usize;
+        let (outer, inner) = lend(|buffer| (at(buffer), lend(at)));
         assert_ne!(outer, inner);
-        assert_eq!(lend(|room| room.len()), SIZE);
+        assert_eq!(lend(|buffer| buffer.len()), SIZE);
     }
 
     #[test]
     fn it_is_there_again() {
-        let at = |room: &mut [u8]| room.as_ptr() as usize;
+        let at = |buffer: &mut [u8]| buffer.as_ptr() as usize;
         assert_eq!(lend(at), lend(at));
     }
 }

@@ -18,7 +18,7 @@ use super::interest::Interest;
 use super::watched::{self, Watched};
 use crate::context;
 use crate::current::budget;
-use crate::reactor::{Direction, Done, Place, Polled, Socket, WaiterKey};
+use crate::reactor::{Direction, Done, Polled, Socket, Waiter, WaiterKey};
 
 /// A descriptor that the loop waits for: a pipe, a terminal, an eventfd, a timerfd, an inotify,
 /// another epoll, the socket of a library.
@@ -172,12 +172,12 @@ impl<T: AsFd> AsyncFd<T> {
     /// Nothing changes.
     pub fn ready(&self, interest: Interest) -> impl Future<Output = io::Result<Interest>> + '_ {
         use Direction::{Read, Write};
-        let mut places = [Read, Write, Read].map(|side| self.socket.source().place(side));
+        let mut places = [Read, Write, Read].map(|side| self.socket.source().waiter(side));
         poll_fn(move |cx| {
             let [read, write, special] = &mut places;
             let mut found = Interest::NOTHING;
-            let mut is_ready = |side, place: &mut Place<'_>| {
-                let polled = place.poll_io(cx, || self.confirmed(side, &mut |_| Ok(())))?;
+            let mut is_ready = |side, waiter: &mut Waiter<'_>| {
+                let polled = waiter.poll_io(cx, || self.confirmed(side, &mut |_| Ok(())))?;
                 io::Result::Ok(polled.is_ready())
             };
             if interest.is_readable() && is_ready(Read, read)? {
@@ -302,7 +302,8 @@ impl<T: AsFd> AsyncFd<T> {
 
     fn poll_state(&self, cx: &mut Context<'_>, direction: Direction) -> Poll<io::Result<()>> {
         let source = self.socket.source();
-        self.polled.poll(source, direction, |place| self.poll_io(direction, cx, place, |_| Ok(())))
+        self.polled
+            .poll(source, direction, |waiter| self.poll_io(direction, cx, waiter, |_| Ok(())))
     }
 
     /// Waits for a read event, as an error or urgent data is one, until poll(2) says what is
@@ -311,14 +312,14 @@ impl<T: AsFd> AsyncFd<T> {
         &self,
         cx: &mut Context<'_>,
         wanted: Interest,
-        place: &mut Place<'_>,
+        waiter: &mut Waiter<'_>,
     ) -> Poll<io::Result<Interest>> {
         if wanted == Interest::NOTHING {
             return Poll::Pending;
         }
         ready!(budget::poll_left(cx));
         // An error once the loop has ended.
-        let waits = place.poll_wait(cx)?;
+        let waits = waiter.poll_wait(cx)?;
         let found = self.state_of(wanted)?;
         if found == Interest::NOTHING {
             return waits.map(Ok);

@@ -64,13 +64,14 @@ impl Standard {
     pub(super) fn poll_read(
         &self,
         cx: &mut Context<'_>,
-        place: &mut WaiterKey,
+        waiter: &mut WaiterKey,
         buf: &mut [u8],
     ) -> Result<Poll<io::Result<usize>>, FileReader> {
         match self {
             Standard::Watched(fd) => {
-                Ok(fd
-                    .poll_io(Direction::Read, cx, place, |fd| Ok(rustix::io::read(fd, &mut *buf)?)))
+                Ok(fd.poll_io(Direction::Read, cx, waiter, |fd| {
+                    Ok(rustix::io::read(fd, &mut *buf)?)
+                }))
             }
             Standard::File(fd) => Err(FileReader(fd.clone())),
         }
@@ -80,11 +81,11 @@ impl Standard {
     pub(super) fn poll_write(
         &self,
         cx: &mut Context<'_>,
-        place: &mut WaiterKey,
+        waiter: &mut WaiterKey,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         match self {
-            Standard::Watched(fd) => fd.poll_io(Direction::Write, cx, place, |fd| {
+            Standard::Watched(fd) => fd.poll_io(Direction::Write, cx, waiter, |fd| {
                 Ok(rustix::io::write(fd, &buf[..buf.len().min(PIECE)])?)
             }),
             Standard::File(fd) => {
@@ -97,9 +98,9 @@ impl Standard {
     }
 
     /// Waits no more.
-    pub(super) fn leave(&self, direction: Direction, place: &mut WaiterKey) {
+    pub(super) fn leave(&self, direction: Direction, waiter: &mut WaiterKey) {
         if let Standard::Watched(fd) = self {
-            fd.leave(direction, place);
+            fd.leave(direction, waiter);
         }
     }
 }

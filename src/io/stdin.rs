@@ -30,7 +30,7 @@ pub struct Stdin {
     /// Opened by the first read.
     standard: Option<Standard>,
     /// Its place among who waits for the descriptor.
-    place: WaiterKey,
+    waiter: WaiterKey,
     /// Its place among who waits for another handle to read ahead.
     shared_place: WaiterKey,
 }
@@ -157,7 +157,7 @@ impl Stdin {
         }
         let standard = self.standard.as_ref().expect("it was just opened");
         let mut chunk = [0; CHUNK];
-        match standard.poll_read(cx, &mut self.place, &mut chunk) {
+        match standard.poll_read(cx, &mut self.waiter, &mut chunk) {
             Ok(polled) => polled.map_ok(|n| chunk[..n].to_vec()),
             Err(file) => poll_work(cx, &file),
         }
@@ -168,7 +168,7 @@ impl Stdin {
         // At the thread's end they may have gone before, with all who wait.
         let _ = SHARED.try_with(|shared| shared.waiters.leave(&mut self.shared_place));
         if let Some(standard) = &self.standard {
-            standard.leave(Direction::Read, &mut self.place);
+            standard.leave(Direction::Read, &mut self.waiter);
         }
     }
 }

@@ -22,7 +22,7 @@ pub struct Output {
     /// Opened by the first write.
     standard: Option<Standard>,
     /// Its place among who waits.
-    place: WaiterKey,
+    waiter: WaiterKey,
 }
 
 /// A handle to standard output.
@@ -32,13 +32,13 @@ pub struct Output {
 /// ```
 #[doc(alias = "connect_write_pipe")]
 pub fn stdout() -> Output {
-    Output { open: Standard::stdout, standard: None, place: WaiterKey::default() }
+    Output { open: Standard::stdout, standard: None, waiter: WaiterKey::default() }
 }
 
 /// A handle to standard error.
 #[doc(alias = "connect_write_pipe")]
 pub fn stderr() -> Output {
-    Output { open: Standard::stderr, standard: None, place: WaiterKey::default() }
+    Output { open: Standard::stderr, standard: None, waiter: WaiterKey::default() }
 }
 
 impl Output {
@@ -85,7 +85,7 @@ impl Output {
             self.standard = Some((self.open)()?);
         }
         let standard = self.standard.as_ref().expect("it was just opened");
-        standard.poll_write(cx, &mut self.place, buf)
+        standard.poll_write(cx, &mut self.waiter, buf)
     }
 }
 
@@ -95,7 +95,7 @@ struct Wait<'a>(&'a mut Output);
 impl Drop for Wait<'_> {
     fn drop(&mut self) {
         if let Some(standard) = &self.0.standard {
-            standard.leave(Direction::Write, &mut self.0.place);
+            standard.leave(Direction::Write, &mut self.0.waiter);
         }
     }
 }

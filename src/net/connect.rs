@@ -80,7 +80,7 @@ struct Race<'a> {
 struct Attempt {
     addr: SocketAddr,
     socket: Socket<mio::net::TcpStream>,
-    place: WaiterKey,
+    waiter: WaiterKey,
 }
 
 impl TcpStream {
@@ -229,15 +229,15 @@ impl Attempt {
         };
         // The event that ends connecting always comes: there is no use in looking before it.
         let socket = Socket::new(stream, reactor, false)?;
-        Ok(Attempt { addr, socket, place: WaiterKey::default() })
+        Ok(Attempt { addr, socket, waiter: WaiterKey::default() })
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let polled = self
             .socket
-            .poll_io(Direction::Write, cx, &mut self.place, |io| whole(io.try_io(|| look(io))));
+            .poll_io(Direction::Write, cx, &mut self.waiter, |io| whole(io.try_io(|| look(io))));
         if polled.is_ready() {
-            self.socket.leave(Direction::Write, &mut self.place);
+            self.socket.leave(Direction::Write, &mut self.waiter);
         }
         polled
     }

@@ -67,11 +67,11 @@ impl<S: Object> Endpoint<S> {
         mut buf: impl BorrowMut<&'b [u8]>,
         write: impl Fn(&S, &[u8]) -> io::Result<Done<usize>>,
     ) -> impl Future<Output = io::Result<()>> {
-        let mut place = self.socket.source().place(Direction::Write);
+        let mut waiter = self.socket.source().waiter(Direction::Write);
         poll_fn(move |cx| {
             let rest = buf.borrow_mut();
             while !rest.is_empty() {
-                match ready!(place.poll_io(cx, || write(self.get(), rest)))? {
+                match ready!(waiter.poll_io(cx, || write(self.get(), rest)))? {
                     0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                     n => *rest = &rest[n..],
                 }
@@ -88,7 +88,7 @@ impl<S: Object> Endpoint<S> {
         op: impl FnMut(&S) -> io::Result<Done<T>>,
     ) -> Poll<io::Result<T>> {
         let source = self.socket.source();
-        self.polled.poll(source, direction, |place| self.socket.poll_io(direction, cx, place, op))
+        self.polled.poll(source, direction, |waiter| self.socket.poll_io(direction, cx, waiter, op))
     }
 
     /// Completes once the direction is ready, as far as is known: the last that polled waits.
@@ -98,7 +98,7 @@ impl<S: Object> Endpoint<S> {
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
         let source = self.socket.source();
-        self.polled.poll(source, direction, |place| source.poll_ready(direction, cx, place))
+        self.polled.poll(source, direction, |waiter| source.poll_ready(direction, cx, waiter))
     }
 
     /// Tries `op` once, which waits for `interest`.

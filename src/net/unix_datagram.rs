@@ -10,7 +10,7 @@ use rustix::net::{connect, send, sendto};
 use super::datagram_socket::DatagramSocket;
 use super::messages::{Messages, Protocol, Sealed, Take, uncut};
 use super::transport::whole;
-use super::unix_path::{address, failure, of_raw, to_raw, until_room};
+use super::unix_path::{address, failure, of_raw, retry_when_full, to_raw};
 use super::unix_stream::Unix;
 use crate::reactor::Direction;
 use crate::sys::{NO_SIGNAL, receive};
@@ -94,7 +94,7 @@ impl UnixDatagram {
     pub async fn send_to(&self, buf: &[u8], path: impl AsRef<Path>) -> io::Result<usize> {
         let addr = address(path.as_ref())?;
         // The socket is told when itself has room, not when another one has.
-        let sent = until_room(|| self.attempt_to(buf, &addr)).await;
+        let sent = retry_when_full(|| self.attempt_to(buf, &addr)).await;
         sent.map_err(|error| failure("send to", &addr, error))
     }
 

@@ -67,7 +67,9 @@ const PAUSE: Duration = Duration::from_millis(1);
 const PAUSE_MAX: Duration = Duration::from_millis(50);
 
 /// The first result of `attempt` that is not a `WouldBlock`.
-pub(super) async fn until_room<T>(mut attempt: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+pub(super) async fn retry_when_full<T>(
+    mut attempt: impl FnMut() -> io::Result<T>,
+) -> io::Result<T> {
     let mut pause = PAUSE;
     loop {
         match attempt() {

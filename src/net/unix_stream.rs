@@ -10,7 +10,7 @@ use rustix::net::{RecvAncillaryBuffer, RecvFlags, ReturnFlags, recv, recvmsg, se
 
 use super::connection::Connection;
 use super::transport::{Accept, Bytes, Sealed, Transport, counted, whole};
-use super::unix_path::{address, failure, until_room};
+use super::unix_path::{address, failure, retry_when_full};
 use crate::context;
 use crate::current::budget;
 use crate::reactor::{Done, Socket};
@@ -78,7 +78,7 @@ impl UnixStream {
     pub async fn connect_addr(addr: &SocketAddr) -> io::Result<UnixStream> {
         budget::unit().await;
         // A listener that is full tells nobody when it has room again.
-        match until_room(|| MioStream::connect_addr(addr)).await {
+        match retry_when_full(|| MioStream::connect_addr(addr)).await {
             Ok(stream) => UnixStream::from_mio(stream),
             Err(error) => Err(failure("connect to", addr, error)),
         }

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
+use super::communicate::Communicate;
 use super::orphans;
 use super::running::Running;
-use super::talk::Talk;
 use crate::context::Context;
 use crate::current::budget;
 use crate::net::pipe::{self, Receiver, Sender};
@@ -54,7 +54,7 @@ pub struct Child {
     id: u32,
     kill_on_drop: bool,
     state: State,
-    talk: Talk,
+    communicate: Communicate,
 }
 
 enum State {
@@ -86,7 +86,7 @@ impl Child {
             // What fails from here on drops it.
             kill_on_drop: true,
             state: State::Running(running),
-            talk: Talk::default(),
+            communicate: Communicate::default(),
         };
         child.stdin = stdin.map(|pipe| Sender::of_child(pipe, reactor)).transpose()?;
         child.stdout = stdout.map(|pipe| Receiver::of_child(pipe, reactor)).transpose()?;
@@ -249,10 +249,10 @@ impl Child {
     /// }).unwrap();
     /// ```
     pub async fn communicate(&mut self, input: impl AsRef<[u8]>) -> io::Result<Output> {
-        let Child { stdin, stdout, stderr, talk, .. } = self;
-        talk.run(input.as_ref(), stdin, stdout, stderr).await?;
+        let Child { stdin, stdout, stderr, communicate, .. } = self;
+        communicate.run(input.as_ref(), stdin, stdout, stderr).await?;
         let status = self.wait().await?;
-        let Talk { stdout, stderr, .. } = std::mem::take(&mut self.talk);
+        let Communicate { stdout, stderr, .. } = std::mem::take(&mut self.communicate);
         Ok(Output { status, stdout, stderr })
     }
 

@@ -61,18 +61,18 @@ impl ChildSignal {
     pub(super) fn poll_wait<T>(
         &self,
         cx: &mut task::Context<'_>,
-        place: &mut WaiterKey,
+        waiter: &mut WaiterKey,
     ) -> Poll<io::Result<T>> {
         if self.listening.is_finished() {
             let sentence = "the event loop in which the child was started has ended";
             return Poll::Ready(Err(io::Error::new(io::ErrorKind::NotConnected, sentence)));
         }
-        self.waiting.wait(place, cx.waker());
+        self.waiting.wait(waiter, cx.waker());
         current::pending(WaitsFor::Io)
     }
 
-    pub(super) fn leave(&self, place: &mut WaiterKey) {
-        self.waiting.leave(place);
+    pub(super) fn leave(&self, waiter: &mut WaiterKey) {
+        self.waiting.leave(waiter);
     }
 }
 

@@ -33,7 +33,7 @@ enum Watch {
 #[must_use = "nobody is reaped unless this is awaited"]
 pub(super) struct Reaped<'a> {
     running: &'a mut Running,
-    place: WaiterKey,
+    waiter: WaiterKey,
 }
 
 impl Running {
@@ -71,7 +71,7 @@ impl Running {
     }
 
     pub(super) fn reaped(&mut self) -> Reaped<'_> {
-        Reaped { running: self, place: WaiterKey::default() }
+        Reaped { running: self, waiter: WaiterKey::default() }
     }
 
     /// The loop in which it was started, if that lives.
@@ -100,10 +100,10 @@ impl Future for Reaped<'_> {
     type Output = io::Result<ExitStatus>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
-        let Reaped { running, place } = &mut *self;
+        let Reaped { running, waiter } = &mut *self;
         let Running { process, watch, .. } = &mut **running;
         match watch {
-            Watch::Pidfd(socket) => socket.poll_io(Direction::Read, cx, place, |_| {
+            Watch::Pidfd(socket) => socket.poll_io(Direction::Read, cx, waiter, |_| {
                 let status = process.try_wait()?;
                 let value = status.ok_or(io::ErrorKind::WouldBlock)?;
                 Ok(Done { value, short: false })
@@ -115,7 +115,7 @@ impl Future for Reaped<'_> {
                         budget::spend();
                         Poll::Ready(result)
                     }
-                    None => signal.poll_wait(cx, place),
+                    None => signal.poll_wait(cx, waiter),
                 }
             }
         }
@@ -125,8 +125,8 @@ impl Future for Reaped<'_> {
 impl Drop for Reaped<'_> {
     fn drop(&mut self) {
         match &self.running.watch {
-            Watch::Pidfd(socket) => socket.leave(Direction::Read, &mut self.place),
-            Watch::Signal(signal) => signal.leave(&mut self.place),
+            Watch::Pidfd(socket) => socket.leave(Direction::Read, &mut self.waiter),
+            Watch::Signal(signal) => signal.leave(&mut self.waiter),
         }
     }
 }

@@ -130,12 +130,12 @@ impl Polled {
             Direction::Read => &self.read,
             Direction::Write => &self.write,
         };
-        let mut place = key.get();
-        let polled = poll(&mut place);
+        let mut waiter = key.get();
+        let polled = poll(&mut waiter);
         if polled.is_ready() {
-            source.leave(direction, &mut place);
+            source.leave(direction, &mut waiter);
         }
-        key.set(place);
+        key.set(waiter);
         polled
     }
 }

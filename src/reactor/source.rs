@@ -64,8 +64,8 @@ pub(crate) struct Source {
 }
 
 /// A future's place among those who wait for one direction, which it has once it waits; made by
-/// [`Source::place`]. Given up when it is dropped.
-pub(crate) struct Place<'a> {
+/// [`Source::waiter`]. Given up when it is dropped.
+pub(crate) struct Waiter<'a> {
     side: &'a Side,
     key: WaiterKey,
 }
@@ -73,7 +73,7 @@ pub(crate) struct Place<'a> {
 /// A future that runs an operation on a source until it completes; made by [`Source::io`].
 #[must_use = "an operation does nothing unless it is awaited"]
 pub(crate) struct Io<'a, F> {
-    place: Place<'a>,
+    waiter: Waiter<'a>,
     op: F,
 }
 
@@ -87,8 +87,8 @@ impl Source {
     }
 
     /// No place yet.
-    pub(crate) fn place(&self, direction: Direction) -> Place<'_> {
-        Place { side: self.side(direction), key: WaiterKey::default() }
+    pub(crate) fn waiter(&self, direction: Direction) -> Waiter<'_> {
+        Waiter { side: self.side(direction), key: WaiterKey::default() }
     }
 
     /// Runs `op` until it completes.
@@ -97,13 +97,13 @@ impl Source {
     ///
     /// `op` has either completed, and the result is returned, or it has done nothing.
     pub(crate) fn io<F>(&self, direction: Direction, op: F) -> Io<'_, F> {
-        Io { place: self.place(direction), op }
+        Io { waiter: self.waiter(direction), op }
     }
 
     /// Completes once the direction is ready, as far as is known.
     pub(crate) fn ready(&self, direction: Direction) -> impl Future<Output = io::Result<()>> {
-        let mut place = self.place(direction);
-        poll_fn(move |cx| place.side.poll_ready(cx, &mut place.key))
+        let mut waiter = self.waiter(direction);
+        poll_fn(move |cx| waiter.side.poll_ready(cx, &mut waiter.key))
     }
 
     /// Completes once `is_done`, which is asked at every wake: for what has no selector behind it.
@@ -112,14 +112,14 @@ impl Source {
         direction: Direction,
         is_done: impl Fn() -> bool,
     ) -> impl Future<Output = io::Result<()>> {
-        let mut place = self.place(direction);
+        let mut waiter = self.waiter(direction);
         poll_fn(move |cx| {
             if is_done() {
                 ready!(budget::poll_left(cx));
                 budget::spend();
                 return Poll::Ready(Ok(()));
             }
-            place.side.poll_wait(cx, &mut place.key)
+            waiter.side.poll_wait(cx, &mut waiter.key)
         })
     }
 
@@ -237,7 +237,7 @@ impl Source {
     }
 }
 
-impl Place<'_> {
+impl Waiter<'_> {
     /// See [`Source::poll_io`].
     #[inline]
     pub(crate) fn poll_io<T>(
@@ -360,12 +360,12 @@ impl<T, F: FnMut() -> io::Result<Done<T>> + Unpin> Future for Io<'_, F> {
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
-        let Io { place, op } = &mut *self;
-        place.poll_io(cx, op)
+        let Io { waiter, op } = &mut *self;
+        waiter.poll_io(cx, op)
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for Waiter<'_> {
     #[inline]
     fn drop(&mut self) {
         self.side.waiters.leave(&mut self.key);

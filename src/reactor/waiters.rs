@@ -97,7 +97,7 @@ impl Waiters {
         let old = match key.0 {
             Some(key) => more[index(key)].replace(waker),
             None => {
-                key.0 = Some(place(more.insert(Some(waker))));
+                key.0 = Some(waiter(more.insert(Some(waker))));
                 None
             }
         };
@@ -123,6 +123,6 @@ fn index(key: NonZeroU32) -> usize {
 }
 
 /// The key of an index of `more`.
-fn place(index: usize) -> NonZeroU32 {
+fn waiter(index: usize) -> NonZeroU32 {
     u32::try_from(index + 2).ok().and_then(NonZeroU32::new).expect("2^32 futures wait on a source")
 }

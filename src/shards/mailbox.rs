@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Poll, ready};
 
-use super::hub::Hub;
+use super::shared::Shared;
 use crate::sync::Mutex;
 use crate::sync::thread_channel::{Receiver, SendError, Sender};
 
@@ -19,7 +19,7 @@ use crate::sync::thread_channel::{Receiver, SendError, Sender};
 pub struct Mailbox<M>(Rc<Ends<M>>);
 
 pub(super) struct Ends<M> {
-    hub: Arc<Hub>,
+    shared: Arc<Shared>,
     index: usize,
     /// By shard; `None`: it had ended already.
     senders: Vec<Option<Sender<M>>>,
@@ -28,10 +28,10 @@ pub(super) struct Ends<M> {
 }
 
 impl<M: Send + 'static> Ends<M> {
-    pub(super) fn new(hub: Arc<Hub>, index: usize) -> Ends<M> {
-        let senders = (0..hub.handles.len()).map(|to| hub.sender(to)).collect();
-        let receiver = hub.take_receiver(index).map(Mutex::new);
-        Ends { hub, index, senders, receiver }
+    pub(super) fn new(shared: Arc<Shared>, index: usize) -> Ends<M> {
+        let senders = (0..shared.handles.len()).map(|to| shared.sender(to)).collect();
+        let receiver = shared.take_receiver(index).map(Mutex::new);
+        Ends { shared, index, senders, receiver }
     }
 }
 
@@ -70,13 +70,13 @@ impl<M: Send + 'static> Mailbox<M> {
     ///
     /// No message is lost.
     pub async fn recv(&self) -> Option<M> {
-        let Ends { hub, index, receiver, .. } = &*self.0;
+        let Ends { shared, index, receiver, .. } = &*self.0;
         let mut receiver = receiver.as_ref()?.lock().await;
         poll_fn(|cx| {
             if let Poll::Ready(message) = receiver.poll_recv(cx) {
                 return Poll::Ready(message);
             }
-            ready!(hub.poll_alone(*index, TypeId::of::<M>(), cx));
+            ready!(shared.poll_alone(*index, TypeId::of::<M>(), cx));
             // The last one may have sent something before it ended.
             Poll::Ready(receiver.try_recv().ok())
         })

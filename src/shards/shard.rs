@@ -7,8 +7,8 @@ use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::hub::Hub;
 use super::mailbox::{Ends, Mailbox};
+use super::shared::Shared;
 use crate::runtime::Handle;
 
 /// One of several loops that [`shards`](super::shards()) runs. Its clones are the same shard.
@@ -16,19 +16,19 @@ use crate::runtime::Handle;
 pub struct Shard(Rc<Inner>);
 
 struct Inner {
-    hub: Arc<Hub>,
+    shared: Arc<Shared>,
     index: usize,
     /// This shard's mailboxes that were asked for, by the type of their messages.
     mailboxes: RefCell<BTreeMap<TypeId, Rc<dyn Any>>>,
 }
 
 impl Shard {
-    pub(super) fn new(hub: Arc<Hub>, index: usize) -> Shard {
-        Shard(Rc::new(Inner { hub, index, mailboxes: RefCell::default() }))
+    pub(super) fn new(shared: Arc<Shared>, index: usize) -> Shard {
+        Shard(Rc::new(Inner { shared, index, mailboxes: RefCell::default() }))
     }
 
-    pub(super) fn hub(&self) -> &Arc<Hub> {
-        &self.0.hub
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.0.shared
     }
 
     /// Which one it is: 0 and up.
@@ -43,7 +43,7 @@ impl Shard {
 
     /// The loops of all shards, by index: each takes calls and tasks from any thread.
     pub fn handles(&self) -> &[Handle] {
-        &self.hub().handles
+        &self.shared().handles
     }
 
     /// The way to send messages of type `M` to the others, and to receive theirs. A shard has one
@@ -76,7 +76,7 @@ impl Shard {
     pub fn mailbox<M: Send + 'static>(&self) -> Mailbox<M> {
         let known = self.0.mailboxes.borrow().get(&TypeId::of::<M>()).cloned();
         let ends = known.and_then(|known| known.downcast().ok()).unwrap_or_else(|| {
-            let ends = Rc::new(Ends::<M>::new(self.hub().clone(), self.index()));
+            let ends = Rc::new(Ends::<M>::new(self.shared().clone(), self.index()));
             self.0.mailboxes.borrow_mut().insert(TypeId::of::<M>(), ends.clone());
             ends
         });
@@ -100,7 +100,7 @@ impl Shard {
     /// # std::io::Result::Ok(())
     /// ```
     pub fn stop_all(&self) {
-        self.hub().stop_all();
+        self.shared().stop_all();
     }
 }
 

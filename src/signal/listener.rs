@@ -11,7 +11,7 @@ use futures_core::Stream;
 use mio::unix::pipe::{self, Receiver};
 use signal_hook::{SigId, low_level};
 
-use super::defaults;
+use super::disposition;
 use super::kind::SignalKind;
 use crate::context;
 use crate::reactor::{Direction, Done, Reactor, Socket, WaiterKey};
@@ -41,7 +41,7 @@ impl Listener {
         }
         let (writer, reader) = pipe::new()?;
         let socket = Socket::new(reader, reactor, true)?;
-        let handler = defaults::listen(number, || low_level::pipe::register(number, writer));
+        let handler = disposition::listen(number, || low_level::pipe::register(number, writer));
         let handler = handler.map_err(|error| match error.kind() {
             io::ErrorKind::InvalidInput => invalid(format!("{number} is no signal's number")),
             _ => error,
@@ -98,7 +98,7 @@ impl Stream for Listener {
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        defaults::leave(self.kind.as_raw(), self.handler);
+        disposition::leave(self.kind.as_raw(), self.handler);
     }
 }
 
@@ -202,5 +202,5 @@ pub fn ctrl_c() -> impl Future<Output = io::Result<()>> {
 /// Whether the process ignores a signal, as far as the system reports it.
 #[cfg(feature = "process")]
 pub(crate) fn is_ignored(kind: SignalKind) -> bool {
-    defaults::disposition(kind.as_raw()) == defaults::Disposition::Ignored
+    disposition::disposition(kind.as_raw()) == disposition::Disposition::Ignored
 }

@@ -16,25 +16,25 @@ use crate::reactor::WaiterKey;
 #[derive(Debug)]
 pub struct AsyncReader<'a> {
     reader: &'a mut StreamReader,
-    place: WaiterKey,
+    waiter: WaiterKey,
 }
 
 /// A [`StreamWriter`] by futures-io's trait; see [`StreamWriter::as_async_write`].
 #[derive(Debug)]
 pub struct AsyncWriter<'a> {
     writer: &'a StreamWriter,
-    place: WaiterKey,
+    waiter: WaiterKey,
 }
 
 impl<'a> AsyncReader<'a> {
     pub(super) fn new(reader: &'a mut StreamReader) -> AsyncReader<'a> {
-        AsyncReader { reader, place: WaiterKey::default() }
+        AsyncReader { reader, waiter: WaiterKey::default() }
     }
 }
 
 impl<'a> AsyncWriter<'a> {
     pub(super) fn new(writer: &'a StreamWriter) -> AsyncWriter<'a> {
-        AsyncWriter { writer, place: WaiterKey::default() }
+        AsyncWriter { writer, waiter: WaiterKey::default() }
     }
 
     fn poll_until(
@@ -42,7 +42,7 @@ impl<'a> AsyncWriter<'a> {
         cx: &mut Context<'_>,
         is_done: impl Fn(&SharedStream) -> bool,
     ) -> Poll<io::Result<()>> {
-        self.writer.shared.poll_wait(cx, &mut self.place, is_done)
+        self.writer.shared.poll_wait(cx, &mut self.waiter, is_done)
     }
 }
 
@@ -67,9 +67,9 @@ impl AsyncBufRead for AsyncReader<'_> {
     fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
         ready!(budget::poll_left(cx));
         budget::spend();
-        let AsyncReader { reader, place } = self.get_mut();
+        let AsyncReader { reader, waiter } = self.get_mut();
         if reader.buffer.is_empty() {
-            ready!(reader.poll_fill(cx, place))?;
+            ready!(reader.poll_fill(cx, waiter))?;
         }
         Poll::Ready(Ok(reader.buffer.content()))
     }
@@ -105,13 +105,13 @@ impl AsyncWrite for AsyncWriter<'_> {
 
 impl Drop for AsyncReader<'_> {
     fn drop(&mut self) {
-        self.reader.leave(&mut self.place);
+        self.reader.leave(&mut self.waiter);
     }
 }
 
 impl Drop for AsyncWriter<'_> {
     fn drop(&mut self) {
-        self.writer.shared.leave(&mut self.place);
+        self.writer.shared.leave(&mut self.waiter);
     }
 }
 

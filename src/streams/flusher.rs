@@ -33,7 +33,7 @@ struct Flusher(Rc<SharedStream>);
 /// Somebody who waits for a change, and leaves when dropped.
 struct Waiting<'a> {
     shared: &'a SharedStream,
-    place: WaiterKey,
+    waiter: WaiterKey,
 }
 
 impl SharedStream {
@@ -84,15 +84,15 @@ impl SharedStream {
         self: &Rc<Self>,
         is_done: impl Fn(&SharedStream) -> bool,
     ) -> io::Result<()> {
-        let mut waiting = Waiting { shared: self, place: WaiterKey::default() };
-        poll_fn(|cx| self.poll_wait(cx, &mut waiting.place, &is_done)).await
+        let mut waiting = Waiting { shared: self, waiter: WaiterKey::default() };
+        poll_fn(|cx| self.poll_wait(cx, &mut waiting.waiter, &is_done)).await
     }
 
-    /// The same for a `poll_` method, which waits at `place`.
+    /// The same for a `poll_` method, which waits at `waiter`.
     pub(super) fn poll_wait(
         self: &Rc<Self>,
         cx: &mut task::Context<'_>,
-        place: &mut WaiterKey,
+        waiter: &mut WaiterKey,
         is_done: impl Fn(&SharedStream) -> bool,
     ) -> Poll<io::Result<()>> {
         ready!(budget::poll_left(cx));
@@ -103,7 +103,7 @@ impl SharedStream {
         if !self.unsent.is_empty() {
             self.flush_in_background();
         }
-        self.changed.wait(place, cx.waker());
+        self.changed.wait(waiter, cx.waker());
         current::pending(WaitsFor::Io)
     }
 
@@ -164,7 +164,7 @@ impl SharedStream {
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.shared.leave(&mut self.place);
+        self.shared.leave(&mut self.waiter);
     }
 }
 

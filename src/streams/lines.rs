@@ -21,7 +21,7 @@ use crate::reactor::WaiterKey;
 #[must_use = "the lines come when they are asked for"]
 pub struct Lines<'a> {
     reader: &'a mut StreamReader,
-    place: WaiterKey,
+    waiter: WaiterKey,
     /// How far there is no end of a line.
     searched: usize,
     is_over: bool,
@@ -29,7 +29,7 @@ pub struct Lines<'a> {
 
 impl<'a> Lines<'a> {
     pub(super) fn new(reader: &'a mut StreamReader) -> Lines<'a> {
-        Lines { reader, place: WaiterKey::default(), searched: 0, is_over: false }
+        Lines { reader, waiter: WaiterKey::default(), searched: 0, is_over: false }
     }
 
     /// The next line with its `\n`, which only the last may lack; `None` at the end.
@@ -48,7 +48,7 @@ impl<'a> Lines<'a> {
                 self.is_over = line.is_err();
                 return Poll::Ready(Some(line));
             }
-            let filled = ready!(self.reader.poll_fill(cx, &mut self.place));
+            let filled = ready!(self.reader.poll_fill(cx, &mut self.waiter));
             if !matches!(filled, Ok(true)) {
                 budget::spend();
             }
@@ -80,7 +80,7 @@ impl Stream for Lines<'_> {
 
 impl Drop for Lines<'_> {
     fn drop(&mut self) {
-        self.reader.leave(&mut self.place);
+        self.reader.leave(&mut self.waiter);
     }
 }
 

@@ -233,24 +233,24 @@ impl StreamReader {
         self.note(filled)
     }
 
-    /// The same for a `poll_` method, which waits at `place`.
+    /// The same for a `poll_` method, which waits at `waiter`.
     pub(super) fn poll_fill(
         &mut self,
         cx: &mut Context<'_>,
-        place: &mut WaiterKey,
+        waiter: &mut WaiterKey,
     ) -> Poll<io::Result<bool>> {
         if let Some(over) = self.over() {
             return Poll::Ready(over);
         }
         let StreamReader { shared, buffer, .. } = self;
         let source = shared.socket.source();
-        let filled = source.poll_io(Direction::Read, cx, place, || shared.receive(buffer));
+        let filled = source.poll_io(Direction::Read, cx, waiter, || shared.receive(buffer));
         filled.map(|filled| self.note(filled))
     }
 
     /// Gives up the place of a `poll_` method.
-    pub(super) fn leave(&self, place: &mut WaiterKey) {
-        self.shared.socket.source().leave(Direction::Read, place);
+    pub(super) fn leave(&self, waiter: &mut WaiterKey) {
+        self.shared.socket.source().leave(Direction::Read, waiter);
     }
 
     /// The result, if nothing more will come.

@@ -177,8 +177,8 @@ impl SharedStream {
     }
 
     /// Gives up a place among those who wait for a change.
-    pub(super) fn leave(&self, place: &mut WaiterKey) {
-        self.changed.leave(place);
+    pub(super) fn leave(&self, waiter: &mut WaiterKey) {
+        self.changed.leave(waiter);
     }
 
     pub(super) fn has_failed(&self) -> bool {

@@ -14,14 +14,14 @@ use crate::reactor::Direction;
 
 /// How far a talk has come.
 #[derive(Debug, Default)]
-pub(super) struct Talk {
+pub(super) struct Communicate {
     /// Bytes of the input that were written.
     pub(super) written: usize,
     pub(super) stdout: Vec<u8>,
     pub(super) stderr: Vec<u8>,
 }
 
-impl Talk {
+impl Communicate {
     /// Talks until the input is written or refused, and both outputs have ended. Each pipe is
     /// closed when it is done with.
     pub(super) async fn run(

@@ -13,7 +13,7 @@ use crate::wait::WakeList;
 /// a receiver that does not keep up.
 const MAILBOX_CAPACITY: usize = 1024;
 
-pub(super) struct Hub {
+pub(super) struct Shared {
     pub(super) handles: Vec<Handle>,
     life: Mutex<Life>,
     mailboxes: Mutex<Mailboxes>,
@@ -42,11 +42,11 @@ struct Mailbox<M> {
     receiver: Option<Receiver<M>>,
 }
 
-impl Hub {
-    pub(super) fn new(handles: Vec<Handle>) -> Hub {
+impl Shared {
+    pub(super) fn new(handles: Vec<Handle>) -> Shared {
         let shards = handles.iter().map(|_| State::Alive(None)).collect();
         let life = Life { shards, is_stopping: false, watchers: BTreeMap::new() };
-        Hub { handles, life: Mutex::new(life), mailboxes: Mutex::default() }
+        Shared { handles, life: Mutex::new(life), mailboxes: Mutex::default() }
     }
 
     /// Stops all shards.

@@ -12,7 +12,7 @@ use std::task::Poll;
 use signal_hook::consts::SIGINT;
 use signal_hook::{SigId, flag, low_level};
 
-use super::defaults::{self, Disposition};
+use super::disposition::{self, Disposition};
 use super::kind::SignalKind;
 use super::listener::Listener;
 use crate::runtime::Runtime;
@@ -103,7 +103,7 @@ struct Second {
 impl Interrupt {
     /// `None` if the process ignores Ctrl-C.
     fn new() -> io::Result<Option<Interrupt>> {
-        if defaults::prepare(SIGINT)? == Disposition::Ignored {
+        if disposition::prepare(SIGINT)? == Disposition::Ignored {
             return Ok(None);
         }
         // Before the listener, so that the loop wakes when the handler is done with the flag.
@@ -117,7 +117,7 @@ impl Second {
     fn new() -> io::Result<Second> {
         let has_come = Arc::new(AtomicBool::new(false));
         // In this order, so that the signal that sets the flag does not find it set.
-        let kill = defaults::restore_if(SIGINT, has_come.clone())?;
+        let kill = disposition::restore_if(SIGINT, has_come.clone())?;
         let note = flag::register(SIGINT, has_come.clone())
             .inspect_err(|_| _ = low_level::unregister(kill))?;
         Ok(Second { has_come, handlers: [kill, note] })
