@@ -9,7 +9,7 @@ mod interrupt;
 mod kind;
 mod listener;
 
-pub use self::interrupt::Cancelled;
+pub use self::interrupt::Interrupted;
 pub use self::kind::SignalKind;
 #[cfg(feature = "process")]
 pub(crate) use self::listener::is_ignored;

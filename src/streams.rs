@@ -23,7 +23,7 @@ mod unix;
 mod unsent;
 mod writer;
 
-pub use self::acceptor::Outcome;
+pub use self::acceptor::HandlerOutput;
 pub use self::async_io::{AsyncReader, AsyncWriter};
 pub use self::lines::Lines;
 pub use self::open::{StreamOptions, from_tcp, open_connection, open_connection_with};

@@ -21,7 +21,7 @@ use std::future::Future;
 pub use self::builder::Builder;
 pub use self::completion::shield;
 pub use self::gather::{gather, try_gather};
-pub use self::join_set::{JoinSet, When, wait};
+pub use self::join_set::{JoinSet, ReturnWhen, wait};
 pub use self::local::{LocalKey, LocalValue, OutOfScope};
 pub use self::reentrant_mutex::{ReentrantMutex, ReentrantMutexGuard};
 pub use self::scope::{Scope, scope};

@@ -18,7 +18,7 @@ use evloop::sync::{
     Barrier, Condvar, Event, Mutex, Notify, OnceCell, RwLock, Semaphore, broadcast, mpsc, oneshot,
     thread_channel, watch,
 };
-use evloop::task::{self, JoinSet, When, scope, try_scope, yield_now};
+use evloop::task::{self, JoinSet, ReturnWhen, scope, try_scope, yield_now};
 use evloop::time::{timeout, timeout_at, timeout_scope};
 use evloop::{block_on, call_soon, spawn};
 use futures::{FutureExt, future, join, select_biased};
@@ -202,7 +202,7 @@ fn values_in_channels_hold_up_no_limit() {
 fn tasks_hold_up_no_limit() {
     check_mut!("join set, empty", JoinSet::<()>::new(), |s| s.join_next().await);
     check_mut!("wait, empty", JoinSet::<()>::new(), |s| {
-        task::wait(s, When::AllCompleted, None).await
+        task::wait(s, ReturnWhen::AllCompleted, None).await
     });
     check!("eager task", (), |_s| task::Builder::new().eager(true).spawn(ready(1)).await);
     check!("empty scope", (), |_s| scope(async |_| ()).await);

@@ -277,8 +277,9 @@ fn dropping_the_handle_changes_nothing() {
 fn a_panic_goes_to_the_handler_while_the_handle_is_kept() {
     let panics = Rc::new(RefCell::new(Vec::new()));
     let seen = panics.clone();
-    let on_panic = move |error: evloop::task::JoinError| seen.borrow_mut().push(error.to_string());
-    let mut runtime = Runtime::builder().on_panic(on_panic).build().unwrap();
+    let on_task_error =
+        move |error: evloop::task::JoinError| seen.borrow_mut().push(error.to_string());
+    let mut runtime = Runtime::builder().on_task_error(on_task_error).build().unwrap();
     runtime.block_on(async {
         let line = line!() + 1;
         let call = call_soon(|| panic!("out of paper"));

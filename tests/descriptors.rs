@@ -260,8 +260,8 @@ fn a_server_without_descriptors_says_so_and_goes_on_once_there_are_some() {
     }
     let told = Rc::new(RefCell::new(Vec::new()));
     let telling = told.clone();
-    let on_panic = move |error: JoinError| telling.borrow_mut().push(error.to_string());
-    let mut runtime = Runtime::builder().on_panic(on_panic).build().unwrap();
+    let on_task_error = move |error: JoinError| telling.borrow_mut().push(error.to_string());
+    let mut runtime = Runtime::builder().on_task_error(on_task_error).build().unwrap();
     runtime.block_on(async {
         let handler = async |_reader, writer: StreamWriter| writer.write(b"!");
         let server = evloop::start_server("127.0.0.1:0", handler).await.unwrap();

@@ -139,9 +139,9 @@ fn a_destructor_runs_as_its_task() {
     };
     let ids = block_on(async {
         let aborted = spawn(idle(note()));
-        let on_panic = OnDrop(note());
+        let on_task_error = OnDrop(note());
         let panicked: JoinHandle<()> = spawn(async move {
-            let _on_panic = on_panic;
+            let _on_panic = on_task_error;
             panic_any("end")
         });
         let cancelled = spawn(idle(note()));
@@ -367,7 +367,7 @@ fn reporting(name: &'static str, seen: &Seen<(&'static str, &'static str)>) -> R
     let report = move |error: JoinError| {
         seen.add((name, *error.into_panic().downcast().unwrap()));
     };
-    Runtime::builder().on_panic(report).build().unwrap()
+    Runtime::builder().on_task_error(report).build().unwrap()
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use evloop::task::{self, JoinSet, When, yield_now};
+use evloop::task::{self, JoinSet, ReturnWhen, yield_now};
 use evloop::time::{sleep, timeout};
 use evloop::{Runtime, block_on};
 use probe::{Drops, Probe};
@@ -163,16 +163,16 @@ fn wait_returns_when_it_is_told_to() {
             set
         };
         let mut set = fill();
-        assert_eq!(task::wait(&mut set, When::FirstCompleted, None).await.len(), 1);
-        assert_eq!(task::wait(&mut set, When::FirstException, None).await.len(), 1);
-        assert_eq!(task::wait(&mut set, When::AllCompleted, None).await.len(), 1);
-        assert!(task::wait(&mut set, When::FirstCompleted, None).await.is_empty());
+        assert_eq!(task::wait(&mut set, ReturnWhen::FirstCompleted, None).await.len(), 1);
+        assert_eq!(task::wait(&mut set, ReturnWhen::FirstException, None).await.len(), 1);
+        assert_eq!(task::wait(&mut set, ReturnWhen::AllCompleted, None).await.len(), 1);
+        assert!(task::wait(&mut set, ReturnWhen::FirstCompleted, None).await.is_empty());
         let mut set = fill();
-        assert_eq!(task::wait(&mut set, When::FirstException, None).await.len(), 2);
+        assert_eq!(task::wait(&mut set, ReturnWhen::FirstException, None).await.len(), 2);
         set.abort_all();
         set.spawn(pending());
         let limit = Some(Duration::from_millis(1));
-        assert_eq!(task::wait(&mut set, When::AllCompleted, limit).await.len(), 1);
+        assert_eq!(task::wait(&mut set, ReturnWhen::AllCompleted, limit).await.len(), 1);
         assert_eq!(set.len(), 1, "who is not done goes on");
     });
 }
@@ -180,7 +180,9 @@ fn wait_returns_when_it_is_told_to() {
 #[test]
 fn wait_gives_all_that_have_ended_in_the_order_of_their_ends() {
     block_on(async {
-        for when in [When::FirstCompleted, When::FirstException, When::AllCompleted] {
+        for when in
+            [ReturnWhen::FirstCompleted, ReturnWhen::FirstException, ReturnWhen::AllCompleted]
+        {
             let mut set = JoinSet::new();
             for i in 1..=3 {
                 set.spawn(async move { i });

@@ -136,7 +136,7 @@ fn of_children_that_end_with_their_scope() {
 
 #[test]
 fn of_the_handler_the_first_comes_out_of_the_loops_end() {
-    let mut runtime = Runtime::builder().on_panic(|_| panic_any(Spiteful)).build().unwrap();
+    let mut runtime = Runtime::builder().on_task_error(|_| panic_any(Spiteful)).build().unwrap();
     for _ in 0..3 {
         drop(runtime.spawn(hold(Bomb)));
     }
@@ -167,7 +167,7 @@ fn of_the_root_before_that_of_the_loops_end() {
 
 #[test]
 fn while_a_panic_unwinds_through_the_owner_of_the_loop() {
-    let runtime = Runtime::builder().on_panic(|_| panic_any(Spiteful)).build().unwrap();
+    let runtime = Runtime::builder().on_task_error(|_| panic_any(Spiteful)).build().unwrap();
     drop(runtime.spawn(hold(Bomb)));
     let unwinds = catch_unwind(AssertUnwindSafe(|| {
         let _runtime = runtime;

@@ -44,7 +44,7 @@ impl Trace {
     fn runtime(&self) -> Runtime {
         let trace = self.clone();
         let told = move |error: JoinError| trace.add(text(error.into_panic()));
-        Runtime::builder().on_panic(told).build().unwrap()
+        Runtime::builder().on_task_error(told).build().unwrap()
     }
 }
 
@@ -277,7 +277,7 @@ fn the_handler_runs_inside_of_the_loop() {
         handler.set(handler.get() + 1);
         drop(spawn(async move { task.set(task.get() + 10) }));
     };
-    let mut runtime = Runtime::builder().on_panic(told).build().unwrap();
+    let mut runtime = Runtime::builder().on_task_error(told).build().unwrap();
     drop(runtime.spawn(async { panic!("seen") }));
     runtime.run_until_stalled().unwrap();
     assert_eq!(seen.get(), 11);
@@ -294,7 +294,7 @@ fn nobody_runs_while_the_handler_does() {
         drop(spawn(ready(())));
         tell.set(Some((task::current().is_none(), of_handler.try_lock().is_err())));
     };
-    let mut runtime = Runtime::builder().on_panic(told).build().unwrap();
+    let mut runtime = Runtime::builder().on_task_error(told).build().unwrap();
     drop(runtime.spawn(async move {
         mem::forget(of_task.lock().await);
         panic!("seen");
@@ -331,7 +331,7 @@ where
         slot.set(Some(spawn(ready(7))));
         panic!("the handler");
     };
-    let mut runtime = Runtime::builder().on_panic(told).build().unwrap();
+    let mut runtime = Runtime::builder().on_task_error(told).build().unwrap();
     drop(runtime.spawn(panics));
     assert_eq!(panic_of(|| runtime.turn(Some(Duration::ZERO))), "the handler");
     runtime.run_until_stalled().unwrap();
@@ -351,7 +351,7 @@ fn a_panic_of_the_handler_over_an_output_goes_through() {
 #[test]
 fn a_panic_of_the_handler_at_the_end_leaves_nobody_waiting() {
     let told = |_| panic!("the handler");
-    let mut runtime = Runtime::builder().on_panic(told).build().unwrap();
+    let mut runtime = Runtime::builder().on_task_error(told).build().unwrap();
     let handle = runtime.handle();
     drop(runtime.spawn(Trace::default().idle("idle", true)));
     let before = handle.spawn(pending::<()>);

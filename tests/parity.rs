@@ -37,7 +37,7 @@ fn the_loop() -> Fallible {
         .events_capacity(10)
         .blocking_threads_max(2)
         .spin(MS)
-        .on_panic(|error| eprintln!("{error}"))
+        .on_task_error(|error| eprintln!("{error}"))
         .build()?;
     let _: Builder = Builder::new().name(String::from("mine"));
     let task: evloop::JoinHandle<i32> = runtime.spawn(async { 1 });
@@ -71,8 +71,8 @@ fn the_loop() -> Fallible {
     is_debug::<(Handle, Runtime, Builder, CallHandle, RemoteHandle<i32>)>();
     #[cfg(all(unix, feature = "signal"))]
     {
-        let _: Result<i32, evloop::signal::Cancelled> = runtime.block_on_or_cancel(async { 1 });
-        is_portable_error::<evloop::signal::Cancelled>();
+        let _: Result<i32, evloop::signal::Interrupted> = runtime.block_on_or_cancel(async { 1 });
+        is_portable_error::<evloop::signal::Interrupted>();
     }
     runtime.shutdown_timeout(MS);
     Ok(())
@@ -80,7 +80,7 @@ fn the_loop() -> Fallible {
 
 async fn tasks() -> Fallible {
     use evloop::task::{
-        self, AbortHandle, GroupError, JoinError, JoinHandle, JoinSet, TaskId, TaskInfo, When,
+        self, AbortHandle, GroupError, JoinError, JoinHandle, JoinSet, ReturnWhen, TaskId, TaskInfo,
     };
 
     let mut handle: JoinHandle<i32> = evloop::spawn(async { 1 });
@@ -127,8 +127,8 @@ async fn tasks() -> Fallible {
     let _: Option<Result<i32, JoinError>> = set.join_next().await;
     set.try_join_next();
     set.len();
-    task::wait(&mut set, When::FirstCompleted, Some(MS)).await;
-    task::wait(&mut set, When::AllCompleted, None).await;
+    task::wait(&mut set, ReturnWhen::FirstCompleted, Some(MS)).await;
+    task::wait(&mut set, ReturnWhen::AllCompleted, None).await;
     set.abort_all();
     let _: Vec<i32> = set.join_all().await;
     task::shield(evloop::spawn(async {})).await?;

@@ -601,7 +601,7 @@ fn a_panic_whose_handle_goes_with_a_cancelled_child_ends_the_scope() {
 fn runtime(trace: &Trace) -> Runtime {
     let trace = trace.clone();
     let told = move |error: JoinError| trace.add(format!("told: {}", text(error)));
-    Runtime::builder().on_panic(told).build().unwrap()
+    Runtime::builder().on_task_error(told).build().unwrap()
 }
 
 fn text(error: JoinError) -> &'static str {
@@ -644,7 +644,7 @@ fn a_destructor_that_panics_does_not_stop_those_of_other_children() {
 fn a_handler_that_panics_while_a_scope_ends_leaves_no_child() {
     let trace = Trace::default();
     let b = RefCell::new(None);
-    let mut runtime = Runtime::builder().on_panic(|_| panic!("the handler")).build().unwrap();
+    let mut runtime = Runtime::builder().on_task_error(|_| panic!("the handler")).build().unwrap();
     let said = panic_of(|| {
         runtime.block_on(async {
             let scope = task::scope(async |s| {
@@ -715,7 +715,7 @@ fn a_panic_that_the_scope_had_no_time_to_pass_on_goes_to_the_handler() {
 #[test]
 fn a_handler_that_panics_while_the_body_panics_leaves_it_at_that() {
     let trace = Trace::default();
-    let mut runtime = Runtime::builder().on_panic(|_| panic!("the handler")).build().unwrap();
+    let mut runtime = Runtime::builder().on_task_error(|_| panic!("the handler")).build().unwrap();
     let said = panic_of(|| {
         runtime.block_on(task::scope(async |s| {
             s.spawn(async {

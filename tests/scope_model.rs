@@ -365,7 +365,7 @@ fn run_until_idle(runtime: &mut Runtime, world: &World) {
 fn run_case(is_watched: bool, script: Script) -> Vec<String> {
     let world = Rc::new(World { is_watched, ..World::default() });
     let of_handler = world.clone();
-    let builder = Runtime::builder().on_panic(move |error| {
+    let builder = Runtime::builder().on_task_error(move |error| {
         let payload = error.try_into_panic().expect("told of panics alone");
         of_handler.came_out(payload);
     });

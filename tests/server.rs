@@ -36,11 +36,11 @@ fn run<T>(future: impl Future<Output = T>) -> T {
 fn run_told<T>(future: impl Future<Output = T>) -> (T, Vec<String>) {
     let told = Rc::new(RefCell::new(Vec::new()));
     let telling = told.clone();
-    let on_panic = move |error: evloop::task::JoinError| {
+    let on_task_error = move |error: evloop::task::JoinError| {
         let text = format!("{} {}", error.is_panic(), error);
         telling.borrow_mut().push(text);
     };
-    let mut runtime = Runtime::builder().on_panic(on_panic).build().unwrap();
+    let mut runtime = Runtime::builder().on_task_error(on_task_error).build().unwrap();
     let output = runtime.block_on(timeout(LIMIT, future)).expect("it hangs");
     drop(runtime);
     (output, told.take())

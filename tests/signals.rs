@@ -14,7 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use evloop::Runtime;
-use evloop::signal::{self, Cancelled, SignalKind};
+use evloop::signal::{self, Interrupted, SignalKind};
 use evloop::sync::mpsc;
 use evloop::task::yield_now;
 use evloop::time::timeout;
@@ -293,7 +293,7 @@ fn the_first_ctrl_c_drops_the_main_future() {
         yield_now().await;
         raise(Signal::INT);
     });
-    let cancelled: Result<(), Cancelled> = runtime.block_on_or_cancel(async {
+    let cancelled: Result<(), Interrupted> = runtime.block_on_or_cancel(async {
         let _guard = Guard(&is_dropped);
         pending().await
     });
@@ -342,7 +342,7 @@ fn a_future_that_never_waits_is_cancelled_too() {
     if !alone::is_here("a_future_that_never_waits_is_cancelled_too") {
         return;
     }
-    let cancelled: Result<(), Cancelled> = Runtime::new().unwrap().block_on_or_cancel(async {
+    let cancelled: Result<(), Interrupted> = Runtime::new().unwrap().block_on_or_cancel(async {
         let (sender, mut receiver) = mpsc::unbounded();
         raise(Signal::INT);
         // Each poll ends when its budget is spent.

@@ -484,7 +484,7 @@ fn on_done_calls_after_the_end_and_never_inside_of_the_call() {
 fn on_done_takes_the_errors_and_leaves_its_own_panic_to_the_handler() {
     let trace = Trace::default();
     let of_handler = trace.clone();
-    let builder = Runtime::builder().on_panic(move |error| {
+    let builder = Runtime::builder().on_task_error(move |error| {
         assert_eq!(*error.into_panic().downcast_ref::<&str>().unwrap(), "of the callback");
         of_handler.add("handler");
     });

@@ -19,8 +19,8 @@ use crate::current::TaskId;
 ///
 /// Awaiting gives `Ok(output)`, or a [`JoinError`] if the task was aborted or panicked. Dropping
 /// the handle *detaches* the task: it goes on, and its output is dropped; a panic that nobody
-/// awaited goes to the loop's [`on_panic`](crate::runtime::Builder::on_panic). This is asyncio's
-/// `Task` and gevent's `Greenlet`, except that a task never dies because nobody holds it.
+/// awaited goes to the loop's [`on_task_error`](crate::runtime::Builder::on_task_error). This is
+/// asyncio's `Task` and gevent's `Greenlet`, except that a task never dies because nobody holds it.
 ///
 /// # Cancel safety
 ///

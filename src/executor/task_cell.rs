@@ -1,7 +1,8 @@
 //! The one allocation of a task: its record, its future, later its output.
 //!
-//! The executor knows it as something to [`Runnable`], its handle as something that has an [`Output`];
-//! each of their calls does a whole step, so that what knows the future's type is compiled as one.
+//! The executor knows it as something to [`Runnable`], its handle as something that has an
+//! [`Output`]; each of their calls does a whole step, so that what knows the future's type is
+//! compiled as one.
 //!
 //! ```text
 //!            poll             Pending

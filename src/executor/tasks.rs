@@ -60,7 +60,7 @@ pub(crate) struct Executor {
 
 /// What a loop does beside running tasks.
 pub(crate) struct Hooks {
-    pub(crate) on_panic: PanicHandler,
+    pub(crate) on_task_error: PanicHandler,
     /// In debug mode: a poll that takes longer is told of.
     pub(crate) slow_poll: Option<Duration>,
 }
@@ -239,7 +239,7 @@ impl Executor {
 
     /// Tells the handler of a panic that nobody else will hear of.
     pub(crate) fn report(&self, error: JoinError) {
-        (self.hooks.on_panic)(error);
+        (self.hooks.on_task_error)(error);
     }
 
     /// No task is being polled.

@@ -1,7 +1,7 @@
 //! The timers of a loop: setting, cancelling and firing them.
 //!
-//! Deadlines are nanoseconds of the reactor's clock. Invariant: no waker is cloned, dropped or woken
-//! while the wheel is borrowed.
+//! Deadlines are nanoseconds of the reactor's clock. Invariant: no waker is cloned, dropped or
+//! woken while the wheel is borrowed.
 
 use std::task::{Poll, Waker};
 use std::time::Instant;

@@ -46,7 +46,7 @@ impl Builder {
             events_capacity: EVENTS_CAPACITY,
             blocking_threads_max: BLOCKING_THREADS_MAX,
             hooks: Hooks {
-                on_panic: Box::new(|error| eprintln!("evloop: {error}")),
+                on_task_error: Box::new(|error| eprintln!("evloop: {error}")),
                 slow_poll: None,
             },
         };
@@ -124,7 +124,7 @@ impl Builder {
     /// let panics = Rc::new(RefCell::new(Vec::new()));
     /// let seen = panics.clone();
     /// let mut runtime = evloop::Runtime::builder()
-    ///     .on_panic(move |error| seen.borrow_mut().push(error.to_string()))
+    ///     .on_task_error(move |error| seen.borrow_mut().push(error.to_string()))
     ///     .build()?;
     /// runtime.block_on(async {
     ///     drop(evloop::spawn(async { panic!("out of paper") }));
@@ -134,8 +134,8 @@ impl Builder {
     /// # std::io::Result::Ok(())
     /// ```
     #[doc(alias = "set_exception_handler")]
-    pub fn on_panic(mut self, handler: impl Fn(JoinError) + 'static) -> Builder {
-        self.parts.hooks.on_panic = Box::new(handler);
+    pub fn on_task_error(mut self, handler: impl Fn(JoinError) + 'static) -> Builder {
+        self.parts.hooks.on_task_error = Box::new(handler);
         self
     }
 
@@ -148,8 +148,9 @@ impl Builder {
     /// - that it has ended while a lock that it had locked still is;
     /// - that bytes it wrote to a stream were not sent before the loop ended.
     ///
-    /// And [`on_panic`](Builder::on_panic) hears of an error that a task without a handle gave: an
-    /// `Err` of a `Result<(), E>` in which `E` is `io::Error`, `String`, or a boxed `Error`.
+    /// And [`on_task_error`](Builder::on_task_error) hears of an error that a task without a handle
+    /// gave: an `Err` of a `Result<(), E>` in which `E` is `io::Error`, `String`, or a boxed
+    /// `Error`.
     #[doc(alias = "set_debug")]
     pub fn debug(mut self, is_on: bool) -> Builder {
         self.is_debug = is_on;

@@ -37,7 +37,7 @@ struct Due {
 /// [`run`](crate::Runtime::run) if the call stops the loop.
 ///
 /// `f` is a task of its own: its panic goes to
-/// [`Builder::on_panic`](crate::runtime::Builder::on_panic). From another thread use
+/// [`Builder::on_task_error`](crate::runtime::Builder::on_task_error). From another thread use
 /// [`Handle::call_threadsafe`](crate::Handle::call_threadsafe).
 ///
 /// # Panics

@@ -20,7 +20,7 @@ use crate::runtime::Runtime;
 /// Ctrl-C came, and the future was dropped; see [`Runtime::block_on_or_cancel`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[doc(alias = "KeyboardInterrupt")]
-pub struct Cancelled(());
+pub struct Interrupted(());
 
 /// On Unix, with the feature `signal`.
 impl Runtime {
@@ -36,7 +36,7 @@ impl Runtime {
     ///
     /// # Errors
     ///
-    /// [`Cancelled`] if Ctrl-C came.
+    /// [`Interrupted`] if Ctrl-C came.
     ///
     /// # Panics
     ///
@@ -44,13 +44,13 @@ impl Runtime {
     /// for listening. A panic of the future goes through; the loop can be used further.
     ///
     /// ```
-    /// use evloop::signal::Cancelled;
+    /// use evloop::signal::Interrupted;
     /// use rustix::process::{Signal, getpid, kill_process};
     ///
     /// let mut runtime = evloop::Runtime::new()?;
     /// assert_eq!(runtime.block_on_or_cancel(async { 7 }), Ok(7));
     ///
-    /// let cancelled: Result<(), Cancelled> = runtime.block_on_or_cancel(async {
+    /// let cancelled: Result<(), Interrupted> = runtime.block_on_or_cancel(async {
     ///     // As a terminal does for Ctrl-C.
     ///     kill_process(getpid(), Signal::INT).unwrap();
     ///     std::future::pending().await
@@ -61,7 +61,7 @@ impl Runtime {
     #[doc(alias = "Runner")]
     #[doc(alias = "KeyboardInterrupt")]
     #[track_caller]
-    pub fn block_on_or_cancel<F: Future>(&mut self, future: F) -> Result<F::Output, Cancelled> {
+    pub fn block_on_or_cancel<F: Future>(&mut self, future: F) -> Result<F::Output, Interrupted> {
         self.block_on(async {
             let listening = Interrupt::new();
             let listening =
@@ -77,7 +77,7 @@ impl Runtime {
                 // each poll's budget leaves the listener none.
                 let is_told = interrupt.listener.poll_recv(cx).is_ready();
                 match is_told || interrupt.second.has_come.load(Ordering::SeqCst) {
-                    true => Poll::Ready(Err(Cancelled(()))),
+                    true => Poll::Ready(Err(Interrupted(()))),
                     false => Poll::Pending,
                 }
             })
@@ -132,16 +132,16 @@ impl Drop for Second {
     }
 }
 
-impl fmt::Display for Cancelled {
+impl fmt::Display for Interrupted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("cancelled by Ctrl-C")
     }
 }
 
-impl Error for Cancelled {}
+impl Error for Interrupted {}
 
-impl From<Cancelled> for io::Error {
-    fn from(error: Cancelled) -> io::Error {
+impl From<Interrupted> for io::Error {
+    fn from(error: Interrupted) -> io::Error {
         io::Error::other(error)
     }
 }

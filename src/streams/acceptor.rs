@@ -40,7 +40,7 @@ where
     K: Transport,
     StreamSocket: From<Connection<K>>,
     F: AsyncFn(StreamReader, StreamWriter) -> T + 'static,
-    T: Outcome + 'static,
+    T: HandlerOutput + 'static,
 {
     pub(super) fn new(
         listener: Listener<K>,
@@ -121,7 +121,7 @@ fn report(error: &dyn fmt::Display) {
 /// What a connection's handler returns: nothing, or a `Result` whose error is reported.
 ///
 /// It cannot be implemented elsewhere.
-pub trait Outcome: private::Sealed {}
+pub trait HandlerOutput: private::Sealed {}
 
 mod private {
     pub trait Sealed {
@@ -130,14 +130,14 @@ mod private {
     }
 }
 
-impl Outcome for () {}
+impl HandlerOutput for () {}
 impl Sealed for () {
     fn outcome(self) -> Result<(), impl fmt::Display> {
         Ok::<(), &str>(())
     }
 }
 
-impl<T, E: fmt::Display> Outcome for Result<T, E> {}
+impl<T, E: fmt::Display> HandlerOutput for Result<T, E> {}
 impl<T, E: fmt::Display> Sealed for Result<T, E> {
     fn outcome(self) -> Result<(), impl fmt::Display> {
         self.map(drop)

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::panic::Location;
 use std::rc::Rc;
 
-use super::acceptor::{Acceptor, Outcome};
+use super::acceptor::{Acceptor, HandlerOutput};
 use super::connections::Connections;
 use super::open::StreamOptions;
 use super::reader::StreamReader;
@@ -59,8 +59,8 @@ struct CloseOnDrop<'a>(&'a Server);
 /// The connection [closes](StreamWriter::close) when the writer is dropped, as it is when the
 /// handler has ended or panicked. A handler gives `()` or a `Result`: its error, its panic, and
 /// what goes wrong with accepting are told to the loop's handler, as asyncio does; see
-/// [`Builder::on_panic`](crate::runtime::Builder::on_panic). The server goes on, unless a listener
-/// has failed for good; see [`serve_forever`](Server::serve_forever).
+/// [`Builder::on_task_error`](crate::runtime::Builder::on_task_error). The server goes on, unless a
+/// listener has failed for good; see [`serve_forever`](Server::serve_forever).
 ///
 /// With port 0 each address gets a port of its own; see [`local_addrs`](Server::local_addrs). If
 /// there are several addresses, an IPv6 one takes no IPv4 connections.
@@ -103,7 +103,7 @@ pub fn start_server<F, T>(
 ) -> impl Future<Output = io::Result<Server>>
 where
     F: AsyncFn(StreamReader, StreamWriter) -> T + 'static,
-    T: Outcome + 'static,
+    T: HandlerOutput + 'static,
 {
     start(addr, ServerOptions::default(), handler, Location::caller())
 }
@@ -125,7 +125,7 @@ pub fn start_server_with<F, T>(
 ) -> impl Future<Output = io::Result<Server>>
 where
     F: AsyncFn(StreamReader, StreamWriter) -> T + 'static,
-    T: Outcome + 'static,
+    T: HandlerOutput + 'static,
 {
     start(addr, options.clone(), handler, Location::caller())
 }
@@ -138,7 +138,7 @@ async fn start<F, T>(
 ) -> io::Result<Server>
 where
     F: AsyncFn(StreamReader, StreamWriter) -> T + 'static,
-    T: Outcome + 'static,
+    T: HandlerOutput + 'static,
 {
     options.streams.check()?;
     let addrs: Vec<_> = lookup_host(addr).await?.collect();
@@ -167,7 +167,7 @@ impl Server {
         K: Transport,
         StreamSocket: From<Connection<K>>,
         F: AsyncFn(StreamReader, StreamWriter) -> T + 'static,
-        T: Outcome + 'static,
+        T: HandlerOutput + 'static,
     {
         let (connections, handler) = (Connections::new(), Rc::new(handler));
         let acceptors = listeners.into_iter().map(|listener| {

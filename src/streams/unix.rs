@@ -8,7 +8,7 @@ use std::panic::Location;
 use std::path::Path;
 use std::rc::Rc;
 
-use super::acceptor::Outcome;
+use super::acceptor::HandlerOutput;
 use super::open::{StreamOptions, pair};
 use super::reader::StreamReader;
 use super::server::Server;
@@ -152,7 +152,7 @@ pub fn start_unix_server<F, T>(
 ) -> impl Future<Output = io::Result<Server>>
 where
     F: AsyncFn(StreamReader, StreamWriter) -> T + 'static,
-    T: Outcome + 'static,
+    T: HandlerOutput + 'static,
 {
     start(path, StreamOptions::default(), handler, Location::caller())
 }
@@ -174,7 +174,7 @@ pub fn start_unix_server_with<F, T>(
 ) -> impl Future<Output = io::Result<Server>>
 where
     F: AsyncFn(StreamReader, StreamWriter) -> T + 'static,
-    T: Outcome + 'static,
+    T: HandlerOutput + 'static,
 {
     start(path, options.clone(), handler, Location::caller())
 }
@@ -187,7 +187,7 @@ async fn start<F, T>(
 ) -> io::Result<Server>
 where
     F: AsyncFn(StreamReader, StreamWriter) -> T + 'static,
-    T: Outcome + 'static,
+    T: HandlerOutput + 'static,
 {
     options.check()?;
     let path = path.as_ref();

@@ -3,9 +3,9 @@
 //! Invariant: the values, the kept slots and the free ones together are the capacity; a slot is
 //! free only while nobody waits for one.
 //!
-//! The slots are not [`RawSemaphore`](super::raw_semaphore): there is one receiver, so values need no line,
-//! and all lies in one cell that a send or a receive borrows once. A message takes a third fewer
-//! instructions than through a [queue](crate::queue), which is made of permits.
+//! The slots are not [`RawSemaphore`](super::raw_semaphore): there is one receiver, so values need
+//! no line, and all lies in one cell that a send or a receive borrows once. A message takes a third
+//! fewer instructions than through a [queue](crate::queue), which is made of permits.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;

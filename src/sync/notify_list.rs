@@ -1,5 +1,5 @@
-//! The tasks that wait for a notification: what [`Notify`](super::Notify), [`Event`](super::Event), [`Condvar`](super::Condvar) and
-//! [`Barrier`](super::Barrier) wait for.
+//! The tasks that wait for a notification: what [`Notify`](super::Notify), [`Event`](super::Event),
+//! [`Condvar`](super::Condvar) and [`Barrier`](super::Barrier) wait for.
 //!
 //! It is rung for the one who listened longest, or for all. A ring for all is over at once: a count
 //! goes up, and whoever began to listen before that has heard it, whether it was woken yet or not.

@@ -1,6 +1,7 @@
 //! epoll: a timerfd that ends a wait finer than epoll can measure; what an edge proves.
 //!
-//! The timer is set just before the selector waits, and never read: to set it again clears its edge.
+//! The timer is set just before the selector waits, and never read: to set it again clears its
+//! edge.
 
 use std::cell::OnceCell;
 use std::io;

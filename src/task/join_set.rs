@@ -63,7 +63,7 @@ struct Member {
 
 /// When [`wait`] returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum When {
+pub enum ReturnWhen {
     /// When a task has ended: asyncio's `FIRST_COMPLETED`.
     FirstCompleted,
     /// When a task has panicked or was aborted, else when all have ended: asyncio's
@@ -206,22 +206,23 @@ impl Drop for Member {
 /// # Cancel safety
 ///
 /// Not cancel safe: dropping it drops the outputs that it has taken. With
-/// [`When::FirstCompleted`] it takes them in the moment in which it completes, and nothing is lost.
+/// [`ReturnWhen::FirstCompleted`] it takes them in the moment in which it completes, and nothing is
+/// lost.
 ///
 /// ```
-/// use evloop::task::{self, JoinSet, When};
+/// use evloop::task::{self, JoinSet, ReturnWhen};
 ///
 /// evloop::block_on(async {
 ///     let mut set = JoinSet::new();
 ///     set.spawn(async { 1 });
 ///     set.spawn(std::future::pending());
-///     let done = task::wait(&mut set, When::FirstCompleted, None).await;
+///     let done = task::wait(&mut set, ReturnWhen::FirstCompleted, None).await;
 ///     assert_eq!((done.len(), set.len()), (1, 1));
 /// });
 /// ```
 pub async fn wait<T>(
     set: &mut JoinSet<T>,
-    when: When,
+    when: ReturnWhen,
     limit: Option<Duration>,
 ) -> Vec<Result<T, JoinError>> {
     let mut outputs = Vec::new();
@@ -230,9 +231,9 @@ pub async fn wait<T>(
             let is_error = output.is_err();
             outputs.push(output);
             match when {
-                When::FirstCompleted => break,
-                When::FirstException if is_error => break,
-                When::FirstException | When::AllCompleted => {}
+                ReturnWhen::FirstCompleted => break,
+                ReturnWhen::FirstException if is_error => break,
+                ReturnWhen::FirstException | ReturnWhen::AllCompleted => {}
             }
         }
     };

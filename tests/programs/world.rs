@@ -156,7 +156,7 @@ impl World {
         let number = self.begin_loop();
         let world = self.clone();
         let builder = Runtime::builder().batch_max(BATCH_MAX);
-        let builder = builder.on_panic(move |error| world.hear(number, error));
+        let builder = builder.on_task_error(move |error| world.hear(number, error));
         Loop { number, world: self.clone(), runtime: Some(builder.build().unwrap()) }
     }
 
