@@ -1,8 +1,8 @@
-//! Room to read into, shared by all of a thread.
+//! One buffer that all reads of a thread share.
 //!
-//! A connection on which nothing happens needs no buffer of its own: what comes is read into this
-//! room, and only what is left over is kept. Invariant: nothing is borrowed while the room is lent,
-//! so whoever has it may call anything.
+//! A connection on which nothing happens needs no buffer of its own: bytes are read into this
+//! buffer, and only those that are left over are kept. Invariant: nothing is borrowed while the
+//! buffer is lent, so its user may call anything.
 
 use std::cell::Cell;
 
@@ -13,7 +13,7 @@ thread_local! {
     static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
-/// Calls `f` with the room, which holds anything.
+/// Calls `f` with the buffer, whose content is arbitrary.
 pub(crate) fn lend<T>(f: impl FnOnce(&mut [u8]) -> T) -> T {
     // Lent already, or at the end of the thread, there is none: then it is made.
     let mut buffer = BUFFER.try_with(Cell::take).unwrap_or_default();

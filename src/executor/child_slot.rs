@@ -1,9 +1,9 @@
 //! The slots in the run queue that stand for the children of a scope.
 //!
 //! A child is polled by its scope, which is polled by its task: only so may it borrow what the task
-//! owns. A waker can name nothing but a slot, so each child has one, with a relay in it: when its
-//! turn comes, the relay notes that its child is to run, and wakes the scope. Invariant: a child is
-//! noted at most once between two of its polls.
+//! owns. A waker can name nothing but a slot, so each child has one, with a `ChildSlot` in it: when
+//! its turn comes, that marks the child as ready, and wakes the scope. Invariant: a child is marked
+//! at most once between two of its polls.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -25,7 +25,7 @@ pub(crate) struct ChildSlot {
     key: usize,
 }
 
-/// What a scope is told.
+/// What the child slots of a scope and the scope share.
 #[derive(Default)]
 pub(crate) struct ScopeState {
     /// The keys of the children that are to run, in the order in which they were woken. One may be
@@ -110,7 +110,7 @@ impl ScopeState {
         self.panic.take()
     }
 
-    /// The scope ends. What it was told is forgotten, but for a panic.
+    /// The scope ends. Ready children are forgotten; a panic is returned.
     pub(crate) fn end(&self) -> Option<JoinError> {
         self.is_over.set(true);
         drop(self.scope.take());

@@ -34,8 +34,8 @@ pub(crate) enum RunOutcome {
     Delegated,
 }
 
-/// Tells of a task's end, now that the executor knows it no more. Once. Returns its panic if nobody
-/// else will hear of it. A panic in here is not the task's.
+/// Wakes the waiter of a task that has ended and left its slot. Called once a task. Returns the
+/// task's panic if nothing else will report it. A panic in here is not the task's.
 pub(crate) fn tell(task: &dyn Runnable) -> Option<JoinError> {
     let header = task.header();
     if header.is_detached.get() {

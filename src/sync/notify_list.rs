@@ -1,9 +1,10 @@
 //! The tasks that wait for a notification: what [`Notify`](super::Notify), [`Event`](super::Event),
 //! [`Condvar`](super::Condvar) and [`Barrier`](super::Barrier) wait for.
 //!
-//! It is rung for the one who listened longest, or for all. A ring for all is over at once: a count
-//! goes up, and whoever began to listen before that has heard it, whether it was woken yet or not.
-//! Invariant: a ring for one ends with one who heard it: dropped before that, it rings the next.
+//! A notification is for the longest-waiting task, or for all. One for all is complete at once: a
+//! counter goes up, and every future that was made before is notified, whether it is woken yet or
+//! not. Invariant: a notification for one is consumed by one future; a notified future that is
+//! dropped before that notifies the next one.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -13,20 +14,20 @@ use std::task::{Context, Poll, ready};
 use crate::current::{self, WaitsFor, budget};
 use crate::wait::{WaitKey, WaitQueue};
 
-/// Rings for who listens.
+/// Notifies the tasks that wait.
 pub(crate) struct NotifyList {
-    /// The notes say how often it had been rung for all before.
+    /// A note is the number of notifications for all before the wait.
     waiters: WaitQueue<u64>,
     generation: Cell<u64>,
-    /// A ring for one that nobody hears is kept for who listens next.
+    /// A notification for one while none waits is kept for the next that does.
     keeps_permit: bool,
     has_permit: Cell<bool>,
 }
 
-/// Left for those who were woken by a ring for all, and have nothing to pass on.
+/// The note of futures that a notification for all woke: they have nothing to hand on.
 const FOR_ALL: u64 = u64::MAX;
 
-/// One who listens, from when it is made to the rings for all, from its first poll to the others.
+/// Waits: for notifications for all since it was made, for the others since its first poll.
 #[must_use = "a future does nothing unless it is awaited"]
 pub(crate) struct Wait<'a> {
     waiters: &'a NotifyList,
@@ -44,15 +45,15 @@ impl NotifyList {
         Wait { waiters: self, since: self.generation.get(), key: WaitKey::default() }
     }
 
-    /// Whether a ring is kept for who listens next.
+    /// Whether a notification is kept for the next that waits.
     pub(crate) fn has_permit(&self) -> bool {
         self.has_permit.get()
     }
 
-    /// Rings for the `n` who listened longest.
+    /// Notifies the `n` longest-waiting tasks.
     pub(crate) fn notify(&self, mut n: usize) {
         self.waiters.call(|waiters| match waiters.first()? {
-            // It heard a ring for all that is still waking.
+            // It belongs to a notification for all that is still waking.
             since if since < self.generation.get() => waiters.wake_one_with(FOR_ALL),
             _ => {
                 n = n.checked_sub(1)?;
@@ -64,7 +65,7 @@ impl NotifyList {
         }
     }
 
-    /// Rings for all who listen.
+    /// Notifies all tasks that wait.
     pub(crate) fn notify_all(&self) {
         self.generation.set(self.generation.get() + 1);
         self.notify(0);
@@ -72,7 +73,7 @@ impl NotifyList {
 }
 
 impl Wait<'_> {
-    /// `Ready` once the bell was rung for this one. It may still pass that on, by being dropped,
+    /// `Ready` once this future is notified. It may still hand that on, by being dropped,
     /// until [`consume`](Wait::consume).
     pub(crate) fn poll_notified(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Wait { waiters, since, key } = self;
@@ -87,7 +88,7 @@ impl Wait<'_> {
         }
     }
 
-    /// Takes the ring that [`poll_notified`](Wait::poll_notified) told of.
+    /// Takes the notification that [`poll_notified`](Wait::poll_notified) reported.
     pub(crate) fn consume(&mut self) {
         if self.key.is_registered() {
             drop(self.waiters.waiters.leave(&mut self.key));

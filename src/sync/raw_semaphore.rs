@@ -3,9 +3,10 @@
 //! [`ReentrantMutex`](crate::task::ReentrantMutex) and the [queues](crate::queue) are made of: a
 //! queue's free slots are permits to put, its values permits to get.
 //!
-//! Who comes while others wait goes to the end of the line, even if there would be enough for him:
-//! one who wants many is not overtaken for ever. Invariant: while somebody waits, less is free than
-//! the first in the line wants; and every permit is free, taken, or given to one who was chosen.
+//! A request while others wait goes to the end of the queue, even if enough permits are free: so a
+//! request for many is not overtaken for ever. Invariant: while a request waits, fewer permits are
+//! free than the first in the queue asks for; every permit is free, taken, or assigned to a woken
+//! waiter.
 
 use std::cell::Cell;
 use std::ops::Deref;
@@ -18,7 +19,7 @@ use crate::wait::{WaitKey, WaitQueue};
 pub(crate) struct RawSemaphore {
     free: Cell<usize>,
     state: Cell<State>,
-    /// The notes say how many each one wants, or was given.
+    /// A note is the number of permits that a waiter asks for, or was assigned.
     waiters: WaitQueue<usize>,
 }
 
@@ -31,7 +32,7 @@ enum State {
     Closed,
 }
 
-/// Left for those who get nothing.
+/// The note of waiters that get nothing.
 const REFUSED: usize = 0;
 
 /// What has permits to give: a primitive.
@@ -94,7 +95,7 @@ impl RawSemaphore {
         }
     }
 
-    /// Nothing is given any more, but to those who were chosen already.
+    /// No permit is assigned any more. Woken waiters keep theirs.
     pub(crate) fn close(&self) {
         self.state.set(State::Closed);
         self.refuse();
@@ -108,15 +109,15 @@ impl RawSemaphore {
         }
     }
 
-    /// Nothing is given any more, not even to those who were chosen and did not take it yet: that
-    /// is free. Those who wait are to be [refused](RawSemaphore::refuse).
+    /// No permit is assigned any more, and those of woken waiters that did not take them yet are
+    /// free again. The waiters are to be [refused](RawSemaphore::refuse).
     pub(crate) fn close_now(&self) {
         self.state.set(State::Closed);
         let given = self.waiters.revoke(REFUSED);
         self.free.set(self.free.get() + given);
     }
 
-    /// Tells those who wait that they get nothing.
+    /// Wakes all waiters; they get nothing.
     pub(crate) fn refuse(&self) {
         self.waiters.call(|waiters| waiters.wake_one_with(REFUSED));
     }
@@ -142,7 +143,7 @@ impl RawSemaphore {
         Ok(())
     }
 
-    /// Gives what is free to those who wait, as far as it goes.
+    /// Assigns free permits to waiters, in their order.
     fn assign(&self) {
         self.waiters.call(|waiters| {
             if self.is_closed() {
@@ -208,13 +209,13 @@ impl<D: Deref<Target: HasSemaphore>> Acquire<D> {
         Poll::Ready(taken.map(|()| of))
     }
 
-    /// Leaves the line.
+    /// Leaves the queue.
     #[cold]
     fn leave(&mut self) {
         let Some(of) = &self.of else { return };
         let permits = of.semaphore();
         let (woken, _waker) = permits.waiters.leave(&mut self.key);
-        // Who was chosen passes it on; without who was first, there may be enough for the next.
+        // A woken waiter hands its permits on; without the first waiter, the next may have enough.
         permits.give(woken.unwrap_or(0));
     }
 

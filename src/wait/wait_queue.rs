@@ -1,9 +1,9 @@
-//! Who waits for something that is given to one after the other.
+//! The futures that wait for one thing, first in first out.
 //!
-//! First in, first out; leaving is O(1) from anywhere; a place is used again, so that waiting
-//! allocates nothing once the list is warm. Pure: wakers are handed out, to be woken or dropped
-//! when nothing is borrowed. Invariant: a place belongs to one future, from its first wait until it
-//! is removed, and is in the queue until it is chosen.
+//! Leaving is O(1) from anywhere; a waiter's memory is used again, so that waiting allocates
+//! nothing once the list is warm. Pure: wakers are returned, to be woken or dropped when nothing is
+//! borrowed. Invariant: a waiter belongs to one future, from its first wait until it is removed,
+//! and is in the queue until it is woken.
 
 use std::cell::RefCell;
 use std::iter::Sum;
@@ -26,18 +26,18 @@ pub(crate) struct WaiterList<N = ()> {
 
 #[derive(Debug)]
 struct Waiter<N> {
-    /// `None`: chosen, and not in the queue any more.
+    /// `None`: woken, and not in the queue any more.
     waker: Option<Waker>,
     next: u32,
     previous: u32,
     note: N,
 }
 
-/// A future's place in a [`WaiterList`]; empty until it waits.
+/// The key of a future's waiter in a [`WaiterList`]; empty until it waits.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct WaitKey(Option<NonZeroU32>);
 
-/// No place.
+/// No waiter.
 const NONE: u32 = u32::MAX;
 
 impl WaiterList {
@@ -53,16 +53,16 @@ impl<N: Copy> WaiterList<N> {
         WaiterList { waiters: Slab::new(), head: NONE, tail: NONE }
     }
 
-    /// How many places are taken, by who waits and who was chosen.
+    /// The number of waiters, waiting or woken.
     pub(crate) fn len(&self) -> usize {
         self.waiters.len()
     }
 
-    /// The same, for what `note` says. Who waits already keeps its first note.
+    /// The same, with a note. A future that waits already keeps its first note.
     pub(crate) fn enqueue(&mut self, key: &mut WaitKey, note: N, waker: Waker) -> Option<Waker> {
         if let Some(index) = key.index() {
             let waiter = &mut self.waiters[index as usize];
-            debug_assert!(waiter.waker.is_some(), "who was chosen does not wait");
+            debug_assert!(waiter.waker.is_some(), "a woken waiter does not wait");
             return waiter.waker.replace(waker);
         }
         let previous = self.tail;
@@ -77,17 +77,17 @@ impl<N: Copy> WaiterList<N> {
         None
     }
 
-    /// Whether somebody waits, and was not chosen yet.
+    /// Whether a waiter is not woken yet.
     pub(crate) fn has_waiting(&self) -> bool {
         self.head != NONE
     }
 
-    /// What who waited longest waits for.
+    /// The note of the longest-waiting one.
     pub(crate) fn first(&self) -> Option<N> {
         (self.head != NONE).then(|| self.waiters[self.head as usize].note)
     }
 
-    /// Chooses who waited longest, and leaves it another note.
+    /// Takes the longest-waiting waker, and gives its waiter another note.
     pub(crate) fn wake_one_with(&mut self, note: N) -> Option<Waker> {
         if self.head != NONE {
             self.waiters[self.head as usize].note = note;
@@ -95,7 +95,7 @@ impl<N: Copy> WaiterList<N> {
         self.wake_one()
     }
 
-    /// Chooses who waited longest. It is to be woken.
+    /// Takes the longest-waiting waker, for the caller to wake.
     #[inline]
     pub(crate) fn wake_one(&mut self) -> Option<Waker> {
         if self.head == NONE { None } else { self.wake_first() }
@@ -107,7 +107,7 @@ impl<N: Copy> WaiterList<N> {
         self.waiters[index as usize].waker.take()
     }
 
-    /// Chooses all who wait, in their order.
+    /// Takes all wakers, in their order.
     pub(crate) fn wake_all(&mut self) -> WakeList {
         let mut woken = WakeList::default();
         while let Some(waker) = self.wake_one() {
@@ -116,7 +116,7 @@ impl<N: Copy> WaiterList<N> {
         woken
     }
 
-    /// The notes of those who were chosen, and did not give up their places yet.
+    /// The notes of woken waiters that are not removed yet.
     pub(crate) fn woken(&mut self) -> impl Iterator<Item = &mut N> {
         let waiters = self.waiters.iter_mut().map(|(_, waiter)| waiter);
         waiters.filter(|waiter| waiter.waker.is_none()).map(|waiter| &mut waiter.note)
@@ -128,17 +128,17 @@ impl<N: Copy> WaiterList<N> {
         waiter.and_then(|waiter| waiter.waker.as_ref()).is_some_and(|old| old.will_wake(waker))
     }
 
-    /// Whether `key` waited and was chosen.
+    /// Whether `key` waited and was woken.
     pub(crate) fn is_woken(&self, key: WaitKey) -> bool {
         key.index().is_some_and(|index| self.waiters[index as usize].waker.is_none())
     }
 
-    /// The note of `key`, which has a place.
+    /// The note of `key`, which is registered.
     pub(crate) fn note(&self, key: WaitKey) -> Option<N> {
         key.index().map(|index| self.waiters[index as usize].note)
     }
 
-    /// Gives up the place of a `key` that was chosen. Returns whether it was.
+    /// Removes the waiter of `key` if it was woken. Returns whether it was.
     pub(crate) fn take_woken(&mut self, key: &mut WaitKey) -> bool {
         let was_woken = self.is_woken(*key);
         if was_woken {
@@ -147,7 +147,7 @@ impl<N: Copy> WaiterList<N> {
         was_woken
     }
 
-    /// Gives up a place. A waker that it held comes back; none, if it was chosen or never waited.
+    /// Removes a waiter. Returns its waker; none, if it was woken or never waited.
     pub(crate) fn remove(&mut self, key: &mut WaitKey) -> Option<Waker> {
         let index = key.index()?;
         *key = WaitKey::default();
@@ -181,7 +181,7 @@ impl WaitKey {
         self.0.map(|key| key.get() - 1)
     }
 
-    /// Whether it has a place.
+    /// Whether it has a waiter.
     pub(crate) fn is_registered(self) -> bool {
         self.0.is_some()
     }
@@ -207,8 +207,8 @@ impl<N: Copy> WaitQueue<N> {
         self.0.borrow().has_waiting()
     }
 
-    /// `Ready` once `is_ready` says so; joins the line until then. Nothing foreign runs between
-    /// that answer and the return: what was seen to be there can be taken.
+    /// `Ready` once `is_ready` says so; joins the queue until then. No user code runs between that
+    /// answer and the return: what was seen to be there can be taken.
     pub(crate) fn poll(
         &self,
         key: &mut WaitKey,
@@ -231,13 +231,13 @@ impl<N: Copy> WaitQueue<N> {
         Poll::Ready(())
     }
 
-    /// The note that was left for `key`, if it was chosen.
+    /// The note of `key`, if it was woken.
     pub(crate) fn woken(&self, key: WaitKey) -> Option<N> {
         let waiting = self.0.borrow();
         if waiting.is_woken(key) { waiting.note(key) } else { None }
     }
 
-    /// Leaves another note for all who were chosen and did not look yet. Returns the sum of theirs.
+    /// Gives another note to all woken waiters that are not removed yet. Returns the sum of theirs.
     pub(crate) fn revoke(&self, note: N) -> N
     where
         N: Sum,
@@ -245,7 +245,7 @@ impl<N: Copy> WaitQueue<N> {
         self.0.borrow_mut().woken().map(|left| mem::replace(left, note)).sum()
     }
 
-    /// Gives up a place: the note, if it was chosen, and a waker that is to be dropped last.
+    /// Removes a waiter. Returns its note, if it was woken, and a waker that is to be dropped last.
     pub(crate) fn leave(&self, key: &mut WaitKey) -> (Option<N>, Option<Waker>) {
         let mut waiting = self.0.borrow_mut();
         let note = waiting.note(*key);
@@ -255,7 +255,7 @@ impl<N: Copy> WaitQueue<N> {
         }
     }
 
-    /// Wakes whom `wake_one` chooses, one after the other, until it chooses nobody. A panic of a
+    /// Wakes what `wake_one` returns, one after the other, until it returns `None`. A panic of a
     /// waker goes through once the others were woken.
     pub(crate) fn call(&self, wake_one: impl FnMut(&mut WaiterList<N>) -> Option<Waker>) {
         let mut calls = Calls { waiters: self, wake_one };
@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_waiting_is_chosen() {
+    fn the_longest_waiting_is_woken() {
         let mut list = WaiterList::new();
         let mut keys = waiting(&mut list, 5);
         assert!(list.enqueue_waker(&mut keys[0], noop()).is_some(), "it keeps its place");
@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn all_who_wait_are_chosen() {
+    fn all_waiters_are_woken() {
         let mut list = WaiterList::new();
         let keys = waiting(&mut list, 3);
         assert!(list.wake_one().is_some());
@@ -322,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_that_was_chosen_is_taken_once() {
+    fn a_woken_waiter_is_taken_once() {
         let mut list = WaiterList::new();
         let mut keys = waiting(&mut list, 2);
         list.wake_one();
@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn places_are_used_again() {
+    fn waiters_are_used_again() {
         let mut list = WaiterList::new();
         for _ in 0..100 {
             let mut keys = waiting(&mut list, 3);

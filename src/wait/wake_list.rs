@@ -14,7 +14,7 @@ use crate::caught::until_done;
 #[must_use = "wake them once nothing is borrowed"]
 pub(crate) struct WakeList(VecDeque<Waker>);
 
-/// Wakes the one that was chosen, if any was.
+/// Wakes a waker, if there is one.
 pub(crate) fn wake(woken: Option<Waker>) {
     if let Some(waker) = woken {
         waker.wake();
