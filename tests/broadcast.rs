@@ -25,7 +25,7 @@ use proptest::prelude::*;
 #[allow(dead_code, unreachable_pub)]
 mod probe;
 
-/// What one poll of a task may take from leaves that are always ready: src/budget.rs.
+/// What one poll of a task may take from leaves that are always ready: src/current/budget.rs.
 const PER_POLL: usize = 128;
 
 type Receiving<T> = LocalBoxFuture<'static, (Receiver<T>, Result<T, RecvError>)>;

@@ -29,7 +29,7 @@ mod probe;
 
 /// Senders that wait at once: were leaving not O(1), dropping them would take minutes.
 const MANY: usize = 100_000;
-/// What one poll of a task may take from leaves that are always ready: src/budget.rs.
+/// What one poll of a task may take from leaves that are always ready: src/current/budget.rs.
 const PER_POLL: usize = 128;
 
 /// Runs its closure when it is dropped.

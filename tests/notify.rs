@@ -17,7 +17,7 @@ use probe::Probe;
 #[allow(unreachable_pub, dead_code)]
 mod probe;
 
-/// What one poll of a task may take from leaves that are always ready: src/budget.rs.
+/// What one poll of a task may take from leaves that are always ready: src/current/budget.rs.
 const PER_POLL: usize = 128;
 /// Futures that wait at once: were leaving not O(1), dropping them would take minutes.
 const MANY: usize = 100_000;

@@ -21,7 +21,7 @@ use probe::{Drops, Probe};
 #[allow(unreachable_pub)]
 mod probe;
 
-/// What one poll of a task may take from leaves that are always ready: src/budget.rs.
+/// What one poll of a task may take from leaves that are always ready: src/current/budget.rs.
 const PER_POLL: usize = 128;
 
 /// Something that a hook can take.

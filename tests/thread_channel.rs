@@ -23,7 +23,7 @@ mod probe;
 
 /// Values sent between threads: enough that they meet in every state.
 const MANY: usize = 20_000;
-/// What one poll of a task may take from leaves that are always ready: src/budget.rs.
+/// What one poll of a task may take from leaves that are always ready: src/current/budget.rs.
 const PER_POLL: usize = 128;
 
 type Sending<T> = LocalBoxFuture<'static, Result<(), SendError<T>>>;

@@ -168,7 +168,7 @@ fn armed_in_time<T>(mut arm: impl FnMut(Instant) -> T) -> (Instant, T) {
 #[test]
 fn many_timers_of_one_deadline_fire_in_pieces_and_in_their_order() {
     const COUNT: usize = 50_000;
-    /// What fires in one turn at the most: src/timers.rs.
+    /// What fires in one turn at the most: src/reactor/timer_wheel.rs.
     const FIRED_MAX: usize = 1024;
     let (deadline, (mut runtime, trace)) = armed_in_time(|deadline| {
         let mut runtime = Runtime::new().unwrap();

@@ -25,7 +25,7 @@ use proptest::prelude::*;
 #[allow(unreachable_pub)]
 mod probe;
 
-/// What one poll of a task may take from leaves that are always ready: src/budget.rs.
+/// What one poll of a task may take from leaves that are always ready: src/current/budget.rs.
 const PER_POLL: usize = 128;
 
 fn message(f: impl FnOnce()) -> String {
