@@ -7,7 +7,7 @@
 //! |---|---|
 //! | [`spawn`] | spawns a task |
 //! | [`Builder`] | spawns a task with a name, or one that is polled at once |
-//! | [`JoinHandle`], [`JoinError`] | waits for a task, and aborts it; the error if it has no output |
+//! | [`JoinHandle`], [`JoinError`] | waits for a task, or aborts it; why it has no output |
 //! | [`AbortHandle`] | aborts a task |
 //! | [`shield`] | protects a task from the end of the future that awaits it |
 //! | [`gather`], [`try_gather`] | runs futures together and returns all outputs |
@@ -16,7 +16,7 @@
 //! | [`JoinSet`], [`wait`], [`ReturnWhen`] | joins tasks in the order in which they end |
 //! | [`spawn_blocking`], [`BlockingHandle`] | runs blocking work on a thread of the blocking pool |
 //! | [`yield_now`], [`YieldNow`] | lets other tasks run |
-//! | [`task_local!`](crate::task_local), [`LocalKey`], [`OutOfScope`] | values that belong to a task |
+//! | [`task_local!`](crate::task_local), [`LocalKey`], [`OutOfScope`] | values of a task |
 //! | [`ReentrantMutex`], [`ReentrantMutexGuard`] | a mutex that its owner can lock again |
 //! | [`current`], [`all`] | the running task; all tasks |
 //! | [`TaskInfo`], [`TaskId`], [`TaskState`], [`WaitsFor`] | what is known about a task |

@@ -422,10 +422,7 @@ fn close_now_drops_the_values_and_counts_them_as_done() {
     let [(probe, mut joining)] = waiting(joining);
     queue.close_now();
     assert_eq!((drops.count(), queue.len()), (3, 0));
-    assert!(
-        probe.poll(&mut joining).is_pending(),
-        "the work on the value that was got is not done"
-    );
+    assert!(probe.poll(&mut joining).is_pending(), "the value that was got is not done");
     permit.put(drops.value());
     assert_eq!((drops.count(), queue.len(), queue.is_full()), (4, 0, false));
     queue.task_done();

@@ -793,11 +793,7 @@ fn all_lists_children_and_their_states() {
         use TaskState::{Ready, Running, Waiting};
         assert_eq!(states(), [Running, Waiting]);
         s.spawn(async {
-            assert_eq!(
-                states(),
-                [Running, Ready, Running],
-                "the task that polls the child runs too"
-            );
+            assert_eq!(states(), [Running, Ready, Running], "the polling task runs too");
         });
         assert_eq!(states(), [Running, Waiting, Ready]);
         gate.open();

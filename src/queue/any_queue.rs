@@ -15,10 +15,10 @@ use crate::current::{WaitsFor, budget};
 use crate::sync::notify_list::NotifyList;
 use crate::sync::raw_semaphore::{Acquire, HasSemaphore, RawSemaphore, Refusal};
 
-/// A queue that returns its values in the order in which they were put.
+/// A queue that returns its oldest value first.
 pub type Queue<T> = AnyQueue<VecDeque<T>>;
 
-/// A queue that returns the value that was put last first.
+/// A queue that returns its newest value first: a stack.
 pub type LifoQueue<T> = AnyQueue<Vec<T>>;
 
 /// A queue that returns its smallest value first; the order of equal values is not defined.

@@ -54,13 +54,13 @@ struct Ended {
     waiter: Cell<Option<Waker>>,
 }
 
-/// Lies in a task beside its future. When both are dropped, it reports that the task has ended.
+/// Lies in a task beside its future. Its destructor reports that the task has ended.
 struct Member {
     key: usize,
     ended: Rc<Ended>,
 }
 
-/// When [`wait`] returns.
+/// The condition on which [`wait`] returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReturnWhen {
     /// When one task has ended: asyncio's `FIRST_COMPLETED`.
@@ -158,6 +158,7 @@ impl<T> JoinSet<T> {
     }
 
     /// Aborts all tasks. They stay in the set until they are joined.
+    #[doc(alias = "killall")]
     pub fn abort_all(&self) {
         for (_, task) in &self.tasks {
             task.abort();
@@ -186,7 +187,7 @@ impl<T: 'static> JoinSet<T> {
         let entry = self.tasks.vacant_entry();
         let member = Member { key: entry.key(), ended: self.ended.clone() };
         let task = async move {
-            // Dropped after the future.
+            // A local: so it is dropped after the future that runs.
             let _member = member;
             future.await
         };

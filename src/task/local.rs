@@ -149,6 +149,7 @@ impl<T: 'static> LocalKey<T> {
     /// # Errors
     ///
     /// Returns [`OutOfScope`] outside of a scope.
+    #[doc(alias = "try_get")]
     pub fn try_with<R>(&'static self, f: impl FnOnce(&T) -> R) -> Result<R, OutOfScope> {
         let value = self.value.try_with(LocalValue::get).ok().flatten();
         value.map(|value| f(&value)).ok_or(OutOfScope(()))
