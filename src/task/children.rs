@@ -149,8 +149,8 @@ impl<'env> Children<'env> {
         drop(child);
         let executor = &self.context.executor;
         executor.leave_slot(task.header());
-        if let Some(lost) = tell(task).and_then(|panic| self.scope_state.fail(panic)) {
-            executor.report(lost);
+        if let Some(unhandled) = tell(task).and_then(|panic| self.scope_state.fail(panic)) {
+            executor.report(unhandled);
         }
     }
 
@@ -174,8 +174,8 @@ impl<'env> Children<'env> {
 impl Drop for End<'_, '_> {
     fn drop(&mut self) {
         self.0.is_cancelled.set(true);
-        if let Some(lost) = self.0.scope_state.end() {
-            local_queue::lose(lost);
+        if let Some(unhandled) = self.0.scope_state.end() {
+            local_queue::lose(unhandled);
         }
         self.0.clear();
     }

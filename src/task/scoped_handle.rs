@@ -71,8 +71,9 @@ impl<T> Future for ScopedHandle<'_, T> {
 
 impl<T> Drop for ScopedHandle<'_, T> {
     fn drop(&mut self) {
-        let lost = self.task.detach().and_then(|panic| self.child_slot.scope_state().fail(panic));
-        if let Some(panic) = lost {
+        let unhandled =
+            self.task.detach().and_then(|panic| self.child_slot.scope_state().fail(panic));
+        if let Some(panic) = unhandled {
             local_queue::lose(panic);
         }
     }

@@ -27,7 +27,6 @@ pub struct YieldNow {
 ///     assert!(ran.get());
 /// });
 /// ```
-
 pub fn yield_now() -> YieldNow {
     YieldNow { has_yielded: false }
 }
