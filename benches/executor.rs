@@ -1,11 +1,11 @@
-//! What a task costs: to spawn, to join, to yield, to wake.
+//! The cost of a task: spawning, joining, yielding, waking.
 //!
 //! ```sh
 //! cargo bench --bench executor
 //! ```
 //!
-//! Each operation is repeated inside of one task on a loop that is kept, so that neither the loop's
-//! making nor its entering is measured.
+//! Each operation is repeated inside one task of one loop, so that neither making a loop nor
+//! entering it is measured.
 
 use std::future::{Future, poll_fn};
 use std::hint::black_box;
@@ -21,7 +21,7 @@ type Group<'a> = BenchmarkGroup<'a, WallTime>;
 
 const MANY: u64 = 1_000;
 
-/// Runs, as a task, what measures its own time.
+/// Runs `work` as a task and returns the time that it measured.
 fn in_a_task(runtime: &mut Runtime, work: impl Future<Output = Duration> + 'static) -> Duration {
     runtime.block_on(async { evloop::spawn(work).await.expect("it does not panic") })
 }
@@ -34,7 +34,7 @@ async fn spawn_and_join(times: u64) -> Duration {
     begin.elapsed()
 }
 
-/// Spawns `MANY`, then joins them, `times` times.
+/// Spawns `MANY` tasks and then joins them, `times` times.
 async fn spawn_many(times: u64) -> Duration {
     let mut handles = Vec::with_capacity(MANY as usize);
     let begin = Instant::now();
@@ -88,7 +88,7 @@ async fn clone_waker(times: u64) -> Duration {
     .await
 }
 
-/// Measures one operation, which is `elements` of its kind.
+/// Measures an operation that processes `elements` elements.
 fn bench<F>(group: &mut Group<'_>, name: &str, elements: u64, work: impl Fn(u64) -> F)
 where
     F: Future<Output = Duration> + 'static,

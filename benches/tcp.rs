@@ -1,4 +1,4 @@
-//! What a TCP echo costs, both ends on one loop: 64 bytes there and back, on 1 and 64 connections.
+//! The cost of a TCP echo of 64 bytes, both ends on one loop, on 1 and on 64 connections.
 //!
 //! ```sh
 //! cargo bench --bench tcp
@@ -25,7 +25,7 @@ async fn echo(stream: TcpStream) -> io::Result<()> {
     }
 }
 
-/// Connections to echo tasks, which go on as long as the loop.
+/// Makes connections to echo tasks, which run as long as the loop.
 async fn connect(connections: u64) -> io::Result<Vec<Rc<TcpStream>>> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let mut streams = Vec::new();
@@ -45,7 +45,7 @@ async fn ask(stream: Rc<TcpStream>, times: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// Every connection asks `times` times, all at once.
+/// Sends `times` requests on every connection, on all connections at once.
 async fn ask_all(streams: &[Rc<TcpStream>], times: u64) -> io::Result<Duration> {
     let begin = Instant::now();
     let asking: Vec<_> =

@@ -1,4 +1,4 @@
-//! What a timer costs: to make and take back, to fire, not to be needed.
+//! The cost of a timer: setting and cancelling, firing, and a timeout that needs no timer.
 //!
 //! ```sh
 //! cargo bench --bench timers
@@ -15,7 +15,7 @@ use evloop::time::{Sleep, sleep, timeout};
 
 const MANY: u64 = 10_000;
 
-/// Numbers without an order that anybody could make use of (an LCG, Knuth's constants).
+/// Pseudo-random numbers: a linear congruential generator with Knuth's constants.
 struct Random(u64);
 
 impl Random {
@@ -25,12 +25,12 @@ impl Random {
     }
 }
 
-/// Runs, as a task, what measures its own time.
+/// Runs `work` as a task and returns the time that it measured.
 fn in_a_task(runtime: &mut Runtime, work: impl Future<Output = Duration> + 'static) -> Duration {
     runtime.block_on(async { evloop::spawn(work).await.expect("it does not panic") })
 }
 
-/// A sleep of 1 to 60 s that has its timer.
+/// Returns a sleep of 1 to 60 s whose timer is set.
 async fn live_sleep(random: &mut Random) -> Sleep {
     let mut sleep = sleep(Duration::from_millis(1_000 + random.below(59_000)));
     let _ = futures::poll!(&mut sleep);
@@ -51,7 +51,7 @@ async fn create_and_cancel(times: u64) -> Duration {
     begin.elapsed()
 }
 
-/// `MANY` tasks that sleep for less than a millisecond, spawned and joined, `times` times. Spawning
+/// Spawns and joins `MANY` tasks that sleep for less than a millisecond, `times` times. Spawning
 /// them takes about as long, so hardly any time is spent waiting.
 async fn fire(times: u64) -> Duration {
     let (mut random, mut handles) = (Random(1), Vec::with_capacity(MANY as usize));

@@ -1,9 +1,28 @@
-//! L4: functions that stop in the middle, give a value, and go on with another: Python's
-//! generators, with `send`, `yield` and `close`.
+//! Functions that suspend, yield a value, and resume with another: Python's generators, with
+//! `send`, `yield` and `close`.
 //!
-//! A coroutine runs only while it is resumed, on the caller's stack: it needs no loop, and a loop
-//! knows nothing of it. Invariant: the body is in its place only between two resumptions, so one
-//! that panics or ends is gone.
+//! A coroutine runs only while it is resumed, on the caller's stack. It needs no loop.
+//!
+//! | item | what it is |
+//! |---|---|
+//! | [`Coroutine`] | a coroutine, as its caller sees it: `next`, `send`, `close` |
+//! | [`Step`] | the result of `send`: a yielded value, or the returned one |
+//! | [`Co`] | the argument of the body: `yield_` |
+//! | [`Yield`] | the future of `yield_`; it completes with the value that was sent |
+//!
+//! ```
+//! use evloop::coroutine::Coroutine;
+//!
+//! let squares = Coroutine::new(async |co| {
+//!     for n in 1..=3 {
+//!         co.yield_(n * n).await;
+//!     }
+//! });
+//! assert_eq!(squares.collect::<Vec<_>>(), [1, 4, 9]);
+//! ```
+
+// Layer L4. Invariant: `body` is `Some` only between two resumptions, so a coroutine that panics or
+// returns has ended.
 
 mod exchange;
 
@@ -19,8 +38,8 @@ use std::task::{Context, Poll, Waker};
 pub use self::exchange::{Co, Yield};
 use self::exchange::{Exchange, State};
 
-/// A function that yields values of type `Out`, gets values of type `In` for them, and returns a
-/// `Ret`.
+/// A function that yields values of type `Out`, receives a value of type `In` for each, and returns
+/// a `Ret`.
 ///
 /// ```
 /// use evloop::coroutine::{Coroutine, Step};
@@ -51,36 +70,41 @@ use self::exchange::{Exchange, State};
 /// assert_eq!(countdown(3).collect::<Vec<_>>(), [3, 2, 1]);
 /// ```
 ///
-/// Dropping a coroutine is closing it. What it awaits must be ready or [`Co::yield_`]: anything
-/// else would wait for a loop that does not run it.
+/// Dropping a coroutine closes it.
 ///
-/// A coroutine cannot resume itself, since that takes `&mut`; if it shares itself in a `RefCell`,
-/// that says so. When its body panics, so does the call that resumed it, and it has ended. There is
+/// Its body may await [`Co::yield_`] and futures that are ready. No loop polls the body, so nothing
+/// would wake it from another await: the call that resumed it panics.
+///
+/// A coroutine cannot resume itself, since that takes `&mut`. If a coroutine can reach itself
+/// through a `RefCell`, the `RefCell` panics.
+///
+/// A panic of the body goes through the call that resumed it, and the coroutine has ended. There is
 /// no `throw`: send a `Result`.
 #[doc(alias = "generator")]
 #[must_use = "a coroutine does nothing until it is resumed"]
 pub struct Coroutine<'a, Out, In = (), Ret = ()> {
-    /// `None` while it runs, and once it has ended.
+    /// `None` while it runs and after it has ended.
     body: Option<Pin<Box<dyn Future<Output = Ret> + 'a>>>,
     exchange: Rc<Exchange<Out, In>>,
-    /// What it returned to `next`.
+    /// The value that it returned to `next`.
     returned: Option<Ret>,
 }
 
-/// Dropped when a body panics.
+/// Resets the state of the exchange if the body panics.
 struct Panicked<'a, Out, In>(&'a Exchange<Out, In>);
 
-/// What a coroutine did when it was sent a value.
+/// The result of sending a value to a coroutine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[doc(alias = "StopIteration")]
 pub enum Step<Out, Ret> {
-    /// It yielded a value, and awaits another.
+    /// It yielded a value, and waits for another.
     Yielded(Out),
-    /// It returned, and has ended: Python's `StopIteration`.
+    /// It returned and has ended: Python's `StopIteration`.
     Returned(Ret),
 }
 
 impl<'a, Out, In, Ret> Coroutine<'a, Out, In, Ret> {
-    /// Makes a coroutine of its body, which does not start yet.
+    /// Returns a coroutine with this body. The body does not start yet.
     pub fn new<F>(body: F) -> Coroutine<'a, Out, In, Ret>
     where
         F: AsyncFnOnce(Co<Out, In>) -> Ret + 'a,
@@ -93,23 +117,23 @@ impl<'a, Out, In, Ret> Coroutine<'a, Out, In, Ret> {
         Coroutine { body: Some(body), exchange, returned: None }
     }
 
-    /// Starts it; or, with `In = ()`, resumes it. `None`: it has ended, now or before. What it
-    /// returned can be [taken](Coroutine::take_returned).
+    /// Starts the coroutine or, with `In = ()`, resumes it. Returns `None` if it ends now or has
+    /// ended before. [`take_returned`](Coroutine::take_returned) then returns its return value.
     ///
-    /// `In` is `'static` so that it can be told whether it is `()`.
+    /// `In` is `'static` so that the call can check whether it is `()`.
     ///
     /// # Panics
     ///
-    /// If it awaits a value other than `()`, which only `send` can give; if it awaits something
-    /// other than [`Co::yield_`].
-    #[allow(clippy::should_implement_trait, reason = "it is the trait's where that applies")]
+    /// Panics if the coroutine waits for a value of another type than `()`: use `send`. Panics if
+    /// the coroutine awaits a future that is not ready and is not [`Co::yield_`].
+    #[allow(clippy::should_implement_trait, reason = "with `In = ()` it is the trait's method")]
     pub fn next(&mut self) -> Option<Out>
     where
         In: 'static,
     {
         self.body.as_ref()?;
         let input = self.has_started().then(|| {
-            unit().expect("next was called on a coroutine that awaits a value: call send")
+            unit().expect("next was called on a coroutine that waits for a value: call send")
         });
         match self.resume(input) {
             Step::Yielded(out) => Some(out),
@@ -120,15 +144,16 @@ impl<'a, Out, In, Ret> Coroutine<'a, Out, In, Ret> {
         }
     }
 
-    /// Resumes it, with `input` as what the `yield_` gives at which it stopped.
+    /// Resumes the coroutine: the `yield_` at which it is suspended returns `input`.
     ///
     /// # Panics
     ///
-    /// If it has not started, or has ended; if it awaits something other than [`Co::yield_`].
+    /// Panics if the coroutine has not started or has ended. Panics if it awaits a future that is
+    /// not ready and is not [`Co::yield_`].
     pub fn send(&mut self, input: In) -> Step<Out, Ret> {
         assert!(
             !self.is_finished(),
-            "send was called on a coroutine that has ended: nothing can take the value"
+            "send was called on a coroutine that has ended: it cannot receive the value"
         );
         assert!(
             self.has_started(),
@@ -137,28 +162,29 @@ impl<'a, Out, In, Ret> Coroutine<'a, Out, In, Ret> {
         self.resume(Some(input))
     }
 
-    /// Ends it where it stopped: its variables are dropped. `next` gives `None` from now on.
+    /// Ends the coroutine where it is suspended: its variables are dropped. `next` returns `None`
+    /// from now on.
     pub fn close(&mut self) {
         drop(self.body.take());
     }
 
-    /// Whether it returned, panicked, or was closed.
+    /// Returns whether it returned, panicked, or was closed.
     pub fn is_finished(&self) -> bool {
         self.body.is_none()
     }
 
-    /// What it returned when it was resumed by `next` or as an iterator: Python's
-    /// `StopIteration.value`. `None` if it did not, or if this was taken.
+    /// Returns the value that it returned when it was resumed by `next` or as an iterator: Python's
+    /// `StopIteration.value`. Returns `None` if there is no such value, or if it was taken.
     pub fn take_returned(&mut self) -> Option<Ret> {
         self.returned.take()
     }
 
     fn has_started(&self) -> bool {
-        self.exchange.is_asking()
+        self.exchange.is_suspended()
     }
 
     fn resume(&mut self, input: Option<In>) -> Step<Out, Ret> {
-        let mut body = self.body.take().expect("only one that has not ended is resumed");
+        let mut body = self.body.take().expect("the callers check that it has not ended");
         self.exchange.set(input.map_or(State::Running, State::Sent));
         let panicked = Panicked(&self.exchange);
         let polled = body.as_mut().poll(&mut Context::from_waker(Waker::noop()));
@@ -166,13 +192,13 @@ impl<'a, Out, In, Ret> Coroutine<'a, Out, In, Ret> {
         match (polled, self.exchange.set(State::Idle)) {
             (Poll::Ready(ret), _) => Step::Returned(ret),
             (Poll::Pending, State::Yielded(out)) => {
-                self.exchange.set(State::Asking);
+                self.exchange.set(State::Suspended);
                 self.body = Some(body);
                 Step::Yielded(out)
             }
             (Poll::Pending, _) => panic!(
-                "a coroutine awaited something other than yield_: nobody would resume it, so \
-                 only what is ready can be awaited there"
+                "a coroutine awaited a future that is not ready and is not yield_: no loop polls a \
+                 coroutine, so await only yield_ and ready futures in it"
             ),
         }
     }
@@ -184,7 +210,7 @@ impl<Out, In> Drop for Panicked<'_, Out, In> {
     }
 }
 
-/// The value of `In`, if that is `()`.
+/// Returns `()` as a value of `In`, if they are the same type.
 fn unit<In: 'static>() -> Option<In> {
     let unit: &mut dyn Any = &mut Some(());
     unit.downcast_mut::<Option<In>>()?.take()
@@ -201,7 +227,7 @@ impl<Out, Ret> Iterator for Coroutine<'_, Out, (), Ret> {
 impl<Out, Ret> FusedIterator for Coroutine<'_, Out, (), Ret> {}
 
 impl<Out, Ret> Step<Out, Ret> {
-    /// What was yielded, if it was.
+    /// Returns the yielded value, if there is one.
     pub fn yielded(self) -> Option<Out> {
         match self {
             Step::Yielded(out) => Some(out),
@@ -209,7 +235,7 @@ impl<Out, Ret> Step<Out, Ret> {
         }
     }
 
-    /// What was returned, if it was.
+    /// Returns the returned value, if there is one.
     pub fn returned(self) -> Option<Ret> {
         match self {
             Step::Yielded(_) => None,

@@ -1,8 +1,18 @@
-//! L4: queues with a count of unfinished work: asyncio's `Queue`, `LifoQueue`, `PriorityQueue`.
+//! Queues that count unfinished work: asyncio's `Queue`, `LifoQueue` and `PriorityQueue`.
 //!
-//! Many put, many get, all by reference: share a queue in an `Rc`. Whoever waits is served first
-//! come, first served, and whoever is dropped while it waits loses nothing. They work under any
-//! executor.
+//! Any number of tasks put and get, all by reference: share a queue in an `Rc`. Waiting tasks are
+//! served in the order in which they came, and a future that is dropped while it waits loses no
+//! value. The queues work under any executor.
+//!
+//! | item | what it is |
+//! |---|---|
+//! | [`Queue`] | a queue: first in, first out |
+//! | [`LifoQueue`] | a stack: last in, first out |
+//! | [`PriorityQueue`] | a queue that returns its smallest value first |
+//! | [`AnyQueue`] | the type of all three, with their methods |
+//! | [`Permit`] | a reserved slot, made by [`AnyQueue::reserve`] |
+//! | [`PutError`], [`TryPutError`], [`QueueFull`] | the errors of putting: they return the value |
+//! | [`TryGetError`], [`QueueEmpty`], [`QueueClosed`] | the errors of getting |
 //!
 //! ```
 //! use std::rc::Rc;
@@ -20,23 +30,33 @@
 //!         }));
 //!     }
 //!     for job in 0..10 {
-//!         queue.put(job).await.expect("nobody closes it yet");
+//!         queue.put(job).await.expect("the queue is open");
 //!     }
 //!     queue.join().await;
 //!     queue.close();
 //! });
 //! ```
-//!
-//! Invariant: values, kept slots and free slots together are the capacity, where a value is in the
-//! container until it is taken, and a slot is kept by a permit or by a `put` that was chosen. A
-//! free slot may be filled by whom it is given to, a value be got: both are given out as the
-//! permits of a semaphore are.
+
+// Layer L4. A queue works under any executor: it uses the budget and the state of this thread, no
+// loop.
+//
+// Invariant: stored values, reserved slots and free slots together are the capacity. A value is
+// stored until it is taken. A slot is reserved by a permit, or by a `put` to which it was assigned.
+// Free slots and values that can be got are the permits of two semaphores, which assign them to
+// waiting tasks.
 
 mod any_queue;
 mod container;
 mod error;
 
-pub use self::any_queue::{AnyQueue, LifoQueue, Permit, PriorityQueue, Queue};
+#[doc(alias = "JoinableQueue")]
+#[doc(alias = "SimpleQueue")]
+pub use self::any_queue::Queue;
+pub use self::any_queue::{AnyQueue, LifoQueue, Permit, PriorityQueue};
+#[doc(alias = "QueueShutDown")]
+pub use self::error::PutError;
+#[doc(alias = "QueueShutDown")]
+#[doc(alias = "ShutDown")]
+pub use self::error::QueueClosed;
 pub use self::error::TryGetError::{self, Empty as QueueEmpty};
 pub use self::error::TryPutError::{self, Full as QueueFull};
-pub use self::error::{PutError, QueueClosed};

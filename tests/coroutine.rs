@@ -1,5 +1,5 @@
-//! `coroutine`: what goes in and out, where it may stop, and its ends: by return, by panic,
-//! by being closed or dropped.
+//! `coroutine`: the values passed both ways, where it may suspend, and its ends: by return, panic,
+//! close or drop.
 
 use std::cell::{Cell, RefCell};
 use std::future::{pending, poll_fn, ready};
@@ -15,11 +15,11 @@ use futures::future::{join, select};
 use probe::Drops;
 use proptest::prelude::*;
 
-/// Wakers and values that tell what was done with them.
+/// Wakers and values that record what was done with them.
 #[allow(dead_code, unreachable_pub)]
 mod probe;
 
-const ENDED: &str = "send was called on a coroutine that has ended: nothing can take the value";
+const ENDED: &str = "send was called on a coroutine that has ended: it cannot receive the value";
 
 fn message(f: impl FnOnce()) -> String {
     let payload = catch_unwind(AssertUnwindSafe(f)).unwrap_err();
@@ -29,7 +29,7 @@ fn message(f: impl FnOnce()) -> String {
     }
 }
 
-/// Yields the sum of what it was sent, and returns the number of values at a zero.
+/// Yields the sum of the values it was sent; when it is sent a zero, returns their number.
 fn adder<'a>() -> Coroutine<'a, i32, i32, usize> {
     Coroutine::new(async |co| {
         let mut sent = Vec::new();
@@ -43,22 +43,22 @@ fn adder<'a>() -> Coroutine<'a, i32, i32, usize> {
 }
 
 #[test]
-fn the_trace_of_two_sides() {
+fn coroutine_and_caller_run_in_turn() {
     let trace = RefCell::new(Vec::new());
-    let note = |text: &str| trace.borrow_mut().push(text.to_string());
+    let record = |text: &str| trace.borrow_mut().push(text.to_string());
     let mut coroutine = Coroutine::new(async |co| {
-        note("in: start");
+        record("in: start");
         for out in ["a", "b"] {
             let got: i32 = co.yield_(out).await;
-            note(&format!("in: {got}"));
+            record(&format!("in: {got}"));
         }
-        note("in: end");
+        record("in: end");
         "done"
     });
-    note("out: next");
-    note(&format!("out: {:?}", coroutine.next()));
-    note(&format!("out: {:?}", coroutine.send(1)));
-    note(&format!("out: {:?}", coroutine.send(2)));
+    record("out: next");
+    record(&format!("out: {:?}", coroutine.next()));
+    record(&format!("out: {:?}", coroutine.send(1)));
+    record(&format!("out: {:?}", coroutine.send(2)));
     let expected = [
         "out: next",
         "in: start",
@@ -73,7 +73,7 @@ fn the_trace_of_two_sides() {
 }
 
 #[test]
-fn a_coroutine_is_sent_values_and_returns() {
+fn a_coroutine_receives_values_and_returns() {
     let mut adder = adder();
     assert_eq!(adder.next(), Some(0));
     assert_eq!(adder.send(3), Step::Yielded(3));
@@ -86,14 +86,14 @@ fn a_coroutine_is_sent_values_and_returns() {
 }
 
 #[test]
-fn steps_give_what_they_hold() {
+fn steps_return_their_values() {
     let steps: [Step<u8, &str>; 2] = [Step::Yielded(1), Step::Returned("end")];
     assert_eq!(steps.map(Step::yielded), [Some(1), None]);
     assert_eq!(steps.map(Step::returned), [None, Some("end")]);
 }
 
 #[test]
-fn nothing_runs_before_the_start() {
+fn the_body_does_not_run_before_the_first_next() {
     let ran = Cell::new(false);
     let mut coroutine = Coroutine::new(async |co| {
         ran.set(true);
@@ -108,16 +108,16 @@ fn nothing_runs_before_the_start() {
 }
 
 #[test]
-fn next_has_nothing_to_send_to_who_awaits_a_value() {
+fn next_panics_on_a_coroutine_that_waits_for_a_value() {
     let mut adder = adder();
     adder.next();
-    let sentence = "next was called on a coroutine that awaits a value: call send";
+    let sentence = "next was called on a coroutine that waits for a value: call send";
     assert_eq!(message(|| _ = adder.next()), sentence);
-    assert_eq!(adder.send(5), Step::Yielded(5), "it goes on");
+    assert_eq!(adder.send(5), Step::Yielded(5), "it can be resumed");
 }
 
 #[test]
-fn without_values_to_send_it_is_an_iterator() {
+fn a_coroutine_without_input_is_an_iterator() {
     let squares = |n| {
         Coroutine::new(async move |co| {
             for i in 0..n {
@@ -138,7 +138,7 @@ fn without_values_to_send_it_is_an_iterator() {
 }
 
 #[test]
-fn endless_ones_are_taken_from() {
+fn an_endless_coroutine_works_with_iterator_adapters() {
     let numbers: Coroutine<_> = Coroutine::new(async |co| {
         for i in 0.. {
             co.yield_(i).await;
@@ -148,7 +148,7 @@ fn endless_ones_are_taken_from() {
 }
 
 #[test]
-fn it_borrows_from_around() {
+fn a_coroutine_can_borrow() {
     let words = ["a".to_string(), "b".to_string()];
     let mut lengths = Vec::new();
     let mut coroutine = Coroutine::new(async |co| {
@@ -164,7 +164,7 @@ fn it_borrows_from_around() {
 }
 
 #[test]
-fn a_function_yields_for_its_caller() {
+fn a_function_can_yield_for_its_calling_coroutine() {
     async fn leaves(co: &Co<u32>, from: u32, depth: u32) -> u32 {
         if depth == 0 {
             co.yield_(from).await;
@@ -179,7 +179,7 @@ fn a_function_yields_for_its_caller() {
 }
 
 #[test]
-fn what_is_ready_may_be_awaited() {
+fn ready_futures_can_be_awaited() {
     let coroutine: Coroutine<_> = Coroutine::new(async |co| {
         co.yield_(ready(1).await).await;
         co.yield_(async { 2 }.await).await;
@@ -188,7 +188,7 @@ fn what_is_ready_may_be_awaited() {
 }
 
 #[test]
-fn awaiting_anything_else_panics_with_a_sentence_and_ends_it() {
+fn awaiting_a_pending_future_panics_with_a_sentence_and_ends_it() {
     let drops = Drops::default();
     let counted = drops.value();
     let mut coroutine = Coroutine::new(async move |co| {
@@ -198,16 +198,19 @@ fn awaiting_anything_else_panics_with_a_sentence_and_ends_it() {
     });
     assert_eq!(coroutine.next(), Some(1));
     let text = message(|| _ = coroutine.send(2));
-    assert!(text.starts_with("a coroutine awaited something other than yield_: "), "{text}");
+    assert!(
+        text.starts_with("a coroutine awaited a future that is not ready and is not yield_: "),
+        "{text}"
+    );
     assert_eq!((coroutine.is_finished(), drops.count()), (true, 1));
     assert_eq!(message(|| _ = coroutine.send(3)), ENDED);
     assert_eq!(coroutine.next(), None);
     let mut yields_to_the_loop: Coroutine<()> = Coroutine::new(async |_co| yield_now().await);
-    assert!(message(|| _ = yields_to_the_loop.next()).contains("other than yield_"));
+    assert!(message(|| _ = yields_to_the_loop.next()).contains("is not yield_"));
 }
 
 #[test]
-fn a_panic_inside_is_the_callers_and_ends_it() {
+fn a_panic_of_the_body_reaches_the_caller_and_ends_it() {
     let mut coroutine = Coroutine::new(async |co| {
         let divisor: i32 = co.yield_(0).await;
         assert!(divisor != 0, "by zero");
@@ -220,14 +223,14 @@ fn a_panic_inside_is_the_callers_and_ends_it() {
 }
 
 #[test]
-fn closing_drops_the_variables_where_it_stopped() {
+fn closing_drops_the_variables_of_the_body() {
     let drops = Drops::default();
     for starts in [false, true] {
         let (outer, inner) = (drops.value(), drops.clone());
         let mut coroutine = Coroutine::new(async move |co| {
             let (_outer, _inner) = (outer, inner.value());
             co.yield_(()).await;
-            unreachable!("it is closed before");
+            unreachable!("it was closed before");
         });
         let before = drops.count();
         assert!(!starts || coroutine.next().is_some());
@@ -240,7 +243,7 @@ fn closing_drops_the_variables_where_it_stopped() {
 }
 
 #[test]
-fn dropping_is_closing() {
+fn dropping_a_coroutine_closes_it() {
     let drops = Drops::default();
     let counted = drops.value();
     let mut coroutine: Coroutine<_> = Coroutine::new(async move |co| {
@@ -253,7 +256,7 @@ fn dropping_is_closing() {
 }
 
 #[test]
-fn values_on_their_way_are_dropped_once() {
+fn values_in_transit_are_dropped_once() {
     let drops = Drops::default();
     let inner = drops.clone();
     let mut coroutine = Coroutine::new(async move |co| {
@@ -264,17 +267,17 @@ fn values_on_their_way_are_dropped_once() {
     drop(coroutine.next());
     assert_eq!(drops.count(), 1);
     assert!(matches!(coroutine.send(drops.value()), Step::Returned(_)));
-    assert_eq!(drops.count(), 3, "what was withdrawn, and what was returned");
+    assert_eq!(drops.count(), 3, "the withdrawn value, and the returned one");
 }
 
 #[test]
-fn a_yield_that_is_given_up_is_withdrawn() {
+fn the_value_of_a_dropped_yield_is_withdrawn() {
     let mut coroutine = Coroutine::new(async |co| {
         drop(select(co.yield_("withdrawn"), ready(())).await);
         let first: i32 = co.yield_("first").await;
-        let mut given_up = co.yield_("withdrawn too");
-        assert!((&mut given_up).now_or_never().is_none());
-        drop(given_up);
+        let mut dropped = co.yield_("withdrawn too");
+        assert!((&mut dropped).now_or_never().is_none());
+        drop(dropped);
         first + co.yield_("last").await
     });
     assert_eq!(coroutine.next(), Some("first"));
@@ -283,16 +286,16 @@ fn a_yield_that_is_given_up_is_withdrawn() {
 }
 
 #[test]
-fn what_was_sent_to_a_yield_that_is_given_up_is_lost() {
+fn a_value_sent_to_a_dropped_yield_is_lost() {
     let mut coroutine = Coroutine::new(async |co| {
         let mut polls = 0;
-        let mut asks = Some(co.yield_("given up"));
+        let mut waits = Some(co.yield_("dropped"));
         poll_fn(|cx| {
             polls += 1;
             match polls {
-                1 => asks.as_mut().unwrap().poll_unpin(cx).map(|_: i32| ()),
+                1 => waits.as_mut().unwrap().poll_unpin(cx).map(|_: i32| ()),
                 _ => {
-                    drop(asks.take());
+                    drop(waits.take());
                     Poll::Ready(())
                 }
             }
@@ -300,7 +303,7 @@ fn what_was_sent_to_a_yield_that_is_given_up_is_lost() {
         .await;
         co.yield_("next").await
     });
-    assert_eq!(coroutine.next(), Some("given up"));
+    assert_eq!(coroutine.next(), Some("dropped"));
     assert_eq!(coroutine.send(1), Step::Yielded("next"));
     assert_eq!(coroutine.send(2), Step::Returned(2));
 }
@@ -309,18 +312,18 @@ fn what_was_sent_to_a_yield_that_is_given_up_is_lost() {
 fn two_yields_at_once_panic_with_a_sentence() {
     let mut coroutine: Coroutine<i32, ()> =
         Coroutine::new(async |co| _ = join(co.yield_(1), co.yield_(2)).await);
-    let sentence = "a coroutine awaited two yield_ at once: it gives one value";
+    let sentence = "a coroutine awaited two yield_ at once: it yields one value at a time";
     assert_eq!(message(|| _ = coroutine.next()), sentence);
     assert!(coroutine.is_finished());
 }
 
 #[test]
-fn a_yield_beside_other_work_gives_its_value() {
+fn a_yield_joined_with_another_future_returns_its_value() {
     let mut coroutine = Coroutine::new(async |co| {
-        let mut looks = 0;
+        let mut polls = 0;
         let counts = poll_fn(|_| {
-            looks += 1;
-            if looks == 2 { Poll::Ready("counted") } else { Poll::Pending }
+            polls += 1;
+            if polls == 2 { Poll::Ready("counted") } else { Poll::Pending }
         });
         let (got, counted) = join(co.yield_(1), counts).await;
         (got, counted)
@@ -335,16 +338,16 @@ fn a_yield_outside_of_its_coroutine_panics_with_a_sentence() {
     let leaks = leaked.clone();
     let mut coroutine: Coroutine<i32, (), ()> = Coroutine::new(async move |co| {
         leaks.replace(Some(co));
-        panic!("it leaves its way out behind");
+        panic!("its co was leaked");
     });
-    assert!(message(|| _ = coroutine.next()).contains("behind"));
+    assert!(message(|| _ = coroutine.next()).contains("leaked"));
     let co = leaked.take().unwrap();
     let text = message(|| _ = co.yield_(1).now_or_never());
-    assert_eq!(text, "yield_ was awaited outside of its coroutine, which does not run now");
+    assert_eq!(text, "yield_ was awaited outside of its coroutine, which is not running");
 }
 
 #[test]
-fn a_yield_is_awaited_once() {
+fn a_yield_polled_after_it_completed_panics() {
     let mut coroutine: Coroutine<i32, ()> = Coroutine::new(async |co| {
         let mut yields = co.yield_(1);
         (&mut yields).await;
@@ -355,7 +358,7 @@ fn a_yield_is_awaited_once() {
 }
 
 #[test]
-fn one_that_resumes_itself_finds_itself_borrowed() {
+fn a_coroutine_that_resumes_itself_is_already_borrowed() {
     let itself = Rc::new(RefCell::new(None::<Coroutine<'static, bool>>));
     let inner = Rc::downgrade(&itself);
     *itself.borrow_mut() = Some(Coroutine::new(async move |co| {
@@ -383,7 +386,7 @@ fn coroutines_nest() {
 }
 
 #[test]
-fn it_goes_with_a_task() {
+fn a_task_can_own_a_coroutine() {
     block_on(async {
         let task = spawn(async {
             let mut adder = adder();
@@ -400,7 +403,7 @@ fn it_goes_with_a_task() {
 }
 
 #[test]
-fn it_tells_its_state() {
+fn debug_shows_the_state() {
     let mut adder = adder();
     let state = |adder: &Coroutine<'_, i32, i32, usize>| format!("{adder:?}");
     let text = |has_started, is_finished| {
@@ -413,7 +416,7 @@ fn it_tells_its_state() {
     assert_eq!(state(&adder), text(true, true));
 }
 
-/// What is done to a coroutine.
+/// An operation on a coroutine.
 #[derive(Clone, Copy, Debug)]
 enum Op {
     Next,
@@ -424,9 +427,9 @@ enum Op {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Against a loop over the same values: misuse panics and changes nothing.
+    /// Compares it with a loop over the same values. Misuse panics and changes nothing.
     #[test]
-    fn a_coroutine_does_what_the_model_does(
+    fn a_coroutine_matches_its_model(
         ops in proptest::collection::vec(
             prop_oneof![
                 2 => Just(Op::Next),

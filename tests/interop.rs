@@ -1,4 +1,4 @@
-//! Other crates' futures: the combinators, spawners and I/O traits of `futures` on this loop.
+//! Futures of other crates: the combinators, spawners and I/O traits of `futures` on this loop.
 
 use std::cell::{Cell, RefCell};
 use std::future::{pending, ready};
@@ -22,7 +22,7 @@ use futures::{
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// Two ends of a connection.
+/// The two ends of a connection.
 async fn connection() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
     let client = TcpStream::connect(listener.local_addr().unwrap());
@@ -30,7 +30,7 @@ async fn connection() -> (TcpStream, TcpStream) {
     (client.unwrap(), server.unwrap().0)
 }
 
-/// Notes each step of a future of three.
+/// Records its name at each of three steps.
 async fn three_steps(name: char, trace: Rc<RefCell<String>>) -> char {
     for _ in 0..3 {
         trace.borrow_mut().push(name);
@@ -40,7 +40,7 @@ async fn three_steps(name: char, trace: Rc<RefCell<String>>) -> char {
 }
 
 #[test]
-fn join_polls_its_futures_side_by_side() {
+fn join_polls_its_futures_in_turn() {
     let trace: Rc<RefCell<String>> = Rc::default();
     let step = |name| three_steps(name, trace.clone());
     let names = block_on(async { join!(step('a'), step('b'), spawn(step('c'))) });
@@ -49,7 +49,7 @@ fn join_polls_its_futures_side_by_side() {
 }
 
 #[test]
-fn select_takes_the_first_and_drops_the_rest() {
+fn select_takes_the_first_ready_future() {
     block_on(async {
         let mut sleeps = 0;
         let mut long = Box::pin(sleep(HOUR).fuse());
@@ -69,7 +69,7 @@ fn select_takes_the_first_and_drops_the_rest() {
 }
 
 #[test]
-fn select_leaves_the_task_that_lost() {
+fn a_task_that_loses_a_select_can_be_awaited_later() {
     block_on(async {
         let (release, released) = oneshot::channel();
         let mut task = spawn(released);
@@ -99,7 +99,7 @@ fn futures_unordered_yields_as_tasks_end() {
 }
 
 #[test]
-fn channels_of_others_carry_between_tasks() {
+fn channels_of_futures_pass_values_between_tasks() {
     block_on(async {
         let (mut sender, receiver) = mpsc::channel(1);
         let producer = spawn(async move {
@@ -113,7 +113,7 @@ fn channels_of_others_carry_between_tasks() {
 }
 
 #[test]
-fn a_handle_spawns_locally() {
+fn a_handle_is_a_local_spawner() {
     block_on(async {
         let handle = Handle::current();
         let local = Rc::new(Cell::new(0));
@@ -144,7 +144,7 @@ fn a_handle_spawns_locally_on_its_own_loop_only() {
 }
 
 #[test]
-fn a_handle_spawns_from_elsewhere() {
+fn a_handle_is_a_spawner_on_other_threads() {
     let mut runtime = Runtime::new().unwrap();
     let handle = runtime.handle();
     let spawner = handle.clone();
@@ -156,14 +156,14 @@ fn a_handle_spawns_from_elsewhere() {
     assert!(SpawnExt::spawn(&handle, ready(())).unwrap_err().is_shutdown());
 }
 
-/// Writes by the trait: streams have methods of the same names.
+/// Writes through the trait: streams have methods of the same names.
 async fn send(mut writer: impl AsyncWrite + Unpin, bytes: &[u8]) -> io::Result<()> {
     writer.write_all(bytes).await?;
     writer.flush().await?;
     writer.close().await
 }
 
-/// Writes and reads by turns, by the traits.
+/// Writes and reads in turn, through the traits.
 async fn ask_a_hundred_times(mut stream: impl AsyncRead + AsyncWrite + Unpin) -> io::Result<()> {
     let mut buf = [0; 4];
     for i in 0..100u32 {
@@ -191,19 +191,19 @@ fn a_stream_reads_and_writes_by_reference() {
 }
 
 #[test]
-fn both_directions_of_one_reference_at_once() {
+fn one_reference_can_read_and_write_at_once() {
     block_on(async {
         let (client, server) = connection().await;
         let echo = async { copy(&server, &mut &server).await };
-        let talk = ask_a_hundred_times(&client);
-        let (echoed, talked) = join!(echo, talk);
-        talked.unwrap();
+        let requests = ask_a_hundred_times(&client);
+        let (echoed, answered) = join!(echo, requests);
+        answered.unwrap();
         assert_eq!(echoed.unwrap(), 400);
     });
 }
 
 #[test]
-fn a_buffered_reader_of_others_reads_lines() {
+fn bufreader_of_futures_reads_lines() {
     block_on(async {
         let (client, server) = connection().await;
         send(client, b"one\ntwo\r\nthree").await.unwrap();
@@ -214,7 +214,7 @@ fn a_buffered_reader_of_others_reads_lines() {
 }
 
 #[test]
-fn a_split_of_others_serves_two_tasks() {
+fn split_of_futures_serves_two_tasks() {
     block_on(async {
         let (client, server) = connection().await;
         let (mut reader, mut writer) = AsyncReadExt::split(client);

@@ -1,4 +1,4 @@
-//! `JoinSet` and `wait`: each task joined once, as it ends, whoever is dropped meanwhile.
+//! `JoinSet` and `wait`: each task is joined once, when it ends, whatever is dropped meanwhile.
 
 use std::cell::{Cell, RefCell};
 use std::future::{pending, ready};
@@ -13,7 +13,7 @@ use evloop::time::{sleep, timeout};
 use evloop::{Runtime, block_on};
 use probe::{Drops, Probe};
 
-/// Wakers and values that tell what was done with them.
+/// Wakers and values that record what was done with them.
 #[allow(unreachable_pub, dead_code)]
 mod probe;
 
@@ -40,7 +40,7 @@ fn tasks_are_joined_in_the_order_of_their_ends() {
 }
 
 #[test]
-fn a_join_that_is_dropped_loses_nothing() {
+fn a_dropped_join_next_loses_no_output() {
     block_on(async {
         let mut set = JoinSet::new();
         for i in 0..3 {
@@ -58,22 +58,22 @@ fn a_join_that_is_dropped_loses_nothing() {
 }
 
 #[test]
-fn ends_by_panic_and_abort_are_joined_too() {
+fn panicked_and_aborted_tasks_are_joined_too() {
     block_on(async {
         let mut set = JoinSet::<()>::new();
-        set.spawn(async { panic!("ends so") });
+        set.spawn(async { panic!("the task") });
         set.spawn(pending()).abort();
         assert!(set.join_next().await.unwrap().unwrap_err().is_panic());
         assert!(set.join_next().await.unwrap().unwrap_err().is_cancelled());
         set.spawn(pending());
         set.abort_all();
-        assert_eq!(set.len(), 1, "it is joined as others are");
+        assert_eq!(set.len(), 1, "an aborted task stays until it is joined");
         assert!(set.join_next().await.unwrap().unwrap_err().is_cancelled());
     });
 }
 
 #[test]
-fn a_dropped_set_aborts_and_a_detached_one_does_not() {
+fn dropping_a_set_aborts_its_tasks_and_detach_all_does_not() {
     let drops = Drops::default();
     let done = Rc::new(Cell::new(0));
     block_on(async {
@@ -94,7 +94,7 @@ fn a_dropped_set_aborts_and_a_detached_one_does_not() {
                 assert!(set.is_empty());
             }
             drop(set);
-            assert_eq!(drops.count(), if is_detached { 2 } else { 0 }, "not inside of the call");
+            assert_eq!(drops.count(), if is_detached { 2 } else { 0 }, "never inside the call");
             yield_now().await;
             assert_eq!(drops.count(), 2);
         }
@@ -104,7 +104,7 @@ fn a_dropped_set_aborts_and_a_detached_one_does_not() {
 }
 
 #[test]
-fn join_all_goes_on_with_a_panic_and_aborts_the_others() {
+fn join_all_resumes_a_panic_and_aborts_the_other_tasks() {
     let drops = Drops::default();
     block_on(async {
         let mut set = JoinSet::new();
@@ -124,16 +124,16 @@ fn join_all_goes_on_with_a_panic_and_aborts_the_others() {
     });
 }
 
-/// A waker that polls the set at once finds the future gone, and no output yet.
+/// A waker that polls the set at once finds the future dropped and no output yet.
 #[test]
-fn a_waker_that_joins_inside_of_a_wake_is_woken_again() {
+fn a_waker_that_polls_the_set_inside_a_wake_is_woken_again() {
     let mut runtime = Runtime::new().unwrap();
     let set = Rc::new(RefCell::new(JoinSet::new()));
     let last = Rc::new(Probe::new());
-    let (again, seen) = (last.clone(), set.clone());
+    let (inner, polled_set) = (last.clone(), set.clone());
     let first = Probe::new().on_wake(move || {
-        let mut cx = Context::from_waker(&again.waker);
-        assert!(seen.borrow_mut().poll_join_next(&mut cx).is_pending());
+        let mut cx = Context::from_waker(&inner.waker);
+        assert!(polled_set.borrow_mut().poll_join_next(&mut cx).is_pending());
     });
     let joined = runtime.block_on(async {
         set.borrow_mut().spawn(ready(7));
@@ -147,7 +147,7 @@ fn a_waker_that_joins_inside_of_a_wake_is_woken_again() {
 }
 
 #[test]
-fn wait_returns_when_it_is_told_to() {
+fn wait_returns_at_the_chosen_condition_or_at_the_limit() {
     block_on(async {
         let fill = || {
             let mut set = JoinSet::new();
@@ -173,12 +173,12 @@ fn wait_returns_when_it_is_told_to() {
         set.spawn(pending());
         let limit = Some(Duration::from_millis(1));
         assert_eq!(task::wait(&mut set, ReturnWhen::AllCompleted, limit).await.len(), 1);
-        assert_eq!(set.len(), 1, "who is not done goes on");
+        assert_eq!(set.len(), 1, "a task that has not ended runs on");
     });
 }
 
 #[test]
-fn wait_gives_all_that_have_ended_in_the_order_of_their_ends() {
+fn wait_returns_all_ended_tasks_in_the_order_of_their_ends() {
     block_on(async {
         for when in
             [ReturnWhen::FirstCompleted, ReturnWhen::FirstException, ReturnWhen::AllCompleted]
@@ -195,7 +195,7 @@ fn wait_gives_all_that_have_ended_in_the_order_of_their_ends() {
 }
 
 #[test]
-fn tasks_that_were_detached_are_joined_no_more() {
+fn detached_tasks_are_not_joined() {
     block_on(async {
         let mut set = JoinSet::new();
         set.spawn(yield_now());
@@ -211,7 +211,7 @@ fn tasks_that_were_detached_are_joined_no_more() {
 }
 
 #[test]
-fn members_that_are_always_ready_leave_a_timeout_its_turn() {
+fn members_that_are_always_ready_do_not_starve_a_timeout() {
     block_on(async {
         let mut set = JoinSet::new();
         let endless = async {

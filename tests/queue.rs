@@ -1,5 +1,5 @@
-//! `queue`: order, capacity, unfinished work, closing, cancellation at each state, and wakers,
-//! values and comparisons that call back.
+//! `queue`: order, capacity, unfinished work, closing, cancellation in each state, and wakers,
+//! values and comparisons that use the queue.
 
 use std::cell::{Cell, RefCell};
 use std::cmp::Ordering;
@@ -21,19 +21,19 @@ use futures::future::LocalBoxFuture;
 use futures::task::LocalSpawnExt;
 use probe::{Drops, Probe};
 
-/// Wakers and values that tell what was done with them.
+/// Wakers and values that record what was done with them.
 #[allow(unreachable_pub)]
 mod probe;
 
-/// Futures that wait at once: were leaving not O(1), dropping them would take minutes.
+/// Futures that wait at once: if removing one were not O(1), dropping them would take minutes.
 const MANY: usize = 100_000;
-/// What one poll of a task may take from leaves that are always ready: src/current/budget.rs.
+/// The operations that one poll of a task may complete: src/current/budget.rs.
 const PER_POLL: usize = 128;
 
 type Putting<T> = LocalBoxFuture<'static, Result<(), PutError<T>>>;
 type Getting<T> = LocalBoxFuture<'static, Result<T, QueueClosed>>;
 
-/// A put that owns its queue, so that hooks can have it.
+/// A put that owns its queue, so that a hook can own it.
 fn putting<T: 'static>(queue: &Rc<Queue<T>>, value: T) -> Putting<T> {
     let queue = queue.clone();
     async move { queue.put(value).await }.boxed_local()
@@ -44,7 +44,7 @@ fn getting<T: 'static>(queue: &Rc<Queue<T>>) -> Getting<T> {
     async move { queue.get().await }.boxed_local()
 }
 
-/// `N` futures of one kind that were polled with a probe each, and wait.
+/// `N` waiting futures, each polled with a probe of its own.
 fn waiting<F: futures::Future + Unpin, const N: usize>(
     begin: impl Fn(usize) -> F,
 ) -> [(Probe, F); N] {
@@ -90,7 +90,7 @@ fn each_queue_has_its_order() {
 }
 
 #[test]
-fn a_getter_takes_what_is_next_when_it_runs() {
+fn a_getter_takes_the_next_value_at_the_time_when_it_runs() {
     block_on(async {
         let queue = Rc::new(PriorityQueue::unbounded());
         let queues = [queue.clone(), queue.clone()];
@@ -98,7 +98,7 @@ fn a_getter_takes_what_is_next_when_it_runs() {
         yield_now().await;
         queue.try_put(5).unwrap();
         queue.try_put(1).unwrap();
-        assert_eq!(first.await.unwrap(), Ok(1), "the smallest by now");
+        assert_eq!(first.await.unwrap(), Ok(1), "the smallest at this time");
         assert_eq!(second.await.unwrap(), Ok(5));
     });
 }
@@ -125,7 +125,7 @@ fn the_capacity_is_exact() {
 
 #[test]
 #[should_panic(expected = "a bounded queue needs a capacity of at least 1")]
-fn a_capacity_of_zero_is_refused() {
+fn a_capacity_of_zero_panics() {
     drop(Queue::<()>::bounded(0));
 }
 
@@ -138,13 +138,13 @@ fn an_unbounded_queue_is_never_full() {
 }
 
 #[test]
-fn who_waits_to_put_is_served_in_turn() {
+fn waiting_puts_complete_in_order() {
     let queue = full();
     let mut waiting: [_; 3] = waiting(|i| putting(&queue, i + 1));
     for i in 0..3 {
         assert_eq!(queue.try_get(), Ok(i));
         assert_eq!(wakes(&waiting), std::array::from_fn(|k| usize::from(k <= i)));
-        assert!(queue.is_full(), "the slot is the chosen one's");
+        assert!(queue.is_full(), "the slot is assigned");
         assert_eq!(queue.try_put(9), Err(TryPutError::Full(9)));
         let (probe, putting) = &mut waiting[i];
         assert!(probe.poll(putting) == Poll::Ready(Ok(())));
@@ -154,13 +154,13 @@ fn who_waits_to_put_is_served_in_turn() {
 }
 
 #[test]
-fn who_waits_to_get_is_served_in_turn() {
+fn waiting_gets_complete_in_order() {
     let queue = Rc::new(Queue::unbounded());
     let mut waiting: [_; 3] = waiting(|_| getting(&queue));
     for i in 0..3 {
         queue.try_put(i).unwrap();
         assert_eq!(wakes(&waiting), std::array::from_fn(|k| usize::from(k <= i)));
-        assert_eq!((queue.len(), queue.is_empty()), (0, true), "it is the chosen one's");
+        assert_eq!((queue.len(), queue.is_empty()), (0, true), "the value is assigned");
         assert_eq!(queue.try_get(), Err(TryGetError::Empty));
         let (probe, getting) = &mut waiting[i];
         assert!(probe.poll(getting) == Poll::Ready(Ok(i)));
@@ -168,7 +168,7 @@ fn who_waits_to_get_is_served_in_turn() {
 }
 
 #[test]
-fn a_future_that_waits_keeps_its_place_with_another_waker() {
+fn a_waiting_future_keeps_its_place_with_another_waker() {
     let queue = Rc::new(Queue::unbounded());
     let mut waiting: [_; 2] = waiting(|_| getting(&queue));
     let other = Probe::new();
@@ -179,7 +179,7 @@ fn a_future_that_waits_keeps_its_place_with_another_waker() {
 }
 
 #[test]
-fn a_chosen_getter_that_is_dropped_passes_its_turn_on() {
+fn a_woken_getter_that_is_dropped_hands_its_value_to_the_next() {
     let queue = Rc::new(Queue::unbounded());
     let [(probe, first), (next, mut second)] = waiting(|_| getting(&queue));
     queue.try_put(7).unwrap();
@@ -190,7 +190,7 @@ fn a_chosen_getter_that_is_dropped_passes_its_turn_on() {
 }
 
 #[test]
-fn a_chosen_getter_that_is_dropped_alone_leaves_its_value() {
+fn the_value_of_a_dropped_woken_getter_stays_in_the_queue() {
     let queue = Rc::new(Queue::unbounded());
     let [(_, first)] = waiting(|_| getting(&queue));
     queue.try_put(7).unwrap();
@@ -199,7 +199,7 @@ fn a_chosen_getter_that_is_dropped_alone_leaves_its_value() {
 }
 
 #[test]
-fn a_chosen_putter_that_is_dropped_passes_its_turn_on() {
+fn a_woken_putter_that_is_dropped_hands_its_slot_to_the_next() {
     let queue = full();
     let [(_, first), (next, mut second)] = waiting(|i| putting(&queue, i + 1));
     assert_eq!(queue.try_get(), Ok(0));
@@ -210,7 +210,7 @@ fn a_chosen_putter_that_is_dropped_passes_its_turn_on() {
 }
 
 #[test]
-fn a_future_that_waits_and_is_dropped_is_not_chosen() {
+fn a_dropped_waiting_future_is_not_woken() {
     let queue = full();
     let [(probe, first), (next, _second)] = waiting(|i| putting(&queue, i + 1));
     drop(first);
@@ -239,7 +239,7 @@ fn a_value_that_was_not_put_is_dropped_with_its_future() {
 }
 
 #[test]
-fn a_permit_is_a_slot() {
+fn a_permit_reserves_a_slot() {
     block_on(async {
         let queue = Queue::bounded(2);
         let permit = queue.reserve().await.unwrap();
@@ -254,7 +254,7 @@ fn a_permit_is_a_slot() {
 }
 
 #[test]
-fn leaving_takes_the_same_time_from_anywhere() {
+fn removing_a_waiting_future_takes_constant_time() {
     let queue = full();
     let probe = Probe::new();
     let mut futures: Vec<_> = (0..MANY).map(|i| putting(&queue, i)).collect();
@@ -265,7 +265,7 @@ fn leaving_takes_the_same_time_from_anywhere() {
 }
 
 #[test]
-fn join_waits_until_all_is_done() {
+fn join_waits_until_all_work_is_done() {
     let queue = Rc::new(Queue::unbounded());
     assert_eq!(queue.join().now_or_never(), Some(()));
     (0..2).for_each(|i| queue.try_put(i).unwrap());
@@ -282,7 +282,7 @@ fn join_waits_until_all_is_done() {
     assert_eq!(wakes(&waiting), [1, 1]);
     queue.try_put(2).unwrap();
     for (probe, joining) in &mut waiting {
-        assert!(probe.poll(joining).is_ready(), "all was done at a time");
+        assert!(probe.poll(joining).is_ready(), "all work was done at one time");
     }
     assert!(queue.join().now_or_never().is_none());
 }
@@ -348,7 +348,7 @@ fn a_closed_queue_is_drained() {
 }
 
 #[test]
-fn closing_tells_getters() {
+fn closing_wakes_getters_with_an_error() {
     let queue = Rc::new(Queue::<()>::unbounded());
     let mut waiting: [_; 2] = waiting(|_| getting(&queue));
     queue.close();
@@ -359,47 +359,47 @@ fn closing_tells_getters() {
 }
 
 #[test]
-fn a_chosen_getter_gets_its_value_after_the_close() {
+fn a_woken_getter_gets_its_value_after_the_close() {
     let queue = Rc::new(Queue::unbounded());
-    let [(first, mut chosen), (second, mut passed_on), (third, mut told)] =
+    let [(first, mut assigned), (second, mut next), (third, mut refused)] =
         waiting(|_| getting(&queue));
     queue.try_put(7).unwrap();
     queue.close();
     assert_eq!([&first, &second, &third].map(Probe::wakes_and_kept), [(1, 0); 3]);
-    assert_eq!(queue.try_get(), Err(TryGetError::Closed), "nobody takes it away");
-    assert!(first.poll(&mut chosen) == Poll::Ready(Ok(7)));
-    assert!(second.poll(&mut passed_on) == Poll::Ready(Err(QueueClosed)));
-    assert!(third.poll(&mut told) == Poll::Ready(Err(QueueClosed)));
+    assert_eq!(queue.try_get(), Err(TryGetError::Closed), "the value is assigned");
+    assert!(first.poll(&mut assigned) == Poll::Ready(Ok(7)));
+    assert!(second.poll(&mut next) == Poll::Ready(Err(QueueClosed)));
+    assert!(third.poll(&mut refused) == Poll::Ready(Err(QueueClosed)));
 }
 
 #[test]
-fn a_chosen_getter_that_is_dropped_after_the_close_passes_its_turn_on() {
+fn a_woken_getter_dropped_after_the_close_hands_its_value_to_the_next() {
     let queue = Rc::new(Queue::unbounded());
-    let [(_, chosen), (second, mut passed_on)] = waiting(|_| getting(&queue));
+    let [(_, assigned), (second, mut next)] = waiting(|_| getting(&queue));
     queue.try_put(7).unwrap();
     queue.close();
-    drop(chosen);
-    assert!(second.poll(&mut passed_on) == Poll::Ready(Ok(7)));
+    drop(assigned);
+    assert!(second.poll(&mut next) == Poll::Ready(Ok(7)));
 }
 
 #[test]
-fn a_chosen_putter_learns_of_the_close() {
+fn a_woken_putter_is_refused_after_the_close() {
     let queue = full();
-    let [(probe, mut chosen)] = waiting(|_| putting(&queue, 1));
+    let [(probe, mut assigned)] = waiting(|_| putting(&queue, 1));
     assert_eq!(queue.try_get(), Ok(0));
     queue.close();
     assert_eq!(queue.try_get(), Err(TryGetError::Closed));
-    assert!(probe.poll(&mut chosen) == Poll::Ready(Err(PutError(1))));
+    assert!(probe.poll(&mut assigned) == Poll::Ready(Err(PutError(1))));
 }
 
 #[test]
-fn a_permit_outlives_the_close() {
+fn a_permit_can_be_used_after_the_close() {
     let queue = Rc::new(Queue::bounded(2));
     let permits = [queue.try_reserve().unwrap(), queue.try_reserve().unwrap()];
     let mut waiting: [_; 2] = waiting(|_| getting(&queue));
     queue.close();
     assert_eq!(wakes(&waiting), [0, 0]);
-    assert_eq!(queue.try_get(), Err(TryGetError::Empty), "one may come");
+    assert_eq!(queue.try_get(), Err(TryGetError::Empty), "a permit may still put a value");
     let [first, second] = permits;
     first.put(5);
     assert_eq!(wakes(&waiting), [1, 0]);
@@ -410,7 +410,7 @@ fn a_permit_outlives_the_close() {
 }
 
 #[test]
-fn close_now_drops_what_is_there_and_counts_it_as_done() {
+fn close_now_drops_the_values_and_counts_them_as_done() {
     let (queue, drops) = (Rc::new(Queue::bounded(3)), Drops::default());
     (0..3).for_each(|_| queue.try_put(drops.value()).unwrap());
     drop(queue.try_get().unwrap());
@@ -422,7 +422,7 @@ fn close_now_drops_what_is_there_and_counts_it_as_done() {
     let [(probe, mut joining)] = waiting(joining);
     queue.close_now();
     assert_eq!((drops.count(), queue.len()), (3, 0));
-    assert!(probe.poll(&mut joining).is_pending(), "the one that was got is not done");
+    assert!(probe.poll(&mut joining).is_pending(), "the value that was got is not done");
     permit.put(drops.value());
     assert_eq!((drops.count(), queue.len(), queue.is_full()), (4, 0, false));
     queue.task_done();
@@ -432,18 +432,18 @@ fn close_now_drops_what_is_there_and_counts_it_as_done() {
 }
 
 #[test]
-fn close_now_takes_back_what_a_chosen_getter_did_not_take() {
+fn close_now_revokes_the_value_of_a_woken_getter() {
     let (queue, drops) = (Rc::new(Queue::unbounded()), Drops::default());
-    let [(probe, mut chosen), (next, _told)] = waiting(|_| getting(&queue));
+    let [(probe, mut assigned), (next, _next_get)] = waiting(|_| getting(&queue));
     queue.try_put(drops.value()).unwrap();
     queue.close_now();
     assert_eq!((drops.count(), next.wakes_and_kept()), (1, (1, 0)));
-    assert!(matches!(probe.poll(&mut chosen), Poll::Ready(Err(QueueClosed))));
+    assert!(matches!(probe.poll(&mut assigned), Poll::Ready(Err(QueueClosed))));
     assert_eq!(queue.join().now_or_never(), Some(()));
 }
 
 #[test]
-fn values_that_close_now_drops_may_use_the_queue() {
+fn destructors_that_close_now_runs_may_use_the_queue() {
     struct Uses(Rc<Queue<Option<Uses>>>);
     impl Drop for Uses {
         fn drop(&mut self) {
@@ -458,8 +458,8 @@ fn values_that_close_now_drops_may_use_the_queue() {
     assert_eq!(Rc::strong_count(&queue), 1);
 }
 
-/// Puts that `hook` is run by the waker of a getter that waits; then `act` wakes it.
-fn calls_back(hook: fn(&Queue<usize>), act: fn(&Queue<usize>)) -> Rc<Queue<usize>> {
+/// Lets the waker of a waiting getter run `hook`, then lets `act` wake it.
+fn hook_on_wake(hook: fn(&Queue<usize>), act: fn(&Queue<usize>)) -> Rc<Queue<usize>> {
     let queue = full();
     let uses = queue.clone();
     let probe = Probe::new().on_wake(move || hook(&uses));
@@ -484,7 +484,7 @@ fn wakers_may_use_the_queue() {
         [|queue| queue.try_put(1).unwrap(), Queue::close, Queue::close_now];
     for hook in hooks {
         for act in acts {
-            let queue = calls_back(hook, act);
+            let queue = hook_on_wake(hook, act);
             queue.close_now();
             assert_eq!((queue.len(), queue.is_full()), (0, false));
         }
@@ -492,7 +492,7 @@ fn wakers_may_use_the_queue() {
 }
 
 #[test]
-fn a_waker_that_polls_the_chosen_future_gets_its_value() {
+fn a_waker_that_polls_the_woken_future_gets_its_value() {
     let queue = Rc::new(Queue::unbounded());
     let getting = Rc::new(RefCell::new(getting(&queue)));
     let got = Rc::new(Cell::new(None));
@@ -504,7 +504,7 @@ fn a_waker_that_polls_the_chosen_future_gets_its_value() {
 }
 
 #[test]
-fn what_happens_while_a_waker_is_cloned_is_seen() {
+fn a_value_put_while_a_waker_is_cloned_is_not_missed() {
     let queue = Rc::new(Queue::unbounded());
     let puts = queue.clone();
     let probe = Probe::new().on_clone(move || puts.try_put(5).unwrap());
@@ -516,7 +516,7 @@ fn what_happens_while_a_waker_is_cloned_is_seen() {
 }
 
 #[test]
-fn a_waker_may_use_the_queue_while_it_is_dropped() {
+fn a_waker_may_use_the_queue_when_it_is_dropped() {
     let queue = Rc::new(Queue::unbounded());
     let mut waits = getting(&queue);
     let puts = queue.clone();
@@ -535,50 +535,50 @@ fn a_waker_may_use_the_queue_while_it_is_dropped() {
 }
 
 #[test]
-fn a_waker_that_panics_keeps_no_others_from_being_woken() {
+fn a_waker_that_panics_does_not_stop_the_other_wakes() {
     let queue = Rc::new(Queue::<()>::unbounded());
-    let panics = Probe::new().on_wake(|| panic!("foreign"));
+    let panics = Probe::new().on_wake(|| panic!("the waker"));
     let mut first = getting(&queue);
     assert!(panics.poll(&mut first).is_pending());
     let others: [_; 2] = waiting(|_| getting(&queue));
-    assert_eq!(message(|| queue.close()), "foreign");
+    assert_eq!(message(|| queue.close()), "the waker");
     assert_eq!(wakes(&others), [1, 1]);
 }
 
-/// Compares by the first; what the second says happens at a comparison.
-struct Fussy(u8, Rc<dyn Fn()>);
+/// Compares by the number, and calls the function at each comparison.
+struct Hooked(u8, Rc<dyn Fn()>);
 
-impl PartialEq for Fussy {
-    fn eq(&self, other: &Fussy) -> bool {
+impl PartialEq for Hooked {
+    fn eq(&self, other: &Hooked) -> bool {
         self.0 == other.0
     }
 }
 
-impl Eq for Fussy {}
+impl Eq for Hooked {}
 
-impl Ord for Fussy {
-    fn cmp(&self, other: &Fussy) -> Ordering {
+impl Ord for Hooked {
+    fn cmp(&self, other: &Hooked) -> Ordering {
         self.1();
         self.0.cmp(&other.0)
     }
 }
 
-impl PartialOrd for Fussy {
-    fn partial_cmp(&self, other: &Fussy) -> Option<Ordering> {
+impl PartialOrd for Hooked {
+    fn partial_cmp(&self, other: &Hooked) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
 #[test]
-fn a_comparison_that_panics_leaves_the_queue_whole() {
+fn a_comparison_that_panics_leaves_the_queue_usable() {
     let (queue, panics) = (PriorityQueue::bounded(4), Rc::new(Cell::new(false)));
     let panicking = panics.clone();
-    let compare: Rc<dyn Fn()> = Rc::new(move || assert!(!panicking.get(), "fussy"));
-    (0..3).for_each(|i| assert!(queue.try_put(Fussy(i, compare.clone())).is_ok()));
+    let compare: Rc<dyn Fn()> = Rc::new(move || assert!(!panicking.get(), "the comparison"));
+    (0..3).for_each(|i| assert!(queue.try_put(Hooked(i, compare.clone())).is_ok()));
     panics.set(true);
-    assert_eq!(message(|| drop(queue.try_put(Fussy(3, compare.clone())))), "fussy");
+    assert_eq!(message(|| drop(queue.try_put(Hooked(3, compare.clone())))), "the comparison");
     assert_eq!((queue.len(), queue.is_full()), (4, true));
-    assert_eq!(message(|| drop(queue.try_get())), "fussy");
+    assert_eq!(message(|| drop(queue.try_get())), "the comparison");
     assert_eq!((queue.len(), queue.is_full()), (3, false));
     panics.set(false);
     let mut left: Vec<_> = std::iter::from_fn(|| queue.try_get().ok()).map(|v| v.0).collect();
@@ -591,13 +591,13 @@ fn a_comparison_that_uses_the_queue_panics_with_a_sentence() {
     let queue = Rc::new(PriorityQueue::unbounded());
     let uses = Rc::downgrade(&queue);
     let compare: Rc<dyn Fn()> = Rc::new(move || drop(uses.upgrade().unwrap().try_get()));
-    assert!(queue.try_put(Fussy(0, compare.clone())).is_ok());
-    let message = message(|| drop(queue.try_put(Fussy(1, compare.clone()))));
-    assert!(message.contains("a comparison of values used the queue that they are in"));
+    assert!(queue.try_put(Hooked(0, compare.clone())).is_ok());
+    let message = message(|| drop(queue.try_put(Hooked(1, compare.clone()))));
+    assert!(message.contains("a comparison of values used the queue that holds them"));
 }
 
 #[test]
-fn a_queue_that_is_always_ready_lets_others_run() {
+fn a_queue_that_is_always_ready_starves_no_other_task() {
     block_on(async {
         let (queue, ran) = (Queue::unbounded(), Rc::new(Cell::new(false)));
         let set = ran.clone();
@@ -621,7 +621,7 @@ fn a_queue_that_is_always_ready_lets_others_run() {
 }
 
 #[test]
-fn it_works_under_another_executor() {
+fn a_queue_works_under_another_executor() {
     let (mut pool, queue) = (LocalPool::new(), Rc::new(Queue::bounded(1)));
     let puts = queue.clone();
     let spawner = pool.spawner();
@@ -643,7 +643,7 @@ fn it_works_under_another_executor() {
 }
 
 #[test]
-fn a_task_that_ends_leaves_its_place() {
+fn an_aborted_task_leaves_the_wait_queue() {
     block_on(async {
         let queue = full();
         let waits = spawn(putting(&queue, 1));
@@ -660,11 +660,11 @@ fn a_task_that_ends_leaves_its_place() {
 }
 
 #[test]
-fn errors_say_what_happened_and_become_io_errors() {
+fn errors_have_messages_and_convert_into_io_errors() {
     let errors: [(io::Error, io::ErrorKind, &str); 5] = [
-        (QueueClosed.into(), io::ErrorKind::UnexpectedEof, "closed, and nothing more will come"),
+        (QueueClosed.into(), io::ErrorKind::UnexpectedEof, "closed, and no more values will come"),
         (TryGetError::Empty.into(), io::ErrorKind::WouldBlock, "the queue is empty"),
-        (TryGetError::Closed.into(), io::ErrorKind::UnexpectedEof, "nothing more will come"),
+        (TryGetError::Closed.into(), io::ErrorKind::UnexpectedEof, "no more values will come"),
         (TryPutError::Full(1).into(), io::ErrorKind::WouldBlock, "the queue is full"),
         (PutError(1).into(), io::ErrorKind::BrokenPipe, "the queue is closed"),
     ];

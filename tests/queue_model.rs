@@ -1,7 +1,7 @@
 //! `queue` against a plain sequential model: random operations on both, compared at each step.
 //!
-//! What is compared: the answer, who is woken and in which order, the counts that the queue tells,
-//! which wakers are kept, and how many values live. A failure prints the shortest list of
+//! The test compares the results, the wakes and their order, the counts that the queue returns,
+//! the wakers that it stores, and the number of live values. A failure prints the shortest list of
 //! operations that shows it.
 
 use std::cell::Cell;
@@ -21,20 +21,20 @@ use proptest::test_runner::TestRunner;
 
 /// Lists of operations: enough for some seconds without optimization.
 const CASES: u32 = 250;
-/// The longest of the lists has about so many operations.
+/// The approximate length of the longest list.
 const STEPS_MAX: usize = 150;
-/// A future is polled with one or the other of so many wakers.
+/// The number of wakers with which a future is polled.
 const WAKERS: usize = 2;
 
-/// What is done to a queue. A number stands for one of the futures that began; it counts round.
+/// An operation on a queue. A number selects one of the futures that exist, modulo their count.
 #[derive(Clone, Copy, Debug)]
 enum Op {
-    /// Begins a future, which is not polled yet.
+    /// Makes a future, which is not polled yet.
     Begin(Kind),
     Poll(usize, usize),
-    /// Gives a permit its value.
+    /// Puts a value with a permit.
     Fill(usize),
-    /// Drops a future: never polled, waiting, chosen, or with a permit.
+    /// Drops a future: never polled, waiting, woken, or with a permit.
     Drop(usize),
     TryPut,
     TryGet,
@@ -46,7 +46,7 @@ enum Op {
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Kind {
     Put,
-    /// Then its permit is held.
+    /// The future then holds its permit.
     Reserve,
     TryReserve,
     Get,
@@ -64,45 +64,45 @@ enum Order {
 enum Answer {
     Done,
     Pending,
-    /// With the value that came back, where there was one.
+    /// With the value that was returned, if there was one.
     Full(Option<usize>),
     Closed(Option<usize>),
     Value(usize),
     Empty,
 }
 
-/// Which futures were woken, and with which of their wakers.
+/// The futures that were woken, each with the waker that was used.
 type Woken = Vec<(usize, usize)>;
 
-/// What the queue should be, in plain collections.
+/// The expected state of the queue, in plain collections.
 struct Model {
     order: Order,
     /// In the order in which they were put.
     values: Vec<usize>,
-    slots: Line,
-    items: Line,
-    joining: Line,
+    slots: WaitQueue,
+    items: WaitQueue,
+    joining: WaitQueue,
     unfinished: usize,
     is_closed: bool,
-    is_void: bool,
-    futures: BTreeMap<usize, Plan>,
+    is_closed_now: bool,
+    futures: BTreeMap<usize, ModelFuture>,
     woken: Woken,
     /// Ids are the numbers of the steps.
     step: usize,
 }
 
-/// Things that are nobody's, and the futures that wait for one.
+/// Free slots or values, and the futures that wait for one.
 #[derive(Default)]
-struct Line {
+struct WaitQueue {
     free: usize,
     waiting: VecDeque<usize>,
 }
 
-struct Plan {
+struct ModelFuture {
     kind: Kind,
     value: usize,
     state: State,
-    /// Which of its wakers is kept.
+    /// The waker that is stored for it.
     waker: Option<usize>,
 }
 
@@ -110,11 +110,11 @@ struct Plan {
 enum State {
     New,
     Waiting,
-    Chosen,
+    Woken,
     Holding,
 }
 
-/// The value of a step: all differ, and do not come sorted.
+/// Returns the value of a step. All values differ, and they are not sorted.
 fn value_of(step: usize) -> usize {
     step * 37 % 1000
 }
@@ -124,27 +124,29 @@ impl Model {
         Model {
             order,
             values: Vec::new(),
-            slots: Line { free: capacity, ..Line::default() },
-            items: Line::default(),
-            joining: Line::default(),
+            slots: WaitQueue { free: capacity, ..WaitQueue::default() },
+            items: WaitQueue::default(),
+            joining: WaitQueue::default(),
             unfinished: 0,
             is_closed: false,
-            is_void: false,
+            is_closed_now: false,
             futures: BTreeMap::new(),
             woken: Woken::new(),
             step: 0,
         }
     }
 
-    /// The same operation with the ids of what there is; `None`, if it can not be done now.
+    /// Replaces numbers by ids of existing futures. Returns `None` if the operation is impossible.
     fn resolve(&self, op: Op) -> Option<Op> {
-        let future = |n: usize, may: fn(&Plan) -> bool| {
-            let ids: Vec<_> = self.futures.iter().filter(|(_, plan)| may(plan)).collect();
+        let future = |n: usize, may: fn(&ModelFuture) -> bool| {
+            let ids: Vec<_> = self.futures.iter().filter(|(_, future)| may(future)).collect();
             (!ids.is_empty()).then(|| *ids[n % ids.len()].0)
         };
         Some(match op {
-            Op::Poll(n, waker) => Op::Poll(future(n, |plan| plan.state != State::Holding)?, waker),
-            Op::Fill(n) => Op::Fill(future(n, |plan| plan.state == State::Holding)?),
+            Op::Poll(n, waker) => {
+                Op::Poll(future(n, |future| future.state != State::Holding)?, waker)
+            }
+            Op::Fill(n) => Op::Fill(future(n, |future| future.state == State::Holding)?),
             Op::Drop(n) => Op::Drop(future(n, |_| true)?),
             Op::TaskDone if self.unfinished == 0 => return None,
             _ => op,
@@ -155,7 +157,8 @@ impl Model {
         let (id, value) = (self.step, value_of(self.step));
         match op {
             Op::Begin(kind) => {
-                self.futures.insert(id, Plan { kind, value, state: State::New, waker: None });
+                self.futures
+                    .insert(id, ModelFuture { kind, value, state: State::New, waker: None });
             }
             Op::Poll(id, waker) => return self.poll(id, waker),
             Op::Fill(id) => {
@@ -173,11 +176,11 @@ impl Model {
                 self.items.free -= 1;
                 return Answer::Value(self.take());
             }
-            Op::TryGet if self.is_over() => return Answer::Closed(None),
+            Op::TryGet if self.is_ended() => return Answer::Closed(None),
             Op::TryGet => return Answer::Empty,
             Op::TaskDone => {
                 self.unfinished -= 1;
-                self.tell_joining();
+                self.notify_joining();
             }
             Op::Close => self.close(),
             Op::CloseNow => self.close_now(),
@@ -186,35 +189,35 @@ impl Model {
     }
 
     fn poll(&mut self, id: usize, waker: usize) -> Answer {
-        let Plan { kind, value, state, .. } = self.futures[&id];
+        let ModelFuture { kind, value, state, .. } = self.futures[&id];
         let is_new = state == State::New;
-        let (is_mine, is_over) = match kind {
-            _ if state == State::Chosen => (true, false),
+        let (is_available, is_ended) = match kind {
+            _ if state == State::Woken => (true, false),
             Kind::Join => (is_new && self.unfinished == 0, false),
-            Kind::Get => (is_new && !self.is_void && self.items.free > 0, self.is_over()),
+            Kind::Get => (is_new && !self.is_closed_now && self.items.free > 0, self.is_ended()),
             _ => (is_new && !self.is_closed && self.slots.free > 0, self.is_closed),
         };
-        if is_mine {
-            let free = &mut self.line(kind).free;
+        if is_available {
+            let free = &mut self.wait_queue(kind).free;
             *free -= usize::from(is_new && kind != Kind::Join);
             return self.complete(id);
         }
-        if is_over || kind == Kind::TryReserve {
-            self.line(kind).waiting.retain(|waiting| *waiting != id);
+        if is_ended || kind == Kind::TryReserve {
+            self.wait_queue(kind).waiting.retain(|waiting| *waiting != id);
             self.futures.remove(&id);
-            let came_back = (kind == Kind::Put).then_some(value);
-            return if is_over { Answer::Closed(came_back) } else { Answer::Full(None) };
+            let returned = (kind == Kind::Put).then_some(value);
+            return if is_ended { Answer::Closed(returned) } else { Answer::Full(None) };
         }
         if is_new {
-            self.line(kind).waiting.push_back(id);
+            self.wait_queue(kind).waiting.push_back(id);
         }
-        let plan = self.futures.get_mut(&id).unwrap();
-        (plan.state, plan.waker) = (State::Waiting, Some(waker));
+        let future = self.futures.get_mut(&id).unwrap();
+        (future.state, future.waker) = (State::Waiting, Some(waker));
         Answer::Pending
     }
 
     fn complete(&mut self, id: usize) -> Answer {
-        let Plan { kind, value, .. } = self.futures[&id];
+        let ModelFuture { kind, value, .. } = self.futures[&id];
         if let Kind::Reserve | Kind::TryReserve = kind {
             self.futures.get_mut(&id).unwrap().state = State::Holding;
             return Answer::Pending;
@@ -228,7 +231,7 @@ impl Model {
         Answer::Done
     }
 
-    fn line(&mut self, kind: Kind) -> &mut Line {
+    fn wait_queue(&mut self, kind: Kind) -> &mut WaitQueue {
         match kind {
             Kind::Get => &mut self.items,
             Kind::Join => &mut self.joining,
@@ -237,14 +240,14 @@ impl Model {
     }
 
     fn fill(&mut self, value: usize) {
-        if self.is_void {
+        if self.is_closed_now {
             self.slots.free += 1;
             return;
         }
         self.values.push(value);
         self.unfinished += 1;
-        self.give(Kind::Get);
-        self.tell_getting();
+        self.release(Kind::Get);
+        self.refuse_getting();
     }
 
     fn take(&mut self) -> usize {
@@ -255,30 +258,30 @@ impl Model {
             Order::Lifo => last,
             Order::Smallest => smallest,
         });
-        self.give(Kind::Put);
+        self.release(Kind::Put);
         value
     }
 
     fn drop_future(&mut self, id: usize) {
-        let Plan { kind, state, .. } = self.futures.remove(&id).unwrap();
-        self.line(kind).waiting.retain(|waiting| *waiting != id);
-        if matches!(state, State::Chosen | State::Holding) && kind != Kind::Join {
-            self.give(kind);
-            self.tell_getting();
+        let ModelFuture { kind, state, .. } = self.futures.remove(&id).unwrap();
+        self.wait_queue(kind).waiting.retain(|waiting| *waiting != id);
+        if matches!(state, State::Woken | State::Holding) && kind != Kind::Join {
+            self.release(kind);
+            self.refuse_getting();
         }
     }
 
-    /// A thing goes to who waited longest.
-    fn give(&mut self, kind: Kind) {
-        match self.line(kind).waiting.pop_front() {
-            Some(id) => self.choose(id),
-            None => self.line(kind).free += 1,
+    /// Assigns a free slot or value to the future that has waited longest.
+    fn release(&mut self, kind: Kind) {
+        match self.wait_queue(kind).waiting.pop_front() {
+            Some(id) => self.assign(id),
+            None => self.wait_queue(kind).free += 1,
         }
     }
 
-    fn choose(&mut self, id: usize) {
+    fn assign(&mut self, id: usize) {
         self.wake(id);
-        self.futures.get_mut(&id).unwrap().state = State::Chosen;
+        self.futures.get_mut(&id).unwrap().state = State::Woken;
     }
 
     fn wake(&mut self, id: usize) {
@@ -286,14 +289,14 @@ impl Model {
         self.woken.extend(waker.map(|waker| (id, waker)));
     }
 
-    fn tell_joining(&mut self) {
+    fn notify_joining(&mut self) {
         if self.unfinished == 0 {
-            std::mem::take(&mut self.joining.waiting).into_iter().for_each(|id| self.choose(id));
+            std::mem::take(&mut self.joining.waiting).into_iter().for_each(|id| self.assign(id));
         }
     }
 
-    fn tell_getting(&mut self) {
-        if self.is_over() {
+    fn refuse_getting(&mut self) {
+        if self.is_ended() {
             for id in std::mem::take(&mut self.items.waiting) {
                 self.wake(id);
                 self.futures.get_mut(&id).unwrap().state = State::New;
@@ -301,50 +304,50 @@ impl Model {
         }
     }
 
-    /// Those who wait are woken, and what the chosen ones were given is free again.
-    fn void(&mut self, is_of_line: fn(Kind) -> bool) -> usize {
-        let kind = if is_of_line(Kind::Get) { Kind::Get } else { Kind::Put };
-        for id in std::mem::take(&mut self.line(kind).waiting) {
+    /// Wakes the waiting futures, and revokes the slots or values of those that were woken before.
+    fn refuse_waiting(&mut self, is_in_queue: fn(Kind) -> bool) -> usize {
+        let kind = if is_in_queue(Kind::Get) { Kind::Get } else { Kind::Put };
+        for id in std::mem::take(&mut self.wait_queue(kind).waiting) {
             self.wake(id);
         }
-        let mut chosen = 0;
-        for plan in self.futures.values_mut().filter(|plan| is_of_line(plan.kind)) {
-            chosen += usize::from(plan.state == State::Chosen);
-            if plan.state != State::Holding {
-                plan.state = State::New;
+        let mut revoked = 0;
+        for future in self.futures.values_mut().filter(|future| is_in_queue(future.kind)) {
+            revoked += usize::from(future.state == State::Woken);
+            if future.state != State::Holding {
+                future.state = State::New;
             }
         }
-        self.line(kind).free += chosen;
-        chosen
+        self.wait_queue(kind).free += revoked;
+        revoked
     }
 
     fn close(&mut self) {
         self.is_closed = true;
-        self.void(|kind| !matches!(kind, Kind::Get | Kind::Join));
-        self.tell_getting();
+        self.refuse_waiting(|kind| !matches!(kind, Kind::Get | Kind::Join));
+        self.refuse_getting();
     }
 
     fn close_now(&mut self) {
         self.is_closed = true;
-        self.is_void = true;
-        self.void(|kind| !matches!(kind, Kind::Get | Kind::Join));
-        self.void(|kind| kind == Kind::Get);
+        self.is_closed_now = true;
+        self.refuse_waiting(|kind| !matches!(kind, Kind::Get | Kind::Join));
+        self.refuse_waiting(|kind| kind == Kind::Get);
         self.items.free = 0;
         self.slots.free += self.values.len();
         self.unfinished = self.unfinished.saturating_sub(self.values.len());
         self.values.clear();
-        self.tell_joining();
+        self.notify_joining();
     }
 
-    /// No value will come.
-    fn is_over(&self) -> bool {
-        let holds = |plan: &Plan| plan.state == State::Holding;
-        self.is_void || (self.is_closed && !self.futures.values().any(holds))
+    /// Returns whether no value can come any more.
+    fn is_ended(&self) -> bool {
+        let holds = |future: &ModelFuture| future.state == State::Holding;
+        self.is_closed_now || (self.is_closed && !self.futures.values().any(holds))
     }
 
-    /// Values in the queue and in futures that did not put theirs.
+    /// Returns the number of values in the queue and in futures that did not put theirs yet.
     fn live_values(&self) -> usize {
-        self.values.len() + self.futures.values().filter(|plan| plan.kind == Kind::Put).count()
+        self.values.len() + self.futures.values().filter(|future| future.kind == Kind::Put).count()
     }
 }
 
@@ -355,7 +358,7 @@ enum Queues {
     Smallest(PriorityQueue<Value>),
 }
 
-/// The same for a queue in any order.
+/// Evaluates an expression for a queue in any order.
 macro_rules! with {
     ($queues:expr, $queue:ident => $do:expr) => {
         match $queues {
@@ -369,27 +372,27 @@ macro_rules! with {
 /// The queue itself, and the futures that use it.
 struct Real {
     queues: Rc<Queues>,
-    futures: BTreeMap<usize, Begun>,
+    futures: BTreeMap<usize, Started>,
     log: Arc<Mutex<Woken>>,
     live: Rc<Cell<usize>>,
     step: usize,
 }
 
-struct Begun {
+struct Started {
     future: LocalBoxFuture<'static, Answer>,
-    /// What its permit is to put.
+    /// The value that its permit will put.
     fill: Rc<Cell<Option<Value>>>,
-    bells: [(Arc<Bell>, Waker); WAKERS],
+    wakers: [(Arc<RecordingWaker>, Waker); WAKERS],
 }
 
-/// Counts the values that live.
+/// A value that counts the live values.
 #[derive(Debug)]
 struct Value(usize, Rc<Cell<usize>>);
 
-/// Notes who is woken.
-struct Bell(usize, usize, Arc<Mutex<Woken>>);
+/// Records the future and the waker of each wake.
+struct RecordingWaker(usize, usize, Arc<Mutex<Woken>>);
 
-impl Wake for Bell {
+impl Wake for RecordingWaker {
     fn wake(self: Arc<Self>) {
         self.2.lock().unwrap().push((self.0, self.1));
     }
@@ -421,14 +424,14 @@ impl Drop for Value {
     }
 }
 
-impl Begun {
+impl Started {
     fn poll(&mut self, waker: usize) -> Poll<Answer> {
-        self.future.poll_unpin(&mut Context::from_waker(&self.bells[waker].1))
+        self.future.poll_unpin(&mut Context::from_waker(&self.wakers[waker].1))
     }
 
-    /// Of each waker, how many clones the queue keeps.
-    fn kept(&self) -> [usize; WAKERS] {
-        self.bells.each_ref().map(|(bell, _)| Arc::strong_count(bell) - 2)
+    /// Returns for each waker the number of clones that the queue stores.
+    fn stored_wakers(&self) -> [usize; WAKERS] {
+        self.wakers.each_ref().map(|(waker, _)| Arc::strong_count(waker) - 2)
     }
 }
 
@@ -453,7 +456,7 @@ impl Real {
         Value(value_of(self.step), self.live.clone())
     }
 
-    fn begin(&self, kind: Kind) -> Begun {
+    fn begin(&self, kind: Kind) -> Started {
         let queues = self.queues.clone();
         let fill = Rc::new(Cell::new(None));
         let filling = fill.clone();
@@ -490,11 +493,11 @@ impl Real {
                 Answer::Done
             })
         };
-        let bells = std::array::from_fn(|waker| {
-            let bell = Arc::new(Bell(self.step, waker, self.log.clone()));
-            (bell.clone(), Waker::from(bell))
+        let wakers = std::array::from_fn(|i| {
+            let waker = Arc::new(RecordingWaker(self.step, i, self.log.clone()));
+            (waker.clone(), Waker::from(waker))
         });
-        Begun { future: future.boxed_local(), fill, bells }
+        Started { future: future.boxed_local(), fill, wakers }
     }
 
     fn apply(&mut self, op: Op) -> Answer {
@@ -537,8 +540,8 @@ impl Real {
     }
 }
 
-/// What both tell of themselves after a step.
-fn assert_alike(model: &mut Model, real: &Real) {
+/// Compares the queue with the model after a step.
+fn assert_equal(model: &mut Model, real: &Real) {
     assert_eq!(std::mem::take(&mut *real.log.lock().unwrap()), std::mem::take(&mut model.woken));
     assert_eq!(real.live.get(), model.live_values());
     with!(&*real.queues, queue => {
@@ -547,9 +550,9 @@ fn assert_alike(model: &mut Model, real: &Real) {
         assert_eq!(queue.is_closed(), model.is_closed);
     });
     assert!(real.futures.keys().eq(model.futures.keys()));
-    for (begun, plan) in real.futures.values().zip(model.futures.values()) {
-        let kept = std::array::from_fn(|i| usize::from(Some(i) == plan.waker));
-        assert_eq!(begun.kept(), kept);
+    for (started, expected) in real.futures.values().zip(model.futures.values()) {
+        let stored = std::array::from_fn(|i| usize::from(Some(i) == expected.waker));
+        assert_eq!(started.stored_wakers(), stored);
     }
 }
 
@@ -560,7 +563,7 @@ fn run(order: Order, capacity: usize, ops: &[Op]) {
         real.step += 1;
         if let Some(op) = model.resolve(*op) {
             assert_eq!(real.apply(op), model.apply(op), "{op:?}");
-            assert_alike(&mut model, &real);
+            assert_equal(&mut model, &real);
         }
     }
     let live = real.live.clone();
@@ -585,18 +588,24 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
-/// Closes the queue, in one way or both, amid the operations that use it.
+/// Operations that close the queue, in one way or both, between others that use it.
 fn ops() -> impl Strategy<Value = Vec<Op>> {
     let end = || prop_oneof![2 => Just(Op::Close), 1 => Just(Op::CloseNow)];
     (vec(op(), 1..STEPS_MAX), end(), vec(op(), 0..STEPS_MAX / 3), end(), vec(op(), 0..20)).prop_map(
-        |(before, end, between, again, after)| {
-            before.into_iter().chain([end]).chain(between).chain([again]).chain(after).collect()
+        |(before, first_end, between, second_end, after)| {
+            before
+                .into_iter()
+                .chain([first_end])
+                .chain(between)
+                .chain([second_end])
+                .chain(after)
+                .collect()
         },
     )
 }
 
 #[test]
-fn a_queue_does_what_the_model_does() {
+fn a_queue_matches_its_model() {
     let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(CASES) };
     let order = prop_oneof![Just(Order::Fifo), Just(Order::Lifo), Just(Order::Smallest)];
     let strategy = (order, 1..4_usize, ops());

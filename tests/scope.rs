@@ -1,4 +1,4 @@
-//! Scopes: the order in which children run and are dropped, who is polled, and how a scope ends.
+//! Scopes: the order in which children run and are dropped, which are polled, how a scope ends.
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, pending, poll_fn, ready};
@@ -16,7 +16,7 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use probe::Probe;
 
-/// Wakers and values that tell what was done with them.
+/// Wakers and values that record what was done with them.
 #[allow(unreachable_pub, dead_code)]
 mod probe;
 
@@ -37,7 +37,7 @@ impl Trace {
         OnDrop(self.clone(), event)
     }
 
-    /// A future that never ends, and notes `event` when it is dropped.
+    /// A future that never completes, and records `event` when it is dropped.
     fn idle(&self, event: &'static str) -> impl Future<Output = ()> + use<> {
         let on_drop = self.on_drop(event);
         async move {
@@ -64,7 +64,7 @@ impl Drop for Bomb {
     }
 }
 
-/// What `f` says as it panics.
+/// The message of the panic of `f`.
 fn panic_of<T>(f: impl FnOnce() -> T) -> String {
     let payload = catch_unwind(AssertUnwindSafe(f)).err().expect("it panics");
     match payload.downcast::<String>() {
@@ -73,7 +73,7 @@ fn panic_of<T>(f: impl FnOnce() -> T) -> String {
     }
 }
 
-/// A future that counts its polls, keeps its waker, and is ready when it is told.
+/// A future that counts its polls, stores its waker, and is ready once it is opened.
 #[derive(Default)]
 struct Gate {
     polls: Cell<u32>,
@@ -167,7 +167,7 @@ fn only_woken_children_are_polled() {
 }
 
 #[test]
-fn ten_thousand_children_that_yield_are_polled_as_often_as_they_must() {
+fn ten_thousand_yielding_children_are_polled_once_a_wake() {
     const CHILDREN: u32 = 10_000;
     let (polls, body_polls) = (Cell::new(0), Cell::new(0));
     block_on(task::scope(async |s| {
@@ -196,7 +196,7 @@ fn ten_thousand_children_that_yield_are_polled_as_often_as_they_must() {
 }
 
 #[test]
-fn a_child_that_wakes_itself_leaves_their_turn_to_all_others() {
+fn a_child_that_wakes_itself_starves_no_other_task() {
     let turns = Cell::new(0);
     block_on(async {
         let other = spawn(async {
@@ -222,7 +222,7 @@ fn a_child_that_wakes_itself_leaves_their_turn_to_all_others() {
 }
 
 #[test]
-fn many_children_leave_other_tasks_their_turn_after_the_budget_of_one() {
+fn a_scope_with_many_children_yields_after_the_budget_of_one_task() {
     const CHILDREN: usize = 1000;
     const PER_POLL: usize = 128;
     let polls = Rc::new(Cell::new(0));
@@ -248,9 +248,9 @@ fn many_children_leave_other_tasks_their_turn_after_the_budget_of_one() {
     });
 }
 
-/// Of budget neither body nor children leave the other nothing.
+/// Neither the body nor the children use up the whole budget.
 #[test]
-fn body_and_children_that_are_always_ready_take_turns() {
+fn a_body_and_a_child_that_are_always_ready_both_advance() {
     let (done_by_body, done_by_child) = (Cell::new(0), Cell::new(0));
     let always = async |count: &Cell<u32>| {
         while done_by_body.get() < 1000 || done_by_child.get() < 1000 {
@@ -269,7 +269,7 @@ fn body_and_children_that_are_always_ready_take_turns() {
 }
 
 #[test]
-fn a_child_spawns_a_sibling_and_a_scope_of_its_own() {
+fn a_child_can_spawn_a_sibling_and_open_a_scope() {
     let trace = Trace::default();
     block_on(task::scope(async |s: Scope<'_>| {
         let (trace, siblings) = (&trace, s.clone());
@@ -288,10 +288,10 @@ fn a_child_spawns_a_sibling_and_a_scope_of_its_own() {
 }
 
 #[test]
-fn handles_give_outputs_and_errors() {
+fn handles_return_outputs_and_errors() {
     block_on(task::scope(async |s| {
         let mut output = s.spawn(async { 7 });
-        let panicked: ScopedHandle<()> = s.spawn(async { panic!("heard") });
+        let panicked: ScopedHandle<()> = s.spawn(async { panic!("awaited") });
         assert!(!output.is_finished());
         assert_eq!((&mut output).await.unwrap(), 7);
         assert!(output.is_finished());
@@ -300,7 +300,7 @@ fn handles_give_outputs_and_errors() {
 }
 
 #[test]
-fn a_child_aborts_itself_and_a_sibling() {
+fn a_child_can_abort_itself_and_a_sibling() {
     let trace = Trace::default();
     let handles: Rc<RefCell<Vec<ScopedHandle<'static, ()>>>> = Rc::default();
     block_on(task::scope(async |s| {
@@ -309,7 +309,7 @@ fn a_child_aborts_itself_and_a_sibling() {
         handles.borrow_mut().push(s.spawn(async move {
             let _on_drop = trace.on_drop("itself");
             own.borrow().iter().for_each(ScopedHandle::abort);
-            trace.add("goes on");
+            trace.add("runs on");
             yield_now().await;
             trace.add("never");
         }));
@@ -320,7 +320,7 @@ fn a_child_aborts_itself_and_a_sibling() {
         assert!(itself.await.unwrap_err().is_cancelled());
         assert!(sibling.await.unwrap_err().is_cancelled());
     }));
-    assert_eq!(trace.take(), ["goes on", "itself", "sibling"]);
+    assert_eq!(trace.take(), ["runs on", "itself", "sibling"]);
 }
 
 #[test]
@@ -339,10 +339,10 @@ fn abort_drops_a_child_at_its_turn() {
 }
 
 #[test]
-fn cancel_from_the_body_drops_the_children_in_the_order_of_spawning() {
+fn cancel_from_the_body_drops_the_children_in_spawn_order() {
     let trace = Trace::default();
     block_on(task::scope(async |s| {
-        // The slot of the first is used again by the last.
+        // The last child reuses the slot of the first.
         s.spawn(ready(()));
         s.spawn(trace.idle("a"));
         s.spawn(trace.idle("b"));
@@ -359,7 +359,7 @@ fn cancel_from_the_body_drops_the_children_in_the_order_of_spawning() {
 }
 
 #[test]
-fn cancel_by_a_child_takes_effect_when_its_poll_returns() {
+fn cancel_from_a_child_takes_effect_when_its_poll_returns() {
     let trace = Trace::default();
     block_on(task::scope(async |s: Scope<'_>| {
         let (trace, scope) = (&trace, s.clone());
@@ -367,14 +367,14 @@ fn cancel_by_a_child_takes_effect_when_its_poll_returns() {
         s.spawn(async move {
             let _on_drop = trace.on_drop("canceller");
             scope.cancel();
-            trace.add("goes on");
+            trace.add("runs on");
             yield_now().await;
             trace.add("never");
         });
         s.spawn(trace.idle("after"));
         pending_until_empty(&s).await;
     }));
-    assert_eq!(trace.take(), ["goes on", "before", "canceller", "after"]);
+    assert_eq!(trace.take(), ["runs on", "before", "canceller", "after"]);
 }
 
 async fn pending_until_empty(s: &Scope<'_>) {
@@ -388,10 +388,10 @@ fn cancel_from_another_task_wakes_the_scope() {
     let trace = Trace::default();
     block_on(async {
         let scope: Rc<RefCell<Option<Scope<'static>>>> = Rc::default();
-        let (given, idle) = (scope.clone(), trace.idle("child"));
+        let (shared, idle) = (scope.clone(), trace.idle("child"));
         let task = spawn(task::scope(async move |s: Scope<'static>| {
             s.spawn(idle);
-            given.replace(Some(s));
+            shared.replace(Some(s));
         }));
         yield_now().await;
         yield_now().await;
@@ -403,18 +403,18 @@ fn cancel_from_another_task_wakes_the_scope() {
 }
 
 #[test]
-fn another_task_spawns_into_a_scope_until_it_ends() {
+fn another_task_can_spawn_into_a_scope_until_it_ends() {
     let trace = Trace::default();
     block_on(async {
-        let given: Rc<RefCell<Option<Scope<'static>>>> = Rc::default();
+        let shared: Rc<RefCell<Option<Scope<'static>>>> = Rc::default();
         let gate = Rc::new(Gate::default());
-        let (scope, opened) = (given.clone(), gate.clone());
+        let (scope, opened) = (shared.clone(), gate.clone());
         let task = spawn(task::scope(async move |s| {
             scope.replace(Some(s));
             opened.wait().await;
         }));
         yield_now().await;
-        let scope = given.take().unwrap();
+        let scope = shared.take().unwrap();
         let from_outside = trace.clone();
         let child = scope.spawn(async move { from_outside.add("spawned from outside") });
         child.await.unwrap();
@@ -428,7 +428,7 @@ fn another_task_spawns_into_a_scope_until_it_ends() {
 }
 
 #[test]
-fn a_scope_dropped_half_way_drops_the_body_then_the_children() {
+fn a_scope_dropped_before_its_end_drops_the_body_then_the_children() {
     let trace = Trace::default();
     block_on(async {
         let scope = task::scope(async |s| {
@@ -440,14 +440,14 @@ fn a_scope_dropped_half_way_drops_the_body_then_the_children() {
             pending::<()>().await;
         });
         assert!(timeout(Duration::from_millis(1), scope).await.is_err());
-        trace.add("gone");
+        trace.add("scope dropped");
         assert_eq!(task::all().len(), 1);
     });
-    assert_eq!(trace.take(), ["body", "a", "b", "c, never polled", "gone"]);
+    assert_eq!(trace.take(), ["body", "a", "b", "c, never polled", "scope dropped"]);
 }
 
 #[test]
-fn a_scope_that_was_never_polled_did_nothing() {
+fn a_scope_that_is_never_polled_does_not_run_its_body() {
     let trace = Trace::default();
     let on_drop = trace.on_drop("body");
     drop(task::scope(async move |s: Scope<'_>| {
@@ -458,7 +458,7 @@ fn a_scope_that_was_never_polled_did_nothing() {
 }
 
 #[test]
-fn a_scope_moved_before_its_first_poll_and_polled_by_others() {
+fn scopes_can_be_moved_before_their_first_poll_and_polled_in_a_group() {
     let trace = Trace::default();
     block_on(async {
         let scope = |name: &'static str| {
@@ -479,7 +479,7 @@ fn a_scope_moved_before_its_first_poll_and_polled_by_others() {
 }
 
 #[test]
-fn a_scope_that_moves_to_another_task_is_woken_there() {
+fn a_scope_that_moved_to_another_task_is_woken_there() {
     block_on(async {
         let gate = Rc::new(Gate::default());
         let opened = gate.clone();
@@ -491,7 +491,7 @@ fn a_scope_that_moves_to_another_task_is_woken_there() {
             Poll::Ready(())
         });
         scope.await;
-        // Moved: the last who polled it is to be woken.
+        // The task that polled the scope last is woken.
         let gate_of_moved = Rc::new(Gate::default());
         let opened = gate_of_moved.clone();
         let mut moved = Box::pin(task::scope(async move |s| {
@@ -522,15 +522,15 @@ fn a_leaked_scope_is_harmless() {
         gate.open();
         yield_now().await;
         yield_now().await;
-        assert_eq!(gate.polls.get(), 1, "nobody polls it");
+        assert_eq!(gate.polls.get(), 1, "no task polls it");
     });
     assert!(trace.take().is_empty());
 }
 
 #[test]
-fn a_panic_of_the_body_drops_the_children_and_goes_through() {
+fn a_panic_of_the_body_drops_the_children_and_is_resumed() {
     let trace = Trace::default();
-    let said = panic_of(|| {
+    let message = panic_of(|| {
         block_on(task::scope(async |s| {
             let _on_drop = trace.on_drop("body");
             s.spawn(trace.idle("a"));
@@ -539,14 +539,14 @@ fn a_panic_of_the_body_drops_the_children_and_goes_through() {
             panic!("the body");
         }))
     });
-    assert_eq!(said, "the body");
+    assert_eq!(message, "the body");
     assert_eq!(trace.take(), ["body", "a", "b"]);
 }
 
 #[test]
-fn a_panic_of_a_child_that_nobody_awaits_drops_all_and_goes_through() {
+fn a_panic_of_a_detached_child_drops_all_and_is_resumed() {
     let trace = Trace::default();
-    let said = panic_of(|| {
+    let message = panic_of(|| {
         block_on(task::scope(async |s| {
             let _on_drop = trace.on_drop("body");
             s.spawn(trace.idle("a"));
@@ -555,16 +555,16 @@ fn a_panic_of_a_child_that_nobody_awaits_drops_all_and_goes_through() {
             pending::<()>().await;
         }))
     });
-    assert_eq!(said, "the child");
+    assert_eq!(message, "the child");
     assert_eq!(trace.take(), ["body", "a", "b"]);
 }
 
 #[test]
-fn a_panic_whose_handle_is_dropped_later_ends_the_scope_then() {
+fn dropping_the_handle_of_a_panicked_child_later_ends_the_scope() {
     let trace = Trace::default();
-    let said = panic_of(|| {
+    let message = panic_of(|| {
         block_on(task::scope(async |s| {
-            let panics = s.spawn(async { panic!("dropped unheard") });
+            let panics = s.spawn(async { panic!("dropped unread") });
             yield_now().await;
             yield_now().await;
             trace.add("still here");
@@ -572,18 +572,18 @@ fn a_panic_whose_handle_is_dropped_later_ends_the_scope_then() {
             pending::<()>().await;
         }))
     });
-    assert_eq!(said, "dropped unheard");
+    assert_eq!(message, "dropped unread");
     assert_eq!(trace.take(), ["still here"]);
 }
 
-/// The handle goes while the scope drops what was cancelled: nobody else would wake it.
+/// The handle is dropped while the scope drops its cancelled children: no other wake would come.
 #[test]
-fn a_panic_whose_handle_goes_with_a_cancelled_child_ends_the_scope() {
-    let said = panic_of(|| {
+fn a_panic_whose_handle_is_dropped_with_a_cancelled_child_ends_the_scope() {
+    let message = panic_of(|| {
         block_on(timeout(
             Duration::from_secs(10),
             task::scope(async |s| {
-                let panics = s.spawn(async { panic!("dropped unheard") });
+                let panics = s.spawn(async { panic!("dropped unread") });
                 s.spawn(async move {
                     let _panics = panics;
                     pending::<()>().await;
@@ -594,14 +594,14 @@ fn a_panic_whose_handle_goes_with_a_cancelled_child_ends_the_scope() {
             }),
         ))
     });
-    assert_eq!(said, "dropped unheard");
+    assert_eq!(message, "dropped unread");
 }
 
-/// A runtime that notes the panics that nobody awaits.
+/// A runtime that records the panics of detached tasks.
 fn runtime(trace: &Trace) -> Runtime {
     let trace = trace.clone();
-    let told = move |error: JoinError| trace.add(format!("told: {}", text(error)));
-    Runtime::builder().on_task_error(told).build().unwrap()
+    let report = move |error: JoinError| trace.add(format!("reported: {}", text(error)));
+    Runtime::builder().on_task_error(report).build().unwrap()
 }
 
 fn text(error: JoinError) -> &'static str {
@@ -609,17 +609,17 @@ fn text(error: JoinError) -> &'static str {
 }
 
 #[test]
-fn a_panic_that_the_scope_cannot_pass_on_goes_to_the_handler() {
+fn a_panic_whose_handle_outlives_the_scope_goes_to_the_handler() {
     let trace = Trace::default();
     runtime(&trace).block_on(async {
         let handle = task::scope(async |s| s.spawn(async { std::panic::panic_any("outlives") }));
         drop(handle.await);
     });
-    assert_eq!(trace.take(), ["told: outlives"]);
+    assert_eq!(trace.take(), ["reported: outlives"]);
 }
 
 #[test]
-fn a_destructor_that_panics_does_not_stop_those_of_other_children() {
+fn a_panicking_destructor_does_not_stop_those_of_other_children() {
     let trace = Trace::default();
     let kept = RefCell::new(None);
     runtime(&trace).block_on(async {
@@ -639,17 +639,17 @@ fn a_destructor_that_panics_does_not_stop_those_of_other_children() {
     assert_eq!(*error.into_panic().downcast::<String>().unwrap(), "kept");
 }
 
-/// Who is told of an end is foreign: a handler that panics must not keep children alive.
+/// The error handler is user code: if it panics, the children must still be dropped.
 #[test]
-fn a_handler_that_panics_while_a_scope_ends_leaves_no_child() {
+fn a_scope_drops_all_children_when_the_handler_panics() {
     let trace = Trace::default();
     let b = RefCell::new(None);
     let mut runtime = Runtime::builder().on_task_error(|_| panic!("the handler")).build().unwrap();
-    let said = panic_of(|| {
+    let message = panic_of(|| {
         runtime.block_on(async {
             let scope = task::scope(async |s| {
                 s.spawn(async {
-                    let _bomb = Bomb("unheard");
+                    let _bomb = Bomb("unread");
                     pending::<()>().await;
                 });
                 b.replace(Some(s.spawn(trace.idle("b"))));
@@ -658,49 +658,49 @@ fn a_handler_that_panics_while_a_scope_ends_leaves_no_child() {
             let _ = timeout(Duration::from_millis(1), scope).await;
         })
     });
-    assert_eq!(said, "the handler");
+    assert_eq!(message, "the handler");
     assert_eq!(trace.take(), ["b"]);
     assert!(block_on(b.take().unwrap()).unwrap_err().is_cancelled());
 }
 
 #[test]
-fn of_two_panics_the_first_goes_through_and_the_other_to_the_handler() {
+fn of_two_panics_the_first_is_resumed_and_the_second_goes_to_the_handler() {
     let trace = Trace::default();
-    let said = panic_of(|| {
+    let message = panic_of(|| {
         runtime(&trace).block_on(task::scope(async |s| {
             s.spawn(async { panic!("the first") });
             s.spawn(async { panic!("the second") });
             pending::<()>().await;
         }))
     });
-    assert_eq!(said, "the first");
-    assert_eq!(trace.take(), ["told: the second"]);
+    assert_eq!(message, "the first");
+    assert_eq!(trace.take(), ["reported: the second"]);
 }
 
 #[test]
 fn a_handle_dropped_by_another_task_wakes_the_scope_with_the_panic() {
     block_on(async {
         let handle = Rc::new(RefCell::new(None));
-        let kept = handle.clone();
+        let stored = handle.clone();
         let scope = spawn(task::scope(async move |s| {
-            kept.replace(Some(s.spawn(async { panic!("heard of late") })));
+            stored.replace(Some(s.spawn(async { panic!("reported late") })));
             pending::<()>().await;
         }));
         yield_now().await;
         drop(handle.take());
         yield_now().await;
         assert!(scope.is_finished());
-        assert_eq!(text(scope.await.unwrap_err()), "heard of late");
+        assert_eq!(text(scope.await.unwrap_err()), "reported late");
     });
 }
 
 #[test]
-fn a_panic_that_the_scope_had_no_time_to_pass_on_goes_to_the_handler() {
+fn a_panic_that_a_dropped_scope_did_not_resume_goes_to_the_handler() {
     let trace = Trace::default();
     let handle = RefCell::new(None);
     runtime(&trace).block_on(async {
         let mut scope = Box::pin(task::scope(async |s| {
-            handle.replace(Some(s.spawn(async { panic!("heard of late") })));
+            handle.replace(Some(s.spawn(async { panic!("reported late") })));
             pending::<()>().await;
         }));
         assert!(poll_once(scope.as_mut()).is_pending());
@@ -708,18 +708,18 @@ fn a_panic_that_the_scope_had_no_time_to_pass_on_goes_to_the_handler() {
         drop(scope);
         yield_now().await;
     });
-    assert_eq!(trace.take(), ["told: heard of late"]);
+    assert_eq!(trace.take(), ["reported: reported late"]);
 }
 
-/// Two panics at once would end the process.
+/// A second panic while unwinding would abort the process.
 #[test]
-fn a_handler_that_panics_while_the_body_panics_leaves_it_at_that() {
+fn a_panicking_handler_does_not_abort_while_the_body_panics() {
     let trace = Trace::default();
     let mut runtime = Runtime::builder().on_task_error(|_| panic!("the handler")).build().unwrap();
-    let said = panic_of(|| {
+    let message = panic_of(|| {
         runtime.block_on(task::scope(async |s| {
             s.spawn(async {
-                let _bomb = Bomb("unheard");
+                let _bomb = Bomb("unread");
                 pending::<()>().await;
             });
             s.spawn(trace.idle("b"));
@@ -727,12 +727,12 @@ fn a_handler_that_panics_while_the_body_panics_leaves_it_at_that() {
             panic!("the body");
         }))
     });
-    assert_eq!(said, "the body");
+    assert_eq!(message, "the body");
     assert_eq!(trace.take(), ["b"]);
 }
 
 #[test]
-fn a_destructor_spawns_and_wakes_while_the_scope_is_cancelled() {
+fn a_destructor_can_spawn_and_wake_while_the_scope_is_cancelled() {
     struct SpawnOnDrop<'a>(Scope<'a>, Trace, Rc<Gate>);
     impl Drop for SpawnOnDrop<'_> {
         fn drop(&mut self) {
@@ -758,7 +758,7 @@ fn a_destructor_spawns_and_wakes_while_the_scope_is_cancelled() {
 }
 
 #[test]
-fn a_child_tells_who_it_is() {
+fn a_child_is_the_current_task_while_it_runs() {
     block_on(async {
         let root = task::current().unwrap().id();
         let line = line!() + 2;
@@ -784,7 +784,7 @@ fn a_child_tells_who_it_is() {
 }
 
 #[test]
-fn all_tells_of_children_and_of_what_they_do() {
+fn all_lists_children_and_their_states() {
     let states = || task::all().iter().map(|info| info.state()).collect::<Vec<_>>();
     let gate = Gate::default();
     block_on(task::scope(async |s| {
@@ -793,7 +793,7 @@ fn all_tells_of_children_and_of_what_they_do() {
         use TaskState::{Ready, Running, Waiting};
         assert_eq!(states(), [Running, Waiting]);
         s.spawn(async {
-            assert_eq!(states(), [Running, Ready, Running], "so is who runs the child");
+            assert_eq!(states(), [Running, Ready, Running], "the polling task runs too");
         });
         assert_eq!(states(), [Running, Waiting, Ready]);
         gate.open();
@@ -802,7 +802,7 @@ fn all_tells_of_children_and_of_what_they_do() {
 }
 
 #[test]
-fn a_deadline_in_a_deadline_in_a_scope() {
+fn timeouts_nest_around_and_inside_a_scope() {
     let trace = Trace::default();
     block_on(async {
         let outer = timeout(
@@ -821,7 +821,7 @@ fn a_deadline_in_a_deadline_in_a_scope() {
 }
 
 #[test]
-fn the_end_of_the_loop_drops_body_and_children() {
+fn the_end_of_the_loop_drops_the_body_then_the_children() {
     let trace = Trace::default();
     let mut runtime = Runtime::new().unwrap();
     let (body, a, b) = (trace.on_drop("body"), trace.idle("a"), trace.idle("b"));
@@ -837,7 +837,7 @@ fn the_end_of_the_loop_drops_body_and_children() {
 }
 
 #[test]
-fn a_scope_outlives_its_loop_on_another() {
+fn a_scope_can_outlive_its_loop_on_another_loop() {
     let trace = Trace::default();
     let mut first = Runtime::new().unwrap();
     let gate = Rc::new(Gate::default());
@@ -854,11 +854,11 @@ fn a_scope_outlives_its_loop_on_another() {
         let task = spawn(scope);
         yield_now().await;
         drop(first);
-        // The wake comes from a loop inside of this one: it arrives with the next turn.
+        // The wake comes from a loop inside this one: it arrives with the next turn.
         while trace.0.borrow().is_empty() {
             yield_now().await;
         }
-        assert_eq!(trace.take(), ["child"], "its loop's end is the child's");
+        assert_eq!(trace.take(), ["child"], "the child ends with its loop");
         gate.open();
         let ended = task.await.unwrap();
         assert_eq!(trace.take(), ["late"]);
@@ -868,23 +868,23 @@ fn a_scope_outlives_its_loop_on_another() {
 }
 
 #[test]
-fn a_scope_outside_of_a_loop_says_so() {
+fn a_scope_outside_of_a_loop_panics_with_a_sentence() {
     let mut scope = pin!(task::scope(async |_| ()));
-    let said = panic_of(|| poll_once(scope.as_mut()));
-    assert!(said.starts_with("task::scope was called outside of a running loop"), "{said}");
+    let message = panic_of(|| poll_once(scope.as_mut()));
+    assert!(message.starts_with("task::scope was called outside of a running loop"), "{message}");
 }
 
-/// The waker of who awaits a child is foreign: cloned, it may run the scope.
+/// Cloning the waker of a task that awaits a child is user code: it may poll the scope.
 #[test]
-fn a_child_that_ends_while_its_waiter_is_kept_wakes_it() {
+fn a_child_that_ends_while_its_waker_is_cloned_wakes_it() {
     let mut runtime = Runtime::new().unwrap();
     let _entered = runtime.enter();
     let handle: Rc<RefCell<Option<ScopedHandle<'static, i32>>>> = Rc::default();
-    let given = handle.clone();
+    let shared = handle.clone();
     // The sibling is spawned while the children run, so it comes in the next poll.
     let body = async move |s: Scope<'static>| {
         let siblings = s.clone();
-        s.spawn(async move { drop(given.replace(Some(siblings.spawn(ready(7))))) });
+        s.spawn(async move { drop(shared.replace(Some(siblings.spawn(ready(7))))) });
     };
     let mut scope: Pin<Box<dyn Future<Output = ()>>> = Box::pin(task::scope(body));
     assert!(poll_once(scope.as_mut()).is_pending());
@@ -899,7 +899,7 @@ fn a_child_that_ends_while_its_waiter_is_kept_wakes_it() {
 }
 
 #[test]
-fn a_scope_that_has_ended_keeps_no_waker() {
+fn an_ended_scope_stores_no_waker() {
     block_on(async {
         let mut scope = Box::pin(task::scope(async |s: Scope<'static>| {
             yield_now().await;
@@ -907,8 +907,8 @@ fn a_scope_that_has_ended_keeps_no_waker() {
         }));
         let waker = Probe::new();
         assert!(waker.poll(&mut scope).is_pending());
-        let Poll::Ready(s) = waker.poll(&mut scope) else { panic!("it yielded once") };
+        let Poll::Ready(s) = waker.poll(&mut scope) else { panic!("it yields once") };
         assert_eq!(waker.kept(), 0);
-        assert!(s.is_cancelled(), "it is still known");
+        assert!(s.is_cancelled(), "the handle of the scope still works");
     });
 }

@@ -1,10 +1,10 @@
-//! Random trees of scopes: what holds for every child, whoever ends, wakes, awaits or drops it.
+//! Random trees of scopes, and the guarantees that hold for every child in all of them.
 //!
-//! Scripts spawn into any scope, await, abort or let go any child, cancel any scope, panic, and
-//! drop scopes half-way. What is checked is what every child can rely on: it is polled no more
-//! often than it was woken, and after the last wake; in the order of spawning at first; never after
-//! its end. It is dropped once, before its scope ends; and each panic comes out once. A failure
-//! prints the shortest scripts that show it.
+//! Scripts spawn into any scope, await, abort or detach any child, cancel any scope, panic, and
+//! drop scopes before their end. The test checks the guarantees for every child. A child is polled
+//! no more often than it was woken, once at least after its last wake, and never after its end.
+//! First polls are in spawn order. A child is dropped once, before its scope ends. Each panic is
+//! reported once. A failure prints the shortest scripts that show it.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -27,28 +27,28 @@ use proptest::test_runner::TestRunner;
 
 /// Trees of scopes: enough for a second without optimization.
 const CASES: u32 = 1000;
-/// Shorter scripts that are tried once one has failed.
+/// The number of shorter scripts to try after a failure.
 const SHRINKS_MAX: u32 = 2000;
-/// A case that takes more turns would never end.
+/// A case that takes more turns counts as endless.
 const TURNS_MAX: usize = 10_000;
-/// Where children wait for each other.
+/// The number of gates, at which children wait for each other.
 const GATES: usize = 3;
 
-/// What a body or a child does, one after the other. A number stands for a child with a handle, a
-/// scope, or a gate; it counts round.
+/// The steps of a body or a child, in order. A number selects a child with a handle, a scope, or a
+/// gate, modulo their count.
 type Script = Vec<Step>;
 
 #[derive(Clone, Debug)]
 enum Step {
     Yield,
-    /// Into the scope that is so many before the newest of those around, or in any other.
+    /// Spawns a child into this scope or into any other.
     Spawn(Place, Script, Handle),
     Nest(Script),
-    /// Dropped after so many polls, unless it has ended.
+    /// A nested scope that is dropped after this number of polls, unless it has ended.
     NestFor(usize, Script),
     Await(usize),
     Abort(usize),
-    LetGo(usize),
+    Detach(usize),
     Cancel(Place),
     Panic,
     Wait(usize),
@@ -64,57 +64,57 @@ enum Place {
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Handle {
     Kept,
-    LetGo,
+    Dropped,
 }
 
-/// All that a case has made and seen.
+/// Everything that a case has created and recorded.
 #[derive(Default)]
 struct World {
-    /// Wakers are wrapped, and so it is known who was woken. Else they are the loop's own.
+    /// The wakers are wrapped, so that each wake is recorded. Otherwise they are the loop's own.
     is_watched: bool,
     groups: RefCell<Vec<Group>>,
     children: RefCell<Vec<Rc<Child>>>,
     handles: RefCell<Vec<(Rc<Child>, ScopedHandle<'static, ()>)>>,
     gates: [RefCell<Vec<Waker>>; GATES],
-    /// Panics are numbered.
+    /// The number of panics so far; each panic has a number.
     raised: Cell<usize>,
-    came_out: RefCell<Vec<usize>>,
-    /// What does not hold: a failed assertion inside of a child would be but one more panic.
-    complaints: RefCell<Vec<String>>,
+    reported: RefCell<Vec<usize>>,
+    /// The failed checks: a failed assertion inside a child would only be one more panic.
+    failures: RefCell<Vec<String>>,
 }
 
 #[derive(Clone)]
 struct Group {
     scope: Scope<'static>,
-    /// The child that was polled for the first time last.
+    /// The child whose first poll was the last one.
     newest: Rc<Cell<Option<usize>>>,
     was_cancelled: Rc<Cell<bool>>,
-    is_over: Rc<Cell<bool>>,
+    has_ended: Rc<Cell<bool>>,
 }
 
-/// What became of a spawned future.
+/// The record of a spawned future.
 #[derive(Default)]
 struct Child {
     id: usize,
     group: usize,
     polls: Cell<usize>,
     drops: Cell<usize>,
-    /// It was ready, has panicked, or is being polled.
+    /// It completed, panicked, or is being polled.
     is_busy: Cell<bool>,
     was_aborted: Cell<bool>,
-    flag: Arc<Flag>,
+    waker: Arc<ChildWaker>,
 }
 
-/// Wakes a child, and tells that it did.
+/// Wakes a child and counts the wakes.
 #[derive(Default)]
-struct Flag {
-    /// How often, and whether it was since the last poll.
+struct ChildWaker {
+    /// The number of wakes.
     wakes: AtomicUsize,
     is_due: AtomicBool,
     waker: Mutex<Option<Waker>>,
 }
 
-impl Wake for Flag {
+impl Wake for ChildWaker {
     fn wake(self: Arc<Self>) {
         self.wakes.fetch_add(1, Ordering::Relaxed);
         self.is_due.store(true, Ordering::Relaxed);
@@ -123,33 +123,35 @@ impl Wake for Flag {
     }
 }
 
-/// A spawned future, watched.
-struct Watched {
+/// A spawned future that checks each of its polls.
+struct Checked {
     world: Rc<World>,
     child: Rc<Child>,
     inner: LocalBoxFuture<'static, ()>,
 }
 
-impl Future for Watched {
+impl Future for Checked {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let (world, child) = (self.world.clone(), self.child.clone());
         let group = world.groups.borrow()[child.group].clone();
-        world.check(!child.is_busy.replace(true), || format!("{} polled after its end", child.id));
-        world.check(!group.is_over.get(), || format!("{} polled after its scope", child.id));
-        child.flag.is_due.store(false, Ordering::Relaxed);
+        world.check(!child.is_busy.replace(true), || {
+            format!("{} was polled after its end", child.id)
+        });
+        world.check(!group.has_ended.get(), || format!("{} was polled after its scope", child.id));
+        child.waker.is_due.store(false, Ordering::Relaxed);
         if child.polls.replace(child.polls.get() + 1) == 0 {
             let before = group.newest.replace(Some(child.id));
             world.check(before < Some(child.id), || format!("{before:?} before {}", child.id));
         } else if world.is_watched {
-            let wakes = child.flag.wakes.load(Ordering::Relaxed);
+            let wakes = child.waker.wakes.load(Ordering::Relaxed);
             let is_due = child.polls.get() <= 1 + wakes;
-            world.check(is_due, || format!("{} polled, and was not woken", child.id));
+            world.check(is_due, || format!("{} was polled without a wake", child.id));
         }
         let polled = if world.is_watched {
-            *child.flag.waker.lock().unwrap() = Some(cx.waker().clone());
-            self.inner.as_mut().poll(&mut Context::from_waker(&child.flag.clone().into()))
+            *child.waker.waker.lock().unwrap() = Some(cx.waker().clone());
+            self.inner.as_mut().poll(&mut Context::from_waker(&child.waker.clone().into()))
         } else {
             self.inner.as_mut().poll(cx)
         };
@@ -158,25 +160,25 @@ impl Future for Watched {
     }
 }
 
-impl Drop for Watched {
+impl Drop for Checked {
     fn drop(&mut self) {
         self.child.drops.set(self.child.drops.get() + 1);
     }
 }
 
 impl World {
-    fn check(&self, holds: bool, complaint: impl FnOnce() -> String) {
+    fn check(&self, holds: bool, failure: impl FnOnce() -> String) {
         if !holds {
-            self.complaints.borrow_mut().push(complaint());
+            self.failures.borrow_mut().push(failure());
         }
     }
 
-    fn came_out(&self, payload: Box<dyn Any + Send>) {
+    fn record_panic(&self, payload: Box<dyn Any + Send>) {
         match payload.downcast::<usize>() {
-            Ok(number) => self.came_out.borrow_mut().push(*number),
+            Ok(number) => self.reported.borrow_mut().push(*number),
             Err(payload) => {
                 let text = payload.downcast_ref::<&str>().copied();
-                self.check(false, || format!("a panic of the library: {text:?}"));
+                self.check(false, || format!("the library panicked: {text:?}"));
             }
         }
     }
@@ -196,19 +198,23 @@ impl World {
         let child = Rc::new(Child { id, group: index, ..Child::default() });
         self.children.borrow_mut().push(child.clone());
         let inner = run(self.clone(), index, script);
-        let was_over = group.scope.is_cancelled();
-        let future = Watched { world: self.clone(), child: child.clone(), inner };
+        let had_ended = group.scope.is_cancelled();
+        let future = Checked { world: self.clone(), child: child.clone(), inner };
         let spawned = group.scope.spawn(future);
-        self.check(child.polls.get() == 0, || format!("{id} polled inside of spawn"));
-        self.check(child.drops.get() == usize::from(was_over), || format!("{id} in a scope over"));
-        self.check(!group.is_over.get() || was_over, || "a scope over takes children".into());
+        self.check(child.polls.get() == 0, || format!("{id} was polled inside spawn"));
+        self.check(child.drops.get() == usize::from(had_ended), || {
+            format!("{id} was dropped in an open scope, or not in an ended one")
+        });
+        self.check(!group.has_ended.get() || had_ended, || {
+            "an ended scope accepts children".into()
+        });
         match handle {
             Handle::Kept => self.handles.borrow_mut().push((child, spawned)),
-            Handle::LetGo => drop(spawned),
+            Handle::Dropped => drop(spawned),
         }
     }
 
-    /// Takes one of the handles that are kept.
+    /// Takes one of the stored handles.
     fn take_handle(&self, number: usize) -> Option<ScopedHandle<'static, ()>> {
         let mut handles = self.handles.borrow_mut();
         let number = number.checked_rem(handles.len())?;
@@ -220,7 +226,7 @@ impl World {
         children.iter().filter(|child| child.group == group && child.drops.get() == 0).count()
     }
 
-    /// After the scope has ended by itself.
+    /// Checks a scope that has completed.
     fn check_complete(&self, group: usize) {
         let (_, Group { was_cancelled, .. }) = self.group(group, Place::Here);
         for child in self.children.borrow().iter().filter(|child| child.group == group) {
@@ -229,27 +235,31 @@ impl World {
         }
     }
 
-    /// After the scope has ended, in whatever way.
-    fn check_over(&self, group: usize) {
-        let (_, Group { scope, is_over, .. }) = self.group(group, Place::Here);
-        is_over.set(true);
+    /// Checks a scope that has completed or was dropped.
+    fn check_ended(&self, group: usize) {
+        let (_, Group { scope, has_ended, .. }) = self.group(group, Place::Here);
+        has_ended.set(true);
         let left = self.alive_in(group);
         self.check(left == 0, || format!("scope {group} ended with {left} children"));
-        self.check(scope.is_empty() && scope.is_cancelled(), || format!("{scope:?} is over"));
+        self.check(scope.is_empty() && scope.is_cancelled(), || {
+            format!("{scope:?} does not report its end")
+        });
     }
 
-    /// While nobody has anything to do.
+    /// Checks all children when no task is ready.
     fn check_idle(&self) {
         for child in self.children.borrow().iter() {
-            let is_due = child.polls.get() == 0 || child.flag.is_due.load(Ordering::Relaxed);
+            let is_due = child.polls.get() == 0 || child.waker.is_due.load(Ordering::Relaxed);
             let is_late = child.drops.get() == 0 && is_due;
             self.check(!is_late, || format!("{} was woken and never polled", child.id));
         }
         for (i, group) in self.groups.borrow().iter().enumerate() {
-            let (told, alive) = (group.scope.len(), self.alive_in(i));
-            self.check(told == alive, || format!("scope {i} has {alive} and tells of {told}"));
+            let (len, alive) = (group.scope.len(), self.alive_in(i));
+            self.check(len == alive, || {
+                format!("scope {i} has {alive} children and reports {len}")
+            });
             let is_left = alive > 0 && group.scope.is_cancelled();
-            self.check(!is_left, || format!("scope {i} is cancelled, and has {alive}"));
+            self.check(!is_left, || format!("scope {i} is cancelled and has {alive} children"));
         }
     }
 
@@ -259,22 +269,22 @@ impl World {
             self.check(drops == 1, || format!("{} was dropped {drops} times", child.id));
         }
         for group in 0..self.groups.borrow().len() {
-            self.check_over(group);
+            self.check_ended(group);
         }
-        self.came_out.borrow_mut().sort_unstable();
-        let (raised, came_out) = (0..self.raised.get(), self.came_out.take());
-        self.check(raised.clone().eq(came_out.iter().copied()), || {
-            format!("of panics {raised:?} there came out {came_out:?}")
+        self.reported.borrow_mut().sort_unstable();
+        let (raised, reported) = (0..self.raised.get(), self.reported.take());
+        self.check(raised.clone().eq(reported.iter().copied()), || {
+            format!("of the panics {raised:?}, {reported:?} were reported")
         });
     }
 }
 
-/// A scope whose body runs `script`; its panic ends here.
+/// A scope whose body runs `script`. Its panic is caught here.
 async fn nest(world: Rc<World>, script: Script) {
     let index = Rc::new(Cell::new(None));
     let body = async |scope: Scope<'static>| {
-        let (newest, was_cancelled, is_over) = Default::default();
-        world.groups.borrow_mut().push(Group { scope, newest, was_cancelled, is_over });
+        let (newest, was_cancelled, has_ended) = Default::default();
+        world.groups.borrow_mut().push(Group { scope, newest, was_cancelled, has_ended });
         let here = world.groups.borrow().len() - 1;
         index.set(Some(here));
         run(world.clone(), here, script).await;
@@ -283,20 +293,20 @@ async fn nest(world: Rc<World>, script: Script) {
     let index = index.get().expect("the body was polled");
     match ended {
         Ok(()) => world.check_complete(index),
-        Err(payload) => world.came_out(payload),
+        Err(payload) => world.record_panic(payload),
     }
-    world.check_over(index);
+    world.check_ended(index);
 }
 
 fn run(world: Rc<World>, here: usize, script: Script) -> LocalBoxFuture<'static, ()> {
     Box::pin(async move {
         for step in script {
-            take(&world, here, step).await;
+            run_step(&world, here, step).await;
         }
     })
 }
 
-async fn take(world: &Rc<World>, here: usize, step: Step) {
+async fn run_step(world: &Rc<World>, here: usize, step: Step) {
     match step {
         Step::Yield => yield_now().await,
         Step::Spawn(place, script, handle) => world.spawn(here, place, script, handle),
@@ -311,13 +321,13 @@ async fn take(world: &Rc<World>, here: usize, step: Step) {
             let nest = Box::pin(nest(world.clone(), script));
             if let Either::Right((_, nest)) = select(nest, limit).await {
                 drop(nest);
-                world.check_over(nested);
+                world.check_ended(nested);
             }
         }
         Step::Await(number) => {
             let Some(handle) = world.take_handle(number) else { return };
             if let Err(Ok(payload)) = handle.await.map_err(|error| error.try_into_panic()) {
-                world.came_out(payload);
+                world.record_panic(payload);
             }
         }
         Step::Abort(number) => {
@@ -328,7 +338,7 @@ async fn take(world: &Rc<World>, here: usize, step: Step) {
                 handle.abort();
             }
         }
-        Step::LetGo(number) => drop(world.take_handle(number)),
+        Step::Detach(number) => drop(world.take_handle(number)),
         Step::Cancel(place) => {
             let (_, group) = world.group(here, place);
             group.was_cancelled.set(true);
@@ -336,7 +346,7 @@ async fn take(world: &Rc<World>, here: usize, step: Step) {
         }
         Step::Panic => {
             let number = world.raised.replace(world.raised.get() + 1);
-            // Says nothing on the standard error.
+            // Does not call the panic hook, which would print.
             resume_unwind(Box::new(number));
         }
         Step::Wait(gate) => wait(&world.gates[gate % GATES]).await,
@@ -344,7 +354,7 @@ async fn take(world: &Rc<World>, here: usize, step: Step) {
     }
 }
 
-/// Ready when the gate is next opened.
+/// Waits until the gate is next opened.
 fn wait(gate: &RefCell<Vec<Waker>>) -> impl Future<Output = ()> {
     let mut is_waiting = false;
     poll_fn(move |cx| {
@@ -359,15 +369,15 @@ fn wait(gate: &RefCell<Vec<Waker>>) -> impl Future<Output = ()> {
 
 fn run_until_idle(runtime: &mut Runtime, world: &World) {
     let mut turns = (0..TURNS_MAX).map(|_| runtime.turn(Some(Duration::ZERO)).unwrap());
-    world.check(turns.any(|turn| turn.ready_left == 0), || "it goes on and on".into());
+    world.check(turns.any(|turn| turn.ready_left == 0), || "it never becomes idle".into());
 }
 
 fn run_case(is_watched: bool, script: Script) -> Vec<String> {
     let world = Rc::new(World { is_watched, ..World::default() });
-    let of_handler = world.clone();
+    let for_handler = world.clone();
     let builder = Runtime::builder().on_task_error(move |error| {
-        let payload = error.try_into_panic().expect("told of panics alone");
-        of_handler.came_out(payload);
+        let payload = error.try_into_panic().expect("only panics are reported");
+        for_handler.record_panic(payload);
     });
     let mut runtime = builder.build().unwrap();
     let root = runtime.spawn(nest(world.clone(), script));
@@ -377,24 +387,25 @@ fn run_case(is_watched: bool, script: Script) -> Vec<String> {
     run_until_idle(&mut runtime, &world);
     runtime.block_on(async {
         drop(world.handles.take());
-        world.check(task::all().len() == 1, || format!("slots are kept: {:?}", task::all()));
+        world
+            .check(task::all().len() == 1, || format!("slots are still in use: {:?}", task::all()));
     });
     world.check_end();
-    // Scopes hold the loop, whose handler holds the world.
+    // Breaks a cycle: scopes hold the loop, whose handler holds the world.
     drop(world.groups.take());
-    world.complaints.take()
+    world.failures.take()
 }
 
 fn script() -> impl Strategy<Value = Script> {
     let number = || 0..8_usize;
     let place =
         move || prop_oneof![2 => Just(Place::Here), 1 => number().prop_map(Place::Anywhere)];
-    let handle = || prop_oneof![Just(Handle::Kept), Just(Handle::LetGo)];
+    let handle = || prop_oneof![Just(Handle::Kept), Just(Handle::Dropped)];
     let leaf = prop_oneof![
         6 => Just(Step::Yield),
         3 => number().prop_map(Step::Await),
         2 => number().prop_map(Step::Abort),
-        2 => number().prop_map(Step::LetGo),
+        2 => number().prop_map(Step::Detach),
         1 => place().prop_map(Step::Cancel),
         1 => Just(Step::Panic),
         2 => number().prop_map(Step::Wait),
@@ -413,7 +424,7 @@ fn script() -> impl Strategy<Value = Script> {
 }
 
 #[test]
-fn what_holds_for_each_child_holds_in_any_tree_of_scopes() {
+fn guarantees_for_children_hold_in_any_tree_of_scopes() {
     let config = ProptestConfig {
         cases: CASES,
         failure_persistence: None,
@@ -421,8 +432,8 @@ fn what_holds_for_each_child_holds_in_any_tree_of_scopes() {
         ..ProptestConfig::default()
     };
     let result = TestRunner::new(config).run(&(any::<bool>(), script()), |(is_watched, script)| {
-        let complaints = run_case(is_watched, script);
-        prop_assert!(complaints.is_empty(), "{:#?}", complaints);
+        let failures = run_case(is_watched, script);
+        prop_assert!(failures.is_empty(), "{:#?}", failures);
         Ok(())
     });
     if let Err(failure) = result {

@@ -1,4 +1,4 @@
-//! Task-locals: who has a value, and when.
+//! Task-locals: which code has a value, and when.
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, pending};
@@ -19,7 +19,7 @@ fn name() -> Option<&'static str> {
 }
 
 #[test]
-fn values_nest_and_go() {
+fn scopes_nest_and_restore_the_outer_value() {
     block_on(async {
         let inner = async {
             assert_eq!(name(), Some("outer"));
@@ -37,7 +37,7 @@ fn values_nest_and_go() {
 }
 
 #[test]
-fn tasks_in_turn_have_each_their_own() {
+fn interleaved_tasks_each_have_their_own_value() {
     let each = |name_of_task: &'static str| {
         NAME.scope(name_of_task, async move {
             for _ in 0..3 {
@@ -55,7 +55,7 @@ fn tasks_in_turn_have_each_their_own() {
 }
 
 #[test]
-fn tasks_inherit_by_choice_and_children_are_inside() {
+fn tasks_inherit_only_by_inherit_and_scope_children_always() {
     block_on(NAME.scope("outer", async {
         assert_eq!(spawn(async { name() }).await.unwrap(), None);
         assert_eq!(spawn(NAME.inherit(async { name() })).await.unwrap(), Some("outer"));
@@ -67,9 +67,9 @@ fn tasks_inherit_by_choice_and_children_are_inside() {
     assert_eq!(block_on(outside), None);
 }
 
-/// Its first poll lies inside of the spawner's, the others do not.
+/// The first poll of an eager task runs inside the poll of its spawner, the others do not.
 #[test]
-fn an_eager_task_has_no_more_than_any_other() {
+fn an_eager_task_does_not_see_the_values_of_its_spawner() {
     block_on(NAME.scope("spawner", async {
         let task = task::Builder::new().eager(true).spawn(async {
             let first = name();
@@ -82,7 +82,7 @@ fn an_eager_task_has_no_more_than_any_other() {
     }));
 }
 
-/// Notes the name as it is dropped.
+/// Records the name when it is dropped.
 struct OnDrop<'a>(&'a RefCell<Vec<Option<&'static str>>>);
 
 impl Drop for OnDrop<'_> {
@@ -92,7 +92,7 @@ impl Drop for OnDrop<'_> {
 }
 
 #[test]
-fn destructors_have_the_value_before_and_after_the_first_poll() {
+fn destructors_see_the_value_before_and_after_the_first_poll() {
     let seen = RefCell::default();
     let idle = || {
         let on_drop = OnDrop(&seen);
@@ -107,24 +107,24 @@ fn destructors_have_the_value_before_and_after_the_first_poll() {
         assert!(polled.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
         assert_eq!(name(), None);
     }
-    NAME.sync_scope("given", || drop(NAME.inherit(idle())));
-    assert_eq!(seen.take(), [Some("unpolled"), Some("polled"), Some("given")]);
+    NAME.sync_scope("inherited", || drop(NAME.inherit(idle())));
+    assert_eq!(seen.take(), [Some("unpolled"), Some("polled"), Some("inherited")]);
 }
 
 #[test]
-fn a_panic_leaves_the_value_from_before() {
+fn a_panic_restores_the_outer_value() {
     NAME.sync_scope("outer", || {
         let panic = || NAME.sync_scope("inner", || panic!("inside"));
         assert!(catch_unwind(AssertUnwindSafe(panic)).is_err());
         assert_eq!(name(), Some("outer"));
     });
-    let said = catch_unwind(|| NAME.get()).unwrap_err();
-    let said = said.downcast_ref::<String>().unwrap();
-    assert!(said.starts_with("a task-local was asked for outside of its scope"), "{said}");
+    let text = catch_unwind(|| NAME.get()).unwrap_err();
+    let text = text.downcast_ref::<String>().unwrap();
+    assert!(text.starts_with("a task-local was read outside of its scope"), "{text}");
 }
 
 #[test]
-fn a_value_is_shared_by_all_of_its_scope() {
+fn a_value_is_shared_by_all_futures_in_its_scope() {
     block_on(COUNT.scope(Cell::new(0), async {
         let add = async || COUNT.with(|count| count.set(count.get() + 1));
         futures::join!(add(), add());

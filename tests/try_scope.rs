@@ -1,4 +1,4 @@
-//! `try_scope`, `gather`, `try_gather`: the first error, and what becomes of the others.
+//! `try_scope`, `gather`, `try_gather`: the first error ends the others.
 
 use std::cell::{Cell, RefCell};
 use std::future::{pending, poll_fn};
@@ -20,7 +20,7 @@ impl Drop for OnDrop<'_> {
 }
 
 #[test]
-fn without_an_error_it_is_a_scope() {
+fn a_try_scope_without_errors_is_a_scope() {
     let sum = Cell::new(0);
     let result = block_on(task::try_scope(async |s| {
         for i in 1..=3 {
@@ -36,7 +36,7 @@ fn without_an_error_it_is_a_scope() {
 }
 
 #[test]
-fn the_first_error_drops_the_body_and_the_others() {
+fn the_first_error_drops_the_body_and_the_other_children() {
     let dropped = RefCell::default();
     let result = block_on(task::try_scope(async |s| {
         let _body = OnDrop(&dropped, "body");
@@ -58,7 +58,7 @@ fn the_first_error_drops_the_body_and_the_others() {
 }
 
 #[test]
-fn errors_of_one_time_come_back_in_their_order() {
+fn errors_of_one_poll_are_returned_in_their_order() {
     let result = block_on(task::try_scope(async |s| {
         for i in 1..=2 {
             s.spawn(async move { Err::<(), _>(i) });
@@ -69,7 +69,7 @@ fn errors_of_one_time_come_back_in_their_order() {
 }
 
 #[test]
-fn an_error_after_the_body_has_ended_counts() {
+fn an_error_after_the_end_of_the_body_is_returned() {
     let result = block_on(task::try_scope(async |s| {
         s.spawn(async {
             yield_now().await;
@@ -81,7 +81,7 @@ fn an_error_after_the_body_has_ended_counts() {
 }
 
 #[test]
-fn gather_gives_outputs_in_the_order_of_the_futures_and_polls_only_the_woken() {
+fn gather_returns_outputs_in_order_and_polls_only_woken_futures() {
     const FUTURES: usize = 1000;
     let polls = Cell::new(0);
     let futures = (0..FUTURES).map(|i| {
@@ -102,7 +102,7 @@ fn gather_gives_outputs_in_the_order_of_the_futures_and_polls_only_the_woken() {
 }
 
 #[test]
-fn gather_of_nothing_and_gather_dropped() {
+fn gather_of_nothing_is_empty_and_a_dropped_gather_drops_its_futures() {
     let dropped = RefCell::default();
     block_on(async {
         assert!(task::gather(Vec::<std::future::Ready<()>>::new()).await.is_empty());
@@ -119,7 +119,7 @@ fn gather_of_nothing_and_gather_dropped() {
 }
 
 #[test]
-fn a_panic_of_a_gathered_future_goes_through() {
+fn a_panic_of_a_gathered_future_is_resumed() {
     let gather = || {
         block_on(task::gather((0..3).map(|i| async move {
             if i == 1 {
@@ -133,7 +133,7 @@ fn a_panic_of_a_gathered_future_goes_through() {
 }
 
 #[test]
-fn try_gather_gives_all_or_the_first_error() {
+fn try_gather_returns_all_outputs_or_the_first_error() {
     block_on(async {
         let (sender, receiver) = oneshot::channel();
         let all = [Ok(1), Ok(2)].map(|result| async move { result });

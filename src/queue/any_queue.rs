@@ -1,4 +1,4 @@
-//! A queue of values, and the count of those that are not done yet.
+//! A queue of values that counts the values whose work is not done.
 
 use std::cell::{Cell, RefCell, RefMut};
 use std::cmp::Reverse;
@@ -15,16 +15,16 @@ use crate::current::{WaitsFor, budget};
 use crate::sync::notify_list::NotifyList;
 use crate::sync::raw_semaphore::{Acquire, HasSemaphore, RawSemaphore, Refusal};
 
-/// A queue from which the value comes first that was put first.
+/// A queue that returns its oldest value first.
 pub type Queue<T> = AnyQueue<VecDeque<T>>;
 
-/// A queue from which the value comes first that was put last.
+/// A queue that returns its newest value first: a stack.
 pub type LifoQueue<T> = AnyQueue<Vec<T>>;
 
-/// A queue from which the smallest value comes first; of equal ones, any.
+/// A queue that returns its smallest value first; the order of equal values is not defined.
 ///
-/// A comparison must not use the queue that its value is in: that panics. If a comparison panics,
-/// the queue goes on; a value that was being got is lost.
+/// A comparison must not use the queue that holds its value: the queue panics then. If a comparison
+/// panics, the queue stays usable; a value that was being got is lost.
 ///
 /// ```
 /// use evloop::queue::PriorityQueue;
@@ -37,63 +37,64 @@ pub type LifoQueue<T> = AnyQueue<Vec<T>>;
 /// ```
 pub type PriorityQueue<T> = AnyQueue<BinaryHeap<Reverse<T>>>;
 
-/// What [`Queue`], [`LifoQueue`] and [`PriorityQueue`] are: a queue with the order of `C`.
+/// The type of [`Queue`], [`LifoQueue`] and [`PriorityQueue`]: a queue in the order of `C`.
 pub struct AnyQueue<C> {
     values: RefCell<C>,
-    /// `usize::MAX`: without a bound.
+    /// `usize::MAX`: unbounded.
     capacity: usize,
-    /// How many values the container holds.
+    /// The number of values in the container.
     filled: Cell<usize>,
-    /// The slots, and who waits to put. Void once the queue is closed.
-    slots: Supply,
-    /// The values, and who waits to get. Ended once no more can come, void after `close_now`.
-    items: Supply,
-    /// Values that were put, and not reported done.
+    /// The free slots, and the tasks that wait to put. Closed when the queue is closed.
+    slots: QueuePermits,
+    /// The values, and the tasks that wait to get. Ended when no more values can come, closed by
+    /// `close_now`.
+    items: QueuePermits,
+    /// The number of values that were put and not reported done.
     unfinished: Cell<usize>,
-    /// Rung when all work is done.
+    /// The tasks in `join`, notified when all work is done.
     done: NotifyList,
 }
 
-/// The slots of a queue, or its values: permits, for which a task waits as for a channel.
-struct Supply(RawSemaphore);
+/// The slots of a queue, or its values, as permits. A task that waits for them waits for a channel.
+struct QueuePermits(RawSemaphore);
 
-/// Does its work when it is dropped: also if a comparison of values, or a waker, panicked.
+/// Calls a function when it is dropped, also if a comparison of values or a waker panicked.
 struct OnDrop<'a, C: Container>(&'a AnyQueue<C>, fn(&AnyQueue<C>));
 
 impl<C: Container> AnyQueue<C> {
-    /// A queue that holds up to `capacity` values; `put` waits while it is full.
+    /// Returns a queue that holds up to `capacity` values; `put` waits while it is full.
     ///
     /// # Panics
     ///
-    /// If `capacity` is zero.
+    /// Panics if `capacity` is zero.
     pub fn bounded(capacity: usize) -> AnyQueue<C> {
         assert!(capacity > 0, "a bounded queue needs a capacity of at least 1");
         AnyQueue {
             values: RefCell::default(),
             capacity,
             filled: Cell::new(0),
-            slots: Supply(RawSemaphore::new(capacity)),
-            items: Supply(RawSemaphore::new(0)),
+            slots: QueuePermits(RawSemaphore::new(capacity)),
+            items: QueuePermits(RawSemaphore::new(0)),
             unfinished: Cell::new(0),
             done: NotifyList::new(false),
         }
     }
 
-    /// A queue without a limit: asyncio's `maxsize` of 0.
+    /// Returns a queue without a limit: asyncio's `maxsize` of 0.
     pub fn unbounded() -> AnyQueue<C> {
         AnyQueue::bounded(usize::MAX)
     }
 
-    /// Puts a value, once there is a slot for it.
+    /// Waits for a free slot and puts a value into it.
     ///
     /// # Errors
     ///
-    /// If the queue is closed, the value comes back.
+    /// Returns the value if the queue is closed.
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped before it completes, the value was not put and is dropped with it;
-    /// see [`reserve`](AnyQueue::reserve) to keep it.
+    /// If the future is dropped before it completes, the value is not put and is dropped with the
+    /// future. Use [`reserve`](AnyQueue::reserve) to keep it.
     pub fn put(&self, value: C::Value) -> impl Future<Output = Result<(), PutError<C::Value>>> {
         let mut acquire = Acquire::new(&self.slots, 1);
         let mut value = Some(value);
@@ -102,7 +103,7 @@ impl<C: Container> AnyQueue<C> {
             let value = value.take().expect("a put was polled after it completed");
             Poll::Ready(match slot {
                 Ok(_) => {
-                    Permit::of(self).put(value);
+                    Permit::new(self).put(value);
                     Ok(())
                 }
                 Err(_) => Err(PutError(value)),
@@ -110,11 +111,11 @@ impl<C: Container> AnyQueue<C> {
         })
     }
 
-    /// Puts a value if there is a slot for it now.
+    /// Puts a value if a slot is free now.
     ///
     /// # Errors
     ///
-    /// The value comes back if there is none, or the queue is closed.
+    /// Returns the value if no slot is free or the queue is closed.
     #[doc(alias = "put_nowait")]
     pub fn try_put(&self, value: C::Value) -> Result<(), TryPutError<C::Value>> {
         match self.try_reserve() {
@@ -127,40 +128,40 @@ impl<C: Container> AnyQueue<C> {
         }
     }
 
-    /// Waits for a slot, and keeps it. A permit that was given before the queue was closed can
-    /// still be used.
+    /// Waits for a free slot and reserves it. A permit from before the queue was closed can still
+    /// be used.
     ///
     /// # Errors
     ///
-    /// If the queue is closed.
+    /// Returns an error if the queue is closed.
     ///
     /// # Cancel safety
     ///
-    /// Nothing is lost but the place among those who wait.
+    /// A future that is dropped loses its place among the waiting tasks, and nothing else.
     pub async fn reserve(&self) -> Result<Permit<'_, C>, QueueClosed> {
         let mut acquire = Acquire::new(&self.slots, 1);
         let slot = poll_fn(|cx| acquire.poll_uncounted(cx)).await;
-        slot.map(|_| Permit::of(self)).map_err(|_| QueueClosed)
+        slot.map(|_| Permit::new(self)).map_err(|_| QueueClosed)
     }
 
-    /// Keeps a slot if one is free now.
+    /// Reserves a slot if one is free now.
     ///
     /// # Errors
     ///
-    /// If none is, or the queue is closed.
+    /// Returns an error if no slot is free or the queue is closed.
     pub fn try_reserve(&self) -> Result<Permit<'_, C>, TryPutError<()>> {
         match self.slots.try_take(1) {
-            Ok(()) => Ok(Permit::of(self)),
+            Ok(()) => Ok(Permit::new(self)),
             Err(Refusal::Short) => Err(TryPutError::Full(())),
             Err(Refusal::Closed) => Err(TryPutError::Closed(())),
         }
     }
 
-    /// Waits for the value that is next, and takes it.
+    /// Waits for the next value and takes it.
     ///
     /// # Errors
     ///
-    /// If the queue is closed, and everything was got.
+    /// Returns an error if the queue is closed and all values were got.
     ///
     /// # Cancel safety
     ///
@@ -169,66 +170,67 @@ impl<C: Container> AnyQueue<C> {
         let mut acquire = Acquire::new(&self.items, 1);
         poll_fn(move |cx| {
             let item = ready!(acquire.poll_uncounted(cx));
-            Poll::Ready(item.map(|_| self.take()).map_err(|_| QueueClosed))
+            Poll::Ready(item.map(|_| self.take_value()).map_err(|_| QueueClosed))
         })
     }
 
-    /// Takes the value that is next, if there is one now.
+    /// Takes the next value if there is one now.
     ///
     /// # Errors
     ///
-    /// If there is none, or none will come.
+    /// Returns an error if the queue is empty, or closed with all values got.
     #[doc(alias = "get_nowait")]
     pub fn try_get(&self) -> Result<C::Value, TryGetError> {
         match self.items.try_take(1) {
-            Ok(()) => Ok(self.take()),
+            Ok(()) => Ok(self.take_value()),
             Err(Refusal::Short) => Err(TryGetError::Empty),
             Err(Refusal::Closed) => Err(TryGetError::Closed),
         }
     }
 
-    /// How many values can be got now without waiting. One that was put while somebody waited for
-    /// it is that one's, and not counted.
+    /// Returns the number of values that can be got now without waiting. A value that is assigned
+    /// to a waiting task is not counted.
     #[doc(alias = "qsize")]
     pub fn len(&self) -> usize {
         self.items.free()
     }
 
-    /// Whether a `get` would wait.
+    /// Returns whether a `get` would wait.
     #[doc(alias = "empty")]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Whether a `put` would wait: all slots are filled, or kept by permits or for those who wait.
+    /// Returns whether a `put` would wait: no slot is free. A slot that is reserved by a permit, or
+    /// assigned to a waiting task, is not free.
     #[doc(alias = "full")]
     pub fn is_full(&self) -> bool {
         self.slots.free() == 0
     }
 
-    /// How many values there can be. `None`: any number.
+    /// Returns the number of values that the queue can hold. `None`: unbounded.
     #[doc(alias = "maxsize")]
     pub fn capacity(&self) -> Option<usize> {
         (self.capacity < usize::MAX).then_some(self.capacity)
     }
 
-    /// Reports that the work on a value that was got is done.
+    /// Reports that the work on a value is done.
     ///
     /// # Panics
     ///
-    /// If it was called more often than values were put.
+    /// Panics if it is called more often than values were put.
     pub fn task_done(&self) {
         let left = self.unfinished.get().checked_sub(1);
         let left = left.expect("task_done was called more often than values were put");
         self.unfinished.set(left);
-        self.tell_if_done();
+        self.notify_if_done();
     }
 
-    /// Waits until every value that was put has been got and [reported done](AnyQueue::task_done).
+    /// Waits until every value that was put was got and [reported done](AnyQueue::task_done).
     ///
     /// # Cancel safety
     ///
-    /// Nothing changes.
+    /// Dropping the future changes nothing.
     pub async fn join(&self) {
         poll_fn(budget::poll_left).await;
         let done = self.done.wait();
@@ -238,49 +240,54 @@ impl<C: Container> AnyQueue<C> {
         budget::spend();
     }
 
-    /// Lets nothing more be put. What is in the queue, or has a permit, can be got.
+    /// Closes the queue: nothing more can be put. Values in the queue, and those that are put with
+    /// a permit from before, can still be got.
     #[doc(alias = "shutdown")]
     pub fn close(&self) {
         self.slots.close_now();
-        let _last = OnDrop(self, AnyQueue::end_if_last);
+        let _last = OnDrop(self, AnyQueue::end_if_complete);
         self.slots.refuse();
     }
 
-    /// Lets nothing more be put or got, drops what is in the queue, and counts it as done:
-    /// asyncio's `shutdown(immediate=True)`. What is put by a permit from now on is dropped.
+    /// Closes the queue, drops the values in it, and counts them as done: asyncio's
+    /// `shutdown(immediate=True)`. Nothing more can be put or got. A value that is put with a
+    /// permit from before is dropped.
     #[doc(alias = "shutdown")]
     pub fn close_now(&self) {
+        // The values are dropped last: their destructors are user code and may panic.
         let _values = mem::take(&mut *self.borrow());
         let dropped = self.filled.take();
-        // Some may have been reported done without having been got.
+        // Saturating: a value can be reported done before it was got.
         self.unfinished.set(self.unfinished.get().saturating_sub(dropped));
         self.slots.close_now();
         self.slots.give(dropped);
         self.items.close_now();
         self.items.take_all();
-        let _last = OnDrop(self, AnyQueue::tell_if_done);
-        let _then = OnDrop(self, |queue| queue.items.refuse());
+        // The state is final from here on. Waking runs user code: the steps are guards, so that a
+        // panic in one does not skip the others.
+        let _last = OnDrop(self, AnyQueue::notify_if_done);
+        let _second = OnDrop(self, |queue| queue.items.refuse());
         self.slots.refuse();
     }
 
-    /// Whether the queue was closed.
+    /// Returns whether the queue was closed.
     pub fn is_closed(&self) -> bool {
         self.slots.is_closed()
     }
 
-    /// Takes a value that is the caller's.
-    fn take(&self) -> C::Value {
-        let _settle = OnDrop(self, |queue| {
+    /// Takes a value that was assigned to the caller.
+    fn take_value(&self) -> C::Value {
+        let _counts = OnDrop(self, |queue| {
             queue.filled.set(queue.filled.get() - 1);
             queue.slots.give(1);
         });
-        self.borrow().pop().expect("every value has a place in the container")
+        self.borrow().pop().expect("every assigned value is in the container")
     }
 
-    /// Fills a slot that is the caller's.
+    /// Fills a slot that belongs to the caller.
     fn fill(&self, value: C::Value) {
-        let _last = OnDrop(self, AnyQueue::end_if_last);
-        let _settle = OnDrop(self, |queue| {
+        let _last = OnDrop(self, AnyQueue::end_if_complete);
+        let _counts = OnDrop(self, |queue| {
             queue.filled.set(queue.filled.get() + 1);
             queue.unfinished.set(queue.unfinished.get() + 1);
             queue.items.give(1);
@@ -288,20 +295,21 @@ impl<C: Container> AnyQueue<C> {
         self.borrow().push(value);
     }
 
-    /// Gives back a slot that is the caller's.
-    fn give_back(&self) {
-        let _last = OnDrop(self, AnyQueue::end_if_last);
+    /// Frees a slot that belongs to the caller.
+    fn free_slot(&self) {
+        let _last = OnDrop(self, AnyQueue::end_if_complete);
         self.slots.give(1);
     }
 
-    /// Once the queue is closed and the last permit is gone, no value will come.
-    fn end_if_last(&self) {
+    /// Ends the supply of values if none can come: the queue is closed, and the last permit is
+    /// gone.
+    fn end_if_complete(&self) {
         if self.is_closed() && self.slots.free() + self.filled.get() == self.capacity {
             self.items.end();
         }
     }
 
-    fn tell_if_done(&self) {
+    fn notify_if_done(&self) {
         if self.unfinished.get() == 0 {
             self.done.notify_all();
         }
@@ -309,11 +317,11 @@ impl<C: Container> AnyQueue<C> {
 
     fn borrow(&self) -> RefMut<'_, C> {
         let values = self.values.try_borrow_mut();
-        values.expect("a comparison of values used the queue that they are in")
+        values.expect("a comparison of values used the queue that holds them")
     }
 }
 
-impl HasSemaphore for Supply {
+impl HasSemaphore for QueuePermits {
     const WAITS_FOR: WaitsFor = WaitsFor::Channel;
 
     fn semaphore(&self) -> &RawSemaphore {
@@ -321,7 +329,7 @@ impl HasSemaphore for Supply {
     }
 }
 
-impl Deref for Supply {
+impl Deref for QueuePermits {
     type Target = RawSemaphore;
 
     fn deref(&self) -> &RawSemaphore {
@@ -345,25 +353,23 @@ impl<C> fmt::Debug for AnyQueue<C> {
     }
 }
 
-/// A slot of a queue that is kept for its holder; made by [`AnyQueue::reserve`]. Dropping it gives
-/// the slot back.
-#[must_use = "a permit that is dropped gives its slot back"]
+/// A reserved slot of a queue; made by [`AnyQueue::reserve`]. Dropping it frees the slot.
+#[must_use = "dropping a permit frees its slot"]
 pub struct Permit<'a, C: Container> {
     queue: &'a AnyQueue<C>,
 }
 
 impl<'a, C: Container> Permit<'a, C> {
-    /// For a slot that is the caller's.
-    fn of(queue: &'a AnyQueue<C>) -> Permit<'a, C> {
+    /// Makes the permit of a slot that belongs to the caller.
+    fn new(queue: &'a AnyQueue<C>) -> Permit<'a, C> {
         Permit { queue }
     }
 
-    /// Puts a value into the slot. If everything is [dropped](AnyQueue::close_now) by now, so is
-    /// the value.
+    /// Puts a value into the slot. After [`close_now`](AnyQueue::close_now), the value is dropped.
     #[doc(alias = "send")]
     pub fn put(self, value: C::Value) {
         if self.queue.items.is_closed() {
-            // The slot goes first: dropping a value is foreign.
+            // The slot is freed first: dropping the value runs user code, which may panic.
             drop(self);
             return drop(value);
         }
@@ -375,7 +381,7 @@ impl<'a, C: Container> Permit<'a, C> {
 
 impl<C: Container> Drop for Permit<'_, C> {
     fn drop(&mut self) {
-        self.queue.give_back();
+        self.queue.free_slot();
     }
 }
 

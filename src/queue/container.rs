@@ -1,17 +1,17 @@
-//! What a queue keeps its values in: this decides which of them comes out next.
+//! The collections that hold the values of a queue: each decides which value is next.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
-/// A collection of std that has one way in and one way out.
+/// A collection of std with one way to add a value and one way to take one.
 pub trait Container: Default {
-    /// What it holds.
+    /// The type of the values.
     type Value;
 
     /// Adds a value.
     fn push(&mut self, value: Self::Value);
 
-    /// Takes the value that is next.
+    /// Takes the next value.
     fn pop(&mut self) -> Option<Self::Value>;
 }
 
@@ -41,7 +41,7 @@ impl<T> Container for Vec<T> {
     }
 }
 
-/// The smallest first.
+/// Smallest first.
 impl<T: Ord> Container for BinaryHeap<Reverse<T>> {
     type Value = T;
 

@@ -1,20 +1,18 @@
-//! Why a value was not put into a queue, or not got out of it.
+//! The errors of putting a value into a queue and of getting one.
 
 use std::error::Error;
 use std::fmt;
 use std::io;
 
-/// The queue is closed, and everything was got: nothing more will come.
-#[doc(alias = "QueueShutDown")]
+/// The queue is closed, and all values were got: no more will come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QueueClosed;
 
 /// The queue is closed. Holds the value that was not put.
-#[doc(alias = "QueueShutDown")]
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct PutError<T>(pub T);
 
-/// Why a value was not put at once. Holds the value.
+/// The reason why a value was not put at once. Holds the value.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum TryPutError<T> {
     /// No slot is free. Also known as [`queue::QueueFull`](super::QueueFull).
@@ -23,17 +21,17 @@ pub enum TryPutError<T> {
     Closed(T),
 }
 
-/// Why no value was got at once.
+/// The reason why no value was got at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TryGetError {
-    /// None is there now. Also known as [`queue::QueueEmpty`](super::QueueEmpty).
+    /// The queue is empty now. Also known as [`queue::QueueEmpty`](super::QueueEmpty).
     Empty,
-    /// None will come: the queue is closed, and everything was got.
+    /// The queue is closed, and all values were got: no more will come.
     Closed,
 }
 
 impl<T> TryPutError<T> {
-    /// The value that was not put.
+    /// Returns the value that was not put.
     pub fn into_inner(self) -> T {
         match self {
             TryPutError::Full(value) | TryPutError::Closed(value) => value,
@@ -43,7 +41,7 @@ impl<T> TryPutError<T> {
 
 impl fmt::Display for QueueClosed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the queue is closed, and nothing more will come")
+        f.write_str("the queue is closed, and no more values will come")
     }
 }
 

@@ -1,4 +1,4 @@
-//! How a task is spawned that needs more said.
+//! A builder for a task with options.
 
 use std::future::Future;
 use std::rc::Rc;
@@ -6,7 +6,7 @@ use std::rc::Rc;
 use crate::context;
 use crate::executor::{JoinHandle, SpawnOptions};
 
-/// Spawns a task with a name, or one that runs at once.
+/// Spawns a task with options: a name, or a first poll at once.
 ///
 /// ```
 /// evloop::block_on(async {
@@ -24,21 +24,24 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// Nothing said yet.
+    /// Returns a builder with the default options: no name, not eager.
     pub fn new() -> Builder {
         Builder::default()
     }
 
-    /// The task's name, which [`TaskInfo::name`](super::TaskInfo::name) tells.
+    /// Sets the task's name, which [`TaskInfo::name`](super::TaskInfo::name) returns.
     #[doc(alias = "set_name")]
     pub fn name(mut self, name: impl Into<Rc<str>>) -> Builder {
         self.name = Some(name.into());
         self
     }
 
-    /// Whether the task is polled at once, inside of `spawn`, up to its first await that waits. One
-    /// that never waits costs no turn of its own: asyncio's eager tasks, gevent's way to run.
-    /// Default: `false`. Between two turns of the loop a task waits for its turn all the same.
+    /// Sets whether `spawn` polls the task at once, up to its first await that waits. Default:
+    /// `false`.
+    ///
+    /// An eager task that never waits costs no turn of its own. These are asyncio's eager tasks,
+    /// and gevent starts its greenlets in this way. If the loop is between two of its turns, an
+    /// eager task waits for its turn as any other.
     ///
     /// ```
     /// use evloop::task;
@@ -60,7 +63,7 @@ impl Builder {
     ///
     /// # Panics
     ///
-    /// Outside of a running loop.
+    /// Panics outside of a running loop.
     #[track_caller]
     pub fn spawn<F: Future + 'static>(self, future: F) -> JoinHandle<F::Output> {
         let options =

@@ -1,6 +1,6 @@
-//! The children of a scope: the list of them, and running those that were woken.
+//! The children of a scope: their list, and running those that were woken.
 //!
-//! Invariant: once the scope has ended the list is empty, and stays so.
+//! Invariant: after the scope has ended the list is empty and stays empty.
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
@@ -22,24 +22,24 @@ use crate::executor::{Runnable, ScopeState, SpawnOptions, TaskCell, local_queue,
 pub(super) struct Children<'env> {
     context: Rc<context::Context>,
     scope_state: Rc<ScopeState>,
-    /// By the key that their relays have.
+    /// By the keys of their child slots.
     list: RefCell<Slab<Rc<dyn Runnable + 'env>>>,
-    /// Those that there are end, and no more can be spawned.
+    /// The children are dropped at the next poll, and a new child is dropped at once.
     is_cancelled: Cell<bool>,
 }
 
-/// Ends a scope, also one that is dropped half-way.
+/// Ends a scope when it is dropped, even if the scope has not completed.
 pub(super) struct End<'a, 'env>(pub(super) &'a Children<'env>);
 
-/// The scope is being polled until this is dropped.
+/// Marks the scope as being polled until this is dropped.
 struct Polled<'a>(&'a ScopeState);
 
 impl<'env> Children<'env> {
-    /// Of a scope in the running loop.
+    /// Returns the empty list of a scope in the running loop.
     ///
     /// # Panics
     ///
-    /// If none is running.
+    /// Panics outside of a running loop.
     pub(super) fn new() -> Children<'env> {
         Children {
             context: context::expect("task::scope"),
@@ -68,12 +68,12 @@ impl<'env> Children<'env> {
         handle
     }
 
-    /// How many children there are.
+    /// Returns the number of children that have not ended.
     pub(super) fn len(&self) -> usize {
         self.list.borrow().len()
     }
 
-    /// Ends the children when the scope is next polled.
+    /// Drops the children when the scope is next polled.
     pub(super) fn cancel(&self) {
         self.is_cancelled.set(true);
         self.scope_state.wake();
@@ -83,8 +83,8 @@ impl<'env> Children<'env> {
         self.is_cancelled.get()
     }
 
-    /// Polls the body, which says whether it is done, and the children that were woken before.
-    /// `Ready` when the body is done and no child is left.
+    /// Polls the body, then the children that were woken before. `poll_body` returns whether the
+    /// body is done. Returns `Ready` when the body is done and no child is left.
     pub(super) fn poll(
         &self,
         cx: &mut Context<'_>,
@@ -97,7 +97,8 @@ impl<'env> Children<'env> {
         if self.is_cancelled.get() {
             self.clear();
         }
-        // What was dropped may have held the handle of a child that has panicked: asked for last.
+        // Last: what was dropped above may have held the handle of a child that has panicked, and
+        // dropping that handle leaves the panic to the scope.
         if let Some(panic) = self.scope_state.take_panic() {
             resume_unwind(panic.into_panic());
         }
@@ -113,10 +114,14 @@ impl<'env> Children<'env> {
         current::pending(WaitsFor::Task)
     }
 
-    /// Runs the children that were woken before: one in any case, the others as far as the budget
-    /// goes. Each costs a unit once it has run, so a descent through nested scopes costs nothing.
+    /// Runs the children that were woken before this poll: the first in any case, the others while
+    /// the budget lasts. Each child costs a unit after it has run, so that nested scopes cost
+    /// nothing.
+    ///
+    /// A child that wakes itself runs in the next poll: otherwise it would keep the scope in this
+    /// loop for ever.
     fn run_woken(&self, cx: &mut Context<'_>) {
-        // Decides what the poll may take, so that the first child too is counted.
+        // Starts the budget of this poll, so that the first child is counted too.
         budget::is_left();
         for i in 0..self.scope_state.ready() {
             if i > 0 && budget::poll_left(cx).is_pending() {
@@ -131,26 +136,26 @@ impl<'env> Children<'env> {
         }
     }
 
-    /// The child at `key`, which is about to run.
+    /// Returns the child at `key`, which is about to run.
     fn begin(&self, key: usize) -> Option<Rc<dyn Runnable + 'env>> {
         let task = self.list.borrow().get(key)?.clone();
         task.header().is_ready.set(false);
         Some(task)
     }
 
-    /// Forgets a child that has ended, and tells of that.
+    /// Removes a child that has ended, and reports its panic if no handle can return it.
     fn end(&self, key: usize, task: &(dyn Runnable + 'env)) {
         let child = self.list.borrow_mut().try_remove(key);
         drop(child);
         let executor = &self.context.executor;
         executor.leave_slot(task.header());
-        if let Some(lost) = tell(task).and_then(|panic| self.scope_state.fail(panic)) {
-            executor.report(lost);
+        if let Some(unhandled) = tell(task).and_then(|panic| self.scope_state.fail(panic)) {
+            executor.report(unhandled);
         }
     }
 
-    /// Drops the children in the order in which they were spawned: all of them, also if telling of
-    /// one panics, in a waker or in the loop's handler.
+    /// Drops all children in the order in which they were spawned, even if a waker or the loop's
+    /// handler panics when the end of a child is reported.
     fn clear(&self) {
         let mut panic = None;
         let list = mem::take(&mut *self.list.borrow_mut());
@@ -159,6 +164,7 @@ impl<'env> Children<'env> {
         for task in children {
             panic = panic.or(catch(|| self.context.executor.cancel_inside(&*task)).err());
         }
+        // While the thread unwinds, a second panic would abort the process.
         if let Some(panic) = panic.filter(|_| !thread::panicking()) {
             panic.resume();
         }
@@ -168,8 +174,8 @@ impl<'env> Children<'env> {
 impl Drop for End<'_, '_> {
     fn drop(&mut self) {
         self.0.is_cancelled.set(true);
-        if let Some(lost) = self.0.scope_state.end() {
-            local_queue::lose(lost);
+        if let Some(unhandled) = self.0.scope_state.end() {
+            local_queue::lose(unhandled);
         }
         self.0.clear();
     }

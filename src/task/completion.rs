@@ -1,15 +1,17 @@
-//! What may follow the end of a task: a callback; and what its await may not end.
+//! A callback for the end of a task, and `shield`.
 
 use crate::context;
 use crate::executor::{JoinError, JoinHandle, SpawnOptions};
 
 impl<T: 'static> JoinHandle<T> {
-    /// Calls `f` with the output when the task has ended, in a detached task of its own: asyncio's
-    /// `add_done_callback`, gevent's `link`.
+    /// Calls `f` with the output when the task has ended: asyncio's `add_done_callback`, gevent's
+    /// `link`.
+    ///
+    /// `f` runs in a detached task of its own.
     ///
     /// # Panics
     ///
-    /// Outside of a running loop.
+    /// Panics outside of a running loop.
     ///
     /// ```
     /// use std::{cell::Cell, rc::Rc};
@@ -38,10 +40,10 @@ impl<T: 'static> JoinHandle<T> {
     }
 }
 
-/// Lets a task go on when the one who awaits it is dropped: asyncio's `shield`.
+/// Lets a task run on when the future that awaits it is dropped: asyncio's `shield`.
 ///
-/// A [`JoinHandle`] that is dropped detaches its task already, unless
-/// [`abort_on_drop`](JoinHandle::abort_on_drop) was called: this undoes that.
+/// Dropping a [`JoinHandle`] detaches its task already, unless
+/// [`abort_on_drop`](JoinHandle::abort_on_drop) was called: `shield` undoes that call.
 ///
 /// ```
 /// use evloop::{task, time};

@@ -1,4 +1,4 @@
-//! Running many futures at once and taking all their outputs.
+//! Runs many futures together and returns all their outputs.
 
 use std::cell::RefCell;
 use std::future::Future;
@@ -8,21 +8,21 @@ use super::scope::scope;
 use super::try_scope::try_scope;
 use crate::executor::SpawnOptions;
 
-/// Runs futures at once; gives their outputs in the order of the futures: asyncio's `gather`,
+/// Runs futures together and returns their outputs in the order of the futures: asyncio's `gather`,
 /// gevent's `joinall`.
 ///
-/// Each is a child of a [`scope`](super::scope()): it may borrow, has its own place in
-/// [`task::all`](super::all), and is polled only when it was woken, so a thousand of them cost a
-/// thousand times what one does.
+/// Each future is a child of a [`scope`](super::scope()): it may borrow, it is listed in
+/// [`task::all`](super::all), and it is polled only when it was woken. So the cost of a thousand
+/// futures is a thousand times the cost of one.
 ///
 /// # Panics
 ///
-/// When it is first polled outside of a running loop. A panic of a future drops the others and goes
-/// through.
+/// Panics if it is first polled outside of a running loop. If a future panics, the others are
+/// dropped and the panic is resumed here.
 ///
 /// # Cancel safety
 ///
-/// Dropping it drops the futures, and the outputs that have come.
+/// Dropping it drops the futures, and the outputs of those that have completed.
 ///
 /// ```
 /// use evloop::{task, time};
@@ -36,8 +36,6 @@ use crate::executor::SpawnOptions;
 ///     assert_eq!(squares.await, [1, 4, 9]);
 /// });
 /// ```
-#[doc(alias = "joinall")]
-#[doc(alias = "join_all")]
 #[track_caller]
 pub fn gather<I>(futures: I) -> impl Future<Output = Vec<<I::Item as Future>::Output>>
 where
@@ -49,8 +47,8 @@ where
         let outputs = Outputs::default();
         scope(async |s| {
             for future in futures {
-                let keep = outputs.keeper();
-                s.spawn_as(options.clone(), async move { keep(future.await) });
+                let store = outputs.add_slot();
+                s.spawn_as(options.clone(), async move { store(future.await) });
             }
         })
         .await;
@@ -58,23 +56,23 @@ where
     }
 }
 
-/// Runs futures at once until the first of them fails; gives what the others gave with `Ok`, in the
-/// order of the futures.
+/// Runs futures together until the first of them fails. Returns their `Ok` values in the order of
+/// the futures.
 ///
-/// As [`gather`], but the first `Err` drops the others: asyncio's `gather`, which lets them go on,
-/// leaves them without anybody who asks for them.
+/// The first `Err` drops the other futures. asyncio's `gather` lets them run on instead, and then
+/// no caller waits for them. In all else this is as [`gather`].
 ///
 /// # Errors
 ///
-/// The first error.
+/// Returns the first error.
 ///
 /// # Panics
 ///
-/// As [`gather`].
+/// Panics as [`gather`] does.
 ///
 /// # Cancel safety
 ///
-/// As [`gather`].
+/// As for [`gather`].
 ///
 /// ```
 /// use evloop::task;
@@ -85,7 +83,6 @@ where
 ///     assert!(task::try_gather([parse("1"), parse("two")]).await.is_err());
 /// });
 /// ```
-#[doc(alias = "gather")]
 #[track_caller]
 pub fn try_gather<I, T, E>(futures: I) -> impl Future<Output = Result<Vec<T>, E>>
 where
@@ -97,8 +94,8 @@ where
         let outputs = Outputs::default();
         let result = try_scope(async |s| {
             for future in futures {
-                let keep = outputs.keeper();
-                s.spawn_as(options.clone(), async move { future.await.map(keep) });
+                let store = outputs.add_slot();
+                s.spawn_as(options.clone(), async move { future.await.map(store) });
             }
             Ok(())
         });
@@ -109,16 +106,16 @@ where
     }
 }
 
-/// The outputs that have come, each in its place.
+/// The outputs that have come, each at the index of its future.
 struct Outputs<T>(Rc<RefCell<Vec<Option<T>>>>);
 
 impl<T> Outputs<T> {
-    /// Makes a place at the end. What is returned keeps an output there.
-    fn keeper(&self) -> impl FnOnce(T) {
-        let place = self.0.borrow().len();
+    /// Adds an empty slot at the end. Returns a function that stores an output in it.
+    fn add_slot(&self) -> impl FnOnce(T) {
+        let index = self.0.borrow().len();
         self.0.borrow_mut().push(None);
         let outputs = self.0.clone();
-        move |output| outputs.borrow_mut()[place] = Some(output)
+        move |output| outputs.borrow_mut()[index] = Some(output)
     }
 
     fn take(self) -> Vec<T> {

@@ -1,4 +1,4 @@
-//! A set of tasks, joined as they end.
+//! A set of tasks that are joined in the order in which they end.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -17,10 +17,10 @@ use crate::executor::{AbortHandle, JoinError, JoinHandle, SpawnOptions};
 use crate::time::timeout;
 use crate::wait::keep;
 
-/// Tasks of which each is joined when it ends, whichever that is: asyncio's `as_completed` and
-/// `wait`.
+/// A set of tasks that are joined in the order in which they end: asyncio's `as_completed` and
+/// `wait`, gevent's `Group`.
 ///
-/// Dropping the set aborts the tasks in it.
+/// Dropping the set aborts its tasks.
 ///
 /// ```
 /// use evloop::{task::JoinSet, time};
@@ -41,55 +41,56 @@ use crate::wait::keep;
 ///     assert_eq!(order, [1, 2, 3]);
 /// });
 /// ```
-#[doc(alias = "as_completed")]
 pub struct JoinSet<T> {
     tasks: Slab<JoinHandle<T>>,
     ended: Rc<Ended>,
 }
 
-/// Which tasks of a set have ended.
+/// The tasks of a set whose futures were dropped, in that order.
 #[derive(Default)]
 struct Ended {
     keys: RefCell<VecDeque<usize>>,
-    /// Of who waits for the next.
+    /// The waker of the task that waits in `join_next`.
     waiter: Cell<Option<Waker>>,
 }
 
-/// Lies in a task beside its future. Dropped with it, it says that the task has ended.
+/// Lies in a task beside its future. Its destructor reports that the task has ended.
 struct Member {
     key: usize,
     ended: Rc<Ended>,
 }
 
-/// When [`wait`] returns.
+/// The condition on which [`wait`] returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReturnWhen {
-    /// When a task has ended: asyncio's `FIRST_COMPLETED`.
+    /// When one task has ended: asyncio's `FIRST_COMPLETED`.
     FirstCompleted,
-    /// When a task has panicked or was aborted, else when all have ended: asyncio's
+    /// When one task has panicked or was aborted, otherwise when all have ended: asyncio's
     /// `FIRST_EXCEPTION`.
     FirstException,
-    /// When all have ended: asyncio's `ALL_COMPLETED`.
+    /// When all tasks have ended: asyncio's `ALL_COMPLETED`.
     AllCompleted,
 }
 
 impl<T> JoinSet<T> {
-    /// An empty set.
+    /// Returns an empty set.
     pub fn new() -> JoinSet<T> {
         JoinSet { tasks: Slab::new(), ended: Rc::default() }
     }
 
-    /// How many tasks are in the set: those that run, and those that ended and were not joined.
+    /// Returns the number of tasks in the set: those that run, and those that have ended and were
+    /// not joined.
     pub fn len(&self) -> usize {
         self.tasks.len()
     }
 
-    /// Whether no task is in the set.
+    /// Returns whether no task is in the set.
     pub fn is_empty(&self) -> bool {
         self.tasks.is_empty()
     }
 
-    /// Takes the output of the next task that ends, or has ended; `None` if the set is empty.
+    /// Waits for the next task that ends, or takes one that has ended, and returns its output.
+    /// Returns `None` if the set is empty.
     ///
     /// # Cancel safety
     ///
@@ -98,7 +99,9 @@ impl<T> JoinSet<T> {
         poll_fn(|cx| self.poll_join_next(cx))
     }
 
-    /// The next task's output, if one has ended.
+    /// Polls for the output of the next task that ends. See [`join_next`](JoinSet::join_next).
+    ///
+    /// The set stores the waker of the last call.
     pub fn poll_join_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<T, JoinError>>> {
         ready!(budget::poll_left(cx));
         if self.is_empty() {
@@ -110,37 +113,38 @@ impl<T> JoinSet<T> {
             return Poll::Ready(Some(output));
         }
         keep(&self.ended.waiter, cx.waker());
-        // The future of a task is gone a moment before its output is there; and cloning a waker is
-        // foreign. So whose future is gone is asked for its output itself.
-        let gone = self.ended.keys.borrow().front().copied();
-        let Some(key) = gone else { return current::pending(WaitsFor::Task) };
+        // A task's future is dropped a moment before its output is stored, and cloning the waker
+        // ran user code, in which a future may have been dropped. So the task is polled for its
+        // output.
+        let first = self.ended.keys.borrow().front().copied();
+        let Some(key) = first else { return current::pending(WaitsFor::Task) };
         let output = ready!(Pin::new(&mut self.tasks[key]).poll(cx));
         self.ended.keys.borrow_mut().pop_front();
         drop(self.tasks.remove(key));
         Poll::Ready(Some(output))
     }
 
-    /// Takes the output of a task that has ended, if there is one.
+    /// Returns the output of a task that has ended, if there is one.
     pub fn try_join_next(&mut self) -> Option<Result<T, JoinError>> {
         let mut keys = self.ended.keys.borrow_mut();
-        // The future of a task is gone a moment before its output is there.
-        let is_over = |key: &usize| self.tasks[*key].is_finished();
-        let place = keys.iter().position(is_over)?;
-        let key = keys.remove(place)?;
+        // A task's future is dropped a moment before its output is stored.
+        let has_output = |key: &usize| self.tasks[*key].is_finished();
+        let index = keys.iter().position(has_output)?;
+        let key = keys.remove(index)?;
         drop(keys);
         self.tasks.remove(key).take_finished()
     }
 
-    /// Waits for all tasks. Gives their outputs in the order in which they ended.
+    /// Waits for all tasks and returns their outputs in the order in which they ended.
     ///
     /// # Panics
     ///
-    /// With the panic of the first task that panicked; if a task was aborted. The tasks left are
-    /// aborted then.
+    /// Resumes the panic of the first task that panicked, and panics if a task was aborted. Both
+    /// abort the tasks that are left.
     ///
     /// # Cancel safety
     ///
-    /// Not cancel safe: dropping it aborts the tasks that are left and drops the outputs.
+    /// Not cancel safe: dropping the future aborts the tasks that are left and drops the outputs.
     pub async fn join_all(mut self) -> Vec<T> {
         let mut outputs = Vec::with_capacity(self.len());
         while let Some(output) = self.join_next().await {
@@ -153,15 +157,17 @@ impl<T> JoinSet<T> {
         outputs
     }
 
-    /// Asks for the end of all tasks. They stay in the set until they are joined.
+    /// Aborts all tasks. They stay in the set until they are joined.
+    #[doc(alias = "killall")]
     pub fn abort_all(&self) {
         for (_, task) in &self.tasks {
             task.abort();
         }
     }
 
-    /// Lets all tasks go on by themselves, and forgets them.
+    /// Detaches all tasks and removes them from the set. They run on.
     pub fn detach_all(&mut self) {
+        // The detached tasks report to the old record, which no set reads.
         self.ended = Rc::default();
         let tasks = std::mem::take(&mut self.tasks);
         drop(tasks);
@@ -169,11 +175,11 @@ impl<T> JoinSet<T> {
 }
 
 impl<T: 'static> JoinSet<T> {
-    /// Spawns a task on the running loop, into the set.
+    /// Spawns a task on the running loop and adds it to the set.
     ///
     /// # Panics
     ///
-    /// Outside of a running loop.
+    /// Panics outside of a running loop.
     #[track_caller]
     pub fn spawn(&mut self, future: impl Future<Output = T> + 'static) -> AbortHandle {
         let options = SpawnOptions::here();
@@ -181,6 +187,7 @@ impl<T: 'static> JoinSet<T> {
         let entry = self.tasks.vacant_entry();
         let member = Member { key: entry.key(), ended: self.ended.clone() };
         let task = async move {
+            // A local: so it is dropped after the future that runs.
             let _member = member;
             future.await
         };
@@ -198,16 +205,16 @@ impl Drop for Member {
     }
 }
 
-/// Waits for tasks of a set, at most for `limit`; gives the outputs of those that ended, in the
-/// order in which they did. The others stay in the set, and go on.
+/// Waits for tasks of a set, at most for `limit`, and returns the outputs of those that ended, in
+/// the order in which they ended. The other tasks stay in the set and run on.
 ///
-/// When the time is up that is no error: what has ended by then is given.
+/// The end of the limit is no error: the outputs of the tasks that have ended by then are returned.
 ///
 /// # Cancel safety
 ///
-/// Not cancel safe: dropping it drops the outputs that it has taken. With
-/// [`ReturnWhen::FirstCompleted`] it takes them in the moment in which it completes, and nothing is
-/// lost.
+/// Not cancel safe: dropping the future drops the outputs that it has taken. With
+/// [`ReturnWhen::FirstCompleted`] it takes the outputs at the moment at which it completes, so none
+/// is lost.
 ///
 /// ```
 /// use evloop::task::{self, JoinSet, ReturnWhen};
@@ -238,7 +245,7 @@ pub async fn wait<T>(
         }
     };
     match limit {
-        // Whether the time was up shows in what is left in the set.
+        // The tasks that are left in the set show whether the limit was reached.
         Some(limit) => drop(timeout(limit, enough).await),
         None => enough.await,
     }

@@ -1,4 +1,4 @@
-//! Values that belong to a task, wherever in it the code is that asks for them.
+//! Values that belong to a task: all code that runs in the task can read them.
 
 use std::cell::RefCell;
 use std::error::Error;
@@ -11,14 +11,14 @@ use std::thread;
 
 use crate::current;
 
-/// Declares values that belong to the task, or to the part of it, that runs: asyncio's
-/// `contextvars`, `gevent.local`.
+/// Declares values that belong to the running task, or to a part of it: asyncio's `contextvars`,
+/// `gevent.local`.
 ///
-/// Each is a [`LocalKey`]. See [there](LocalKey) for how it gets a value.
+/// Each is a [`LocalKey`]; its page describes how it gets a value.
 ///
 /// ```
 /// evloop::task_local! {
-///     /// Who asks.
+///     /// The user that sent the request.
 ///     static USER: String;
 ///     pub(crate) static REQUEST: u64;
 /// }
@@ -50,27 +50,33 @@ macro_rules! task_local {
 
 /// A value that belongs to a task; declared by [`task_local!`](crate::task_local).
 ///
-/// It has a value inside of [`scope`](LocalKey::scope), and nowhere else. A task spawned there does
-/// not have it, unless its future was given it by [`inherit`](LocalKey::inherit). Nor do the tasks
-/// of a [`Runtime`](crate::Runtime) that is run there, but the future of its `block_on` does. The
-/// children of [`task::scope`](super::scope()), and so the futures of [`gather`](super::gather()),
-/// are run where that is awaited, and have the values of there.
+/// The key has a value inside [`scope`](LocalKey::scope) and nowhere else:
+///
+/// - A task that is spawned inside the scope does not have the value, unless its future got it by
+///   [`inherit`](LocalKey::inherit).
+/// - Nor do the tasks of a [`Runtime`](crate::Runtime) that is run inside the scope. The future of
+///   its `block_on` does.
+/// - The children of [`task::scope`](super::scope()), and so the futures of
+///   [`gather`](super::gather()), run where the scope is awaited, and have the values of that
+///   place.
 pub struct LocalKey<T: 'static> {
     value: &'static thread::LocalKey<LocalValue<T>>,
 }
 
-/// The value that the running task has. Counted, so that nothing is borrowed while it is in use.
+/// The value that the running task has. It is counted, so that the cell is not borrowed while user
+/// code reads the value.
 #[doc(hidden)]
 pub struct LocalValue<T>(RefCell<Option<Place<T>>>);
 
-/// A value, and where it can be asked for.
+/// A value, and the depth of nested polls at which it can be read.
 struct Place<T> {
     value: Rc<T>,
-    /// Code of another task that runs inside of this one's has none of it.
+    /// Code of another task that runs inside a poll of this one runs deeper, and does not see the
+    /// value.
     depth: u32,
 }
 
-/// A task-local was asked for outside of its scope.
+/// A task-local value was read outside of its scope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OutOfScope(());
 
@@ -82,24 +88,25 @@ impl<T: 'static> LocalKey<T> {
 
     /// Runs `future` with the value. Scopes nest: the inner value hides the outer one.
     ///
-    /// The value can be asked for while the future is polled or dropped, and is dropped after it.
+    /// The value can be read while the future is polled or dropped. It is dropped after the future.
     pub fn scope<F: Future>(&'static self, value: T, future: F) -> impl Future<Output = F::Output> {
         let mut unpolled = Unpolled { key: self, inner: Some((Rc::new(value), future)) };
         async move {
-            let (value, future) = unpolled.inner.take().expect("it is taken here alone");
+            let (value, future) = unpolled.inner.take().expect("only this line takes it");
             let future = pin!(Some(future));
             let mut scoped = Scoped { key: self, value, future };
             poll_fn(|cx| scoped.poll(cx)).await
         }
     }
 
-    /// Runs `f` with the value.
+    /// Calls `f` with the value set.
     pub fn sync_scope<R>(&'static self, value: T, f: impl FnOnce() -> R) -> R {
         let _inside = Inside::new(self, Rc::new(value));
         f()
     }
 
-    /// Gives `future` the value that the running task has, if it has one, wherever it will run.
+    /// Runs `future` with a copy of the running task's value, wherever the future will run. Without
+    /// a value now, the future runs without one.
     ///
     /// ```
     /// evloop::task_local!(static DEPTH: u32);
@@ -127,31 +134,32 @@ impl<T: 'static> LocalKey<T> {
         }
     }
 
-    /// Gives the value to `f`.
+    /// Calls `f` with the value and returns what `f` returns.
     ///
     /// # Panics
     ///
-    /// Outside of a scope.
+    /// Panics outside of a scope.
     #[track_caller]
     pub fn with<R>(&'static self, f: impl FnOnce(&T) -> R) -> R {
         self.try_with(f).unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// Gives the value to `f`.
+    /// Calls `f` with the value and returns what `f` returns.
     ///
     /// # Errors
     ///
-    /// [`OutOfScope`] outside of a scope.
+    /// Returns [`OutOfScope`] outside of a scope.
+    #[doc(alias = "try_get")]
     pub fn try_with<R>(&'static self, f: impl FnOnce(&T) -> R) -> Result<R, OutOfScope> {
         let value = self.value.try_with(LocalValue::get).ok().flatten();
         value.map(|value| f(&value)).ok_or(OutOfScope(()))
     }
 
-    /// A copy of the value.
+    /// Returns a copy of the value.
     ///
     /// # Panics
     ///
-    /// Outside of a scope.
+    /// Panics outside of a scope.
     #[track_caller]
     pub fn get(&'static self) -> T
     where
@@ -175,7 +183,7 @@ impl<T> LocalValue<T> {
     }
 }
 
-/// A future with its value, until it is first polled.
+/// A future and its value before the first poll.
 struct Unpolled<T: 'static, F> {
     key: &'static LocalKey<T>,
     inner: Option<(Rc<T>, F)>,
@@ -190,7 +198,7 @@ impl<T, F> Drop for Unpolled<T, F> {
     }
 }
 
-/// A future with its value.
+/// A future and its value while it is polled.
 struct Scoped<'a, T: 'static, F> {
     key: &'static LocalKey<T>,
     value: Rc<T>,
@@ -202,7 +210,7 @@ impl<T, F: Future> Scoped<'_, T, F> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<F::Output> {
         let _inside = Inside::new(self.key, self.value.clone());
         let future = self.future.as_mut().as_pin_mut();
-        future.expect("it is there until it is dropped").poll(cx)
+        future.expect("a future is polled only before it is dropped").poll(cx)
     }
 }
 
@@ -213,7 +221,7 @@ impl<T, F> Drop for Scoped<'_, T, F> {
     }
 }
 
-/// The key has a value until this is dropped; then it has the one before.
+/// Sets the value of a key until this is dropped, then restores the value before.
 struct Inside<T: 'static> {
     key: &'static LocalKey<T>,
     outer: Option<Place<T>>,
@@ -230,7 +238,7 @@ impl<T> Inside<T> {
 impl<T> Drop for Inside<T> {
     fn drop(&mut self) {
         let outer = self.outer.take();
-        // Dropped here, with nothing borrowed, if it is the last.
+        // If this is the last reference, the value is dropped here, while nothing is borrowed.
         let value = self.key.value.try_with(|value| value.0.replace(outer));
         drop(value);
     }
@@ -238,7 +246,7 @@ impl<T> Drop for Inside<T> {
 
 impl fmt::Display for OutOfScope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a task-local was asked for outside of its scope: give it a value by `scope`")
+        f.write_str("a task-local was read outside of its scope: set its value with `scope`")
     }
 }
 

@@ -1,4 +1,4 @@
-//! A lock that its owner can take again.
+//! A mutex that its owner can lock again.
 
 use std::cell::Cell;
 use std::fmt;
@@ -10,15 +10,17 @@ use crate::current::{self, TaskId, debug};
 use crate::sync::TryLockError;
 use crate::sync::raw_semaphore::{Acquire, HasSemaphore, RawPermit, RawSemaphore};
 
-/// Lets one task at a time in, and that one as often as it likes: threading's `RLock`.
+/// A mutex that the task which holds it can lock again: threading's `RLock`.
 ///
-/// The owner is the task that is running when the lock is taken, so that a function which locks can
-/// call another one which locks too. Futures that one task polls side by side, as `join!` does, are
-/// one owner. Where there is no task, outside of a loop or under another executor, nobody is known
-/// to be the owner: it is a plain mutex then, and who locks it twice waits for ever.
+/// The owner is the task that is running when the mutex is locked. So a function that locks the
+/// mutex can call another one that locks it too. Futures that one task polls together, as `join!`
+/// does, are one owner.
 ///
-/// Since its owner may have several guards, they give `&T`; put a `Cell` or `RefCell` inside. It is
-/// as fair as a [`Mutex`](crate::sync::Mutex): first come, first served.
+/// Outside of a task, without a loop or under another executor, there is no owner. There it is a
+/// plain mutex, and a future that locks it twice waits for ever.
+///
+/// An owner may hold several guards, so they return `&T`; put a `Cell` or `RefCell` inside. It is
+/// as fair as a [`Mutex`](crate::sync::Mutex): waiters lock it in the order of their requests.
 ///
 /// ```
 /// use std::cell::Cell;
@@ -36,46 +38,48 @@ use crate::sync::raw_semaphore::{Acquire, HasSemaphore, RawPermit, RawSemaphore}
 ///     assert_eq!(balance.get(), 5);
 /// });
 /// ```
-#[doc(alias = "RLock")]
 pub struct ReentrantMutex<T: ?Sized> {
     permits: RawSemaphore,
-    /// Who has the guards; `None`, if nobody or no task has.
+    /// The task that holds the guards. `None`: no guard exists, or they were taken outside of a
+    /// task.
     owner: Cell<Option<TaskId>>,
     guards: Cell<usize>,
     value: T,
 }
 
-/// The value of a locked [`ReentrantMutex`]. The last of them unlocks it when it is dropped.
+/// A guard of a locked [`ReentrantMutex`], with access to its value. Dropping the last guard
+/// unlocks the mutex.
 #[must_use = "a mutex is unlocked when its guards are dropped"]
 pub struct ReentrantMutexGuard<'a, T: ?Sized> {
     mutex: &'a ReentrantMutex<T>,
 }
 
 impl<T> ReentrantMutex<T> {
-    /// A mutex that is not locked.
+    /// Returns an unlocked mutex.
     pub const fn new(value: T) -> ReentrantMutex<T> {
         let (owner, guards) = (Cell::new(None), Cell::new(0));
         ReentrantMutex { permits: RawSemaphore::new(1), owner, guards, value }
     }
 
-    /// The value.
+    /// Returns the value.
     pub fn into_inner(self) -> T {
         self.value
     }
 }
 
 impl<T: ?Sized> ReentrantMutex<T> {
-    /// Waits until no other task has the mutex, and locks it.
+    /// Waits until no other task holds the mutex, and locks it.
     ///
     /// # Cancel safety
     ///
-    /// Nothing is lost but the place in the line.
+    /// A future that is dropped loses its place in the queue, and nothing else.
     #[doc(alias = "acquire")]
     pub fn lock(&self) -> impl Future<Output = ReentrantMutexGuard<'_, T>> {
         let mut acquire = Acquire::new(self, 1);
         poll_fn(move |cx| {
-            if self.is_mine() {
-                // A place in the line would be given a turn that nobody takes.
+            if self.is_owned_here() {
+                // Leaves the queue: a waiter that stayed there would be handed the mutex and never
+                // take it.
                 acquire = Acquire::new(self, 1);
                 return self.enter().into();
             }
@@ -83,34 +87,34 @@ impl<T: ?Sized> ReentrantMutex<T> {
         })
     }
 
-    /// Locks the mutex if this task has it, or nobody has it or waits for it.
+    /// Locks the mutex if this task holds it, or if no task holds it or waits for it.
     ///
     /// # Errors
     ///
-    /// If another task has it or waits for it.
+    /// Returns an error if another task holds the mutex or waits for it.
     pub fn try_lock(&self) -> Result<ReentrantMutexGuard<'_, T>, TryLockError> {
-        if self.is_mine() {
+        if self.is_owned_here() {
             return Ok(self.enter());
         }
         Ok(self.own(RawPermit::try_new(self, 1)?))
     }
 
-    /// Whether it is locked, or about to be by who waited for it.
+    /// Returns whether the mutex is locked, or assigned to a task that waited for it.
     #[doc(alias = "locked")]
     pub fn is_locked(&self) -> bool {
         self.permits.free() == 0
     }
 
-    /// The value, without locking: who can borrow the mutex mutably is alone.
+    /// Returns the value without locking: the exclusive borrow proves that no guard exists.
     pub fn get_mut(&mut self) -> &mut T {
         &mut self.value
     }
 
-    fn is_mine(&self) -> bool {
+    fn is_owned_here(&self) -> bool {
         self.owner.get().is_some() && self.owner.get() == current::task()
     }
 
-    /// The first guard of an owner has the permit, and the last one gives it back.
+    /// Makes the first guard of an owner, which takes over the permit. The last guard returns it.
     fn own(&self, taken: RawPermit<&Self>) -> ReentrantMutexGuard<'_, T> {
         mem::forget(taken);
         self.owner.set(current::task());
@@ -138,6 +142,7 @@ impl<T: ?Sized> Drop for ReentrantMutexGuard<'_, T> {
         if guards.get() == 0 {
             owner.set(None);
             debug::unlocked(&raw const *permits);
+            // Last: this wakes the next waiter, which runs user code.
             permits.give(1);
         }
     }

@@ -1,4 +1,4 @@
-//! Tasks that borrow from the function that spawns them, and do not outlive it.
+//! Tasks that may borrow from the function that spawns them, and that end before it does.
 
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -10,32 +10,34 @@ use super::children::{Children, End};
 use super::scoped_handle::ScopedHandle;
 use crate::executor::SpawnOptions;
 
-/// Spawns the children of a scope; given to the body of [`scope`]. Clones spawn into the same one.
+/// Spawns the children of a scope; the argument of the body of [`scope`]. A clone spawns into the
+/// same scope.
 #[derive(Clone)]
 pub struct Scope<'env> {
     children: Rc<Children<'env>>,
 }
 
-/// Runs `body`, and the children that it spawns, to their end: asyncio's `TaskGroup`, trio's
+/// Runs `body` and the children that it spawns until all have ended: asyncio's `TaskGroup`, trio's
 /// nursery.
 ///
-/// A child is a task of its own, with a name in [`task::all`](super::all), but may borrow whatever
-/// lives longer than the scope; a local variable of the body does not. The scope completes with the
-/// output of the body, once that and all children have ended: none outlives it. Whoever needs an
-/// output awaits the handle; whoever does not lets it go.
+/// A child is a task of its own, which [`task::all`](super::all) lists, but it may borrow
+/// everything that lives longer than the scope. A local variable of the body does not live that
+/// long. The scope completes with the output of the body, after the body and all children have
+/// ended: no child outlives the scope. Await the handle of a child for its output, or drop the
+/// handle.
 ///
-/// The children are run by the task that awaits the scope, each when it was woken and in the order
-/// of the wakes. To other tasks they are this one task: they share its budget.
+/// The task that awaits the scope polls the children, each after it was woken, in the order of the
+/// wakes. To other tasks they are one task with it: they share its budget.
 ///
 /// # Panics
 ///
-/// When it is first polled outside of a running loop. A panic of the body drops the children; a
-/// panic of a child whose handle was dropped drops the body and the other children. Both go
-/// through.
+/// Panics if it is first polled outside of a running loop. A panic of the body drops the children.
+/// A panic of a child whose handle was dropped drops the body and the other children. Both panics
+/// are resumed here.
 ///
 /// # Cancel safety
 ///
-/// Dropping it drops the body, then the children in the order in which they were spawned.
+/// Dropping the future drops the body, then the children in the order in which they were spawned.
 ///
 /// ```
 /// use evloop::task;
@@ -52,7 +54,7 @@ pub struct Scope<'env> {
 /// });
 /// ```
 ///
-/// What the body owns cannot be borrowed, since the children may live longer than the body:
+/// A child cannot borrow from the body, since the child may live longer than the body:
 ///
 /// ```compile_fail,E0597
 /// # use evloop::task;
@@ -66,7 +68,7 @@ pub struct Scope<'env> {
 /// # });
 /// ```
 ///
-/// Nor can a handle or a borrow leave for where the borrowed is gone:
+/// A handle cannot outlive what its child borrows:
 ///
 /// ```compile_fail,E0597
 /// # use evloop::task;
@@ -78,13 +80,12 @@ pub struct Scope<'env> {
 /// escaped.await.unwrap();
 /// # });
 /// ```
-#[doc(alias = "TaskGroup")]
-#[doc(alias = "open_nursery")]
 pub async fn scope<'env, F, T>(body: F) -> T
 where
     F: AsyncFnOnce(Scope<'env>) -> T,
 {
     let children = Rc::new(Children::new());
+    // Before `body`, so that it is dropped after the body.
     let _end = End(&children);
     let mut body = pin!(body(Scope { children: children.clone() }));
     let mut output = None;
@@ -99,14 +100,14 @@ where
         })
     })
     .await;
-    output.expect("a scope is done when its body is")
+    output.expect("a scope completes only after its body")
 }
 
 impl<'env> Scope<'env> {
-    /// Spawns a child. It runs when the scope does, not inside of this call.
+    /// Spawns a child. The scope polls it later, never inside this call.
     ///
     /// In a scope that is cancelled or has ended, the future is dropped at once, and the handle
-    /// gives a cancelled [`JoinError`](super::JoinError).
+    /// returns a cancelled [`JoinError`](super::JoinError).
     #[doc(alias = "create_task")]
     #[doc(alias = "start_soon")]
     #[track_caller]
@@ -122,8 +123,8 @@ impl<'env> Scope<'env> {
         self.children.spawn(future, options)
     }
 
-    /// Ends the children: their futures are dropped before the scope is next left, never inside of
-    /// this call, and what is spawned from now on is dropped at once. The body goes on.
+    /// Cancels the children: their futures are dropped before the scope's next poll returns, never
+    /// inside this call. A child that is spawned from now on is dropped at once. The body runs on.
     ///
     /// ```
     /// use evloop::task;
@@ -139,17 +140,17 @@ impl<'env> Scope<'env> {
         self.children.cancel();
     }
 
-    /// Whether it was cancelled, or has ended.
+    /// Returns whether the scope was cancelled or has ended.
     pub fn is_cancelled(&self) -> bool {
         self.children.is_cancelled()
     }
 
-    /// How many children have not ended.
+    /// Returns the number of children that have not ended.
     pub fn len(&self) -> usize {
         self.children.len()
     }
 
-    /// Whether no child is left.
+    /// Returns whether no child is left.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -162,10 +163,10 @@ impl fmt::Debug for Scope<'_> {
     }
 }
 
-/// What the compiler refuses, since a child, which may live as long as its scope, would outlive
-/// what it borrows.
+/// Programs that the compiler rejects. A child may live as long as its scope, and here it would
+/// outlive what it borrows.
 ///
-/// A child spawns a sibling that borrows from it:
+/// A child spawns a sibling that borrows from the child:
 ///
 /// ```compile_fail,E0597
 /// # use evloop::task;
@@ -182,7 +183,7 @@ impl fmt::Debug for Scope<'_> {
 /// # });
 /// ```
 ///
-/// The body spawns into the scope around its own:
+/// The body of an inner scope spawns into the outer scope:
 ///
 /// ```compile_fail,E0597
 /// # use evloop::task;
@@ -195,7 +196,7 @@ impl fmt::Debug for Scope<'_> {
 /// # });
 /// ```
 ///
-/// A scope leaves for where the borrowed is gone:
+/// A scope is moved to a place where the borrowed value no longer exists:
 ///
 /// ```compile_fail,E0597
 /// # use evloop::task;
@@ -212,7 +213,7 @@ impl fmt::Debug for Scope<'_> {
 /// # });
 /// ```
 ///
-/// A scope is taken for one of shorter life:
+/// The lifetime of a scope is shortened:
 ///
 /// ```compile_fail
 /// use evloop::task::Scope;
@@ -223,7 +224,7 @@ impl fmt::Debug for Scope<'_> {
 /// }
 /// ```
 ///
-/// The borrowed goes while the scope is there, which was not awaited yet:
+/// The borrowed value is dropped before the scope is awaited:
 ///
 /// ```compile_fail,E0505
 /// # use evloop::task;
@@ -235,7 +236,7 @@ impl fmt::Debug for Scope<'_> {
 /// # });
 /// ```
 ///
-/// Two children borrow the same thing, and change it:
+/// Two children borrow the same value mutably:
 ///
 /// ```compile_fail,E0499
 /// # use evloop::task;
@@ -249,7 +250,7 @@ impl fmt::Debug for Scope<'_> {
 /// # });
 /// ```
 ///
-/// A child goes to another thread with its scope:
+/// A child is spawned from another thread:
 ///
 /// ```compile_fail,E0277
 /// # use evloop::task;
@@ -261,7 +262,7 @@ impl fmt::Debug for Scope<'_> {
 /// # });
 /// ```
 ///
-/// In a [`try_scope`](super::try_scope()) it is the same, also for what an error borrows:
+/// The same rules hold in a [`try_scope`](super::try_scope()), also for what an error borrows:
 ///
 /// ```compile_fail,E0597
 /// # use evloop::task;
@@ -291,4 +292,4 @@ impl fmt::Debug for Scope<'_> {
 /// # });
 /// ```
 #[cfg(doctest)]
-struct Refused;
+struct Rejected;

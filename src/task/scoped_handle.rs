@@ -9,18 +9,19 @@ use std::task::{Context, Poll};
 use crate::current::TaskId;
 use crate::executor::{ChildSlot, JoinError, Output, abort, local_queue};
 
-/// A child of a scope, to be awaited for its output; made by [`Scope::spawn`](super::Scope::spawn).
+/// The handle of a scope's child, awaited for its output; made by
+/// [`Scope::spawn`](super::Scope::spawn).
 ///
-/// It is what a [`JoinHandle`](super::JoinHandle) is to a task, but for this: a panic of the child
-/// that is not taken out by awaiting, because the handle was dropped, ends the scope.
+/// It differs from a [`JoinHandle`](super::JoinHandle) in one point. If the handle is dropped
+/// before it returned the child's panic, the panic ends the scope.
 ///
 /// # Cancel safety
 ///
-/// Awaiting `&mut handle` may be given up at any time; the output stays until it is taken.
+/// Dropping a future that awaits `&mut handle` loses nothing; the output stays until it is taken.
 ///
 /// # Panics
 ///
-/// Polling it again after it gave the output panics.
+/// Panics if it is polled again after it returned the output.
 pub struct ScopedHandle<'env, T> {
     task: Rc<dyn Output<T> + 'env>,
     child_slot: Rc<ChildSlot>,
@@ -34,25 +35,25 @@ impl<'env, T> ScopedHandle<'env, T> {
         ScopedHandle { task, child_slot }
     }
 
-    /// The child's id.
+    /// Returns the child's id.
     pub fn id(&self) -> TaskId {
         self.task.header().id
     }
 
-    /// Whether the output, or an error in its place, is there.
+    /// Returns whether the child has ended: its output, or an error, can be taken.
     #[doc(alias = "done")]
     pub fn is_finished(&self) -> bool {
         self.task.header().is_finished()
     }
 
-    /// Asks for the child's end: its future is dropped when the scope next runs it, never inside of
-    /// this call. See [`JoinHandle::abort`](super::JoinHandle::abort).
+    /// Aborts the child: the scope drops the child's future when it next runs the child, never
+    /// inside this call. See [`JoinHandle::abort`](super::JoinHandle::abort).
     pub fn abort(&self) {
         abort(self.task.header());
     }
 
-    /// [Aborts](ScopedHandle::abort) the child; the future that is returned completes when the
-    /// child's own was dropped. Gives the output if it had finished before.
+    /// [Aborts](ScopedHandle::abort) the child and waits until its future was dropped. Returns the
+    /// output if the child had finished before.
     #[doc(alias = "kill")]
     pub fn cancel(self) -> impl Future<Output = Result<T, JoinError>> {
         self.abort();
@@ -70,8 +71,9 @@ impl<T> Future for ScopedHandle<'_, T> {
 
 impl<T> Drop for ScopedHandle<'_, T> {
     fn drop(&mut self) {
-        let lost = self.task.detach().and_then(|panic| self.child_slot.scope_state().fail(panic));
-        if let Some(panic) = lost {
+        let unhandled =
+            self.task.detach().and_then(|panic| self.child_slot.scope_state().fail(panic));
+        if let Some(panic) = unhandled {
             local_queue::lose(panic);
         }
     }

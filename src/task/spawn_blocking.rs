@@ -1,4 +1,4 @@
-//! Work that would block the loop, on a thread of its own for as long as it takes.
+//! Work that would block the loop, run on a thread of the blocking pool.
 
 use std::fmt;
 use std::future::Future;
@@ -8,40 +8,43 @@ use std::task::{Context, Poll};
 use crate::blocking::{self, Kind, Work};
 use crate::executor::JoinError;
 
-/// Work on a helper thread, to be awaited for its output; made by [`spawn_blocking`].
+/// The handle of work on the blocking pool, awaited for its output; made by [`spawn_blocking`].
 ///
-/// Awaiting gives `Ok(output)`, or a [`JoinError`] if the work panicked or never began. Dropping
-/// the handle *detaches* the work: it goes on, and its output is dropped on that thread; an output
-/// that is there already is dropped with the handle. The handle may be sent to other threads, and
-/// awaited on any loop.
+/// It returns `Ok(output)`, or a [`JoinError`] if the work panicked or never began. The handle may
+/// be sent to other threads and awaited on any loop.
+///
+/// Dropping the handle *detaches* the work: the work runs on, and its output is dropped on the
+/// pool's thread. An output that exists already is dropped with the handle.
 ///
 /// # Cancel safety
 ///
-/// Awaiting `&mut handle` may be given up at any time; the output stays until it is taken.
+/// Dropping a future that awaits `&mut handle` loses nothing; the output stays until it is taken.
 ///
 /// # Panics
 ///
-/// Polling it again after it gave the output panics.
+/// Panics if it is polled again after it returned the output.
 #[must_use = "dropping a BlockingHandle detaches the work: await it, or `drop` it to say so"]
 pub struct BlockingHandle<T>(Work<T>);
 
-/// Runs `f` on a helper thread of the running loop, which goes on meanwhile: for what computes or
-/// waits without `await`.
+/// Runs `f` on a thread of the loop's blocking pool while the loop runs on. Use it for long
+/// computations and for calls that block.
 ///
-/// Threads are started when there is work for them, up to
-/// [`blocking_threads_max`](crate::runtime::Builder::blocking_threads_max) for such work alone;
-/// beyond that `f` waits for its turn, first in first out. A thread that had no work for 10 seconds
-/// ends.
+/// The pool starts a thread when there is work for it, up to
+/// [`blocking_threads_max`](crate::runtime::Builder::blocking_threads_max) threads for such work
+/// alone. Beyond that, `f` waits in a queue, first in first out. A thread ends after 10 seconds
+/// without work.
 ///
-/// When the loop ends, what has not begun never will, and gives a cancelled [`JoinError`]; what has
-/// begun goes on, and nobody waits for it but
-/// [`Runtime::shutdown_timeout`](crate::Runtime::shutdown_timeout). It may use its wakers and
-/// [`Handle`](crate::Handle)s: that is harmless. If no thread can be started at all the error is a
-/// cancelled one too, with the system's as its [`source`](std::error::Error::source).
+/// When the loop ends, work that has not begun never begins, and its handle returns a cancelled
+/// [`JoinError`]. Work that has begun runs on, and only
+/// [`Runtime::shutdown_timeout`](crate::Runtime::shutdown_timeout) waits for it. It may still use
+/// wakers and [`Handle`](crate::Handle)s of the loop: that has no effect.
+///
+/// If no thread can be started, the handle returns a cancelled error with the system's error as its
+/// [`source`](std::error::Error::source).
 ///
 /// # Panics
 ///
-/// Outside of a running loop. A panic of `f` comes back in the [`JoinError`].
+/// Panics outside of a running loop. A panic of `f` is returned in the [`JoinError`].
 ///
 /// ```
 /// evloop::block_on(async {
@@ -52,8 +55,6 @@ pub struct BlockingHandle<T>(Work<T>);
 ///     assert_eq!(work.await.unwrap(), 42);
 /// });
 /// ```
-#[doc(alias = "to_thread")]
-#[doc(alias = "run_in_executor")]
 #[track_caller]
 pub fn spawn_blocking<T: Send + 'static>(
     f: impl FnOnce() -> T + Send + 'static,
@@ -62,8 +63,8 @@ pub fn spawn_blocking<T: Send + 'static>(
 }
 
 impl<T> BlockingHandle<T> {
-    /// Cancels the work if it has not begun: it never will, what it holds is dropped now, and the
-    /// handle gives a cancelled [`JoinError`]. Work that has begun goes on: a thread cannot be
+    /// Cancels the work if it has not begun: the work never begins, `f` is dropped now, and the
+    /// handle returns a cancelled [`JoinError`]. Work that has begun runs on: a thread cannot be
     /// stopped from outside.
     ///
     /// ```
@@ -82,7 +83,7 @@ impl<T> BlockingHandle<T> {
         self.0.abort();
     }
 
-    /// Whether the output, or an error in its place, is there.
+    /// Returns whether the output, or an error, can be taken.
     #[doc(alias = "done")]
     pub fn is_finished(&self) -> bool {
         self.0.is_done()

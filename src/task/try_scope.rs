@@ -1,4 +1,4 @@
-//! A scope that the first error ends.
+//! A scope that ends at the first error.
 
 use std::cell::RefCell;
 use std::error::Error;
@@ -13,38 +13,38 @@ use super::children::{Children, End};
 use super::scoped_handle::ScopedHandle;
 use crate::executor::SpawnOptions;
 
-/// Spawns the children of a scope; given to the body of [`try_scope`]. Clones spawn into the same
-/// one.
+/// Spawns the children of a scope; the argument of the body of [`try_scope`]. A clone spawns into
+/// the same scope.
 pub struct TryScope<'env, E> {
     children: Rc<Children<'env>>,
     errors: Rc<RefCell<Vec<E>>>,
 }
 
-/// The errors of a scope, in the order in which they came: asyncio's `ExceptionGroup`. There is at
-/// least one.
+/// The errors of a scope, in the order in which they occurred: asyncio's `ExceptionGroup`. It holds
+/// at least one error.
 #[derive(Clone, PartialEq, Eq)]
-#[doc(alias = "ExceptionGroup")]
 pub struct GroupError<E> {
     errors: Vec<E>,
 }
 
-/// Runs `body`, and the children that it spawns, to their end, or until the first of them fails.
+/// Runs `body` and the children that it spawns until all have ended, or until the first of them
+/// fails.
 ///
-/// As [`scope`](super::scope()), but body and children give a `Result`. After the first `Err` the
-/// other children, and the body, are dropped at their awaits.
+/// The body and the children return a `Result`. The first `Err` drops the other children, and the
+/// body, at their awaits. In all else this is as [`scope`](super::scope()).
 ///
 /// # Errors
 ///
-/// [`GroupError`] with the first error, and those of other children that were woken at the same
-/// time and so came before the end.
+/// Returns a [`GroupError`] with the first error, and with the errors of children that were woken
+/// at the same time and failed before the scope ended.
 ///
 /// # Panics
 ///
-/// As [`scope`](super::scope()).
+/// Panics as [`scope`](super::scope()) does.
 ///
 /// # Cancel safety
 ///
-/// Dropping it drops the body, then the children in the order in which they were spawned.
+/// Dropping the future drops the body, then the children in the order in which they were spawned.
 ///
 /// ```
 /// use evloop::task;
@@ -60,7 +60,6 @@ pub struct GroupError<E> {
 ///     assert_eq!(errors[0].to_string(), "invalid digit found in string");
 /// });
 /// ```
-#[doc(alias = "TaskGroup")]
 pub async fn try_scope<'env, F, T, E>(body: F) -> Result<T, GroupError<E>>
 where
     F: AsyncFnOnce(TryScope<'env, E>) -> Result<T, E>,
@@ -68,6 +67,7 @@ where
 {
     let children = Rc::new(Children::new());
     let errors = Rc::new(RefCell::new(Vec::new()));
+    // Before `body`, so that it is dropped after the body.
     let _end = End(&children);
     let scope = TryScope { children: children.clone(), errors: errors.clone() };
     let mut body = pin!(body(scope));
@@ -94,10 +94,10 @@ where
 }
 
 impl<'env, E: 'env> TryScope<'env, E> {
-    /// Spawns a child. Its handle gives what the child gave with `Ok`; an `Err` ends the scope.
+    /// Spawns a child. Its handle returns the child's `Ok` value; an `Err` ends the scope.
     ///
     /// In a scope that is cancelled or has ended, the future is dropped at once, and the handle
-    /// gives a cancelled [`JoinError`](super::JoinError).
+    /// returns a cancelled [`JoinError`](super::JoinError).
     #[doc(alias = "create_task")]
     #[track_caller]
     pub fn spawn<T: 'env, F>(&self, future: F) -> ScopedHandle<'env, T>
@@ -121,7 +121,7 @@ impl<'env, E: 'env> TryScope<'env, E> {
                 Ok(output) => output,
                 Err(error) => {
                     errors.borrow_mut().push(error);
-                    // The scope drops this with all the others.
+                    // The scope ends because of the error, and drops this future.
                     pending().await
                 }
             }
@@ -129,39 +129,39 @@ impl<'env, E: 'env> TryScope<'env, E> {
         self.children.spawn(child, options)
     }
 
-    /// Ends the children, as [`Scope::cancel`](super::Scope::cancel) does. The body goes on.
+    /// Cancels the children, as [`Scope::cancel`](super::Scope::cancel) does. The body runs on.
     pub fn cancel(&self) {
         self.children.cancel();
     }
 
-    /// Whether it was cancelled, or has ended.
+    /// Returns whether the scope was cancelled or has ended.
     pub fn is_cancelled(&self) -> bool {
         self.children.is_cancelled()
     }
 
-    /// How many children have not ended.
+    /// Returns the number of children that have not ended.
     pub fn len(&self) -> usize {
         self.children.len()
     }
 
-    /// Whether no child is left.
+    /// Returns whether no child is left.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
 impl<E> GroupError<E> {
-    /// The errors, in the order in which they came.
+    /// Returns the errors, in the order in which they occurred.
     pub fn errors(&self) -> &[E] {
         &self.errors
     }
 
-    /// The errors, in the order in which they came.
+    /// Returns the errors, in the order in which they occurred.
     pub fn into_errors(self) -> Vec<E> {
         self.errors
     }
 
-    /// The error that came first, and ended the scope.
+    /// Returns the first error, which ended the scope.
     pub fn into_first(mut self) -> E {
         self.errors.swap_remove(0)
     }

@@ -1,17 +1,17 @@
-//! Letting the others run.
+//! Lets other tasks run.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-/// Gives every other task that is ready its turn; made by [`yield_now`].
+/// The future that [`yield_now`] returns. It waits until the other ready tasks have run.
 #[derive(Debug)]
 #[must_use = "yield_now does nothing unless it is awaited"]
 pub struct YieldNow {
     has_yielded: bool,
 }
 
-/// Lets all tasks run that are ready, then goes on: asyncio's `sleep(0)`.
+/// Lets all ready tasks run, then returns: asyncio's `sleep(0)`.
 ///
 /// Works under any executor.
 ///
@@ -27,7 +27,6 @@ pub struct YieldNow {
 ///     assert!(ran.get());
 /// });
 /// ```
-#[doc(alias = "sleep")]
 pub fn yield_now() -> YieldNow {
     YieldNow { has_yielded: false }
 }
