@@ -61,6 +61,7 @@ impl Builder {
     }
 
     /// Sets the loop's name. The threads of its blocking pool carry it too. Default: `evloop`.
+    #[doc(alias = "thread_name")]
     pub fn name(mut self, name: impl Into<String>) -> Builder {
         self.parts.name = name.into();
         self
@@ -68,12 +69,14 @@ impl Builder {
 
     /// Sets how many polls a turn makes at most before it waits for events. At least 1; default:
     /// 256.
+    #[doc(alias = "event_interval")]
     pub fn batch_max(mut self, polls: usize) -> Builder {
         self.batch_max = polls.max(1);
         self
     }
 
     /// Sets how many events a turn receives at most. At least 1; default: 1024.
+    #[doc(alias = "max_io_events_per_tick")]
     pub fn events_capacity(mut self, events: usize) -> Builder {
         self.parts.events_capacity = events.max(1);
         self
@@ -88,6 +91,9 @@ impl Builder {
     /// work of its kind ends. So files that hang, such as a FIFO that is opened and has no other
     /// end, delay only operations on files. A FIFO that may wait for long is best read by an
     /// [`AsyncFd`](crate::io::AsyncFd), which uses no thread.
+    #[doc(alias = "max_blocking_threads")]
+    #[doc(alias = "set_default_executor")]
+    #[doc(alias = "ThreadPoolExecutor")]
     pub fn blocking_threads_max(mut self, threads: usize) -> Builder {
         self.parts.blocking_threads_max = threads.max(1);
         self
@@ -109,6 +115,7 @@ impl Builder {
     /// runtime.block_on(evloop::time::sleep(Duration::from_millis(1)));
     /// # std::io::Result::Ok(())
     /// ```
+    #[doc(alias = "busy_poll")]
     pub fn spin(mut self, time: Duration) -> Builder {
         self.spin = time;
         self
@@ -136,6 +143,7 @@ impl Builder {
     /// # std::io::Result::Ok(())
     /// ```
     #[doc(alias = "set_exception_handler")]
+    #[doc(alias = "excepthook")]
     pub fn on_task_error(mut self, handler: impl Fn(JoinError) + 'static) -> Builder {
         self.parts.hooks.on_task_error = Box::new(handler);
         self

@@ -28,7 +28,7 @@ use crate::threads::{Call, Drained};
 ///
 /// Dropping it drops the remaining tasks in the order in which they were spawned, while the loop is
 /// still entered. Their destructors may close, wake and even spawn; a task that they spawn is
-/// dropped at once. A destructor runs as its task, with_entered the running loop, so `block_on` panics
+/// dropped at once. A destructor runs as its task, inside the running loop, so `block_on` panics
 /// there. The drop does not wait for the threads of the blocking pool; see
 /// [`shutdown_timeout`](Runtime::shutdown_timeout).
 ///
@@ -112,6 +112,7 @@ impl Builder {
     ///
     /// If the operating system has no selector for it (EMFILE, ENFILE, ENOMEM), or if the process
     /// has as many loops as a waker can distinguish: 65,535, or 255 on 32-bit systems.
+    #[doc(alias = "build_local")]
     pub fn build(self) -> io::Result<Runtime> {
         let (batch_max, spin) = (self.batch_max, self.spin);
         let runtime = Runtime {
@@ -138,6 +139,7 @@ impl Runtime {
     }
 
     /// Returns a builder, for a loop with another configuration.
+    #[doc(alias = "new_current_thread")]
     pub fn builder() -> Builder {
         Builder::new()
     }
@@ -202,6 +204,9 @@ impl Runtime {
     /// assert!(task.is_finished());
     /// # std::io::Result::Ok(())
     /// ```
+    #[doc(alias = "run_once")]
+    #[doc(alias = "tick")]
+    #[doc(alias = "start_guest_run")]
     pub fn turn(&mut self, limit: Option<Duration>) -> io::Result<Turn> {
         self.with_entered(|runtime| {
             let batch = runtime.iterate(None, limit)?;
@@ -235,6 +240,8 @@ impl Runtime {
     }
 
     /// Spawns a task, which runs when the loop runs.
+    #[doc(alias = "create_task")]
+    #[doc(alias = "spawn_local")]
     #[track_caller]
     pub fn spawn<F: Future + 'static>(&self, future: F) -> JoinHandle<F::Output> {
         let options = SpawnOptions::here();
@@ -242,6 +249,7 @@ impl Runtime {
     }
 
     /// Returns a handle of the loop, for this thread and others.
+    #[doc(alias = "get_loop")]
     pub fn handle(&self) -> Handle {
         Handle::new(self.context.inbox.clone())
     }
@@ -252,6 +260,7 @@ impl Runtime {
     /// # Panics
     ///
     /// The guards must be dropped in reverse order of their creation; another order panics.
+    #[doc(alias = "set_event_loop")]
     pub fn enter(&self) -> EnterGuard<'_> {
         EnterGuard { _entered: self.context.enter(), _runtime: self }
     }

@@ -48,12 +48,16 @@ impl Handle {
     ///
     /// If no loop is running.
     #[doc(alias = "get_running_loop")]
+    #[doc(alias = "current_trio_token")]
+    #[doc(alias = "get_hub")]
     #[track_caller]
     pub fn current() -> Handle {
         Handle::new(context::expect("Handle::current").inbox.clone())
     }
 
     /// Returns a handle of the loop that is running on this thread, or `None`.
+    #[doc(alias = "get_event_loop")]
+    #[doc(alias = "in_trio_run")]
     pub fn try_current() -> Option<Handle> {
         context::current().map(|context| Handle::new(context.inbox.clone()))
     }
@@ -62,6 +66,8 @@ impl Handle {
     /// the loop's own thread this is [`call_soon`](super::call_soon), in order with its calls.
     /// After the loop has ended `f` is dropped instead.
     #[doc(alias = "call_soon_threadsafe")]
+    #[doc(alias = "run_sync_soon")]
+    #[doc(alias = "from_thread")]
     #[track_caller]
     pub fn call_threadsafe(&self, f: impl FnOnce() + Send + 'static) {
         let called_at = Location::caller();

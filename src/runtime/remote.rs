@@ -57,6 +57,7 @@ impl Handle {
     /// Spawns a task on the loop, from any thread. `f` runs on the loop's thread and returns the
     /// task's future. `f` is `Send`, the future need not be.
     #[doc(alias = "run_coroutine_threadsafe")]
+    #[doc(alias = "from_thread")]
     #[track_caller]
     pub fn spawn<F, Fut>(&self, f: F) -> RemoteHandle<Fut::Output>
     where

@@ -38,6 +38,7 @@ impl Runtime {
     /// # std::io::Result::Ok(())
     /// ```
     #[doc(alias = "shutdown_default_executor")]
+    #[doc(alias = "shutdown_background")]
     pub fn shutdown_timeout(self, limit: Duration) -> Result<(), StillRunning> {
         let context = self.context.clone();
         drop(self);
