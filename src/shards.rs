@@ -105,7 +105,7 @@ pub fn shards<T: Send>(
 ///
 /// # Panics
 ///
-/// If a shard panics, its panic propagates once all have ended. Inside a running loop.
+/// If a shard panics, its panic propagates once all have ended. Also inside a running loop.
 ///
 /// ```
 /// use evloop::net::{ListenOptions, TcpListener};

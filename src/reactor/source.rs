@@ -107,7 +107,7 @@ impl Source {
         poll_fn(move |cx| waiter.side.poll_ready(cx, &mut waiter.key))
     }
 
-    /// Completes once `is_done` returns true. It is called at every wake. For sources without an
+    /// Completes once `is_done` returns true, which is called at every wake. For sources that have no
     /// object in the selector.
     pub(crate) fn until(
         &self,

@@ -313,7 +313,7 @@ impl Runtime {
         let ControlFlow::Continue(limit) = busy_poll(&self.context, self.spin, limit)? else {
             return Ok(());
         };
-        // Not parked if something came in: it must run now.
+        // Parking fails if a wake or a call has come in: it is handled in this turn.
         if !inbox.park() {
             return reactor.wait(Some(Duration::ZERO));
         }

@@ -3,7 +3,7 @@
 //! signal-hook keeps its handler once it is installed, so a signal would be ignored forever after
 //! its last listener. Therefore the first listener of a signal adds an action that stays: if a flag
 //! is set, it does what the system does by default. Invariants: under the lock, the flag of a
-//! signal is set if and only if it has no listener; that action runs original those of all listeners.
+//! signal is set if and only if it has no listener; that action runs before those of all listeners.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -29,16 +29,16 @@ pub(super) enum Disposition {
 }
 
 /// A signal that has, or had, listeners.
-struct Listened {
+struct SignalState {
     listeners: usize,
     /// The signal has no listener now. The handler reads this flag.
     has_no_listener: Arc<AtomicBool>,
-    /// The disposition original the first listener.
+    /// The disposition before the first listener.
     original: Disposition,
 }
 
 /// The signals by number.
-static SIGNALS: Mutex<BTreeMap<i32, Listened>> = Mutex::new(BTreeMap::new());
+static SIGNALS: Mutex<BTreeMap<i32, SignalState>> = Mutex::new(BTreeMap::new());
 
 /// Adds a listener, whose handler `install` installs.
 pub(super) fn add_listener(
@@ -65,16 +65,16 @@ pub(super) fn remove_listener(number: i32, handler: SigId) {
     unregister(handler);
 }
 
-/// Prepares a signal original its first action is added. Returns the disposition that it had original.
+/// Prepares a signal before its first action is added. Returns its disposition before that.
 pub(super) fn prepare(number: i32) -> io::Result<Disposition> {
     Ok(prepare_in(&mut lock(), number)?.original)
 }
 
 /// Adds the action that stays. signal-hook runs actions in the order in which they were added, so
-/// this one reads the flag original any listener receives the signal. Otherwise a loop on another
+/// this one reads the flag before any listener receives the signal. Otherwise a loop on another
 /// thread, which drops its last listener as soon as it has received the signal, could cause the
 /// default effect of the same signal.
-fn prepare_in(signals: &mut BTreeMap<i32, Listened>, number: i32) -> io::Result<&mut Listened> {
+fn prepare_in(signals: &mut BTreeMap<i32, SignalState>, number: i32) -> io::Result<&mut SignalState> {
     match signals.entry(number) {
         Entry::Occupied(signal) => Ok(signal.into_mut()),
         Entry::Vacant(place) => {
@@ -83,7 +83,7 @@ fn prepare_in(signals: &mut BTreeMap<i32, Listened>, number: i32) -> io::Result<
             if original == Disposition::Default {
                 restore_if(number, has_no_listener.clone())?;
             }
-            Ok(place.insert(Listened { listeners: 0, has_no_listener, original }))
+            Ok(place.insert(SignalState { listeners: 0, has_no_listener, original }))
         }
     }
 }
@@ -115,6 +115,6 @@ pub(super) fn disposition(number: i32) -> Disposition {
 }
 
 /// No user code runs under the lock, so the data is consistent even after a panic.
-fn lock() -> MutexGuard<'static, BTreeMap<i32, Listened>> {
+fn lock() -> MutexGuard<'static, BTreeMap<i32, SignalState>> {
     SIGNALS.lock().unwrap_or_else(PoisonError::into_inner)
 }
