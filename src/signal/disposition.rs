@@ -74,7 +74,10 @@ pub(super) fn prepare(number: i32) -> io::Result<Disposition> {
 /// this one reads the flag before any listener receives the signal. Otherwise a loop on another
 /// thread, which drops its last listener as soon as it has received the signal, could cause the
 /// default effect of the same signal.
-fn prepare_in(signals: &mut BTreeMap<i32, SignalState>, number: i32) -> io::Result<&mut SignalState> {
+fn prepare_in(
+    signals: &mut BTreeMap<i32, SignalState>,
+    number: i32,
+) -> io::Result<&mut SignalState> {
     match signals.entry(number) {
         Entry::Occupied(signal) => Ok(signal.into_mut()),
         Entry::Vacant(place) => {
