@@ -1,7 +1,7 @@
 //! Several loops at once, one on each thread, with messages between them.
 //!
-//! A task never leaves its loop. A program that uses several cores runs several loops, its *shards*:
-//! each accepts its own connections, has its own data, and sends messages to the others.
+//! A task never leaves its loop. A program that uses several cores runs several loops, its
+//! *shards*: each accepts its own connections, has its own data, and sends messages to the others.
 //!
 //! | item | purpose |
 //! |---|---|

@@ -25,8 +25,8 @@
 //! [`Runtime::block_on_or_cancel`]: crate::Runtime::block_on_or_cancel
 
 // Layer L4. A listener's handler only writes a byte to a pipe, which the loop reads. Invariant: a
-// listener's handler stays installed as long as the listener; after the last listener the signal has
-// the effect on the process that it had before the first.
+// listener's handler stays installed as long as the listener; after the last listener the signal
+// has the effect on the process that it had before the first.
 
 mod disposition;
 mod interrupt;

@@ -11,9 +11,9 @@
 //! | [`Interval`], [`MissedTick`] | the ticks, and the policy for late ones |
 //! | [`now`] | the current time by the loop's clock |
 //!
-//! Deadlines are [`std::time::Instant`]s. A timer never fires early. On an idle loop on Linux, a wait
-//! of less than 10 ms ends some tens of microseconds late (up to 66 because of the clock's ticks);
-//! longer waits, and waits on other systems, end up to a millisecond late.
+//! Deadlines are [`std::time::Instant`]s. A timer never fires early. On an idle loop on Linux, a
+//! wait of less than 10 ms ends some tens of microseconds late (up to 66 because of the clock's
+//! ticks); longer waits, and waits on other systems, end up to a millisecond late.
 //!
 //! ```
 //! use std::time::Duration;

@@ -107,8 +107,8 @@ impl Source {
         poll_fn(move |cx| waiter.side.poll_ready(cx, &mut waiter.key))
     }
 
-    /// Completes once `is_done` returns true, which is called at every wake. For sources that have no
-    /// object in the selector.
+    /// Completes once `is_done` returns true, which is called at every wake. For sources that have
+    /// no object in the selector.
     pub(crate) fn until(
         &self,
         direction: Direction,

@@ -56,11 +56,11 @@ pub(crate) struct Timers {
     nodes: Vec<Node>,
     /// The first free node. Free nodes are linked by `next`.
     free: u32,
-    /// The first and the last node whose deadline has fired and whose waker has not been taken yet.
-    /// These nodes are linked by `next`.
+    /// The first and the last node, linked by `next`, whose deadline has fired but whose waker has
+    /// not been taken.
     due: (u32, u32),
-    /// The slot whose deadlines have moved down in part. Meanwhile `now` is just before the slot,
-    /// so that a new deadline of the slot is appended behind the remaining ones.
+    /// The slot whose deadlines have moved down in part. Then `now` is just before the slot, so
+    /// that its new deadlines are appended behind the remaining ones.
     moving: u32,
     /// The last call of `advance` reached a limit.
     is_behind: bool,
@@ -320,8 +320,8 @@ impl Timers {
         len
     }
 
-    /// Fires a single node at once if no other one is due before it; otherwise appends a chain of
-    /// nodes to the due ones.
+    /// Fires a single node if no other one is due before it; else appends a chain of nodes to the
+    /// due.
     #[inline]
     fn make_due(&mut self, first: u32, last: u32, fired: &mut Fired<'_>) {
         if first == last && self.due.0 == NONE && fired.left > 0 {
