@@ -24,11 +24,10 @@ use std::task::Waker;
 const BITS: u32 = 6;
 /// Slots of a level: one for each bit of its word in `occupied_slots`.
 const SLOTS: u32 = 1 << BITS;
-/// The lowest level has this many bits fewer, so that the slots of another level are the ticks of
-/// the clock.
-const LOWEST_BITS_FEWER: u32 = 2;
+/// Bits that the lowest level lacks: so the slots of another level are the ticks of the clock.
+const LOWEST_LACKS: u32 = 2;
 /// Levels for all 64 bits of nanoseconds.
-const LEVELS: u32 = (u64::BITS + LOWEST_BITS_FEWER) / BITS;
+const LEVELS: u32 = (u64::BITS + LOWEST_LACKS) / BITS;
 /// Marks the absence of a node: node 0 is a slot's head, which is never free, due or moving.
 const NONE: u32 = 0;
 /// Nodes that are allocated at once.
@@ -64,16 +63,14 @@ pub(crate) struct Timers {
     moving: u32,
     /// The last call of `advance` reached a limit.
     is_behind: bool,
-    /// A buffer in which the deadlines of one slot are sorted, with their nodes. Empty between
-    /// calls.
+    /// A buffer to sort the deadlines of one slot, with their nodes. Empty between calls.
     sorted: Vec<(u64, u32)>,
 }
 
 /// A deadline; or a slot, the head of its circular list.
 #[derive(Debug)]
 struct Node {
-    /// In nanoseconds. For a slot: a lower bound on its deadlines, exact unless the nearest one was
-    /// removed.
+    /// In nanoseconds. Of a slot: a lower bound, exact unless the nearest deadline was removed.
     deadline: u64,
     /// `None` for a slot.
     waker: Option<Waker>,
@@ -163,8 +160,7 @@ impl Timers {
         self.nodes[key.index()].waker.replace(waker)
     }
 
-    /// Returns when to call `advance`, in nanoseconds: at the nearest deadline, or earlier if that
-    /// one was removed.
+    /// Returns when to call `advance`: at the nearest deadline, or earlier if that was removed.
     pub(crate) fn next(&self) -> Option<u64> {
         if self.is_behind {
             return Some(self.now);
@@ -173,9 +169,8 @@ impl Timers {
         Some(self.nodes[slot as usize].deadline)
     }
 
-    /// Moves the current time to `now`. Adds the wakers of the deadlines that have passed to
-    /// `fired`, ordered by deadline, then by insertion. Their number is limited: see
-    /// [`Timers::is_behind`].
+    /// Moves `now` on. Adds the wakers of the deadlines that have passed to `fired`, ordered by
+    /// deadline, then by insertion. Their number is limited: see [`Timers::is_behind`].
     pub(crate) fn advance(&mut self, now: u64, fired: &mut VecDeque<Waker>) {
         let mut fired = Fired { wakers: fired, left: FIRED_MAX };
         let is_complete = self.expire_slots(now, &mut fired);
@@ -188,8 +183,8 @@ impl Timers {
         self.shrink();
     }
 
-    /// Moves the current time to `now`, and makes the deadlines that have passed due. Returns
-    /// `false` if the limit was reached before.
+    /// Moves `now` on, and makes the deadlines that have passed due. `false`: the limit was
+    /// reached.
     fn expire_slots(&mut self, now: u64, fired: &mut Fired<'_>) -> bool {
         let mut steps = STEPS_MAX;
         while let Some(slot) = self.nearest_slot() {
@@ -224,7 +219,7 @@ impl Timers {
     /// Returns the slot of a deadline, relative to the current time.
     fn slot(&self, deadline: u64) -> u32 {
         let differing = (deadline ^ self.now) | 1;
-        let level = (differing.ilog2() + LOWEST_BITS_FEWER) / BITS;
+        let level = (differing.ilog2() + LOWEST_LACKS) / BITS;
         level * SLOTS + (deadline >> shift(level)) as u32 % SLOTS
     }
 
@@ -320,8 +315,7 @@ impl Timers {
         len
     }
 
-    /// Fires a single node if no other one is due before it; else appends a chain of nodes to the
-    /// due.
+    /// Fires a single node if no other is due before it; else appends a chain of nodes to the due.
     #[inline]
     fn make_due(&mut self, first: u32, last: u32, fired: &mut Fired<'_>) {
         if first == last && self.due.0 == NONE && fired.left > 0 {
@@ -375,7 +369,7 @@ impl Timers {
 
 /// Returns the lowest bit of a level's group.
 fn shift(level: u32) -> u32 {
-    (level * BITS).saturating_sub(LOWEST_BITS_FEWER)
+    (level * BITS).saturating_sub(LOWEST_LACKS)
 }
 
 /// Returns the mask of the bits in which the deadlines of a slot may differ.
