@@ -1,13 +1,13 @@
-//! L2: the I/O side of the loop.
+//! The I/O side of the loop: the selector, the registered I/O objects, the timers. Layer L2.
 //!
 //! | file | holds |
 //! |---|---|
-//! | `selector` | `Reactor`: the call of `mio::Poll`, the registered sources |
+//! | `selector` | `Reactor`: calls `mio::Poll`; holds the registered sources |
 //! | `socket` | an I/O object and its registration; the waiters of `poll_` methods |
 //! | `source` | the readiness of one I/O object; every operation goes through `Source::poll_io` |
 //! | `waiters` | the tasks that wait for one direction of a source |
-//! | `timers` | setting, cancelling and firing the timers of a loop |
-//! | `timer_wheel` | deadlines in a hierarchical timing wheel |
+//! | `timers` | sets, cancels and fires the timers of a loop |
+//! | `timer_wheel` | the deadlines, in a hierarchical timing wheel |
 
 mod selector;
 mod socket;

@@ -1,6 +1,35 @@
-//! L4: the loop as its user drives it: `block_on`, `run`, `turn`.
+//! Creates, runs and embeds an event loop, and reaches it from other threads.
 //!
-//! Invariant: all ways of running a loop go through `iterate`, the loop's one screen.
+//! | item | purpose |
+//! |---|---|
+//! | [`block_on`] | runs a future to completion on a new loop, as asyncio's `run` |
+//! | [`Runtime`] | a loop that outlives a call of `block_on`, or that another loop drives |
+//! | [`Builder`] | configures a `Runtime`: limits, debug mode, handlers |
+//! | [`Handle`] | calls functions and spawns tasks on a loop, from any thread |
+//! | [`RemoteHandle`] | awaits or joins a task that [`Handle::spawn`] has spawned |
+//! | [`call_soon`], [`call_later`], [`call_at`] | call a function from the loop; asyncio's names |
+//! | [`CallHandle`] | cancels such a call |
+//! | [`Turn`] | the result of one [`Runtime::turn`] |
+//! | [`EnterGuard`] | keeps a loop entered; see [`Runtime::enter`] |
+//! | [`StillRunning`] | the blocking work that [`Runtime::shutdown_timeout`] has not waited for |
+//!
+//! ```
+//! use std::thread;
+//! use std::time::Duration;
+//!
+//! let mut runtime = evloop::Runtime::builder().name("gateway").build()?;
+//! let handle = runtime.handle();
+//! let thread = thread::spawn(move || {
+//!     handle.call_threadsafe(|| println!("called on the loop's thread"));
+//!     handle.stop();
+//! });
+//! runtime.run()?;
+//! thread.join().unwrap();
+//! runtime.shutdown_timeout(Duration::from_secs(1))?;
+//! # std::io::Result::Ok(())
+//! ```
+
+// Layer L4. Invariant: all ways of running a loop go through `Runtime::iterate`, which is one turn.
 
 mod builder;
 mod busy_poll;
@@ -13,8 +42,26 @@ mod remote;
 mod shutdown;
 
 pub use self::builder::Builder;
-pub use self::call::{CallHandle, call_at, call_later, call_soon};
-pub use self::event_loop::{EnterGuard, Runtime, Turn, block_on};
+#[doc(alias = "TimerHandle")]
+pub use self::call::CallHandle;
+#[doc(alias = "Timer")]
+#[doc(alias = "spawn_later")]
+pub use self::call::call_later;
+pub use self::call::{call_at, call_soon};
+#[doc(alias = "Runner")]
+#[doc(alias = "EventLoop")]
+#[doc(alias = "SelectorEventLoop")]
+#[doc(alias = "new_event_loop")]
+#[doc(alias = "LocalRuntime")]
+#[doc(alias = "LocalExecutor")]
+#[doc(alias = "Hub")]
+pub use self::event_loop::Runtime;
+#[doc(alias = "run")]
+pub use self::event_loop::block_on;
+pub use self::event_loop::{EnterGuard, Turn};
+#[doc(alias = "TrioToken")]
+#[doc(alias = "BlockingPortal")]
 pub use self::handle::Handle;
+#[doc(alias = "wrap_future")]
 pub use self::remote::RemoteHandle;
 pub use self::shutdown::StillRunning;

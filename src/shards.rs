@@ -1,9 +1,29 @@
-//! L4: several loops at once, a thread each, and ways between them.
+//! Several loops at once, one on each thread, with messages between them.
 //!
-//! A task never leaves its loop, so a program that wants several cores runs several loops, its
-//! *shards*: each accepts its own connections, has its own data, and sends the others messages.
-//! Invariant: no shard's code runs before all loops are there, and every shard's end is counted,
-//! also after a panic.
+//! A task never leaves its loop. A program that uses several cores runs several loops, its
+//! *shards*: each accepts its own connections, has its own data, and sends messages to the others.
+//!
+//! | item | purpose |
+//! |---|---|
+//! | [`shards`](shards()) | runs a number of shards and returns all outcomes |
+//! | [`try_shards`] | the same for shards that may fail: the first error stops all |
+//! | [`Shard`] | the handle of one shard: its index, its mailboxes, the other loops |
+//! | [`Mailbox`] | sends messages of one type to all shards, and receives those sent to this one |
+//!
+//! ```
+//! let sums = evloop::shards(2, async |shard| {
+//!     let mailbox = shard.mailbox::<usize>();
+//!     for to in 0..shard.count() {
+//!         mailbox.send(to, shard.index() + 1).await.unwrap();
+//!     }
+//!     mailbox.recv().await.unwrap() + mailbox.recv().await.unwrap()
+//! })?;
+//! assert!(sums.into_iter().all(|sum| sum.unwrap() == 3));
+//! # std::io::Result::Ok(())
+//! ```
+
+// Layer L4. Invariant: no shard's code runs before all loops exist, and every shard's end is
+// counted, also after a panic.
 
 mod mailbox;
 mod shard;
@@ -25,38 +45,39 @@ use crate::current;
 use crate::executor::JoinError;
 use crate::runtime::{Handle, Runtime};
 
-/// A shard on a thread of its own.
+/// A shard whose thread has been started.
 struct Started<'scope, T> {
-    /// Its loop, once that is there.
+    /// Receives the handle of its loop once the loop exists.
     handle: mpsc::Receiver<io::Result<Handle>>,
-    /// Lets it run. Dropped, it ends without having run.
-    begin: mpsc::Sender<Arc<Shared>>,
+    /// Lets the shard run. If it is dropped, the thread ends without running the shard.
+    start: mpsc::Sender<Arc<Shared>>,
     thread: ScopedJoinHandle<'scope, Option<Result<T, JoinError>>>,
 }
 
-/// Runs `f` on `count` event loops at once, each on a thread; the first is the caller's. Returns
-/// when all have ended, with their outputs in the order of their indices.
+/// Runs `f` on `count` event loops at once, each on its own thread; the first runs on the caller's
+/// thread. Returns when all have ended, with their outputs in the order of their indices.
 ///
-/// `f` may borrow from the caller; what it makes need not be `Send`. With as many shards as
-/// [`std::thread::available_parallelism`] says, the program uses every core. Server sockets that
-/// are bound with [`reuse_port`](crate::net::ListenOptions::reuse_port) share one port: the system
-/// gives each connection to one of them.
+/// `f` may borrow from the caller; its future need not be `Send`. With
+/// [`std::thread::available_parallelism`] as the count, the program uses every core. Server sockets
+/// that are bound with [`reuse_port`](crate::net::ListenOptions::reuse_port) share one port: the
+/// system assigns each connection to one of them.
 ///
-/// When a shard panics the others are stopped as by [`Shard::stop_all`], and all outcomes come
-/// back: a [`JoinError`] says whether its shard panicked or was stopped. See [`try_shards`] for
-/// shards that may fail.
+/// When a shard panics, the others are stopped as by [`Shard::stop_all`], and all outcomes are
+/// returned: a [`JoinError`] reports whether its shard panicked or was stopped. See [`try_shards`]
+/// for shards that may fail.
 ///
 /// # Errors
 ///
-/// If the system grants no thread or no selector for one of them. Then `f` is not called at all.
+/// If the system cannot create a thread or a selector for one of them. Then `f` is not called at
+/// all.
 ///
 /// # Panics
 ///
-/// Inside of a running loop, which it would block.
+/// Inside a running loop, because this call blocks.
 ///
 /// ```
 /// let sums = evloop::shards(3, async |shard| {
-///     // Each tells the next its number.
+///     // Each sends its index to the next one.
 ///     let mailbox = shard.mailbox::<usize>();
 ///     let next = (shard.index() + 1) % shard.count();
 ///     mailbox.send(next, shard.index()).await.unwrap();
@@ -74,16 +95,17 @@ pub fn shards<T: Send>(
     run(count, &f, Location::caller())
 }
 
-/// Runs shards that may fail: the first error stops all others, and is returned. Otherwise the
-/// outputs are, in the order of the indices, without those of shards that were stopped.
+/// Runs shards that may fail. The first error stops all shards, and is returned. Otherwise returns
+/// the outputs in the order of the indices, without those of shards that were stopped.
 ///
 /// # Errors
 ///
-/// That of `f`, the lowest index first; or that of the system, as [`shards`](shards()) has it.
+/// The error of `f`, the lowest index first; or an error of the system, as for
+/// [`shards`](shards()).
 ///
 /// # Panics
 ///
-/// If a shard panics: its panic goes on here, once all have ended. Inside of a running loop.
+/// If a shard panics, its panic propagates once all have ended. Also inside a running loop.
 ///
 /// ```
 /// use evloop::net::{ListenOptions, TcpListener};
@@ -107,7 +129,7 @@ pub fn try_shards<T: Send, E: From<io::Error> + Send>(
     count: usize,
     f: impl AsyncFn(Shard) -> Result<T, E> + Sync,
 ) -> Result<Vec<T>, E> {
-    let stops = async |shard: Shard| {
+    let stops_on_error = async |shard: Shard| {
         let output = f(shard.clone()).await;
         if output.is_err() {
             shard.stop_all();
@@ -116,7 +138,7 @@ pub fn try_shards<T: Send, E: From<io::Error> + Send>(
     };
     let mut outputs = Vec::with_capacity(count);
     let mut failure = None;
-    for outcome in run(count, &stops, Location::caller())? {
+    for outcome in run(count, &stops_on_error, Location::caller())? {
         match outcome.map_err(JoinError::try_into_panic) {
             Ok(Ok(output)) => outputs.push(output),
             Ok(Err(error)) => failure = failure.or(Some(error)),
@@ -141,57 +163,59 @@ fn run<T: Send>(
     }
     let first = event_loop(0)?;
     thread::scope(|scope| {
-        let others = (1..count).map(|index| start(scope, index, f, caller));
+        let others = (1..count).map(|index| start_thread(scope, index, f, caller));
         let others = others.collect::<io::Result<Vec<_>>>()?;
         let mut handles = vec![first.handle()];
         for other in &others {
-            handles.push(other.handle.recv().expect("a shard's thread tells before it ends")?);
+            handles.push(
+                other.handle.recv().expect("a shard's thread sends its result before it ends")?,
+            );
         }
         let shared = Arc::new(Shared::new(handles));
         for other in &others {
-            // It waits for this.
-            let _ = other.begin.send(shared.clone());
+            // Cannot fail: the thread waits for this message.
+            let _ = other.start.send(shared.clone());
         }
-        let mut outcomes = vec![run_one(first, Shard::new(shared, 0), f, caller)];
+        let mut outcomes = vec![run_shard(first, Shard::new(shared, 0), f, caller)];
         for other in others {
             let outcome = other.thread.join().unwrap_or_else(|panic| resume_unwind(panic));
-            outcomes.push(outcome.expect("it was let run"));
+            outcomes.push(outcome.expect("the shard was started"));
         }
         Ok(outcomes)
     })
 }
 
-/// Starts a shard's thread, which makes its loop and waits.
-fn start<'scope, T: Send + 'scope>(
+/// Starts a shard's thread, which creates its loop and waits for the start.
+fn start_thread<'scope, T: Send + 'scope>(
     scope: &'scope Scope<'scope, '_>,
     index: usize,
     f: &'scope (impl AsyncFn(Shard) -> T + Sync),
     caller: &'static Location<'static>,
 ) -> io::Result<Started<'scope, T>> {
-    let (tell, handle) = mpsc::channel();
-    let (begin, begins) = mpsc::channel();
+    let (report, handle) = mpsc::channel();
+    let (start, started) = mpsc::channel();
     let thread = thread::Builder::new().name(format!("shard-{index}"));
     let thread = thread.spawn_scoped(scope, move || {
         let runtime = match event_loop(index) {
             Ok(runtime) => runtime,
             Err(error) => {
-                let _ = tell.send(Err(error));
+                let _ = report.send(Err(error));
                 return None;
             }
         };
-        let _ = tell.send(Ok(runtime.handle()));
-        let shared = begins.recv().ok()?;
-        Some(run_one(runtime, Shard::new(shared, index), f, caller))
+        let _ = report.send(Ok(runtime.handle()));
+        let shared = started.recv().ok()?;
+        Some(run_shard(runtime, Shard::new(shared, index), f, caller))
     })?;
-    Ok(Started { handle, begin, thread })
+    Ok(Started { handle, start, thread })
 }
 
 fn event_loop(index: usize) -> io::Result<Runtime> {
     Runtime::builder().name(format!("shard-{index}")).build()
 }
 
-/// Runs a shard to its end.
-fn run_one<T>(
+/// Runs a shard to its end and returns its outcome.
+fn run_shard<T>(
     mut runtime: Runtime,
     shard: Shard,
     f: &impl AsyncFn(Shard) -> T,
@@ -208,6 +232,7 @@ fn run_one<T>(
         })
         .await
     };
+    // Each step is caught, so that the shard's end is counted after any panic.
     let outcome = catch(|| runtime.block_on(root));
     let dropped = catch(|| drop(runtime));
     let ended = dropped.and(catch(|| drop(shared.end(index))));

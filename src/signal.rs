@@ -1,16 +1,49 @@
-//! L4: signals, as something to await. Unix.
+//! Signals of the process, as futures and streams. Unix.
 //!
-//! A listener's handler does nothing but write a byte to a pipe; the loop reads it. Invariant: a
-//! listener's handler stays as long as the listener, and what the signal did to the process before
-//! the first listener came is what it does again after the last has gone.
+//! | item | purpose |
+//! |---|---|
+//! | [`ctrl_c`] | waits for one Ctrl-C (SIGINT) |
+//! | [`unix`] | listens for a signal of any kind |
+//! | [`Listener`] | waits for the signal, again and again |
+//! | [`SignalKind`] | the kind of a signal |
+//! | [`Interrupted`] | Ctrl-C stopped [`Runtime::block_on_or_cancel`] |
+//!
+//! ```
+//! use evloop::signal::{self, SignalKind};
+//!
+//! evloop::block_on(async {
+//!     let mut terminate = signal::unix(SignalKind::terminate())?;
+//!     // A service manager sends this signal.
+//!     let me = rustix::process::getpid();
+//!     rustix::process::kill_process(me, rustix::process::Signal::TERM)?;
+//!     terminate.recv().await?;
+//!     println!("shutting down");
+//!     std::io::Result::Ok(())
+//! }).unwrap();
+//! ```
+//!
+//! [`Runtime::block_on_or_cancel`]: crate::Runtime::block_on_or_cancel
+
+// Layer L4. A listener's handler only writes a byte to a pipe, which the loop reads. Invariant: a
+// listener's handler stays installed as long as the listener; after the last listener the signal
+// has the effect on the process that it had before the first.
 
 mod disposition;
 mod interrupt;
 mod kind;
 mod listener;
 
+#[doc(alias = "KeyboardInterrupt")]
 pub use self::interrupt::Interrupted;
 pub use self::kind::SignalKind;
+#[doc(alias = "Signal")]
+pub use self::listener::Listener;
+#[doc(alias = "add_signal_handler")]
+#[doc(alias = "KeyboardInterrupt")]
+pub use self::listener::ctrl_c;
 #[cfg(feature = "process")]
 pub(crate) use self::listener::is_ignored;
-pub use self::listener::{Listener, ctrl_c, unix};
+#[doc(alias = "add_signal_handler")]
+#[doc(alias = "open_signal_receiver")]
+#[doc(alias = "signal_handler")]
+pub use self::listener::unix;

@@ -1,15 +1,69 @@
-//! L4: sleeping, time limits, and things that happen at intervals.
+//! Sleeps, time limits and intervals.
 //!
-//! Deadlines are [`std::time::Instant`]s. A timer is never early. If the loop is idle, a wait of
-//! less than 10 ms ends some tens of microseconds late on Linux (up to 66 by the loop's ticks);
-//! longer ones, and those elsewhere, up to a millisecond.
+//! | item | purpose |
+//! |---|---|
+//! | [`sleep`], [`sleep_until`] | wait for a duration, or until an instant |
+//! | [`Sleep`] | the future of both; it can be reset |
+//! | [`timeout`], [`timeout_at`] | limit the time of a future |
+//! | [`timeout_scope`], [`TimeoutScope`] | a limit that can be moved while the future runs |
+//! | [`Elapsed`] | the error of a future that reached its time limit |
+//! | [`interval`], [`interval_at`] | tick at a fixed period |
+//! | [`Interval`], [`MissedTick`] | the ticks, and the policy for late ones |
+//! | [`now`] | the current time by the loop's clock |
+//!
+//! Deadlines are [`std::time::Instant`]s. A timer never fires early. On an idle loop on Linux, a
+//! wait of less than 10 ms ends some tens of microseconds late (up to 66 because of the clock's
+//! ticks); longer waits, and waits on other systems, end up to a millisecond late.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use evloop::time::{interval, sleep, timeout};
+//!
+//! evloop::block_on(async {
+//!     let mut ticks = interval(Duration::from_millis(2));
+//!     let work = async {
+//!         ticks.tick().await;
+//!         ticks.tick().await;
+//!         "two ticks"
+//!     };
+//!     assert_eq!(timeout(Duration::from_secs(10), work).await, Ok("two ticks"));
+//!     let late = timeout(Duration::from_millis(1), sleep(Duration::from_secs(10))).await;
+//!     assert!(late.is_err());
+//! });
+//! ```
+
+// Layer L4. The timers themselves are in `reactor::timer_wheel`.
 
 mod interval;
 mod sleep;
 mod timeout;
 mod timeout_scope;
 
-pub use self::interval::{Interval, MissedTick, interval, interval_at};
-pub use self::sleep::{Sleep, now, sleep, sleep_until};
-pub use self::timeout::{Elapsed, timeout, timeout_at};
-pub use self::timeout_scope::{TimeoutScope, timeout_scope};
+#[doc(alias = "MissedTickBehavior")]
+pub use self::interval::MissedTick;
+pub use self::interval::{Interval, interval, interval_at};
+#[doc(alias = "Timer")]
+pub use self::sleep::Sleep;
+#[doc(alias = "time")]
+#[doc(alias = "current_time")]
+pub use self::sleep::now;
+pub use self::sleep::sleep;
+#[doc(alias = "call_at")]
+pub use self::sleep::sleep_until;
+#[doc(alias = "TimeoutError")]
+#[doc(alias = "TooSlowError")]
+pub use self::timeout::Elapsed;
+#[doc(alias = "wait_for")]
+#[doc(alias = "with_timeout")]
+pub use self::timeout::timeout;
+#[doc(alias = "fail_at")]
+#[doc(alias = "move_on_at")]
+pub use self::timeout::timeout_at;
+#[doc(alias = "Timeout")]
+#[doc(alias = "CancelScope")]
+pub use self::timeout_scope::TimeoutScope;
+#[doc(alias = "timeout")]
+#[doc(alias = "move_on_after")]
+#[doc(alias = "fail_after")]
+pub use self::timeout_scope::timeout_scope;

@@ -1,4 +1,4 @@
-//! Functions that the loop calls: their order, their time, taking them back.
+//! Functions that the loop calls: their order, their time, their cancellation.
 
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,7 +10,7 @@ use evloop::task::{self, yield_now};
 use evloop::time::{now, sleep_until};
 use evloop::{Runtime, block_on, spawn};
 
-/// What was called, in order.
+/// The calls, in order.
 #[derive(Clone, Default)]
 struct Trace(Rc<RefCell<Vec<&'static str>>>);
 
@@ -26,7 +26,7 @@ impl Trace {
 }
 
 #[test]
-fn soon_is_the_next_turn_in_the_order_of_the_calls() {
+fn call_soon_runs_calls_in_the_next_turn_in_order() {
     let trace = Trace::default();
     let mut runtime = Runtime::new().unwrap();
     {
@@ -41,13 +41,13 @@ fn soon_is_the_next_turn_in_the_order_of_the_calls() {
         });
         call_soon(trace.add("third"));
     }
-    assert_eq!(trace.take(), [""; 0], "not inside of the call");
+    assert_eq!(trace.take(), [""; 0], "the function is not called by `call_soon` itself");
     runtime.run_until_stalled().unwrap();
     assert_eq!(trace.take(), ["first", "task", "second", "third", "inner"]);
 }
 
 #[test]
-fn what_a_call_calls_soon_runs_in_the_next_turn() {
+fn call_soon_inside_a_call_runs_in_the_next_turn() {
     let trace = Trace::default();
     let mut runtime = Runtime::new().unwrap();
     let handle = runtime.handle();
@@ -74,7 +74,7 @@ fn what_a_call_calls_soon_runs_in_the_next_turn() {
 }
 
 #[test]
-fn tasks_that_end_before_their_turn_move_no_call_into_this_one() {
+fn tasks_that_end_early_move_no_call_into_the_current_turn() {
     let trace = Trace::default();
     let mut runtime = Runtime::new().unwrap();
     let inner = trace.clone();
@@ -100,7 +100,7 @@ fn tasks_that_end_before_their_turn_move_no_call_into_this_one() {
 }
 
 #[test]
-fn a_yield_comes_after_the_calls_before_it() {
+fn a_yield_resumes_after_earlier_calls() {
     let trace = Trace::default();
     block_on(async {
         call_soon(trace.add("call"));
@@ -111,7 +111,7 @@ fn a_yield_comes_after_the_calls_before_it() {
 }
 
 #[test]
-fn a_call_that_stops_the_loop_leaves_what_it_calls_soon_to_the_next_run() {
+fn a_call_that_stops_the_loop_leaves_its_own_calls_to_the_next_run() {
     let trace = Trace::default();
     let mut runtime = Runtime::new().unwrap();
     let handle = runtime.handle();
@@ -133,7 +133,7 @@ fn a_call_that_stops_the_loop_leaves_what_it_calls_soon_to_the_next_run() {
 }
 
 #[test]
-fn a_call_by_the_handle_keeps_its_place_on_the_loops_own_thread() {
+fn call_threadsafe_keeps_the_order_of_calls_on_the_loops_thread() {
     let trace = Rc::new(RefCell::new(Vec::new()));
     let (sender, receiver) = std::sync::mpsc::channel();
     let received = |by: char| {
@@ -155,16 +155,16 @@ fn a_call_by_the_handle_keeps_its_place_on_the_loops_own_thread() {
 }
 
 #[test]
-fn a_chain_of_calls_lets_a_timer_in() {
-    fn again(called: Rc<Cell<usize>>) {
+fn a_chain_of_calls_runs_one_call_a_turn() {
+    fn call_again(called: Rc<Cell<usize>>) {
         called.set(called.get() + 1);
-        call_soon(move || again(called));
+        call_soon(move || call_again(called));
     }
     let called = Rc::new(Cell::new(0));
     let mut runtime = Runtime::new().unwrap();
     {
         let _guard = runtime.enter();
-        again(called.clone());
+        call_again(called.clone());
     }
     for turns in 2..10 {
         runtime.turn(Some(Duration::ZERO)).unwrap();
@@ -173,7 +173,7 @@ fn a_chain_of_calls_lets_a_timer_in() {
 }
 
 #[test]
-fn later_is_in_the_order_of_the_instants_then_of_the_calls() {
+fn timed_calls_run_in_the_order_of_instants_then_of_calls() {
     let trace = Trace::default();
     block_on(async {
         let begin = now();
@@ -192,7 +192,7 @@ fn later_is_in_the_order_of_the_instants_then_of_the_calls() {
 }
 
 #[test]
-fn a_call_is_not_early() {
+fn a_timed_call_is_not_early() {
     let seen = Rc::new(Cell::new(None));
     block_on(async {
         let (called, when) = (seen.clone(), now() + Duration::from_micros(1500));
@@ -205,7 +205,7 @@ fn a_call_is_not_early() {
 }
 
 #[test]
-fn what_is_past_comes_at_once_and_what_is_far_never() {
+fn past_calls_run_at_once_and_far_calls_wait() {
     let trace = Trace::default();
     block_on(async {
         call_at(now() - Duration::from_millis(1), trace.add("past"));
@@ -264,7 +264,7 @@ fn a_call_cancels_the_next_and_itself() {
 }
 
 #[test]
-fn dropping_the_handle_changes_nothing() {
+fn dropping_the_handle_does_not_cancel_the_call() {
     let trace = Trace::default();
     block_on(async {
         drop(call_soon(trace.add("called")));
@@ -274,7 +274,7 @@ fn dropping_the_handle_changes_nothing() {
 }
 
 #[test]
-fn a_panic_goes_to_the_handler_while_the_handle_is_kept() {
+fn a_panic_is_reported_although_the_handle_is_alive() {
     let panics = Rc::new(RefCell::new(Vec::new()));
     let seen = panics.clone();
     let on_task_error =
@@ -292,12 +292,12 @@ fn a_panic_goes_to_the_handler_while_the_handle_is_kept() {
 }
 
 #[test]
-fn outside_of_a_loop_they_say_so() {
+fn calls_panic_outside_a_running_loop() {
     let check = |name: &str, call: fn() -> CallHandle| {
         let panic = catch_unwind(AssertUnwindSafe(call)).unwrap_err();
-        let sentence =
+        let message =
             format!("{name} was called outside of a running loop: call it inside evloop::block_on");
-        assert_eq!(*panic.downcast::<String>().unwrap(), sentence);
+        assert_eq!(*panic.downcast::<String>().unwrap(), message);
     };
     check("call_soon", || call_soon(|| ()));
     check("call_later", || call_later(Duration::ZERO, || ()));

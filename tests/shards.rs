@@ -15,7 +15,7 @@ use evloop::task::yield_now;
 use evloop::time::sleep;
 use evloop::{Handle, block_on, shards, spawn};
 
-/// Counts who lives.
+/// Counts its live instances.
 struct Counts<'a>(&'a AtomicUsize);
 
 impl<'a> Counts<'a> {
@@ -32,11 +32,11 @@ impl Drop for Counts<'_> {
 }
 
 #[test]
-fn each_runs_on_a_thread_and_the_first_on_the_callers() {
+fn each_shard_has_a_thread_and_the_first_uses_the_callers() {
     let own = thread::current().id();
     let outcomes = shards(4, async |shard| {
         yield_now().await;
-        // What it makes need not be `Send`.
+        // The future need not be `Send`.
         let index = Rc::new(shard.index());
         yield_now().await;
         (*index, shard.count(), thread::current().id())
@@ -49,11 +49,11 @@ fn each_runs_on_a_thread_and_the_first_on_the_callers() {
 }
 
 #[test]
-fn none_and_one_are_numbers_too() {
+fn zero_shards_and_one_shard_are_allowed() {
     assert!(shards(0, async |_| ()).unwrap().is_empty());
     let outcomes = shards(1, async |shard| {
         let mailbox = shard.mailbox();
-        assert_eq!(mailbox.recv().await, None, "nobody else can send");
+        assert_eq!(mailbox.recv().await, None, "no other shard can send");
         mailbox.send(0, 7).await.unwrap();
         assert_eq!(shard.mailbox().recv().await, Some(7));
         mailbox.recv().await
@@ -62,7 +62,7 @@ fn none_and_one_are_numbers_too() {
 }
 
 #[test]
-fn a_plain_closure_will_do() {
+fn a_plain_closure_is_accepted() {
     let outcomes = shards(2, |shard: Shard| async move { shard.index() }).unwrap();
     assert_eq!(outcomes.into_iter().map(Result::unwrap).collect::<Vec<_>>(), [0, 1]);
 }
@@ -107,7 +107,7 @@ fn messages_of_each_type_and_sender_keep_their_order() {
 }
 
 #[test]
-fn several_tasks_receive_first_come_first_served() {
+fn several_tasks_receive_from_one_mailbox() {
     let outcomes = shards(2, async |shard| {
         let mailbox = shard.mailbox();
         if shard.index() == 1 {
@@ -136,7 +136,7 @@ fn several_tasks_receive_first_come_first_served() {
         all
     });
     let outcomes: Vec<_> = outcomes.unwrap().into_iter().map(Result::unwrap).collect();
-    assert_eq!(outcomes[0], Vec::from_iter(0..100), "all, and then the end");
+    assert_eq!(outcomes[0], Vec::from_iter(0..100), "all messages, then the end");
 }
 
 #[test]
@@ -167,7 +167,7 @@ fn a_full_mailbox_makes_senders_wait() {
 }
 
 #[test]
-fn what_is_sent_to_an_ended_shard_comes_back() {
+fn a_message_to_an_ended_shard_is_returned() {
     static DROPS: AtomicUsize = AtomicUsize::new(0);
     #[derive(Debug)]
     struct Message;
@@ -180,7 +180,7 @@ fn what_is_sent_to_an_ended_shard_comes_back() {
         if shard.index() == 1 {
             return;
         }
-        // It ends sometime; what went into its mailbox before is dropped.
+        // The other shard ends sometime; messages that reached its mailbox before are dropped.
         let mailbox = shard.mailbox();
         let mut sent = 0;
         while mailbox.send(1, Message).await.is_ok() {
@@ -198,7 +198,7 @@ fn what_is_sent_to_an_ended_shard_comes_back() {
 }
 
 #[test]
-fn a_panic_stops_the_others_and_comes_back() {
+fn a_panic_stops_the_others_and_is_returned() {
     let live = AtomicUsize::new(0);
     let line = line!() + 1;
     let outcomes = shards(3, async |shard| {
@@ -228,7 +228,7 @@ fn a_panicking_destructor_at_the_end_of_a_loop_is_a_panic_of_its_shard() {
             panic!("a destructor's");
         }
     }
-    // It stays in a mailbox: one that was opened, or one that never was.
+    // The message stays in a mailbox: one that its shard has opened, or one that it never opened.
     for is_opened in [true, false] {
         let outcomes = shards(2, async |shard| {
             let sent = shard.mailbox();
@@ -248,7 +248,7 @@ fn a_panicking_destructor_at_the_end_of_a_loop_is_a_panic_of_its_shard() {
 }
 
 #[test]
-fn stop_all_ends_all_but_who_ends_now() {
+fn stop_all_ends_all_shards_except_one_that_completes() {
     let outcomes = shards(3, async |shard| {
         if shard.index() == 2 {
             yield_now().await;
@@ -264,7 +264,7 @@ fn stop_all_ends_all_but_who_ends_now() {
         shard.stop_all();
         yield_now().await;
     });
-    assert!(outcomes.unwrap()[0].as_ref().unwrap_err().is_cancelled(), "itself too");
+    assert!(outcomes.unwrap()[0].as_ref().unwrap_err().is_cancelled(), "the caller's shard too");
 }
 
 #[test]
@@ -295,7 +295,7 @@ fn handles_reach_every_loop() {
         for handle in shard.handles() {
             ids.push(handle.spawn(|| async { thread::current().id() }).await.unwrap());
         }
-        // Nobody ends before the others are done with it.
+        // No shard ends before the others have used its loop.
         let mailbox = shard.mailbox();
         for to in 0..3 {
             mailbox.send(to, ()).await.unwrap();
@@ -312,15 +312,15 @@ fn handles_reach_every_loop() {
 }
 
 #[test]
-fn inside_of_a_loop_it_says_so() {
+fn shards_panics_inside_a_loop() {
     let panic = block_on(async { catch_unwind(|| shards(1, async |_| ())) }).unwrap_err();
-    let sentence =
+    let message =
         "shards was called inside of a running event loop, which it would block: call it in main";
-    assert_eq!(*panic.downcast::<&str>().unwrap(), sentence);
+    assert_eq!(*panic.downcast::<&str>().unwrap(), message);
 }
 
 #[test]
-fn no_shard_begins_before_all_loops_are_there() {
+fn no_shard_begins_before_all_loops_exist() {
     let begun = Mutex::new(Vec::new());
     let outcomes = shards(4, async |shard| {
         begun.lock().unwrap().push(shard.index());
@@ -338,10 +338,10 @@ fn listeners_share_a_port() {
 
     use evloop::net::{ListenOptions, TcpListener, TcpStream};
     let options = ListenOptions { reuse_port: true, ..ListenOptions::default() };
-    // It only keeps the port.
+    // Port 0: the first listener chooses the port.
     let addr: SocketAddr = ([127, 0, 0, 1], 0).into();
     let served = try_shards(3, async |shard| -> io::Result<usize> {
-        // The first chooses the port; the last asks until both others have answered.
+        // The first shard chooses the port; the last one connects until both others have answered.
         let mailbox = shard.mailbox();
         let listener = match shard.index() {
             0 => {

@@ -1,6 +1,6 @@
-//! Signals: who hears them, and what they do when nobody does.
+//! Signals: which listeners receive them, and their effect without a listener.
 //!
-//! Signals are the process's, so each test has a process of its own.
+//! Signals belong to the process, so each test has a process of its own.
 
 #![cfg(all(unix, feature = "signal"))]
 
@@ -29,29 +29,29 @@ mod alone;
 #[allow(unreachable_pub)]
 mod ignoring;
 
-/// What takes longer hangs.
+/// A test that takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(20);
 
 fn run<T>(future: impl Future<Output = T>) -> T {
     evloop::block_on(async { timeout(LIMIT, future).await.expect("it hangs") })
 }
 
-/// Sends this thread a signal: its handlers have run when this returns.
+/// Sends a signal to this thread. Its handlers have run when this returns.
 fn raise(signal: Signal) {
     signal_hook::low_level::raise(signal.as_raw()).unwrap();
 }
 
-/// Checks that the process of a test was ended by a signal, after its last words.
+/// Checks that a signal ended the process of a test, after its last line of output.
 fn assert_killed(output: &Output, number: i32) {
-    let said = String::from_utf8_lossy(&output.stdout);
-    let complained = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.signal(), Some(number), "{}\n{said}\n{complained}", output.status);
-    assert!(said.contains("last words"), "{said}\n{complained}");
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.signal(), Some(number), "{}\n{stdout}\n{stderr}", output.status);
+    assert!(stdout.contains("last words"), "{stdout}\n{stderr}");
 }
 
 #[test]
-fn every_listener_hears_a_signal() {
-    if !alone::is_here("every_listener_hears_a_signal") {
+fn every_listener_receives_a_signal() {
+    if !alone::is_here("every_listener_receives_a_signal") {
         return;
     }
     run(async {
@@ -87,7 +87,7 @@ fn no_signal_is_lost_between_two_awaits() {
             raise(Signal::HUP);
             yield_now().await;
             listener.recv().await.unwrap();
-            // Given up while it waits.
+            // Dropped while it waits.
             assert!(listener.recv().now_or_never().is_none());
             raise(Signal::HUP);
             listener.next().await.unwrap().unwrap();
@@ -98,7 +98,10 @@ fn no_signal_is_lost_between_two_awaits() {
                 raise(Signal::HUP);
             }
             listener.recv().await.unwrap();
-            assert!(listener.recv().now_or_never().is_none(), "{count} that waited count as one");
+            assert!(
+                listener.recv().now_or_never().is_none(),
+                "{count} pending signals count as one"
+            );
         }
     });
 }
@@ -143,23 +146,23 @@ fn the_default_is_back_after_the_last_listener() {
     assert_killed(&output, Signal::TERM.as_raw());
 }
 
-/// How often a race is run, each time in a new process: a signal's first listener is the one that
-/// can lose it.
+/// How often a race is run, each time in a new process: only a signal's first listener can lose it.
 const RACES: usize = 20;
 /// A thread that has used up its time slice is suspended as soon as it wakes another.
 const TIME_SLICE: Duration = Duration::from_millis(10);
 
-/// Runs the test `name` often, in processes of its own; there: sends a signal to this thread after
-/// `listen`, on another thread, has called what it was given. The handler runs here, and is likely
-/// to be suspended while a loop there receives the signal and drops its listener.
+/// Runs the test `name` often, in processes of its own. There it runs `listen` on another thread,
+/// which calls its argument once it listens; then it sends a signal to this thread. The handler
+/// runs here, and is likely to be suspended while the loop there receives the signal and drops its
+/// listener.
 fn race(name: &str, signal: Signal, listen: fn(&dyn Fn())) {
     for _ in 0..RACES {
         if !alone::is_here(name) {
             continue;
         }
-        let (sender, listens) = std::sync::mpsc::channel();
+        let (sender, listening) = std::sync::mpsc::channel();
         let thread = thread::spawn(move || listen(&|| sender.send(()).unwrap()));
-        listens.recv().unwrap();
+        listening.recv().unwrap();
         let begun = Instant::now();
         while begun.elapsed() < TIME_SLICE {}
         raise(signal);
@@ -170,10 +173,10 @@ fn race(name: &str, signal: Signal, listen: fn(&dyn Fn())) {
 #[test]
 fn a_signal_that_a_listener_received_does_not_end_the_process() {
     let name = "a_signal_that_a_listener_received_does_not_end_the_process";
-    race(name, Signal::TERM, |listens| {
+    race(name, Signal::TERM, |listening| {
         run(async {
             let mut listener = signal::unix(SignalKind::terminate()).unwrap();
-            listens();
+            listening();
             listener.recv().await.unwrap();
         });
     });
@@ -182,9 +185,9 @@ fn a_signal_that_a_listener_received_does_not_end_the_process() {
 #[test]
 fn a_ctrl_c_that_cancelled_a_run_does_not_end_the_process() {
     let name = "a_ctrl_c_that_cancelled_a_run_does_not_end_the_process";
-    race(name, Signal::INT, |listens| {
+    race(name, Signal::INT, |listening| {
         let cancelled: Result<(), _> = Runtime::new().unwrap().block_on_or_cancel(async {
-            listens();
+            listening();
             pending().await
         });
         assert!(cancelled.is_err());
@@ -192,8 +195,8 @@ fn a_ctrl_c_that_cancelled_a_run_does_not_end_the_process() {
 }
 
 #[test]
-fn the_second_ctrl_c_kills() {
-    let Some(output) = alone::run("the_second_ctrl_c_kills") else {
+fn the_second_ctrl_c_ends_the_process() {
+    let Some(output) = alone::run("the_second_ctrl_c_ends_the_process") else {
         run(async {
             let ctrl_c = signal::ctrl_c();
             raise(Signal::INT);
@@ -228,14 +231,14 @@ fn a_signal_without_a_name_ends_the_process_again() {
 }
 
 #[test]
-fn what_was_ignored_or_handled_stays_so() {
-    if !alone::is_here("what_was_ignored_or_handled_stays_so") {
+fn an_ignored_or_handled_signal_stays_so() {
+    if !alone::is_here("an_ignored_or_handled_signal_stays_so") {
         return;
     }
     let is_handled = Arc::new(AtomicBool::new(false));
     signal_hook::flag::register(Signal::USR2.as_raw(), is_handled.clone()).unwrap();
     run(async {
-        // Ignored by every Rust program.
+        // Every Rust program ignores it.
         drop(signal::unix(SignalKind::pipe()).unwrap());
         raise(Signal::PIPE);
         let mut listener = signal::unix(SignalKind::user_defined2()).unwrap();
@@ -249,31 +252,31 @@ fn what_was_ignored_or_handled_stays_so() {
 }
 
 #[test]
-fn what_cannot_be_listened_to_is_said() {
+fn forbidden_and_invalid_signals_return_an_error() {
     run(async {
         let error = |number| signal::unix(SignalKind::from_raw(number)).unwrap_err();
-        for (number, sentence) in [
-            (9, "SIGKILL cannot be listened to: the system lets no program handle it"),
-            (11, "SIGSEGV cannot be listened to: it tells of a fault of the very instruction"),
-            (0, "0 is no signal's number"),
-            (-1, "-1 is no signal's number"),
-            (1000, "1000 is no signal's number"),
-            (i32::MIN, "-2147483648 is no signal's number"),
+        for (number, message) in [
+            (9, "SIGKILL cannot be listened to: the system does not let a program handle it"),
+            (11, "SIGSEGV cannot be listened to: it reports a fault of the current instruction"),
+            (0, "0 is not the number of a signal"),
+            (-1, "-1 is not the number of a signal"),
+            (1000, "1000 is not the number of a signal"),
+            (i32::MIN, "-2147483648 is not the number of a signal"),
         ] {
             let error = error(number);
             assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
-            assert!(error.to_string().starts_with(sentence), "{error}");
+            assert!(error.to_string().starts_with(message), "{error}");
         }
     });
 }
 
 #[test]
 #[should_panic(expected = "signal::unix was called outside of a running loop")]
-fn outside_of_a_loop_it_panics() {
+fn unix_panics_outside_a_running_loop() {
     drop(signal::unix(SignalKind::hangup()));
 }
 
-/// Says so when it is dropped.
+/// Sets a flag when it is dropped.
 struct Guard<'a>(&'a AtomicBool);
 
 impl Drop for Guard<'_> {
@@ -305,7 +308,7 @@ fn the_first_ctrl_c_drops_the_main_future() {
         "done"
     });
     assert_eq!(completed, Ok("done"), "an output in the same poll counts");
-    assert_eq!(runtime.block_on_or_cancel(async { 7 }), Ok(7), "that one was not kept");
+    assert_eq!(runtime.block_on_or_cancel(async { 7 }), Ok(7), "the earlier signal was not stored");
 }
 
 #[test]
@@ -327,7 +330,7 @@ fn an_ignored_ctrl_c_cancels_nothing_and_stays_ignored() {
     };
     completes();
     assert!(ignoring::is_ignored(Signal::INT));
-    // Whoever asks for it hears it; then it is ignored again.
+    // A listener receives the signal; then it is ignored again.
     run(async {
         let ctrl_c = signal::ctrl_c();
         raise(Signal::INT);
@@ -355,10 +358,10 @@ fn a_future_that_never_waits_is_cancelled_too() {
 }
 
 #[test]
-fn the_second_ctrl_c_kills_a_loop_that_is_stuck() {
-    let Some(output) = alone::run("the_second_ctrl_c_kills_a_loop_that_is_stuck") else {
+fn the_second_ctrl_c_ends_a_process_whose_loop_is_blocked() {
+    let Some(output) = alone::run("the_second_ctrl_c_ends_a_process_whose_loop_is_blocked") else {
         let _ = Runtime::new().unwrap().block_on_or_cancel(async {
-            // A task that does not come back to the loop.
+            // A task that does not return to the loop.
             raise(Signal::INT);
             println!("last words");
             raise(Signal::INT);
@@ -369,8 +372,8 @@ fn the_second_ctrl_c_kills_a_loop_that_is_stuck() {
 }
 
 #[test]
-fn after_a_cancelled_run_ctrl_c_kills() {
-    let Some(output) = alone::run("after_a_cancelled_run_ctrl_c_kills") else {
+fn after_a_cancelled_run_ctrl_c_ends_the_process() {
+    let Some(output) = alone::run("after_a_cancelled_run_ctrl_c_ends_the_process") else {
         let mut runtime = Runtime::new().unwrap();
         let cancelled: Result<(), _> = runtime.block_on_or_cancel(async {
             raise(Signal::INT);
@@ -389,7 +392,7 @@ fn signals_while_loops_begin_and_end() {
     if !alone::is_here("signals_while_loops_begin_and_end") {
         return;
     }
-    // So that the default, which kills, does not come back.
+    // So that the default, which ends the process, does not apply.
     let is_handled = Arc::new(AtomicBool::new(false));
     signal_hook::flag::register(Signal::USR1.as_raw(), is_handled).unwrap();
     let is_over = Arc::new(AtomicBool::new(false));

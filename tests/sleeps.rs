@@ -1,6 +1,6 @@
-//! What it takes to wake a loop that sleeps: one write, however many wake it.
+//! The cost of waking a loop that sleeps: one write, however many wakes there are.
 //!
-//! The count is of the process, so there is one test here. Linux.
+//! The count is the process's, so this file has one test. Linux.
 
 #![cfg(all(target_os = "linux", not(mio_unsupported_force_poll_poll)))]
 
@@ -14,10 +14,11 @@ use evloop::Runtime;
 use evloop::time::sleep;
 use futures::channel::oneshot;
 
-/// What takes longer hangs.
+/// A test that takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// How often the process's event descriptors were written to. Nobody reads them: a sum stays.
+/// Returns how often the process's event descriptors were written to. The test never reads them, so
+/// the sum stays.
 fn writes() -> u64 {
     let mut sum = 0;
     for entry in fs::read_dir("/proc/self/fdinfo").unwrap() {
@@ -28,7 +29,7 @@ fn writes() -> u64 {
     sum
 }
 
-/// Runs `f` on another thread, to its end.
+/// Runs `f` on another thread and waits for its end.
 fn elsewhere(f: impl FnOnce() + Send) {
     thread::scope(|scope| scope.spawn(f).join().unwrap());
 }
@@ -36,17 +37,17 @@ fn elsewhere(f: impl FnOnce() + Send) {
 fn one_write_for_each_sleep() {
     let mut runtime = Runtime::new().unwrap();
     let handle = runtime.handle();
-    let (take, wakers) = mpsc::channel();
+    let (sender, wakers) = mpsc::channel();
     for _ in 0..100 {
-        let take = take.clone();
+        let sender = sender.clone();
         drop(runtime.spawn(std::future::poll_fn(move |cx| {
-            take.send(cx.waker().clone()).unwrap();
+            sender.send(cx.waker().clone()).unwrap();
             Poll::<()>::Pending
         })));
     }
     runtime.run_until_stalled().unwrap();
     let wakers: Vec<_> = wakers.try_iter().collect();
-    let storm = || {
+    let wake_all = || {
         for waker in &wakers {
             waker.wake_by_ref();
             handle.call_threadsafe(|| ());
@@ -55,38 +56,38 @@ fn one_write_for_each_sleep() {
     };
     let before = writes();
     for round in 1..=10 {
-        // Between two turns it counts as asleep.
-        elsewhere(storm);
-        elsewhere(storm);
+        // Between two turns the loop counts as asleep.
+        elsewhere(wake_all);
+        elsewhere(wake_all);
         assert_eq!(writes() - before, round);
         runtime.run_until_stalled().unwrap();
     }
     runtime.block_on(async {
-        elsewhere(storm);
-        // All that was sent has arrived.
+        elsewhere(wake_all);
+        // Everything that was sent has arrived.
         handle.spawn(|| std::future::ready(())).await.unwrap();
     });
-    assert_eq!(writes() - before, 10, "a loop that is awake looks by itself");
+    assert_eq!(writes() - before, 10, "a loop that is awake needs no write");
     runtime.block_on(async {
-        // Something else than a write ended its sleep.
+        // A timer, not a write, ended its sleep.
         sleep(Duration::from_millis(1)).await;
-        elsewhere(storm);
-        // Now it was about to sleep, but something had come.
+        elsewhere(wake_all);
+        // The loop was about to sleep, but a call had come.
         handle.spawn(|| std::future::ready(())).await.unwrap();
-        elsewhere(storm);
+        elsewhere(wake_all);
         handle.spawn(|| std::future::ready(())).await.unwrap();
     });
-    assert_eq!(writes() - before, 10, "it knows that it is awake");
+    assert_eq!(writes() - before, 10, "the loop is marked as awake");
 }
 
-fn a_loop_that_spins_needs_no_write() {
+fn a_busy_polling_loop_needs_no_write() {
     let mut runtime = Runtime::builder().spin(LIMIT).build().unwrap();
     let before = writes();
     runtime.block_on(async {
         for _ in 0..100 {
-            let (tell, told) = oneshot::channel();
-            let thread = thread::spawn(move || tell.send(()).unwrap());
-            told.await.unwrap();
+            let (sender, receiver) = oneshot::channel();
+            let thread = thread::spawn(move || sender.send(()).unwrap());
+            receiver.await.unwrap();
             thread.join().unwrap();
         }
     });
@@ -96,5 +97,5 @@ fn a_loop_that_spins_needs_no_write() {
 #[test]
 fn writes_are_counted() {
     one_write_for_each_sleep();
-    a_loop_that_spins_needs_no_write();
+    a_busy_polling_loop_needs_no_write();
 }

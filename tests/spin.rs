@@ -1,4 +1,4 @@
-//! A loop that looks for events for a while before it sleeps.
+//! A loop that polls for events for a while before it sleeps.
 
 use std::future::Future;
 use std::task::{Context, Waker};
@@ -8,12 +8,12 @@ use evloop::net::{TcpListener, TcpStream};
 use evloop::time::{sleep, sleep_until};
 use evloop::{Runtime, spawn};
 
-/// What takes longer hangs.
+/// A test that takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// Waits until this process's first thread of the name `name` sleeps.
 #[cfg(target_os = "linux")]
-fn until_it_sleeps(name: &str) {
+fn wait_until_asleep(name: &str) {
     loop {
         for entry in std::fs::read_dir("/proc/self/task").unwrap() {
             let stat =
@@ -27,7 +27,7 @@ fn until_it_sleeps(name: &str) {
 }
 
 #[test]
-fn a_loop_that_spins_serves_sockets_timers_and_tasks() {
+fn a_busy_polling_loop_serves_sockets_timers_and_tasks() {
     let mut runtime = Runtime::builder().spin(LIMIT).build().unwrap();
     let begin = Instant::now();
     runtime.block_on(async {
@@ -52,7 +52,7 @@ fn a_loop_that_spins_serves_sockets_timers_and_tasks() {
 }
 
 #[test]
-fn spinning_ends_with_the_limit_of_a_turn() {
+fn busy_polling_ends_at_the_limit_of_a_turn() {
     let mut runtime = Runtime::builder().spin(LIMIT).build().unwrap();
     let begin = Instant::now();
     let turn = runtime.turn(Some(Duration::from_millis(2))).unwrap();
@@ -63,37 +63,40 @@ fn spinning_ends_with_the_limit_of_a_turn() {
     let mut runtime = Runtime::builder().spin(Duration::from_millis(1)).build().unwrap();
     let begin = Instant::now();
     runtime.turn(Some(Duration::from_millis(5))).unwrap();
-    assert!(begin.elapsed() >= Duration::from_millis(5), "the rest of the limit is slept");
+    assert!(
+        begin.elapsed() >= Duration::from_millis(5),
+        "the loop sleeps for the rest of the limit"
+    );
 }
 
 #[cfg(target_os = "linux")]
 #[test]
-fn after_spinning_it_sleeps() {
+fn the_loop_sleeps_after_busy_polling() {
     use std::thread;
 
     use futures::channel::oneshot;
 
-    let (tell, told) = oneshot::channel();
+    let (sender, receiver) = oneshot::channel();
     let thread = thread::Builder::new().name("spins".into()).spawn(move || {
         let spin = Duration::from_millis(1);
-        Runtime::builder().spin(spin).build().unwrap().block_on(told).unwrap();
+        Runtime::builder().spin(spin).build().unwrap().block_on(receiver).unwrap();
     });
-    until_it_sleeps("spins");
-    tell.send(()).unwrap();
+    wait_until_asleep("spins");
+    sender.send(()).unwrap();
     thread.unwrap().join().unwrap();
 }
 
 #[test]
-fn a_loop_that_spins_fires_many_timers_of_one_deadline() {
+fn a_busy_polling_loop_fires_many_timers_of_one_deadline() {
     let mut runtime = Runtime::builder().spin(LIMIT).build().unwrap();
     let begin = Instant::now();
     let deadline = begin + Duration::from_millis(50);
     runtime.block_on(async {
-        // They wake nobody: the loop has nothing to do but to fire the next.
+        // They wake no task: the only work of the loop is to fire the next timers.
         let mut sleeps: Vec<_> = (0..20_000).map(|_| Box::pin(sleep_until(deadline))).collect();
-        let mut nobody = Context::from_waker(Waker::noop());
-        sleeps.iter_mut().for_each(|sleep| _ = sleep.as_mut().poll(&mut nobody));
+        let mut cx = Context::from_waker(Waker::noop());
+        sleeps.iter_mut().for_each(|sleep| _ = sleep.as_mut().poll(&mut cx));
         sleep_until(deadline).await;
     });
-    assert!(begin.elapsed() < LIMIT, "it knows that more are due");
+    assert!(begin.elapsed() < LIMIT, "the loop knows that more timers are due");
 }

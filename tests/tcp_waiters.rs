@@ -1,6 +1,6 @@
-//! Several waiters on one stream, and streams that change hands, tasks and loops.
+//! Several waiters on one stream, and streams that move between tasks and loops.
 //!
-//! A turn polls only who was woken, so `Turn::polled` counts wakes.
+//! A turn polls only woken tasks, so `Turn::polled` counts wakes.
 
 #![cfg(target_os = "linux")]
 
@@ -26,20 +26,20 @@ use futures::channel::oneshot;
 use futures::{AsyncReadExt, poll};
 use rustix::event::{PollFd, PollFlags};
 
-/// Bytes that live on the heap, counted by this program's allocator.
+/// Counts the live bytes on the heap in this program's allocator.
 #[allow(unreachable_pub)]
 mod heap;
 
-/// What takes longer hangs.
+/// A test that takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(10);
-/// Reads that are begun and given up.
+/// The number of reads that are started and dropped.
 const DROPPED: usize = 20_000;
 
 fn run<T>(future: impl Future<Output = T>) -> T {
     evloop::block_on(async { timeout(LIMIT, future).await.expect("it hangs") })
 }
 
-/// A stream of the running loop and its peer.
+/// Returns a stream of the running loop and its peer.
 fn pair() -> (TcpStream, net::TcpStream) {
     let listener = net::TcpListener::bind("127.0.0.1:0").unwrap();
     let peer = net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
@@ -47,7 +47,8 @@ fn pair() -> (TcpStream, net::TcpStream) {
     (TcpStream::from_std(stream).unwrap(), peer)
 }
 
-/// A stream of `runtime` and its peer; what the selector tells of a new socket is taken in.
+/// Returns a stream of `runtime` and its peer. The first events of the new socket have been
+/// handled.
 fn pair_in(runtime: &mut Runtime) -> (Rc<TcpStream>, net::TcpStream) {
     let entered = runtime.enter();
     let (stream, peer) = pair();
@@ -56,23 +57,23 @@ fn pair_in(runtime: &mut Runtime) -> (Rc<TcpStream>, net::TcpStream) {
     (Rc::new(stream), peer)
 }
 
-/// One turn without waiting. Returns how many tasks were polled.
+/// Runs one turn without waiting. Returns how many tasks were polled.
 fn turn(runtime: &mut Runtime) -> usize {
     runtime.turn(Some(Duration::ZERO)).unwrap().polled
 }
 
-/// Blocks until the system reports `flags` for a stream; the loop knows nothing of it.
-fn until(stream: &TcpStream, flags: PollFlags) {
+/// Blocks until the system reports `flags` for a stream, without the loop's knowledge.
+fn wait_for_flags(stream: &TcpStream, flags: PollFlags) {
     let mut fds = [PollFd::new(stream, flags)];
     while !fds[0].revents().contains(flags) {
         rustix::event::poll(&mut fds, None).unwrap();
     }
 }
 
-/// Writes until the system takes no more.
+/// Writes until the send buffer is full. Returns the number of bytes.
 fn fill(stream: &TcpStream) -> usize {
-    let taken = std::iter::repeat_with(|| stream.try_write(&[7; 65536]));
-    taken.map_while(Result::ok).sum()
+    let written = std::iter::repeat_with(|| stream.try_write(&[7; 65536]));
+    written.map_while(Result::ok).sum()
 }
 
 async fn read_byte(stream: Rc<TcpStream>) -> u8 {
@@ -81,7 +82,7 @@ async fn read_byte(stream: Rc<TcpStream>) -> u8 {
     buf[0]
 }
 
-/// A waker that counts.
+/// A waker that counts its wakes.
 #[derive(Default)]
 struct Wakes(AtomicUsize);
 
@@ -102,41 +103,41 @@ impl Wakes {
     }
 }
 
-/// One turn of the loop: whatever the selector has to tell is taken in.
+/// Runs one turn of the loop, in which the pending events of the selector are handled.
 async fn turn_once() {
     let (done, turned) = oneshot::channel();
-    // What was called from outside begins after the selector was asked.
+    // A call from outside runs after the selector was polled.
     Handle::current().call_threadsafe(move || done.send(()).unwrap());
     turned.await.unwrap();
 }
 
-/// Waits until the main thread, which started this one, has nothing left to do but wait for it:
-/// what it allocates would count.
-fn until_main_waits() {
+/// Waits until the main thread, which started this one, only waits for it: the main thread's
+/// allocations would count.
+fn wait_for_main_thread() {
     let stat = format!("/proc/self/task/{}/stat", std::process::id());
     while !fs::read_to_string(&stat).unwrap().contains(") S ") {
         thread::yield_now();
     }
 }
 
-/// Runs the test `name` in a process of its own. `true`: this is that process.
+/// Runs the test `name` in a process of its own. Returns `true` in that process.
 fn is_alone(name: &str) -> bool {
     if env::var_os("EVLOOP_ALONE").is_some() {
-        until_main_waits();
+        wait_for_main_thread();
         return true;
     }
     let args = [name, "--exact", "--nocapture", "--include-ignored", "--test-threads=1"];
     let mut command = Command::new(env::current_exe().unwrap());
     let output = command.args(args).env("EVLOOP_ALONE", "1").output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
-    let complained = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{}\n{said}\n{complained}", output.status);
-    assert!(said.contains("1 passed"), "no such test: {name}");
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}\n{stdout}\n{stderr}", output.status);
+    assert!(stdout.contains("1 passed"), "no such test: {name}");
     false
 }
 
 #[test]
-fn all_readers_are_woken_and_one_gets_the_byte() {
+fn all_readers_are_woken_and_one_reads_the_byte() {
     let mut runtime = Runtime::new().unwrap();
     let (stream, mut peer) = pair_in(&mut runtime);
     let tasks: Vec<_> = (0..8).map(|_| runtime.spawn(read_byte(stream.clone()))).collect();
@@ -144,7 +145,7 @@ fn all_readers_are_woken_and_one_gets_the_byte() {
     for round in 0..8 {
         assert_eq!(turn(&mut runtime), 0);
         peer.write_all(&[round]).unwrap();
-        until(&stream, PollFlags::IN);
+        wait_for_flags(&stream, PollFlags::IN);
         assert_eq!(turn(&mut runtime), 8 - usize::from(round));
         let finished = tasks.iter().filter(|task| task.is_finished()).count();
         assert_eq!(finished, usize::from(round) + 1);
@@ -276,7 +277,7 @@ fn halves_of_two_streams_do_not_reunite() {
     });
 }
 
-/// Begins reads, one after the other and many at once, and gives them up.
+/// Starts reads, one after the other and many at once, and drops them.
 fn drop_reads(stream: &TcpStream, cx: &mut Context<'_>) {
     let mut buf = [0];
     for _ in 0..DROPPED {
@@ -286,7 +287,7 @@ fn drop_reads(stream: &TcpStream, cx: &mut Context<'_>) {
     let reads = buf.chunks_mut(1).map(|buf| Box::pin(stream.read(buf)));
     let mut reads: Vec<_> = reads.collect();
     assert!(reads.iter_mut().all(|read| read.as_mut().poll(cx).is_pending()));
-    // Neither the order in which they came nor its reverse.
+    // Neither in the order in which they were started nor in its reverse.
     while !reads.is_empty() {
         drop(reads.swap_remove(reads.len() / 3));
     }
@@ -301,9 +302,9 @@ fn dropped_reads_leave_no_waiter() {
     let (wakes, waker) = Wakes::new();
     drop_reads(&stream, &mut Context::from_waker(&waker));
     drop(waker);
-    assert_eq!(Arc::strong_count(&wakes), 1, "a waker was left behind");
+    assert_eq!(Arc::strong_count(&wakes), 1, "a waker is still stored");
     peer.write_all(b"x").unwrap();
-    until(&stream, PollFlags::IN);
+    wait_for_flags(&stream, PollFlags::IN);
     assert_eq!(turn(&mut runtime), 1);
     assert_eq!((task.is_finished(), wakes.count()), (true, 0));
 }
@@ -316,7 +317,7 @@ fn dropped_reads_leave_no_memory() {
     let mut runtime = Runtime::new().unwrap();
     let (stream, _peer) = pair_in(&mut runtime);
     let mut cx = Context::from_waker(Waker::noop());
-    // The first read finds nothing, which mio's selectors take note of.
+    // The first read returns WouldBlock, for which mio's selectors allocate.
     assert!(pin!(stream.read(&mut [0])).poll(&mut cx).is_pending());
     let before = heap::live();
     drop_reads(&stream, &mut cx);
@@ -324,8 +325,8 @@ fn dropped_reads_leave_no_memory() {
 }
 
 #[test]
-fn a_lone_waiter_allocates_nothing() {
-    if !is_alone("a_lone_waiter_allocates_nothing") {
+fn a_single_waiter_allocates_nothing() {
+    if !is_alone("a_single_waiter_allocates_nothing") {
         return;
     }
     let mut runtime = Runtime::new().unwrap();
@@ -334,8 +335,8 @@ fn a_lone_waiter_allocates_nothing() {
 }
 
 #[test]
-fn a_lone_waiter_of_a_connected_stream_allocates_nothing() {
-    if !is_alone("a_lone_waiter_of_a_connected_stream_allocates_nothing") {
+fn a_single_waiter_of_a_connected_stream_allocates_nothing() {
+    if !is_alone("a_single_waiter_of_a_connected_stream_allocates_nothing") {
         return;
     }
     let mut runtime = Runtime::new().unwrap();
@@ -346,8 +347,8 @@ fn a_lone_waiter_of_a_connected_stream_allocates_nothing() {
 }
 
 #[test]
-fn a_lone_waiter_after_a_read_by_the_trait_allocates_nothing() {
-    if !is_alone("a_lone_waiter_after_a_read_by_the_trait_allocates_nothing") {
+fn a_single_waiter_after_a_trait_read_allocates_nothing() {
+    if !is_alone("a_single_waiter_after_a_trait_read_allocates_nothing") {
         return;
     }
     let mut runtime = Runtime::new().unwrap();
@@ -374,7 +375,7 @@ fn assert_waits_without_memory(stream: &TcpStream) {
 }
 
 #[test]
-fn woken_then_dropped_leaves_the_wake_to_the_other() {
+fn a_woken_reader_that_is_dropped_leaves_the_byte_to_the_other() {
     let mut runtime = Runtime::new().unwrap();
     let (stream, mut peer) = pair_in(&mut runtime);
     let ((one, waker_one), (two, waker_two)) = (Wakes::new(), Wakes::new());
@@ -384,7 +385,7 @@ fn woken_then_dropped_leaves_the_wake_to_the_other() {
     assert!(read_one.as_mut().poll(&mut Context::from_waker(&waker_one)).is_pending());
     assert!(read_two.as_mut().poll(&mut Context::from_waker(&waker_two)).is_pending());
     peer.write_all(b"x").unwrap();
-    until(&stream, PollFlags::IN);
+    wait_for_flags(&stream, PollFlags::IN);
     assert_eq!(turn(&mut runtime), 0);
     assert_eq!((one.count(), two.count()), (1, 1));
     drop(read_one);
@@ -395,7 +396,7 @@ fn woken_then_dropped_leaves_the_wake_to_the_other() {
 }
 
 #[test]
-fn the_first_waiter_leaves_and_the_second_is_still_woken() {
+fn the_second_waiter_is_woken_after_the_first_is_dropped() {
     let mut runtime = Runtime::new().unwrap();
     let (stream, mut peer) = pair_in(&mut runtime);
     let (wakes, waker) = Wakes::new();
@@ -407,19 +408,19 @@ fn the_first_waiter_leaves_and_the_second_is_still_woken() {
     assert!(one.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
     assert!(two.as_mut().poll(&mut cx).is_pending());
     drop(one);
-    // It takes the place that is free now, and must not take it from anyone when it leaves.
+    // The third read uses the slot that is free now. Its drop must not remove another read's waker.
     assert!(three.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
     assert!(two.as_mut().poll(&mut cx).is_pending());
     drop(three);
     peer.write_all(b"x").unwrap();
-    until(&stream, PollFlags::IN);
+    wait_for_flags(&stream, PollFlags::IN);
     turn(&mut runtime);
     assert_eq!(wakes.count(), 1);
     assert!(matches!(two.as_mut().poll(&mut cx), Poll::Ready(Ok(1))));
 }
 
 #[test]
-fn a_waiter_that_is_polled_by_another_task_wakes_that_one() {
+fn a_waiter_wakes_the_task_that_polled_it_last() {
     let mut runtime = Runtime::new().unwrap();
     let (stream, mut peer) = pair_in(&mut runtime);
     let ((old, waker_old), (new, waker_new)) = (Wakes::new(), Wakes::new());
@@ -431,13 +432,13 @@ fn a_waiter_that_is_polled_by_another_task_wakes_that_one() {
         }
     }
     peer.write_all(b"x").unwrap();
-    until(&stream, PollFlags::IN);
+    wait_for_flags(&stream, PollFlags::IN);
     turn(&mut runtime);
     assert_eq!((old.count(), new.count()), (0, 2));
 }
 
 #[test]
-fn two_sockets_ready_and_the_first_ones_task_replaces_the_second() {
+fn an_event_of_a_replaced_socket_does_not_reach_the_new_one() {
     let mut runtime = Runtime::new().unwrap();
     let (first, mut first_peer) = pair_in(&mut runtime);
     let (second, mut second_peer) = pair_in(&mut runtime);
@@ -463,18 +464,18 @@ fn two_sockets_ready_and_the_first_ones_task_replaces_the_second() {
     assert_eq!(turn(&mut runtime), 2);
     first_peer.write_all(&[1]).unwrap();
     second_peer.write_all(&[2]).unwrap();
-    until(&watch.0, PollFlags::IN);
-    until(&watch.1, PollFlags::IN);
+    wait_for_flags(&watch.0, PollFlags::IN);
+    wait_for_flags(&watch.1, PollFlags::IN);
     drop(watch);
     assert_eq!(runtime.block_on(timeout(LIMIT, task)).unwrap().unwrap(), 3);
 }
 
 #[test]
-fn a_socket_dropped_with_its_event_due_is_forgotten() {
+fn an_event_of_a_dropped_socket_is_ignored() {
     let mut runtime = Runtime::new().unwrap();
     let (stream, mut peer) = pair_in(&mut runtime);
     peer.write_all(b"x").unwrap();
-    until(&stream, PollFlags::IN);
+    wait_for_flags(&stream, PollFlags::IN);
     drop(stream);
     let (new, _peer) = pair_in(&mut runtime);
     let task = runtime.spawn(read_byte(new));
@@ -488,18 +489,18 @@ fn a_stream_moves_from_task_to_task() {
     let mut runtime = Runtime::new().unwrap();
     let (stream, mut peer) = pair_in(&mut runtime);
     let witness = stream.clone();
-    let (give, take) = oneshot::channel();
+    let (sender, receiver) = oneshot::channel();
     let first = runtime.spawn(async move {
         let mut buf = [0];
         assert!(poll!(Box::pin(stream.read(&mut buf))).is_pending());
-        let _ = give.send(stream);
+        let _ = sender.send(stream);
         std::future::pending::<()>().await;
     });
-    let second = runtime.spawn(async move { read_byte(take.await.unwrap()).await });
+    let second = runtime.spawn(async move { read_byte(receiver.await.unwrap()).await });
     runtime.run_until_stalled().unwrap();
     peer.write_all(b"x").unwrap();
-    until(&witness, PollFlags::IN);
-    assert_eq!(turn(&mut runtime), 1, "the first task does not wait any more");
+    wait_for_flags(&witness, PollFlags::IN);
+    assert_eq!(turn(&mut runtime), 1, "the first task no longer waits");
     assert_eq!(runtime.block_on(second).unwrap(), b'x');
     drop(first);
 }
@@ -526,7 +527,7 @@ fn after_the_end_of_its_loop_a_stream_is_not_connected() {
             assert!(error.to_string().contains("the event loop"), "{error}");
         }
     });
-    // It can still be taken out, and goes on in another loop.
+    // The socket can still be taken out, and continues in another loop.
     let stream = stream.into_std().unwrap();
     run(async {
         let stream = TcpStream::from_std(stream).unwrap();
@@ -538,7 +539,7 @@ fn after_the_end_of_its_loop_a_stream_is_not_connected() {
 }
 
 #[test]
-fn the_end_of_its_loop_wakes_who_waits_in_another() {
+fn the_end_of_a_loop_wakes_waiters_in_another_loop() {
     let (mut inner, mut outer) = (Runtime::new().unwrap(), Runtime::new().unwrap());
     let (stream, _peer) = pair_in(&mut inner);
     fill(&stream);
@@ -560,7 +561,7 @@ fn a_stream_of_one_loop_wakes_a_task_of_another() {
     let task = outer.spawn(read_byte(stream.clone()));
     assert_eq!(turn(&mut outer), 1);
     peer.write_all(b"x").unwrap();
-    until(&stream, PollFlags::IN);
+    wait_for_flags(&stream, PollFlags::IN);
     assert_eq!(turn(&mut outer), 0, "its own loop has not run");
     assert_eq!(turn(&mut inner), 0);
     assert_eq!(turn(&mut outer), 1);

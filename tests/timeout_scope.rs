@@ -12,29 +12,29 @@ use evloop::{block_on, spawn};
 use futures::FutureExt;
 use probe::Probe;
 
-/// Wakers and values that tell what was done with them.
+/// Wakers and values that record what was done with them.
 #[allow(unreachable_pub, dead_code)]
 mod probe;
 
 const SOON: Duration = Duration::from_millis(2);
 const LATE: Duration = Duration::from_secs(3600);
 
-/// Runs a body that never ends, and gives its limit away.
-async fn idle(limit: Duration, given: &RefCell<Option<TimeoutScope>>) -> bool {
+/// Runs a body that never ends, and stores its limit in `stored`.
+async fn idle(limit: Duration, stored: &RefCell<Option<TimeoutScope>>) -> bool {
     let result = timeout_scope(limit, async |t| {
-        given.replace(Some(t));
+        stored.replace(Some(t));
         pending::<()>().await;
     });
     result.await.is_err()
 }
 
 #[test]
-fn a_body_in_time_gives_its_output_and_one_out_of_time_does_not() {
+fn a_timely_body_returns_its_output_and_a_late_one_an_error() {
     block_on(async {
         assert_eq!(timeout_scope(Duration::ZERO, async |_| 7).await, Ok(7));
-        let given = RefCell::default();
-        assert!(idle(SOON, &given).await);
-        let t = given.take().unwrap();
+        let stored = RefCell::default();
+        assert!(idle(SOON, &stored).await);
+        let t = stored.take().unwrap();
         assert!(t.is_elapsed() && t.deadline().unwrap() <= now());
     });
 }
@@ -42,23 +42,23 @@ fn a_body_in_time_gives_its_output_and_one_out_of_time_does_not() {
 #[test]
 fn another_task_moves_the_limit_to_the_past() {
     block_on(async {
-        let given: Rc<RefCell<Option<TimeoutScope>>> = Rc::default();
-        let place = given.clone();
-        let task = spawn(async move { idle(LATE, &place).await });
+        let stored: Rc<RefCell<Option<TimeoutScope>>> = Rc::default();
+        let storage = stored.clone();
+        let task = spawn(async move { idle(LATE, &storage).await });
         yield_now().await;
-        given.take().unwrap().reschedule(now() - Duration::from_millis(1));
+        stored.take().unwrap().reschedule(now() - Duration::from_millis(1));
         assert!(task.await.unwrap());
     });
 }
 
 #[test]
-fn another_task_moves_the_limit_nearer_farther_and_away() {
+fn another_task_moves_and_removes_the_limit() {
     block_on(async {
-        let given: Rc<RefCell<Option<TimeoutScope>>> = Rc::default();
-        let place = given.clone();
-        let task = spawn(async move { idle(SOON, &place).await });
+        let stored: Rc<RefCell<Option<TimeoutScope>>> = Rc::default();
+        let storage = stored.clone();
+        let task = spawn(async move { idle(SOON, &storage).await });
         yield_now().await;
-        let t = given.take().unwrap();
+        let t = stored.take().unwrap();
         t.reschedule(None);
         assert_eq!(t.deadline(), None);
         sleep(SOON * 3).await;
@@ -73,7 +73,7 @@ fn another_task_moves_the_limit_nearer_farther_and_away() {
 }
 
 #[test]
-fn the_nearer_of_two_limits_counts() {
+fn the_earlier_of_two_limits_applies() {
     block_on(async {
         let outer =
             timeout_scope(SOON, async |_| timeout_scope(LATE, async |_| pending().await).await);
@@ -85,7 +85,7 @@ fn the_nearer_of_two_limits_counts() {
 }
 
 #[test]
-fn a_body_that_is_always_ready_still_meets_its_limit() {
+fn a_body_that_is_always_ready_still_reaches_its_limit() {
     let turns = Cell::new(0u32);
     block_on(async {
         let endless = timeout_scope(SOON, async |_| {
@@ -100,7 +100,7 @@ fn a_body_that_is_always_ready_still_meets_its_limit() {
 }
 
 #[test]
-fn a_body_that_lacks_budget_alone_is_not_out_of_time() {
+fn a_body_that_only_lacks_budget_does_not_reach_its_limit() {
     let sent = || {
         let (sender, receiver) = oneshot::channel();
         sender.send(7).unwrap();
@@ -113,13 +113,13 @@ fn a_body_that_lacks_budget_alone_is_not_out_of_time() {
 }
 
 #[test]
-fn no_waker_is_kept_after_the_end() {
+fn no_waker_is_stored_after_the_end() {
     let probe = Probe::new();
     block_on(async {
-        let given = RefCell::default();
-        let mut scope = Box::pin(idle(LATE, &given));
+        let stored = RefCell::default();
+        let mut scope = Box::pin(idle(LATE, &stored));
         assert!(probe.poll(&mut scope).is_pending());
-        let t = given.borrow_mut().take().unwrap();
+        let t = stored.borrow_mut().take().unwrap();
         assert!(probe.kept() > 0);
         drop(scope);
         assert_eq!(probe.kept(), 0);

@@ -1,4 +1,4 @@
-//! Timers: never early, in order, taken back when dropped, and cheap.
+//! Timers: never early, in order, cancelled when dropped, and cheap.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::{Cell, RefCell};
@@ -17,7 +17,7 @@ use evloop::time::{
 use evloop::{JoinHandle, Runtime, block_on, spawn};
 use futures::{FutureExt, StreamExt};
 
-/// Counts what each thread allocates, apart from the others.
+/// Counts the allocations of each thread separately.
 struct Counting;
 
 thread_local! {
@@ -25,7 +25,8 @@ thread_local! {
     static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
 }
 
-// SAFETY: all is passed on to System; the thread-locals have no destructor and do not allocate.
+// SAFETY: every call is passed on to System; the thread-locals have no destructor and do not
+// allocate.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         LIVE_BYTES.set(LIVE_BYTES.get() + layout.size() as isize);
@@ -52,12 +53,12 @@ fn turn(runtime: &mut Runtime) -> usize {
     runtime.turn(Some(Duration::ZERO)).unwrap().polled
 }
 
-/// Polls once, with a waker that is nobody's.
+/// Polls once, with a waker that wakes no task.
 fn poll_once<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
     Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
 }
 
-/// Lets the world's time pass, beyond what a loop's clock can tell apart.
+/// Waits until `deadline` has passed, by more than the precision of a loop's clock.
 fn spin_past(deadline: Instant) {
     while now() < deadline + MS {}
 }
@@ -82,9 +83,9 @@ fn a_sleep_is_never_early() {
 }
 
 #[test]
-fn a_sleep_of_no_time_is_over_when_it_says_also_on_a_fresh_thread() {
+fn a_zero_sleep_has_an_exact_deadline_also_on_a_new_thread() {
     for _ in 0..20 {
-        // Where the clock is read for the first time, its two scales may lie apart.
+        // When a thread reads the clock for the first time, its two scales may differ.
         let first = thread::spawn(|| {
             block_on(async {
                 let begin = Instant::now();
@@ -121,7 +122,7 @@ fn due_timers_fire_by_deadline_and_insertion() {
     let mut runtime = Runtime::builder().batch_max(500).build().unwrap();
     let base = now() + MS;
     for i in 0..500 {
-        // Some deadlines are the same, some differ by less than a clock of a loop tells apart.
+        // Some deadlines are equal, some differ by less than the precision of a loop's clock.
         let after = i as u64 * 7919 % 40 * [1, 1000, 50_000][i % 3];
         expected.push((after, i));
         let trace = trace.clone();
@@ -141,7 +142,7 @@ fn due_timers_fire_by_deadline_and_insertion() {
 #[test]
 fn the_nearest_of_two_far_deadlines_is_waited_for() {
     let begin = now();
-    // Both lie in one slot of the wheel, or the next: the nearer is put there first.
+    // Both deadlines lie in one slot of the wheel, or in the next; the nearer is inserted first.
     for near in [2 * HOUR, 30 * MS] {
         let mut runtime = Runtime::new().unwrap();
         let tasks = [near, near + near / 1000].map(|duration| runtime.spawn(sleep(duration)));
@@ -152,7 +153,8 @@ fn the_nearest_of_two_far_deadlines_is_waited_for() {
     }
 }
 
-/// What a call to `arm` makes in time for the deadline that it is given, however slow the machine.
+/// Returns the result of a call of `arm` that was made before the deadline passed to it, on a
+/// machine of any speed.
 fn armed_in_time<T>(mut arm: impl FnMut(Instant) -> T) -> (Instant, T) {
     let mut delay = 50 * MS;
     loop {
@@ -166,9 +168,9 @@ fn armed_in_time<T>(mut arm: impl FnMut(Instant) -> T) -> (Instant, T) {
 }
 
 #[test]
-fn many_timers_of_one_deadline_fire_in_pieces_and_in_their_order() {
+fn many_timers_of_one_deadline_fire_over_several_turns_in_order() {
     const COUNT: usize = 50_000;
-    /// What fires in one turn at the most: src/reactor/timer_wheel.rs.
+    /// The most timers that fire in one turn: src/reactor/timer_wheel.rs.
     const FIRED_MAX: usize = 1024;
     let (deadline, (mut runtime, trace)) = armed_in_time(|deadline| {
         let mut runtime = Runtime::new().unwrap();
@@ -186,7 +188,7 @@ fn many_timers_of_one_deadline_fire_in_pieces_and_in_their_order() {
     spin_past(deadline);
     let mut ready = 0;
     while trace.borrow().len() < COUNT {
-        assert!(runtime.next_deadline().unwrap() <= now(), "it must not wait");
+        assert!(runtime.next_deadline().unwrap() <= now(), "the loop must not wait");
         let turn = runtime.turn(None).unwrap();
         assert!(turn.polled + turn.ready_left - ready <= FIRED_MAX);
         ready = turn.ready_left;
@@ -196,7 +198,7 @@ fn many_timers_of_one_deadline_fire_in_pieces_and_in_their_order() {
 }
 
 #[test]
-fn timers_that_are_due_are_no_stall() {
+fn run_until_stalled_fires_all_due_timers() {
     const COUNT: usize = 50_000;
     let (deadline, mut runtime) = armed_in_time(|deadline| {
         let mut runtime = Runtime::new().unwrap();
@@ -222,7 +224,7 @@ fn sleeps_are_dropped_and_reset_while_others_of_their_deadline_fire() {
         (runtime, sleeps)
     });
     spin_past(deadline);
-    // Some have been woken, some not; each is over.
+    // Some have been woken, some not; all deadlines have passed.
     while poll_once(&mut sleeps[0]).is_pending() {
         turn(&mut runtime);
     }
@@ -236,7 +238,7 @@ fn sleeps_are_dropped_and_reset_while_others_of_their_deadline_fire() {
 }
 
 #[test]
-fn a_reset_sleep_keeps_the_last_deadline() {
+fn a_reset_sleep_ends_at_the_last_deadline() {
     let (earlier, later) = (2 * MS, 8 * MS);
     block_on(async {
         let begin = now();
@@ -249,7 +251,7 @@ fn a_reset_sleep_keeps_the_last_deadline() {
         sleep.reset(begin + earlier);
         (&mut sleep).await;
         sleep.reset(begin + HOUR);
-        assert!(poll_once(&mut sleep).is_pending(), "it is used again after it has fired");
+        assert!(poll_once(&mut sleep).is_pending(), "a sleep can be reset after it has fired");
         sleep.reset(begin + earlier);
         sleep.reset(begin + later);
         sleep.await;
@@ -280,7 +282,7 @@ fn a_sleep_reset_to_later_does_not_wake_at_the_first_deadline() {
 }
 
 #[test]
-fn a_sleep_wakes_the_last_who_polled_it() {
+fn a_sleep_wakes_the_task_that_polled_it_last() {
     let mut runtime = Runtime::new().unwrap();
     let deadline = now() + 2 * MS;
     let shared = Rc::new(RefCell::new(None));
@@ -298,7 +300,7 @@ fn a_sleep_wakes_the_last_who_polled_it() {
 }
 
 #[test]
-fn a_dropped_sleep_takes_its_timer_back() {
+fn a_dropped_sleep_cancels_its_timer() {
     let mut runtime = Runtime::new().unwrap();
     let begin = now();
     let task = runtime.spawn(async {
@@ -316,7 +318,7 @@ fn a_dropped_sleep_takes_its_timer_back() {
 }
 
 #[test]
-fn far_deadlines_wait() {
+fn far_deadlines_stay_pending() {
     let year = 365 * 24 * HOUR;
     let mut runtime = Runtime::new().unwrap();
     let far = [Duration::MAX, Duration::MAX / 2, 1000 * year, 100 * year, year, HOUR];
@@ -336,7 +338,7 @@ fn far_deadlines_wait() {
 }
 
 #[test]
-fn ten_million_timers_leave_nothing() {
+fn ten_million_dropped_timers_leave_no_memory() {
     const LIVE: usize = 10_000;
     let mut runtime = Runtime::new().unwrap();
     let guard = runtime.enter();
@@ -350,7 +352,7 @@ fn ten_million_timers_leave_nothing() {
     drop(armed(LIVE));
     let before = (LIVE_BYTES.get(), ALLOCATIONS.get());
     for i in 0..10_000_000 - LIVE {
-        // Each takes the place of one that has waited for a while.
+        // Each replaces a timer that has waited for a while.
         drop(std::mem::replace(&mut live[i % LIVE], armed(i)));
     }
     assert_eq!((LIVE_BYTES.get(), ALLOCATIONS.get()), before);
@@ -361,7 +363,7 @@ fn ten_million_timers_leave_nothing() {
 }
 
 #[test]
-fn a_sleep_that_fires_allocates_nothing_once_warm() {
+fn repeated_sleeps_allocate_nothing() {
     block_on(async {
         let round = async || {
             let deadline = now() + Duration::from_micros(100);
@@ -377,7 +379,7 @@ fn a_sleep_that_fires_allocates_nothing_once_warm() {
 }
 
 #[test]
-fn a_ready_future_wins_against_a_limit_of_zero() {
+fn a_ready_future_completes_under_a_timeout_of_zero() {
     block_on(async {
         assert_eq!(timeout(Duration::ZERO, ready(7)).await, Ok(7));
         assert_eq!(timeout_at(now() - MS, ready(7)).await, Ok(7));
@@ -390,13 +392,13 @@ fn a_ready_future_wins_against_a_limit_of_zero() {
 }
 
 #[test]
-fn a_ready_future_under_a_limit_needs_no_loop() {
-    // A timer would panic here for want of one.
+fn a_ready_future_under_a_timeout_needs_no_loop() {
+    // A timer would panic here without a loop.
     assert_eq!(timeout(Duration::ZERO, ready(7)).now_or_never(), Some(Ok(7)));
 }
 
 #[test]
-fn a_limit_drops_the_future_and_says_so() {
+fn a_timeout_drops_the_future_and_returns_an_error() {
     struct OnDrop(Rc<Cell<bool>>);
     impl Drop for OnDrop {
         fn drop(&mut self) {
@@ -419,7 +421,7 @@ fn a_limit_drops_the_future_and_says_so() {
 }
 
 #[test]
-fn a_limit_in_the_past_polls_once() {
+fn a_timeout_in_the_past_polls_once() {
     let polls = Cell::new(0);
     block_on(async {
         let count = || {
@@ -436,7 +438,7 @@ fn a_limit_in_the_past_polls_once() {
 }
 
 #[test]
-fn the_inner_future_wins_when_both_are_due() {
+fn the_inner_future_completes_when_both_are_due() {
     let mut runtime = Runtime::new().unwrap();
     let deadline = now() + 100 * MS;
     let both = runtime.spawn(async move { timeout_at(deadline, sleep_until(deadline)).await });
@@ -445,9 +447,9 @@ fn the_inner_future_wins_when_both_are_due() {
     assert_eq!(runtime.block_on(both).unwrap(), Ok(()));
 }
 
-/// Ticks once, is held up for three periods and a half, and ticks four times more. Returns those
-/// ticks, and times before and after the late one was taken, all counted from the first tick.
-async fn ticks_after_a_hold_up(mut interval: Interval) -> ([Duration; 4], Duration, Duration) {
+/// Ticks once, blocks for three periods and a half, and ticks four times more. Returns those ticks,
+/// and times before and after the late one was taken, all counted from the first tick.
+async fn ticks_after_a_delay(mut interval: Interval) -> ([Duration; 4], Duration, Duration) {
     let begin = interval.tick().await;
     thread::sleep(interval.period() * 7 / 2);
     let before = begin.elapsed();
@@ -460,38 +462,38 @@ async fn ticks_after_a_hold_up(mut interval: Interval) -> ([Duration; 4], Durati
 const PERIOD: Duration = Duration::from_millis(20);
 
 #[test]
-fn a_burst_catches_up_with_the_schedule() {
+fn burst_catches_up_with_the_schedule() {
     block_on(async {
-        let (ticks, ..) = ticks_after_a_hold_up(interval(PERIOD)).await;
+        let (ticks, ..) = ticks_after_a_delay(interval(PERIOD)).await;
         assert_eq!(ticks, [1, 2, 3, 4].map(|n| n * PERIOD));
     });
 }
 
 #[test]
-fn a_delay_moves_the_schedule() {
+fn delay_moves_the_schedule() {
     block_on(async {
         let mut interval = interval(PERIOD);
         interval.set_missed_tick(MissedTick::Delay);
-        let (ticks, before, after) = ticks_after_a_hold_up(interval).await;
+        let (ticks, before, after) = ticks_after_a_delay(interval).await;
         assert_eq!(ticks[0], PERIOD);
         assert!((before + PERIOD..=after + PERIOD).contains(&ticks[1]));
     });
 }
 
 #[test]
-fn a_skip_leaves_out_what_was_missed() {
+fn skip_omits_missed_ticks() {
     block_on(async {
         let mut interval = interval(PERIOD);
         interval.set_missed_tick(MissedTick::Skip);
-        let (ticks, before, after) = ticks_after_a_hold_up(interval).await;
+        let (ticks, before, after) = ticks_after_a_delay(interval).await;
         assert_eq!(ticks[0], PERIOD);
-        assert_eq!(ticks[1].as_nanos() % PERIOD.as_nanos(), 0, "it keeps the schedule");
+        assert_eq!(ticks[1].as_nanos() % PERIOD.as_nanos(), 0, "the schedule stays");
         assert!(ticks[1] > before && ticks[1] <= after + PERIOD);
     });
 }
 
 #[test]
-fn an_interval_is_a_stream_and_starts_when_it_is_told() {
+fn an_interval_is_a_stream_that_begins_at_its_start() {
     block_on(async {
         let start = now() + 2 * MS;
         let ticks: Vec<_> = interval_at(start, MS).take(4).collect().await;
@@ -511,7 +513,7 @@ fn an_interval_that_starts_before_its_loop_keeps_its_phase() {
 }
 
 #[test]
-fn an_interval_that_is_reset_ticks_a_period_from_then() {
+fn a_reset_interval_ticks_one_period_later() {
     block_on(async {
         let mut interval = interval(PERIOD);
         interval.tick().await;
@@ -523,7 +525,7 @@ fn an_interval_that_is_reset_ticks_a_period_from_then() {
 }
 
 #[test]
-fn a_tick_given_up_is_not_lost() {
+fn a_dropped_tick_future_loses_no_tick() {
     block_on(async {
         let start = now();
         let mut interval = interval_at(start, MS);
@@ -549,7 +551,7 @@ fn a_late_tick_is_ready_at_its_first_poll() {
 }
 
 #[test]
-fn a_lone_timer_wakes_the_loop_once() {
+fn a_single_timer_wakes_the_loop_once() {
     for duration in [Duration::from_micros(300), 3 * MS, 70 * MS] {
         let mut runtime = Runtime::new().unwrap();
         let task = runtime.spawn(async move { sleep(duration).await });
@@ -561,7 +563,7 @@ fn a_lone_timer_wakes_the_loop_once() {
     }
 }
 
-/// Time is what this is about. Of many sleeps the best counts: a busy machine delays most.
+/// This test measures time. The best of many sleeps counts, because a busy machine delays most.
 #[cfg(all(target_os = "linux", not(mio_unsupported_force_poll_poll)))]
 #[test]
 fn a_sleep_is_finer_than_the_selectors_milliseconds() {
@@ -580,16 +582,16 @@ fn a_sleep_is_finer_than_the_selectors_milliseconds() {
 }
 
 #[test]
-fn a_sleep_made_outside_belongs_to_the_loop_that_polls_it_first() {
+fn a_sleep_created_outside_belongs_to_the_loop_that_polls_it_first() {
     let begin = now();
     let mut outside = sleep(2 * MS);
     let deadline = outside.deadline();
-    assert!(deadline >= begin + 2 * MS, "it counts from when it was made");
+    assert!(deadline >= begin + 2 * MS, "the time counts from its creation");
     let mut runtime = Runtime::new().unwrap();
     runtime.block_on(async {
         assert!(poll_once(&mut outside).is_pending());
     });
-    assert!(runtime.next_deadline().is_some(), "it is this loop's, and goes on there");
+    assert!(runtime.next_deadline().is_some(), "the timer belongs to this loop and stays there");
     runtime.block_on(outside);
     assert!(now() >= deadline);
 }
@@ -604,13 +606,13 @@ fn a_sleep_is_awaited_on_another_loop() {
     drop(guard);
     let task = other.spawn(sleep);
     assert_eq!(other.run_until_stalled().unwrap(), 1);
-    assert_eq!(runtime.turn(None).unwrap().polled, 0, "its own loop keeps the time");
+    assert_eq!(runtime.turn(None).unwrap().polled, 0, "its own loop fires the timer");
     assert_eq!(other.run_until_stalled().unwrap(), 1);
     assert!(task.is_finished() && now() >= deadline);
 }
 
 #[test]
-fn a_sleep_of_zero_lets_others_run() {
+fn a_zero_sleep_lets_other_tasks_run() {
     let ran = Rc::new(Cell::new(false));
     block_on(async {
         let of_task = ran.clone();
@@ -621,7 +623,7 @@ fn a_sleep_of_zero_lets_others_run() {
 }
 
 #[test]
-fn a_sleep_that_has_passed_before_it_is_awaited_lets_others_run() {
+fn a_sleep_that_is_over_before_its_first_poll_lets_other_tasks_run() {
     let ran = Rc::new(Cell::new(false));
     block_on(async {
         let passed = sleep(Duration::ZERO);
@@ -634,7 +636,7 @@ fn a_sleep_that_has_passed_before_it_is_awaited_lets_others_run() {
 }
 
 #[test]
-fn the_nearest_of_two_limits_counts() {
+fn the_earlier_of_two_timeouts_applies() {
     block_on(async {
         let inner = timeout(MS, pending::<()>());
         assert!(matches!(timeout(HOUR, inner).await, Ok(Err(_))));

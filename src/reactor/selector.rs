@@ -1,8 +1,8 @@
-//! The operating system's side of the loop: the selector, and what is registered with it.
+//! The selector of a loop (epoll, kqueue, poll), and the I/O objects that are registered with it.
 //!
-//! Each socket is registered once, edge-triggered, in both directions; the selector's token is the
-//! key of its [`Source`] in a slab. Invariant: wakers are collected while something is borrowed and
-//! woken last, so whatever a waker does finds the reactor whole.
+//! Each socket is registered once, edge-triggered, in both directions. The selector's token is the
+//! key of its [`Source`] in a slab. Invariant: wakers are collected while a `RefCell` is borrowed,
+//! and woken after the borrow ends, so a waker may call back into the reactor.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -24,50 +24,50 @@ use crate::clock::{Clock, Tick};
 use crate::sys::{Alarm, IS_EMULATED};
 use crate::wait::WakeList;
 
-/// The token by which other threads end the wait.
+/// The token of the event by which another thread ends the wait.
 const UNPARK: Token = Token(usize::MAX);
 
-/// The token of the alarm, for waits shorter than the selector can measure.
+/// The token of the alarm, which ends waits that are shorter than the selector's precision.
 const ALARM: Token = Token(usize::MAX - 1);
 
-/// Below this the alarm ends the wait: the selector rounds up to its next whole millisecond.
+/// Shorter waits are ended by the alarm: the selector rounds its timeout up to whole milliseconds.
 const ALARM_BELOW: Duration = Duration::from_millis(10);
 
-/// How long an operation waits before it is tried again if the selector does not watch its object.
+/// The interval at which an operation is retried if the selector does not watch its object.
 const RETRY: Duration = Duration::from_millis(10);
 
-/// Room that is kept for the next wakers after a burst of them.
+/// The capacity of `woken` that is retained after a burst of wakers.
 const KEPT_MAX: usize = 1 << 14;
 
-/// Both directions; on Linux also urgent data, whose mark cuts a read short.
+/// Both directions. On Linux also urgent data: the kernel ends a read early at the urgent mark.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const INTEREST: Interest = Interest::READABLE.add(Interest::WRITABLE).add(Interest::PRIORITY);
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 const INTEREST: Interest = Interest::READABLE.add(Interest::WRITABLE);
 
-/// The selector with its sources and timers.
+/// The selector of a loop, its sources and its timers.
 #[derive(Debug)]
 pub(crate) struct Reactor {
-    /// Borrowed only while it waits.
+    /// Borrowed only during a wait.
     poll: RefCell<mio::Poll>,
-    /// The same selector, to register with.
+    /// Another handle of the same selector, to register sources while `poll` is borrowed.
     registry: Registry,
-    /// What one wait brings. Borrowed with `poll`.
+    /// The events of one wait. Borrowed together with `poll`.
     events: RefCell<Events>,
-    /// By token.
+    /// The registered sources; the token is the index.
     sources: RefCell<Slab<Rc<Entry>>>,
     pub(super) timers: RefCell<Timers>,
     /// Ends waits that are shorter than the selector's precision.
     alarm: Alarm,
-    /// The deadline that the alarm is set to, for who watches the selector from outside.
+    /// The deadline that the alarm is set to while another loop watches the selector.
     armed: Cell<Option<Tick>>,
-    /// Somebody watches, and the loop is between two turns.
+    /// Another loop watches the selector, and this loop is between two turns.
     pub(super) is_watched: Cell<bool>,
     pub(crate) clock: Clock,
-    /// Who is to be woken once nothing is borrowed; empty between calls.
+    /// The wakers to wake once nothing is borrowed. Empty between calls, unless a waker panicked.
     woken: RefCell<VecDeque<Waker>>,
-    /// Who waits for any descriptor to be closed, since the process has none left.
+    /// Tasks that wait until a descriptor is closed, because the process has no free descriptor.
     starved: Source,
     /// The loop has ended.
     pub(super) is_closed: Cell<bool>,
@@ -77,7 +77,7 @@ pub(crate) struct Reactor {
 struct Unpark(mio::Waker);
 
 impl Reactor {
-    /// A selector that takes in up to `events_capacity` events at once.
+    /// Creates a selector that returns up to `events_capacity` events from one wait.
     pub(crate) fn new(events_capacity: usize) -> io::Result<Reactor> {
         let poll = mio::Poll::new()?;
         Ok(Reactor {
@@ -96,25 +96,26 @@ impl Reactor {
         })
     }
 
-    /// A waker that ends the selector's wait, the next one if it does not wait now.
+    /// Returns a waker that ends the selector's wait: the current one, or else the next one.
     pub(crate) fn unpark(&self) -> io::Result<Waker> {
         let waker = mio::Waker::new(&self.registry, UNPARK)?;
         Ok(Waker::from(Arc::new(Unpark(waker))))
     }
 
-    /// Whether some are still to be woken: a waker before them panicked, or too many timers were
-    /// due at once.
-    pub(crate) fn owes_wakes(&self) -> bool {
+    /// Returns whether wakers are still to be woken: an earlier waker panicked, or more timers were
+    /// due than one turn fires.
+    pub(crate) fn has_pending_wakes(&self) -> bool {
         self.timers.borrow().is_behind() || !self.woken.borrow().is_empty()
     }
 
-    /// Waits for events for up to `limit`, to the next deadline at the latest, and wakes whom they
-    /// concern. A signal that interrupts the wait ends it.
+    /// Waits for events for up to `limit`, or until the next deadline if that is earlier, and wakes
+    /// the tasks of the sources that are ready. A signal that interrupts the wait ends it.
     pub(crate) fn wait(&self, limit: Option<Duration>) -> io::Result<()> {
         let retry = self.has_unwatched().then_some(RETRY);
         let limit = limit.into_iter().chain(retry).min();
-        let timeout = if self.owes_wakes() { Some(Duration::ZERO) } else { self.timeout(limit) };
-        self.collect(|woken| {
+        let timeout =
+            if self.has_pending_wakes() { Some(Duration::ZERO) } else { self.timeout(limit) };
+        self.collect_and_wake(|woken| {
             let mut events = self.events.borrow_mut();
             match self.poll.borrow_mut().poll(&mut events, timeout) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
@@ -122,7 +123,8 @@ impl Reactor {
             }
             let sources = self.sources.borrow();
             for event in events.iter() {
-                // A token without a source: the source went away after the event was raised.
+                // A token without a source: the source was removed after the kernel queued the
+                // event.
                 if let Some(entry) = sources.get(event.token().0) {
                     entry.source.set_ready(readiness(event), woken);
                 }
@@ -134,13 +136,13 @@ impl Reactor {
         })
     }
 
-    /// Whether a source waits for no event of the selector's, but to be tried again.
+    /// Returns whether a source waits for its next retry, not for an event of the selector.
     fn has_unwatched(&self) -> bool {
         IS_EMULATED && self.sources.borrow().iter().any(|(_, entry)| entry.source.is_unwatched())
     }
 
-    /// Somebody watches the selector from outside, or does not: between two turns the alarm is set
-    /// to the next deadline.
+    /// Sets whether another loop watches the selector. If so, the alarm is set to the next deadline
+    /// between two turns.
     pub(crate) fn set_watched(&self, is_watched: bool) {
         self.is_watched.set(is_watched);
         if is_watched {
@@ -151,22 +153,22 @@ impl Reactor {
     pub(super) fn arm(&self) {
         let next = self.next_tick();
         if let Some(at) = next.filter(|_| next != self.armed.get()) {
-            // Without a descriptor for it, who watches still has the deadline to ask for.
+            // If the alarm has no descriptor, the other loop can still ask for the next deadline.
             let set = self.alarm.set(self.clock.left(at), &self.registry, ALARM);
             self.armed.set(set.is_ok().then_some(at));
         }
     }
 
-    /// The loop has ended: who waits for a source gets an error. All are woken, also if a waker
-    /// panics: there is no next time.
+    /// Closes the reactor when its loop ends: all waiters of all sources get an error. All are
+    /// woken, even if a waker panics, because no later turn could wake them.
     pub(crate) fn close(&self) {
         self.is_closed.set(true);
         let mut woken = self.woken.take();
         for (_, entry) in &*self.sources.borrow() {
-            entry.source.set_gone(&mut woken);
+            entry.source.close(&mut woken);
         }
-        self.starved.set_gone(&mut woken);
-        // Who still waits for a timer looks again, and learns that it will not come.
+        self.starved.close(&mut woken);
+        // Sleeps that still wait are polled again, and then find out that the loop has ended.
         let mut timers = self.timers.borrow_mut();
         timers.advance(u64::MAX, &mut woken);
         while timers.is_behind() {
@@ -176,13 +178,13 @@ impl Reactor {
         WakeList::from(woken).wake();
     }
 
-    /// The selector itself: its descriptor is readable when there are events to be had.
+    /// Returns the selector. Its descriptor is readable when events are pending.
     #[cfg(all(unix, not(mio_unsupported_force_poll_poll)))]
     pub(crate) fn selector(&self) -> &impl AsFd {
         &self.registry
     }
 
-    /// Adds a source to the slab and its object to the selector.
+    /// Adds a source to the slab and registers its object with the selector.
     pub(super) fn register(
         self: &Rc<Self>,
         io: &mut impl event::Source,
@@ -194,20 +196,23 @@ impl Reactor {
         sources.insert(entry.clone());
         drop(sources);
         if self.is_closed.get() {
-            entry.source.set_gone(&mut VecDeque::new());
+            entry.source.close(&mut VecDeque::new());
         }
-        self.registry.register(io, Token(key), INTEREST).inspect_err(|_| self.forget(key))?;
+        self.registry
+            .register(io, Token(key), INTEREST)
+            .inspect_err(|_| self.remove_source(key))?;
         Ok(entry)
     }
 
-    /// Has the selector look at a source's object again, where edges are emulated.
+    /// Registers a source's object again if the selector emulates edges, so that its state is
+    /// checked anew.
     #[cfg(unix)]
     pub(super) fn rearm(&self, io: &mut impl event::Source, key: usize) -> io::Result<()> {
         if !IS_EMULATED {
             return Ok(());
         }
         match self.registry.reregister(io, Token(key), INTEREST) {
-            // mio's poll(2) selector forgets by itself what has hung up.
+            // mio's poll(2) selector deregisters an object by itself when it hangs up.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 self.registry.register(io, Token(key), INTEREST)
             }
@@ -215,33 +220,35 @@ impl Reactor {
         }
     }
 
-    /// Takes a source's object out of the selector.
+    /// Deregisters a source's object from the selector.
     pub(super) fn deregister(&self, io: &mut impl event::Source) -> io::Result<()> {
         match self.registry.deregister(io) {
-            // mio's poll(2) selector forgets by itself what has hung up.
+            // mio's poll(2) selector deregisters an object by itself when it hangs up.
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             result => result,
         }
     }
 
     /// Removes a source from the slab.
-    pub(super) fn forget(&self, key: usize) {
+    pub(super) fn remove_source(&self, key: usize) {
+        // Dropped after the borrow ends: dropping wakers runs user code.
         let entry = self.sources.borrow_mut().remove(key);
         drop(entry);
     }
 
-    /// Tells who waits for a descriptor that there may be one.
+    /// Wakes the tasks that wait for a free descriptor.
     pub(super) fn descriptor_closed(&self) {
         const READY: Readiness = Readiness { read: true, write: false, special: false };
-        self.collect(|woken| self.starved.set_ready(READY, woken));
+        self.collect_and_wake(|woken| self.starved.set_ready(READY, woken));
     }
 
-    /// Whoever waits here is woken when this loop closes a descriptor.
+    /// Returns the source whose waiters are woken when this loop closes a descriptor.
     pub(crate) fn starved(&self) -> &Source {
         &self.starved
     }
 
-    /// How long the selector may wait. Sets the alarm if that is finer than it can measure.
+    /// Returns how long the selector may wait. Sets the alarm if the wait is shorter than the
+    /// selector's precision.
     fn timeout(&self, limit: Option<Duration>) -> Option<Duration> {
         if limit == Some(Duration::ZERO) {
             return limit;
@@ -250,16 +257,17 @@ impl Reactor {
         let timeout = limit.into_iter().chain(left).min()?;
         if timeout < ALARM_BELOW && !timeout.is_zero() {
             self.armed.set(None);
-            // Without a descriptor for it, the wait is the milliseconds that the selector can do.
+            // If the alarm has no descriptor, the wait is rounded to the selector's milliseconds.
             let _ = self.alarm.set(timeout, &self.registry, ALARM);
         }
         Some(timeout)
     }
 
-    /// Wakes what `f` collects, after `f` has given back its borrows. What a waker that panics
-    /// leaves is woken the next time.
-    pub(super) fn collect<T>(&self, f: impl FnOnce(&mut VecDeque<Waker>) -> T) -> T {
+    /// Wakes the wakers that `f` collects, after `f` has ended its borrows. If a waker panics, the
+    /// remaining ones are woken by the next call.
+    pub(super) fn collect_and_wake<T>(&self, f: impl FnOnce(&mut VecDeque<Waker>) -> T) -> T {
         let result = f(&mut self.woken.borrow_mut());
+        // Not `while let`: its borrow would last while the waker runs.
         loop {
             let Some(waker) = self.woken.borrow_mut().pop_front() else { break };
             waker.wake();
@@ -271,7 +279,7 @@ impl Reactor {
     }
 }
 
-/// Edges of every kind become readiness of the directions that they may end a wait of.
+/// Converts an event to the directions in which it may end a wait. An error may end both.
 fn readiness(event: &event::Event) -> Readiness {
     let error = event.is_error();
     let read_closed = event.is_read_closed();
@@ -288,21 +296,21 @@ impl Wake for Unpark {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        // A wake must not be lost, and mio deals with a full counter: nothing is left to fail.
+        // A wake must not be lost. mio handles a full counter itself, so no expected error remains.
         self.0.wake().expect("the selector of an event loop could not be woken");
     }
 }
 
-/// What the reactor's slab holds of a socket.
+/// The reactor's record of one socket, in its slab.
 pub(super) struct Entry {
     pub(super) source: Source,
     pub(super) reactor: Rc<Reactor>,
-    /// Of this entry in the slab.
+    /// The index of this entry in the slab.
     pub(super) key: usize,
 }
 
 impl Entry {
-    /// `ready` says whether operations are tried before an event came.
+    /// Creates an entry. If `ready` is true, operations are tried before the first event.
     pub(super) fn new(reactor: Rc<Reactor>, key: usize, ready: bool) -> Entry {
         Entry { source: Source::new(ready), reactor, key }
     }

@@ -1,8 +1,8 @@
 //! An I/O object and its registration with a loop.
 //!
-//! This is where a simulated world would put its own object in the place of the system's.
-//! Invariant: the object is registered from `new` until it is dropped or taken out, and the
-//! reactor's slab holds its entry for just as long.
+//! A simulation could put its own object here in place of the system's. Invariant: the object is
+//! registered from `new` until it is dropped or taken out, and the reactor's slab holds its entry
+//! for the same time.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -16,17 +16,18 @@ use super::selector::{Entry, Reactor};
 use super::source::{Direction, Done, Source};
 use super::waiters::WaiterKey;
 
-/// An I/O object of type `S` in a loop.
+/// An I/O object of type `S` that is registered with a loop.
 #[derive(Debug)]
 pub(crate) struct Socket<S: event::Source> {
-    /// `None` only while it is dropped or taken out.
+    /// `None` only while the socket is dropped or the object is taken out.
     io: Option<S>,
-    /// Behind a pointer, for a small socket: an async function keeps its arguments more than once.
+    /// Behind a pointer to keep the socket small: an async function stores its arguments more than
+    /// once.
     entry: Rc<Entry>,
 }
 
 impl<S: event::Source> Socket<S> {
-    /// Registers `io`. `ready` says whether operations are tried before an event came.
+    /// Registers `io`. If `ready` is true, operations are tried before the first event.
     pub(crate) fn new(mut io: S, reactor: Rc<Reactor>, ready: bool) -> io::Result<Socket<S>> {
         let entry = reactor.register(&mut io, ready)?;
         Ok(Socket { io: Some(io), entry })
@@ -64,7 +65,7 @@ impl<S: event::Source> Socket<S> {
         self.entry.source.poll_io(direction, cx, key, || op(self.get()))
     }
 
-    /// Completes once the direction is ready, as far as is known.
+    /// Completes once the direction is believed to be ready.
     pub(crate) fn ready(&self, direction: Direction) -> impl Future<Output = io::Result<()>> {
         self.entry.source.ready(direction)
     }
@@ -78,19 +79,19 @@ impl<S: event::Source> Socket<S> {
         self.entry.source.attempt(direction, || op(self.get()))
     }
 
-    /// Gives up a place among the waiters.
+    /// Removes the waiter at `key`, if there is one.
     pub(crate) fn leave(&self, direction: Direction, key: &mut WaiterKey) {
         self.entry.source.leave(direction, key);
     }
 
-    /// Has the selector look at the object again, where edges are emulated: for what is not mio's,
-    /// and so does not do it by itself. `io` is the same object.
+    /// Registers the object again if the selector emulates edges. mio's own types do this by
+    /// themselves, other objects need the call. `io` must be the same object.
     #[cfg(unix)]
     pub(crate) fn rearm(&self, mut io: impl event::Source) -> io::Result<()> {
         self.entry.reactor.rearm(&mut io, self.entry.key)
     }
 
-    /// Takes the object out of the loop.
+    /// Deregisters the object and returns it.
     pub(crate) fn into_inner(mut self) -> io::Result<S> {
         let mut io = self.io.take().expect("it is taken out once");
         self.entry.reactor.deregister(&mut io)?;
@@ -101,17 +102,17 @@ impl<S: event::Source> Socket<S> {
 impl<S: event::Source> Drop for Socket<S> {
     fn drop(&mut self) {
         if let Some(mut io) = self.io.take() {
-            // Not left to closing: a duplicate of the descriptor would keep it registered. What
-            // cannot be taken out has no more events.
+            // Closing alone is not enough: a duplicate of the descriptor would keep it registered.
+            // If deregistering fails, the object reports no more events.
             let _ = self.entry.reactor.deregister(&mut io);
             drop(io);
             self.entry.reactor.descriptor_closed();
         }
-        self.entry.reactor.forget(self.entry.key);
+        self.entry.reactor.remove_source(self.entry.key);
     }
 }
 
-/// The places of the `poll_` methods among the waiters.
+/// The keys of the waiters of the `poll_` methods, one for each direction.
 #[derive(Default)]
 pub(crate) struct Polled {
     read: Cell<WaiterKey>,
@@ -119,7 +120,7 @@ pub(crate) struct Polled {
 }
 
 impl Polled {
-    /// Polls with the place of one direction, which is given up on completion.
+    /// Calls `poll` with the waiter of one direction, and removes the waiter on completion.
     pub(crate) fn poll<T>(
         &self,
         source: &Source,

@@ -1,10 +1,10 @@
-//! Whether an I/O object is ready, and who waits for it.
+//! The readiness of an I/O object, and the tasks that wait for it.
 //!
-//! Pure: no system call is made here. The selector reports edges, so readiness is remembered until
-//! an operation finds it gone; an operation is always tried first. Every operation goes through
-//! [`Source::poll_io`], so that EINTR, WouldBlock, readiness, waiters and budget are one place's
-//! business. Invariant: a direction that is not ready has been found so by an operation, or an
-//! event is to come.
+//! Pure: this file makes no system call. The selector reports edges, so readiness is stored until
+//! an operation returns WouldBlock; an operation is always tried first. Every operation goes
+//! through [`Source::poll_io`], so that EINTR, WouldBlock, readiness, waiters and budget are
+//! handled in one place. Invariant: if a direction is not ready, either an operation has shown
+//! that, or an event is still to come.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -18,53 +18,54 @@ use super::waiters::{WaiterKey, Waiters};
 use crate::current::{self, WaitsFor, budget};
 use crate::sys;
 
-/// One of the two ways of a source.
+/// One of the two directions of a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Direction {
     Read,
     Write,
 }
 
-/// What the selector reported.
+/// The readiness that an event of the selector reports.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Readiness {
     pub(crate) read: bool,
     pub(crate) write: bool,
-    /// A closed side, an error or an urgent mark: there is more to find than what is drained.
+    /// A closed side, an error or an urgent mark: a short count does not prove that nothing is
+    /// left.
     pub(crate) special: bool,
 }
 
-/// What an operation achieved.
+/// The result of an operation that succeeded.
 #[derive(Clone, Copy, Debug)]
 pub struct Done<T> {
     pub value: T,
-    /// A consuming read or write of a byte stream moved fewer bytes than it was given room for.
+    /// A consuming read or write of a byte stream moved fewer bytes than its buffer holds.
     pub short: bool,
 }
 
-/// One direction.
+/// The state of one direction.
 #[derive(Default)]
 struct Side {
-    /// An operation may succeed. Cleared by a WouldBlock, or by a short count that proves as much.
+    /// An operation may succeed. Cleared by a WouldBlock, or by a short count that proves the same.
     ready: Cell<bool>,
     /// A short count proves nothing until the next WouldBlock.
     special: Cell<bool>,
-    /// The selector does not watch the object: no event will come. See [`sys::IS_EMULATED`].
+    /// The selector does not watch the object, so no event will come. See [`sys::IS_EMULATED`].
     unwatched: Cell<bool>,
-    /// The loop has ended: no event will come.
-    gone: Cell<bool>,
+    /// The loop has ended, so no event will come.
+    closed: Cell<bool>,
     waiters: Waiters,
 }
 
-/// Readiness and waiters of one I/O object.
+/// The readiness and the waiters of one I/O object.
 #[derive(Default)]
 pub(crate) struct Source {
     read: Side,
     write: Side,
 }
 
-/// A future's place among those who wait for one direction, which it has once it waits; made by
-/// [`Source::waiter`]. Given up when it is dropped.
+/// A future's registration as a waiter of one direction, made by [`Source::waiter`]. It is
+/// registered at its first wait and removed when it is dropped.
 pub(crate) struct Waiter<'a> {
     side: &'a Side,
     key: WaiterKey,
@@ -78,7 +79,7 @@ pub(crate) struct Io<'a, F> {
 }
 
 impl Source {
-    /// A source of which nothing is known: `ready` says whether to try before waiting.
+    /// Creates a source. If `ready` is true, operations are tried before the first event.
     pub(crate) fn new(ready: bool) -> Source {
         let source = Source::default();
         source.read.ready.set(ready);
@@ -86,7 +87,7 @@ impl Source {
         source
     }
 
-    /// No place yet.
+    /// Creates a waiter that is not registered yet.
     pub(crate) fn waiter(&self, direction: Direction) -> Waiter<'_> {
         Waiter { side: self.side(direction), key: WaiterKey::default() }
     }
@@ -95,18 +96,19 @@ impl Source {
     ///
     /// # Cancel safety
     ///
-    /// `op` has either completed, and the result is returned, or it has done nothing.
+    /// Either `op` has completed and its result is returned, or it has had no effect.
     pub(crate) fn io<F>(&self, direction: Direction, op: F) -> Io<'_, F> {
         Io { waiter: self.waiter(direction), op }
     }
 
-    /// Completes once the direction is ready, as far as is known.
+    /// Completes once the direction is believed to be ready.
     pub(crate) fn ready(&self, direction: Direction) -> impl Future<Output = io::Result<()>> {
         let mut waiter = self.waiter(direction);
         poll_fn(move |cx| waiter.side.poll_ready(cx, &mut waiter.key))
     }
 
-    /// Completes once `is_done`, which is asked at every wake: for what has no selector behind it.
+    /// Completes once `is_done` returns true, which is called at every wake. For sources that have
+    /// no object in the selector.
     pub(crate) fn until(
         &self,
         direction: Direction,
@@ -123,7 +125,8 @@ impl Source {
         })
     }
 
-    /// The funnel: tries `op` if the direction is ready, else leaves the task's waker at `key`.
+    /// Tries `op` if the direction is ready, else stores the task's waker at `key`. Every operation
+    /// goes through this function.
     #[inline]
     pub(crate) fn poll_io<T>(
         &self,
@@ -135,7 +138,7 @@ impl Source {
         self.side(direction).poll_io(cx, key, op)
     }
 
-    /// Completes once the direction is ready, as far as is known.
+    /// Completes once the direction is believed to be ready.
     pub(crate) fn poll_ready(
         &self,
         direction: Direction,
@@ -145,7 +148,7 @@ impl Source {
         self.side(direction).poll_ready(cx, key)
     }
 
-    /// Tries `op` once, whatever is known, and remembers what it showed. EINTR does not count.
+    /// Tries `op` once, ready or not, and records what its result shows. EINTR is retried.
     #[inline]
     pub(crate) fn attempt<T>(
         &self,
@@ -155,7 +158,7 @@ impl Source {
         self.side(direction).attempt(op)
     }
 
-    /// Tries `op` once, an operation of the caller's own: what it shows is remembered for each of
+    /// Tries `op` once, an operation of user code, and records what its result shows for each of
     /// `directions`.
     pub(crate) fn try_io<T>(
         &self,
@@ -165,28 +168,30 @@ impl Source {
         let mut result = uninterrupted(op);
         for direction in directions {
             let whole = result.map(|value| Done { value, short: false });
-            result = self.side(direction).remember(whole);
+            result = self.side(direction).record(whole);
         }
         result
     }
 
-    /// Forgets what is known: waiting is for the next event.
+    /// Clears the readiness: the next wait is for the next event.
     pub(crate) fn clear(&self, direction: Direction) {
         self.side(direction).clear();
     }
 
-    /// Says that no event will come, if edges are emulated: the next wait ends after a pause.
+    /// Records that no event will come, if edges are emulated: the next wait ends at the next
+    /// retry.
     #[cfg(unix)]
     pub(crate) fn set_unwatched(&self, direction: Direction) {
         self.side(direction).unwatched.set(sys::IS_EMULATED);
     }
 
-    /// Whether a direction waits for no event, but for [`retry`](Source::retry).
+    /// Returns whether a direction waits for [`retry`](Source::retry), not for an event.
     pub(crate) fn is_unwatched(&self) -> bool {
         self.read.unwatched.get() || self.write.unwatched.get()
     }
 
-    /// Has operations tried again in a direction that the selector does not watch.
+    /// Wakes the waiters of each direction that the selector does not watch, so that they try
+    /// again.
     pub(crate) fn retry(&self, woken: &mut VecDeque<Waker>) {
         for side in [&self.read, &self.write] {
             if side.unwatched.replace(false) {
@@ -195,15 +200,15 @@ impl Source {
         }
     }
 
-    /// Whether the selector has reported an error or urgent data since this was last asked, or
-    /// since a read found nothing.
+    /// Returns whether the selector has reported an error or urgent data since the last call, or
+    /// since a read returned WouldBlock.
     #[cfg(unix)]
     pub(crate) fn take_special(&self) -> bool {
         self.read.special.take()
     }
 
-    /// Takes in an event, and adds the wakers that it concerns to `woken`. Part of the loop over
-    /// the events, which costs a request 25 instructions less so.
+    /// Records an event, and adds the wakers of its directions to `woken`. Inlined into the loop
+    /// over the events: that saves 25 instructions a request.
     #[inline(always)]
     pub(crate) fn set_ready(&self, readiness: Readiness, woken: &mut VecDeque<Waker>) {
         if readiness.read {
@@ -214,16 +219,16 @@ impl Source {
         }
     }
 
-    /// The loop has ended: who waits, or will wait, gets an error.
-    pub(crate) fn set_gone(&self, woken: &mut VecDeque<Waker>) {
+    /// Closes the source when its loop ends: all present and later waiters get an error.
+    pub(crate) fn close(&self, woken: &mut VecDeque<Waker>) {
         for side in [&self.read, &self.write] {
-            side.gone.set(true);
+            side.closed.set(true);
             side.ready.set(false);
             side.waiters.take_wakers(woken);
         }
     }
 
-    /// Gives up a place among the waiters.
+    /// Removes the waiter at `key`, if there is one.
     #[inline]
     pub(crate) fn leave(&self, direction: Direction, key: &mut WaiterKey) {
         self.side(direction).waiters.leave(key);
@@ -287,14 +292,15 @@ impl Side {
 
     #[inline]
     fn attempt<T>(&self, op: impl FnMut() -> io::Result<Done<T>>) -> io::Result<T> {
-        self.remember(uninterrupted(op))
+        self.record(uninterrupted(op))
     }
 
-    /// Takes in what a result shows.
+    /// Records what a result shows about the readiness.
     #[inline]
-    fn remember<T>(&self, result: io::Result<Done<T>>) -> io::Result<T> {
+    fn record<T>(&self, result: io::Result<Done<T>>) -> io::Result<T> {
         match result {
             Ok(done) => {
+                // A short count saves the next call, which would return WouldBlock.
                 if sys::SHORT_IS_DRAINED && done.short && !self.special.get() {
                     self.ready.set(false);
                 }
@@ -320,8 +326,8 @@ impl Side {
     }
 
     fn poll_wait<T>(&self, cx: &mut Context<'_>, key: &mut WaiterKey) -> Poll<io::Result<T>> {
-        if self.gone.get() {
-            return Poll::Ready(Err(gone()));
+        if self.closed.get() {
+            return Poll::Ready(Err(loop_ended()));
         }
         self.waiters.wait(key, cx.waker());
         current::pending(WaitsFor::Io)
@@ -335,7 +341,7 @@ impl Side {
     }
 }
 
-/// The first result of `op` that is not an interruption by a signal.
+/// Returns the first result of `op` that is not EINTR.
 #[inline]
 fn uninterrupted<T>(mut op: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     loop {
@@ -347,11 +353,11 @@ fn uninterrupted<T>(mut op: impl FnMut() -> io::Result<T>) -> io::Result<T> {
 }
 
 #[cold]
-fn gone() -> io::Error {
+fn loop_ended() -> io::Error {
     io::Error::new(
         io::ErrorKind::NotConnected,
-        "the event loop that this I/O object belongs to has ended: use it inside of that loop's \
-         block_on, or make it anew in this one",
+        "the event loop that this I/O object belongs to has ended: use it inside that loop's \
+         block_on, or create a new one in this loop",
     )
 }
 

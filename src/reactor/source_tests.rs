@@ -1,4 +1,4 @@
-//! What a source remembers, and whom it wakes.
+//! Which readiness a source stores, and which waiters it wakes.
 
 use super::*;
 
@@ -23,7 +23,7 @@ fn waiters(source: &Source) -> usize {
 }
 
 #[test]
-fn a_short_count_spares_the_next_attempt() {
+fn a_short_count_clears_the_readiness() {
     let source = Source::new(true);
     let mut key = WaiterKey::default();
     let short = Ok(Done { value: (), short: true });
@@ -43,7 +43,7 @@ fn a_short_count_proves_nothing_after_a_special_event() {
         assert!(source.read.ready.get());
     }
     assert_eq!(poll(&source, &mut key, would_block()), Poll::Pending);
-    assert!(!source.read.special.get(), "a WouldBlock clears all");
+    assert!(!source.read.special.get(), "a WouldBlock clears both flags");
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn every_waiter_is_woken_and_none_removes_another() {
     }
     assert_eq!(waiters(&source), 4);
     assert_eq!(waiters(&source), 0, "woken once");
-    // The last waits again; the others are dropped afterwards, as futures are.
+    // The last one waits again, then the others are removed, as dropped futures do.
     assert_eq!(poll(&source, &mut keys[3], would_block()), Poll::Pending);
     for key in &mut keys[..3] {
         source.leave(Direction::Read, key);
@@ -65,16 +65,16 @@ fn every_waiter_is_woken_and_none_removes_another() {
     let mut first = WaiterKey::default();
     assert_eq!(poll(&source, &mut first, would_block()), Poll::Pending);
     source.leave(Direction::Read, &mut first);
-    assert_eq!(waiters(&source), 0, "who has left is not woken");
-    assert!(source.read.waiters.is_empty(), "nothing is left behind");
+    assert_eq!(waiters(&source), 0, "a removed waiter is not woken");
+    assert!(source.read.waiters.is_empty(), "no waiter is left");
 }
 
 #[test]
-fn the_end_of_the_loop_is_an_error() {
+fn a_closed_source_returns_an_error() {
     let source = Source::new(true);
-    source.set_gone(&mut VecDeque::new());
+    source.close(&mut VecDeque::new());
     let mut cx = Context::from_waker(Waker::noop());
-    let op = || -> io::Result<Done<()>> { panic!("it is not tried") };
+    let op = || -> io::Result<Done<()>> { panic!("the operation is not tried") };
     let polled = source.poll_io(Direction::Read, &mut cx, &mut WaiterKey::default(), op);
     let Poll::Ready(Err(error)) = polled else { panic!("{polled:?}") };
     assert_eq!(error.kind(), io::ErrorKind::NotConnected);

@@ -1,90 +1,90 @@
-//! Deadlines and whom they wake: a hierarchical timing wheel.
+//! A hierarchical timing wheel: deadlines and the wakers they wake.
 //!
-//! Pure: no system call, the present is a parameter. The wheel has a level for each group of six
-//! bits of a deadline in nanoseconds. A deadline stands at the level of the highest group in which
-//! it differs from the present, in the slot that this group says. A slot is a ring of nodes: its
-//! own, then those of its deadlines in the order of insertion; so leaving it takes the two
-//! neighbours and no look at where it is.
+//! Pure: this file makes no system call; the current time is a parameter. The wheel has a level for
+//! each group of six bits of a deadline in nanoseconds. A deadline is stored at the level of the
+//! highest group of bits in which it differs from the current time, in the slot whose number is the
+//! value of that group. A slot is a circular doubly linked list: its head, then its deadlines in
+//! the order of insertion. So a removal needs the two neighbours only, not the slot.
 //!
-//! A slot that the present passes is sorted, if it is short. Otherwise its deadlines move down, as
-//! they do when the present enters it, at the last to a slot for each nanosecond: all deadlines of
-//! one become due in one step, however many they are. When there is too much for one call of
-//! [`Timers::advance`], moving down and waking go on in the next.
+//! If the current time passes a whole slot, a short slot is sorted and becomes due. Otherwise the
+//! deadlines of the slot move to lower levels; they do the same when the current time enters the
+//! slot. The lowest level has one slot for each nanosecond, so all deadlines of such a slot become
+//! due in one step, however many they are. If there is more work than the limit of one call of
+//! [`Timers::advance`], the next call continues it.
 //!
-//! Invariants: each deadline in the wheel is later than `now`; each slot that is occupied begins
-//! after `now`; the lowest level that is occupied holds the nearest deadlines. Hence a deadline has
-//! fired exactly when it is not later than `now`, and nobody needs to note it.
+//! Invariants: each deadline in the wheel is later than `now`; each occupied slot begins after
+//! `now`; the lowest occupied level holds the nearest deadlines. Hence a deadline has fired exactly
+//! if it is not later than `now`, and no flag has to record it.
 
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
 use std::task::Waker;
 
-/// Bits of a nanosecond for each level.
+/// Bits of a deadline for each level.
 const BITS: u32 = 6;
 /// Slots of a level: one for each bit of its word in `occupied_slots`.
 const SLOTS: u32 = 1 << BITS;
-/// Bits that the lowest level has less, so that the slots of another are the ticks of the clock.
-const LESS: u32 = 2;
+/// Bits that the lowest level lacks: so the slots of another level are the ticks of the clock.
+const LOWEST_LACKS: u32 = 2;
 /// Levels for all 64 bits of nanoseconds.
-const LEVELS: u32 = (u64::BITS + LESS) / BITS;
-/// No node: the first is a slot's, and that is never free, due or moving down.
+const LEVELS: u32 = (u64::BITS + LOWEST_LACKS) / BITS;
+/// Marks the absence of a node: node 0 is a slot's head, which is never free, due or moving.
 const NONE: u32 = 0;
-/// Nodes that are made at once.
+/// Nodes that are allocated at once.
 const CHUNK: u32 = 64;
-/// Nodes that are kept for the next deadlines once none is left.
+/// Nodes that are retained for later deadlines while the wheel is empty.
 const KEPT_MAX: usize = 1 << 14;
-/// Wakers that one call takes: they take about 50 us to wake.
+/// The most wakers that one call returns. Waking them takes about 50 us.
 const FIRED_MAX: usize = 1 << 10;
-/// Deadlines that one call moves down, and slots that it passes: some 100 us of them.
+/// The most deadlines that one call moves down, plus the slots that it passes: about 100 us.
 const STEPS_MAX: usize = 1 << 13;
-/// Deadlines of a slot that are sorted: as many take less time to move down.
+/// The most deadlines of a slot that are sorted. Moving more of them down is faster.
 const SORTED_MAX: usize = 1 << 10;
 
-/// Who is to be woken when.
+/// The deadlines of a loop and their wakers.
 #[derive(Debug)]
 pub(crate) struct Timers {
-    /// In nanoseconds.
+    /// The current time, in nanoseconds.
     now: u64,
-    /// Which levels hold anything, a bit for each.
+    /// The occupied levels, a bit for each.
     occupied: u32,
-    /// Which slots of each level hold anything, a bit for each.
+    /// The occupied slots of each level, a bit for each.
     occupied_slots: [u64; LEVELS as usize],
-    /// The slots' own, level by level, then the deadlines' and the free ones. Empty at first.
+    /// The heads of the slots, level by level, then the nodes of deadlines and the free nodes.
+    /// Empty until the first insertion.
     nodes: Vec<Node>,
-    /// The first of the free nodes, each of which has the next as its `next`.
+    /// The first free node. Free nodes are linked by `next`.
     free: u32,
-    /// The first and the last of the nodes whose deadlines have fired and whose wakers are still to
-    /// be taken. Each has the next as its `next`.
+    /// The first and the last node, linked by `next`, whose deadline has fired but whose waker has
+    /// not been taken.
     due: (u32, u32),
-    /// The slot of which a part has moved down. Then `now` is just before it, so that what is
-    /// inserted meanwhile stands behind what is left there.
+    /// The slot whose deadlines have moved down in part. Then `now` is just before the slot, so
+    /// that its new deadlines are appended behind the remaining ones.
     moving: u32,
-    /// The last call of `advance` did not come to its end.
+    /// The last call of `advance` reached a limit.
     is_behind: bool,
-    /// Room for the deadlines of one slot, with their nodes, while they are sorted; empty between
-    /// calls.
+    /// A buffer to sort the deadlines of one slot, with their nodes. Empty between calls.
     sorted: Vec<(u64, u32)>,
 }
 
-/// A deadline; or a slot, the begin and the end of its ring.
+/// A deadline; or a slot, the head of its circular list.
 #[derive(Debug)]
 struct Node {
-    /// Nanoseconds. Of a slot: a bound on its deadlines from below, which is exact unless the
-    /// nearest was removed.
+    /// In nanoseconds. Of a slot: a lower bound, exact unless the nearest deadline was removed.
     deadline: u64,
-    /// Of a deadline only.
+    /// `None` for a slot.
     waker: Option<Waker>,
     next: u32,
     previous: u32,
 }
 
-/// Where the wakers go, and how many more may.
+/// The output of `advance`: the wakers, and how many more may be added.
 struct Fired<'a> {
     wakers: &'a mut VecDeque<Waker>,
     left: usize,
 }
 
-/// A deadline in the wheel, until it fires or is removed.
+/// The key of a deadline in the wheel, valid until it fires or is removed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TimerKey(NonZeroU32);
 
@@ -103,22 +103,22 @@ impl Timers {
         }
     }
 
-    /// Whether `advance` has nothing to do.
+    /// Returns whether `advance` has nothing to do.
     pub(crate) fn is_empty(&self) -> bool {
         self.occupied == 0 && !self.is_behind
     }
 
-    /// Whether `advance` left something due to its next call.
+    /// Returns whether `advance` has left work to its next call.
     pub(crate) fn is_behind(&self) -> bool {
         self.is_behind
     }
 
-    /// Whether a deadline has been passed, so that its node, if it had one, is no more its own.
+    /// Returns whether a deadline has passed. Then its key, if it had one, is no longer valid.
     pub(crate) fn has_fired(&self, deadline: u64) -> bool {
         deadline <= self.now
     }
 
-    /// Adds a deadline that has not fired, in nanoseconds of the loop's clock.
+    /// Adds a deadline that has not passed, in nanoseconds of the loop's clock.
     #[inline]
     pub(crate) fn insert(&mut self, deadline: u64, waker: Waker) -> TimerKey {
         debug_assert!(!self.has_fired(deadline));
@@ -134,60 +134,62 @@ impl Timers {
         TimerKey(NonZeroU32::new(key).expect("NONE is not free"))
     }
 
-    /// Removes a deadline that has not fired. The waker comes back to be dropped outside.
+    /// Removes a deadline that has not fired. Returns its waker, for the caller to drop after its
+    /// borrow.
     #[inline]
     pub(crate) fn remove(&mut self, key: TimerKey) -> Option<Waker> {
         let Node { next, previous, .. } = self.nodes[key.index()];
         self.nodes[next as usize].previous = previous;
         self.nodes[previous as usize].next = next;
         let waker = self.free(key.0.get());
-        // No neighbours but the slot.
+        // Both neighbours are the head of the slot: the slot is empty.
         if next == previous {
             self.clear(next);
-            self.give_back();
+            self.shrink();
         }
         waker
     }
 
-    /// Whether a deadline that has not fired will wake whom `waker` wakes.
-    pub(crate) fn wakes(&self, key: TimerKey, waker: &Waker) -> bool {
+    /// Returns whether a deadline that has not fired will wake the same task as `waker`.
+    pub(crate) fn will_wake(&self, key: TimerKey, waker: &Waker) -> bool {
         self.nodes[key.index()].waker.as_ref().is_some_and(|old| old.will_wake(waker))
     }
 
-    /// Changes whom a deadline that has not fired will wake. The waker before comes back.
+    /// Replaces the waker of a deadline that has not fired. Returns the old one.
     pub(crate) fn replace_waker(&mut self, key: TimerKey, waker: Waker) -> Option<Waker> {
         self.nodes[key.index()].waker.replace(waker)
     }
 
-    /// When to look again, in nanoseconds: the nearest deadline, or earlier if that was removed.
+    /// Returns when to call `advance`: at the nearest deadline, or earlier if that was removed.
     pub(crate) fn next(&self) -> Option<u64> {
         if self.is_behind {
             return Some(self.now);
         }
-        let slot = self.first()?;
+        let slot = self.nearest_slot()?;
         Some(self.nodes[slot as usize].deadline)
     }
 
-    /// Moves the present on. The wakers of the deadlines passed are added to `fired` in the order
-    /// (deadline, insertion). A limited number of them: see [`Timers::is_behind`].
+    /// Moves `now` on. Adds the wakers of the deadlines that have passed to `fired`, ordered by
+    /// deadline, then by insertion. Their number is limited: see [`Timers::is_behind`].
     pub(crate) fn advance(&mut self, now: u64, fired: &mut VecDeque<Waker>) {
         let mut fired = Fired { wakers: fired, left: FIRED_MAX };
-        let has_passed = self.pass(now, &mut fired);
+        let is_complete = self.expire_slots(now, &mut fired);
         while self.due.0 != NONE && fired.left > 0 {
             let key = self.due.0;
             self.due.0 = self.nodes[key as usize].next;
             self.fire(key, &mut fired);
         }
-        self.is_behind = !has_passed || self.due.0 != NONE;
-        self.give_back();
+        self.is_behind = !is_complete || self.due.0 != NONE;
+        self.shrink();
     }
 
-    /// Moves the present on, and what is passed to the due. `false` if that was too much.
-    fn pass(&mut self, now: u64, fired: &mut Fired<'_>) -> bool {
+    /// Moves `now` on, and makes the deadlines that have passed due. `false`: the limit was
+    /// reached.
+    fn expire_slots(&mut self, now: u64, fired: &mut Fired<'_>) -> bool {
         let mut steps = STEPS_MAX;
-        while let Some(slot) = self.first() {
-            let begin = self.begin(slot);
-            if begin > now {
+        while let Some(slot) = self.nearest_slot() {
+            let start = self.start(slot);
+            if start > now {
                 break;
             }
             if steps == 0 {
@@ -195,18 +197,18 @@ impl Timers {
             }
             let Node { next: first, previous: last, .. } = self.nodes[slot as usize];
             let nearest = self.nodes[first as usize].deadline;
-            let is_whole = self.moving == NONE;
-            if slot < SLOTS || (is_whole && first == last && nearest <= now) {
+            let is_unmoved = self.moving == NONE;
+            if slot < SLOTS || (is_unmoved && first == last && nearest <= now) {
                 self.now = nearest;
                 self.clear(slot);
                 self.make_due(first, last, fired);
                 steps -= 1;
-            } else if is_whole && begin | width(slot) <= now && self.sort(slot) {
-                self.now = begin | width(slot);
+            } else if is_unmoved && start | width(slot) <= now && self.sort(slot) {
+                self.now = start | width(slot);
                 self.clear(slot);
                 steps = steps.saturating_sub(self.make_sorted_due(fired));
             } else {
-                self.now = begin;
+                self.now = start;
                 self.move_down(slot, &mut steps);
             }
         }
@@ -214,15 +216,15 @@ impl Timers {
         true
     }
 
-    /// The slot of a deadline, seen from the present.
+    /// Returns the slot of a deadline, relative to the current time.
     fn slot(&self, deadline: u64) -> u32 {
         let differing = (deadline ^ self.now) | 1;
-        let level = (differing.ilog2() + LESS) / BITS;
+        let level = (differing.ilog2() + LOWEST_LACKS) / BITS;
         level * SLOTS + (deadline >> shift(level)) as u32 % SLOTS
     }
 
-    /// The slot of the nearest deadlines, or the one that is moving down.
-    fn first(&self) -> Option<u32> {
+    /// Returns the slot of the nearest deadlines; if a slot is moving down, that one.
+    fn nearest_slot(&self) -> Option<u32> {
         if self.moving != NONE {
             return Some(self.moving);
         }
@@ -233,14 +235,14 @@ impl Timers {
         Some(level * SLOTS + self.occupied_slots[level as usize].trailing_zeros())
     }
 
-    /// When a slot ahead begins.
-    fn begin(&self, slot: u32) -> u64 {
+    /// Returns the first nanosecond of a slot that is not before the current one.
+    fn start(&self, slot: u32) -> u64 {
         let shift = shift(slot / SLOTS);
         let above = self.now >> shift & !u64::from(SLOTS - 1);
         (above | u64::from(slot % SLOTS)) << shift
     }
 
-    /// Makes `key` the last of its slot. Returns its neighbours: what comes next, and before it.
+    /// Makes `key` the last node of its slot. Returns its next and its previous node.
     fn append(&mut self, key: u32, deadline: u64) -> (u32, u32) {
         let slot = self.slot(deadline);
         let level = slot / SLOTS;
@@ -253,7 +255,7 @@ impl Timers {
         (slot, last)
     }
 
-    /// Makes a slot an empty ring.
+    /// Makes a slot an empty list.
     fn clear(&mut self, slot: u32) {
         self.nodes[slot as usize] = Node::ring(slot);
         let level = slot / SLOTS;
@@ -264,7 +266,7 @@ impl Timers {
         }
     }
 
-    /// Moves the deadlines of a slot that begins now to lower levels, as many as `steps` allows.
+    /// Moves the deadlines of a slot that begins now to lower levels, up to `steps` of them.
     fn move_down(&mut self, slot: u32, steps: &mut usize) {
         let mut key = self.nodes[slot as usize].next;
         while key != slot && *steps > 0 {
@@ -282,11 +284,12 @@ impl Timers {
             self.moving = slot;
             self.nodes[slot as usize].next = key;
             self.nodes[key as usize].previous = slot;
+            // The rest of the slot must stay later than `now`.
             self.now -= 1;
         }
     }
 
-    /// Reads the deadlines of a slot in their order into `sorted`. `false` if there are too many.
+    /// Fills `sorted` with the deadlines of a slot. Returns `false` if there are too many.
     fn sort(&mut self, slot: u32) -> bool {
         let mut key = self.nodes[slot as usize].next;
         while key != slot {
@@ -298,11 +301,12 @@ impl Timers {
             self.sorted.push((deadline, key));
             key = next;
         }
+        // The sort is stable: equal deadlines keep their order of insertion.
         self.sorted.sort_by_key(|(deadline, _)| *deadline);
         true
     }
 
-    /// Makes the nodes in `sorted` due. Returns how many they are.
+    /// Makes the nodes in `sorted` due. Returns their number.
     fn make_sorted_due(&mut self, fired: &mut Fired<'_>) -> usize {
         let mut sorted = std::mem::take(&mut self.sorted);
         let len = sorted.len();
@@ -311,8 +315,7 @@ impl Timers {
         len
     }
 
-    /// Fires a node, if none is due before it and it is alone; else makes a chain of nodes the last
-    /// of those that are due.
+    /// Fires a single node if no other is due before it; else appends a chain of nodes to the due.
     #[inline]
     fn make_due(&mut self, first: u32, last: u32, fired: &mut Fired<'_>) {
         if first == last && self.due.0 == NONE && fired.left > 0 {
@@ -326,7 +329,7 @@ impl Timers {
         self.due.1 = last;
     }
 
-    /// Takes the waker of a node that is in no ring any more, which becomes free.
+    /// Takes the waker of a node that is in no list, and frees the node.
     #[inline]
     fn fire(&mut self, key: u32, fired: &mut Fired<'_>) {
         if let Some(waker) = self.free(key) {
@@ -335,14 +338,14 @@ impl Timers {
         }
     }
 
-    /// Makes a node free that is in no ring any more.
+    /// Frees a node that is in no list.
     fn free(&mut self, key: u32) -> Option<Waker> {
         let node = &mut self.nodes[key as usize];
         node.next = std::mem::replace(&mut self.free, key);
         node.waker.take()
     }
 
-    /// Makes free nodes, where none is left, and the slots before the first of them.
+    /// Allocates free nodes; the first time the heads of the slots too.
     #[cold]
     fn add_nodes(&mut self) {
         if self.nodes.is_empty() {
@@ -355,8 +358,8 @@ impl Timers {
         self.free = first;
     }
 
-    /// Gives the memory of a burst back, after it.
-    fn give_back(&mut self) {
+    /// Frees the memory of a burst of timers once the wheel is empty.
+    fn shrink(&mut self) {
         if self.is_empty() && self.nodes.len() > KEPT_MAX {
             self.nodes = Vec::new();
             self.free = NONE;
@@ -364,18 +367,18 @@ impl Timers {
     }
 }
 
-/// The lowest bit of a level's group.
+/// Returns the lowest bit of a level's group.
 fn shift(level: u32) -> u32 {
-    (level * BITS).saturating_sub(LESS)
+    (level * BITS).saturating_sub(LOWEST_LACKS)
 }
 
-/// The bits of a nanosecond in which the deadlines of a slot differ.
+/// Returns the mask of the bits in which the deadlines of a slot may differ.
 fn width(slot: u32) -> u64 {
     (1 << shift(slot / SLOTS)) - 1
 }
 
 impl Node {
-    /// An empty slot.
+    /// Creates the head of an empty slot.
     fn ring(slot: u32) -> Node {
         Node { deadline: u64::MAX, waker: None, next: slot, previous: slot }
     }

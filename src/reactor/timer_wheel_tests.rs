@@ -1,4 +1,4 @@
-//! The order in which deadlines fire, in pieces too, and what is left of them.
+//! The order in which deadlines fire, also in several calls, and the memory they leave.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,7 +6,7 @@ use std::task::Wake;
 
 use super::*;
 
-/// Notes when it was woken: the number of wakes before it.
+/// Records when it was woken: the number of wakes before it.
 struct Mark(Arc<AtomicUsize>, AtomicUsize);
 
 impl Wake for Mark {
@@ -19,7 +19,7 @@ fn noop() -> Waker {
     Waker::noop().clone()
 }
 
-/// A sequence that looks random, the same each time.
+/// A pseudo-random sequence, the same each time.
 fn numbers(mut seed: u64) -> impl FnMut() -> u64 {
     move || {
         seed ^= seed << 13;
@@ -29,7 +29,7 @@ fn numbers(mut seed: u64) -> impl FnMut() -> u64 {
     }
 }
 
-/// Moves the present on to the end, however many calls that takes.
+/// Moves the current time to `now` and calls `advance` until no work is left.
 fn advance(timers: &mut Timers, now: u64, fired: &mut VecDeque<Waker>) {
     timers.advance(now, fired);
     while timers.is_behind() {
@@ -44,7 +44,7 @@ fn fires_in_the_order_of_deadline_then_insertion() {
     let wakes = Arc::new(AtomicUsize::new(0));
     let mut marks: Vec<(u64, Arc<Mark>)> = Vec::new();
     for _ in 0..5000 {
-        // Many share a nanosecond, some are years away.
+        // Many deadlines are equal, some are years away.
         let deadline = (2000 + random() % 3000 * (random() % 3)) << (random() % 50);
         let mark = Arc::new(Mark(wakes.clone(), AtomicUsize::new(usize::MAX)));
         timers.insert(deadline, mark.clone().into());
@@ -53,10 +53,10 @@ fn fires_in_the_order_of_deadline_then_insertion() {
     let mut now = 1;
     let mut fired = VecDeque::new();
     while let Some(next) = timers.next() {
-        assert!(next > now, "what is due has fired");
+        assert!(next > now, "due deadlines have fired");
         now = next + random() % 2 * (random() % next);
         advance(&mut timers, now, &mut fired);
-        assert!(!fired.is_empty(), "nothing was removed, so it looked at a deadline");
+        assert!(!fired.is_empty(), "nothing was removed, so `next` was a deadline");
         fired.drain(..).for_each(Waker::wake);
         for (deadline, mark) in &marks {
             assert_eq!(mark.1.load(Ordering::Relaxed) != usize::MAX, *deadline <= now);
@@ -69,14 +69,14 @@ fn fires_in_the_order_of_deadline_then_insertion() {
 }
 
 #[test]
-fn what_is_inserted_and_removed_between_two_pieces_keeps_the_order() {
+fn insertions_and_removals_between_two_calls_keep_the_order() {
     let mut random = numbers(13);
     for round in 0..20 {
         let mut timers = Timers::new();
         let wakes = Arc::new(AtomicUsize::new(0));
         let mut live: Vec<(u64, Arc<Mark>, TimerKey)> = Vec::new();
         let begin = 1 << (20 + round);
-        // From one deadline for all to a few for each.
+        // From one deadline for all timers to a few timers for each deadline.
         let spread = 1 << (random() % 20);
         let (mut fired, mut inserted) = (VecDeque::new(), 0);
         while inserted < 40_000 || !timers.is_empty() {
@@ -121,7 +121,7 @@ fn a_call_passes_a_limited_number_of_slots() {
 }
 
 #[test]
-fn what_is_left_of_a_slot_that_moves_down_is_removed() {
+fn the_rest_of_a_slot_that_moves_down_can_be_removed() {
     let mut timers = Timers::new();
     let deadline = |i| (1 << 40) + i;
     let mut keys: Vec<_> =
@@ -139,7 +139,7 @@ fn what_is_left_of_a_slot_that_moves_down_is_removed() {
 }
 
 #[test]
-fn the_nearest_of_a_slot_is_looked_at_first() {
+fn next_is_the_nearest_deadline_of_a_slot() {
     let mut timers = Timers::new();
     let (near, far) = ((1 << 30) + 5, (1 << 30) + (1 << 20));
     timers.insert(near, noop());
@@ -154,7 +154,7 @@ fn the_nearest_of_a_slot_is_looked_at_first() {
 }
 
 #[test]
-fn removed_ones_do_not_fire_and_leave_nothing() {
+fn removed_deadlines_do_not_fire_and_leave_nothing() {
     let mut timers = Timers::new();
     let mut random = numbers(11);
     let mut fired = VecDeque::new();
@@ -173,7 +173,7 @@ fn removed_ones_do_not_fire_and_leave_nothing() {
 }
 
 #[test]
-fn far_and_near_ends() {
+fn the_nearest_and_the_farthest_possible_deadline_fire() {
     let mut timers = Timers::new();
     timers.insert(u64::MAX, noop());
     timers.insert(1, noop());
@@ -189,7 +189,7 @@ fn far_and_near_ends() {
 }
 
 #[test]
-fn a_clock_that_was_put_back_changes_nothing() {
+fn a_clock_that_goes_back_changes_nothing() {
     let mut timers = Timers::new();
     let mut fired = VecDeque::new();
     timers.insert(5000, noop());
@@ -202,7 +202,7 @@ fn a_clock_that_was_put_back_changes_nothing() {
 }
 
 #[test]
-fn a_lone_deadline_is_looked_at_once() {
+fn a_single_deadline_needs_one_call() {
     let mut timers = Timers::new();
     let day = 86_400_000_000_000;
     timers.insert(day, noop());
@@ -212,7 +212,7 @@ fn a_lone_deadline_is_looked_at_once() {
 }
 
 #[test]
-fn a_burst_gives_its_memory_back() {
+fn the_memory_of_a_burst_is_freed() {
     let mut timers = Timers::new();
     let insert = |timers: &mut Timers| -> Vec<_> {
         (0..100_000).map(|i| timers.insert(1_000_000 + i, noop())).collect()

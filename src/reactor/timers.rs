@@ -1,4 +1,4 @@
-//! The timers of a loop: setting, cancelling and firing them.
+//! Sets, cancels and fires the timers of a loop.
 //!
 //! Deadlines are nanoseconds of the reactor's clock. Invariant: no waker is cloned, dropped or
 //! woken while the wheel is borrowed.
@@ -11,17 +11,17 @@ use super::timer_wheel::TimerKey;
 use crate::clock::Tick;
 
 impl Reactor {
-    /// Fires timers that are due, waking their tasks. A limited number of them: the others are left
-    /// to the next call, and the wait before it does not wait.
+    /// Fires the timers that are due and wakes their tasks. One call fires a limited number; the
+    /// next call fires more, and the wait before it returns at once.
     pub(crate) fn fire_timers(&self) {
         if self.timers.borrow().is_empty() {
             return;
         }
         let now = self.clock.tick().nanos();
-        self.collect(|woken| self.timers.borrow_mut().advance(now, woken));
+        self.collect_and_wake(|woken| self.timers.borrow_mut().advance(now, woken));
     }
 
-    /// When the timers next want to be fired.
+    /// Returns when the next timer is due.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         self.next_tick().map(|at| self.clock.begin(at))
     }
@@ -30,8 +30,8 @@ impl Reactor {
         self.timers.borrow().next().map(Tick::at_or_after)
     }
 
-    /// Completes once the deadline has been passed, in nanoseconds of the clock; until then
-    /// `waker` is woken by a timer at `key`.
+    /// Completes once the deadline has passed, in nanoseconds of the clock. Until then a timer at
+    /// `key` wakes `waker`.
     ///
     /// # Panics
     ///
@@ -53,14 +53,14 @@ impl Reactor {
             self.assert_open();
             return Poll::Ready(());
         }
-        if !timers.wakes(set, waker) {
+        if !timers.will_wake(set, waker) {
             drop(timers);
             self.replace_waker(set, waker.clone());
         }
         Poll::Pending
     }
 
-    /// Makes a timer, unless it would have fired.
+    /// Sets a timer, unless its deadline has passed.
     fn set_timer(&self, deadline: u64, waker: Waker) -> Option<TimerKey> {
         let mut timers = self.timers.borrow_mut();
         if timers.has_fired(deadline) {
@@ -82,12 +82,13 @@ impl Reactor {
         drop(old);
     }
 
-    /// Takes a timer back, unless it has fired.
+    /// Cancels a timer, unless it has fired.
     #[inline]
     pub(crate) fn cancel_timer(&self, key: TimerKey, deadline: u64) {
         let mut timers = self.timers.borrow_mut();
         if !timers.has_fired(deadline) {
             let waker = timers.remove(key);
+            // Dropping a waker may run user code, so the borrow ends first.
             drop(timers);
             drop(waker);
         }

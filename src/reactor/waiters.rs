@@ -1,8 +1,8 @@
-//! Who waits for one direction of an I/O object: nobody, one, seldom more.
+//! The tasks that wait for one direction of an I/O object: usually none or one, seldom more.
 //!
-//! All are woken at once, so their order says nothing. One costs no allocation. Invariant: a place
-//! belongs to one future, from its first wait until the future completes or is dropped, so nobody
-//! ever removes another's waker.
+//! All are woken at once, so their order does not matter. One waiter needs no allocation.
+//! Invariant: a slot belongs to one future, from its first wait until the future completes or is
+//! dropped, so no future removes another's waker.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -16,29 +16,30 @@ use crate::wait::keep;
 /// The waiters of one direction.
 #[derive(Default)]
 pub(crate) struct Waiters {
-    /// A waker may be in one of the places.
+    /// A slot may hold a waker.
     has_wakers: Cell<bool>,
-    /// The first place is somebody's.
-    first_taken: Cell<bool>,
-    /// The waker in the first place.
+    /// The first slot is in use.
+    has_first: Cell<bool>,
+    /// The waker in the first slot.
     first: Cell<Option<Waker>>,
-    /// The places behind it.
-    more: Cell<Option<Places>>,
+    /// The other slots.
+    others: Cell<Option<Slots>>,
 }
 
-type Places = Box<Slab<Option<Waker>>>;
+type Slots = Box<Slab<Option<Waker>>>;
 
-/// A future's place among [`Waiters`]; none until it waits. 1 is the first, 2 and up are behind.
+/// The key of a future's slot in [`Waiters`]; `None` until it waits. 1 is the first slot, 2 and up
+/// are the others.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct WaiterKey(Option<NonZeroU32>);
 
-/// Places behind the first that are kept when they are empty.
+/// The capacity of empty other slots that is retained.
 const KEPT_MAX: usize = 4;
 
 const FIRST: NonZeroU32 = NonZeroU32::MIN;
 
 impl Waiters {
-    /// Adds all wakers to `woken`. The places stay.
+    /// Moves all wakers to `woken`. The slots stay in use.
     #[inline]
     pub(crate) fn take_wakers(&self, woken: &mut VecDeque<Waker>) {
         if !self.has_wakers.replace(false) {
@@ -47,82 +48,83 @@ impl Waiters {
         if let Some(first) = self.first.take() {
             woken.push_back(first);
         }
-        if let Some(more) = self.more.take() {
-            self.take_wakers_behind(more, woken);
+        if let Some(others) = self.others.take() {
+            self.take_other_wakers(others, woken);
         }
     }
 
-    /// Leaves a waker at `key`, which gets a place if it has none.
+    /// Stores a waker in the slot of `key`. Assigns a slot if it has none.
     pub(crate) fn wait(&self, key: &mut WaiterKey, waker: &Waker) {
         match key.0 {
             Some(FIRST) => {}
-            None if !self.first_taken.get() => {
-                // Before anything foreign runs: whoever waits meanwhile goes behind.
-                self.first_taken.set(true);
+            None if !self.has_first.get() => {
+                // Set before the waker is cloned: cloning may run user code, which may call this
+                // again.
+                self.has_first.set(true);
                 key.0 = Some(FIRST);
             }
-            _ => return self.wait_behind(key, waker.clone()),
+            _ => return self.wait_in_others(key, waker.clone()),
         }
         keep(&self.first, waker);
         self.has_wakers.set(true);
     }
 
-    /// Gives up a place, if `key` has one.
+    /// Frees the slot of `key`, if it has one.
     #[inline]
     pub(crate) fn leave(&self, key: &mut WaiterKey) {
         match key.0.take() {
             None => {}
             Some(FIRST) => {
-                self.first_taken.set(false);
+                self.has_first.set(false);
                 drop(self.first.take());
             }
-            Some(key) => self.leave_behind(key),
+            Some(key) => self.leave_others(key),
         }
     }
 
     #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
-        !self.first_taken.get() && self.more.take().is_none_or(|more| more.is_empty())
+        !self.has_first.get() && self.others.take().is_none_or(|others| others.is_empty())
     }
 
     #[cold]
-    fn take_wakers_behind(&self, mut more: Places, woken: &mut VecDeque<Waker>) {
-        woken.extend(more.iter_mut().filter_map(|(_, waker)| waker.take()));
-        self.more.set(Some(more));
+    fn take_other_wakers(&self, mut others: Slots, woken: &mut VecDeque<Waker>) {
+        woken.extend(others.iter_mut().filter_map(|(_, waker)| waker.take()));
+        self.others.set(Some(others));
     }
 
     #[cold]
-    fn wait_behind(&self, key: &mut WaiterKey, waker: Waker) {
-        let mut more = self.more.take().unwrap_or_default();
+    fn wait_in_others(&self, key: &mut WaiterKey, waker: Waker) {
+        let mut others = self.others.take().unwrap_or_default();
         let old = match key.0 {
-            Some(key) => more[index(key)].replace(waker),
+            Some(key) => others[index(key)].replace(waker),
             None => {
-                key.0 = Some(waiter(more.insert(Some(waker))));
+                key.0 = Some(key_of(others.insert(Some(waker))));
                 None
             }
         };
-        self.more.set(Some(more));
+        self.others.set(Some(others));
         self.has_wakers.set(true);
         drop(old);
     }
 
     #[cold]
-    fn leave_behind(&self, key: NonZeroU32) {
-        let Some(mut more) = self.more.take() else { return };
-        let old = more.remove(index(key));
-        // A few places are kept: who waits behind the first once will do so again.
-        let keep = !more.is_empty() || more.capacity() <= KEPT_MAX;
-        self.more.set(keep.then_some(more));
+    fn leave_others(&self, key: NonZeroU32) {
+        let Some(mut others) = self.others.take() else { return };
+        let old = others.remove(index(key));
+        // A few slots are retained: a source with several waiters will probably have them again.
+        let is_retained = !others.is_empty() || others.capacity() <= KEPT_MAX;
+        self.others.set(is_retained.then_some(others));
         drop(old);
     }
 }
 
-/// Where in `more` a key points.
+/// Returns the index in `others` of a key.
 fn index(key: NonZeroU32) -> usize {
     key.get() as usize - 2
 }
 
-/// The key of an index of `more`.
-fn waiter(index: usize) -> NonZeroU32 {
+/// Returns the key of an index in `others`.
+fn key_of(index: usize) -> NonZeroU32 {
     u32::try_from(index + 2).ok().and_then(NonZeroU32::new).expect("2^32 futures wait on a source")
 }

@@ -1,4 +1,4 @@
-//! How a loop is made that is not at its default.
+//! The builder of a loop: its limits, names and handlers.
 
 use std::env;
 use std::time::Duration;
@@ -6,30 +6,30 @@ use std::time::Duration;
 use crate::context::Parts;
 use crate::executor::{Hooks, JoinError};
 
-/// Polls between two looks at the selector: as many tasks as are ready run for the price of one
-/// system call, and a socket waits no longer for its turn than these polls take.
+/// The most polls between two calls of the selector. One system call serves up to this many polls,
+/// and a ready socket waits for no more than this many polls.
 const BATCH_MAX: usize = 256;
 
-/// Events that one wait takes in; more wait for the next turn.
+/// The most events that one wait returns; more are left to the next turn.
 const EVENTS_CAPACITY: usize = 1024;
 
-/// A poll that takes longer is felt by whoever waits for the others; asyncio's figure.
+/// A longer poll delays all other tasks noticeably. asyncio's default.
 const SLOW_POLL: Duration = Duration::from_millis(100);
 
-/// Set to 1, it turns debug mode on.
+/// The environment variable that turns debug mode on if it is 1.
 const DEBUG_VARIABLE: &str = "EVLOOP_DEBUG";
 
-/// Helper threads of each kind: they wait for names and disks, not for a core.
+/// The most threads for each kind of blocking work: they wait for names and disks, not for a core.
 const BLOCKING_THREADS_MAX: usize = 64;
 
-/// Makes a [`Runtime`](crate::Runtime).
+/// Configures and creates a [`Runtime`](crate::Runtime).
 ///
 /// ```
 /// let mut runtime = evloop::Runtime::builder().name("gateway").batch_max(64).build()?;
 /// assert_eq!(runtime.block_on(async { 1 }), 1);
 /// # std::io::Result::Ok(())
 /// ```
-#[must_use = "a builder makes a loop when `build` is called"]
+#[must_use = "a builder creates a loop only when `build` is called"]
 pub struct Builder {
     pub(super) batch_max: usize,
     pub(super) spin: Duration,
@@ -39,7 +39,7 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// Everything at its default.
+    /// Creates a builder with the default configuration.
     pub fn new() -> Builder {
         let parts = Parts {
             name: "evloop".into(),
@@ -60,45 +60,52 @@ impl Builder {
         }
     }
 
-    /// The loop's name, which its helper threads bear. Default: `evloop`.
+    /// Sets the loop's name. The threads of its blocking pool carry it too. Default: `evloop`.
+    #[doc(alias = "thread_name")]
     pub fn name(mut self, name: impl Into<String>) -> Builder {
         self.parts.name = name.into();
         self
     }
 
-    /// How many polls a turn makes at most before it looks for events. At least 1; default: 256.
+    /// Sets how many polls a turn makes at most before it waits for events. At least 1; default:
+    /// 256.
+    #[doc(alias = "event_interval")]
     pub fn batch_max(mut self, polls: usize) -> Builder {
         self.batch_max = polls.max(1);
         self
     }
 
-    /// How many events a turn takes in at most. At least 1; default: 1024.
+    /// Sets how many events a turn receives at most. At least 1; default: 1024.
+    #[doc(alias = "max_io_events_per_tick")]
     pub fn events_capacity(mut self, events: usize) -> Builder {
         self.parts.events_capacity = events.max(1);
         self
     }
 
-    /// How many helper threads work at most on each kind of what would block the loop. At least 1;
-    /// default: 64.
+    /// Sets how many threads of the blocking pool work at most on each kind of blocking work. At
+    /// least 1; default: 64.
     ///
-    /// There are three kinds, so the loop starts at most three times as many threads: questions to
-    /// the system's resolver, operations on files (stdin too, if it is a file), and
-    /// [`spawn_blocking`](crate::task::spawn_blocking). Work beyond the limit waits until work of
-    /// its kind ends. So files that hang, as a FIFO that is opened and has no other end, hold up
-    /// files only. A FIFO that may wait for long is best read by an
-    /// [`AsyncFd`](crate::io::AsyncFd), which takes no thread.
+    /// There are three kinds, so the loop starts at most three times as many threads: name lookups
+    /// by the system's resolver, operations on files (stdin too, if it is a file), and
+    /// [`spawn_blocking`](crate::task::spawn_blocking). Work beyond the limit waits until other
+    /// work of its kind ends. So files that hang, such as a FIFO that is opened and has no other
+    /// end, delay only operations on files. A FIFO that may wait for long is best read by an
+    /// [`AsyncFd`](crate::io::AsyncFd), which uses no thread.
+    #[doc(alias = "max_blocking_threads")]
+    #[doc(alias = "set_default_executor")]
+    #[doc(alias = "ThreadPoolExecutor")]
     pub fn blocking_threads_max(mut self, threads: usize) -> Builder {
         self.parts.blocking_threads_max = threads.max(1);
         self
     }
 
-    /// For how long the loop looks for events, again and again, before it sleeps. Default: not at
-    /// all.
+    /// Sets for how long the loop polls for events without sleeping before it sleeps (busy
+    /// polling). Default: zero.
     ///
-    /// What comes meanwhile is answered sooner, by what it takes to put a thread to sleep and to
-    /// wake it; the price is a core that is busy while the loop is not. Some 50 µs serve a
-    /// conversation with a peer on the same machine. Where no core is to spare it gains nothing,
-    /// and makes the slowest answers slower. Timers are as exact as ever.
+    /// An event that comes meanwhile is handled sooner: the thread need not be put to sleep and
+    /// woken. The cost is a core that is busy while the loop is idle. About 50 µs suit a dialogue
+    /// with a peer on the same machine. Without a spare core busy polling gains nothing, and makes
+    /// the slowest answers slower. The precision of timers stays the same.
     ///
     /// ```
     /// use std::time::Duration;
@@ -108,15 +115,17 @@ impl Builder {
     /// runtime.block_on(evloop::time::sleep(Duration::from_millis(1)));
     /// # std::io::Result::Ok(())
     /// ```
+    #[doc(alias = "busy_poll")]
     pub fn spin(mut self, time: Duration) -> Builder {
         self.spin = time;
         self
     }
 
-    /// What to do with the panic of a task whose handle was dropped before. Default: a line on
-    /// stderr.
+    /// Sets the handler of panics of tasks whose handle was dropped before. Default: the loop
+    /// prints a line to stderr.
     ///
-    /// A panic of `handler` itself goes through the loop to whoever runs it.
+    /// If `handler` itself panics, the panic propagates through the loop to the caller that runs
+    /// it.
     ///
     /// ```
     /// use std::{cell::RefCell, rc::Rc};
@@ -134,37 +143,39 @@ impl Builder {
     /// # std::io::Result::Ok(())
     /// ```
     #[doc(alias = "set_exception_handler")]
+    #[doc(alias = "excepthook")]
     pub fn on_task_error(mut self, handler: impl Fn(JoinError) + 'static) -> Builder {
         self.parts.hooks.on_task_error = Box::new(handler);
         self
     }
 
-    /// Whether the loop tells of what is likely a mistake: asyncio's debug mode. Default: whether
+    /// Sets whether the loop reports likely mistakes, as asyncio's debug mode does. Default: on if
     /// the environment has `EVLOOP_DEBUG=1`.
     ///
-    /// A line on stderr says with a task's name and the line that spawned it
-    /// - that one of its polls took longer than the
+    /// The loop prints a line to stderr, with the task's name and the line that spawned it, if
+    /// - one of the task's polls took longer than the
     ///   [`slow_poll_threshold`](Builder::slow_poll_threshold);
-    /// - that it has ended while a lock that it had locked still is;
-    /// - that bytes it wrote to a stream were not sent before the loop ended.
+    /// - the task has ended while a lock that it had locked is still locked;
+    /// - bytes that the task wrote to a stream were not sent before the loop ended.
     ///
-    /// And [`on_task_error`](Builder::on_task_error) hears of an error that a task without a handle
-    /// gave: an `Err` of a `Result<(), E>` in which `E` is `io::Error`, `String`, or a boxed
-    /// `Error`.
+    /// Also, [`on_task_error`](Builder::on_task_error) receives an error that a task without a
+    /// handle returned: an `Err` of a `Result<(), E>` in which `E` is `io::Error`, `String`, or a
+    /// boxed `Error`.
     #[doc(alias = "set_debug")]
     pub fn debug(mut self, is_on: bool) -> Builder {
         self.is_debug = is_on;
         self
     }
 
-    /// How long a poll may take before [debug mode](Builder::debug) tells of it. Default: 100 ms.
+    /// Sets how long a poll may take before [debug mode](Builder::debug) reports it. Default: 100
+    /// ms.
     #[doc(alias = "slow_callback_duration")]
     pub fn slow_poll_threshold(mut self, limit: Duration) -> Builder {
         self.slow_poll_threshold = limit;
         self
     }
 
-    /// The parts, with debug mode as it was asked for.
+    /// Returns the parts of the loop, with debug mode applied.
     pub(super) fn into_parts(mut self) -> Parts {
         self.parts.hooks.slow_poll = self.is_debug.then_some(self.slow_poll_threshold);
         self.parts

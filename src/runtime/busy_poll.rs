@@ -1,6 +1,6 @@
-//! Looking for events without sleeping: less latency, for a whole core.
+//! Busy polling: polls for events without sleeping, for less latency at the cost of a whole core.
 //!
-//! How long is set by `Builder::spin`.
+//! `Builder::spin` sets for how long.
 
 use std::io;
 use std::ops::ControlFlow;
@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use crate::context::Context;
 
-/// Polls for events without sleeping, for `time` or until `limit`. Breaks once there is something
-/// to do; else returns how much of `limit` is left to sleep.
+/// Polls for events without sleeping, for `time` or until `limit`. Breaks once there is work to do;
+/// otherwise returns how much of `limit` is left to sleep.
 ///
-/// Meanwhile the loop is not parked: other threads need no system call to reach it.
+/// Meanwhile the loop is not parked: other threads need no system call to wake it.
 pub(super) fn busy_poll(
     context: &Context,
     time: Duration,
@@ -32,9 +32,9 @@ pub(super) fn busy_poll(
         if executor.ready() > 0 || inbox.is_pending() || is_due {
             return Ok(ControlFlow::Break(()));
         }
-        let spun = now.saturating_duration_since(begin);
-        if spun >= time {
-            let left = limit.map(|limit| limit.saturating_sub(spun));
+        let elapsed = now.saturating_duration_since(begin);
+        if elapsed >= time {
+            let left = limit.map(|limit| limit.saturating_sub(elapsed));
             return Ok(ControlFlow::Continue(left));
         }
     }

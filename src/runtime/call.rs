@@ -1,6 +1,6 @@
-//! Plain functions that the loop calls: asyncio's `call_soon` and its siblings.
+//! Plain functions that the loop calls: asyncio's `call_soon`, `call_later` and `call_at`.
 //!
-//! A call is a task that waits for its time, so it takes its turn among the others.
+//! A call is a task that waits for its time, so it is scheduled in order with the other tasks.
 
 use std::fmt;
 use std::future::Future;
@@ -14,31 +14,31 @@ use crate::context;
 use crate::executor::{AbortHandle, SpawnOptions};
 use crate::reactor::{Reactor, TimerKey};
 
-/// A function that the loop will call, or has called; made by [`call_soon`], [`call_later`] and
-/// [`call_at`]. Dropping it changes nothing.
-#[doc(alias = "TimerHandle")]
+/// The handle of a function that the loop will call, or has called; returned by [`call_soon`],
+/// [`call_later`] and [`call_at`]. Dropping it does not cancel the call.
 pub struct CallHandle {
     task: AbortHandle,
     when: Instant,
 }
 
-/// Completes when a deadline has passed, at its first poll if it has by then.
-struct Due {
+/// A future that completes when a deadline has passed; at its first poll if it has passed by then.
+/// Unlike a `Sleep` it needs no second poll.
+struct Timer {
     reactor: Rc<Reactor>,
     /// In nanoseconds of the reactor's clock.
     deadline: u64,
     timer: Option<TimerKey>,
 }
 
-/// Calls `f` on this thread in the next turn of the running loop, in the order of the calls.
+/// Calls `f` on this thread in the next turn of the running loop. Calls keep their order.
 ///
-/// The turn that runs ends before it, once what was ready before has run: so what a call calls
-/// soon lets sockets and timers in, as in asyncio, and is left for the next
-/// [`run`](crate::Runtime::run) if the call stops the loop.
+/// The current turn runs the tasks that were ready before, then ends. So a function that calls
+/// `call_soon` again lets sockets and timers in between, as in asyncio. If a call stops the loop,
+/// the calls that it has scheduled are left to the next [`run`](crate::Runtime::run).
 ///
-/// `f` is a task of its own: its panic goes to
-/// [`Builder::on_task_error`](crate::runtime::Builder::on_task_error). From another thread use
-/// [`Handle::call_threadsafe`](crate::Handle::call_threadsafe).
+/// `f` runs in a task of its own: its panic goes to
+/// [`Builder::on_task_error`](crate::runtime::Builder::on_task_error). To call from another thread
+/// use [`Handle::call_threadsafe`](crate::Handle::call_threadsafe).
 ///
 /// # Panics
 ///
@@ -50,7 +50,7 @@ struct Due {
 /// use evloop::runtime::call_soon;
 ///
 /// let words = Rc::new(RefCell::new(Vec::new()));
-/// let said = words.clone();
+/// let result = words.clone();
 /// evloop::block_on(async move {
 ///     for word in ["one", "two", "three"] {
 ///         let words = words.clone();
@@ -58,7 +58,7 @@ struct Due {
 ///     }
 ///     evloop::task::yield_now().await;
 /// });
-/// assert_eq!(*said.borrow(), ["one", "two", "three"]);
+/// assert_eq!(*result.borrow(), ["one", "two", "three"]);
 /// ```
 #[track_caller]
 pub fn call_soon(f: impl FnOnce() + 'static) -> CallHandle {
@@ -79,10 +79,10 @@ pub fn call_soon(f: impl FnOnce() + 'static) -> CallHandle {
 /// use evloop::runtime::call_later;
 ///
 /// evloop::block_on(async {
-///     let (tell, told) = evloop::sync::oneshot::channel();
-///     call_later(Duration::from_millis(2), || tell.send("ding").unwrap());
+///     let (sender, receiver) = evloop::sync::oneshot::channel();
+///     call_later(Duration::from_millis(2), || sender.send("ding").unwrap());
 ///     call_later(Duration::from_millis(1), || unreachable!()).cancel();
-///     assert_eq!(told.await, Ok("ding"));
+///     assert_eq!(receiver.await, Ok("ding"));
 /// });
 /// ```
 #[track_caller]
@@ -90,8 +90,8 @@ pub fn call_later(delay: Duration, f: impl FnOnce() + 'static) -> CallHandle {
     call("call_later", clock::add(clock::now(), delay), f)
 }
 
-/// Calls `f` on this thread at `when`, or as soon as possible if that has passed. Calls are in the
-/// order of their instants, those of one instant in the order of these calls.
+/// Calls `f` on this thread at `when`, or as soon as possible if `when` has passed. Calls run in
+/// the order of their instants; calls of the same instant run in the order in which they were made.
 ///
 /// # Panics
 ///
@@ -104,10 +104,10 @@ pub fn call_later(delay: Duration, f: impl FnOnce() + 'static) -> CallHandle {
 ///
 /// evloop::block_on(async {
 ///     let noon = evloop::time::now() + Duration::from_millis(2);
-///     let (tell, told) = evloop::sync::oneshot::channel();
-///     let call = call_at(noon, || tell.send(evloop::time::now()).unwrap());
+///     let (sender, receiver) = evloop::sync::oneshot::channel();
+///     let call = call_at(noon, || sender.send(evloop::time::now()).unwrap());
 ///     assert_eq!(call.when(), noon);
-///     assert!(told.await.unwrap() >= noon);
+///     assert!(receiver.await.unwrap() >= noon);
 /// });
 /// ```
 #[track_caller]
@@ -119,9 +119,9 @@ pub fn call_at(when: Instant, f: impl FnOnce() + 'static) -> CallHandle {
 fn call(what: &str, when: Instant, f: impl FnOnce() + 'static) -> CallHandle {
     let context = context::expect(what);
     let reactor = context.reactor.clone();
-    let due = Due { deadline: reactor.clock.nanos_until(when), reactor, timer: None };
+    let timer = Timer { deadline: reactor.clock.nanos_until(when), reactor, timer: None };
     let call = async {
-        due.await;
+        timer.await;
         f();
     };
     let task = context.executor.spawn(call, SpawnOptions::here());
@@ -133,28 +133,28 @@ impl CallHandle {
         CallHandle { task, when }
     }
 
-    /// Takes the call back: the function will not be called, and is dropped in the loop's next
-    /// turn. Does nothing if it has been called.
+    /// Cancels the call: the function will not be called, and is dropped in the loop's next turn.
+    /// Does nothing if it has been called.
     pub fn cancel(&self) {
         self.task.abort();
     }
 
-    /// When the function is to be called; with [`call_soon`] when that was called.
+    /// Returns when the function is to be called; for [`call_soon`], when that was called.
     pub fn when(&self) -> Instant {
         self.when
     }
 }
 
-impl Future for Due {
+impl Future for Timer {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let Due { reactor, deadline, timer } = &mut *self;
+        let Timer { reactor, deadline, timer } = &mut *self;
         reactor.poll_timer(timer, *deadline, cx.waker())
     }
 }
 
-impl Drop for Due {
+impl Drop for Timer {
     fn drop(&mut self) {
         if let Some(key) = self.timer.take() {
             self.reactor.cancel_timer(key, self.deadline);

@@ -1,14 +1,14 @@
-//! How another loop, a GUI's or a game's, watches this one. Unix, where the selector has a
-//! descriptor.
+//! The descriptor by which another event loop, a GUI's or a game's, watches this one. Unix, where
+//! the selector has a descriptor.
 
 use std::os::fd::{AsFd, BorrowedFd};
 
 use super::event_loop::Runtime;
 
 impl AsFd for Runtime {
-    /// The descriptor to watch in another loop: when it is readable, or
-    /// [`next_deadline`](Runtime::next_deadline) has come, call [`turn`](Runtime::turn). What is
-    /// woken, spawned or set between two turns makes it readable too.
+    /// Returns the descriptor to watch in another loop. When it is readable, or
+    /// [`next_deadline`](Runtime::next_deadline) has come, call [`turn`](Runtime::turn). A wake, a
+    /// new task or a new timer between two turns makes it readable too.
     ///
     /// ```
     /// use std::os::fd::AsFd;
@@ -27,7 +27,7 @@ impl AsFd for Runtime {
     /// ```
     fn as_fd(&self) -> BorrowedFd<'_> {
         if !self.is_embedded.replace(true) {
-            self.tell();
+            self.update_watcher();
         }
         self.context.reactor.selector().as_fd()
     }

@@ -1,6 +1,6 @@
 //! The loop: `block_on`, `run`, `turn`.
 //!
-//! Invariant: all ways of running a loop go through `iterate`, the loop's one screen.
+//! Invariant: all ways of running a loop go through `iterate`, which is one turn.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -22,18 +22,19 @@ use crate::threads::{Call, Drained};
 
 /// An event loop on this thread.
 ///
-/// Most programs need only [`block_on`], which makes a fresh loop and ends it. A `Runtime` is for
-/// who keeps a loop: its tasks survive from one [`block_on`](Runtime::block_on) to the next, and
-/// [`turn`](Runtime::turn) lets another loop, a GUI's or a game's, drive it.
+/// Most programs need only [`block_on`], which creates a loop and ends it. A `Runtime` keeps its
+/// loop: its tasks survive from one [`block_on`](Runtime::block_on) to the next, and
+/// [`turn`](Runtime::turn) lets another event loop, a GUI's or a game's, drive it.
 ///
-/// Dropping it drops the tasks that are left in the order in which they were spawned, with the loop
-/// still entered: a destructor may close, wake and even spawn; what it spawns is dropped at once.
-/// It runs as its task, inside of the running loop: so `block_on` panics there.
-/// Helper threads are not waited for; see [`shutdown_timeout`](Runtime::shutdown_timeout).
+/// Dropping it drops the remaining tasks in the order in which they were spawned, while the loop is
+/// still entered. Their destructors may close, wake and even spawn; a task that they spawn is
+/// dropped at once. A destructor runs as its task, inside the running loop, so `block_on` panics
+/// there. The drop does not wait for the threads of the blocking pool; see
+/// [`shutdown_timeout`](Runtime::shutdown_timeout).
 ///
-/// After fork(2) without exec(2) a loop of the parent must not be used in the child, nor dropped
-/// there: both share its selector. The child can make a loop of its own. If another thread of the
-/// parent was making, ending or waking a loop at that moment, the child may deadlock on a lock.
+/// After fork(2) without exec(2) the child must not use or drop a loop of the parent: both share
+/// its selector. The child can create a loop of its own. If another thread of the parent was
+/// creating, ending or waking a loop at that moment, the child may deadlock on a lock.
 ///
 /// ```
 /// use std::time::Duration;
@@ -46,46 +47,45 @@ use crate::threads::{Call, Drained};
 /// assert_eq!(runtime.block_on(task).unwrap(), "woken");
 /// # std::io::Result::Ok(())
 /// ```
-#[doc(alias = "Runner")]
-#[doc(alias = "EventLoop")]
 pub struct Runtime {
     pub(super) context: Rc<Context>,
     pub(super) batch_max: usize,
-    /// How long to look for events before sleeping.
+    /// How long to poll for events before sleeping.
     pub(super) spin: Duration,
-    /// What the inbox held, in room that is used again.
+    /// The buffers into which the inbox is drained; they are reused.
     pub(super) drained: Drained,
-    /// Somebody watches the selector: it must tell of deadlines and of work left.
+    /// Another loop watches the selector, so it must report deadlines and remaining work.
     pub(super) is_embedded: Cell<bool>,
 }
 
-/// What [`Runtime::turn`] did.
+/// The result of [`Runtime::turn`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Turn {
-    /// Futures polled.
+    /// The number of futures that were polled.
     pub polled: usize,
-    /// Tasks that are ready to run in the next turn.
+    /// The number of tasks that are ready to run in the next turn.
     pub ready_left: usize,
 }
 
-/// The loop is the running one on this thread while this lives; see [`Runtime::enter`].
+/// A guard that keeps the loop entered as the running loop of this thread; returned by
+/// [`Runtime::enter`].
 #[must_use = "dropping the guard leaves the loop"]
 pub struct EnterGuard<'a> {
     _entered: Entered,
     _runtime: &'a Runtime,
 }
 
-/// Runs a future to its end on a fresh event loop, as asyncio's `run`.
+/// Runs a future to completion on a new event loop, as asyncio's `run`.
 ///
 /// The future need be neither `Send` nor `'static`. It is a task like any other, but lives on the
-/// caller's stack. When it completes the loop ends: tasks that it spawned and did not await are
+/// caller's stack. When it completes, the loop ends: tasks that it spawned and did not await are
 /// dropped in the order in which they were spawned.
 ///
 /// # Panics
 ///
-/// If a loop is running on this thread already; if the operating system grants no selector. A panic
-/// of the future goes through, after the tasks were dropped.
+/// If a loop is already running on this thread, or if the operating system has no selector for it.
+/// A panic of the future propagates after the tasks were dropped.
 ///
 /// ```
 /// let sum = evloop::block_on(async {
@@ -94,7 +94,6 @@ pub struct EnterGuard<'a> {
 /// });
 /// assert_eq!(sum, 5);
 /// ```
-#[doc(alias = "run")]
 #[track_caller]
 pub fn block_on<F: Future>(future: F) -> F::Output {
     assert_not_running("block_on");
@@ -107,12 +106,13 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
 }
 
 impl Builder {
-    /// Makes the loop.
+    /// Creates the loop.
     ///
     /// # Errors
     ///
-    /// If the operating system grants no selector (EMFILE, ENFILE, ENOMEM), or the process has as
-    /// many loops as a waker can tell apart: 65,535, or 255 with 32 bits.
+    /// If the operating system has no selector for it (EMFILE, ENFILE, ENOMEM), or if the process
+    /// has as many loops as a waker can distinguish: 65,535, or 255 on 32-bit systems.
+    #[doc(alias = "build_local")]
     pub fn build(self) -> io::Result<Runtime> {
         let (batch_max, spin) = (self.batch_max, self.spin);
         let runtime = Runtime {
@@ -122,33 +122,35 @@ impl Builder {
             drained: Drained::default(),
             is_embedded: Cell::new(false),
         };
-        runtime.tell();
+        runtime.update_watcher();
         Ok(runtime)
     }
 }
 
 impl Runtime {
-    /// A loop with everything at its default.
+    /// Creates a loop with the default configuration.
     ///
     /// # Errors
     ///
-    /// If the operating system grants no selector (EMFILE, ENFILE, ENOMEM), or the process has
-    /// 65,535 loops.
+    /// If the operating system has no selector for it (EMFILE, ENFILE, ENOMEM), or if the process
+    /// has 65,535 loops.
     pub fn new() -> io::Result<Runtime> {
         Runtime::builder().build()
     }
 
-    /// To make a loop that is not at its default.
+    /// Returns a builder, for a loop with another configuration.
+    #[doc(alias = "new_current_thread")]
     pub fn builder() -> Builder {
         Builder::new()
     }
 
-    /// Runs `future` to its end. Tasks that are left stay, and go on when the loop runs again.
+    /// Runs `future` to completion. The remaining tasks stay, and continue when the loop runs
+    /// again.
     ///
     /// # Panics
     ///
-    /// If a loop is running on this thread already, or the selector fails. A panic of the future
-    /// goes through; the loop can be used further.
+    /// If a loop is already running on this thread, or if the selector fails. A panic of the future
+    /// propagates; the loop can still be used.
     #[doc(alias = "run_until_complete")]
     #[track_caller]
     pub fn block_on<F: Future>(&mut self, future: F) -> F::Output {
@@ -156,11 +158,11 @@ impl Runtime {
         self.block_on_from(Location::caller(), future)
     }
 
-    /// Runs until [`Handle::stop`] is called; the turn in which that happens is finished.
+    /// Runs until [`Handle::stop`] is called. The turn in which that happens is completed.
     ///
     /// # Panics
     ///
-    /// If a loop is running on this thread already.
+    /// If a loop is already running on this thread.
     ///
     /// # Errors
     ///
@@ -169,7 +171,7 @@ impl Runtime {
     #[track_caller]
     pub fn run(&mut self) -> io::Result<()> {
         assert_not_running("run");
-        self.inside(|runtime| {
+        self.with_entered(|runtime| {
             let inbox = &runtime.context.inbox.clone();
             loop {
                 let limit = inbox.is_stopping().then_some(Duration::ZERO);
@@ -182,11 +184,11 @@ impl Runtime {
         })
     }
 
-    /// One turn of the loop: waits for events for up to `limit` (`None`: for as long as it takes),
-    /// but not if tasks are ready; then runs what is ready, at most `batch_max` polls.
+    /// Runs one turn of the loop. Waits for events for up to `limit` (`None`: without a limit), but
+    /// does not wait if tasks are ready. Then runs the ready tasks, at most `batch_max` polls.
     ///
-    /// This is how a loop is driven from another one. A turn of this runtime is allowed in a task
-    /// of another.
+    /// Another event loop drives this one by this method. A turn of this runtime is allowed in a
+    /// task of another runtime.
     ///
     /// # Errors
     ///
@@ -202,20 +204,23 @@ impl Runtime {
     /// assert!(task.is_finished());
     /// # std::io::Result::Ok(())
     /// ```
+    #[doc(alias = "run_once")]
+    #[doc(alias = "tick")]
+    #[doc(alias = "start_guest_run")]
     pub fn turn(&mut self, limit: Option<Duration>) -> io::Result<Turn> {
-        self.inside(|runtime| {
+        self.with_entered(|runtime| {
             let batch = runtime.iterate(None, limit)?;
             Ok(Turn { polled: batch.polled(), ready_left: runtime.context.executor.ready() })
         })
     }
 
-    /// Runs turns without waiting until no task is ready. Returns how many futures were polled.
+    /// Runs turns without waiting until no task is ready. Returns the number of polled futures.
     ///
     /// # Errors
     ///
     /// If the selector fails.
     pub fn run_until_stalled(&mut self) -> io::Result<usize> {
-        self.inside(|runtime| {
+        self.with_entered(|runtime| {
             let mut polled = 0;
             loop {
                 let batch = runtime.iterate(None, Some(Duration::ZERO))?;
@@ -227,31 +232,35 @@ impl Runtime {
         })
     }
 
-    /// When [`turn`](Runtime::turn) wants to be called next without an event: now if tasks are
-    /// ready, else at the next deadline of a timer; `None` if there is none.
+    /// Returns when [`turn`](Runtime::turn) is to be called next if no event comes: now if tasks
+    /// are ready, else at the next deadline of a timer; `None` if there is none.
     pub fn next_deadline(&self) -> Option<Instant> {
         let reactor = &self.context.reactor;
         if self.has_work() { Some(reactor.clock.now()) } else { reactor.next_deadline() }
     }
 
-    /// Spawns a task, to run when the loop does.
+    /// Spawns a task, which runs when the loop runs.
+    #[doc(alias = "create_task")]
+    #[doc(alias = "spawn_local")]
     #[track_caller]
     pub fn spawn<F: Future + 'static>(&self, future: F) -> JoinHandle<F::Output> {
         let options = SpawnOptions::here();
         self.context.executor.spawn(future, options)
     }
 
-    /// A handle for other threads, and for this one.
+    /// Returns a handle of the loop, for this thread and others.
+    #[doc(alias = "get_loop")]
     pub fn handle(&self) -> Handle {
         Handle::new(self.context.inbox.clone())
     }
 
-    /// Makes this the running loop on this thread, without running it: sockets and timers can be
-    /// made and tasks spawned.
+    /// Enters the loop without running it. While the guard lives it is the running loop of this
+    /// thread: sockets and timers can be created and tasks spawned.
     ///
     /// # Panics
     ///
-    /// Dropping guards in another order than the latest first panics.
+    /// The guards must be dropped in reverse order of their creation; another order panics.
+    #[doc(alias = "set_event_loop")]
     pub fn enter(&self) -> EnterGuard<'_> {
         EnterGuard { _entered: self.context.enter(), _runtime: self }
     }
@@ -261,7 +270,7 @@ impl Runtime {
         caller: &'static Location<'static>,
         future: F,
     ) -> F::Output {
-        self.inside(|runtime| {
+        self.with_entered(|runtime| {
             let executor = &runtime.context.clone().executor;
             let output = Cell::new(None);
             let mut root = pin!(async { output.set(Some(future.await)) });
@@ -278,22 +287,23 @@ impl Runtime {
         })
     }
 
-    /// One turn:
+    /// Runs one turn:
     ///
-    /// 1. wait for events, unless something is ready, and until the next deadline at the latest;
-    /// 2. take in what other threads left;
+    /// 1. wait for events, until the next deadline at the latest; do not wait if a task is ready;
+    /// 2. drain the inbox: wakes and calls from other threads;
     /// 3. fire the timers that are due, up to a limit;
-    /// 4. run the tasks that are ready, first in first out, up to a limit.
+    /// 4. run the ready tasks, first in first out, up to a limit.
     ///
-    /// As asyncio has it. The wait comes first so that what ends it runs in the same turn: a timer
-    /// would otherwise cost a second look at the selector.
+    /// This is asyncio's order. The wait comes first so that the tasks that it makes ready run in
+    /// the same turn: otherwise a timer would cost a second call of the selector.
     fn iterate(&mut self, root: Option<Root<'_>>, limit: Option<Duration>) -> io::Result<Batch> {
         self.wait(limit)?;
-        self.take_in();
+        self.drain_inbox();
         self.context.reactor.fire_timers();
         Ok(self.context.executor.run_batch(root, self.batch_max))
     }
 
+    /// Waits for events, and parks the inbox meanwhile so that other threads wake the selector.
     fn wait(&self, limit: Option<Duration>) -> io::Result<()> {
         let Context { executor, inbox, reactor, .. } = &*self.context;
         if executor.ready() > 0 {
@@ -303,6 +313,7 @@ impl Runtime {
         let ControlFlow::Continue(limit) = busy_poll(&self.context, self.spin, limit)? else {
             return Ok(());
         };
+        // Parking fails if a wake or a call has come in: it is handled in this turn.
         if !inbox.park() {
             return reactor.wait(Some(Duration::ZERO));
         }
@@ -311,7 +322,8 @@ impl Runtime {
         waited
     }
 
-    fn take_in(&mut self) {
+    /// Handles the wakes and calls that other threads have left in the inbox.
+    fn drain_inbox(&mut self) {
         if !self.context.inbox.is_pending() {
             return;
         }
@@ -326,38 +338,38 @@ impl Runtime {
         self.drained.give_back();
     }
 
-    /// Runs `f` with the loop entered and awake.
-    fn inside<T>(&mut self, f: impl FnOnce(&mut Runtime) -> T) -> T {
+    /// Runs `f` with the loop entered and not parked.
+    fn with_entered<T>(&mut self, f: impl FnOnce(&mut Runtime) -> T) -> T {
         let context = self.context.clone();
         context.inbox.unpark();
         context.reactor.set_watched(false);
-        let awake = Awake(self);
+        let guard = TurnGuard(self);
         let _entered = context.enter();
         let _in_turn = context.executor.begin_turn();
-        f(awake.0)
+        f(guard.0)
     }
 
-    /// Whether there is something to do without an event.
+    /// Returns whether there is work to do without waiting for an event.
     fn has_work(&self) -> bool {
         let Context { executor, inbox, reactor, .. } = &*self.context;
-        executor.ready() > 0 || inbox.is_pending() || reactor.owes_wakes()
+        executor.ready() > 0 || inbox.is_pending() || reactor.has_pending_wakes()
     }
 
-    /// The loop is between two turns: sees to it that who watches the selector learns of work that
-    /// is left, of the next deadline, and of whatever comes.
-    pub(super) fn tell(&self) {
+    /// Called between two turns. If another loop watches the selector, makes its descriptor report
+    /// remaining work, the next deadline and later wakes.
+    pub(super) fn update_watcher(&self) {
         let is_embedded = self.is_embedded.get();
         self.context.inbox.park_outside(is_embedded && self.has_work());
         self.context.reactor.set_watched(is_embedded);
     }
 }
 
-/// The loop runs. Dropped, it is between two turns.
-struct Awake<'a>(&'a mut Runtime);
+/// Exists while the loop runs turns. Its drop marks that the loop is between two turns.
+struct TurnGuard<'a>(&'a mut Runtime);
 
-impl Drop for Awake<'_> {
+impl Drop for TurnGuard<'_> {
     fn drop(&mut self) {
-        self.0.tell();
+        self.0.update_watcher();
     }
 }
 

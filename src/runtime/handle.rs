@@ -1,4 +1,4 @@
-//! A loop as other threads see it.
+//! The handle of a loop for other threads.
 
 use std::panic::Location;
 use std::sync::Arc;
@@ -9,10 +9,11 @@ use crate::context::{self, Context};
 use crate::executor::SpawnOptions;
 use crate::threads::{Call, Inbox};
 
-/// A loop's address: from any thread, it takes functions to call and tasks to spawn.
+/// A handle of a loop. From any thread it sends functions to call and tasks to spawn.
 ///
-/// It does not keep the loop alive. What is sent to a loop that has ended does not run: a function
-/// is dropped, a task yields a cancelled [`JoinError`](crate::task::JoinError). Nothing hangs.
+/// It does not keep the loop alive. A loop that has ended drops the functions that are sent to it,
+/// and a task that is sent to it returns a cancelled [`JoinError`](crate::task::JoinError). Nothing
+/// hangs.
 ///
 /// ```
 /// use std::thread;
@@ -41,51 +42,56 @@ impl Handle {
         &self.inbox
     }
 
-    /// The loop running on this thread.
+    /// Returns a handle of the loop that is running on this thread.
     ///
     /// # Panics
     ///
-    /// If none is running.
+    /// If no loop is running.
     #[doc(alias = "get_running_loop")]
+    #[doc(alias = "current_trio_token")]
+    #[doc(alias = "get_hub")]
     #[track_caller]
     pub fn current() -> Handle {
         Handle::new(context::expect("Handle::current").inbox.clone())
     }
 
-    /// The loop running on this thread, if one is.
+    /// Returns a handle of the loop that is running on this thread, or `None`.
+    #[doc(alias = "get_event_loop")]
+    #[doc(alias = "in_trio_run")]
     pub fn try_current() -> Option<Handle> {
         context::current().map(|context| Handle::new(context.inbox.clone()))
     }
 
-    /// Calls `f` on the loop's thread, in a detached task of its own, in the order of the calls.
-    /// Called on that thread it is [`call_soon`](super::call_soon), and keeps its place among
-    /// those.
-    /// After the loop's end `f` is dropped instead.
+    /// Calls `f` on the loop's thread, in a detached task of its own. Calls keep their order. On
+    /// the loop's own thread this is [`call_soon`](super::call_soon), in order with its calls.
+    /// After the loop has ended `f` is dropped instead.
     #[doc(alias = "call_soon_threadsafe")]
+    #[doc(alias = "run_sync_soon")]
+    #[doc(alias = "from_thread")]
     #[track_caller]
     pub fn call_threadsafe(&self, f: impl FnOnce() + Send + 'static) {
         let called_at = Location::caller();
-        if let Some(context) = context::current().filter(|context| self.is_of(context)) {
+        if let Some(context) = context::current().filter(|context| self.belongs_to(context)) {
             drop(context.executor.call_soon(async { f() }, SpawnOptions::at(called_at)));
             return;
         }
         let call = Call { function: Box::new(f), called_at };
-        // What comes back is dropped: that is what a loop that has ended does with it.
+        // A closed inbox returns the call; a function that is sent to an ended loop is dropped.
         drop(self.inbox.call(call));
     }
 
-    /// Makes [`Runtime::run`](crate::Runtime::run) return after the turn that is running; if it is
-    /// not running, after its first turn.
+    /// Makes [`Runtime::run`](crate::Runtime::run) return after the current turn; if it is not
+    /// running, after its first turn.
     pub fn stop(&self) {
         self.inbox.stop();
     }
 
-    /// Whether this is the loop running on this thread.
+    /// Returns whether this loop is running on this thread.
     fn is_current(&self) -> bool {
-        context::current().is_some_and(|context| self.is_of(&context))
+        context::current().is_some_and(|context| self.belongs_to(&context))
     }
 
-    fn is_of(&self, context: &Context) -> bool {
+    fn belongs_to(&self, context: &Context) -> bool {
         Arc::ptr_eq(&context.inbox, &self.inbox)
     }
 
@@ -112,8 +118,8 @@ impl Spawn for Handle {
 }
 
 impl LocalSpawn for Handle {
-    /// Spawns a detached task. On a thread on which the loop is not running this is an error, since
-    /// the task must not leave its thread.
+    /// Spawns a detached task. On a thread on which the loop is not running this returns an error,
+    /// because the task must not leave its thread.
     fn spawn_local_obj(&self, future: LocalFutureObj<'static, ()>) -> Result<(), SpawnError> {
         self.status_local()?;
         let context = context::expect("LocalSpawn::spawn_local_obj");

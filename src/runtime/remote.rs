@@ -1,7 +1,7 @@
-//! A task that another thread spawned: its way there, and its output's way back.
+//! A task that another thread spawned: how it reaches the loop, and how its output returns.
 //!
-//! On the loop a forwarder task awaits the task proper. Invariant: whatever becomes of the loop,
-//! [`Promise`] is dropped there or on its way there, and leaves an outcome.
+//! On the loop a forwarder task awaits the actual task. Invariant: whatever happens to the loop,
+//! its [`Promise`] is dropped, on the loop or on the way to it, and stores an outcome.
 
 use std::future::{Future, poll_fn};
 use std::panic::Location;
@@ -15,22 +15,22 @@ use crate::current::{self, WaitsFor, budget};
 use crate::executor::{JoinError, JoinHandle, SpawnOptions};
 use crate::threads::Inbox;
 
-/// A task of a loop on another thread.
+/// The handle of a task on a loop of another thread; returned by [`Handle::spawn`].
 ///
-/// It can be awaited on any loop and runtime, or waited for with [`join`](RemoteHandle::join).
-/// Dropping it detaches the task. When the loop ends before the task does, the outcome is a
-/// cancelled [`JoinError`].
+/// It can be awaited on any loop and runtime, and [`join`](RemoteHandle::join) blocks until the
+/// task ends. Dropping it detaches the task. If the loop ends before the task does, the outcome is
+/// a cancelled [`JoinError`].
 #[must_use = "dropping a RemoteHandle detaches its task: await or join it, or `drop` it to say so"]
 pub struct RemoteHandle<T> {
     shared: Arc<Shared<T>>,
-    /// To tell its thread from others.
+    /// The inbox of the task's loop, to detect a `join` on the loop's own thread.
     inbox: Arc<Inbox>,
 }
 
 struct Shared<T> {
     spawned_at: &'static Location<'static>,
     state: Mutex<State<T>>,
-    /// The outcome is there.
+    /// Signalled when the outcome is stored.
     finished: Condvar,
 }
 
@@ -38,24 +38,26 @@ struct State<T> {
     outcome: Option<Result<T, JoinError>>,
     is_finished: bool,
     is_aborted: bool,
-    /// Of who awaits the outcome.
+    /// The waker of the task that awaits the outcome.
     waiter: Option<Waker>,
-    /// Of the forwarder, for `abort`.
+    /// The waker of the forwarder, for `abort`.
     forwarder: Option<Waker>,
 }
 
-/// The loop's end of the way back. Dropped, it leaves an outcome.
+/// The loop's side of the handle. If it is dropped without an outcome, it stores a cancelled one.
 struct Promise<T>(Arc<Shared<T>>);
 
-/// The forwarder.
-struct Forward<T> {
+/// The forwarder: passes the task's outcome to the handle.
+struct Forwarder<T> {
     task: JoinHandle<T>,
     promise: Promise<T>,
 }
 
 impl Handle {
-    /// Spawns on the loop the task that `f` makes there. `f` is `Send`, the task need not be.
+    /// Spawns a task on the loop, from any thread. `f` runs on the loop's thread and returns the
+    /// task's future. `f` is `Send`, the future need not be.
     #[doc(alias = "run_coroutine_threadsafe")]
+    #[doc(alias = "from_thread")]
     #[track_caller]
     pub fn spawn<F, Fut>(&self, f: F) -> RemoteHandle<Fut::Output>
     where
@@ -69,10 +71,10 @@ impl Handle {
         let promise = Promise(shared.clone());
         self.call_threadsafe(move || {
             let executor = &context::expect("Handle::spawn").executor;
-            // `f` is called inside of the task: its panic is the task's.
+            // `f` is called inside the task, so its panic is the task's.
             let task = async { f().await };
             let task = executor.spawn(task, SpawnOptions::at(spawned_at));
-            let forward = Forward { task, promise };
+            let forward = Forwarder { task, promise };
             let options =
                 SpawnOptions { name: Some("remote handle".into()), ..SpawnOptions::at(spawned_at) };
             drop(executor.spawn(forward.run(), options));
@@ -81,15 +83,15 @@ impl Handle {
     }
 }
 
-impl<T> Forward<T> {
+impl<T> Forwarder<T> {
     async fn run(mut self) {
         let outcome = poll_fn(|cx| self.poll(cx)).await;
-        self.settle(outcome);
+        self.complete(outcome);
     }
 
-    fn settle(&self, outcome: Result<T, JoinError>) {
+    fn complete(&self, outcome: Result<T, JoinError>) {
         match outcome {
-            // The handle was dropped: nobody else will hear of it.
+            // The handle was dropped, so the panic is reported as a detached task's.
             Err(error) if error.is_panic() && Arc::strong_count(&self.promise.0) == 1 => {
                 context::expect("Handle::spawn").executor.report(error);
             }
@@ -109,11 +111,11 @@ impl<T> Forward<T> {
     }
 }
 
-impl<T> Drop for Forward<T> {
+impl<T> Drop for Forwarder<T> {
     fn drop(&mut self) {
-        // The task may have ended, and the loop before this could run.
+        // The task may have ended in the loop's last turn, before this forwarder was polled.
         if let Some(output) = self.task.take_finished() {
-            self.settle(output);
+            self.complete(output);
         }
     }
 }
@@ -125,7 +127,7 @@ impl<T> Drop for Promise<T> {
 }
 
 impl<T> Shared<T> {
-    /// Leaves the outcome, unless there is one.
+    /// Stores the outcome, unless there is one.
     fn finish(&self, outcome: Result<T, JoinError>) {
         let mut state = self.lock();
         if state.is_finished {
@@ -134,6 +136,7 @@ impl<T> Shared<T> {
         state.is_finished = true;
         state.outcome = Some(outcome);
         let waiter = state.waiter.take();
+        // The waker runs user code, so the lock is released first.
         drop(state);
         self.finished.notify_all();
         if let Some(waiter) = waiter {
@@ -147,12 +150,12 @@ impl<T> Shared<T> {
 }
 
 impl<T> RemoteHandle<T> {
-    /// Blocks this thread until the task ends.
+    /// Blocks this thread until the task ends. Returns the task's output.
     ///
     /// # Panics
     ///
-    /// On the thread on which the task's loop runs, since neither could go on. After the outcome
-    /// was taken by awaiting.
+    /// On the thread of the task's loop, because the task could not run meanwhile. Also if the
+    /// outcome was already taken by awaiting the handle.
     pub fn join(self) -> Result<T, JoinError> {
         assert!(
             self.is_finished() || !self.inbox.is_on_this_thread(),
@@ -163,10 +166,10 @@ impl<T> RemoteHandle<T> {
         let waiting = |state: &mut State<T>| !state.is_finished;
         let state = self.shared.finished.wait_while(state, waiting);
         let outcome = state.unwrap_or_else(PoisonError::into_inner).outcome.take();
-        outcome.expect("a RemoteHandle was joined after it gave its output")
+        outcome.expect("a RemoteHandle was joined after its output was taken")
     }
 
-    /// Asks for the task's end, as [`JoinHandle::abort`] does.
+    /// Requests that the task ends, as [`JoinHandle::abort`] does.
     pub fn abort(&self) {
         let mut state = self.shared.lock();
         state.is_aborted = true;
@@ -177,7 +180,7 @@ impl<T> RemoteHandle<T> {
         }
     }
 
-    /// Whether the outcome is there.
+    /// Returns whether the task has ended and its outcome can be taken.
     pub fn is_finished(&self) -> bool {
         self.shared.lock().is_finished
     }
@@ -188,14 +191,14 @@ impl<T> Future for RemoteHandle<T> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         ready!(budget::poll_left(cx));
-        // Cloned before the lock is taken: a waker is foreign code.
+        // Cloned before the lock is taken: cloning a waker runs user code.
         let waker = cx.waker().clone();
         let mut state = self.shared.lock();
         if state.is_finished {
             let outcome = state.outcome.take();
             drop(state);
             budget::spend();
-            let outcome = outcome.expect("a RemoteHandle was polled after it gave its output");
+            let outcome = outcome.expect("a RemoteHandle was polled after its output was taken");
             return Poll::Ready(outcome);
         }
         let old = state.waiter.replace(waker);

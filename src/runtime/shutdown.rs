@@ -1,4 +1,4 @@
-//! The end of a loop, and what it leaves behind.
+//! The end of a loop, and the blocking work that outlives it.
 
 use std::error::Error;
 use std::fmt;
@@ -8,22 +8,23 @@ use std::time::Duration;
 
 use super::event_loop::Runtime;
 
-/// Helper threads are at work still, though their loop has ended; given by
-/// [`Runtime::shutdown_timeout`].
+/// The error of [`Runtime::shutdown_timeout`]: threads of the blocking pool still run, though their
+/// loop has ended.
 ///
-/// The work goes on to its end, and nobody hears of its outcome.
+/// The work continues to its end, and its outcome is dropped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StillRunning {
     work: Vec<&'static Location<'static>>,
 }
 
 impl Runtime {
-    /// Ends the loop, then waits until its helper threads have ended too, for up to `limit`.
-    /// Dropping the runtime does not wait. Blocking work that has not begun never will.
+    /// Ends the loop, then waits for up to `limit` until the threads of its blocking pool have
+    /// ended. Dropping the runtime does not wait. Blocking work that has not begun is dropped.
     ///
     /// # Errors
     ///
-    /// [`StillRunning`], which says what the threads are at that go on.
+    /// [`StillRunning`] if threads are still running after `limit`. It lists where their work was
+    /// spawned.
     ///
     /// ```
     /// use std::time::Duration;
@@ -37,6 +38,7 @@ impl Runtime {
     /// # std::io::Result::Ok(())
     /// ```
     #[doc(alias = "shutdown_default_executor")]
+    #[doc(alias = "shutdown_background")]
     pub fn shutdown_timeout(self, limit: Duration) -> Result<(), StillRunning> {
         let context = self.context.clone();
         drop(self);
@@ -46,6 +48,7 @@ impl Runtime {
 
 impl Drop for Runtime {
     fn drop(&mut self) {
+        // A panic of a task's destructor propagates, unless this drop is part of another panic.
         if let Some(panic) = self.context.shutdown() {
             if !std::thread::panicking() {
                 panic.resume();
@@ -59,7 +62,7 @@ impl StillRunning {
         if work.is_empty() { Ok(()) } else { Err(StillRunning { work }) }
     }
 
-    /// Where the work was spawned, one place for each thread.
+    /// Returns where the work was spawned, one place for each thread.
     pub fn spawned_at(&self) -> &[&'static Location<'static>] {
         &self.work
     }

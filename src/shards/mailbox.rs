@@ -11,41 +11,42 @@ use super::shared::Shared;
 use crate::sync::Mutex;
 use crate::sync::thread_channel::{Receiver, SendError, Sender};
 
-/// A shard's end of the way to and from the others, for messages of type `M`; made by
-/// [`Shard::mailbox`](super::Shard::mailbox). Its clones are the same mailbox.
+/// A shard's mailbox for messages of type `M`: sends to all shards, receives from all; returned by
+/// [`Shard::mailbox`](super::Shard::mailbox). Clones share the mailbox.
 ///
-/// A mailbox holds 1024 messages; while it is full, who sends to it waits. So shards that send to
-/// each other should receive in another task than the one that sends, or all may wait for ever.
-pub struct Mailbox<M>(Rc<Ends<M>>);
+/// A mailbox holds 1024 messages. While it is full, senders to it wait. So shards that send to each
+/// other should receive in another task than the one that sends; otherwise all of them may wait
+/// forever.
+pub struct Mailbox<M>(Rc<Inner<M>>);
 
-pub(super) struct Ends<M> {
+pub(super) struct Inner<M> {
     shared: Arc<Shared>,
     index: usize,
-    /// By shard; `None`: it had ended already.
+    /// By shard; `None` if the shard had already ended.
     senders: Vec<Option<Sender<M>>>,
-    /// `None`: this shard has ended.
+    /// `None` if this shard has ended.
     receiver: Option<Mutex<Receiver<M>>>,
 }
 
-impl<M: Send + 'static> Ends<M> {
-    pub(super) fn new(shared: Arc<Shared>, index: usize) -> Ends<M> {
+impl<M: Send + 'static> Inner<M> {
+    pub(super) fn new(shared: Arc<Shared>, index: usize) -> Inner<M> {
         let senders = (0..shared.handles.len()).map(|to| shared.sender(to)).collect();
         let receiver = shared.take_receiver(index).map(Mutex::new);
-        Ends { shared, index, senders, receiver }
+        Inner { shared, index, senders, receiver }
     }
 }
 
 impl<M: Send + 'static> Mailbox<M> {
-    pub(super) fn new(ends: Rc<Ends<M>>) -> Mailbox<M> {
-        Mailbox(ends)
+    pub(super) fn new(inner: Rc<Inner<M>>) -> Mailbox<M> {
+        Mailbox(inner)
     }
 
     /// Sends a message to the shard `to`, which may be this one. Messages from one shard to another
-    /// arrive in the order in which they were sent.
+    /// arrive in the order in which they were sent. Waits while the mailbox of `to` is full.
     ///
     /// # Errors
     ///
-    /// If that shard has ended, the message comes back.
+    /// [`SendError`] with the message if that shard has ended.
     ///
     /// # Panics
     ///
@@ -63,21 +64,23 @@ impl<M: Send + 'static> Mailbox<M> {
         }
     }
 
-    /// Waits for the next message to this shard. Tasks that wait get messages first come, first
-    /// served. `None` once all other shards have ended and nothing is left.
+    /// Waits for the next message to this shard. Several waiting tasks receive messages in the
+    /// order in which they began to wait. Returns `None` once all other shards have ended and no
+    /// message is left.
     ///
     /// # Cancel safety
     ///
     /// No message is lost.
     pub async fn recv(&self) -> Option<M> {
-        let Ends { shared, index, receiver, .. } = &*self.0;
+        let Inner { shared, index, receiver, .. } = &*self.0;
         let mut receiver = receiver.as_ref()?.lock().await;
         poll_fn(|cx| {
             if let Poll::Ready(message) = receiver.poll_recv(cx) {
                 return Poll::Ready(message);
             }
-            ready!(shared.poll_alone(*index, TypeId::of::<M>(), cx));
-            // The last one may have sent something before it ended.
+            ready!(shared.poll_others_ended(*index, TypeId::of::<M>(), cx));
+            // The last other shard may have sent a message after the receiver was polled and before
+            // it ended.
             Poll::Ready(receiver.try_recv().ok())
         })
         .await

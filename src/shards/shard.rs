@@ -1,4 +1,4 @@
-//! One of several loops, as its tasks see it and the others.
+//! The handle of one shard, for its tasks.
 
 use std::any::{Any, TypeId};
 use std::cell::RefCell;
@@ -7,18 +7,19 @@ use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::mailbox::{Ends, Mailbox};
+use super::mailbox::{Inner as MailboxInner, Mailbox};
 use super::shared::Shared;
 use crate::runtime::Handle;
 
-/// One of several loops that [`shards`](super::shards()) runs. Its clones are the same shard.
+/// The handle of one of the loops that [`shards`](super::shards()) runs. Clones refer to the same
+/// shard.
 #[derive(Clone)]
 pub struct Shard(Rc<Inner>);
 
 struct Inner {
     shared: Arc<Shared>,
     index: usize,
-    /// This shard's mailboxes that were asked for, by the type of their messages.
+    /// The mailboxes that this shard has used, by the type of their messages.
     mailboxes: RefCell<BTreeMap<TypeId, Rc<dyn Any>>>,
 }
 
@@ -31,23 +32,24 @@ impl Shard {
         &self.0.shared
     }
 
-    /// Which one it is: 0 and up.
+    /// Returns the index of this shard, from 0.
     pub fn index(&self) -> usize {
         self.0.index
     }
 
-    /// How many there are.
+    /// Returns the number of shards.
     pub fn count(&self) -> usize {
         self.handles().len()
     }
 
-    /// The loops of all shards, by index: each takes calls and tasks from any thread.
+    /// Returns the handles of all shards' loops, by index: each takes calls and tasks from any
+    /// thread.
     pub fn handles(&self) -> &[Handle] {
         &self.shared().handles
     }
 
-    /// The way to send messages of type `M` to the others, and to receive theirs. A shard has one
-    /// mailbox for each type.
+    /// Returns this shard's mailbox for messages of type `M`, to send to all shards and to receive
+    /// from all. A shard has one mailbox for each type.
     ///
     /// ```
     /// enum Message {
@@ -74,17 +76,18 @@ impl Shard {
     /// # std::io::Result::Ok(())
     /// ```
     pub fn mailbox<M: Send + 'static>(&self) -> Mailbox<M> {
-        let known = self.0.mailboxes.borrow().get(&TypeId::of::<M>()).cloned();
-        let ends = known.and_then(|known| known.downcast().ok()).unwrap_or_else(|| {
-            let ends = Rc::new(Ends::<M>::new(self.shared().clone(), self.index()));
-            self.0.mailboxes.borrow_mut().insert(TypeId::of::<M>(), ends.clone());
-            ends
+        let existing = self.0.mailboxes.borrow().get(&TypeId::of::<M>()).cloned();
+        let inner = existing.and_then(|inner| inner.downcast().ok()).unwrap_or_else(|| {
+            let inner = Rc::new(MailboxInner::<M>::new(self.shared().clone(), self.index()));
+            self.0.mailboxes.borrow_mut().insert(TypeId::of::<M>(), inner.clone());
+            inner
         });
-        Mailbox::new(ends)
+        Mailbox::new(inner)
     }
 
-    /// Ends all shards: their futures are dropped, this one's too unless it ends by itself now, and
-    /// give a cancelled [`JoinError`](crate::task::JoinError). Tasks are dropped with their loops.
+    /// Stops all shards: their futures are dropped, and their outcomes are a cancelled
+    /// [`JoinError`](crate::task::JoinError). The caller's own future is stopped too, unless it
+    /// completes in this poll. Tasks are dropped with their loops.
     ///
     /// ```
     /// use std::future::pending;

@@ -1,4 +1,4 @@
-//! What all shards share: their loops, who is left of them, and their mailboxes.
+//! The state that all shards share: their loops, which of them have ended, and their mailboxes.
 
 use std::any::{Any, TypeId};
 use std::collections::BTreeMap;
@@ -9,75 +9,77 @@ use crate::runtime::Handle;
 use crate::sync::thread_channel::{Receiver, Sender, bounded};
 use crate::wait::WakeList;
 
-/// Messages that a mailbox holds before its senders wait: enough for a burst, few enough to notice
-/// a receiver that does not keep up.
+/// The messages that a mailbox holds before its senders wait: enough for a burst, few enough that a
+/// slow receiver is noticed.
 const MAILBOX_CAPACITY: usize = 1024;
 
 pub(super) struct Shared {
     pub(super) handles: Vec<Handle>,
-    life: Mutex<Life>,
+    status: Mutex<Status>,
     mailboxes: Mutex<Mailboxes>,
 }
 
-/// By the type of the messages and the shard that receives them.
+/// By the type of the messages and the receiving shard.
 type Mailboxes = BTreeMap<(TypeId, usize), Box<dyn Any + Send>>;
 
-struct Life {
+struct Status {
     shards: Vec<State>,
     is_stopping: bool,
-    /// Who wants to know when another shard ends: for each shard and type one who receives.
+    /// Wakers of receivers that wait for the end of another shard: one for each shard and message
+    /// type.
     watchers: BTreeMap<(usize, TypeId), Waker>,
 }
 
 enum State {
-    /// With the waker of its root, once that has waited.
+    /// With the waker of its root future, once that has waited.
     Alive(Option<Waker>),
     Ended,
 }
 
-/// The ends of a mailbox.
+/// The channel of a mailbox.
 struct Mailbox<M> {
     sender: Sender<M>,
-    /// Until the shard that it belongs to has taken it.
+    /// `None` once the receiving shard has taken it.
     receiver: Option<Receiver<M>>,
 }
 
 impl Shared {
     pub(super) fn new(handles: Vec<Handle>) -> Shared {
         let shards = handles.iter().map(|_| State::Alive(None)).collect();
-        let life = Life { shards, is_stopping: false, watchers: BTreeMap::new() };
-        Shared { handles, life: Mutex::new(life), mailboxes: Mutex::default() }
+        let status = Status { shards, is_stopping: false, watchers: BTreeMap::new() };
+        Shared { handles, status: Mutex::new(status), mailboxes: Mutex::default() }
     }
 
     /// Stops all shards.
     pub(super) fn stop_all(&self) {
-        let mut life = self.life();
-        life.is_stopping = true;
+        let mut status = self.status();
+        status.is_stopping = true;
         let mut roots = WakeList::default();
-        roots.extend(life.shards.iter_mut().filter_map(State::take_root));
-        drop(life);
+        roots.extend(status.shards.iter_mut().filter_map(State::take_root_waker));
+        drop(status);
         roots.wake();
     }
 
-    /// Completes once the shards are to stop; called by the root of the shard `index`.
+    /// Completes once the shards are to stop. Called by the root future of the shard `index`.
     pub(super) fn poll_stop(&self, index: usize, cx: &mut Context<'_>) -> Poll<()> {
-        let mut life = self.life();
-        if life.is_stopping {
+        let mut status = self.status();
+        if status.is_stopping {
             return Poll::Ready(());
         }
-        // The root of a loop always has the same waker, one of ours: cloning it runs nothing.
-        let State::Alive(root) = &mut life.shards[index] else { return Poll::Pending };
+        // The root future of a loop always has the same waker, one of this crate: cloning it under
+        // the lock runs no user code.
+        let State::Alive(root) = &mut status.shards[index] else { return Poll::Pending };
         root.get_or_insert_with(|| cx.waker().clone());
         Poll::Pending
     }
 
-    /// The shard `index` has ended: nothing can be sent to it any more. Returns its mailboxes, to
-    /// be dropped outside of the locks.
+    /// Marks the shard `index` as ended: it can receive no more messages. Returns its mailboxes,
+    /// for the caller to drop outside the locks.
     pub(super) fn end(&self, index: usize) -> impl Sized + use<> {
-        let mut life = self.life();
-        life.shards[index] = State::Ended;
-        let watchers = std::mem::take(&mut life.watchers);
-        drop(life);
+        let mut status = self.status();
+        status.shards[index] = State::Ended;
+        let watchers = std::mem::take(&mut status.watchers);
+        drop(status);
         let mut woken = WakeList::default();
         woken.extend(watchers.into_values());
         woken.wake();
@@ -88,32 +90,32 @@ impl Shared {
         own
     }
 
-    /// Completes once all shards but `index` have ended; called by who receives messages of the
+    /// Completes once all shards but `index` have ended. Called by the receiver of messages of the
     /// type `message` there.
-    pub(super) fn poll_alone(
+    pub(super) fn poll_others_ended(
         &self,
         index: usize,
         message: TypeId,
         cx: &mut Context<'_>,
     ) -> Poll<()> {
         let waker = cx.waker().clone();
-        let mut life = self.life();
-        let mut others = life.shards.iter().enumerate().filter(|(other, _)| *other != index);
+        let mut status = self.status();
+        let mut others = status.shards.iter().enumerate().filter(|(other, _)| *other != index);
         if others.all(|(_, state)| matches!(state, State::Ended)) {
             return Poll::Ready(());
         }
-        let old = life.watchers.insert((index, message), waker);
-        drop(life);
+        let old = status.watchers.insert((index, message), waker);
+        drop(status);
         drop(old);
         Poll::Pending
     }
 
-    /// The way into a mailbox; `None` if its shard has ended.
+    /// Returns the sender of a mailbox; `None` if its shard has ended.
     pub(super) fn sender<M: Send + 'static>(&self, to: usize) -> Option<Sender<M>> {
         self.with_mailbox(to, |mailbox| mailbox.sender.clone())
     }
 
-    /// The way out of a mailbox, for the shard that it belongs to.
+    /// Returns the receiver of a mailbox, for its own shard, once.
     pub(super) fn take_receiver<M: Send + 'static>(&self, index: usize) -> Option<Receiver<M>> {
         self.with_mailbox(index, |mailbox| mailbox.receiver.take()).flatten()
     }
@@ -124,8 +126,8 @@ impl Shared {
         f: impl FnOnce(&mut Mailbox<M>) -> T,
     ) -> Option<T> {
         let mut mailboxes = self.mailboxes();
-        // Asked under the lock: `end` marks the shard before it takes the mailboxes away.
-        if matches!(self.life().shards[index], State::Ended) {
+        // Checked under the lock: `end` marks the shard before it removes the mailboxes.
+        if matches!(self.status().shards[index], State::Ended) {
             return None;
         }
         let mailbox = mailboxes.entry((TypeId::of::<M>(), index)).or_insert_with(|| {
@@ -135,8 +137,8 @@ impl Shared {
         mailbox.downcast_mut().map(f)
     }
 
-    fn life(&self) -> MutexGuard<'_, Life> {
-        self.life.lock().unwrap_or_else(PoisonError::into_inner)
+    fn status(&self) -> MutexGuard<'_, Status> {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn mailboxes(&self) -> MutexGuard<'_, Mailboxes> {
@@ -145,7 +147,7 @@ impl Shared {
 }
 
 impl State {
-    fn take_root(&mut self) -> Option<Waker> {
+    fn take_root_waker(&mut self) -> Option<Waker> {
         match self {
             State::Alive(root) => root.take(),
             State::Ended => None,

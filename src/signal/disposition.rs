@@ -1,8 +1,8 @@
-//! What a signal does to the process while nobody listens.
+//! The disposition of a signal while no listener exists.
 //!
-//! signal-hook keeps its handler once it is installed, so a signal that was listened to would be
-//! ignored for ever. Therefore the first listener of a signal adds one action that stays: if a flag
-//! is set, it does what the system would have done. Invariants: under the lock, the flag of a
+//! signal-hook keeps its handler once it is installed, so a signal would be ignored forever after
+//! its last listener. Therefore the first listener of a signal adds an action that stays: if a flag
+//! is set, it does what the system does by default. Invariants: under the lock, the flag of a
 //! signal is set if and only if it has no listener; that action runs before those of all listeners.
 
 use std::collections::BTreeMap;
@@ -17,10 +17,10 @@ use signal_hook::consts::SIGPIPE;
 use signal_hook::flag::{register_conditional_default, register_conditional_shutdown};
 use signal_hook::low_level::{signal_name, unregister};
 
-/// Shells say by such a status that a signal ended a process: 128 and its number.
+/// The exit status by which shells report that a signal ended a process: 128 and its number.
 const ENDED_BY: i32 = 128;
 
-/// What a signal does to the process.
+/// The effect of a signal on the process.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Disposition {
     Default,
@@ -28,77 +28,80 @@ pub(super) enum Disposition {
     Handled,
 }
 
-/// A signal that may have been listened to.
-struct Heard {
+/// A signal that has, or had, listeners.
+struct SignalState {
     listeners: usize,
-    /// Nobody listens now. The handler reads it.
-    is_unheard: Arc<AtomicBool>,
-    /// What it did before.
-    before: Disposition,
+    /// The signal has no listener now. The handler reads this flag.
+    has_no_listener: Arc<AtomicBool>,
+    /// The disposition before the first listener.
+    original: Disposition,
 }
 
-/// By number.
-static HEARD: Mutex<BTreeMap<i32, Heard>> = Mutex::new(BTreeMap::new());
+/// The signals by number.
+static SIGNALS: Mutex<BTreeMap<i32, SignalState>> = Mutex::new(BTreeMap::new());
 
-/// Counts a listener, whose handler `install` installs.
-pub(super) fn listen(
+/// Adds a listener, whose handler `install` installs.
+pub(super) fn add_listener(
     number: i32,
     install: impl FnOnce() -> io::Result<SigId>,
 ) -> io::Result<SigId> {
     let mut signals = lock();
-    let heard = prepare_in(&mut signals, number)?;
-    // Before the flag falls: a signal reaches the listener, or does what it did so far.
+    let signal = prepare_in(&mut signals, number)?;
+    // Before the flag is cleared: a signal either reaches the listener, or has its former effect.
     let handler = install()?;
-    heard.listeners += 1;
-    heard.is_unheard.store(false, Ordering::SeqCst);
+    signal.listeners += 1;
+    signal.has_no_listener.store(false, Ordering::SeqCst);
     Ok(handler)
 }
 
-/// A listener goes, with its handler.
-pub(super) fn leave(number: i32, handler: SigId) {
+/// Removes a listener and its handler.
+pub(super) fn remove_listener(number: i32, handler: SigId) {
     let mut signals = lock();
-    if let Some(heard) = signals.get_mut(&number) {
-        heard.listeners -= 1;
-        // Before the handler goes: no signal is lost between the two.
-        heard.is_unheard.store(heard.listeners == 0, Ordering::SeqCst);
+    if let Some(signal) = signals.get_mut(&number) {
+        signal.listeners -= 1;
+        // Before the handler is removed: no signal is lost between the two steps.
+        signal.has_no_listener.store(signal.listeners == 0, Ordering::SeqCst);
     }
     unregister(handler);
 }
 
-/// What is needed before the first action of a signal is added. Returns what the signal did to the
-/// process before that.
+/// Prepares a signal before its first action is added. Returns its disposition before that.
 pub(super) fn prepare(number: i32) -> io::Result<Disposition> {
-    Ok(prepare_in(&mut lock(), number)?.before)
+    Ok(prepare_in(&mut lock(), number)?.original)
 }
 
 /// Adds the action that stays. signal-hook runs actions in the order in which they were added, so
-/// it reads the flag before any listener hears of the signal: a loop on another thread, which drops
-/// its last listener as soon as that has heard, cannot bring the default upon the same signal.
-fn prepare_in(signals: &mut BTreeMap<i32, Heard>, number: i32) -> io::Result<&mut Heard> {
+/// this one reads the flag before any listener receives the signal. Otherwise a loop on another
+/// thread, which drops its last listener as soon as it has received the signal, could cause the
+/// default effect of the same signal.
+fn prepare_in(
+    signals: &mut BTreeMap<i32, SignalState>,
+    number: i32,
+) -> io::Result<&mut SignalState> {
     match signals.entry(number) {
-        Entry::Occupied(heard) => Ok(heard.into_mut()),
+        Entry::Occupied(signal) => Ok(signal.into_mut()),
         Entry::Vacant(place) => {
-            let before = disposition(number);
-            let is_unheard = Arc::new(AtomicBool::new(true));
-            if before == Disposition::Default {
-                restore_if(number, is_unheard.clone())?;
+            let original = disposition(number);
+            let has_no_listener = Arc::new(AtomicBool::new(true));
+            if original == Disposition::Default {
+                restore_if(number, has_no_listener.clone())?;
             }
-            Ok(place.insert(Heard { listeners: 0, is_unheard, before }))
+            Ok(place.insert(SignalState { listeners: 0, has_no_listener, original }))
         }
     }
 }
 
-/// From now on the signal does what the system does by default, if `condition` is set.
+/// Adds an action that applies the system's default if `condition` is set.
 pub(super) fn restore_if(number: i32, condition: Arc<AtomicBool>) -> io::Result<SigId> {
     match signal_name(number) {
         Some(_) => register_conditional_default(number, condition),
-        // Real-time signals and the like: all of them end the process.
+        // signal-hook has no name for real-time signals; by default all of them end the process.
         None => register_conditional_shutdown(number, ENDED_BY + number, condition),
     }
 }
 
-/// What the signal does now. Only Linux says so. Elsewhere it is taken to be the default, but for
-/// SIGPIPE, which Rust programs ignore from the beginning.
+/// Returns the signal's present disposition. Only Linux reports it. Elsewhere it is taken to be the
+/// default, except for SIGPIPE, which Rust programs ignore from their start.
 pub(super) fn disposition(number: i32) -> Disposition {
     let status = fs::read_to_string("/proc/self/status").ok();
     let is_in = |name: &str| {
@@ -114,7 +117,7 @@ pub(super) fn disposition(number: i32) -> Disposition {
     }
 }
 
-/// Nothing foreign runs under the lock, so what a panic left behind is whole.
-fn lock() -> MutexGuard<'static, BTreeMap<i32, Heard>> {
-    HEARD.lock().unwrap_or_else(PoisonError::into_inner)
+/// No user code runs under the lock, so the data is consistent even after a panic.
+fn lock() -> MutexGuard<'static, BTreeMap<i32, SignalState>> {
+    SIGNALS.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! A main future that Ctrl-C ends: what asyncio's Runner does.
+//! A main future that Ctrl-C cancels, as asyncio's Runner does.
 
 use std::error::Error;
 use std::fmt;
@@ -17,19 +17,18 @@ use super::kind::SignalKind;
 use super::listener::Listener;
 use crate::runtime::Runtime;
 
-/// Ctrl-C came, and the future was dropped; see [`Runtime::block_on_or_cancel`].
+/// The error of [`Runtime::block_on_or_cancel`]: Ctrl-C came, and the future was dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[doc(alias = "KeyboardInterrupt")]
 pub struct Interrupted(());
 
 /// On Unix, with the feature `signal`.
 impl Runtime {
-    /// Runs `future` to its end, or until Ctrl-C (SIGINT), as asyncio's `Runner` does.
+    /// Runs `future` to completion, or until Ctrl-C (SIGINT), as asyncio's `Runner` does.
     ///
-    /// The first Ctrl-C drops the future, wherever it waits, so that destructors run; other tasks
+    /// The first Ctrl-C drops the future at its current await, so that destructors run; other tasks
     /// stay, and are dropped with the runtime. If the future completes in the same poll, its output
-    /// counts. The second Ctrl-C ends the process, also if the first was never looked at since the
-    /// loop is stuck in a task, or in a destructor.
+    /// is returned. The second Ctrl-C ends the process, even if the loop has not handled the first
+    /// because a task or a destructor blocks it.
     ///
     /// In a process that ignores SIGINT, such as a shell's background job, Ctrl-C stays ignored, as
     /// with asyncio's `Runner`. Only Linux reports that a signal is ignored.
@@ -40,8 +39,8 @@ impl Runtime {
     ///
     /// # Panics
     ///
-    /// If a loop is running on this thread already, the selector fails, or no descriptor is left
-    /// for listening. A panic of the future goes through; the loop can be used further.
+    /// If a loop is already running on this thread, the selector fails, or no descriptor is left
+    /// for the listener. A panic of the future propagates; the loop can still be used.
     ///
     /// ```
     /// use evloop::signal::Interrupted;
@@ -67,16 +66,16 @@ impl Runtime {
             let listening =
                 listening.unwrap_or_else(|error| panic!("Ctrl-C cannot be listened to: {error}"));
             let Some(mut interrupt) = listening else { return Ok(future.await) };
-            // Dropped first, while a second Ctrl-C kills.
+            // Dropped before `interrupt`, so a second Ctrl-C still ends the process meanwhile.
             let mut future = pin!(future);
             poll_fn(|cx| {
                 if let Poll::Ready(output) = future.as_mut().poll(cx) {
                     return Poll::Ready(Ok(output));
                 }
-                // The listener brings the wake. What counts is the flag too: a future that spends
-                // each poll's budget leaves the listener none.
-                let is_told = interrupt.listener.poll_recv(cx).is_ready();
-                match is_told || interrupt.second.has_come.load(Ordering::SeqCst) {
+                // The listener wakes the task. The flag is checked too: a future that spends the
+                // whole budget of each poll leaves none to the listener.
+                let is_received = interrupt.listener.poll_recv(cx).is_ready();
+                match is_received || interrupt.second.is_set.load(Ordering::SeqCst) {
                     true => Poll::Ready(Err(Interrupted(()))),
                     false => Poll::Pending,
                 }
@@ -86,45 +85,45 @@ impl Runtime {
     }
 }
 
-/// Listens for the first Ctrl-C, and lets the second kill.
+/// Listens for the first Ctrl-C, and lets the second end the process.
 struct Interrupt {
-    /// Dropped first: from then on the default kills.
+    /// Dropped first: from then on the default applies, which ends the process.
     listener: Listener,
-    second: Second,
+    second: SecondInterrupt,
 }
 
-/// The second Ctrl-C kills, as long as this lives.
-struct Second {
-    /// Set by the handler itself, since the loop may be stuck.
-    has_come: Arc<AtomicBool>,
+/// Lets the second Ctrl-C end the process, as long as this lives.
+struct SecondInterrupt {
+    /// Set by the handler itself, because the loop may be blocked.
+    is_set: Arc<AtomicBool>,
     handlers: [SigId; 2],
 }
 
 impl Interrupt {
-    /// `None` if the process ignores Ctrl-C.
+    /// Returns `None` if the process ignores Ctrl-C.
     fn new() -> io::Result<Option<Interrupt>> {
         if disposition::prepare(SIGINT)? == Disposition::Ignored {
             return Ok(None);
         }
-        // Before the listener, so that the loop wakes when the handler is done with the flag.
-        let second = Second::new()?;
+        // Before the listener, so that the flag is set when the handler wakes the loop.
+        let second = SecondInterrupt::new()?;
         let listener = super::listener::unix(SignalKind::interrupt())?;
         Ok(Some(Interrupt { listener, second }))
     }
 }
 
-impl Second {
-    fn new() -> io::Result<Second> {
-        let has_come = Arc::new(AtomicBool::new(false));
+impl SecondInterrupt {
+    fn new() -> io::Result<SecondInterrupt> {
+        let is_set = Arc::new(AtomicBool::new(false));
         // In this order, so that the signal that sets the flag does not find it set.
-        let kill = disposition::restore_if(SIGINT, has_come.clone())?;
-        let note = flag::register(SIGINT, has_come.clone())
+        let kill = disposition::restore_if(SIGINT, is_set.clone())?;
+        let set_flag = flag::register(SIGINT, is_set.clone())
             .inspect_err(|_| _ = low_level::unregister(kill))?;
-        Ok(Second { has_come, handlers: [kill, note] })
+        Ok(SecondInterrupt { is_set, handlers: [kill, set_flag] })
     }
 }
 
-impl Drop for Second {
+impl Drop for SecondInterrupt {
     fn drop(&mut self) {
         for handler in self.handlers {
             low_level::unregister(handler);

@@ -1,4 +1,4 @@
-//! One who listens for a signal.
+//! Listeners for signals.
 
 use std::fmt;
 use std::future::Future;
@@ -16,16 +16,17 @@ use super::kind::SignalKind;
 use crate::context;
 use crate::reactor::{Direction, Done, Reactor, Socket, WaiterKey};
 
-/// Waits for a signal, again and again; made by [`unix`](super::unix). A `Stream` that never ends.
+/// Waits for a signal, repeatedly; returned by [`unix`](super::unix). It is also a `Stream`, which
+/// never ends.
 ///
-/// Signals that come before the listener is awaited wait for it; as the system has it, several of
-/// them may count as one.
-#[must_use = "the signal is listened to until this is dropped"]
+/// A signal that comes before the listener is awaited is stored until then. Several signals may
+/// count as one, as in the system itself.
+#[must_use = "the listener receives its signal until it is dropped"]
 pub struct Listener {
     socket: Socket<Receiver>,
     kind: SignalKind,
     handler: SigId,
-    /// The place of who polls it as a stream.
+    /// The waiter of the task that polls it as a stream.
     key: WaiterKey,
 }
 
@@ -33,17 +34,20 @@ impl Listener {
     pub(super) fn new(kind: SignalKind, reactor: Rc<Reactor>) -> io::Result<Listener> {
         let number = kind.as_raw();
         let invalid = |sentence| io::Error::new(io::ErrorKind::InvalidInput, sentence);
-        if let Some(why) = kind.forbidden() {
+        if let Some(why) = kind.forbidden_reason() {
             return Err(invalid(format!("{kind} cannot be listened to: {why}")));
         }
         if number <= 0 {
-            return Err(invalid(format!("{number} is no signal's number")));
+            return Err(invalid(format!("{number} is not the number of a signal")));
         }
         let (writer, reader) = pipe::new()?;
         let socket = Socket::new(reader, reactor, true)?;
-        let handler = disposition::listen(number, || low_level::pipe::register(number, writer));
+        let handler =
+            disposition::add_listener(number, || low_level::pipe::register(number, writer));
         let handler = handler.map_err(|error| match error.kind() {
-            io::ErrorKind::InvalidInput => invalid(format!("{number} is no signal's number")),
+            io::ErrorKind::InvalidInput => {
+                invalid(format!("{number} is not the number of a signal"))
+            }
             _ => error,
         })?;
         Ok(Listener { socket, kind, handler, key: WaiterKey::default() })
@@ -57,7 +61,7 @@ impl Listener {
     ///
     /// # Cancel safety
     ///
-    /// No signal is lost: one that came stays until it is received.
+    /// No signal is lost: a signal is stored until it is received.
     pub async fn recv(&mut self) -> io::Result<()> {
         self.socket.io(Direction::Read, drain).await
     }
@@ -67,20 +71,20 @@ impl Listener {
         self.socket.poll_io(Direction::Read, cx, &mut self.key, drain)
     }
 
-    /// What it listens for.
+    /// Returns the kind of its signal.
     pub fn kind(&self) -> SignalKind {
         self.kind
     }
 }
 
-/// Takes in all signals that have come.
+/// Reads all signals that have come.
 fn drain(mut io: &Receiver) -> io::Result<Done<()>> {
     let mut buf = [0; 256];
     let mut n = io.read(&mut buf)?;
     while n == buf.len() {
         n = match io.read(&mut buf) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            // They were drained to the last.
+            // The pipe is empty.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
             read => read?,
         };
@@ -98,7 +102,7 @@ impl Stream for Listener {
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        disposition::leave(self.kind.as_raw(), self.handler);
+        disposition::remove_listener(self.kind.as_raw(), self.handler);
     }
 }
 
@@ -108,40 +112,40 @@ impl fmt::Debug for Listener {
     }
 }
 
-/// Listens for a signal, from this call on until the listener is dropped.
+/// Listens for a signal, from this call until the listener is dropped.
 ///
-/// While there is a listener in the process the signal does nothing but reach all of them, in
-/// whatever loops and threads they are. When the last has gone, the signal does again what it did
-/// before the first came: what the system does by default (for most signals: ends the process), or
-/// nothing, if it was ignored. A handler that the program had installed before by other means is
-/// called all the time. One that it installs later through the crate signal-hook is called too, but
-/// does not keep the default away once the last listener has gone.
+/// While the process has a listener for a signal, the signal has no other effect than to wake all
+/// its listeners, in all loops and threads. When the last listener is dropped, the signal again has
+/// the effect that it had before the first: the system's default (for most signals: it ends the
+/// process), or none if it was ignored. A handler that the program installed earlier by other means
+/// is called all the time. A handler that it installs later through the crate signal-hook is called
+/// too, but does not prevent the default once the last listener is dropped.
 ///
-/// A signal that has come to a listener is spent, also if the listener is dropped at once.
+/// A signal that has reached a listener is consumed, even if the listener is dropped at once.
 ///
 /// # Ignored signals
 ///
 /// Only Linux reports that a process was started with a signal ignored, as `nohup` does with SIGHUP
-/// and a shell with the SIGINT of background jobs. Elsewhere the default comes back in its place
-/// (but for SIGPIPE).
+/// and a shell with the SIGINT of background jobs. Elsewhere the default applies again after the
+/// last listener (except for SIGPIPE).
 ///
-/// The handler stays in the process: what is ignored after the last listener is ignored by a
+/// The handler stays in the process: after the last listener an ignored signal is ignored by a
 /// handler. exec(2) resets handled signals to their default, so child processes that are started
-/// after the first listener came do not inherit that the signal is ignored. To start them with it
-/// ignored, use the shell: `Command::shell("trap '' HUP; exec program")`.
+/// after the first listener was created do not inherit that the signal is ignored. To start them
+/// with it ignored, use the shell: `Command::shell("trap '' HUP; exec program")`.
 ///
 /// # fork
 ///
-/// A child by fork(2) without exec(2) shares its listeners with its parent: a signal to either
-/// wakes a listener in one of them. It has no other thread, so a lock that another thread of the
-/// parent held stays locked. Fork before the first loop and listener, or start a program
-/// ([`process`](crate::process)).
+/// After fork(2) without exec(2) the child shares its listeners with its parent: a signal to either
+/// process wakes a listener in one of them. The child has no other thread, so a lock that another
+/// thread of the parent held stays locked. Fork before the first loop and listener, or start a
+/// program ([`process`](crate::process)).
 ///
 /// # Errors
 ///
-/// Kind `InvalidInput` for a number that is no signal, and for signals that cannot be listened to:
-/// SIGKILL and SIGSTOP, which the system lets no program handle; SIGSEGV, SIGILL and SIGFPE, which
-/// tell of a fault of the very instruction that runs. Else if no descriptor is left.
+/// Kind `InvalidInput` for a number that is not a signal, and for signals that cannot be listened
+/// to: SIGKILL and SIGSTOP, which the system does not let a program handle; SIGSEGV, SIGILL and
+/// SIGFPE, which report a fault of the current instruction. Also if no descriptor is left.
 ///
 /// # Panics
 ///
@@ -157,7 +161,6 @@ impl fmt::Debug for Listener {
 ///     reloads.recv().await
 /// }).unwrap();
 /// ```
-#[doc(alias = "add_signal_handler")]
 #[track_caller]
 pub fn unix(kind: SignalKind) -> io::Result<Listener> {
     let reactor = context::expect("signal::unix").reactor.clone();
@@ -166,17 +169,17 @@ pub fn unix(kind: SignalKind) -> io::Result<Listener> {
 
 /// Waits for Ctrl-C (SIGINT).
 ///
-/// This is a [listener](unix) for one signal: it listens from this call on until the future is
-/// dropped or has completed. After that Ctrl-C ends the process, unless something else listens: an
-/// impatient user's second one does.
+/// This is a [listener](unix) for one signal: it listens from this call until the future completes
+/// or is dropped. After that Ctrl-C ends the process, unless there is another listener; so an
+/// impatient user's second Ctrl-C ends it.
 ///
 /// # Errors
 ///
-/// If the handler cannot be installed: no descriptor is left.
+/// If the handler cannot be installed because no descriptor is left.
 ///
 /// # Cancel safety
 ///
-/// `&mut ctrl_c` may be awaited and given up at any time: a signal that has come stays.
+/// `&mut ctrl_c` may be awaited and dropped at any time: a signal that has come is stored.
 ///
 /// # Panics
 ///
@@ -190,8 +193,6 @@ pub fn unix(kind: SignalKind) -> io::Result<Listener> {
 ///     std::io::Result::Ok(())
 /// }).unwrap();
 /// ```
-#[doc(alias = "add_signal_handler")]
-#[doc(alias = "KeyboardInterrupt")]
 #[track_caller]
 pub fn ctrl_c() -> impl Future<Output = io::Result<()>> {
     let reactor = context::expect("signal::ctrl_c").reactor.clone();
@@ -199,7 +200,7 @@ pub fn ctrl_c() -> impl Future<Output = io::Result<()>> {
     async move { listener?.recv().await }
 }
 
-/// Whether the process ignores a signal, as far as the system reports it.
+/// Returns whether the process ignores a signal, as far as the system reports it.
 #[cfg(feature = "process")]
 pub(crate) fn is_ignored(kind: SignalKind) -> bool {
     disposition::disposition(kind.as_raw()) == disposition::Disposition::Ignored

@@ -1,4 +1,4 @@
-//! Something that happens again and again.
+//! Ticks at a fixed period.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -11,31 +11,32 @@ use super::sleep::{Sleep, now, sleep_until};
 use crate::clock;
 use crate::current::budget;
 
-/// Ticks at a fixed period; made by [`interval`] and [`interval_at`]. Also a `Stream` of ticks that
-/// never ends.
+/// A source of ticks at a fixed period; created by [`interval`] and [`interval_at`]. It is also a
+/// `Stream` of ticks, which never ends.
 #[derive(Debug)]
 #[must_use = "an interval does nothing unless `tick` is awaited"]
 pub struct Interval {
     sleep: Sleep,
-    /// When the next tick is due: the sleep's clock may not reach back so far.
+    /// When the next tick is due. Stored here too, because the sleep's clock may not reach back so
+    /// far.
     due: Instant,
     period: Duration,
     missed: MissedTick,
 }
 
-/// What an [`Interval`] does when a tick comes late, because the task or the loop was busy.
+/// The policy of an [`Interval`] for a tick that is late because the task or the loop was busy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MissedTick {
-    /// The ticks that were missed follow at once, until the schedule is caught up.
+    /// The missed ticks follow immediately, until the schedule is caught up.
     #[default]
     Burst,
-    /// The next tick is a period after the late one: the schedule moves.
+    /// The next tick is one period after the late one: the schedule moves.
     Delay,
-    /// The ticks that were missed are left out: the next is the first of the schedule to come.
+    /// The missed ticks are omitted: the next tick is the next one of the schedule.
     Skip,
 }
 
-/// Ticks at once, then every `period`.
+/// Creates an interval that ticks immediately, then every `period`.
 ///
 /// # Panics
 ///
@@ -56,11 +57,21 @@ pub fn interval(period: Duration) -> Interval {
     interval_at(now(), period)
 }
 
-/// Ticks at `start`, then every `period`.
+/// Creates an interval that ticks at `start`, then every `period`.
 ///
 /// # Panics
 ///
 /// If `period` is zero.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// evloop::block_on(async {
+///     let start = evloop::time::now() + Duration::from_millis(2);
+///     let mut interval = evloop::time::interval_at(start, Duration::from_millis(1));
+///     assert_eq!(interval.tick().await, start);
+/// });
+/// ```
 #[track_caller]
 pub fn interval_at(start: Instant, period: Duration) -> Interval {
     assert!(!period.is_zero(), "an interval needs a period above zero");
@@ -68,16 +79,16 @@ pub fn interval_at(start: Instant, period: Duration) -> Interval {
 }
 
 impl Interval {
-    /// Waits for the next tick. Returns when it was due.
+    /// Waits for the next tick. Returns the instant at which it was due.
     ///
     /// # Cancel safety
     ///
-    /// No tick is lost.
+    /// No tick is lost: dropping the future leaves the tick to the next call.
     pub async fn tick(&mut self) -> Instant {
         poll_fn(|cx| self.poll_tick(cx)).await
     }
 
-    /// The next tick, if it is due.
+    /// Polls for the next tick: ready once it is due.
     pub fn poll_tick(&mut self, cx: &mut Context<'_>) -> Poll<Instant> {
         ready!(budget::poll_left(cx));
         if self.due > now() {
@@ -89,17 +100,18 @@ impl Interval {
         Poll::Ready(due)
     }
 
-    /// The time between ticks.
+    /// Returns the time between ticks.
     pub fn period(&self) -> Duration {
         self.period
     }
 
-    /// What happens to ticks that are missed. Default: [`MissedTick::Burst`].
+    /// Sets the policy for missed ticks. Default: [`MissedTick::Burst`].
+    #[doc(alias = "set_missed_tick_behavior")]
     pub fn set_missed_tick(&mut self, missed: MissedTick) {
         self.missed = missed;
     }
 
-    /// The next tick is a period from now.
+    /// Moves the schedule: the next tick is one period from now.
     pub fn reset(&mut self) {
         self.schedule(clock::add(now(), self.period));
     }
@@ -111,7 +123,7 @@ impl Interval {
 }
 
 impl MissedTick {
-    /// The tick after the one that was `due`.
+    /// Returns the tick after the one that was `due`.
     fn next(self, due: Instant, now: Instant, period: Duration) -> Instant {
         let next = clock::add(due, period);
         if next > now {
@@ -122,7 +134,7 @@ impl MissedTick {
             MissedTick::Delay => clock::add(now, period),
             MissedTick::Skip => {
                 let late = now.saturating_duration_since(due).as_nanos() % period.as_nanos();
-                // A remainder is less than the period, whose nanoseconds fit if its seconds do.
+                // The remainder is less than the period, so its seconds fit into 64 bits.
                 let late =
                     Duration::new((late / 1_000_000_000) as u64, (late % 1_000_000_000) as u32);
                 clock::add(now, period - late)

@@ -12,24 +12,25 @@ use crate::context;
 use crate::current::{self, WaitsFor};
 use crate::reactor::{Reactor, TimerKey};
 
-/// Waits until an instant; made by [`sleep`] and [`sleep_until`].
+/// A future that waits until an instant; created by [`sleep`] and [`sleep_until`].
 ///
-/// It belongs to the loop that was running when it was made, or, if none was, when it is first
-/// polled. On another loop of this thread it works too, by its waker.
+/// It belongs to the loop that was running when it was created; if none was running, to the loop in
+/// which it is first polled. A task of another loop on this thread can await it too; the sleep's
+/// own loop must run to wake that task.
 ///
 /// # Panics
 ///
-/// Polling it panics outside of a running loop if it was made outside too, and after its loop has
-/// ended.
+/// Polling it panics after its loop has ended. If it was created outside a running loop, the first
+/// poll outside one panics too.
 ///
 /// # Cancel safety
 ///
-/// Dropping it takes its timer back.
+/// Dropping it cancels its timer.
 #[must_use = "a sleep does nothing unless it is awaited"]
 pub struct Sleep(State);
 
 enum State {
-    /// Made outside of a loop.
+    /// Created outside a loop.
     Unbound(Instant),
     Bound {
         reactor: Rc<Reactor>,
@@ -37,17 +38,17 @@ enum State {
         deadline: u64,
         /// The timer, from the first poll until it has fired.
         timer: Option<TimerKey>,
-        /// Zero: it needs no timer.
+        /// The duration was zero, so no timer is needed.
         is_over: bool,
-        /// It was `Pending` once: a sleep always lets others run.
+        /// It has returned `Pending` once: a sleep always lets other tasks run.
         has_waited: bool,
     },
 }
 
 /// Waits for `duration`, counted from this call.
 ///
-/// A zero duration lets the tasks run that are ready; so does one that has passed when it is first
-/// awaited. One that is too long for the loop's clock waits for five centuries.
+/// A zero duration lets the ready tasks run; so does a sleep whose deadline has passed when it is
+/// first awaited. A duration that is too long for the loop's clock waits for about five centuries.
 ///
 /// ```
 /// use std::time::Duration;
@@ -63,9 +64,10 @@ pub fn sleep(duration: Duration) -> Sleep {
         return Sleep(State::Unbound(clock::add(clock::now(), duration)));
     };
     if duration.is_zero() {
-        // Over without a timer, so its deadline must not be later than the present, if by little.
-        let present = reactor.clock.nanos_until(reactor.clock.now());
-        return Sleep(State::bound(reactor, present, true));
+        // This sleep is over without a timer, so its deadline must not be later than now, not even
+        // by a tick.
+        let now = reactor.clock.nanos_until(reactor.clock.now());
+        return Sleep(State::bound(reactor, now, true));
     }
     let deadline = reactor.clock.nanos().saturating_add(clock::nanos(duration));
     Sleep(State::bound(reactor, deadline, false))
@@ -82,7 +84,6 @@ pub fn sleep(duration: Duration) -> Sleep {
 ///     assert!(evloop::time::now() >= noon);
 /// });
 /// ```
-#[doc(alias = "call_at")]
 pub fn sleep_until(deadline: Instant) -> Sleep {
     match context::reactor() {
         Some(reactor) => Sleep(State::until(reactor, deadline)),
@@ -91,10 +92,10 @@ pub fn sleep_until(deadline: Instant) -> Sleep {
 }
 
 impl State {
-    /// Of a sleep that was made outside of the loop in which it is polled.
+    /// Returns the state of a sleep that was created outside the loop in which it is polled.
     #[cold]
     #[track_caller]
-    fn here(deadline: Instant) -> State {
+    fn bind(deadline: Instant) -> State {
         State::until(context::expect("a sleep").reactor.clone(), deadline)
     }
 
@@ -109,7 +110,7 @@ impl State {
 }
 
 impl Sleep {
-    /// When it ends.
+    /// Returns the instant at which the sleep ends.
     pub fn deadline(&self) -> Instant {
         match &self.0 {
             State::Unbound(deadline) => *deadline,
@@ -117,18 +118,20 @@ impl Sleep {
         }
     }
 
-    /// Changes when it ends, whether or not it has ended. It must be awaited or polled again for
-    /// that to count.
+    /// Sets a new deadline, whether or not the sleep has ended. The new deadline takes effect when
+    /// the sleep is awaited or polled again.
+    #[doc(alias = "set_at")]
+    #[doc(alias = "set_after")]
     pub fn reset(&mut self, deadline: Instant) {
-        self.disarm();
+        self.cancel_timer();
         match &mut self.0 {
             State::Unbound(unbound) => *unbound = deadline,
             State::Bound { reactor, .. } => self.0 = State::until(reactor.clone(), deadline),
         }
     }
 
-    /// Takes the timer back, if there is one.
-    fn disarm(&mut self) {
+    /// Cancels the timer, if there is one.
+    fn cancel_timer(&mut self) {
         if let State::Bound { reactor, deadline, timer, .. } = &mut self.0 {
             if let Some(key) = timer.take() {
                 reactor.cancel_timer(key, *deadline);
@@ -143,16 +146,17 @@ impl Future for Sleep {
     #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         if let State::Unbound(deadline) = self.0 {
-            self.0 = State::here(deadline);
+            self.0 = State::bind(deadline);
         }
         let State::Bound { reactor, deadline, timer, is_over, has_waited } = &mut self.0 else {
-            unreachable!("it was bound above")
+            unreachable!("the sleep was bound above")
         };
         let is_over = *is_over || reactor.poll_timer(timer, *deadline, cx.waker()).is_ready();
         if is_over && *has_waited {
             return Poll::Ready(());
         }
         if is_over {
+            // Its deadline passed before the first poll. It completes at its next one.
             cx.waker().wake_by_ref();
         }
         *has_waited = true;
@@ -162,7 +166,7 @@ impl Future for Sleep {
 
 impl Drop for Sleep {
     fn drop(&mut self) {
-        self.disarm();
+        self.cancel_timer();
     }
 }
 
@@ -172,13 +176,13 @@ impl fmt::Debug for Sleep {
     }
 }
 
-/// The present, by the clock of the running loop; outside of one, by the world's.
+/// Returns the current time by the clock of the running loop; outside a loop, by the system's
+/// clock.
 ///
 /// ```
 /// let before = evloop::time::now();
 /// evloop::block_on(async { assert!(evloop::time::now() >= before) });
 /// ```
-#[doc(alias = "time")]
 pub fn now() -> Instant {
     context::current().map_or_else(clock::now, |context| context.reactor.clock.now())
 }

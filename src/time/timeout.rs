@@ -1,4 +1,4 @@
-//! A limit on how long a future may take.
+//! A time limit of a future.
 
 use std::error::Error;
 use std::fmt;
@@ -11,22 +11,23 @@ use std::time::{Duration, Instant};
 use super::sleep::{Sleep, now, sleep, sleep_until};
 use crate::current::{Grace, budget};
 
-/// The time was up before the future was ready.
+/// The error of a future that reached its time limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Elapsed(());
 
-/// Gives `future` the time `duration`, counted from its first poll.
+/// Limits `future` to the time `duration`, counted from its first poll.
 ///
-/// The future is polled before the limit is looked at: what is ready at once is never too late, and
-/// costs neither a timer nor a look at the clock.
+/// The future is polled before the limit is checked: a future that is ready at once is never too
+/// late, and needs neither a timer nor a read of the clock.
 ///
 /// # Errors
 ///
-/// [`Elapsed`] if the time is up; then the future has been dropped.
+/// [`Elapsed`] if the limit is reached; then the future has been dropped.
 ///
 /// # Cancel safety
 ///
-/// As `future`'s: when the limit comes, or this is dropped, the future is dropped at an await.
+/// That of `future`: when the limit is reached, or this future is dropped, `future` is dropped at
+/// an await.
 ///
 /// ```
 /// use evloop::time::{sleep, timeout};
@@ -38,7 +39,6 @@ pub struct Elapsed(());
 ///     assert!(late.is_err());
 /// });
 /// ```
-#[doc(alias = "wait_for")]
 pub fn timeout<F: Future>(
     duration: Duration,
     future: F,
@@ -46,15 +46,15 @@ pub fn timeout<F: Future>(
     limit(future, move || (!duration.is_zero()).then(|| sleep(duration)))
 }
 
-/// Gives `future` the time until `deadline`.
+/// Limits `future` to the time until `deadline`.
 ///
 /// # Errors
 ///
-/// [`Elapsed`] if the deadline has come before the future is ready.
+/// [`Elapsed`] if the deadline has passed before the future is ready.
 ///
 /// # Cancel safety
 ///
-/// As `future`'s.
+/// That of `future`.
 ///
 /// ```
 /// evloop::block_on(async {
@@ -70,19 +70,21 @@ pub fn timeout_at<F: Future>(
     limit(future, move || (deadline > now()).then(|| sleep_until(deadline)))
 }
 
-/// `left` is asked once the future was pending; it has nothing to give if no time is left.
+/// Runs `future` with a limit. `remaining` is called once the future has returned `Pending`. It
+/// returns the sleep until the limit, or `None` if no time is left.
 async fn limit<F: Future>(
     future: F,
-    left: impl Fn() -> Option<Sleep>,
+    remaining: impl Fn() -> Option<Sleep>,
 ) -> Result<F::Output, Elapsed> {
     let mut future = pin!(future);
-    // Made once the future was pending.
+    // The sleep until the limit, and the extra polls for a future that lacked budget. Created once
+    // the future was `Pending`.
     let mut waiting = None;
     poll_fn(|cx| {
         if let Poll::Ready(output) = future.as_mut().poll(cx) {
             return Poll::Ready(Ok(output));
         }
-        let (sleep, grace) = waiting.get_or_insert_with(|| (left(), Grace::default()));
+        let (sleep, grace) = waiting.get_or_insert_with(|| (remaining(), Grace::default()));
         if let Some(sleep) = sleep {
             ready!(Pin::new(sleep).poll(cx));
         }

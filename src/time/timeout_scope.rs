@@ -1,4 +1,4 @@
-//! A limit that can be moved while it runs.
+//! A time limit that can be moved while it runs.
 
 use std::cell::Cell;
 use std::fmt;
@@ -14,32 +14,44 @@ use crate::clock;
 use crate::current::budget;
 use crate::wait::keep;
 
-/// The limit of a [`timeout_scope`]; given to its body. Clones are the same limit.
+/// The limit of a [`timeout_scope`], which passes it to its body. Clones share the limit.
+///
+/// ```
+/// use evloop::time::{TimeoutScope, timeout_scope};
+/// use std::time::Duration;
+///
+/// evloop::block_on(async {
+///     let result = timeout_scope(Duration::from_secs(60), async |t: TimeoutScope| {
+///         t.reschedule(None);
+///         t.deadline()
+///     });
+///     assert_eq!(result.await, Ok(None));
+/// });
+/// ```
 #[derive(Clone)]
-#[doc(alias = "Timeout")]
 pub struct TimeoutScope {
     limit: Rc<Limit>,
 }
 
 struct Limit {
-    /// `None`: there is no limit now.
+    /// `None` if there is no limit now.
     deadline: Cell<Option<Instant>>,
-    /// Of who awaits the scope, to look at a new deadline.
+    /// The waker of the task that awaits the scope, to wake it for a new deadline.
     waiter: Cell<Option<Waker>>,
     is_elapsed: Cell<bool>,
 }
 
-/// Gives `body` the time `duration`, counted from the first poll, and the means to change that:
-/// asyncio's `timeout`.
+/// Limits `body` to the time `duration`, counted from the first poll, and passes it a
+/// [`TimeoutScope`] with which it can change the limit: asyncio's `timeout`.
 ///
 /// # Errors
 ///
-/// [`Elapsed`] if the deadline has come before the body is done; then the body has been dropped at
-/// an await.
+/// [`Elapsed`] if the deadline has passed before the body completes; then the body has been dropped
+/// at an await.
 ///
 /// # Cancel safety
 ///
-/// As the body's.
+/// That of the body.
 ///
 /// ```
 /// use evloop::time::{now, sleep, timeout_scope};
@@ -49,23 +61,20 @@ struct Limit {
 ///     let result = timeout_scope(Duration::from_millis(1), async |t| {
 ///         t.reschedule(now() + Duration::from_secs(60));
 ///         sleep(Duration::from_millis(3)).await;
-///         "had time"
+///         "in time"
 ///     });
-///     assert_eq!(result.await, Ok("had time"));
+///     assert_eq!(result.await, Ok("in time"));
 /// });
 /// ```
-#[doc(alias = "timeout")]
-#[doc(alias = "move_on_after")]
-#[doc(alias = "fail_after")]
 pub async fn timeout_scope<T>(
     duration: Duration,
     body: impl AsyncFnOnce(TimeoutScope) -> T,
 ) -> Result<T, Elapsed> {
     let deadline = Cell::new(Some(clock::add(now(), duration)));
     let limit = Rc::new(Limit { deadline, waiter: Cell::new(None), is_elapsed: Cell::new(false) });
-    let _end = End(&limit);
+    let _clear_waiter = ClearWaiter(&limit);
     let mut body = pin!(body(TimeoutScope { limit: limit.clone() }));
-    // With the deadline as it was given: a sleep's own may be rounded.
+    // With the exact deadline: the sleep's own may be rounded to the clock.
     let mut sleep: Option<(Instant, Sleep)> = None;
     let mut grace = budget::Grace::default();
     poll_fn(|cx| {
@@ -96,24 +105,25 @@ pub async fn timeout_scope<T>(
     .await
 }
 
-/// Forgets who awaits the scope, once nobody does.
-struct End<'a>(&'a Limit);
+/// Removes the stored waker when the scope ends, so that `reschedule` wakes no task that has moved
+/// on.
+struct ClearWaiter<'a>(&'a Limit);
 
-impl Drop for End<'_> {
+impl Drop for ClearWaiter<'_> {
     fn drop(&mut self) {
         drop(self.0.waiter.take());
     }
 }
 
 impl TimeoutScope {
-    /// When the limit comes; `None` if there is none.
+    /// Returns when the limit is reached; `None` if there is no limit.
     #[doc(alias = "when")]
     pub fn deadline(&self) -> Option<Instant> {
         self.limit.deadline.get()
     }
 
-    /// Moves the limit to `deadline`, or, with `None`, takes it away. From anywhere on the thread,
-    /// as long as the scope runs.
+    /// Moves the limit to `deadline`; `None` removes it. Any task on the thread may call this while
+    /// the scope runs.
     pub fn reschedule(&self, deadline: impl Into<Option<Instant>>) {
         self.limit.deadline.set(deadline.into());
         if let Some(waiter) = self.limit.waiter.take() {
@@ -121,8 +131,9 @@ impl TimeoutScope {
         }
     }
 
-    /// Whether the limit came before the body was done.
+    /// Returns whether the limit was reached before the body completed.
     #[doc(alias = "expired")]
+    #[doc(alias = "cancelled_caught")]
     pub fn is_elapsed(&self) -> bool {
         self.limit.is_elapsed.get()
     }
