@@ -204,6 +204,7 @@ impl<T: AsFd> AsyncFd<T> {
     ///
     /// When the future is dropped, `read` has not run or has returned `WouldBlock`: the result of
     /// any other return is the output of the future.
+    #[doc(alias = "async_io")]
     pub fn read_with<'a, R>(
         &'a self,
         read: impl FnMut(&T) -> io::Result<R> + Unpin + 'a,
@@ -217,6 +218,7 @@ impl<T: AsFd> AsyncFd<T> {
     ///
     /// When the future is dropped, `write` has not run or has returned `WouldBlock`: the result of
     /// any other return is the output of the future.
+    #[doc(alias = "async_io")]
     pub fn write_with<'a, R>(
         &'a self,
         write: impl FnMut(&T) -> io::Result<R> + Unpin + 'a,

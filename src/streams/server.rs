@@ -230,6 +230,7 @@ impl Server {
 
     /// Stops listening. The open connections continue. The addresses are free once
     /// [`wait_closed`](Server::wait_closed) has completed, or after the next turn of the loop.
+    #[doc(alias = "stop")]
     pub fn close(&self) {
         self.connections.close();
     }

@@ -120,6 +120,7 @@ impl StreamWriter {
 
     /// Closes the connection at once: the unsent bytes are dropped, and the reader reaches the end
     /// of the stream.
+    #[doc(alias = "aclose_forcefully")]
     pub fn abort(&self) {
         self.shared.abort();
     }
