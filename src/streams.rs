@@ -7,6 +7,11 @@
 #![cfg_attr(unix, doc = "| [`open_unix_connection`] | the same by a Unix socket |")]
 //! | [`start_server`] | listens by TCP, and calls a handler for each connection |
 #![cfg_attr(unix, doc = "| [`start_unix_server`] | the same by a Unix socket |")]
+//! | [`open_connection_with`], [`start_server_with`] | the same with options |
+#![cfg_attr(
+    unix,
+    doc = "| [`open_unix_connection_with`], [`start_unix_server_with`] | the same with options |"
+)]
 //! | [`StreamReader`] | reads lines, exact numbers of bytes, bytes up to a separator |
 //! | [`Lines`] | the lines of a reader, as a `Stream` |
 //! | [`StreamWriter`] | queues bytes and sends them in the background; `drain` waits |
@@ -22,9 +27,6 @@
 //! | [`StreamSocket`] | the connection of a reader and a writer: `get_ref` returns it |
 //! | [`AsyncReader`], [`AsyncWriter`] | adapters with the traits of futures-io |
 //! | [`IncompleteRead`], [`LimitOverrun`] | the errors of reading a piece |
-//!
-//! Each function that opens or listens has a variant with options: [`open_connection_with`],
-//! [`start_server_with`].
 //!
 //! The buffers belong to the reader and the writer, not to a future. So dropping a future of theirs
 //! loses no byte.
