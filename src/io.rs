@@ -1,44 +1,68 @@
-//! L4: any descriptor, the program's own three; copying, and a connection in memory, on the traits
-//! of futures-io.
+//! Waiting for any descriptor, standard input and output, copying, and a connection in memory, with
+//! the traits of futures-io.
 //!
-//! # What dropping a future means
+//! | item | what it does |
+//! |---|---|
+#![cfg_attr(unix, doc = "| [`AsyncFd`] | waits for any descriptor, as asyncio's `add_reader` |")]
+//! | [`Interest`] | the states of a descriptor: readable, writable, error |
+//! | [`copy()`], [`copy_buf`] | copy from a reader to a writer until the reader ends |
+//! | [`copy_bidirectional()`] | copies between two connections in both directions |
+//! | [`duplex`], [`DuplexStream`] | a connection in memory, for instance for tests |
+//! | [`stdin`], [`Stdin`] | the standard input of the program |
+//! | [`stdout`], [`stderr`], [`Output`] | the standard output and error of the program |
 //!
-//! A future of evloop may be dropped at any await: a limit is over, a `select!` chose another
-//! branch. What has become of the bytes by then depends on what was asked for. Where a byte is on
-//! its way, this says where it is.
+//! ```
+//! use evloop::io::{copy, duplex};
+//! use futures::AsyncReadExt;
+//!
+//! evloop::block_on(async {
+//!     let (mut one, mut other) = duplex(64);
+//!     assert_eq!(copy(&b"hello"[..], &mut one).await?, 5);
+//!     drop(one);
+//!     let mut text = String::new();
+//!     other.read_to_string(&mut text).await?;
+//!     evloop::io::stdout().write_all(text.as_bytes()).await
+//! }).unwrap();
+//! ```
+//!
+//! # Cancel safety of all operations
+//!
+//! A future of evloop may be dropped at any await: a timeout has passed, or a `select!` took
+//! another branch. This table lists the effect of each operation whose future is dropped before it
+//! completes.
 //!
 //! | operation | dropped before it completes |
 //! |---|---|
 //! | `accept`, `incoming` | no connection is lost |
-//! | `connect`, [`open_connection`], [`start_server`] | what was opened is closed |
+//! | `connect`, [`open_connection`], [`start_server`] | the sockets that it opened are closed |
 //! | `read`, `read_vectored`, `peek`, `recv…` | nothing was read |
 //! | `write`, `write_vectored`, `send…` | nothing was written |
 //! | `readable`, `writable` | nothing has changed |
-//! | `write_all_buf(&mut buf)` | `buf` is what is left to write |
-//! | `read_exact` of a socket | **not cancel safe**: part of `buf` is filled, none knows which |
-//! | `write_all` of a socket | **not cancel safe**: part of `buf` is written, none knows which |
-//! | all of [`StreamReader`] and its `Lines` | nothing is lost: what came stays in the reader |
-//! | [`StreamWriter`]: `drain`, `wait_closed` | nothing is lost: what was written is sent anyway |
-//! | [`Server`]: `serve_forever` | the server is closed, as asyncio does |
+//! | `write_all_buf(&mut buf)` | `buf` holds the bytes that are not written |
+//! | `read_exact` of a socket | **not cancel safe**: an unknown part of `buf` is filled |
+//! | `write_all` of a socket | **not cancel safe**: an unknown part of `buf` is written |
+//! | all of [`StreamReader`] and its `Lines` | nothing is lost: the bytes stay in the reader |
+//! | [`StreamWriter`]: `drain`, `wait_closed` | nothing is lost: the written bytes are still sent |
+//! | [`Server`]: `serve_forever` | the server is closed, as in asyncio |
 //! | [`Server`]: `wait_closed` | nothing has changed |
 //! | [`copy()`] | **not cancel safe**: up to 64 KiB that were read and not written are lost |
-//! | [`copy_buf`] | nothing is lost: what was not written stays in the reader; the count is lost |
+//! | [`copy_buf`] | no byte is lost: unwritten bytes stay in the reader; the count is lost |
 //! | [`copy_bidirectional()`] | **not cancel safe**: as `copy`, in each direction |
-//! | [`Stdin`]: all | nothing is lost: what came is there for the next read |
+//! | [`Stdin`]: all | nothing is lost: the next read returns the bytes |
 //! | [`Output`]: `write` | nothing was written |
 //! | [`Output`]: `write_all` | **not cancel safe**: as that of a socket |
-//! | `AsyncFd`: all | what it does has been done, and its result is given, or it has not |
+//! | `AsyncFd`: all | the operation has not run, or has found nothing |
 //! | [`DuplexStream`], by the traits | nothing was read or written |
 //!
-//! The siblings of those that are not cancel safe: for `read_exact` a [`StreamReader`], for
-//! `write_all` `write_all_buf` or a [`StreamWriter`], for `copy` [`copy_buf`]. And any future can
-//! be kept instead: `select!` over `&mut future` drops nothing.
+//! The cancel-safe counterparts are: for `read_exact` a [`StreamReader`], for `write_all`
+//! `write_all_buf` or a [`StreamWriter`], for `copy` [`copy_buf`]. Or keep the future: `select!`
+//! over `&mut future` drops nothing.
 //!
-//! # The number of an error
+//! # Error numbers
 //!
-//! An `io::Error` holds the system's number or a text, never both. Where evloop adds a sentence
-//! (which address, which program), the error has the same kind, `raw_os_error` returns `None`, and
-//! [`source`](std::error::Error::source) is the system's error with its number:
+//! An `io::Error` holds an error number of the system or a text, never both. Where evloop adds a
+//! sentence (which address, which program), the error has the same kind, `raw_os_error` returns
+//! `None`, and [`source`](std::error::Error::source) returns the system's error with its number:
 //!
 //! ```
 //! use std::error::Error;
@@ -61,6 +85,8 @@
 //! [`StreamReader`]: crate::streams::StreamReader
 //! [`StreamWriter`]: crate::streams::StreamWriter
 
+// L4.
+
 #[cfg(unix)]
 mod async_fd;
 mod copy;
@@ -76,12 +102,32 @@ mod transfer;
 mod watched;
 
 #[cfg(unix)]
+#[doc(alias = "add_reader")]
+#[doc(alias = "add_writer")]
+#[doc(alias = "remove_reader")]
+#[doc(alias = "remove_writer")]
+#[doc(alias = "wait_read")]
+#[doc(alias = "wait_write")]
+#[doc(alias = "wait_readable")]
+#[doc(alias = "wait_writable")]
+#[doc(alias = "Async")]
 pub use self::async_fd::AsyncFd;
-pub use self::copy::{copy, copy_buf};
+#[doc(alias = "copyfileobj")]
+pub use self::copy::copy;
+pub use self::copy::copy_buf;
+#[doc(alias = "proxy")]
 pub use self::copy_bidirectional::copy_bidirectional;
-pub use self::duplex::{DuplexStream, duplex};
+pub use self::duplex::DuplexStream;
+#[doc(alias = "memory_stream_pair")]
+pub use self::duplex::duplex;
 pub use self::interest::Interest;
-pub use self::stdin::{Stdin, stdin};
-pub use self::stdout::{Output, stderr, stdout};
+pub use self::stdin::Stdin;
+#[doc(alias = "connect_read_pipe")]
+pub use self::stdin::stdin;
+#[doc(alias = "Stdout")]
+#[doc(alias = "Stderr")]
+pub use self::stdout::Output;
+#[doc(alias = "connect_write_pipe")]
+pub use self::stdout::{stderr, stdout};
 #[cfg(unix)]
 pub(crate) use self::watched::state;

@@ -1,7 +1,58 @@
-//! L4: asyncio's streams: a reader that keeps what came, a writer that never waits.
+//! Buffered connections in the manner of asyncio's streams: a reader with a buffer, a writer that
+//! never waits, and a server that calls a handler for each connection.
 //!
-//! Invariant: the buffers belong to the reader and the writer, never to a future, so that dropping
-//! any future of theirs loses nothing.
+//! | item | what it does |
+//! |---|---|
+//! | [`open_connection`] | connects by TCP, and returns a reader and a writer |
+#![cfg_attr(unix, doc = "| [`open_unix_connection`] | the same by a Unix socket |")]
+//! | [`start_server`] | listens by TCP, and calls a handler for each connection |
+#![cfg_attr(unix, doc = "| [`start_unix_server`] | the same by a Unix socket |")]
+//! | [`open_connection_with`], [`start_server_with`] | the same with options |
+#![cfg_attr(
+    unix,
+    doc = "| [`open_unix_connection_with`], [`start_unix_server_with`] | the same with options |"
+)]
+//! | [`StreamReader`] | reads lines, exact numbers of bytes, bytes up to a separator |
+//! | [`Lines`] | the lines of a reader, as a `Stream` |
+//! | [`StreamWriter`] | queues bytes and sends them in the background; `drain` waits |
+//! | [`Server`] | the listening sockets and the open connections of a server |
+//! | [`HandlerOutput`] | the return types of a server's handler |
+//! | [`StreamOptions`] | the limit of a line, and how long a closed connection lingers |
+//! | [`ServerOptions`] | how a server listens, and the options of its streams |
+//! | [`from_tcp`] | a reader and a writer of an existing TCP connection |
+#![cfg_attr(
+    unix,
+    doc = "| [`from_unix`], [`from_pipe`] | the same of a Unix socket; a reader of a pipe |"
+)]
+//! | [`StreamSocket`] | the connection of a reader and a writer: `get_ref` returns it |
+//! | [`AsyncReader`], [`AsyncWriter`] | adapters with the traits of futures-io |
+//! | [`IncompleteRead`], [`LimitOverrun`] | the errors of reading a piece |
+//!
+//! The buffers belong to the reader and the writer, not to a future. So dropping a future of theirs
+//! loses no byte.
+//!
+//! ```
+//! evloop::block_on(async {
+//!     let server = evloop::start_server("127.0.0.1:0", async |mut reader, writer| {
+//!         let mut lines = reader.lines();
+//!         while let Some(line) = lines.next().await {
+//!             writer.write(&line?);
+//!             writer.drain().await?;
+//!         }
+//!         std::io::Result::Ok(())
+//!     }).await?;
+//!
+//!     let (mut reader, writer) = evloop::open_connection(server.local_addrs()[0]).await?;
+//!     writer.write(b"one\ntwo\n");
+//!     writer.shutdown_write();
+//!     assert_eq!(reader.read_line().await?, b"one\n");
+//!     assert_eq!(reader.read_to_end().await?, b"two\n");
+//!     assert!(reader.at_eof());
+//!     std::io::Result::Ok(())
+//! }).unwrap();
+//! ```
+
+// L4. Invariant: the buffers belong to the reader and the writer, never to a future.
 
 mod acceptor;
 mod async_io;
@@ -24,16 +75,40 @@ mod unsent;
 mod writer;
 
 pub use self::acceptor::HandlerOutput;
+#[doc(alias = "compat")]
 pub use self::async_io::{AsyncReader, AsyncWriter};
 pub use self::lines::Lines;
-pub use self::open::{StreamOptions, from_tcp, open_connection, open_connection_with};
-pub use self::read_error::{IncompleteRead, LimitOverrun};
+#[doc(alias = "makefile")]
+pub use self::open::from_tcp;
+#[doc(alias = "open_tcp_stream")]
+pub use self::open::open_connection;
+pub use self::open::{StreamOptions, open_connection_with};
+#[doc(alias = "IncompleteReadError")]
+pub use self::read_error::IncompleteRead;
+#[doc(alias = "LimitOverrunError")]
+pub use self::read_error::LimitOverrun;
+#[doc(alias = "BufReader")]
+#[doc(alias = "ReadTransport")]
 pub use self::reader::StreamReader;
-pub use self::server::{Server, ServerOptions, start_server, start_server_with};
+#[doc(alias = "StreamServer")]
+pub use self::server::Server;
+#[doc(alias = "serve_tcp")]
+#[doc(alias = "create_server")]
+pub use self::server::start_server;
+pub use self::server::{ServerOptions, start_server_with};
+#[doc(alias = "Transport")]
 pub use self::socket::StreamSocket;
 #[cfg(unix)]
-pub use self::unix::{
-    from_pipe, from_unix, open_unix_connection, open_unix_connection_with, start_unix_server,
-    start_unix_server_with,
-};
+#[doc(alias = "connect_read_pipe")]
+pub use self::unix::from_pipe;
+#[cfg(unix)]
+#[doc(alias = "open_unix_socket")]
+pub use self::unix::open_unix_connection;
+#[cfg(unix)]
+#[doc(alias = "create_unix_server")]
+pub use self::unix::start_unix_server;
+#[cfg(unix)]
+pub use self::unix::{from_unix, open_unix_connection_with, start_unix_server_with};
+#[doc(alias = "BufWriter")]
+#[doc(alias = "WriteTransport")]
 pub use self::writer::StreamWriter;

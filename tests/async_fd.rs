@@ -1,4 +1,4 @@
-//! Any descriptor in a loop: what it says is a state, whoever else reads or has it.
+//! `AsyncFd`: states of any descriptor, also if other processes or duplicates share it.
 
 #![cfg(target_os = "linux")]
 
@@ -24,36 +24,38 @@ use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd};
 use rustix::net::{RecvFlags, SendFlags};
 use rustix::time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec};
 
-/// What takes longer hangs.
+/// A test that takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(10);
 
 fn run<T>(future: impl Future<Output = T>) -> T {
     evloop::block_on(async { timeout(LIMIT, future).await.expect("it hangs") })
 }
 
-/// Polls a future once, and says whether it is done.
+/// Polls a future once, and returns whether it is ready.
 fn is_ready<F: Future>(future: F) -> bool {
     pin!(future).poll(&mut Context::from_waker(Waker::noop())).is_ready()
 }
 
-/// One turn without waiting. Returns how many tasks were polled.
+/// Runs one turn without waiting. Returns the number of polled tasks.
 fn turn(runtime: &mut Runtime) -> usize {
     runtime.turn(Some(Duration::ZERO)).unwrap().polled
 }
 
-/// The two ends of a pipe.
+/// Returns the two ends of a pipe.
 fn ends() -> (File, File) {
     let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap();
     (reader.into(), writer.into())
 }
 
-/// A pipe of which the reading end is in the running loop; its duplicate is not.
+/// Returns a reading end that is registered with the running loop, its duplicate, which is not, and
+/// the writing end.
 fn pipe() -> (AsyncFd<File>, File, File) {
     let (reader, writer) = ends();
     let duplicate = reader.try_clone().unwrap();
     (AsyncFd::new(reader).unwrap(), duplicate, writer)
 }
 
+/// Waits, without the loop, until poll(2) reports `flags`.
 fn until(fd: impl AsFd, flags: PollFlags) {
     let mut fds = [PollFd::new(&fd, flags)];
     while !fds[0].revents().contains(flags) {
@@ -62,7 +64,7 @@ fn until(fd: impl AsFd, flags: PollFlags) {
 }
 
 #[test]
-fn readable_is_a_state() {
+fn readable_is_level_triggered() {
     run(async {
         let (reader, _, mut writer) = pipe();
         assert!(!is_ready(reader.readable()));
@@ -83,7 +85,7 @@ fn readable_is_a_state() {
 }
 
 #[test]
-fn what_another_took_is_not_there() {
+fn bytes_taken_by_a_duplicate_do_not_complete_readable() {
     let mut runtime = Runtime::new().unwrap();
     let entered = runtime.enter();
     let (reader, mut thief, mut writer) = pipe();
@@ -98,18 +100,18 @@ fn what_another_took_is_not_there() {
         writer.write_all(b"x").unwrap();
         until(&*reader, PollFlags::IN);
         thief.read_exact(&mut [0]).unwrap();
-        // The event is there, the byte is not.
+        // The event is reported, but the byte is gone.
         let polled = turn(&mut runtime) + turn(&mut runtime);
         assert!(polled <= 2, "{polled} in round {round}");
         assert!(!task.is_finished());
     }
-    assert_eq!(turn(&mut runtime), 0, "nobody spins");
+    assert_eq!(turn(&mut runtime), 0, "no task spins");
     writer.write_all(b"x").unwrap();
     runtime.block_on(timeout(LIMIT, task)).unwrap().unwrap().unwrap();
 }
 
 #[test]
-fn writable_waits_for_room() {
+fn writable_waits_for_capacity() {
     run(async {
         let (mut reader, writer) = ends();
         let writer = AsyncFd::new(writer).unwrap();
@@ -130,7 +132,7 @@ fn writable_waits_for_room() {
 }
 
 #[test]
-fn an_eventfd_a_timerfd_an_inotify_another_epoll() {
+fn an_eventfd_a_timerfd_an_inotify_and_an_epoll_can_be_waited_for() {
     run(async {
         let event = AsyncFd::new(eventfd(0, EventfdFlags::CLOEXEC).unwrap()).unwrap();
         for _ in 0..2 {
@@ -177,7 +179,7 @@ fn an_eventfd_a_timerfd_an_inotify_another_epoll() {
 }
 
 #[test]
-fn a_terminal() {
+fn a_terminal_can_be_waited_for() {
     use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
     run(async {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
@@ -188,7 +190,7 @@ fn a_terminal() {
         let terminal = AsyncFd::new(terminal).unwrap();
         assert!(!is_ready(terminal.readable()));
         rustix::io::write(&master, b"no line yet").unwrap();
-        assert!(!is_ready(terminal.readable()), "a terminal gives whole lines");
+        assert!(!is_ready(terminal.readable()), "a terminal returns whole lines");
         rustix::io::write(&master, b"!\n").unwrap();
         let mut buf = [0; 64];
         let n = terminal.read_with(|mut file| file.read(&mut buf)).await.unwrap();
@@ -200,7 +202,7 @@ fn a_terminal() {
 }
 
 #[test]
-fn what_is_always_ready_is_refused() {
+fn files_and_folders_are_rejected() {
     run(async {
         let file = AsyncFd::new(File::open("/proc/self/exe").unwrap()).unwrap_err();
         let folder = AsyncFd::new(File::open("/").unwrap()).unwrap_err();
@@ -212,26 +214,27 @@ fn what_is_always_ready_is_refused() {
 }
 
 #[test]
-fn once_at_a_time() {
+fn a_descriptor_can_be_in_one_async_fd_at_a_time() {
     run(async {
         let (reader, duplicate, mut writer) = pipe();
-        let again = AsyncFd::new(reader.as_fd()).unwrap_err();
-        assert_eq!(again.kind(), ErrorKind::AlreadyExists);
-        // The refusal leaves the first as it is; a duplicate is another.
+        let second = AsyncFd::new(reader.as_fd()).unwrap_err();
+        assert_eq!(second.kind(), ErrorKind::AlreadyExists);
+        // The error does not affect the first; a duplicate is another descriptor.
         let duplicate = AsyncFd::new(duplicate).unwrap();
         let mut both = Box::pin(async { futures::join!(reader.readable(), duplicate.readable()) });
         assert!(poll!(&mut both).is_pending());
         writer.write_all(b"x").unwrap();
         let (first, second) = both.await;
         first.and(second).unwrap();
-        // Out, it can go in again; in between its duplicate tells this loop nothing.
+        // A deregistered descriptor can be registered again; meanwhile its duplicate causes no
+        // events for it.
         let reader = reader.into_inner().unwrap();
         AsyncFd::new(reader).unwrap().readable().await.unwrap();
     });
 }
 
 #[test]
-fn a_duplicate_does_not_keep_what_was_dropped() {
+fn a_duplicate_does_not_keep_a_dropped_registration() {
     let mut runtime = Runtime::new().unwrap();
     let entered = runtime.enter();
     let (reader, duplicate, mut writer) = pipe();
@@ -239,7 +242,7 @@ fn a_duplicate_does_not_keep_what_was_dropped() {
     assert!(!is_ready(&mut wait));
     drop(wait);
     drop(reader);
-    // The next has the same key in the loop's slab.
+    // The next source has the same key in the loop's slab.
     let (next, _, _next_writer) = pipe();
     let next = Rc::new(next);
     drop(entered);
@@ -253,7 +256,7 @@ fn a_duplicate_does_not_keep_what_was_dropped() {
 }
 
 #[test]
-fn several_wait_and_who_leaves_is_forgotten() {
+fn several_tasks_can_wait_and_an_aborted_one_is_deregistered() {
     let mut runtime = Runtime::new().unwrap();
     let entered = runtime.enter();
     let (reader, _, mut writer) = pipe();
@@ -282,7 +285,7 @@ fn several_wait_and_who_leaves_is_forgotten() {
 }
 
 #[test]
-fn always_ready_leaves_others_their_turn() {
+fn waiting_for_a_ready_descriptor_spends_the_budget() {
     run(async {
         let (reader, _, mut writer) = pipe();
         writer.write_all(b"x").unwrap();
@@ -305,7 +308,7 @@ fn always_ready_leaves_others_their_turn() {
 }
 
 #[test]
-fn the_descriptor_stays_as_it_is() {
+fn the_mode_of_the_descriptor_is_not_changed() {
     run(async {
         let (reader, _writer) = ends();
         let flags = rustix::fs::fcntl_getfl(&reader).unwrap();
@@ -318,7 +321,7 @@ fn the_descriptor_stays_as_it_is() {
 }
 
 #[test]
-fn after_the_end_of_its_loop_it_is_not_connected() {
+fn after_the_end_of_its_loop_waits_return_not_connected() {
     let (reader, _duplicate, mut writer) = run(async { pipe() });
     writer.write_all(b"x").unwrap();
     run(async {
@@ -329,7 +332,7 @@ fn after_the_end_of_its_loop_it_is_not_connected() {
     assert_eq!(&buf, b"x");
 }
 
-/// Two sockets that are connected to each other; the first does not wait.
+/// Returns two sockets that are connected to each other; the first is non-blocking.
 fn udp_pair() -> (UdpSocket, UdpSocket) {
     let [socket, peer] = [(); 2].map(|()| UdpSocket::bind("127.0.0.1:0").unwrap());
     socket.connect(peer.local_addr().unwrap()).unwrap();
@@ -338,7 +341,7 @@ fn udp_pair() -> (UdpSocket, UdpSocket) {
     (socket, peer)
 }
 
-/// A socket that poll(2) reports as hung up for good, while datagrams come all the same.
+/// Returns a socket that poll(2) reports as hung up permanently, and that still receives datagrams.
 fn hung_up() -> (AsyncFd<UdpSocket>, UdpSocket) {
     let (socket, peer) = udp_pair();
     rustix::net::shutdown(&socket, rustix::net::Shutdown::Both).unwrap();
@@ -346,7 +349,7 @@ fn hung_up() -> (AsyncFd<UdpSocket>, UdpSocket) {
     (AsyncFd::new(socket).unwrap(), peer)
 }
 
-/// Runs `task` on a socket that is hung up: it waits for the next datagram, and does not spin.
+/// Runs `task` with a socket that is hung up: it waits for the next datagram, and does not spin.
 fn waits_for_the_next_datagram<F>(task: impl FnOnce(Rc<AsyncFd<UdpSocket>>, Rc<Cell<usize>>) -> F)
 where
     F: Future<Output = ()> + 'static,
@@ -360,7 +363,7 @@ where
     for _ in 0..100 {
         turn(&mut runtime);
     }
-    // Where edges are emulated each turn tries again, and the loop takes one in 10 ms.
+    // Where the selector emulates edges, each turn retries; the loop runs a turn each 10 ms.
     if cfg!(not(mio_unsupported_force_poll_poll)) {
         assert!(calls.get() <= 3, "{} calls", calls.get());
     }
@@ -370,7 +373,7 @@ where
 }
 
 #[test]
-fn an_operation_on_a_descriptor_that_stays_hung_up_waits() {
+fn read_with_on_a_hung_up_descriptor_waits_after_would_block() {
     waits_for_the_next_datagram(|socket, calls| async move {
         let receive = |socket: &UdpSocket| {
             calls.set(calls.get() + 1);
@@ -381,7 +384,7 @@ fn an_operation_on_a_descriptor_that_stays_hung_up_waits() {
 }
 
 #[test]
-fn readable_waits_after_try_io_found_nothing() {
+fn readable_waits_after_try_io_returned_would_block() {
     waits_for_the_next_datagram(|socket, calls| async move {
         loop {
             socket.readable().await.unwrap();
@@ -395,7 +398,7 @@ fn readable_waits_after_try_io_found_nothing() {
 }
 
 #[test]
-fn the_poll_methods_wait_as_the_futures_do() {
+fn the_poll_methods_wait_like_the_futures() {
     run(async {
         let (reader, _, mut writer) = pipe();
         let readable = || poll_fn(|cx| reader.poll_read_ready(cx));
@@ -410,7 +413,7 @@ fn the_poll_methods_wait_as_the_futures_do() {
 }
 
 #[test]
-fn a_write_that_finds_nothing_leaves_reading_as_it_is() {
+fn a_write_that_would_block_does_not_change_readability() {
     run(async {
         let (reader, _, mut writer) = pipe();
         writer.write_all(b"x").unwrap();
@@ -421,7 +424,7 @@ fn a_write_that_finds_nothing_leaves_reading_as_it_is() {
     });
 }
 
-/// A TCP connection whose one end is watched for `interest`.
+/// Returns a TCP connection, one end of which is registered for `interest`.
 fn tcp(interest: Interest) -> (AsyncFd<TcpStream>, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
@@ -431,7 +434,7 @@ fn tcp(interest: Interest) -> (AsyncFd<TcpStream>, TcpStream) {
 }
 
 #[test]
-fn urgent_data_is_waited_for_alone() {
+fn ordinary_bytes_do_not_complete_a_wait_for_urgent_data() {
     run(async {
         let (stream, mut peer) = tcp(Interest::READABLE | Interest::PRIORITY);
         let mut urgent = Box::pin(stream.ready(Interest::PRIORITY));
@@ -442,7 +445,7 @@ fn urgent_data_is_waited_for_alone() {
         assert!(poll!(&mut urgent).is_pending());
         rustix::net::send(&peer, b"!", SendFlags::OOB).unwrap();
         assert_eq!(urgent.await.unwrap(), Interest::PRIORITY);
-        assert_eq!(stream.ready(both).await.unwrap(), both, "states, both of them");
+        assert_eq!(stream.ready(both).await.unwrap(), both, "both are states");
 
         let mut byte = [0];
         rustix::net::recv(&stream, &mut byte, RecvFlags::OOB).unwrap();
@@ -455,7 +458,7 @@ fn urgent_data_is_waited_for_alone() {
 }
 
 #[test]
-fn an_error_is_waited_for_alone() {
+fn datagrams_do_not_complete_a_wait_for_errors() {
     run(async {
         let (socket, peer) = udp_pair();
         let socket = AsyncFd::with_interest(socket, Interest::ERROR).unwrap();
@@ -466,7 +469,7 @@ fn an_error_is_waited_for_alone() {
         drop(peer);
         rustix::net::send(&socket, b"x", SendFlags::empty()).unwrap();
         assert_eq!(error.await.unwrap(), Interest::ERROR);
-        assert!(is_ready(socket.ready(Interest::ERROR)), "it is a state");
+        assert!(is_ready(socket.ready(Interest::ERROR)), "an error is a state");
         let refused = socket.get_ref().take_error().unwrap().unwrap();
         assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
         assert!(!is_ready(socket.ready(Interest::ERROR)));
@@ -474,7 +477,7 @@ fn an_error_is_waited_for_alone() {
 }
 
 #[test]
-fn waiting_for_other_states_ends_with_the_loop() {
+fn ready_returns_not_connected_after_the_end_of_the_loop() {
     let (stream, _peer) = run(async { tcp(Interest::PRIORITY | Interest::WRITABLE) });
     run(async {
         for interest in [Interest::PRIORITY, Interest::WRITABLE] {
@@ -496,15 +499,15 @@ fn a_file_that_reports_changes_can_be_waited_for() {
     });
 }
 
-/// Runs this test again where the mounts are its own.
-fn is_alone_with_its_mounts(test: &str) -> bool {
+/// Runs this test again in a mount namespace of its own. Returns `true` in that process.
+fn is_in_own_mount_namespace(test: &str) -> bool {
     const ALONE: &str = "EVLOOP_OWN_MOUNTS";
     if env::var_os(ALONE).is_some() {
         return true;
     }
     let is_allowed = Command::new("unshare").args(["--mount", "true"]).status();
     if !is_allowed.is_ok_and(|status| status.success()) {
-        eprintln!("skipped: mounts may not be unshared here");
+        eprintln!("skipped: unshare --mount is not permitted here");
         return false;
     }
     let mut command = Command::new("unshare");
@@ -515,7 +518,7 @@ fn is_alone_with_its_mounts(test: &str) -> bool {
 
 #[test]
 fn each_change_of_the_mounts_is_returned_once() {
-    if !is_alone_with_its_mounts("each_change_of_the_mounts_is_returned_once") {
+    if !is_in_own_mount_namespace("each_change_of_the_mounts_is_returned_once") {
         return;
     }
     run(async {
@@ -529,7 +532,7 @@ fn each_change_of_the_mounts_is_returned_once() {
             let mut mount = Command::new("mount");
             mount.args(["-t", "tmpfs", "none"]).arg(&folder);
             assert!(mount.status().unwrap().success());
-            // The selector sees it first, or the wait does.
+            // Either the selector or the wait sees the change first.
             evloop::time::sleep(Duration::from_millis(u64::from(!waits))).await;
             assert_eq!(change.await.unwrap(), Interest::PRIORITY);
             assert!(!is_ready(mounts.ready(Interest::PRIORITY)));

@@ -1,10 +1,9 @@
-//! A future that is dropped loses nothing: every operation on bytes, dropped at every await and at
-//! random times, against another end that does the same.
+//! Cancel safety of every operation on bytes: futures are dropped at random awaits and times.
 //!
-//! Both ends of a connection go through a random script of operations, each polled a few times and
-//! then dropped, or given a limit, or awaited. Whatever is dropped, the bytes that were taken must
-//! be those that were given. The last tests are of those operations that are documented as not
-//! cancel safe, and show what is lost.
+//! Both ends of a connection run a random script of operations. Each future is polled a few times
+//! and then dropped, or limited by a timeout, or awaited. The received bytes must be equal to the
+//! written bytes. The last tests are of the operations that are documented as not cancel safe, and
+//! show which bytes are lost.
 
 #![cfg(target_os = "linux")]
 
@@ -27,10 +26,10 @@ use futures::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader}
 use futures::{join, poll};
 use proptest::prelude::*;
 
-/// What takes longer hangs.
+/// A test that takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// Bytes that go through in one case: many times what a small socket holds.
+/// The number of bytes of one case: many times the buffer of a socket.
 const TOTAL: usize = 60_000;
 
 /// Small, so that writers have to wait.
@@ -39,12 +38,12 @@ const SOCKET_BUFFER: usize = 4096;
 /// One operation of a script.
 #[derive(Clone, Debug)]
 struct Step {
-    /// Which one.
+    /// The number of the operation, modulo the number of operations.
     what: usize,
-    /// How many bytes.
+    /// The number of bytes.
     n: usize,
     patience: Patience,
-    /// Turns of the loop until the next.
+    /// The number of turns of the loop before the next step.
     pause: usize,
 }
 
@@ -56,28 +55,29 @@ enum Patience {
     Endless,
 }
 
-/// What an operation gave.
-enum Taken {
-    Nothing,
+/// The result of a read.
+enum ReadResult {
+    /// The future was dropped, or the operation reads no bytes.
+    NoBytes,
     Bytes(Vec<u8>),
-    /// They are still there.
-    Seen(Vec<u8>),
+    /// Bytes that a later read returns again.
+    Peeked(Vec<u8>),
     End,
 }
 
-trait Giver {
-    /// Gives some of `bytes`; returns how many.
-    async fn give(&mut self, step: &Step, bytes: &[u8]) -> usize;
-    /// Nothing more will come.
+trait WriteEnd {
+    /// Writes some of `bytes`, and returns their number.
+    async fn write_some(&mut self, step: &Step, bytes: &[u8]) -> usize;
+    /// Ends the write direction.
     async fn end(&mut self, step: &Step);
 }
 
-trait Taker {
-    async fn take(&mut self, step: &Step) -> Taken;
+trait ReadEnd {
+    async fn read_some(&mut self, step: &Step) -> ReadResult;
 }
 
 impl Step {
-    /// The future's output, unless it was dropped before.
+    /// Returns the output of the future, unless it was dropped before.
     async fn attempt<F: Future>(&self, future: F) -> Option<F::Output> {
         match self.patience {
             Patience::Endless => Some(future.await),
@@ -102,72 +102,72 @@ impl Step {
     }
 }
 
-/// The first `n` bytes, `None` the end.
-fn taken(mut buf: Vec<u8>, read: Option<io::Result<usize>>) -> Taken {
+/// Converts the result of a read into `buf`; `None` if the future was dropped.
+fn read_result(mut buf: Vec<u8>, read: Option<io::Result<usize>>) -> ReadResult {
     match read.transpose().unwrap() {
-        None => Taken::Nothing,
-        Some(0) => Taken::End,
+        None => ReadResult::NoBytes,
+        Some(0) => ReadResult::End,
         Some(n) => {
             buf.truncate(n);
-            Taken::Bytes(buf)
+            ReadResult::Bytes(buf)
         }
     }
 }
 
-fn given(written: Option<io::Result<usize>>) -> usize {
+fn write_count(written: Option<io::Result<usize>>) -> usize {
     written.transpose().unwrap().unwrap_or(0)
 }
 
-async fn take_by_trait(mut reader: impl AsyncRead + Unpin, step: &Step) -> Taken {
+async fn read_by_trait(mut reader: impl AsyncRead + Unpin, step: &Step) -> ReadResult {
     let mut buf = vec![0; step.n];
     let read = step.attempt(reader.read(&mut buf)).await;
-    taken(buf, read)
+    read_result(buf, read)
 }
 
-async fn give_by_trait(mut writer: impl AsyncWrite + Unpin, step: &Step, bytes: &[u8]) -> usize {
-    given(step.attempt(writer.write(bytes)).await)
+async fn write_by_trait(mut writer: impl AsyncWrite + Unpin, step: &Step, bytes: &[u8]) -> usize {
+    write_count(step.attempt(writer.write(bytes)).await)
 }
 
-impl<T: Transport> Taker for Rc<Connection<T>> {
-    async fn take(&mut self, step: &Step) -> Taken {
+impl<T: Transport> ReadEnd for Rc<Connection<T>> {
+    async fn read_some(&mut self, step: &Step) -> ReadResult {
         let mut buf = vec![0; step.n];
         match step.what % 5 {
             0 => {
                 let read = step.attempt(self.read(&mut buf)).await;
-                taken(buf, read)
+                read_result(buf, read)
             }
             1 => {
                 let (one, two) = buf.split_at_mut(step.n / 2);
                 let mut bufs = [IoSliceMut::new(one), IoSliceMut::new(two)];
                 let read = step.attempt(self.read_vectored(&mut bufs)).await;
-                taken(buf, read)
+                read_result(buf, read)
             }
-            2 => take_by_trait(&**self, step).await,
+            2 => read_by_trait(&**self, step).await,
             3 => {
                 let read = step.attempt(self.peek(&mut buf)).await;
-                match taken(buf, read) {
-                    Taken::Bytes(seen) => Taken::Seen(seen),
+                match read_result(buf, read) {
+                    ReadResult::Bytes(peeked) => ReadResult::Peeked(peeked),
                     other => other,
                 }
             }
             _ => {
                 step.attempt(self.readable()).await;
-                Taken::Nothing
+                ReadResult::NoBytes
             }
         }
     }
 }
 
-impl<T: Transport> Giver for Rc<Connection<T>> {
-    async fn give(&mut self, step: &Step, bytes: &[u8]) -> usize {
+impl<T: Transport> WriteEnd for Rc<Connection<T>> {
+    async fn write_some(&mut self, step: &Step, bytes: &[u8]) -> usize {
         match step.what % 5 {
-            0 => given(step.attempt(self.write(bytes)).await),
+            0 => write_count(step.attempt(self.write(bytes)).await),
             1 => {
                 let (one, two) = bytes.split_at(bytes.len() / 2);
                 let bufs = [IoSlice::new(one), IoSlice::new(two)];
-                given(step.attempt(self.write_vectored(&bufs)).await)
+                write_count(step.attempt(self.write_vectored(&bufs)).await)
             }
-            2 => give_by_trait(&**self, step, bytes).await,
+            2 => write_by_trait(&**self, step, bytes).await,
             3 => {
                 let mut left = bytes;
                 step.attempt(self.write_all_buf(&mut left)).await;
@@ -185,29 +185,29 @@ impl<T: Transport> Giver for Rc<Connection<T>> {
     }
 }
 
-impl Taker for pipe::Receiver {
-    async fn take(&mut self, step: &Step) -> Taken {
+impl ReadEnd for pipe::Receiver {
+    async fn read_some(&mut self, step: &Step) -> ReadResult {
         let mut buf = vec![0; step.n];
         match step.what % 3 {
             0 => {
                 let read = step.attempt(pipe::Receiver::read(self, &mut buf)).await;
-                taken(buf, read)
+                read_result(buf, read)
             }
-            1 => take_by_trait(self, step).await,
+            1 => read_by_trait(self, step).await,
             _ => {
                 step.attempt(self.readable()).await;
-                Taken::Nothing
+                ReadResult::NoBytes
             }
         }
     }
 }
 
-impl Giver for Option<pipe::Sender> {
-    async fn give(&mut self, step: &Step, bytes: &[u8]) -> usize {
+impl WriteEnd for Option<pipe::Sender> {
+    async fn write_some(&mut self, step: &Step, bytes: &[u8]) -> usize {
         let sender = self.as_mut().unwrap();
         match step.what % 3 {
-            0 => given(step.attempt(pipe::Sender::write(sender, bytes)).await),
-            1 => give_by_trait(sender, step, bytes).await,
+            0 => write_count(step.attempt(pipe::Sender::write(sender, bytes)).await),
+            1 => write_by_trait(sender, step, bytes).await,
             _ => {
                 let mut left = bytes;
                 step.attempt(sender.write_all_buf(&mut left)).await;
@@ -221,20 +221,20 @@ impl Giver for Option<pipe::Sender> {
     }
 }
 
-impl Taker for DuplexStream {
-    async fn take(&mut self, step: &Step) -> Taken {
+impl ReadEnd for DuplexStream {
+    async fn read_some(&mut self, step: &Step) -> ReadResult {
         match step.what % 2 {
-            0 => take_by_trait(&*self, step).await,
-            _ => take_by_trait(self, step).await,
+            0 => read_by_trait(&*self, step).await,
+            _ => read_by_trait(self, step).await,
         }
     }
 }
 
-impl Giver for DuplexStream {
-    async fn give(&mut self, step: &Step, bytes: &[u8]) -> usize {
+impl WriteEnd for DuplexStream {
+    async fn write_some(&mut self, step: &Step, bytes: &[u8]) -> usize {
         match step.what % 2 {
-            0 => give_by_trait(&*self, step, bytes).await,
-            _ => give_by_trait(self, step, bytes).await,
+            0 => write_by_trait(&*self, step, bytes).await,
+            _ => write_by_trait(self, step, bytes).await,
         }
     }
 
@@ -243,8 +243,8 @@ impl Giver for DuplexStream {
     }
 }
 
-impl Taker for StreamReader {
-    async fn take(&mut self, step: &Step) -> Taken {
+impl ReadEnd for StreamReader {
+    async fn read_some(&mut self, step: &Step) -> ReadResult {
         let piece = match step.what % 8 {
             0 => step.attempt(self.read(step.n)).await,
             1 => step.attempt(self.read_exact(step.n)).await,
@@ -252,37 +252,37 @@ impl Taker for StreamReader {
             3 => step.attempt(self.read_until_any(&[&[step.n as u8 % 251], &[200, 201]])).await,
             4 => step.attempt(self.read_line()).await,
             5 => match step.attempt(self.lines().next()).await {
-                Some(None) => return Taken::End,
+                Some(None) => return ReadResult::End,
                 line => line.flatten(),
             },
-            6 => return take_by_trait(self.as_async_read(), step).await,
+            6 => return read_by_trait(self.as_async_read(), step).await,
             _ if step.n < 1000 && !matches!(step.patience, Patience::Endless) => {
                 step.attempt(self.read_to_end()).await
             }
             _ => None,
         };
         match piece {
-            None => Taken::Nothing,
-            Some(Ok(piece)) if piece.is_empty() => Taken::End,
-            Some(Ok(piece)) => Taken::Bytes(piece),
+            None => ReadResult::NoBytes,
+            Some(Ok(piece)) if piece.is_empty() => ReadResult::End,
+            Some(Ok(piece)) => ReadResult::Bytes(piece),
             Some(Err(error)) => match IncompleteRead::of(&error) {
-                Some(incomplete) if incomplete.partial.is_empty() => Taken::End,
-                Some(incomplete) => Taken::Bytes(incomplete.partial.clone()),
+                Some(incomplete) if incomplete.partial.is_empty() => ReadResult::End,
+                Some(incomplete) => ReadResult::Bytes(incomplete.partial.clone()),
                 None => panic!("{error}"),
             },
         }
     }
 }
 
-impl Giver for StreamWriter {
-    async fn give(&mut self, step: &Step, bytes: &[u8]) -> usize {
+impl WriteEnd for StreamWriter {
+    async fn write_some(&mut self, step: &Step, bytes: &[u8]) -> usize {
         match step.what % 4 {
             0 => self.write(bytes),
             1 => {
                 let (one, two) = bytes.split_at(bytes.len() / 2);
                 self.write_vectored(&[IoSlice::new(one), IoSlice::new(two)]);
             }
-            2 => return give_by_trait(self.as_async_write(), step, bytes).await,
+            2 => return write_by_trait(self.as_async_write(), step, bytes).await,
             _ => {
                 step.attempt(self.as_async_write().flush()).await;
                 return 0;
@@ -298,48 +298,54 @@ impl Giver for StreamWriter {
     }
 }
 
-/// Bytes that tell where they belong.
+/// Returns bytes that depend on their position.
 fn pattern(len: usize) -> Vec<u8> {
     (0..len).map(|i| (i % 251) as u8).collect()
 }
 
-/// Both ends go through their scripts, again and again, until all is through. Each is a task: a
-/// wake that is lost by one is not made good by the other's.
-async fn exchange(giver: impl Giver + 'static, taker: impl Taker + 'static, script: &[Step]) {
-    let giving = spawn(give_all(giver, script.to_vec())).abort_on_drop();
-    let taking = spawn(take_all(taker, script.to_vec())).abort_on_drop();
+/// Both ends repeat their scripts until all bytes are transferred. Each end is a task of its own: a
+/// wake of one does not hide a lost wake of the other.
+async fn exchange(
+    writer_end: impl WriteEnd + 'static,
+    reader_end: impl ReadEnd + 'static,
+    script: &[Step],
+) {
+    let writing = spawn(write_all_steps(writer_end, script.to_vec())).abort_on_drop();
+    let reading = spawn(read_all_steps(reader_end, script.to_vec())).abort_on_drop();
     let both = async {
-        taking.await.unwrap();
-        giving.await.unwrap();
+        reading.await.unwrap();
+        writing.await.unwrap();
     };
     timeout(LIMIT, both).await.expect("it hangs");
 }
 
-async fn give_all(mut giver: impl Giver, script: Vec<Step>) {
+async fn write_all_steps(mut writer_end: impl WriteEnd, script: Vec<Step>) {
     let all = pattern(TOTAL);
     let mut left = &all[..];
     for step in script.iter().cycle() {
         if left.is_empty() {
-            return giver.end(step).await;
+            return writer_end.end(step).await;
         }
-        let n = giver.give(step, &left[..step.n.min(left.len())]).await;
+        let n = writer_end.write_some(step, &left[..step.n.min(left.len())]).await;
         left = &left[n..];
         step.pause().await;
     }
 }
 
-async fn take_all(mut taker: impl Taker, script: Vec<Step>) {
+async fn read_all_steps(mut reader_end: impl ReadEnd, script: Vec<Step>) {
     let all = pattern(TOTAL);
-    let mut came = 0;
+    let mut received = 0;
     for step in script.iter().rev().cycle() {
-        match taker.take(step).await {
-            Taken::Nothing => {}
-            Taken::End if came < TOTAL => panic!("the end after {came} bytes"),
-            Taken::End => return,
-            Taken::Seen(bytes) => assert!(all[came..].starts_with(&bytes), "after {came} bytes"),
-            Taken::Bytes(bytes) => {
-                assert!(all[came..].starts_with(&bytes), "after {came} bytes");
-                came += bytes.len();
+        match reader_end.read_some(step).await {
+            ReadResult::NoBytes => {}
+            ReadResult::End if received < TOTAL => panic!("the end after {received} bytes"),
+            ReadResult::End => return,
+            ReadResult::Peeked(bytes) => {
+                assert!(all[received..].starts_with(&bytes), "after {received} bytes")
+            }
+            ReadResult::Bytes(bytes) => {
+                assert!(all[received..].starts_with(&bytes), "after {received} bytes");
+                received += bytes.len();
             }
         }
         step.pause().await;
@@ -355,7 +361,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let n = prop_oneof![1usize..20, 1usize..2000, 1usize..20_000];
     let step = (0usize..840, n, patience, 0usize..4);
     let step = step.prop_map(|(what, n, patience, pause)| Step { what, n, patience, pause });
-    // One that completes at least, or nothing would ever be through.
+    // At least one operation completes, so that each script makes progress.
     let end = (0usize..840).prop_map(|what| {
         let patience = Patience::Endless;
         [0, 1, 2].map(|more| Step {
@@ -371,8 +377,9 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     })
 }
 
-/// Not what it receives in: TCP would wait for its own timers.
-fn small(socket: &impl AsFd) {
+/// Reduces the send buffer. A small receive buffer would make TCP wait for its own
+/// timers.
+fn shrink_send_buffer(socket: &impl AsFd) {
     rustix::net::sockopt::set_socket_send_buffer_size(socket, SOCKET_BUFFER).unwrap();
 }
 
@@ -380,19 +387,19 @@ async fn tcp() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let one = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let (other, _) = listener.accept().await.unwrap();
-    small(&one);
-    small(&other);
+    shrink_send_buffer(&one);
+    shrink_send_buffer(&other);
     (one, other)
 }
 
 fn unix() -> (UnixStream, UnixStream) {
     let (one, other) = UnixStream::pair().unwrap();
-    small(&one);
-    small(&other);
+    shrink_send_buffer(&one);
+    shrink_send_buffer(&other);
     (one, other)
 }
 
-/// Few steps to a short script: one that hangs takes its time.
+/// Few steps of shrinking: a script that hangs takes until the timeout.
 fn config() -> ProptestConfig {
     let cases = 40;
     let (failure_persistence, max_shrink_iters) = (None, 10);
@@ -403,7 +410,7 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn tcp_loses_nothing(script in steps()) {
+    fn tcp_loses_no_bytes(script in steps()) {
         evloop::block_on(async {
             let (one, other) = tcp().await;
             exchange(Rc::new(one), Rc::new(other), &script).await;
@@ -411,7 +418,7 @@ proptest! {
     }
 
     #[test]
-    fn unix_sockets_lose_nothing(script in steps()) {
+    fn unix_sockets_lose_no_bytes(script in steps()) {
         evloop::block_on(async {
             let (one, other) = unix();
             exchange(Rc::new(one), Rc::new(other), &script).await;
@@ -419,7 +426,7 @@ proptest! {
     }
 
     #[test]
-    fn pipes_lose_nothing(script in steps()) {
+    fn pipes_lose_no_bytes(script in steps()) {
         evloop::block_on(async {
             let (sender, receiver) = pipe::pair().unwrap();
             exchange(Some(sender), receiver, &script).await;
@@ -427,7 +434,7 @@ proptest! {
     }
 
     #[test]
-    fn a_duplex_loses_nothing(script in steps(), capacity in 1usize..5000) {
+    fn a_duplex_loses_no_bytes(script in steps(), capacity in 1usize..5000) {
         evloop::block_on(async {
             let (one, other) = duplex(capacity);
             exchange(one, other, &script).await;
@@ -435,7 +442,7 @@ proptest! {
     }
 
     #[test]
-    fn streams_lose_nothing(script in steps()) {
+    fn streams_lose_no_bytes(script in steps()) {
         evloop::block_on(async {
             let (one, other) = tcp().await;
             let options = StreamOptions::default();
@@ -447,7 +454,7 @@ proptest! {
     }
 
     #[test]
-    fn streams_by_unix_sockets_lose_nothing(script in steps()) {
+    fn streams_of_unix_sockets_lose_no_bytes(script in steps()) {
         evloop::block_on(async {
             let (one, other) = unix();
             let options = StreamOptions::default();
@@ -458,7 +465,7 @@ proptest! {
     }
 
     #[test]
-    fn the_reader_of_a_copy_buf_keeps_what_was_not_written(script in steps()) {
+    fn the_reader_of_a_copy_buf_keeps_unwritten_bytes(script in steps()) {
         evloop::block_on(async {
             let ((one, middle), (mut on, other)) = (duplex(700), duplex(300));
             let copying = async {
@@ -480,13 +487,13 @@ fn run<T>(future: impl Future<Output = T>) -> T {
     evloop::block_on(async { timeout(LIMIT, future).await.expect("it hangs") })
 }
 
-/// Polls once, and drops.
+/// Polls a future once, and drops it.
 async fn drop_pending<F: Future>(future: F) {
     assert!(poll!(pin!(future)).is_pending());
 }
 
 #[test]
-fn a_dropped_read_exact_leaves_what_it_read_in_the_buffer() {
+fn a_dropped_read_exact_leaves_its_bytes_in_the_buffer() {
     run(async {
         let (one, other) = tcp().await;
         one.write_all(b"abc").await.unwrap();
@@ -496,53 +503,53 @@ fn a_dropped_read_exact_leaves_what_it_read_in_the_buffer() {
         assert_eq!(&buf, b"abc..");
         one.write_all(b"def").await.unwrap();
         let n = other.read(&mut buf).await.unwrap();
-        assert_eq!(&buf[..n], b"def", "nothing else is lost");
+        assert_eq!(&buf[..n], b"def", "no other byte is lost");
     });
 }
 
 #[test]
-fn of_a_dropped_write_all_a_beginning_was_written() {
+fn a_dropped_write_all_has_written_a_prefix() {
     run(async {
         let (one, other) = tcp().await;
         let all = pattern(20 << 20);
         drop_pending(one.write_all(&all)).await;
         one.shutdown(Shutdown::Write).unwrap();
-        let mut came = Vec::new();
-        (&other).read_to_end(&mut came).await.unwrap();
-        assert!(!came.is_empty() && came.len() < all.len());
-        assert!(all.starts_with(&came));
+        let mut received = Vec::new();
+        (&other).read_to_end(&mut received).await.unwrap();
+        assert!(!received.is_empty() && received.len() < all.len());
+        assert!(all.starts_with(&received));
     });
 }
 
 #[test]
-fn a_dropped_copy_loses_what_it_read_and_could_not_write() {
+fn a_dropped_copy_loses_bytes_that_it_read_and_did_not_write() {
     run(async {
         let ((mut one, mut from), (mut to, mut other)) = (duplex(100_000), duplex(10));
         one.write_all(&pattern(80_000)).await.unwrap();
         one.close().await.unwrap();
         drop_pending(copy(&mut from, &mut to)).await;
         drop(to);
-        let (mut came, mut left) = (Vec::new(), Vec::new());
-        other.read_to_end(&mut came).await.unwrap();
+        let (mut received, mut left) = (Vec::new(), Vec::new());
+        other.read_to_end(&mut received).await.unwrap();
         from.read_to_end(&mut left).await.unwrap();
-        assert_eq!(came, pattern(80_000)[..10]);
+        assert_eq!(received, pattern(80_000)[..10]);
         assert_eq!(left, pattern(80_000)[64 * 1024..], "one read");
     });
 }
 
 #[test]
-fn a_dropped_copy_bidirectional_loses_as_much_each_way() {
+fn a_dropped_copy_bidirectional_loses_bytes_in_each_direction() {
     run(async {
         let ((mut one, mut a), (mut b, mut other)) = (duplex(100_000), duplex(100_000));
-        // Both can be written 100,000 bytes, and have 90,000 before what is copied.
+        // Each direction has a capacity of 100,000 bytes, and holds 90,000 before the copy.
         for end in [&mut a, &mut b, &mut one, &mut other] {
             end.write_all(&pattern(90_000)).await.unwrap();
         }
         drop_pending(copy_bidirectional(&mut a, &mut b)).await;
         for (end, way) in [(&mut one, &mut a), (&mut other, &mut b)] {
-            let mut came = vec![0; 100_000];
-            end.read_exact(&mut came).await.unwrap();
-            assert!(came[90_000..] == pattern(10_000), "what there was room for");
+            let mut received = vec![0; 100_000];
+            end.read_exact(&mut received).await.unwrap();
+            assert!(received[90_000..] == pattern(10_000), "as many as the remaining capacity");
             let mut left = vec![0; 90_000 - 64 * 1024];
             way.read_exact(&mut left).await.unwrap();
             assert!(left == pattern(90_000)[64 * 1024..], "one read");

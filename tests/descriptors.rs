@@ -1,6 +1,7 @@
-//! What is closed is closed: descriptors, threads and memory after many connections and loops.
+//! Descriptors, threads and memory do not leak after many connections and loops, and running out of
+//! them is reported.
 //!
-//! Counts are of the process, so each test has a process of its own.
+//! Counts are those of the process, so each test has a process of its own.
 
 #![cfg(target_os = "linux")]
 
@@ -24,11 +25,11 @@ use evloop::{Runtime, StreamWriter};
 use futures::{AsyncReadExt, AsyncSeekExt};
 use rustix::process::{Resource, Rlimit};
 
-/// Bytes that live on the heap, counted by this program's allocator.
+/// Counts the live bytes of the heap, with an allocator of this program.
 #[allow(unreachable_pub)]
 mod heap;
 
-/// What takes longer hangs.
+/// A test that takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(20);
 
 fn run<T>(future: impl Future<Output = T>) -> T {
@@ -43,7 +44,7 @@ fn threads() -> usize {
     fs::read_dir("/proc/self/task").unwrap().count()
 }
 
-/// Uses all descriptors up: who opens another gets EMFILE.
+/// Uses up all descriptors: opening another one returns EMFILE.
 fn exhaust() {
     let free = File::open("/dev/null").unwrap().as_raw_fd();
     let maximum = rustix::process::getrlimit(Resource::Nofile).maximum;
@@ -51,28 +52,27 @@ fn exhaust() {
     rustix::process::setrlimit(Resource::Nofile, limit).unwrap();
 }
 
-/// Waits until the main thread, which started this one, has nothing left to do but wait for it:
-/// what it allocates would count.
-fn until_main_waits() {
+/// Waits until the main thread, which started this one, sleeps: its allocations would be counted.
+fn wait_until_main_sleeps() {
     let stat = format!("/proc/self/task/{}/stat", std::process::id());
     while !fs::read_to_string(&stat).unwrap().contains(") S ") {
         thread::yield_now();
     }
 }
 
-/// Runs the test `name` in a process of its own. `true`: this is that process.
+/// Runs the test `name` in a process of its own. Returns `true` in that process.
 fn is_alone(name: &str) -> bool {
     if env::var_os("EVLOOP_ALONE").is_some() {
-        until_main_waits();
+        wait_until_main_sleeps();
         return true;
     }
     let args = [name, "--exact", "--nocapture", "--include-ignored", "--test-threads=1"];
     let mut command = Command::new(env::current_exe().unwrap());
     let output = command.args(args).env("EVLOOP_ALONE", "1").output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
-    let complained = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{}\n{said}\n{complained}", output.status);
-    assert!(said.contains("1 passed"), "no such test: {name}");
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}\n{stdout}\n{stderr}", output.status);
+    assert!(stdout.contains("1 passed"), "no such test: {name}");
     false
 }
 
@@ -85,8 +85,8 @@ async fn ask(addr: SocketAddr) -> TcpStream {
     stream
 }
 
-/// Opens `count` connections, says a byte on each both ways, and drops them. Each wave may take as
-/// long as the limit says.
+/// Opens `count` connections, sends a byte in both directions of each, and drops them. Each wave
+/// may take `LIMIT`.
 async fn wave(listener: &TcpListener, count: usize) {
     timeout(LIMIT, wave_of(listener, count)).await.expect("it hangs");
 }
@@ -107,13 +107,13 @@ async fn wave_of(listener: &TcpListener, count: usize) {
 }
 
 #[test]
-fn ten_thousand_connections_leave_nothing() {
-    if !is_alone("ten_thousand_connections_leave_nothing") {
+fn ten_thousand_connections_leak_nothing() {
+    if !is_alone("ten_thousand_connections_leak_nothing") {
         return;
     }
     evloop::block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        // The first two make room that is kept for later ones.
+        // The first two waves allocate memory that is kept for later ones.
         wave(&listener, 500).await;
         wave(&listener, 500).await;
         let (open, live) = (descriptors(), heap::live());
@@ -125,7 +125,7 @@ fn ten_thousand_connections_leave_nothing() {
     });
 }
 
-/// A loop that has used all it has, with things left for its end.
+/// Runs a loop that uses all its resources, and drops it while tasks and sockets are left.
 fn live_and_end() {
     let mut runtime = Runtime::new().unwrap();
     let stream = runtime.block_on(async {
@@ -141,13 +141,13 @@ fn live_and_end() {
     });
     runtime.handle().call_threadsafe(|| unreachable!("the loop has ended"));
     drop(runtime);
-    // It outlives its loop.
+    // The stream outlives its loop.
     drop(stream);
 }
 
 #[test]
-fn a_thousand_loops_leave_nothing() {
-    if !is_alone("a_thousand_loops_leave_nothing") {
+fn a_thousand_loops_leak_nothing() {
+    if !is_alone("a_thousand_loops_leak_nothing") {
         return;
     }
     live_and_end();
@@ -159,8 +159,8 @@ fn a_thousand_loops_leave_nothing() {
 }
 
 #[test]
-fn helper_threads_end_with_their_loop() {
-    if !is_alone("helper_threads_end_with_their_loop") {
+fn blocking_threads_end_with_their_loop() {
+    if !is_alone("blocking_threads_end_with_their_loop") {
         return;
     }
     let running = threads();
@@ -170,15 +170,15 @@ fn helper_threads_end_with_their_loop() {
         runtime.block_on(lookup).expect("it hangs").unwrap();
         runtime.shutdown_timeout(LIMIT).unwrap();
     }
-    // They have done their last work; the system may still be burying them.
+    // The threads have finished; the kernel may still list them for a moment.
     while threads() > running {
         thread::yield_now();
     }
 }
 
 #[test]
-fn a_clone_comes_in_after_another_was_dropped() {
-    if !is_alone("a_clone_comes_in_after_another_was_dropped") {
+fn a_clone_can_be_registered_after_another_was_dropped() {
+    if !is_alone("a_clone_can_be_registered_after_another_was_dropped") {
         return;
     }
     run(async {
@@ -204,8 +204,8 @@ fn a_short_sleep_needs_no_descriptor() {
     runtime.block_on(sleep(Duration::from_micros(500)));
 }
 
-/// Lets the process map no more memory than a little, so that no thread gets a stack. Returns the
-/// limit that was.
+/// Limits the address space of the process, so that no thread can allocate a stack. Returns the
+/// previous limit.
 fn deny_stacks() -> Rlimit {
     let before = rustix::process::getrlimit(Resource::As);
     let statm = fs::read_to_string("/proc/self/statm").unwrap();
@@ -216,8 +216,8 @@ fn deny_stacks() -> Rlimit {
 }
 
 #[test]
-fn work_that_gets_no_thread_says_why() {
-    if !is_alone("work_that_gets_no_thread_says_why") {
+fn work_without_a_thread_reports_the_reason() {
+    if !is_alone("work_without_a_thread_reports_the_reason") {
         return;
     }
     let mut runtime = Runtime::new().unwrap();
@@ -248,19 +248,19 @@ fn work_that_gets_no_thread_says_why() {
             let code = rustix::io::Errno::AGAIN.raw_os_error();
             assert_eq!(system.and_then(io::Error::raw_os_error), Some(code));
         }
-        // Later there is one.
+        // With the previous limit a thread can be started.
         evloop::task::spawn_blocking(|| ()).await.unwrap();
     });
 }
 
 #[test]
-fn a_server_without_descriptors_says_so_and_goes_on_once_there_are_some() {
-    if !is_alone("a_server_without_descriptors_says_so_and_goes_on_once_there_are_some") {
+fn a_server_without_descriptors_reports_it_and_continues_once_there_are_some() {
+    if !is_alone("a_server_without_descriptors_reports_it_and_continues_once_there_are_some") {
         return;
     }
-    let told = Rc::new(RefCell::new(Vec::new()));
-    let telling = told.clone();
-    let on_task_error = move |error: JoinError| telling.borrow_mut().push(error.to_string());
+    let reports = Rc::new(RefCell::new(Vec::new()));
+    let recorded = reports.clone();
+    let on_task_error = move |error: JoinError| recorded.borrow_mut().push(error.to_string());
     let mut runtime = Runtime::builder().on_task_error(on_task_error).build().unwrap();
     runtime.block_on(async {
         let handler = async |_reader, writer: StreamWriter| writer.write(b"!");
@@ -268,18 +268,19 @@ fn a_server_without_descriptors_says_so_and_goes_on_once_there_are_some() {
         let reserved = File::open("/dev/null").unwrap();
         let client = net::TcpStream::connect(server.local_addrs()[0]).unwrap();
         exhaust();
-        while told.borrow().is_empty() {
+        while reports.borrow().is_empty() {
             yield_now().await;
         }
-        let words = "could not accept a connection: Too many open files";
-        assert!(told.borrow()[0].contains(words), "{told:?}");
-        // The server tries again by itself within 100 ms, since this one is none of its loop.
+        let text = "could not accept a connection: Too many open files";
+        assert!(reports.borrow()[0].contains(text), "{reports:?}");
+        // The loop does not own this descriptor, so the server retries by itself within 100 ms.
         drop(reserved);
         let client = TcpStream::from_std(client).unwrap();
         let mut buf = [0];
         timeout(LIMIT, client.read_exact(&mut buf)).await.expect("it hangs").unwrap();
-        // Linux says so again when the last descriptor is taken, although nobody waits.
-        assert_eq!((&buf, told.borrow().len()), (b"!", 2), "{told:?}");
+        // Linux reports EMFILE again once the last descriptor is in use, although no connection
+        // waits.
+        assert_eq!((&buf, reports.borrow().len()), (b"!", 2), "{reports:?}");
         drop(client);
     });
 }

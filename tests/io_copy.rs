@@ -1,4 +1,4 @@
-//! Copying, and connections in memory: what goes through, when each end ends, who waits.
+//! `copy`, `copy_buf`, `copy_bidirectional` and connections in memory.
 
 #![cfg(target_os = "linux")]
 
@@ -18,14 +18,14 @@ use evloop::time::timeout;
 use futures::io::{AsyncReadExt, AsyncWriteExt, Cursor};
 use futures::{AsyncWrite, FutureExt, join, poll};
 
-/// What takes longer hangs.
+/// A test that takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(20);
 
 fn run<T>(future: impl Future<Output = T>) -> T {
     evloop::block_on(async { timeout(LIMIT, future).await.expect("it hangs") })
 }
 
-/// Bytes that tell where they belong.
+/// Returns bytes that depend on their position.
 fn pattern(len: usize) -> Vec<u8> {
     (0..len).map(|i| (i % 251) as u8).collect()
 }
@@ -37,7 +37,7 @@ async fn pair() -> (TcpStream, TcpStream) {
 }
 
 #[test]
-fn a_duplex_works_under_any_executor_and_holds_no_more_than_its_capacity() {
+fn a_duplex_works_under_any_executor_and_respects_its_capacity() {
     futures::executor::block_on(async {
         let (mut one, mut other) = duplex(3);
         let send = async {
@@ -58,7 +58,7 @@ fn a_duplex_works_under_any_executor_and_holds_no_more_than_its_capacity() {
 }
 
 #[test]
-fn the_two_ways_of_a_duplex_end_by_themselves() {
+fn the_directions_of_a_duplex_end_independently() {
     run(async {
         let (mut one, mut other) = duplex(10);
         one.write_all(b"ping").await.unwrap();
@@ -69,12 +69,12 @@ fn the_two_ways_of_a_duplex_end_by_themselves() {
         other.read_to_string(&mut text).await.unwrap();
         drop(other);
         one.read_to_string(&mut text).await.unwrap();
-        assert_eq!(text, "pingpong", "what was written before it went");
+        assert_eq!(text, "pingpong", "bytes written before the drop");
     });
 }
 
 #[test]
-fn the_end_of_a_duplex_wakes_who_waits() {
+fn closing_or_dropping_a_duplex_wakes_waiting_tasks() {
     run(async {
         let (mut one, mut other) = duplex(2);
         let mut read = [0; 2];
@@ -102,8 +102,8 @@ fn empty_buffers_do_not_wait() {
 }
 
 #[test]
-#[should_panic(expected = "give it a capacity above 0")]
-fn a_duplex_without_room_is_misuse() {
+#[should_panic(expected = "the capacity of a duplex is 0")]
+fn a_duplex_with_capacity_zero_panics() {
     duplex(0);
 }
 
@@ -129,7 +129,7 @@ fn a_copy_counts_and_leaves_the_writer_open() {
 }
 
 #[test]
-fn a_copy_ends_with_the_errors_of_both() {
+fn a_copy_returns_errors_of_the_reader_and_the_writer() {
     run(async {
         let (mut one, other) = duplex(10);
         drop(other);
@@ -145,7 +145,7 @@ fn a_copy_ends_with_the_errors_of_both() {
     });
 }
 
-/// Holds what is written until it is flushed.
+/// A writer that buffers all bytes until it is flushed.
 struct Lazy<'a> {
     held: usize,
     flushed: &'a Cell<usize>,
@@ -203,7 +203,7 @@ fn a_copy_of_a_buffered_reader_flushes_while_it_waits_for_more() {
 }
 
 #[test]
-fn a_proxy_flushes_while_it_waits_for_more() {
+fn copy_bidirectional_flushes_while_it_waits_for_more() {
     run(async {
         let ((mut one, a), (b, mut other)) = (duplex(10), duplex(10));
         let [a, b] = [a, b].map(futures::io::BufWriter::new);
@@ -219,11 +219,11 @@ fn a_proxy_flushes_while_it_waits_for_more() {
 }
 
 #[test]
-fn a_duplex_takes_and_gives_all_buffers_at_once() {
+fn a_duplex_reads_and_writes_vectored() {
     run(async {
         let (mut one, mut other) = duplex(6);
         let bufs = [b"ab", &b""[..], b"cde", b"fgh"].map(IoSlice::new);
-        assert_eq!(one.write_vectored(&bufs).await.unwrap(), 6, "as many as there is capacity for");
+        assert_eq!(one.write_vectored(&bufs).await.unwrap(), 6, "as many as the capacity");
         assert!(one.write_vectored(&bufs).now_or_never().is_none());
         assert_eq!(one.write_vectored(&bufs[1..2]).await.unwrap(), 0);
         let (mut first, mut second) = ([0; 2], [0; 9]);
@@ -234,7 +234,7 @@ fn a_duplex_takes_and_gives_all_buffers_at_once() {
 }
 
 #[test]
-fn a_copy_of_what_never_ends_lets_others_run() {
+fn an_endless_copy_spends_the_budget() {
     run(async {
         let mut copying = [
             spawn(async { copy(futures::io::repeat(1), futures::io::sink()).await.map(drop) }),
@@ -251,14 +251,14 @@ fn a_copy_of_what_never_ends_lets_others_run() {
 }
 
 #[test]
-fn a_proxy_ends_each_way_when_its_source_does() {
+fn copy_bidirectional_ends_each_direction_with_its_source() {
     run(async {
         for first in [0, 1] {
             let ((one, a), (b, other)) = (pair().await, pair().await);
             let proxy = spawn(async move { copy_bidirectional(&a, &b).await });
             let ends = if first == 0 { [one, other] } else { [other, one] };
             let all = pattern(3_000_000);
-            // The one ends; then the other answers, and ends.
+            // One end sends and ends its direction; then the other one does the same.
             for (from, to) in [(0, 1), (1, 0)] {
                 let send = async {
                     ends[from].write_all(&all).await.unwrap();
@@ -269,7 +269,7 @@ fn a_proxy_ends_each_way_when_its_source_does() {
                 let (_, read) = join!(send, reader.read_to_end(&mut came));
                 read.unwrap();
                 assert!(came == all);
-                assert!(from == 1 || !proxy.is_finished(), "the other way is open");
+                assert!(from == 1 || !proxy.is_finished(), "the other direction is open");
             }
             assert_eq!(proxy.await.unwrap().unwrap(), (3_000_000, 3_000_000));
         }
@@ -277,19 +277,19 @@ fn a_proxy_ends_each_way_when_its_source_does() {
 }
 
 #[test]
-fn a_proxy_ends_with_the_first_error() {
+fn copy_bidirectional_ends_with_the_first_error() {
     run(async {
         let ((one, a), (b, other)) = (pair().await, pair().await);
         let proxy = spawn(async move { copy_bidirectional(a, b).await });
         one.set_linger(Some(Duration::ZERO)).unwrap();
         drop(one);
         assert_eq!(proxy.await.unwrap().unwrap_err().kind(), ErrorKind::ConnectionReset);
-        assert_eq!(other.read(&mut [0]).await.unwrap(), 0, "the other is closed");
+        assert_eq!(other.read(&mut [0]).await.unwrap(), 0, "the other connection is closed");
     });
 }
 
 #[test]
-fn a_slow_end_holds_the_other_up() {
+fn copy_bidirectional_applies_backpressure() {
     run(async {
         let ((mut one, a), (b, mut other)) = (duplex(1000), duplex(1000));
         let proxy = spawn(copy_bidirectional(a, b));

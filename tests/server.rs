@@ -1,4 +1,4 @@
-//! Servers of the streams layer: who is served, what is told, what closing closes.
+//! Servers of streams: accepting, reports of errors, closing, Unix sockets and their files.
 
 #![cfg(target_os = "linux")]
 
@@ -24,7 +24,7 @@ use rustix::fs::FlockOperation;
 use rustix::net::{getsockname, sockopt::socket_acceptconn};
 use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open};
 
-/// What takes longer hangs.
+/// A test that takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(20);
 const ANY: &str = "127.0.0.1:0";
 
@@ -32,18 +32,18 @@ fn run<T>(future: impl Future<Output = T>) -> T {
     evloop::block_on(async { timeout(LIMIT, future).await.expect("it hangs") })
 }
 
-/// The same, and what the loop's handler was told.
-fn run_told<T>(future: impl Future<Output = T>) -> (T, Vec<String>) {
-    let told = Rc::new(RefCell::new(Vec::new()));
-    let telling = told.clone();
+/// Does the same, and returns the reports to the loop's error handler too.
+fn run_with_reports<T>(future: impl Future<Output = T>) -> (T, Vec<String>) {
+    let reports = Rc::new(RefCell::new(Vec::new()));
+    let recorded = reports.clone();
     let on_task_error = move |error: evloop::task::JoinError| {
         let text = format!("{} {}", error.is_panic(), error);
-        telling.borrow_mut().push(text);
+        recorded.borrow_mut().push(text);
     };
     let mut runtime = Runtime::builder().on_task_error(on_task_error).build().unwrap();
     let output = runtime.block_on(timeout(LIMIT, future)).expect("it hangs");
     drop(runtime);
-    (output, told.take())
+    (output, reports.take())
 }
 
 fn addr(server: &Server) -> SocketAddr {
@@ -58,13 +58,13 @@ async fn upper(mut reader: StreamReader, writer: StreamWriter) -> io::Result<()>
     Ok(())
 }
 
-/// A line out and back.
+/// Sends a line, and returns the answer.
 async fn ask(reader: &mut StreamReader, writer: &StreamWriter, line: &str) -> String {
     writer.write(line.as_bytes());
     String::from_utf8(reader.read_line().await.unwrap()).unwrap()
 }
 
-/// Lets the loop go round often enough for what is ready to end.
+/// Waits some turns of the loop, so that ready tasks complete.
 async fn settle() {
     for _ in 0..10 {
         yield_now().await;
@@ -72,7 +72,7 @@ async fn settle() {
 }
 
 #[test]
-fn many_are_served_at_once() {
+fn many_connections_are_served_concurrently() {
     run(async {
         let server = start_server(ANY, upper).await.unwrap();
         let clients = (0..50).map(|number| {
@@ -92,7 +92,7 @@ fn many_are_served_at_once() {
 }
 
 #[test]
-fn all_addresses_of_a_name_are_listened_on() {
+fn the_server_listens_on_all_addresses() {
     run(async {
         let both: &[SocketAddr] = &[([127, 0, 0, 1], 0).into(), ([127, 0, 0, 2], 0).into()];
         let server = start_server(both, upper).await.unwrap();
@@ -105,7 +105,7 @@ fn all_addresses_of_a_name_are_listened_on() {
 }
 
 #[test]
-fn of_several_addresses_ipv6_leaves_ipv4_alone() {
+fn an_ipv6_listener_beside_others_accepts_no_ipv4() {
     run(async {
         let both: &[SocketAddr] = &[([127, 0, 0, 1], 0).into(), ([0u16; 8], 0).into()];
         let server = start_server(both, upper).await.unwrap();
@@ -120,7 +120,7 @@ fn of_several_addresses_ipv6_leaves_ipv4_alone() {
 }
 
 #[test]
-fn an_address_in_use_is_an_error_and_leaves_none_open() {
+fn an_address_in_use_is_an_error_and_closes_the_other_listeners() {
     run(async {
         let taken = TcpListener::bind(ANY).await.unwrap().into_std().unwrap();
         let free = TcpListener::bind("127.0.0.2:0").await.unwrap().local_addr().unwrap();
@@ -132,7 +132,7 @@ fn an_address_in_use_is_an_error_and_leaves_none_open() {
 }
 
 #[test]
-fn the_options_are_those_of_the_streams_and_the_listener() {
+fn the_options_apply_to_the_streams() {
     run(async {
         let streams = StreamOptions { limit: 4, ..StreamOptions::default() };
         let options = ServerOptions { streams, ..ServerOptions::default() };
@@ -150,14 +150,14 @@ fn the_options_are_those_of_the_streams_and_the_listener() {
 }
 
 #[test]
-fn a_panic_and_an_error_are_told_and_close_their_connection_only() {
-    let ((), told) = run_told(async {
+fn a_panic_and_an_error_are_reported_and_close_only_their_connection() {
+    let ((), reports) = run_with_reports(async {
         let handler = async |mut reader: StreamReader, writer: StreamWriter| match &*reader
             .read_line()
             .await?
         {
-            b"panic\n" => panic!("asked to"),
-            b"fail\n" => Err(io::Error::other("told to")),
+            b"panic\n" => panic!("on request"),
+            b"fail\n" => Err(io::Error::other("on request")),
             line => {
                 writer.write(line);
                 Ok(())
@@ -167,22 +167,20 @@ fn a_panic_and_an_error_are_told_and_close_their_connection_only() {
         for (line, answer) in [("panic\n", ""), ("fail\n", ""), ("fine\n", "fine\n")] {
             let (mut reader, writer) = open_connection(addr(&server)).await.unwrap();
             assert_eq!(ask(&mut reader, &writer, line).await, answer);
-            assert_eq!(reader.read_line().await.unwrap(), b"", "it is closed");
+            assert_eq!(reader.read_line().await.unwrap(), b"", "the connection is closed");
         }
         server.close();
         server.wait_closed().await;
     });
-    assert_eq!(told.len(), 2, "{told:?}");
-    assert!(
-        told[0].starts_with("true task") && told[0].ends_with("panicked: asked to"),
-        "{told:?}"
-    );
-    assert!(told[1].starts_with("false task") && told[1].ends_with("failed: told to"), "{told:?}");
-    assert!(told.iter().all(|told| told.contains(file!())), "where the server began: {told:?}");
+    let [panic, error] = &reports[..] else { panic!("{reports:?}") };
+    assert!(panic.starts_with("true task") && panic.ends_with("panicked: on request"), "{panic}");
+    assert!(error.starts_with("false task") && error.ends_with("failed: on request"), "{error}");
+    // The reports name the place where the server was started.
+    assert!(reports.iter().all(|report| report.contains(file!())), "{reports:?}");
 }
 
 #[test]
-fn close_stops_listening_and_leaves_connections_alone() {
+fn close_stops_listening_and_keeps_connections() {
     run(async {
         let server = start_server(ANY, upper).await.unwrap();
         let (mut reader, writer) = open_connection(addr(&server)).await.unwrap();
@@ -192,7 +190,7 @@ fn close_stops_listening_and_leaves_connections_alone() {
         settle().await;
         let refused = open_connection(addr(&server)).await.unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
-        assert!(server.wait_closed().now_or_never().is_none(), "one is open");
+        assert!(server.wait_closed().now_or_never().is_none(), "one connection is open");
         assert_eq!(ask(&mut reader, &writer, "b\n").await, "B\n");
         drop((reader, writer));
         server.wait_closed().await;
@@ -200,7 +198,7 @@ fn close_stops_listening_and_leaves_connections_alone() {
 }
 
 #[test]
-fn wait_closed_waits_for_close_although_nobody_is_there() {
+fn wait_closed_without_connections_waits_for_close() {
     run(async {
         let server = start_server(ANY, upper).await.unwrap();
         let mut closed = Box::pin(server.wait_closed());
@@ -223,7 +221,7 @@ fn a_dropped_server_is_closed() {
         settle().await;
         let refused = open_connection(addr).await.unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
-        assert_eq!(ask(&mut reader, &writer, "b\n").await, "B\n", "and goes on");
+        assert_eq!(ask(&mut reader, &writer, "b\n").await, "B\n", "the connection continues");
     });
 }
 
@@ -255,7 +253,7 @@ fn a_dropped_serve_forever_closes_the_server() {
     });
 }
 
-/// A handler that fills the connection and then reads for as long as there is something.
+/// A handler that fills the connection, and then reads until the end.
 async fn flood(mut reader: StreamReader, writer: StreamWriter) -> io::Result<()> {
     writer.write(&vec![b'x'; 16 << 20]);
     reader.read_line().await?;
@@ -263,7 +261,7 @@ async fn flood(mut reader: StreamReader, writer: StreamWriter) -> io::Result<()>
 }
 
 #[test]
-fn close_clients_sends_what_was_written_and_ends_the_reader() {
+fn close_clients_sends_unsent_bytes_and_ends_the_reader() {
     run(async {
         let server = start_server(ANY, flood).await.unwrap();
         let (mut reader, _writer) = open_connection(addr(&server)).await.unwrap();
@@ -275,12 +273,12 @@ fn close_clients_sends_what_was_written_and_ends_the_reader() {
             server.close_clients();
         };
         let (rest, ()) = join!(reader.read_to_end(), closed);
-        assert_eq!(rest.unwrap().len(), (16 << 20) - 1, "although the handler ended before");
+        assert_eq!(rest.unwrap().len(), (16 << 20) - 1, "although the handler has returned");
     });
 }
 
 #[test]
-fn close_clients_closes_the_connection_of_a_handler_that_stays() {
+fn close_clients_closes_the_connection_of_a_pending_handler() {
     run(async {
         let handler = async |mut reader: StreamReader, writer: StreamWriter| {
             writer.write(b"hello\n");
@@ -294,12 +292,12 @@ fn close_clients_closes_the_connection_of_a_handler_that_stays() {
         server.close();
         server.close_clients();
         server.wait_closed().await;
-        assert_eq!(reader.read_line().await.unwrap(), b"", "it is closed");
+        assert_eq!(reader.read_line().await.unwrap(), b"", "the connection is closed");
     });
 }
 
 #[test]
-fn abort_clients_drops_what_is_unsent_and_waits_for_nobody() {
+fn abort_clients_drops_unsent_bytes_and_does_not_wait() {
     run(async {
         let drained = Rc::new(Cell::new(None));
         let seen = drained.clone();
@@ -315,7 +313,7 @@ fn abort_clients_drops_what_is_unsent_and_waits_for_nobody() {
         server.abort_clients();
         server.wait_closed().await;
         let rest = reader.read_to_end().await.unwrap();
-        assert!(rest.len() < 16 << 20, "it was not all sent");
+        assert!(rest.len() < 16 << 20, "some bytes were dropped");
         assert_eq!(drained.get(), Some(ErrorKind::ConnectionAborted));
     });
 }
@@ -346,7 +344,7 @@ fn the_end_of_the_loop_drops_server_and_handlers() {
     drop(server);
 }
 
-/// A folder that goes with the test.
+/// A folder that is removed at the end of the test.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -368,28 +366,28 @@ impl Drop for Folder {
 }
 
 #[test]
-fn unix_sockets_are_served_alike() {
+fn a_unix_server_serves_connections_and_removes_its_file() {
     let folder = Folder::new("alike");
     run(async {
         let server = start_unix_server(folder.socket(), upper).await.unwrap();
         let (mut reader, writer) = open_unix_connection(folder.socket()).await.unwrap();
         assert_eq!(ask(&mut reader, &writer, "a\n").await, "A\n");
         assert_eq!(writer.peer_addr().unwrap_err().kind(), ErrorKind::Unsupported);
-        let own = writer.get_ref().as_unix().expect("it is one").peer_addr().unwrap();
+        let own = writer.get_ref().as_unix().expect("a Unix socket").peer_addr().unwrap();
         assert_eq!(own.as_pathname(), Some(&*folder.socket()));
         assert!(server.local_addrs().is_empty());
         server.close_clients();
         assert_eq!(reader.read_line().await.unwrap(), b"");
         server.close();
         server.wait_closed().await;
-        assert!(!folder.socket().exists(), "the file goes with the server");
+        assert!(!folder.socket().exists(), "the server removes its file");
         let error = open_unix_connection(folder.socket()).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound);
     });
 }
 
 #[test]
-fn a_file_that_a_server_left_behind_is_replaced() {
+fn a_stale_socket_file_is_replaced() {
     let folder = Folder::new("left");
     run(async {
         drop(UnixListener::bind(folder.socket()).unwrap());
@@ -401,17 +399,17 @@ fn a_file_that_a_server_left_behind_is_replaced() {
         assert_eq!(ask(&mut reader, &writer, "a\n").await, "A\n");
 
         fs::remove_file(folder.socket()).unwrap();
-        fs::write(folder.socket(), "another's").unwrap();
+        fs::write(folder.socket(), "other").unwrap();
         drop(server);
-        assert!(folder.socket().exists(), "it is not the server's");
+        assert!(folder.socket().exists(), "it is not the file of the server");
         let in_use = start_unix_server(folder.socket(), upper).await.unwrap_err();
         assert_eq!(in_use.kind(), ErrorKind::AddrInUse);
-        assert_eq!(fs::read(folder.socket()).unwrap(), b"another's");
+        assert_eq!(fs::read(folder.socket()).unwrap(), b"other");
     });
 }
 
 #[test]
-fn of_servers_that_start_at_once_on_a_path_one_listens() {
+fn only_one_of_several_servers_started_on_a_path_listens() {
     const ROUNDS: usize = 300;
     const STARTERS: usize = 4;
     let folder = Folder::new("at-once");
@@ -422,13 +420,13 @@ fn of_servers_that_start_at_once_on_a_path_one_listens() {
             let mut outcomes = Vec::new();
             for _ in 0..ROUNDS {
                 if number == 0 {
-                    // A file that was left behind, which all of them may replace.
+                    // A stale file, which each of them may replace.
                     let _ = UnixListener::bind(&socket);
                 }
                 barrier.wait();
                 let started = start_unix_server(&socket, upper).await;
                 barrier.wait();
-                // No assertion here: the others would wait at the barrier for ever.
+                // No assertion here: a panic would leave the others at the barrier.
                 outcomes.push(started.as_ref().err().map(io::Error::kind));
                 drop(started);
                 barrier.wait();
@@ -448,7 +446,7 @@ fn of_servers_that_start_at_once_on_a_path_one_listens() {
 }
 
 #[test]
-fn the_lock_of_a_path_is_free_once_its_owner_is_gone() {
+fn the_lock_of_a_path_is_free_once_its_owner_has_closed_it() {
     let folder = Folder::new("lock");
     run(async {
         let path = folder.0.join("socket.evloop-lock");
@@ -459,13 +457,13 @@ fn the_lock_of_a_path_is_free_once_its_owner_is_gone() {
         assert!(in_use.to_string().contains("another server is starting"), "{in_use}");
         drop(lock);
         let server = start_unix_server(folder.socket(), upper).await.unwrap();
-        assert!(!path.exists(), "it is there only while a server starts or closes");
+        assert!(!path.exists(), "it exists only while a server starts or closes");
         drop(server);
         assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 0);
     });
 }
 
-/// A second descriptor of the socket that listens on `addr`, as a child process may have one.
+/// Returns a duplicate of the socket that listens on `addr`, as a child process may own one.
 fn share(addr: SocketAddr) -> OwnedFd {
     let own = pidfd_open(getpid(), PidfdFlags::empty()).unwrap();
     let descriptors = fs::read_dir("/proc/self/fd").unwrap();
@@ -480,8 +478,8 @@ fn share(addr: SocketAddr) -> OwnedFd {
 }
 
 #[test]
-fn a_listener_that_fails_for_good_ends_the_server() {
-    let ((), told) = run_told(async {
+fn a_listener_that_fails_permanently_closes_the_server() {
+    let ((), reports) = run_with_reports(async {
         let both: &[SocketAddr] = &[([127, 0, 0, 1], 0).into(), ([127, 0, 0, 2], 0).into()];
         let server = start_server(both, upper).await.unwrap();
         let [one, other] = [0, 1].map(|at: usize| server.local_addrs()[at]);
@@ -494,18 +492,18 @@ fn a_listener_that_fails_for_good_ends_the_server() {
         let error = serving.await.unwrap_err();
         assert_eq!(error.raw_os_error(), Some(rustix::io::Errno::INVAL.raw_os_error()));
         assert!(!server.is_serving());
-        let again = server.serve_forever().await.unwrap_err();
-        assert_eq!(again.raw_os_error(), error.raw_os_error());
+        let repeated = server.serve_forever().await.unwrap_err();
+        assert_eq!(repeated.raw_os_error(), error.raw_os_error());
         settle().await;
         let refused = open_connection(other).await.unwrap_err();
-        assert_eq!(refused.kind(), ErrorKind::ConnectionRefused, "all of it has ended");
+        assert_eq!(refused.kind(), ErrorKind::ConnectionRefused, "all listeners are closed");
 
-        assert_eq!(ask(&mut reader, &writer, "b\n").await, "B\n", "connections go on");
+        assert_eq!(ask(&mut reader, &writer, "b\n").await, "B\n", "connections continue");
         drop((reader, writer));
         server.wait_closed().await;
     });
-    assert_eq!(told.len(), 1, "{told:?}");
-    assert!(told[0].contains("could not accept a connection"), "{told:?}");
+    assert_eq!(reports.len(), 1, "{reports:?}");
+    assert!(reports[0].contains("could not accept a connection"), "{reports:?}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
-//! A program's own descriptors: lines that come when they come, a terminal or pipe that stays as it
-//! was, an end that does not wait for input.
+//! Standard input and output: lines of pipes, terminals and files, descriptors that stay blocking,
+//! programs that end while they wait for input.
 //!
-//! Each test is also the program: it starts itself again, with a descriptor of its choice.
+//! Each test is also the program: it starts itself again, with descriptors of its choice.
 
 #![cfg(target_os = "linux")]
 
@@ -27,7 +27,7 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{OFlags, fcntl_getfl};
 use temp_dir::Dir;
 
-/// What takes longer hangs.
+/// A test that takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(20);
 
 fn run<T>(future: impl Future<Output = T>) -> T {
@@ -45,13 +45,13 @@ fn start(name: &str, stdin: impl Into<Stdio>, stdout: impl Into<Stdio>) -> Child
     command.stdin(stdin).stdout(stdout).stderr(Stdio::piped()).spawn().unwrap()
 }
 
-/// The two ends of a pipe.
+/// Returns the two ends of a pipe.
 fn pipe() -> (File, File) {
     let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap();
     (reader.into(), writer.into())
 }
 
-/// Reads from `from` until `text` has come.
+/// Reads from `from` until the bytes end with `text`.
 fn until(from: &mut impl Read, text: &str) {
     let mut read = Vec::new();
     while !read.ends_with(text.as_bytes()) {
@@ -64,18 +64,18 @@ fn until(from: &mut impl Read, text: &str) {
 
 fn assert_success(child: Child) {
     let output = child.wait_with_output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
-    let complained = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{}\n{said}\n{complained}", output.status);
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}\n{stdout}\n{stderr}", output.status);
 }
 
 #[test]
-fn lines_come_one_by_one_through_a_pipe_that_stays_blocking() {
-    const NAME: &str = "lines_come_one_by_one_through_a_pipe_that_stays_blocking";
+fn lines_are_read_one_by_one_from_a_pipe_that_stays_blocking() {
+    const NAME: &str = "lines_are_read_one_by_one_from_a_pipe_that_stays_blocking";
     if is_program() {
         return run(async {
             loop {
-                // A handle is nothing but a handle.
+                // A new handle for each line: all handles share one buffer.
                 let line = stdin().read_line().await.unwrap();
                 if line.is_empty() {
                     return;
@@ -114,13 +114,13 @@ fn a_program_that_waits_for_input_can_end() {
             let waits = evloop::spawn(async { stdin().read_line().await });
             evloop::task::yield_now().await;
             stderr().write_all(b"asks\n").await.unwrap();
-            // Both lines are there, and the loop has not heard of it.
+            // Both lines have arrived, and the loop has not seen the event yet.
             let shared = std::io::stdin();
             rustix::event::poll(&mut [PollFd::new(&shared, PollFlags::IN)], None).unwrap();
             let mut new = stdin();
             let mut line = Box::pin(new.read_line());
             assert_eq!(poll!(&mut line).map(Result::unwrap), Poll::Ready(b"now\n".to_vec()));
-            // That has read both, and wakes who waits for the other.
+            // That read took both lines, and wakes the task that waits for the other one.
             assert_eq!(waits.await.unwrap().unwrap(), b"at once\n");
             drop(evloop::spawn(async { stdin().read_line().await }));
             evloop::task::yield_now().await;
@@ -130,7 +130,7 @@ fn a_program_that_waits_for_input_can_end() {
     let mut writer = child.stdin.take().unwrap();
     until(child.stderr.as_mut().unwrap(), "asks\n");
     writer.write_all(b"now\nat once\n").unwrap();
-    // It ends, although a task of it waits for a line that never comes.
+    // It ends, although one of its tasks waits for a line that is never sent.
     assert_success(child);
     drop(writer);
 }
@@ -166,8 +166,8 @@ fn a_terminal_is_read_line_by_line_and_stays_blocking() {
 }
 
 #[test]
-fn a_file_is_read_to_its_end_and_dropped_reads_lose_nothing() {
-    const NAME: &str = "a_file_is_read_to_its_end_and_dropped_reads_lose_nothing";
+fn a_file_is_read_to_its_end_and_dropped_reads_lose_no_bytes() {
+    const NAME: &str = "a_file_is_read_to_its_end_and_dropped_reads_lose_no_bytes";
     let line = |n: usize| format!("{n} {}\n", "x".repeat(n % 97));
     if is_program() {
         return run(async {
@@ -175,7 +175,7 @@ fn a_file_is_read_to_its_end_and_dropped_reads_lose_nothing() {
             let mut all = Vec::new();
             for _ in 0..100 {
                 let mut buf = [0; 7];
-                // Begun and given up, again and again.
+                // Each read is started, and dropped while it waits.
                 let mut other = stdin();
                 if let Poll::Ready(n) = poll!(Box::pin(other.read(&mut buf))) {
                     all.extend_from_slice(&buf[..n.unwrap()]);
@@ -194,14 +194,14 @@ fn a_file_is_read_to_its_end_and_dropped_reads_lose_nothing() {
 }
 
 #[test]
-fn a_read_that_no_helper_thread_came_to_is_begun_again_by_the_next_loop() {
-    const NAME: &str = "a_read_that_no_helper_thread_came_to_is_begun_again_by_the_next_loop";
+fn a_read_that_never_ran_in_the_blocking_pool_is_restarted_by_the_next_loop() {
+    const NAME: &str = "a_read_that_never_ran_in_the_blocking_pool_is_restarted_by_the_next_loop";
     if is_program() {
         let dir = Dir::new();
         let fifo = dir.fifo("fifo");
         let mut runtime = Runtime::builder().blocking_threads_max(1).build().unwrap();
         let writer = runtime.block_on(async {
-            // Keeps the only thread for files, from when the other end is open.
+            // Occupies the only thread of the blocking pool once the other end is open.
             assert!(poll!(Box::pin(evloop::fs::read(&fifo))).is_pending());
             let writer = File::options().write(true).open(&fifo).unwrap();
             assert!(poll!(Box::pin(stdin().read(&mut [0]))).is_pending());
@@ -218,19 +218,19 @@ fn a_read_that_no_helper_thread_came_to_is_begun_again_by_the_next_loop() {
 }
 
 #[test]
-fn a_device_that_is_empty_has_ended() {
+fn reading_dev_null_returns_the_end() {
     if is_program() {
         return run(async {
             assert_eq!(stdin().read_line().await.unwrap(), b"");
             assert_eq!(stdin().read(&mut [0]).await.unwrap(), 0);
         });
     }
-    assert_success(start("a_device_that_is_empty_has_ended", Stdio::null(), Stdio::piped()));
+    assert_success(start("reading_dev_null_returns_the_end", Stdio::null(), Stdio::piped()));
 }
 
 #[test]
-fn a_reader_that_is_slow_holds_up_the_writer_alone() {
-    const NAME: &str = "a_reader_that_is_slow_holds_up_the_writer_alone";
+fn a_slow_reader_blocks_only_the_writing_task() {
+    const NAME: &str = "a_slow_reader_blocks_only_the_writing_task";
     const MUCH: usize = 1 << 20;
     if is_program() {
         return run(async {
@@ -257,8 +257,8 @@ fn a_reader_that_is_slow_holds_up_the_writer_alone() {
 }
 
 #[test]
-fn a_reader_that_left_is_an_error() {
-    const NAME: &str = "a_reader_that_left_is_an_error";
+fn writing_to_a_pipe_without_readers_is_an_error() {
+    const NAME: &str = "writing_to_a_pipe_without_readers_is_an_error";
     if is_program() {
         return run(async {
             stdin().read_line().await.unwrap();
@@ -268,12 +268,12 @@ fn a_reader_that_left_is_an_error() {
                 assert_eq!(error.kind(), ErrorKind::BrokenPipe);
                 assert!(AsyncWriteExt::write(&mut output, b"x").await.is_err());
             }
-            // The test's own report would fail too.
+            // The report of the test harness would fail too.
             std::process::exit(0);
         });
     }
     let mut child = start(NAME, Stdio::piped(), Stdio::piped());
-    // The test's own report is begun.
+    // The test harness has started its report.
     until(child.stdout.as_mut().unwrap(), " ... ");
     drop(child.stdout.take());
     child.stdin.take().unwrap().write_all(b"it left\n").unwrap();
@@ -281,7 +281,7 @@ fn a_reader_that_left_is_an_error() {
 }
 
 #[test]
-fn a_file_takes_what_is_written() {
+fn output_is_written_to_a_file() {
     if is_program() {
         return run(async {
             stdout().write_all(b"~one~").await.unwrap();
@@ -290,7 +290,7 @@ fn a_file_takes_what_is_written() {
     }
     let path = env::temp_dir().join(format!("evloop-stdout-{}", std::process::id()));
     assert_success(start(
-        "a_file_takes_what_is_written",
+        "output_is_written_to_a_file",
         Stdio::null(),
         File::create(&path).unwrap(),
     ));
@@ -299,8 +299,8 @@ fn a_file_takes_what_is_written() {
 }
 
 #[test]
-fn a_file_that_takes_everything_leaves_others_their_turns() {
-    const NAME: &str = "a_file_that_takes_everything_leaves_others_their_turns";
+fn writing_to_a_file_spends_the_budget() {
+    const NAME: &str = "writing_to_a_file_spends_the_budget";
     if is_program() {
         return run(async {
             let has_run = Rc::new(std::cell::Cell::new(false));
@@ -312,7 +312,7 @@ fn a_file_that_takes_everything_leaves_others_their_turns() {
             while !has_run.get() {
                 stdout().write_all(b"~").await.unwrap();
                 written += 1;
-                assert!(written < 10_000, "nobody else runs");
+                assert!(written < 10_000, "no other task runs");
             }
             other.await.unwrap();
         });
@@ -321,18 +321,19 @@ fn a_file_that_takes_everything_leaves_others_their_turns() {
 }
 
 thread_local! {
-    /// What is dropped at the end of the thread, before the loop's own thread-locals and after.
+    /// Values that are dropped at the end of the thread, before and after the thread-locals of the
+    /// loop.
     static EARLY: RefCell<Vec<Box<dyn Any>>> = RefCell::default();
     static LATE: RefCell<Vec<Box<dyn Any>>> = RefCell::default();
 }
 
 #[test]
-fn what_a_thread_keeps_goes_with_it() {
+fn handles_in_thread_locals_are_dropped_at_the_end_of_the_thread() {
     if is_program() {
         let thread = std::thread::spawn(|| {
             EARLY.with_borrow(Vec::len);
             run(async {
-                for kept in [&EARLY, &LATE] {
+                for values in [&EARLY, &LATE] {
                     let mut input = stdin();
                     input.read(&mut []).await.unwrap();
                     let server =
@@ -344,12 +345,16 @@ fn what_a_thread_keeps_goes_with_it() {
                     let (one, mut other) = evloop::io::duplex(1);
                     assert!(poll!(Box::pin(other.read(&mut [0]))).is_pending());
                     let task = evloop::spawn(pending::<()>());
-                    let kept = |it| kept.with_borrow_mut(|all| all.push(it));
-                    kept(Box::new((input, stdout(), one, other, stream, server, task)));
+                    let value = Box::new((input, stdout(), one, other, stream, server, task));
+                    values.with_borrow_mut(|values| values.push(value));
                 }
             });
         });
         return thread.join().unwrap();
     }
-    assert_success(start("what_a_thread_keeps_goes_with_it", Stdio::null(), Stdio::piped()));
+    assert_success(start(
+        "handles_in_thread_locals_are_dropped_at_the_end_of_the_thread",
+        Stdio::null(),
+        Stdio::piped(),
+    ));
 }

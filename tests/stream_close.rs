@@ -1,5 +1,5 @@
-//! The end of a stream: what a close still delivers, how long it lingers, which error both halves
-//! report.
+//! The end of a stream: bytes that are delivered after a close, the limits of lingering, the errors
+//! that both halves report.
 
 #![cfg(target_os = "linux")]
 
@@ -23,7 +23,7 @@ use futures::{AsyncWriteExt, FutureExt, join, poll};
 #[allow(unreachable_pub)]
 mod alone;
 
-/// What takes longer hangs.
+/// A test that takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(20);
 const ANY: &str = "127.0.0.1:0";
 const MIB: usize = 1 << 20;
@@ -32,7 +32,7 @@ fn run<T>(future: impl Future<Output = T>) -> T {
     evloop::block_on(async { timeout(LIMIT, future).await.expect("it hangs") })
 }
 
-/// Both streams of a connection, and its peer.
+/// Returns the reader and the writer of a connection, and its peer.
 async fn pair_with(options: &StreamOptions) -> (StreamReader, StreamWriter, TcpStream) {
     let listener = TcpListener::bind(ANY).await.unwrap();
     let addr = listener.local_addr().unwrap();
@@ -45,7 +45,8 @@ async fn pair() -> (StreamReader, StreamWriter, TcpStream) {
     pair_with(&StreamOptions::default()).await
 }
 
-/// Writes until more than `unsent` bytes wait for the peer, which does not read.
+/// Writes until more than `unsent` bytes are unsent: the peer does not read. Returns the number of
+/// written bytes.
 fn fill(writer: &StreamWriter, unsent: usize) -> usize {
     let mut written = 0;
     while writer.write_buffer_size() <= unsent {
@@ -63,7 +64,7 @@ async fn read_to_end(peer: &TcpStream) -> io::Result<usize> {
     Ok(len)
 }
 
-/// Closes the peer by a reset, and waits until the other end has it.
+/// Resets the connection from the peer, and waits until the other end has received the reset.
 async fn reset(peer: TcpStream, reader: &StreamReader) {
     peer.set_linger(Some(Duration::ZERO)).unwrap();
     drop(peer);
@@ -76,14 +77,15 @@ fn kind<T>(result: io::Result<T>) -> Option<ErrorKind> {
 
 const REPLY: usize = 2 * MIB;
 
-/// Asks `server` and sends one byte more than it reads, before it has sent its whole reply.
+/// Sends a request and one byte that `server` does not read, before the server has sent its whole
+/// reply. Returns the length of the received reply.
 async fn reply_of(server: &Server) -> io::Result<usize> {
     let client = TcpStream::connect(server.local_addrs()[0]).await.unwrap();
     client.write_all(b"ask!").await.unwrap();
     client.read_exact(&mut [0; 1]).await.unwrap();
     client.write_all(b"?").await.unwrap();
     server.close_clients();
-    // The loop of the server goes round: it has sent what the system takes.
+    // Turns of the loop: the server sends the bytes that the system accepts.
     for _ in 0..100 {
         yield_now().await;
     }
@@ -132,12 +134,12 @@ fn a_reply_survives_unread_bytes_when_the_server_closes_its_clients() {
 }
 
 #[test]
-fn a_reply_survives_bytes_that_come_after_the_close() {
+fn a_reply_survives_bytes_that_arrive_after_the_close() {
     run(async {
         let (reader, writer, peer) = pair().await;
         fill(&writer, 0);
         drop((reader, writer));
-        // The streams read and discard while the peer does not read.
+        // The closed connection reads and discards while the peer does not read.
         peer.write_all(&vec![b'y'; 4 * MIB]).await.unwrap();
         assert!(read_to_end(&peer).await.unwrap() > 0);
     });
@@ -161,8 +163,8 @@ fn a_flood_after_the_close_is_discarded_up_to_a_limit() {
 }
 
 #[test]
-fn handlers_that_timed_out_leave_nothing_once_they_have_lingered() {
-    if !alone::is_here("handlers_that_timed_out_leave_nothing_once_they_have_lingered") {
+fn connections_of_timed_out_handlers_are_closed_after_they_have_lingered() {
+    if !alone::is_here("connections_of_timed_out_handlers_are_closed_after_they_have_lingered") {
         return;
     }
     let path = std::env::temp_dir().join(format!("evloop-{}-linger", std::process::id()));
@@ -178,7 +180,7 @@ fn handlers_that_timed_out_leave_nothing_once_they_have_lingered() {
             counting.set(counting.get() + 1);
         };
         let server = streams::start_unix_server_with(&path, &options, handler).await.unwrap();
-        // The first short sleep of a loop makes its timer descriptor.
+        // The first short sleep of a loop creates its timer descriptor.
         sleep(Duration::from_millis(1)).await;
         let before = descriptors();
         let mut clients = Vec::new();
@@ -190,13 +192,13 @@ fn handlers_that_timed_out_leave_nothing_once_they_have_lingered() {
         }
         server.close();
         server.wait_closed().await;
-        // Without the listener; the clients never read.
+        // The listener and the server's connections are closed; the clients never read.
         assert_eq!(descriptors(), before - 1 + clients.len());
     });
 }
 
 #[test]
-fn a_peer_that_only_stays_does_not_hold_up_wait_closed() {
+fn an_idle_peer_does_not_block_wait_closed() {
     run(async {
         let streams = StreamOptions { linger: Duration::from_millis(10), ..Default::default() };
         let options = ServerOptions { streams, ..ServerOptions::default() };
@@ -217,13 +219,13 @@ fn a_peer_that_only_stays_does_not_hold_up_wait_closed() {
 }
 
 #[test]
-fn a_peer_that_takes_nothing_is_given_up_at_the_limit() {
+fn a_peer_that_receives_nothing_is_aborted_after_linger() {
     run(async {
         let linger = Duration::from_millis(10);
         let (_reader, writer, _peer) =
             pair_with(&StreamOptions { linger, ..StreamOptions::default() }).await;
         fill(&writer, MIB);
-        assert!(writer.drain().now_or_never().is_none(), "there is no limit before the close");
+        assert!(writer.drain().now_or_never().is_none(), "no timeout applies before the close");
         sleep(2 * linger).await;
         assert!(writer.write_buffer_size() > 0);
         writer.close();
@@ -233,21 +235,21 @@ fn a_peer_that_takes_nothing_is_given_up_at_the_limit() {
 }
 
 #[test]
-fn a_peer_that_takes_some_is_not_given_up() {
+fn a_peer_that_receives_slowly_is_not_aborted() {
     run(async {
         let linger = Duration::from_secs(2);
         let (_reader, writer, peer) =
             pair_with(&StreamOptions { linger, ..StreamOptions::default() }).await;
         let written = fill(&writer, 40 * MIB);
         writer.close();
-        // It takes longer than the limit in all.
+        // In total this takes longer than `linger`.
         let (mut buf, mut received) = (vec![0; MIB], 0);
         for _ in 0..20 {
             sleep(linger / 12).await;
             peer.read_exact(&mut buf).await.unwrap();
             received += buf.len();
         }
-        assert!(writer.write_buffer_size() > 0, "it is still sending");
+        assert!(writer.write_buffer_size() > 0, "the background task still sends");
         assert_eq!(received + read_to_end(&peer).await.unwrap(), written);
         writer.wait_closed().await.unwrap();
     });
@@ -260,13 +262,13 @@ fn close_ends_a_reader_that_waits() {
         let mut line = pin!(reader.read_line());
         assert!(poll!(line.as_mut()).is_pending());
         writer.close();
-        assert_eq!(line.await.unwrap(), b"", "although the peer goes on");
+        assert_eq!(line.await.unwrap(), b"", "although the peer has not ended");
         writer.wait_closed().await.unwrap();
     });
 }
 
 #[test]
-fn close_leaves_the_reader_what_it_holds() {
+fn close_keeps_the_buffer_of_the_reader() {
     run(async {
         let (mut reader, writer, peer) = pair().await;
         peer.write_all(b"one\ntwo\n").await.unwrap();
@@ -277,7 +279,7 @@ fn close_leaves_the_reader_what_it_holds() {
 }
 
 #[test]
-fn a_close_by_the_trait_ends_the_write_direction_only() {
+fn a_close_through_async_write_ends_only_the_write_direction() {
     run(async {
         let (mut reader, writer, peer) = pair().await;
         writer.as_async_write().close().await.unwrap();
@@ -288,7 +290,7 @@ fn a_close_by_the_trait_ends_the_write_direction_only() {
 }
 
 #[test]
-fn a_dropped_writer_that_aborts_drops_what_is_unsent() {
+fn dropping_a_writer_that_aborts_on_drop_discards_unsent_bytes() {
     run(async {
         let (_reader, writer, peer) = pair().await;
         let writer = writer.abort_on_drop();
@@ -300,7 +302,7 @@ fn a_dropped_writer_that_aborts_drops_what_is_unsent() {
 }
 
 #[test]
-fn a_writer_that_aborts_on_drop_is_closed_by_close() {
+fn close_overrides_abort_on_drop() {
     run(async {
         let (_reader, writer, peer) = pair().await;
         let writer = writer.abort_on_drop();
@@ -312,7 +314,7 @@ fn a_writer_that_aborts_on_drop_is_closed_by_close() {
 }
 
 #[test]
-fn an_abort_ends_the_lingering() {
+fn abort_clients_ends_a_lingering_close() {
     run(async {
         let server = start_server(ANY, async |_reader, writer: StreamWriter| {
             writer.write(b"hello");
@@ -322,7 +324,7 @@ fn an_abort_ends_the_lingering() {
         client.read_exact(&mut [0; 5]).await.unwrap();
         server.close();
         let mut closed = pin!(server.wait_closed());
-        assert!(poll!(closed.as_mut()).is_pending(), "the client could still send");
+        assert!(poll!(closed.as_mut()).is_pending(), "the connection lingers");
         server.abort_clients();
         closed.await;
     });
@@ -338,9 +340,9 @@ fn the_reader_reports_the_error_that_the_writer_met() {
         assert_eq!(kind(writer.drain().await), Some(ErrorKind::ConnectionReset));
         for _ in 0..2 {
             assert_eq!(kind(reader.read_to_end().await), Some(ErrorKind::ConnectionReset));
-            assert!(!reader.at_eof(), "the peer has not finished");
+            assert!(!reader.at_eof(), "the peer has not ended its direction");
         }
-        assert_eq!(reader.read(100).await.unwrap(), b"half a book", "what came before stays");
+        assert_eq!(reader.read(100).await.unwrap(), b"half a book", "earlier bytes stay");
         assert_eq!(kind(reader.read(100).await), Some(ErrorKind::ConnectionReset));
     });
 }
@@ -355,7 +357,7 @@ fn the_reader_reports_the_error_that_was_met_in_the_background() {
             peer.set_linger(Some(Duration::ZERO)).unwrap();
             drop(peer);
         };
-        // The task in the background and the reader wait for the same event.
+        // The background task and the reader wait for the same event.
         let (read, drained, ()) = join!(reader.read_to_end(), drained, reset);
         assert_eq!(kind(read), Some(ErrorKind::ConnectionReset));
         assert_eq!(kind(drained), Some(ErrorKind::ConnectionReset));
@@ -369,9 +371,9 @@ fn a_reader_that_waits_is_woken_by_the_error_of_the_writer() {
         let (mut reader, writer) = streams::from_unix(one, &StreamOptions::default());
         let mut line = pin!(reader.read_line());
         assert!(poll!(line.as_mut()).is_pending());
-        // Only writing fails: no event would end the read.
+        // Only the write fails: no event would end the read.
         other.shutdown(Shutdown::Read).unwrap();
-        writer.write(b"nobody reads this");
+        writer.write(b"unread");
         assert_eq!(kind(line.await), Some(ErrorKind::BrokenPipe));
     });
 }
@@ -390,7 +392,7 @@ fn the_writer_reports_the_error_that_the_reader_met() {
 }
 
 #[test]
-fn a_write_after_the_end_is_no_error_of_the_reader() {
+fn a_write_after_the_end_is_not_reported_by_the_reader() {
     run(async {
         let (mut reader, writer, peer) = pair().await;
         writer.shutdown_write();
@@ -424,7 +426,7 @@ fn a_limit_of_zero_is_an_error() {
 
 #[test]
 #[should_panic(expected = "StreamOptions::limit is 0")]
-fn a_limit_of_zero_for_a_connection_that_is_there_is_misuse() {
+fn a_limit_of_zero_for_an_existing_connection_panics() {
     run(async {
         let (one, _other) = UnixStream::pair().unwrap();
         let options = StreamOptions { limit: 0, ..StreamOptions::default() };
@@ -434,7 +436,7 @@ fn a_limit_of_zero_for_a_connection_that_is_there_is_misuse() {
 
 #[test]
 #[should_panic(expected = "StreamOptions::limit is 0")]
-fn a_limit_of_zero_for_a_pipe_is_misuse() {
+fn a_limit_of_zero_for_a_pipe_panics() {
     run(async {
         let (_sender, receiver) = pipe::pair().unwrap();
         let options = StreamOptions { limit: 0, ..StreamOptions::default() };

@@ -1,5 +1,5 @@
-//! Pieces of a stream that end in one of several ways, lines, and the streams by futures-io's
-//! traits; what the writer's marks and pieces do.
+//! Several separators, lines, the adapters with the traits of futures-io, water marks and vectored
+//! writes of streams.
 
 #![cfg(target_os = "linux")]
 
@@ -18,7 +18,7 @@ use evloop::{StreamReader, StreamWriter, spawn};
 use futures::io::{AsyncBufReadExt, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use futures::{FutureExt, StreamExt, join, poll};
 
-/// What takes longer hangs.
+/// A test that takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(20);
 
 fn run<T>(future: impl Future<Output = T>) -> T {
@@ -38,7 +38,7 @@ async fn pair() -> (StreamReader, StreamWriter, TcpStream) {
     pair_with(StreamOptions::default().limit).await
 }
 
-/// A reader of which the peer has sent `text` and ended.
+/// Returns a reader whose peer has sent `text` and ended.
 async fn reader_of(text: &str, limit: usize) -> (StreamReader, StreamWriter) {
     let (reader, writer, peer) = pair_with(limit).await;
     peer.write_all(text.as_bytes()).await.unwrap();
@@ -46,7 +46,8 @@ async fn reader_of(text: &str, limit: usize) -> (StreamReader, StreamWriter) {
     (reader, writer)
 }
 
-/// Writes until more than `unsent` bytes wait for the peer, which does not read.
+/// Writes until more than `unsent` bytes are unsent: the peer does not read. Returns the number of
+/// written bytes.
 fn fill(writer: &StreamWriter, unsent: usize) -> usize {
     let mut written = 0;
     while writer.write_buffer_size() <= unsent {
@@ -71,7 +72,7 @@ fn the_separator_that_ends_first_ends_the_piece() {
 }
 
 #[test]
-fn each_separator_may_be_split_anywhere() {
+fn separators_may_be_split_between_two_packets() {
     run(async {
         let text = "a<b>c<!--d-->e<b";
         for cut in 0..text.len() {
@@ -94,7 +95,7 @@ fn each_separator_may_be_split_anywhere() {
 }
 
 #[test]
-fn the_limit_counts_what_is_before_the_separator() {
+fn the_limit_counts_the_bytes_before_the_separator() {
     run(async {
         let (mut reader, _writer) = reader_of("12345<b>123456<b>", 5).await;
         let ends: &[&[u8]] = &[b"<b>", b"\n"];
@@ -108,13 +109,13 @@ fn the_limit_counts_what_is_before_the_separator() {
 
 #[test]
 #[should_panic(expected = "read_until needs a separator")]
-fn no_separator_is_misuse() {
+fn an_empty_list_of_separators_panics() {
     let _ = run(async { pair().await.0.read_until_any(&[]).await });
 }
 
 #[test]
 #[should_panic(expected = "read_until needs a separator")]
-fn an_empty_separator_beside_others_is_misuse() {
+fn an_empty_separator_among_others_panics() {
     let _ = run(async { pair().await.0.read_until_any(&[b"a", b""]).await });
 }
 
@@ -143,12 +144,12 @@ fn lines_end_with_the_first_error_and_the_bytes_stay() {
 }
 
 #[test]
-fn lines_wake_whoever_polled_last_and_lose_nothing_when_dropped() {
+fn lines_wake_the_last_task_that_polled_and_lose_no_bytes_when_dropped() {
     run(async {
         let (mut reader, _writer, peer) = pair().await;
         for text in ["par", "tial\nsec"] {
             let mut lines = reader.lines();
-            assert!(poll!(lines.next()).is_pending(), "and dropped");
+            assert!(poll!(lines.next()).is_pending(), "the future is dropped here");
             let (line, ()) =
                 join!(lines.next().map(|line| line.map(|line| line.unwrap())), async {
                     peer.write_all(text.as_bytes()).await.unwrap();
@@ -165,7 +166,7 @@ fn lines_wake_whoever_polled_last_and_lose_nothing_when_dropped() {
 }
 
 #[test]
-fn by_the_traits_the_reader_gives_what_it_has_first() {
+fn the_async_read_adapter_returns_buffered_bytes_first() {
     run(async {
         let (mut reader, _writer) = reader_of("one\ntwo\nthree", 100).await;
         assert_eq!(reader.read_line().await.unwrap(), b"one\n");
@@ -183,7 +184,7 @@ fn by_the_traits_the_reader_gives_what_it_has_first() {
 }
 
 #[test]
-fn by_the_trait_the_writer_waits_at_its_marks() {
+fn the_async_write_adapter_waits_at_the_water_marks() {
     run(async {
         let (_reader, writer, peer) = pair().await;
         let written = fill(&writer, 64 * 1024);
@@ -208,7 +209,7 @@ fn by_the_trait_the_writer_waits_at_its_marks() {
 }
 
 #[test]
-fn a_writer_by_the_trait_leaves_no_waiter_behind() {
+fn a_dropped_async_write_adapter_removes_its_waiter() {
     run(async {
         let (_reader, writer, _peer) = pair().await;
         fill(&writer, 64 * 1024);
@@ -217,13 +218,13 @@ fn a_writer_by_the_trait_leaves_no_waiter_behind() {
             let polled = poll!(std::future::poll_fn(|cx| Pin::new(&mut by_trait).poll_flush(cx)));
             assert_eq!(polled.map(|_| ()), Poll::Pending);
         }
-        // All that were dropped would be woken here.
+        // A waiter that was not removed would be woken here.
         writer.abort();
     });
 }
 
 #[test]
-fn all_who_drain_are_woken_at_the_low_mark() {
+fn all_draining_tasks_are_woken_at_the_low_water_mark() {
     run(async {
         let (_reader, writer, peer) = pair().await;
         let writer = std::rc::Rc::new(writer);
@@ -247,28 +248,28 @@ fn all_who_drain_are_woken_at_the_low_mark() {
 }
 
 #[test]
-fn once_above_the_high_mark_drain_waits_for_the_low_one() {
+fn above_the_high_water_mark_drain_waits_for_the_low_one() {
     run(async {
         let (_reader, writer, peer) = pair().await;
         let (low, high) = (1 << 20, 8 << 20);
         writer.set_write_buffer_limits(low, high);
         fill(&writer, high);
         let mut buf = vec![0; 64 * 1024];
-        // Below the high mark again, but not at the low one.
+        // Below the high-water mark, but not at the low-water mark.
         while writer.write_buffer_size() > high - (1 << 20) {
             peer.read(&mut buf).await.unwrap();
         }
         assert!(writer.write_buffer_size() > low);
-        assert!(writer.drain().now_or_never().is_none(), "it is paused");
+        assert!(writer.drain().now_or_never().is_none(), "the writer is paused");
         writer.set_write_buffer_limits(high, high);
-        writer.drain().now_or_never().expect("the marks have changed").unwrap();
+        writer.drain().now_or_never().expect("the new marks end the pause").unwrap();
         writer.set_write_buffer_limits(0, 0);
-        assert!(writer.drain().now_or_never().is_none(), "something is unsent");
+        assert!(writer.drain().now_or_never().is_none(), "some bytes are unsent");
     });
 }
 
 #[test]
-fn pieces_go_out_together_and_in_order() {
+fn vectored_writes_are_sent_together_and_in_order() {
     run(async {
         let (_reader, writer, peer) = pair().await;
         let words = ["one ", "", "two ", "three"];
@@ -277,7 +278,7 @@ fn pieces_go_out_together_and_in_order() {
         assert_eq!(peer.read(&mut buf).await.unwrap(), 13, "in one packet");
         assert_eq!(&buf[..13], b"one two three");
 
-        // More than the system takes, and more pieces than it takes at once.
+        // More bytes than the system accepts, and more buffers than one call accepts (IOV_MAX).
         let pieces: Vec<Vec<u8>> = (0..5000u32).map(|i| i.to_le_bytes().repeat(500)).collect();
         let slices: Vec<_> = pieces.iter().map(|piece| IoSlice::new(piece)).collect();
         writer.write_vectored(&slices);
@@ -290,7 +291,7 @@ fn pieces_go_out_together_and_in_order() {
 }
 
 #[test]
-fn a_task_that_only_drains_or_takes_what_is_there_lets_others_run() {
+fn drains_and_buffered_reads_spend_the_budget() {
     run(async {
         let (mut reader, writer, peer) = pair().await;
         peer.write_all(&[b'\n'; 10_000]).await.unwrap();

@@ -1,7 +1,7 @@
-//! The streams layer: a reader that loses nothing, a writer that never waits.
+//! Stream readers and writers: cancel safety of reads, background writes, errors, limits.
 //!
-//! The peer is a stream of the same loop that does what a test says, so every test fixes the order
-//! of events. `now_or_never` polls a future once and drops it.
+//! The peer is a socket of the same loop and the same test, so every test fixes the order of
+//! events. `now_or_never` polls a future once and drops it.
 
 #![cfg(target_os = "linux")]
 
@@ -21,7 +21,7 @@ use evloop::time::timeout;
 use evloop::{Runtime, StreamReader, StreamWriter, spawn};
 use futures::{FutureExt, join, poll};
 
-/// What takes longer hangs.
+/// A test that takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(20);
 const MIB: usize = 1 << 20;
 
@@ -29,7 +29,7 @@ fn run<T>(future: impl Future<Output = T>) -> T {
     evloop::block_on(async { timeout(LIMIT, future).await.expect("it hangs") })
 }
 
-/// Both ends of the streams, with a reader of this limit, and their peer.
+/// Returns a reader with this limit, its writer, and their peer.
 async fn pair_with(limit: usize) -> (StreamReader, StreamWriter, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let options = StreamOptions { limit, ..StreamOptions::default() };
@@ -43,20 +43,20 @@ async fn pair() -> (StreamReader, StreamWriter, TcpStream) {
     pair_with(StreamOptions::default().limit).await
 }
 
-/// Closes the peer by a reset, and waits until the other end has it.
+/// Resets the connection from the peer, and waits until the other end has received the reset.
 async fn reset(peer: TcpStream, other_end: &StreamSocket) {
     peer.set_linger(Some(Duration::ZERO)).unwrap();
     drop(peer);
     other_end.readable().await.unwrap();
 }
 
-/// Bytes that tell where they belong.
+/// Returns bytes that depend on their position.
 fn pattern(len: usize) -> Vec<u8> {
     (0..len).map(|i| (i % 251) as u8).collect()
 }
 
-/// Writes until more than `unsent` bytes wait for the peer, which does not read. What was written
-/// is a `pattern` of the length returned.
+/// Writes until more than `unsent` bytes are unsent: the peer does not read. The written bytes are
+/// a `pattern` of the returned length.
 fn fill(writer: &mut StreamWriter, unsent: usize) -> usize {
     let piece = pattern(251 * 1024);
     let mut written = 0;
@@ -75,7 +75,7 @@ async fn read_to_end(peer: &TcpStream) -> Vec<u8> {
     all
 }
 
-/// Not `assert_eq`, which would print megabytes.
+/// Compares like `assert_eq`, which would print megabytes.
 #[track_caller]
 fn assert_same(found: &[u8], expected: &[u8]) {
     let first = found.iter().zip(expected).position(|(a, b)| a != b);
@@ -86,8 +86,8 @@ fn kind<T>(result: io::Result<T>) -> Option<ErrorKind> {
     result.err().map(|error| error.kind())
 }
 
-/// The pieces of `text` from a peer that sends it byte by byte and then ends. Each future is
-/// dropped whenever it waits; the last piece may be incomplete.
+/// Returns the pieces of `text` from a peer that sends it byte by byte and then ends. Each future
+/// is dropped whenever it waits; the last piece may be incomplete.
 async fn pieces(
     text: &str,
     piece: impl AsyncFn(&mut StreamReader) -> io::Result<Vec<u8>>,
@@ -98,7 +98,7 @@ async fn pieces(
         let polled = piece(&mut reader).now_or_never();
         if let Some(result) = polled {
             let piece = result.unwrap_or_else(|error| {
-                IncompleteRead::of(&error).expect("the stream just ends").partial.clone()
+                IncompleteRead::of(&error).expect("an incomplete read").partial.clone()
             });
             pieces.push(String::from_utf8(piece).unwrap());
             continue;
@@ -110,12 +110,12 @@ async fn pieces(
         }
         reader.get_ref().readable().await.unwrap();
     }
-    assert_eq!(drops, text.len() + 1, "a wait for each byte and for the end");
+    assert_eq!(drops, text.len() + 1, "one wait for each byte and one for the end");
     pieces
 }
 
 #[test]
-fn reads_dropped_at_every_await_lose_nothing() {
+fn reads_dropped_at_every_await_lose_no_bytes() {
     run(async {
         let found = pieces("one\n\ntwo\r\nend", async |r| r.read_line().await).await;
         assert_eq!(found, ["one\n", "\n", "two\r\n", "end"]);
@@ -133,7 +133,7 @@ fn reads_dropped_at_every_await_lose_nothing() {
 }
 
 #[test]
-fn a_separator_may_come_in_parts() {
+fn a_separator_may_arrive_in_parts() {
     run(async {
         for (text, separator) in [("x\r\r\n", "\r\n"), ("aaab", "aab"), ("ababab!", "abab!")] {
             let (mut reader, _writer, peer) = pair().await;
@@ -150,7 +150,7 @@ fn a_separator_may_come_in_parts() {
 }
 
 #[test]
-fn what_came_at_once_is_read_piece_by_piece() {
+fn bytes_received_at_once_are_read_piece_by_piece() {
     run(async {
         let (mut reader, _writer, peer) = pair().await;
         peer.write_all(b"line\nblock;rest").await.unwrap();
@@ -159,9 +159,9 @@ fn what_came_at_once_is_read_piece_by_piece() {
         assert_eq!(reader.read_exact(5).await.unwrap(), b"block");
         assert_eq!(reader.read_until(b";").await.unwrap(), b";");
         assert_eq!(reader.read(2).await.unwrap(), b"re");
-        assert!(!reader.at_eof(), "there is more");
+        assert!(!reader.at_eof(), "bytes are left");
         assert_eq!(reader.read(100).await.unwrap(), b"st");
-        assert!(!reader.at_eof(), "the end was not met yet");
+        assert!(!reader.at_eof(), "the end was not read yet");
         assert_eq!(reader.read(100).await.unwrap(), b"");
         assert!(reader.at_eof());
         assert_eq!(reader.read_line().await.unwrap(), b"");
@@ -173,7 +173,7 @@ fn what_came_at_once_is_read_piece_by_piece() {
 }
 
 #[test]
-fn asking_for_nothing_does_not_wait() {
+fn reading_zero_bytes_does_not_wait() {
     run(async {
         let (mut reader, _writer, _peer) = pair().await;
         assert_eq!(reader.read(0).now_or_never().unwrap().unwrap(), b"");
@@ -183,7 +183,7 @@ fn asking_for_nothing_does_not_wait() {
 }
 
 #[test]
-fn an_incomplete_read_has_what_came() {
+fn an_incomplete_read_holds_the_partial_bytes() {
     run(async {
         let (mut reader, _writer, peer) = pair().await;
         peer.write_all(b"abc").await.unwrap();
@@ -193,7 +193,7 @@ fn an_incomplete_read_has_what_came() {
         let partial = b"abc".to_vec();
         let expected = IncompleteRead { partial, expected: Some(5) };
         assert_eq!(IncompleteRead::of(&error), Some(&expected));
-        assert!(reader.at_eof(), "it has been taken");
+        assert!(reader.at_eof(), "the partial bytes were taken");
 
         let (mut reader, _writer, peer) = pair().await;
         peer.write_all(b"abc\r").await.unwrap();
@@ -201,12 +201,12 @@ fn an_incomplete_read_has_what_came() {
         let error = reader.read_until(b"\r\n").await.unwrap_err();
         let expected = IncompleteRead { partial: b"abc\r".to_vec(), expected: None };
         assert_eq!(IncompleteRead::of(&error), Some(&expected));
-        assert!(reader.at_eof(), "it has been taken");
+        assert!(reader.at_eof(), "the partial bytes were taken");
     });
 }
 
 #[test]
-fn a_piece_may_be_as_long_as_the_limit_and_no_longer() {
+fn a_piece_longer_than_the_limit_is_an_error() {
     run(async {
         let (mut reader, _writer, peer) = pair_with(8).await;
         peer.write_all(b"12345678\n123456789\nnext\n").await.unwrap();
@@ -216,14 +216,14 @@ fn a_piece_may_be_as_long_as_the_limit_and_no_longer() {
             assert_eq!(error.kind(), ErrorKind::InvalidData);
             assert_eq!(LimitOverrun::of(&error), Some(&LimitOverrun { consumed: 9 }));
         }
-        assert_eq!(reader.read_exact(9).await.unwrap(), b"123456789", "it stays");
+        assert_eq!(reader.read_exact(9).await.unwrap(), b"123456789", "the bytes stay");
         assert_eq!(reader.read_line().await.unwrap(), b"\n");
         assert_eq!(reader.read_line().await.unwrap(), b"next\n");
     });
 }
 
 #[test]
-fn passing_over_what_is_too_long_spares_half_a_separator() {
+fn skipping_an_overlong_piece_keeps_a_partial_separator() {
     run(async {
         let (mut reader, _writer, peer) = pair_with(8).await;
         peer.write_all(b"123456789\r").await.unwrap();
@@ -237,7 +237,7 @@ fn passing_over_what_is_too_long_spares_half_a_separator() {
 }
 
 #[test]
-fn the_limit_is_not_for_blocks() {
+fn the_limit_does_not_apply_to_read_exact() {
     run(async {
         let (mut reader, mut writer, peer) = pair_with(8).await;
         let sent = fill(&mut writer, MIB);
@@ -249,7 +249,7 @@ fn the_limit_is_not_for_blocks() {
 }
 
 #[test]
-fn what_came_before_a_reset_can_be_read_after_it() {
+fn bytes_received_before_a_reset_can_be_read_after_it() {
     run(async {
         let (mut reader, _writer, peer) = pair().await;
         peer.write_all(b"whole\npart").await.unwrap();
@@ -261,7 +261,7 @@ fn what_came_before_a_reset_can_be_read_after_it() {
 }
 
 #[test]
-fn a_reset_is_told_by_each_read_that_needs_more() {
+fn each_read_that_needs_more_bytes_reports_a_reset() {
     run(async {
         let (mut reader, _writer, peer) = pair().await;
         peer.write_all(b"whole\npart").await.unwrap();
@@ -272,24 +272,24 @@ fn a_reset_is_told_by_each_read_that_needs_more() {
             assert_eq!(kind(reader.read_exact(5).await), Some(ErrorKind::ConnectionReset));
             assert_eq!(kind(reader.read_to_end().await), Some(ErrorKind::ConnectionReset));
         }
-        assert_eq!(reader.read_exact(4).await.unwrap(), b"part", "it stays");
+        assert_eq!(reader.read_exact(4).await.unwrap(), b"part", "the bytes stay");
         assert_eq!(kind(reader.read(1).await), Some(ErrorKind::ConnectionReset));
-        assert!(!reader.at_eof(), "the peer has not finished");
+        assert!(!reader.at_eof(), "the peer has not ended its direction");
     });
 }
 
 #[test]
 #[should_panic(expected = "read_until needs a separator")]
-fn an_empty_separator_is_misuse() {
+fn an_empty_separator_panics() {
     let _ = run(async { pair().await.0.read_until(b"").await });
 }
 
 #[test]
-fn write_does_not_wait_for_the_peer_and_all_comes_in_order() {
+fn write_does_not_wait_and_all_bytes_arrive_in_order() {
     run(async {
         let (reader, writer, peer) = pair().await;
         let (all, mut rest) = (pattern(24 * MIB), 0);
-        // In pieces of all sizes, one by one and two at once.
+        // Writes of many lengths, plain and vectored.
         for len in (1..).map(|i| i * 7919 % 65_537) {
             let Some(piece) = all.get(rest..rest + len) else { break };
             let (one, two) = piece.split_at(len / 2);
@@ -300,7 +300,7 @@ fn write_does_not_wait_for_the_peer_and_all_comes_in_order() {
             rest += len;
         }
         writer.write(&all[rest..]);
-        assert!(writer.write_buffer_size() > 0, "the system does not take it all");
+        assert!(writer.write_buffer_size() > 0, "the system does not accept all bytes");
         writer.write(b"");
         writer.close();
         assert_same(&read_to_end(&peer).await, &all);
@@ -318,7 +318,7 @@ fn drain_waits_above_high_water_until_low_water() {
         writer.set_write_buffer_limits(low, high);
         fill(&mut writer, high - MIB);
         assert!(writer.write_buffer_size() < high);
-        writer.drain().now_or_never().expect("there is no need to wait").unwrap();
+        writer.drain().now_or_never().expect("drain does not wait").unwrap();
 
         fill(&mut writer, high);
         let mut buf = vec![0; 64 * 1024];
@@ -328,12 +328,12 @@ fn drain_waits_above_high_water_until_low_water() {
         }
         drop(drain);
         let left = writer.write_buffer_size();
-        assert!(0 < left && left <= low, "it ended when {left} bytes were unsent");
+        assert!(0 < left && left <= low, "drain ended with {left} unsent bytes");
     });
 }
 
 #[test]
-fn a_wait_closed_leaves_the_drain_of_another_task_its_wakes() {
+fn wait_closed_does_not_take_the_wakes_of_a_drain_in_another_task() {
     run(async {
         let (_reader, mut writer, peer) = pair().await;
         let written = fill(&mut writer, MIB);
@@ -344,7 +344,7 @@ fn a_wait_closed_leaves_the_drain_of_another_task_its_wakes() {
             draining.drain().await.unwrap();
             draining.close();
         });
-        // It ends when the drain did.
+        // The stream ends once the drain has completed.
         assert_same(&read_to_end(&peer).await, &pattern(written));
         drained.await.unwrap();
         closed.await.unwrap();
@@ -352,7 +352,7 @@ fn a_wait_closed_leaves_the_drain_of_another_task_its_wakes() {
 }
 
 #[test]
-fn drains_and_closes_dropped_at_every_await_lose_nothing() {
+fn drain_and_wait_closed_dropped_at_every_await_lose_no_bytes() {
     run(async {
         let (_reader, mut writer, peer) = pair().await;
         let written = fill(&mut writer, 4 * MIB);
@@ -372,24 +372,24 @@ fn drains_and_closes_dropped_at_every_await_lose_nothing() {
         }
         received.extend(read_to_end(&peer).await);
         assert!(drops.iter().all(|drops| *drops > 1), "{drops:?}");
-        // A pattern's period divides what `fill` writes at once.
+        // The period of the pattern divides the length of each write of `fill`.
         assert_same(&received, &pattern(written + more));
     });
 }
 
 #[test]
-#[should_panic(expected = "the low-water mark 2 must not be above the high one, 1")]
-fn water_marks_in_the_wrong_order_are_misuse() {
+#[should_panic(expected = "the low-water mark 2 must not exceed the high-water mark 1")]
+fn water_marks_in_the_wrong_order_panic() {
     run(async { pair().await.1.set_write_buffer_limits(2, 1) });
 }
 
 #[test]
-fn a_reset_is_told_by_drain_and_wait_closed() {
+fn drain_and_wait_closed_report_a_reset() {
     run(async {
         let (reader, writer, peer) = pair().await;
         reset(peer, reader.get_ref()).await;
-        writer.write(b"nobody gets this");
-        writer.write(b"nor this");
+        writer.write(b"lost");
+        writer.write(b"lost too");
         for _ in 0..2 {
             assert_eq!(kind(writer.drain().await), Some(ErrorKind::ConnectionReset));
             assert_eq!(kind(writer.wait_closed().await), Some(ErrorKind::ConnectionReset));
@@ -409,13 +409,13 @@ fn a_reset_ends_a_drain_that_waits() {
         };
         let (drained, ()) = join!(writer.drain(), reset);
         assert_eq!(kind(drained), Some(ErrorKind::ConnectionReset));
-        assert_eq!(writer.write_buffer_size(), 0, "nobody will get it");
+        assert_eq!(writer.write_buffer_size(), 0, "unsent bytes are dropped");
         assert_eq!(kind(writer.wait_closed().await), Some(ErrorKind::ConnectionReset));
     });
 }
 
 #[test]
-fn write_after_close_is_told() {
+fn a_write_after_close_is_reported() {
     run(async {
         let (_reader, writer, peer) = pair().await;
         writer.write(b"before");
@@ -428,7 +428,7 @@ fn write_after_close_is_told() {
 }
 
 #[test]
-fn write_after_close_takes_nothing_back() {
+fn a_write_after_close_does_not_discard_earlier_bytes() {
     run(async {
         let (_reader, mut writer, peer) = pair().await;
         let written = fill(&mut writer, MIB);
@@ -473,7 +473,7 @@ fn a_dropped_writer_sends_the_rest_and_ends() {
 }
 
 #[test]
-fn a_writer_dropped_between_two_runs_sends_the_rest_in_the_next() {
+fn a_writer_dropped_between_two_runs_sends_the_rest_in_the_next_run() {
     let mut runtime = Runtime::new().unwrap();
     let (_reader, mut writer, peer) = runtime.block_on(pair());
     let written = fill(&mut writer, MIB);
@@ -483,7 +483,7 @@ fn a_writer_dropped_between_two_runs_sends_the_rest_in_the_next() {
 }
 
 #[test]
-fn what_is_written_in_another_loops_turn_is_sent_by_the_writers_own() {
+fn bytes_written_while_another_loop_runs_are_sent_by_the_writers_own_loop() {
     let (mut own, mut other) = (Runtime::new().unwrap(), Runtime::new().unwrap());
     let (_reader, mut writer, peer) = own.block_on(pair());
     let written = other.block_on(async { fill(&mut writer, MIB) });
@@ -510,14 +510,14 @@ fn a_dropped_reader_does_not_end_the_writer() {
 }
 
 #[test]
-fn shutdown_write_is_half_a_close() {
+fn shutdown_write_ends_only_the_write_direction() {
     run(async {
         let (mut reader, writer, peer) = pair().await;
         writer.write(b"question");
         writer.shutdown_write();
         assert!(writer.is_closing());
         assert_eq!(read_to_end(&peer).await, b"question");
-        assert!(reader.read_line().now_or_never().is_none(), "reading goes on");
+        assert!(reader.read_line().now_or_never().is_none(), "the reader continues");
         peer.write_all(b"answer\n").await.unwrap();
         assert_eq!(reader.read_line().await.unwrap(), b"answer\n");
         writer.wait_closed().await.unwrap();
@@ -525,7 +525,7 @@ fn shutdown_write_is_half_a_close() {
 }
 
 #[test]
-fn abort_drops_what_is_unsent_and_ends_both_directions() {
+fn abort_drops_unsent_bytes_and_ends_both_directions() {
     run(async {
         let (mut reader, mut writer, peer) = pair().await;
         let sent = fill(&mut writer, MIB) - writer.write_buffer_size();
@@ -542,7 +542,7 @@ fn abort_drops_what_is_unsent_and_ends_both_directions() {
 }
 
 #[test]
-fn what_is_unsent_when_the_loop_ends_is_discarded() {
+fn bytes_unsent_at_the_end_of_the_loop_are_discarded() {
     let (sent, mut peer): (usize, net::TcpStream) = run(async {
         let (_reader, mut writer, peer) = pair().await;
         let sent = fill(&mut writer, MIB) - writer.write_buffer_size();
@@ -554,12 +554,12 @@ fn what_is_unsent_when_the_loop_ends_is_discarded() {
 }
 
 #[test]
-fn the_end_of_its_loop_is_told_by_a_writer_with_unsent_bytes() {
+fn a_writer_with_unsent_bytes_reports_the_end_of_its_loop() {
     let mut runtime = Runtime::new().unwrap();
     let (_reader, mut writer, _peer) = runtime.block_on(pair());
     fill(&mut writer, MIB);
     drop(runtime);
-    assert_eq!(writer.write_buffer_size(), 0, "nobody will send it");
+    assert_eq!(writer.write_buffer_size(), 0, "unsent bytes are dropped");
     run(async {
         for _ in 0..2 {
             assert_eq!(kind(writer.drain().await), Some(ErrorKind::NotConnected));
@@ -569,7 +569,7 @@ fn the_end_of_its_loop_is_told_by_a_writer_with_unsent_bytes() {
 }
 
 #[test]
-fn both_directions_go_on_at_once() {
+fn both_directions_transfer_at_the_same_time() {
     run(async {
         let (mut reader, writer, peer) = pair().await;
         let echo = async {

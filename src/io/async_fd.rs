@@ -1,9 +1,10 @@
-//! Waiting for any descriptor. Unix.
+//! Waits for any descriptor. Unix.
 //!
-//! Others may read what it leads to, so an event proves nothing: every wait and every operation
-//! first asks poll(2), without waiting. Where poll(2) and the operation contradict each other, the
-//! next event decides. Invariant: an event is to come for what was found not ready; where edges are
-//! emulated the selector is armed again for it, or the operation is tried again after a pause.
+//! Other processes may read from the same pipe or terminal, so an event does not prove that the
+//! descriptor is ready: each wait and each operation first calls poll(2) without waiting. If
+//! poll(2) and the operation contradict each other, the future waits for the next event. Invariant:
+//! for a state that was found missing, an event is outstanding. Where the selector emulates edges,
+//! it is armed again for this state, or the operation is retried after a delay.
 
 use std::cell::Cell;
 use std::fmt;
@@ -23,18 +24,20 @@ use crate::reactor::{Direction, Done, Polled, Socket, Waiter, WaiterKey};
 /// A descriptor that the loop waits for: a pipe, a terminal, an eventfd, a timerfd, an inotify,
 /// another epoll, the socket of a library.
 ///
-/// What [`readable`](AsyncFd::readable) says is a state, not an event: it completes at once, again
-/// and again, while something is left to read, whoever leaves it. The descriptor may be blocking or
-/// not, and it stays what it is: [`read_with`](AsyncFd::read_with) and its like run an operation
-/// only when poll(2) says that it will not wait. (If another process takes the bytes between that
-/// answer and the operation, a blocking descriptor does wait, and the loop with it.)
+/// [`readable`](AsyncFd::readable) waits for a state, not for an event (level-triggered): it
+/// completes at once, at each call, while bytes are left to read. The descriptor may be blocking or
+/// non-blocking, and its mode is not changed: [`read_with`](AsyncFd::read_with) and
+/// [`write_with`](AsyncFd::write_with) run an operation only if poll(2) reports that it will not
+/// wait. If another process takes the bytes between poll(2) and the operation, an operation of a
+/// blocking descriptor blocks the loop.
 ///
 /// A descriptor may stay in error or hung up: a UDP socket with an entry in its error queue, a FIFO
-/// after its last writer. Then poll(2) reports it ready. An operation that returns `WouldBlock` all
-/// the same, in `read_with`, `write_with` or [`try_io`](AsyncFd::try_io), waits for the next event.
+/// after its last writer. Then poll(2) reports it ready. An operation that still returns
+/// `WouldBlock`, in `read_with`, `write_with` or [`try_io`](AsyncFd::try_io), waits for the next
+/// event.
 ///
-/// Any number of tasks may wait. A descriptor can be in one `AsyncFd` at a time; a duplicate of it
-/// is another one.
+/// Any number of tasks may wait. A descriptor can be in one `AsyncFd` at a time; a duplicate counts
+/// as another descriptor.
 ///
 /// ```
 /// use std::io::{Read, Write};
@@ -51,25 +54,24 @@ use crate::reactor::{Direction, Done, Polled, Socket, Waiter, WaiterKey};
 ///     std::io::Result::Ok(())
 /// }).unwrap();
 /// ```
-#[doc(alias = "add_reader")]
-#[doc(alias = "add_writer")]
 pub struct AsyncFd<T: AsFd> {
     socket: Socket<Watched<T>>,
-    /// Of a file, which reports a change once: what was reported and not yet returned by `ready`.
-    /// `None`: poll(2) goes on reporting.
+    /// The changes of a file that `ready` has not returned yet: poll(2) reports a change of a file
+    /// once. `None` for other descriptors, whose states poll(2) reports repeatedly.
     changes: Option<Cell<Interest>>,
-    /// The places of the `poll_` methods among the waiters.
+    /// The waiters of the `poll_` methods.
     polled: Polled,
 }
 
 impl<T: AsFd> AsyncFd<T> {
-    /// Takes a descriptor into the running loop, for reading and writing. It is not changed.
+    /// Registers a descriptor with the running loop, for reading and writing. The mode of the
+    /// descriptor is not changed.
     ///
     /// # Errors
     ///
-    /// Kind `Unsupported` for what nobody can wait for, as it is always ready: a regular file or a
-    /// folder (its work is for a thread: `evloop::fs`), and some devices. `AlreadyExists` if it is
-    /// in an `AsyncFd` of this loop already.
+    /// Kind `Unsupported` if the descriptor is always ready, so that a loop cannot wait for it: a
+    /// regular file or a folder (use `evloop::fs`), and some devices. `AlreadyExists` if it is in
+    /// an `AsyncFd` of this loop already.
     ///
     /// # Panics
     ///
@@ -79,11 +81,12 @@ impl<T: AsFd> AsyncFd<T> {
         AsyncFd::with_interest(fd, Interest::READABLE | Interest::WRITABLE)
     }
 
-    /// Takes a descriptor into the running loop, for the states of `interest`. It is not changed.
+    /// Registers a descriptor with the running loop, for the states of `interest`. The mode of the
+    /// descriptor is not changed.
     ///
-    /// With `PRIORITY` or `ERROR`, it may be a file of the system's that reports its changes, as
-    /// `/proc/self/mountinfo` or an attribute of sysfs does (Linux); [`ready`](AsyncFd::ready)
-    /// returns each change once.
+    /// With `PRIORITY` or `ERROR`, it may be a file of the kernel that reports its changes, such as
+    /// `/proc/self/mountinfo` or an attribute of sysfs (Linux); [`ready`](AsyncFd::ready) returns
+    /// each change once.
     ///
     /// # Errors
     ///
@@ -114,20 +117,20 @@ impl<T: AsFd> AsyncFd<T> {
         let kind = FileType::from_raw_mode(fstat(&fd)?.st_mode);
         let is_file = kind.is_file() || kind.is_dir();
         if is_file && interest.special() == Interest::NOTHING {
-            return Err(watched::refusal(io::ErrorKind::Unsupported));
+            return Err(watched::cannot_register(io::ErrorKind::Unsupported));
         }
         let watched = Watched { fd, interest };
         let socket = Socket::new(watched, reactor, true).map_err(|error| match error.kind() {
-            // What epoll(7) says of a file or a device that has no readiness.
-            io::ErrorKind::PermissionDenied => watched::refusal(io::ErrorKind::Unsupported),
-            io::ErrorKind::AlreadyExists => watched::refusal(io::ErrorKind::AlreadyExists),
+            // EPERM of epoll_ctl(2): a file or a device without readiness.
+            io::ErrorKind::PermissionDenied => watched::cannot_register(io::ErrorKind::Unsupported),
+            io::ErrorKind::AlreadyExists => watched::cannot_register(io::ErrorKind::AlreadyExists),
             _ => error,
         })?;
         let changes = is_file.then_some(Cell::new(Interest::NOTHING));
         Ok(AsyncFd { socket, changes, polled: Polled::default() })
     }
 
-    /// Waits until a read would not wait: there is something, or the end, or an error.
+    /// Waits until a read would not wait: bytes, the end of stream or an error are available.
     ///
     /// # Cancel safety
     ///
@@ -136,7 +139,8 @@ impl<T: AsFd> AsyncFd<T> {
         self.io(Direction::Read, |_| Ok(()))
     }
 
-    /// Waits until a write of some bytes would not wait: there is room, or nobody to read.
+    /// Waits until a write of some bytes would not wait: the descriptor has capacity, or its reader
+    /// is closed.
     ///
     /// # Cancel safety
     ///
@@ -145,39 +149,40 @@ impl<T: AsFd> AsyncFd<T> {
         self.io(Direction::Write, |_| Ok(()))
     }
 
-    /// The same as [`readable`](AsyncFd::readable), as a `poll_` method. At most one task waits in
-    /// it: the last that polled.
+    /// Does the same as [`readable`](AsyncFd::readable), as a `poll_` method. At most one task
+    /// waits in it: the last one that polled.
     pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.poll_state(cx, Direction::Read)
     }
 
-    /// The same as [`writable`](AsyncFd::writable), as a `poll_` method. At most one task waits in
-    /// it: the last that polled.
+    /// Does the same as [`writable`](AsyncFd::writable), as a `poll_` method. At most one task
+    /// waits in it: the last one that polled.
     pub fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.poll_state(cx, Direction::Write)
     }
 
-    /// Waits until one of the states of `interest` is there, and returns those that are.
+    /// Waits until the descriptor has at least one state of `interest`, and returns those that it
+    /// has.
     ///
-    /// `PRIORITY` and `ERROR` are waited for alone, whatever there is to read: for urgent data and
-    /// the changes of files, for the error queue of a socket. They too are states, but for a file's
-    /// changes; each of those is returned once.
+    /// Bytes to read do not complete a wait for `PRIORITY` (urgent data, changes of a file) or
+    /// `ERROR` (the error queue of a socket). These are states too, except for the changes of a
+    /// file: each change is returned once.
     ///
     /// # Errors
     ///
-    /// Kind `InvalidInput` for a state that the `AsyncFd` was not made for.
+    /// Kind `InvalidInput` for a state that the `AsyncFd` was not created with.
     ///
     /// # Cancel safety
     ///
     /// Nothing changes.
     pub fn ready(&self, interest: Interest) -> impl Future<Output = io::Result<Interest>> + '_ {
         use Direction::{Read, Write};
-        let mut places = [Read, Write, Read].map(|side| self.socket.source().waiter(side));
+        let mut waiters = [Read, Write, Read].map(|side| self.socket.source().waiter(side));
         poll_fn(move |cx| {
-            let [read, write, special] = &mut places;
+            let [read, write, special] = &mut waiters;
             let mut found = Interest::NOTHING;
             let mut is_ready = |side, waiter: &mut Waiter<'_>| {
-                let polled = waiter.poll_io(cx, || self.confirmed(side, &mut |_| Ok(())))?;
+                let polled = waiter.poll_io(cx, || self.run_if_ready(side, &mut |_| Ok(())))?;
                 io::Result::Ok(polled.is_ready())
             };
             if interest.is_readable() && is_ready(Read, read)? {
@@ -193,11 +198,13 @@ impl<T: AsFd> AsyncFd<T> {
         })
     }
 
-    /// Runs `read` once the descriptor is readable; again, if it finds nothing (`WouldBlock`).
+    /// Runs `read` once the descriptor is readable, and again if it returns `WouldBlock`.
     ///
     /// # Cancel safety
     ///
-    /// `read` has either succeeded or failed, and the result is returned, or it found nothing.
+    /// When the future is dropped, `read` has not run or has returned `WouldBlock`: the result of
+    /// any other return is the output of the future.
+    #[doc(alias = "async_io")]
     pub fn read_with<'a, R>(
         &'a self,
         read: impl FnMut(&T) -> io::Result<R> + Unpin + 'a,
@@ -205,11 +212,13 @@ impl<T: AsFd> AsyncFd<T> {
         self.io(Direction::Read, read)
     }
 
-    /// Runs `write` once the descriptor is writable; again, if there is no room (`WouldBlock`).
+    /// Runs `write` once the descriptor is writable, and again if it returns `WouldBlock`.
     ///
     /// # Cancel safety
     ///
-    /// `write` has either succeeded or failed, and the result is returned, or it did nothing.
+    /// When the future is dropped, `write` has not run or has returned `WouldBlock`: the result of
+    /// any other return is the output of the future.
+    #[doc(alias = "async_io")]
     pub fn write_with<'a, R>(
         &'a self,
         write: impl FnMut(&T) -> io::Result<R> + Unpin + 'a,
@@ -221,12 +230,12 @@ impl<T: AsFd> AsyncFd<T> {
     /// descriptor is non-blocking, or [`readable`](AsyncFd::readable) or
     /// [`writable`](AsyncFd::writable) has just completed.
     ///
-    /// `interest` says what `op` waits for: if it returns `WouldBlock`, the next `readable` or
-    /// `writable` waits for an event.
+    /// `interest` is the state that `op` needs: if `op` returns `WouldBlock`, the next `readable`
+    /// or `writable` waits for an event.
     ///
     /// # Errors
     ///
-    /// Those of `op`.
+    /// The error of `op`.
     pub fn try_io<R>(
         &self,
         interest: Interest,
@@ -240,16 +249,16 @@ impl<T: AsFd> AsyncFd<T> {
         result
     }
 
-    /// The descriptor.
+    /// Returns the descriptor.
     pub fn get_ref(&self) -> &T {
         &self.socket.get().fd
     }
 
-    /// Takes the descriptor out of the loop.
+    /// Deregisters the descriptor from the loop, and returns it.
     ///
     /// # Errors
     ///
-    /// What the system says; the descriptor is closed then.
+    /// The system's error; the descriptor is closed then.
     pub fn into_inner(self) -> io::Result<T> {
         self.socket.into_inner().map(|watched| watched.fd)
     }
@@ -259,7 +268,7 @@ impl<T: AsFd> AsyncFd<T> {
         direction: Direction,
         mut op: impl FnMut(&T) -> io::Result<R> + Unpin + 'a,
     ) -> impl Future<Output = io::Result<R>> + 'a {
-        self.socket.io(direction, move |_| self.confirmed(direction, &mut op))
+        self.socket.io(direction, move |_| self.run_if_ready(direction, &mut op))
     }
 
     /// See [`Source::poll_io`](crate::reactor::source::Source::poll_io).
@@ -270,16 +279,17 @@ impl<T: AsFd> AsyncFd<T> {
         key: &mut WaiterKey,
         mut op: impl FnMut(&T) -> io::Result<R>,
     ) -> Poll<io::Result<R>> {
-        self.socket.poll_io(direction, cx, key, |_| self.confirmed(direction, &mut op))
+        self.socket.poll_io(direction, cx, key, |_| self.run_if_ready(direction, &mut op))
     }
 
-    /// Gives up a place among the waiters.
-    pub(super) fn leave(&self, direction: Direction, key: &mut WaiterKey) {
+    /// Removes a waiter.
+    pub(super) fn deregister(&self, direction: Direction, key: &mut WaiterKey) {
         self.socket.leave(direction, key);
     }
 
-    /// Runs `op` if poll(2) says so. Otherwise `WouldBlock`, and an event is to come.
-    fn confirmed<R>(
+    /// Runs `op` if poll(2) reports the state that it needs. Otherwise returns `WouldBlock`, and an
+    /// event is outstanding.
+    fn run_if_ready<R>(
         &self,
         direction: Direction,
         op: &mut impl FnMut(&T) -> io::Result<R>,
@@ -293,10 +303,10 @@ impl<T: AsFd> AsyncFd<T> {
         }
         let result = op(self.get_ref());
         if result.as_ref().is_err_and(is_would_block) {
-            // To arm it again would bring an event at once, and the next, without end.
+            // The selector is not armed again: it would report an event at once, endlessly.
             self.socket.source().set_unwatched(direction);
         }
-        // Whether an operation took all that is there is its own affair.
+        // Unknown whether `op` took all bytes: never a short read or write.
         result.map(|value| Done { value, short: false })
     }
 
@@ -306,8 +316,8 @@ impl<T: AsFd> AsyncFd<T> {
             .poll(source, direction, |waiter| self.poll_io(direction, cx, waiter, |_| Ok(())))
     }
 
-    /// Waits for a read event, as an error or urgent data is one, until poll(2) says what is
-    /// wanted. What is known of reading stays as it is.
+    /// Waits for read events until poll(2) reports a `wanted` state: the selector reports errors
+    /// and urgent data as read events. The stored readiness for reading is not changed.
     fn poll_special(
         &self,
         cx: &mut Context<'_>,
@@ -318,7 +328,7 @@ impl<T: AsFd> AsyncFd<T> {
             return Poll::Pending;
         }
         ready!(budget::poll_left(cx));
-        // An error once the loop has ended.
+        // Returns an error once the loop has ended.
         let waits = waiter.poll_wait(cx)?;
         let found = self.state_of(wanted)?;
         if found == Interest::NOTHING {
@@ -331,18 +341,19 @@ impl<T: AsFd> AsyncFd<T> {
         Poll::Ready(Ok(found))
     }
 
-    /// Those of the `wanted` states that are there; if none is, an event is to come.
+    /// Returns the states of `wanted` that the descriptor has. If it has none, an event is
+    /// outstanding.
     fn state_of(&self, wanted: Interest) -> io::Result<Interest> {
         let interest = self.socket.get().interest;
         if !interest.contains(wanted) {
-            return Err(watched::not_made_for(wanted));
+            return Err(watched::not_registered_for(wanted));
         }
         let mut state = watched::state(self.get_ref())?;
         if let Some(changes) = &self.changes {
-            // Whoever asks first is told, and that may have been the selector.
-            let is_told = self.socket.source().take_special();
-            let told = if is_told { interest.special() } else { state.special() };
-            changes.set(changes.get() | told);
+            // The kernel reports a change to the first caller, which may have been the selector.
+            let is_reported = self.socket.source().take_special();
+            let reported = if is_reported { interest.special() } else { state.special() };
+            changes.set(changes.get() | reported);
             state = state | changes.get();
         }
         let found = state.and(wanted);

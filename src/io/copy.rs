@@ -1,4 +1,4 @@
-//! From a reader to a writer, until the reader ends.
+//! Copies from a reader to a writer until the reader ends.
 
 use std::future::poll_fn;
 use std::io;
@@ -10,14 +10,14 @@ use futures_io::{AsyncBufRead, AsyncRead, AsyncWrite};
 use super::transfer::Transfer;
 use crate::current::budget;
 
-/// Copies all that `reader` gives to `writer`, flushes it, and returns how many bytes there were.
-/// While it waits for the reader it holds no buffer, and the writer is flushed.
+/// Copies all bytes of `reader` to `writer`, flushes the writer, and returns the number of bytes.
+/// While it waits for the reader, it holds no buffer, and the writer is flushed.
 ///
 /// The writer is not closed. `&mut reader` is a reader too.
 ///
 /// # Errors
 ///
-/// The reader's and the writer's; kind `WriteZero` if the writer takes no more.
+/// The error of the reader or the writer; kind `WriteZero` if the writer accepts no more bytes.
 ///
 /// # Cancel safety
 ///
@@ -38,7 +38,6 @@ use crate::current::budget;
 ///     std::io::Result::Ok(())
 /// }).unwrap();
 /// ```
-#[doc(alias = "copyfileobj")]
 pub async fn copy<R, W>(mut reader: R, mut writer: W) -> io::Result<u64>
 where
     R: AsyncRead + Unpin,
@@ -48,8 +47,8 @@ where
     poll_fn(|cx| transfer.poll(cx, &mut reader, &mut writer)).await
 }
 
-/// The same for a reader that keeps what it has: a byte leaves it once the writer has it. While it
-/// waits for the reader, the writer is flushed.
+/// Copies as [`copy`] does, from a buffered reader: a byte is consumed once the writer has accepted
+/// it. While it waits for the reader, the writer is flushed.
 ///
 /// # Errors
 ///
@@ -57,7 +56,8 @@ where
 ///
 /// # Cancel safety
 ///
-/// No byte is lost: what was not written is still in the reader. How many were written is not told.
+/// No byte is lost: the bytes that were not written stay in the reader. The number of written bytes
+/// is lost.
 ///
 /// ```
 /// use evloop::io::{copy_buf, duplex};

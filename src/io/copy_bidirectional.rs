@@ -1,4 +1,4 @@
-//! Between two connections, both ways at once.
+//! Copies between two connections, in both directions at once.
 
 use std::future::poll_fn;
 use std::io;
@@ -9,27 +9,27 @@ use futures_io::{AsyncRead, AsyncWrite};
 
 use super::transfer::Transfer;
 
-/// One of the two ways.
-enum Way {
-    Going(Transfer),
-    /// All was written, so many bytes, and the writer is being closed.
+/// The state of one direction.
+enum TransferState {
+    Copying(Transfer),
+    /// All bytes were written, so many, and the writer is being closed.
     Closing(u64),
     Done(u64),
 }
 
-/// Copies all that `a` gives to `b`, and all that `b` gives to `a`, until both have ended. When one
-/// ends, the other's write direction is closed, and its own goes on. Returns how many bytes went
-/// from `a` to `b`, and how many from `b` to `a`.
+/// Copies all bytes of `a` to `b`, and all bytes of `b` to `a`, until both have ended. When one
+/// ends, the write direction of the other is closed, and the opposite direction continues. Returns
+/// the number of bytes from `a` to `b`, and the number from `b` to `a`.
 ///
 /// `&mut a` is a connection too, and so is `&stream` of a `TcpStream`.
 ///
 /// # Errors
 ///
-/// The first error of either; then both ways have stopped.
+/// The first error of either direction; both directions stop then.
 ///
 /// # Cancel safety
 ///
-/// Not cancel safe: of each way, up to 64 KiB that were read and not written are lost if the
+/// Not cancel safe: in each direction, up to 64 KiB that were read and not written are lost if the
 /// future is dropped.
 ///
 /// ```
@@ -57,18 +57,19 @@ where
     A: AsyncRead + AsyncWrite + Unpin,
     B: AsyncRead + AsyncWrite + Unpin,
 {
-    let [mut there, mut back] = [(); 2].map(|()| Way::Going(Transfer::default()));
+    let [mut a_to_b, mut b_to_a] = [(); 2].map(|()| TransferState::Copying(Transfer::default()));
     poll_fn(|cx| {
-        let there = there.poll(cx, &mut a, &mut b)?;
-        let back = back.poll(cx, &mut b, &mut a)?;
-        let (there, back) = (ready!(there), ready!(back));
-        Poll::Ready(Ok((there, back)))
+        // Both are polled before either is awaited, so that both make progress.
+        let a_to_b = a_to_b.poll(cx, &mut a, &mut b)?;
+        let b_to_a = b_to_a.poll(cx, &mut b, &mut a)?;
+        let (a_to_b, b_to_a) = (ready!(a_to_b), ready!(b_to_a));
+        Poll::Ready(Ok((a_to_b, b_to_a)))
     })
     .await
 }
 
-impl Way {
-    /// Completes, each time, once all is written and the writer is closed.
+impl TransferState {
+    /// Completes once all bytes are written and the writer is closed. May be polled after that.
     fn poll<R, W>(
         &mut self,
         cx: &mut Context<'_>,
@@ -81,15 +82,19 @@ impl Way {
     {
         loop {
             *self = match self {
-                Way::Going(transfer) => Way::Closing(ready!(transfer.poll(cx, reader, writer))?),
-                Way::Closing(written) => match ready!(Pin::new(&mut *writer).poll_close(cx)) {
-                    // It may have gone before: all was written, and nobody is left to tell.
-                    Err(error) if error.kind() != io::ErrorKind::NotConnected => {
-                        return Poll::Ready(Err(error));
+                TransferState::Copying(transfer) => {
+                    TransferState::Closing(ready!(transfer.poll(cx, reader, writer))?)
+                }
+                TransferState::Closing(written) => {
+                    match ready!(Pin::new(&mut *writer).poll_close(cx)) {
+                        // The peer may have closed the connection already: all was written.
+                        Err(error) if error.kind() != io::ErrorKind::NotConnected => {
+                            return Poll::Ready(Err(error));
+                        }
+                        _ => TransferState::Done(*written),
                     }
-                    _ => Way::Done(*written),
-                },
-                Way::Done(written) => return Poll::Ready(Ok(*written)),
+                }
+                TransferState::Done(written) => return Poll::Ready(Ok(*written)),
             }
         }
     }

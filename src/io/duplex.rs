@@ -15,30 +15,32 @@ use crate::wait::keep;
 
 /// One end of a connection in memory; see [`duplex`].
 ///
-/// It has futures-io's traits by value and by reference; at most one task can wait in each
-/// direction, the last that polled. Closing it ends its write direction: the other end reads what
-/// was written, and then the end. Dropping it also makes the other end's writes give `BrokenPipe`.
+/// It implements the traits of futures-io by value and by reference. At most one task can wait in
+/// each direction: the last one that polled. Closing it ends its write direction: the other end
+/// reads the written bytes, and then the end of stream. After a drop, writes of the other end
+/// return `BrokenPipe` too.
 pub struct DuplexStream {
-    /// Where it reads from, and where it writes to.
+    /// The pipe that this end reads from.
     from: Rc<Pipe>,
+    /// The pipe that this end writes to.
     to: Rc<Pipe>,
 }
 
-/// One way.
+/// One direction.
 struct Pipe {
     bytes: RefCell<VecDeque<u8>>,
     capacity: usize,
-    /// Nothing more will be written.
-    is_closed: Cell<bool>,
-    /// Nobody will read.
-    is_abandoned: Cell<bool>,
+    /// The writing end was closed.
+    is_write_closed: Cell<bool>,
+    /// The reading end was dropped.
+    is_read_closed: Cell<bool>,
     reader: Cell<Option<Waker>>,
     writer: Cell<Option<Waker>>,
 }
 
-/// Two ends of a connection in memory: what is written to one is read from the other. Each way
-/// holds up to `capacity` bytes; who writes more waits. For tests, and for what takes a stream
-/// where there is none. It works under any executor.
+/// Creates the two ends of a connection in memory: bytes written to one are read from the other.
+/// Each direction holds up to `capacity` bytes; a write beyond that waits. Useful in tests, and for
+/// code that needs a stream where there is no socket. It works under any executor.
 ///
 /// # Panics
 ///
@@ -46,7 +48,7 @@ struct Pipe {
 ///
 /// # Cancel safety
 ///
-/// A read or write that is dropped before it completes has done nothing.
+/// A read or write that is dropped before it completes has no effect.
 ///
 /// ```
 /// use futures::{AsyncReadExt, AsyncWriteExt};
@@ -63,7 +65,7 @@ struct Pipe {
 /// }).unwrap();
 /// ```
 pub fn duplex(capacity: usize) -> (DuplexStream, DuplexStream) {
-    assert!(capacity > 0, "a duplex holds a byte at least: give it a capacity above 0");
+    assert!(capacity > 0, "the capacity of a duplex is 0: it must be at least 1 byte");
     let [one, other] = [(); 2].map(|()| Rc::new(Pipe::new(capacity)));
     (DuplexStream { from: one.clone(), to: other.clone() }, DuplexStream { from: other, to: one })
 }
@@ -73,8 +75,8 @@ impl Pipe {
         Pipe {
             bytes: RefCell::default(),
             capacity,
-            is_closed: Cell::new(false),
-            is_abandoned: Cell::new(false),
+            is_write_closed: Cell::new(false),
+            is_read_closed: Cell::new(false),
             reader: Cell::new(None),
             writer: Cell::new(None),
         }
@@ -86,15 +88,15 @@ impl Pipe {
         bufs: &mut [IoSliceMut<'_>],
     ) -> Poll<io::Result<usize>> {
         ready!(budget::poll_left(cx));
-        let is_asked = bufs.iter().any(|buf| !buf.is_empty());
-        if is_asked && self.bytes.borrow().is_empty() && !self.is_closed.get() {
+        let has_capacity = bufs.iter().any(|buf| !buf.is_empty());
+        if has_capacity && self.bytes.borrow().is_empty() && !self.is_write_closed.get() {
             keep(&self.reader, cx.waker());
             return Poll::Pending;
         }
         budget::spend();
         let mut read = 0;
         for buf in bufs {
-            // The second time for what goes round the end.
+            // The second read takes the bytes behind the wrap-around of the ring buffer.
             let n = self.bytes.borrow_mut().read(buf)?;
             read += n + self.bytes.borrow_mut().read(&mut buf[n..])?;
         }
@@ -104,7 +106,7 @@ impl Pipe {
 
     fn poll_write(&self, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         ready!(budget::poll_left(cx));
-        if self.is_closed.get() || self.is_abandoned.get() {
+        if self.is_write_closed.get() || self.is_read_closed.get() {
             budget::spend();
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
@@ -125,20 +127,19 @@ impl Pipe {
         Poll::Ready(Ok(written))
     }
 
-    fn close(&self) {
-        self.is_closed.set(true);
+    fn close_write(&self) {
+        self.is_write_closed.set(true);
         wake(&self.reader);
     }
 
-    /// Nobody reads any more.
-    fn abandon(&self) {
-        self.is_abandoned.set(true);
+    fn close_read(&self) {
+        self.is_read_closed.set(true);
         drop(self.bytes.take());
         wake(&self.writer);
     }
 }
 
-/// Wakes who waits, if anybody does.
+/// Wakes the task that waits, if there is one.
 fn wake(waiter: &Cell<Option<Waker>>) {
     if let Some(waker) = waiter.take() {
         waker.wake();
@@ -186,7 +187,7 @@ impl AsyncWrite for &DuplexStream {
 
     /// Ends the write direction.
     fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.to.close();
+        self.to.close_write();
         Poll::Ready(Ok(()))
     }
 }
@@ -237,16 +238,16 @@ impl AsyncWrite for DuplexStream {
 
 impl Drop for DuplexStream {
     fn drop(&mut self) {
-        self.to.close();
-        self.from.abandon();
-        // Its own task waits no more.
+        self.to.close_write();
+        self.from.close_read();
+        // The wakers of this end: without this the other end would keep them.
         drop((self.from.reader.take(), self.to.writer.take()));
     }
 }
 
 impl fmt::Debug for DuplexStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (came, left) = (self.from.bytes.borrow().len(), self.to.bytes.borrow().len());
-        f.debug_struct("DuplexStream").field("to_read", &came).field("unread", &left).finish()
+        let (to_read, unread) = (self.from.bytes.borrow().len(), self.to.bytes.borrow().len());
+        f.debug_struct("DuplexStream").field("to_read", &to_read).field("unread", &unread).finish()
     }
 }

@@ -1,11 +1,11 @@
-//! What an operation on a descriptor or socket waits for.
+//! The states that an operation on a descriptor or socket waits for.
 
 use std::fmt;
 use std::ops::BitOr;
 
 use crate::reactor::Direction;
 
-/// A set of states of a descriptor or socket: what to wait for, or what was found.
+/// A set of states of a descriptor or socket: those to wait for, or those found.
 ///
 /// The names are those of tokio's `Interest`; the states are those of poll(2).
 ///
@@ -19,11 +19,11 @@ use crate::reactor::Direction;
 pub struct Interest(u8);
 
 impl Interest {
-    /// A read would not wait: there are bytes, or the end, or an error (POLLIN).
+    /// A read would not wait: bytes, the end of stream or an error are available (POLLIN).
     pub const READABLE: Interest = Interest(1);
     /// A write would not wait: there is capacity, or an error (POLLOUT).
     pub const WRITABLE: Interest = Interest(2);
-    /// There is urgent data, or a change that the system reports as such (POLLPRI). Linux.
+    /// Urgent data is available, or a change that the system reports like it (POLLPRI). Linux.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     pub const PRIORITY: Interest = Interest(PRIORITY);
     /// There is an error, or an entry in the error queue of a socket (POLLERR).
@@ -32,60 +32,60 @@ impl Interest {
     #[cfg(unix)]
     pub(super) const NOTHING: Interest = Interest(0);
 
-    /// The states of both sets; `|` does the same.
+    /// Returns the states of both sets; `|` does the same.
     #[must_use]
     pub const fn add(self, other: Interest) -> Interest {
         Interest(self.0 | other.0)
     }
 
-    /// Whether [`READABLE`](Interest::READABLE) is in the set.
+    /// Returns whether [`READABLE`](Interest::READABLE) is in the set.
     pub const fn is_readable(self) -> bool {
         self.0 & Interest::READABLE.0 != 0
     }
 
-    /// Whether [`WRITABLE`](Interest::WRITABLE) is in the set.
+    /// Returns whether [`WRITABLE`](Interest::WRITABLE) is in the set.
     pub const fn is_writable(self) -> bool {
         self.0 & Interest::WRITABLE.0 != 0
     }
 
-    /// Whether `PRIORITY` is in the set.
+    /// Returns whether `PRIORITY` is in the set.
     pub const fn is_priority(self) -> bool {
         self.0 & PRIORITY != 0
     }
 
-    /// Whether [`ERROR`](Interest::ERROR) is in the set.
+    /// Returns whether [`ERROR`](Interest::ERROR) is in the set.
     pub const fn is_error(self) -> bool {
         self.0 & Interest::ERROR.0 != 0
     }
 
-    /// The directions in which an operation that waits for these states moves bytes.
+    /// Returns the directions in which an operation that waits for these states moves bytes.
     pub(crate) fn directions(self) -> impl Iterator<Item = Direction> {
         let read = self.is_readable().then_some(Direction::Read);
         read.into_iter().chain(self.is_writable().then_some(Direction::Write))
     }
 }
 
-/// The bit of `Interest::PRIORITY`, which not every system has.
+/// The bit of `Interest::PRIORITY`, a constant that only some systems have.
 const PRIORITY: u8 = 4;
 
 #[cfg(unix)]
 impl Interest {
-    /// The states that are in both sets.
+    /// Returns the states that are in both sets.
     pub(super) const fn and(self, other: Interest) -> Interest {
         Interest(self.0 & other.0)
     }
 
-    /// The states of this set that are not in `other`.
+    /// Returns the states of this set that are not in `other`.
     pub(super) const fn without(self, other: Interest) -> Interest {
         Interest(self.0 & !other.0)
     }
 
-    /// Whether every state of `other` is in this set.
+    /// Returns whether every state of `other` is in this set.
     pub(super) const fn contains(self, other: Interest) -> bool {
         self.0 & other.0 == other.0
     }
 
-    /// Urgent data and errors: what no read or write waits for.
+    /// Returns urgent data and errors: the states that no read or write waits for.
     pub(super) const fn special(self) -> Interest {
         Interest(self.0 & (PRIORITY | Interest::ERROR.0))
     }

@@ -1,7 +1,7 @@
-//! The program's own descriptors, as a loop sees them. Unix.
+//! The standard descriptors of the program, registered with a loop. Unix.
 //!
-//! Other programs share them, and would be surprised if a terminal did not block any more: none is
-//! made non-blocking, and poll(2) is asked before each operation.
+//! Other programs share these descriptors and rely on their blocking mode. So the mode is not
+//! changed, and poll(2) is called before each operation.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -13,22 +13,23 @@ use crate::blocking;
 use crate::current::budget;
 use crate::reactor::{Direction, WaiterKey};
 
-/// Bytes that a pipe takes without waiting once it takes any (PIPE_BUF).
+/// How many bytes are written at once. A pipe that poll(2) reports writable accepts so many without
+/// waiting (PIPE_BUF).
 #[cfg(any(target_os = "linux", target_os = "android"))]
-const PIECE: usize = 4096;
+const WRITE_MAX: usize = 4096;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-const PIECE: usize = 512;
+const WRITE_MAX: usize = 512;
 
-/// A duplicate of one of them.
+/// A duplicate of a standard descriptor.
 #[derive(Debug)]
 pub(super) enum Standard {
     /// A pipe, a terminal, a socket.
     Watched(AsyncFd<OwnedFd>),
-    /// What is always ready: a file.
+    /// A descriptor that is always ready: a file.
     File(Arc<OwnedFd>),
 }
 
-/// Reads from a file, on a helper thread.
+/// Reads from a file, on a thread of the blocking pool.
 #[derive(Clone)]
 pub(super) struct FileReader(Arc<OwnedFd>);
 
@@ -60,7 +61,8 @@ impl Standard {
         }
     }
 
-    /// Reads what is there. `Err`: what a helper thread is to run instead, with room for bytes.
+    /// Reads the bytes that are available. Returns `Err` with a reader for the blocking pool if the
+    /// descriptor is a file.
     pub(super) fn poll_read(
         &self,
         cx: &mut Context<'_>,
@@ -77,7 +79,7 @@ impl Standard {
         }
     }
 
-    /// Writes a piece of `buf`. A file takes it at once.
+    /// Writes some bytes of `buf`. A write to a file never waits.
     pub(super) fn poll_write(
         &self,
         cx: &mut Context<'_>,
@@ -86,10 +88,10 @@ impl Standard {
     ) -> Poll<io::Result<usize>> {
         match self {
             Standard::Watched(fd) => fd.poll_io(Direction::Write, cx, waiter, |fd| {
-                Ok(rustix::io::write(fd, &buf[..buf.len().min(PIECE)])?)
+                Ok(rustix::io::write(fd, &buf[..buf.len().min(WRITE_MAX)])?)
             }),
             Standard::File(fd) => {
-                // Always ready: who writes much lets others run.
+                // Always ready: the budget lets other tasks run.
                 ready!(budget::poll_left(cx));
                 budget::spend();
                 Poll::Ready(blocking::uninterrupted(|| Ok(rustix::io::write(fd, buf)?)))
@@ -97,10 +99,10 @@ impl Standard {
         }
     }
 
-    /// Waits no more.
-    pub(super) fn leave(&self, direction: Direction, waiter: &mut WaiterKey) {
+    /// Removes a waiter.
+    pub(super) fn deregister(&self, direction: Direction, waiter: &mut WaiterKey) {
         if let Standard::Watched(fd) = self {
-            fd.leave(direction, waiter);
+            fd.deregister(direction, waiter);
         }
     }
 }

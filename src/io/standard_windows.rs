@@ -1,4 +1,5 @@
-//! The program's own handles. Windows, where nobody can wait for them: a helper thread reads.
+//! The standard handles of the program. On Windows a loop cannot wait for them: a thread of the
+//! blocking pool reads.
 
 use std::io::{self, Read, Write};
 use std::task::{Context, Poll, ready};
@@ -6,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use crate::current::budget;
 use crate::reactor::{Direction, WaiterKey};
 
-/// One of them.
+/// A standard handle.
 #[derive(Debug)]
 pub(super) enum Standard {
     Stdin,
@@ -14,7 +15,7 @@ pub(super) enum Standard {
     Stderr,
 }
 
-/// Reads, on a helper thread.
+/// Reads, on a thread of the blocking pool.
 #[derive(Clone)]
 pub(super) struct FileReader;
 
@@ -37,7 +38,7 @@ impl Standard {
         Ok(Standard::Stderr)
     }
 
-    /// What a helper thread is to run.
+    /// Returns a reader for the blocking pool.
     pub(super) fn poll_read(
         &self,
         _: &mut Context<'_>,
@@ -47,14 +48,14 @@ impl Standard {
         Err(FileReader)
     }
 
-    /// Writes at once.
+    /// Writes at once; this may block.
     pub(super) fn poll_write(
         &self,
         cx: &mut Context<'_>,
         _: &mut WaiterKey,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        // Always ready: who writes much lets others run.
+        // Always ready: the budget lets other tasks run.
         ready!(budget::poll_left(cx));
         budget::spend();
         Poll::Ready(match self {
@@ -65,6 +66,6 @@ impl Standard {
         })
     }
 
-    /// Nobody waits.
-    pub(super) fn leave(&self, _: Direction, _: &mut WaiterKey) {}
+    /// Does nothing: no task is registered.
+    pub(super) fn deregister(&self, _: Direction, _: &mut WaiterKey) {}
 }

@@ -1,4 +1,4 @@
-//! What is typed, or piped in.
+//! The standard input of the program.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -14,42 +14,42 @@ use crate::blocking::{self, Kind, Work};
 use crate::reactor::{Direction, WaiterKey, Waiters};
 use crate::wait::WakeList;
 
-/// Bytes that are read at once.
+/// The maximum number of bytes of one read.
 const CHUNK: usize = 8192;
 
-/// The program's standard input; made by [`stdin`].
+/// The standard input of the program; created by [`stdin`].
 ///
-/// For a pipe or a terminal the loop waits as it does for a socket; a file is read on a helper
-/// thread. So a program that waits for its input can end. The descriptor is not changed: other
-/// programs that share it find it blocking as before.
+/// The loop waits for a pipe or a terminal as for a socket; a file is read on a thread of the
+/// blocking pool. So a program can end while it waits for input. The mode of the descriptor is not
+/// changed: it stays blocking for other programs that share it.
 ///
-/// It reads ahead, for all handles of a thread; std's own `stdin` reads ahead for itself, so a
-/// program uses one or the other.
+/// All handles of a thread share one read-ahead buffer. The `stdin` of std has a buffer of its own,
+/// so a program should use only one of the two.
 #[derive(Debug, Default)]
 pub struct Stdin {
     /// Opened by the first read.
     standard: Option<Standard>,
-    /// Its place among who waits for the descriptor.
+    /// The waiter of this handle for the descriptor.
     waiter: WaiterKey,
-    /// Its place among who waits for another handle to read ahead.
-    shared_place: WaiterKey,
+    /// The waiter of this handle for a read by another handle.
+    shared_waiter: WaiterKey,
 }
 
-/// What the handles of a thread share.
+/// The state that the handles of a thread share.
 #[derive(Default)]
 struct Shared {
-    ahead: RefCell<Ahead>,
-    /// Who waits for more to be read ahead, whoever reads it.
+    ahead: RefCell<ReadAhead>,
+    /// The tasks that wait until any handle has read more bytes.
     waiters: Waiters,
 }
 
 #[derive(Default)]
-struct Ahead {
-    /// What was read and not taken.
+struct ReadAhead {
+    /// The bytes that were read and not taken.
     bytes: Vec<u8>,
-    /// How often something was read.
+    /// The number of reads that returned bytes.
     fills: u64,
-    /// A helper thread reads more.
+    /// A read that runs on a thread of the blocking pool.
     work: Option<Work<io::Result<Vec<u8>>>>,
 }
 
@@ -57,7 +57,7 @@ thread_local! {
     static SHARED: Shared = Shared::default();
 }
 
-/// A handle to standard input.
+/// Returns a handle to standard input.
 ///
 /// ```no_run
 /// use std::time::Duration;
@@ -72,13 +72,13 @@ thread_local! {
 ///     std::io::Result::Ok(())
 /// }).unwrap();
 /// ```
-#[doc(alias = "connect_read_pipe")]
 pub fn stdin() -> Stdin {
     Stdin::default()
 }
 
 impl Stdin {
-    /// Reads what is there, at least a byte; 0 bytes mean the end, or that `buf` is empty.
+    /// Reads the bytes that are available, at least one. Returns 0 at the end of the input, or if
+    /// `buf` is empty.
     ///
     /// # Cancel safety
     ///
@@ -92,7 +92,8 @@ impl Stdin {
         Ok(take(buf))
     }
 
-    /// Reads a line with its `\n`. At the end of the input: what is left, which may be nothing.
+    /// Reads a line with its `\n`. At the end of the input it returns the remaining bytes, or no
+    /// bytes if there are none.
     ///
     /// # Cancel safety
     ///
@@ -103,7 +104,7 @@ impl Stdin {
     /// Outside of a running loop.
     #[doc(alias = "readline")]
     pub async fn read_line(&mut self) -> io::Result<Vec<u8>> {
-        // How far there is no end of a line, if nobody else has taken any.
+        // No line ends before this position, unless another handle has taken bytes meanwhile.
         let mut searched = 0;
         loop {
             let line = with_ahead(|ahead| {
@@ -122,7 +123,7 @@ impl Stdin {
         }
     }
 
-    /// Waits until something was read ahead, by this handle or another. `false`: the input has
+    /// Waits until this handle or another one has read more bytes. Returns `false` if the input has
     /// ended.
     async fn fill(&mut self) -> io::Result<bool> {
         let seen = with_ahead(|ahead| ahead.fills);
@@ -135,7 +136,7 @@ impl Stdin {
             return Poll::Ready(Ok(true));
         }
         let Poll::Ready(read) = self.poll_more(cx)? else {
-            SHARED.with(|shared| shared.waiters.wait(&mut self.shared_place, cx.waker()));
+            SHARED.with(|shared| shared.waiters.wait(&mut self.shared_waiter, cx.waker()));
             return Poll::Pending;
         };
         if !read.is_empty() {
@@ -150,7 +151,7 @@ impl Stdin {
         Poll::Ready(Ok(!read.is_empty()))
     }
 
-    /// Reads what is there.
+    /// Reads the bytes that are available.
     fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Vec<u8>>> {
         if self.standard.is_none() {
             self.standard = Some(Standard::stdin()?);
@@ -163,25 +164,26 @@ impl Stdin {
         }
     }
 
-    /// Waits no more.
-    fn leave(&mut self) {
-        // At the thread's end they may have gone before, with all who wait.
-        let _ = SHARED.try_with(|shared| shared.waiters.leave(&mut self.shared_place));
+    /// Removes the waiters of this handle.
+    fn deregister(&mut self) {
+        // At the end of the thread, the thread-local may have been destroyed with all its waiters.
+        let _ = SHARED.try_with(|shared| shared.waiters.leave(&mut self.shared_waiter));
         if let Some(standard) = &self.standard {
-            standard.leave(Direction::Read, &mut self.waiter);
+            standard.deregister(Direction::Read, &mut self.waiter);
         }
     }
 }
 
-/// What a helper thread reads. It is kept if nobody waits for it any more.
+/// Reads on a thread of the blocking pool. If the future that waits is dropped, the work stays in
+/// `ReadAhead`, and the next read returns its bytes.
 fn poll_work(cx: &mut Context<'_>, file: &FileReader) -> Poll<io::Result<Vec<u8>>> {
     loop {
-        let begun = with_ahead(|ahead| ahead.work.take());
-        let was_begun = begun.is_some();
-        let mut work = begun.unwrap_or_else(|| begin(file.clone()));
+        let started = with_ahead(|ahead| ahead.work.take());
+        let was_started = started.is_some();
+        let mut work = started.unwrap_or_else(|| start(file.clone()));
         match Pin::new(&mut work).poll(cx) {
-            // The loop in which it was begun ended before a thread came to it.
-            Poll::Ready(Err(error)) if was_begun && error.is_cancelled() => {}
+            // The loop that started this work ended before a thread ran it: start it again.
+            Poll::Ready(Err(error)) if was_started && error.is_cancelled() => {}
             Poll::Ready(outcome) => {
                 return Poll::Ready(outcome.or_else(|error| error.resume())?);
             }
@@ -193,7 +195,7 @@ fn poll_work(cx: &mut Context<'_>, file: &FileReader) -> Poll<io::Result<Vec<u8>
     }
 }
 
-fn begin(file: FileReader) -> Work<io::Result<Vec<u8>>> {
+fn start(file: FileReader) -> Work<io::Result<Vec<u8>>> {
     blocking::start(Kind::File, "reading from stdin", move || {
         let mut bytes = vec![0; CHUNK];
         let n = blocking::uninterrupted(|| file.read(&mut bytes))?;
@@ -202,7 +204,7 @@ fn begin(file: FileReader) -> Work<io::Result<Vec<u8>>> {
     })
 }
 
-fn with_ahead<T>(f: impl FnOnce(&mut Ahead) -> T) -> T {
+fn with_ahead<T>(f: impl FnOnce(&mut ReadAhead) -> T) -> T {
     SHARED.with(|shared| f(&mut shared.ahead.borrow_mut()))
 }
 
@@ -210,7 +212,7 @@ fn is_empty() -> bool {
     with_ahead(|ahead| ahead.bytes.is_empty())
 }
 
-/// Takes as much of what was read as fits.
+/// Moves bytes that were read ahead into `buf`, and returns their number.
 fn take(buf: &mut [u8]) -> usize {
     with_ahead(|ahead| {
         let n = buf.len().min(ahead.bytes.len());
@@ -220,12 +222,12 @@ fn take(buf: &mut [u8]) -> usize {
     })
 }
 
-/// A future of [`Stdin`]'s that waits. Dropped, it leaves no waiter behind.
+/// The guard of a future of [`Stdin`] that waits. Dropping it removes the waiters.
 struct Wait<'a>(&'a mut Stdin);
 
 impl Drop for Wait<'_> {
     fn drop(&mut self) {
-        self.0.leave();
+        self.0.deregister();
     }
 }
 
@@ -238,7 +240,7 @@ impl AsyncRead for Stdin {
         if !buf.is_empty() && is_empty() {
             let seen = with_ahead(|ahead| ahead.fills);
             ready!(self.poll_fill(cx, seen))?;
-            self.leave();
+            self.deregister();
         }
         Poll::Ready(Ok(take(buf)))
     }
@@ -246,6 +248,6 @@ impl AsyncRead for Stdin {
 
 impl Drop for Stdin {
     fn drop(&mut self) {
-        self.leave();
+        self.deregister();
     }
 }

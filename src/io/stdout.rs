@@ -1,4 +1,4 @@
-//! What the program says.
+//! The standard output and the standard error of the program.
 
 use std::future::poll_fn;
 use std::io;
@@ -10,44 +10,42 @@ use futures_io::AsyncWrite;
 use super::standard::Standard;
 use crate::reactor::{Direction, WaiterKey};
 
-/// The program's standard output or error; made by [`stdout`] and [`stderr`].
+/// The standard output or the standard error of the program; created by [`stdout`] and [`stderr`].
 ///
-/// The loop waits for a pipe or terminal that is full, as it does for a socket; a file takes what
-/// is written at once. The descriptor is not changed: other programs that share it find it blocking
-/// as before. Nothing is buffered here: what `print!` has said without an end of line may come
-/// later.
+/// The loop waits for a full pipe or terminal as for a socket; a write to a file completes at once.
+/// The mode of the descriptor is not changed: it stays blocking for other programs that share it.
+/// Nothing is buffered here. `print!` of std buffers an incomplete line, so its text may appear
+/// after text that is written here later.
 #[derive(Debug)]
 pub struct Output {
     open: fn() -> io::Result<Standard>,
     /// Opened by the first write.
     standard: Option<Standard>,
-    /// Its place among who waits.
+    /// The waiter of this handle for the descriptor.
     waiter: WaiterKey,
 }
 
-/// A handle to standard output.
+/// Returns a handle to standard output.
 ///
 /// ```
 /// evloop::block_on(async { evloop::io::stdout().write_all(b"hello\n").await }).unwrap();
 /// ```
-#[doc(alias = "connect_write_pipe")]
 pub fn stdout() -> Output {
     Output { open: Standard::stdout, standard: None, waiter: WaiterKey::default() }
 }
 
-/// A handle to standard error.
-#[doc(alias = "connect_write_pipe")]
+/// Returns a handle to standard error.
 pub fn stderr() -> Output {
     Output { open: Standard::stderr, standard: None, waiter: WaiterKey::default() }
 }
 
 impl Output {
-    /// Writes some of `buf`, at least a byte unless it is empty.
+    /// Writes some bytes of `buf`, at least one unless it is empty.
     ///
     /// # Errors
     ///
-    /// Kind `BrokenPipe` if nobody reads any more. (Rust programs ignore SIGPIPE, unless they have
-    /// asked for it.)
+    /// Kind `BrokenPipe` if all readers of the pipe have closed it. (Rust programs ignore SIGPIPE
+    /// by default.)
     ///
     /// # Cancel safety
     ///
@@ -69,7 +67,7 @@ impl Output {
     ///
     /// # Cancel safety
     ///
-    /// Not cancel safe: how much was written is not told.
+    /// Not cancel safe: the number of written bytes is lost.
     pub async fn write_all(&mut self, mut buf: &[u8]) -> io::Result<()> {
         while !buf.is_empty() {
             match self.write(buf).await? {
@@ -89,13 +87,13 @@ impl Output {
     }
 }
 
-/// A future of [`Output`]'s that waits. Dropped, it leaves no waiter behind.
+/// The guard of a future of [`Output`] that waits. Dropping it removes the waiter.
 struct Wait<'a>(&'a mut Output);
 
 impl Drop for Wait<'_> {
     fn drop(&mut self) {
         if let Some(standard) = &self.0.standard {
-            standard.leave(Direction::Write, &mut self.0.waiter);
+            standard.deregister(Direction::Write, &mut self.0.waiter);
         }
     }
 }
@@ -113,7 +111,7 @@ impl AsyncWrite for Output {
         Poll::Ready(Ok(()))
     }
 
-    /// Does nothing: the descriptor is the program's.
+    /// Does nothing: the descriptor belongs to the program.
     fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
     }

@@ -1,7 +1,7 @@
-//! Bytes on their way from a reader to a writer.
+//! A transfer of bytes from a reader to a writer.
 //!
-//! Invariant: only what the writer did not take is kept, so that a transfer that waits for its
-//! reader holds no memory.
+//! Invariant: only bytes that the writer has not accepted are stored. So a transfer that waits for
+//! its reader holds no memory.
 
 use std::io;
 use std::pin::Pin;
@@ -11,22 +11,22 @@ use futures_io::{AsyncRead, AsyncWrite};
 
 use crate::current::{budget, read_buffer};
 
-/// How far a transfer is.
+/// The progress of a transfer.
 #[derive(Debug, Default)]
 pub(super) struct Transfer {
-    /// Read and not written yet, from `begin` on.
-    left: Vec<u8>,
+    /// The bytes that were read and not written, from `begin` on.
+    unwritten: Vec<u8>,
     begin: usize,
-    /// How many bytes were written.
+    /// The number of bytes that were written.
     written: u64,
-    /// The writer may hold some of them.
+    /// The writer may buffer some written bytes.
     is_unflushed: bool,
     /// The reader has ended.
     is_at_end: bool,
 }
 
 impl Transfer {
-    /// Completes with the number of bytes once all were written and flushed.
+    /// Completes with the number of bytes once all bytes were written and flushed.
     pub(super) fn poll<R, W>(
         &mut self,
         cx: &mut Context<'_>,
@@ -38,22 +38,23 @@ impl Transfer {
         W: AsyncWrite + Unpin + ?Sized,
     {
         loop {
-            ready!(self.poll_write_left(cx, writer))?;
+            ready!(self.poll_write_stored(cx, writer))?;
             if self.is_at_end {
                 ready!(self.poll_flush(cx, writer))?;
                 return Poll::Ready(Ok(self.written));
             }
-            // Of those that are always ready, none spends the budget of an evloop.
+            // A reader and a writer that are always ready may spend no budget themselves.
             ready!(budget::poll_left(cx));
             budget::spend();
             if self.poll_pass(cx, reader, writer)?.is_pending() {
+                // The reader waits: buffered bytes must not wait with it.
                 ready!(self.poll_flush(cx, writer))?;
                 return Poll::Pending;
             }
         }
     }
 
-    /// Reads once, and writes as much of it as the writer takes.
+    /// Reads once, and writes the bytes that the writer accepts.
     fn poll_pass<R, W>(
         &mut self,
         cx: &mut Context<'_>,
@@ -64,15 +65,15 @@ impl Transfer {
         R: AsyncRead + Unpin + ?Sized,
         W: AsyncWrite + Unpin + ?Sized,
     {
-        read_buffer::lend(|room| {
-            let n = ready!(Pin::new(reader).poll_read(cx, room))?;
+        read_buffer::lend(|buffer| {
+            let n = ready!(Pin::new(reader).poll_read(cx, buffer))?;
             self.is_at_end = n == 0;
-            let mut bytes = &room[..n];
+            let mut bytes = &buffer[..n];
             while !bytes.is_empty() {
                 match self.poll_write(cx, writer, bytes)? {
                     Poll::Ready(n) => bytes = &bytes[n..],
                     Poll::Pending => {
-                        self.left = bytes.to_vec();
+                        self.unwritten = bytes.to_vec();
                         break;
                     }
                 }
@@ -81,21 +82,22 @@ impl Transfer {
         })
     }
 
-    fn poll_write_left(
+    /// Writes the stored bytes.
+    fn poll_write_stored(
         &mut self,
         cx: &mut Context<'_>,
         writer: &mut (impl AsyncWrite + Unpin + ?Sized),
     ) -> Poll<io::Result<()>> {
-        if self.left.is_empty() {
+        if self.unwritten.is_empty() {
             return Poll::Ready(Ok(()));
         }
-        while self.begin < self.left.len() {
-            let left = std::mem::take(&mut self.left);
-            let polled = self.poll_write(cx, writer, &left[self.begin..]);
-            self.left = left;
+        while self.begin < self.unwritten.len() {
+            let unwritten = std::mem::take(&mut self.unwritten);
+            let polled = self.poll_write(cx, writer, &unwritten[self.begin..]);
+            self.unwritten = unwritten;
             self.begin += ready!(polled)?;
         }
-        (self.left, self.begin) = (Vec::new(), 0);
+        (self.unwritten, self.begin) = (Vec::new(), 0);
         Poll::Ready(Ok(()))
     }
 

@@ -1,4 +1,4 @@
-//! A descriptor as the selector and poll(2) see it. Unix.
+//! A descriptor that is registered with the selector, and its states by poll(2). Unix.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
@@ -10,19 +10,21 @@ use rustix::io::retry_on_intr;
 
 use super::interest::Interest;
 
-/// What is registered for errors alone, which the selector reports in any case.
+/// The events to register for errors alone. The selector reports errors in any case, but mio
+/// requires an interest.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const ANY: Events = Events::PRIORITY;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 const ANY: Events = Events::READABLE;
 
-/// A descriptor that is registered for `interest`, whatever the reactor's own is.
+/// A descriptor that is registered for `interest` instead of the reactor's default.
 pub(super) struct Watched<T> {
     pub(super) fd: T,
     pub(super) interest: Interest,
 }
 
-/// The states of a descriptor now, by poll(2), which reports a hang-up and errors in any case.
+/// Returns the current states of a descriptor, by poll(2), which reports a hang-up and errors in
+/// any case.
 pub(crate) fn state(fd: impl AsFd) -> io::Result<Interest> {
     const NOW: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
     let mut fds = [PollFd::new(&fd, PollFlags::IN | PollFlags::OUT | PollFlags::PRI)];
@@ -43,23 +45,26 @@ pub(crate) fn state(fd: impl AsFd) -> io::Result<Interest> {
     Ok(found.fold(Interest::NOTHING, |all, (state, _)| all | state))
 }
 
-pub(super) fn not_made_for(wanted: Interest) -> io::Error {
-    let sentence = format!("this AsyncFd was not made for {wanted:?}: use AsyncFd::with_interest");
+pub(super) fn not_registered_for(wanted: Interest) -> io::Error {
+    let sentence =
+        format!("this AsyncFd was not created for {wanted:?}: use AsyncFd::with_interest");
     io::Error::new(io::ErrorKind::InvalidInput, sentence)
 }
 
-pub(super) fn refusal(kind: io::ErrorKind) -> io::Error {
+pub(super) fn cannot_register(kind: io::ErrorKind) -> io::Error {
     let sentence = match kind {
         io::ErrorKind::AlreadyExists => {
             "this descriptor is in an AsyncFd already: share that one, or duplicate the descriptor"
         }
-        _ => "nobody can wait for this descriptor, it is always ready: for files, use evloop::fs",
+        _ => {
+            "this descriptor is always ready, so it cannot be waited for: for files, use evloop::fs"
+        }
     };
     io::Error::new(kind, sentence)
 }
 
 impl<T> Watched<T> {
-    /// The interest as the selector takes it.
+    /// Returns the interest as the selector's type.
     fn events(&self) -> Events {
         let events = [
             self.interest.is_readable().then_some(Events::READABLE),

@@ -1,4 +1,4 @@
-//! Taking a listener's connections in, and handing each to a task.
+//! Accepts a listener's connections, and spawns a task for each.
 
 use std::fmt;
 use std::future::Future;
@@ -20,8 +20,8 @@ use crate::net::{Connection, Listener, Transport};
 use crate::sys::{AcceptFailure, accept_failure};
 use crate::time::sleep;
 
-/// How long an acceptor waits after an error that may come again at once: it must not spin.
-const PAUSE: Duration = Duration::from_millis(100);
+/// How long an acceptor waits after an error that may repeat at once: it must not spin.
+const RETRY_DELAY: Duration = Duration::from_millis(100);
 
 /// A listener of a server.
 pub(super) struct Acceptor<K: Transport, F> {
@@ -29,9 +29,9 @@ pub(super) struct Acceptor<K: Transport, F> {
     handler: Rc<F>,
     options: StreamOptions,
     connections: Rc<Connections<SharedStream>>,
-    /// Where the server was started: its tasks tell so.
+    /// Where the server was started; reported as the place where its tasks were spawned.
     started_at: &'static Location<'static>,
-    /// Goes last: who waits for it may listen on the address again.
+    /// Dropped last: a task that waits for it may listen on the address again.
     _entry: Entry<SharedStream>,
 }
 
@@ -60,7 +60,7 @@ where
         }
     }
 
-    /// Accepts in a task of its own, until the handle is dropped.
+    /// Spawns a task that accepts until the handle is dropped.
     pub(super) fn start(self) -> JoinHandle<()> {
         let started_at = self.started_at;
         spawn(self.run(), started_at).abort_on_drop()
@@ -80,21 +80,21 @@ where
                 report(&format_args!("could not accept a connection: {error}"));
             }
             match failure {
-                // The next accept waits by itself until it may succeed.
+                // The next `accept` waits until it may succeed.
                 AcceptFailure::Connection | AcceptFailure::Starved => {}
-                AcceptFailure::Transient => sleep(PAUSE).await,
+                AcceptFailure::Transient => sleep(RETRY_DELAY).await,
                 AcceptFailure::Permanent => return self.connections.fail(error),
             }
         }
     }
 
-    /// Hands a connection to a task.
+    /// Spawns the handler of a connection.
     fn serve(&self, connection: Connection<K>) {
         let (reader, writer) = pair(connection.into(), &self.options);
-        writer.shared.belong_to(self.connections.add(Rc::downgrade(&writer.shared)));
+        writer.shared.set_entry(self.connections.add(Rc::downgrade(&writer.shared)));
         let handler = self.handler.clone();
         let task = async move {
-            if let Err(error) = handler(reader, writer).await.outcome() {
+            if let Err(error) = handler(reader, writer).await.into_result() {
                 report(&error);
             }
         };
@@ -110,7 +110,7 @@ fn spawn(
     context::expect("start_server").executor.spawn(future, options)
 }
 
-/// Tells the loop's handler what went wrong in the running task.
+/// Reports an error of the running task to the loop's error handler.
 fn report(error: &dyn fmt::Display) {
     let Some(context) = context::current() else { return };
     if let Some(task) = context.executor.running() {
@@ -118,28 +118,28 @@ fn report(error: &dyn fmt::Display) {
     }
 }
 
-/// What a connection's handler returns: nothing, or a `Result` whose error is reported.
+/// The return value of a connection's handler: `()`, or a `Result` whose error is reported.
 ///
-/// It cannot be implemented elsewhere.
+/// This trait is sealed: other crates cannot implement it.
 pub trait HandlerOutput: private::Sealed {}
 
 mod private {
     pub trait Sealed {
-        /// The error, to be told.
-        fn outcome(self) -> Result<(), impl std::fmt::Display>;
+        /// Returns the error to report.
+        fn into_result(self) -> Result<(), impl std::fmt::Display>;
     }
 }
 
 impl HandlerOutput for () {}
 impl Sealed for () {
-    fn outcome(self) -> Result<(), impl fmt::Display> {
+    fn into_result(self) -> Result<(), impl fmt::Display> {
         Ok::<(), &str>(())
     }
 }
 
 impl<T, E: fmt::Display> HandlerOutput for Result<T, E> {}
 impl<T, E: fmt::Display> Sealed for Result<T, E> {
-    fn outcome(self) -> Result<(), impl fmt::Display> {
+    fn into_result(self) -> Result<(), impl fmt::Display> {
         self.map(drop)
     }
 }

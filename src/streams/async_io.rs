@@ -1,4 +1,4 @@
-//! A reader and a writer by futures-io's traits.
+//! Adapters that implement the traits of futures-io for a stream reader and a stream writer.
 
 use std::io;
 use std::pin::Pin;
@@ -12,14 +12,14 @@ use super::writer::StreamWriter;
 use crate::current::budget;
 use crate::reactor::WaiterKey;
 
-/// A [`StreamReader`] by futures-io's traits; see [`StreamReader::as_async_read`].
+/// A [`StreamReader`] with the traits of futures-io; see [`StreamReader::as_async_read`].
 #[derive(Debug)]
 pub struct AsyncReader<'a> {
     reader: &'a mut StreamReader,
     waiter: WaiterKey,
 }
 
-/// A [`StreamWriter`] by futures-io's trait; see [`StreamWriter::as_async_write`].
+/// A [`StreamWriter`] with the trait of futures-io; see [`StreamWriter::as_async_write`].
 #[derive(Debug)]
 pub struct AsyncWriter<'a> {
     writer: &'a StreamWriter,
@@ -80,7 +80,7 @@ impl AsyncBufRead for AsyncReader<'_> {
 }
 
 impl AsyncWrite for AsyncWriter<'_> {
-    /// Takes all of `buf`, once no more is unsent than the marks allow.
+    /// Accepts all of `buf` once the writer is not paused by its high-water mark.
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -105,19 +105,20 @@ impl AsyncWrite for AsyncWriter<'_> {
 
 impl Drop for AsyncReader<'_> {
     fn drop(&mut self) {
-        self.reader.leave(&mut self.waiter);
+        self.reader.deregister(&mut self.waiter);
     }
 }
 
 impl Drop for AsyncWriter<'_> {
     fn drop(&mut self) {
-        self.writer.shared.leave(&mut self.waiter);
+        self.writer.shared.deregister(&mut self.waiter);
     }
 }
 
 impl StreamReader {
-    /// The reader by futures-io's traits, `AsyncRead` and `AsyncBufRead`: what other crates read
-    /// from. The reader itself does not have them, since its `read(n)` is asyncio's.
+    /// Borrows the reader with the traits `AsyncRead` and `AsyncBufRead` of futures-io, for use
+    /// with other crates. The reader does not implement them itself, since its `read(n)` is
+    /// asyncio's.
     ///
     /// ```
     /// use evloop::net::TcpListener;
@@ -141,9 +142,9 @@ impl StreamReader {
 }
 
 impl StreamWriter {
-    /// The writer by futures-io's trait `AsyncWrite`: what other crates write to. The writer itself
-    /// does not have it, since its `write` is asyncio's and never waits; this one waits as
-    /// [`drain`](StreamWriter::drain) does.
+    /// Borrows the writer with the trait `AsyncWrite` of futures-io, for use with other crates. The
+    /// writer does not implement it itself, since its `write` is asyncio's and never waits. The
+    /// `write` of this adapter waits as [`drain`](StreamWriter::drain) does.
     ///
     /// ```
     /// use evloop::net::TcpListener;

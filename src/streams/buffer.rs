@@ -1,7 +1,7 @@
-//! A queue of bytes in one piece: filled at the end, emptied at the beginning.
+//! A contiguous byte queue: pushed at the end, consumed at the beginning.
 //!
-//! Invariant: the content is `bytes[begin..]`; when it is empty, no memory is held, so that a
-//! connection on which nothing happens costs none.
+//! Invariant: the content is `bytes[begin..]`. An empty buffer holds no memory, so that an idle
+//! connection needs none.
 
 #[derive(Debug, Default)]
 pub(super) struct Buffer {
@@ -24,11 +24,12 @@ impl Buffer {
 
     pub(super) fn push(&mut self, bytes: &[u8]) {
         if self.is_empty() {
-            // Exactly as much: most often it is taken whole.
+            // No spare capacity: most often the content is taken whole.
             self.bytes = bytes.to_vec();
             return;
         }
-        // Moved only if that frees half: else a byte in and a byte out would move all each time.
+        // Moves the content only if that frees half of the memory. Otherwise a byte pushed for each
+        // byte consumed would move all of it each time.
         if self.bytes.len() + bytes.len() > self.bytes.capacity() && self.begin >= self.len() {
             self.bytes.drain(..self.begin);
             self.begin = 0;
@@ -45,7 +46,7 @@ impl Buffer {
         }
     }
 
-    /// Takes the first `n` bytes of the content.
+    /// Removes the first `n` bytes of the content and returns them.
     pub(super) fn take(&mut self, n: usize) -> Vec<u8> {
         if self.begin == 0 && n == self.bytes.len() {
             return std::mem::take(&mut self.bytes);
@@ -55,7 +56,7 @@ impl Buffer {
         taken
     }
 
-    /// Takes all of the content.
+    /// Removes all of the content and returns it.
     pub(super) fn take_all(&mut self) -> Vec<u8> {
         self.take(self.len())
     }
@@ -66,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_goes_in_comes_out() {
+    fn pushed_bytes_are_taken_in_order() {
         let mut buffer = Buffer::default();
         let mut next = 0u8;
         let mut expected = std::collections::VecDeque::new();
@@ -83,11 +84,14 @@ mod tests {
             assert_eq!(buffer.take(n), expected.drain(..n).collect::<Vec<_>>());
         }
         assert_eq!(buffer.content(), expected.make_contiguous());
-        assert!(buffer.bytes.capacity() < 1 << 16, "it does not grow with what has gone through");
+        assert!(
+            buffer.bytes.capacity() < 1 << 16,
+            "the capacity does not grow with the bytes that have passed"
+        );
     }
 
     #[test]
-    fn a_byte_in_and_a_byte_out_move_little() {
+    fn pushing_and_consuming_single_bytes_moves_the_content_rarely() {
         let mut buffer = Buffer::default();
         buffer.push(&[0; 1000]);
         let mut moves = 0;
@@ -102,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn empty_it_holds_no_memory() {
+    fn an_empty_buffer_holds_no_memory() {
         let mut buffer = Buffer::default();
         buffer.push(&[0; 1000]);
         buffer.consume(1000);

@@ -1,7 +1,7 @@
-//! The connections of a server, and its listeners: who is there until what is closed.
+//! The open connections and listeners of a server.
 //!
-//! Invariant: an entry is there until its connection, or its listener, is closed; so once the
-//! server is closed and there is none, nothing of it is left.
+//! Invariant: an entry exists until its connection, or its listener, is closed. So a server that is
+//! closed and has no entry is finished.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -16,22 +16,22 @@ use crate::io_error::clone_error;
 use crate::reactor::{Direction, Readiness, Source};
 use crate::wait::WakeList;
 
-/// What a server and its connections share.
+/// The state that a server and its connections share.
 pub(super) struct Connections<T> {
-    /// A listener's entry points nowhere.
+    /// The entry of a listener is a `Weak` without a target.
     open: RefCell<Slab<Weak<T>>>,
-    /// The tasks that accept, one for each listener; they end with their handles.
+    /// The tasks that accept, one for each listener. Dropping their handles aborts them.
     acceptors: RefCell<Vec<JoinHandle<()>>>,
-    /// Removed by its destructor when the server is closed.
+    /// The file of a Unix socket, dropped when the server is closed; the destructor removes it.
     file: RefCell<Option<Box<dyn Any>>>,
     is_closed: Cell<bool>,
-    /// Why no connection can be accepted any more.
+    /// The error of a listener that can accept no more connections.
     error: RefCell<Option<io::Error>>,
-    /// Who waits for a change of the above.
+    /// The tasks that wait for a change of the fields above.
     changed: Source,
 }
 
-/// An entry among [`Connections`], while it lives.
+/// An entry of [`Connections`]; dropping it removes it.
 pub(super) struct Entry<T> {
     connections: Rc<Connections<T>>,
     key: usize,
@@ -44,12 +44,12 @@ impl<T> Connections<T> {
         Rc::new(Connections { open, acceptors, file, is_closed, error, changed })
     }
 
-    /// What accepts connections until the server is closed.
+    /// Stores the tasks that accept connections until the server is closed.
     pub(super) fn set_acceptors(&self, acceptors: Vec<JoinHandle<()>>) {
         self.acceptors.replace(acceptors);
     }
 
-    /// What is dropped when the server is closed.
+    /// Stores a value that is dropped when the server is closed.
     #[cfg(unix)]
     pub(super) fn set_file(&self, file: impl Any) {
         self.file.replace(Some(Box::new(file)));
@@ -60,8 +60,9 @@ impl<T> Connections<T> {
         Entry { connections: self.clone(), key: self.open.borrow_mut().insert(shared) }
     }
 
-    /// Calls `f` with each connection that is open.
+    /// Calls `f` with each open connection.
     pub(super) fn for_each(&self, f: impl Fn(&Rc<T>)) {
+        // Collected first: `f` may close a connection, which removes its entry.
         let open: Vec<_> = self.open.borrow().iter().filter_map(|(_, it)| it.upgrade()).collect();
         open.iter().for_each(f);
     }
@@ -75,14 +76,14 @@ impl<T> Connections<T> {
         }
     }
 
-    /// The same, since a listener has failed for good.
+    /// Closes the listeners because one of them has failed permanently.
     pub(super) fn fail(&self, error: io::Error) {
         self.error.borrow_mut().get_or_insert(error);
         self.close();
         self.notify();
     }
 
-    /// Why the server was closed, if a listener had failed.
+    /// Returns the error of the listener that has failed, if one has.
     pub(super) fn check(&self) -> io::Result<()> {
         self.error.borrow().as_ref().map_or(Ok(()), |error| Err(clone_error(error)))
     }
@@ -91,23 +92,23 @@ impl<T> Connections<T> {
         self.is_closed.get()
     }
 
-    /// Waits until the server is closed and the last connection is.
-    pub(super) async fn all_gone(&self) -> io::Result<()> {
-        self.changed.until(Direction::Read, || self.is_over()).await
+    /// Waits until the server and its last connection are closed.
+    pub(super) async fn wait_closed(&self) -> io::Result<()> {
+        self.changed.until(Direction::Read, || self.is_finished()).await
     }
 
-    /// The same, or until a listener has failed.
+    /// Waits until the server and its last connection are closed, or a listener has failed.
     ///
     /// # Errors
     ///
-    /// The listener's.
-    pub(super) async fn all_served(&self) -> io::Result<()> {
-        let is_over = || self.is_over() || self.error.borrow().is_some();
-        self.changed.until(Direction::Read, is_over).await?;
+    /// The error of the listener.
+    pub(super) async fn wait_closed_or_failed(&self) -> io::Result<()> {
+        let is_done = || self.is_finished() || self.error.borrow().is_some();
+        self.changed.until(Direction::Read, is_done).await?;
         self.check()
     }
 
-    fn is_over(&self) -> bool {
+    fn is_finished(&self) -> bool {
         self.is_closed.get() && self.open.borrow().is_empty()
     }
 
@@ -121,6 +122,7 @@ impl<T> Connections<T> {
 
 impl<T> Drop for Entry<T> {
     fn drop(&mut self) {
+        // Dropped after the borrow has ended.
         let shared = self.connections.open.borrow_mut().remove(self.key);
         drop(shared);
         self.connections.notify();

@@ -1,8 +1,8 @@
-//! What a connection sends, and how it is closed: what can be done at once, and the rest by a task.
+//! Sends the bytes of a connection and closes it: at once where possible, the rest in a task.
 //!
-//! Each connection that has unsent bytes, or lingers after its close, has a task of its own: so it
-//! costs as much to wake the right one of a thousand slow connections as one of two. Invariant:
-//! while something is unsent in a loop that runs, a flusher is at work.
+//! Each connection that has unsent bytes, or lingers after its close, has a task of its own. So the
+//! cost of waking one connection does not depend on how many slow connections there are. Invariant:
+//! while a connection of a running loop has unsent bytes, its flusher runs.
 
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
@@ -19,25 +19,25 @@ use crate::executor::SpawnOptions;
 use crate::reactor::{Direction, WaiterKey};
 use crate::time::timeout;
 
-/// What a closed connection reads and discards at most: enough for a peer that is in the middle of
-/// an upload when the reply reaches it, little enough that a flood ends soon.
+/// How many bytes a closed connection reads and discards at most. It is enough for a peer that is
+/// in the middle of an upload when the reply arrives, and it bounds a flood.
 const DISCARD_MAX: usize = 16 << 20;
-/// A closed connection to which nothing came for this long is closed for good: what the peer sent
-/// before it saw the end has arrived by then.
+/// A closed connection that has received nothing for this long is closed in both directions: the
+/// bytes that the peer sent before it saw the end have arrived by then.
 const QUIET: Duration = Duration::from_secs(2);
 
-/// The task that sends the rest, and lingers after a close. Dropped too early, with its loop, it
-/// gives up.
+/// The task that sends the unsent bytes, and lingers after a close. If its loop ends before, its
+/// destructor fails the connection.
 struct Flusher(Rc<SharedStream>);
 
-/// Somebody who waits for a change, and leaves when dropped.
+/// A waiter for a change of the stream. Dropping it removes the waiter.
 struct Waiting<'a> {
     shared: &'a SharedStream,
     waiter: WaiterKey,
 }
 
 impl SharedStream {
-    /// Sends what the system takes, and leaves the rest to the flusher.
+    /// Sends what the system accepts now, and queues the rest for the flusher.
     pub(super) fn write(self: &Rc<Self>, bytes: &[u8]) {
         if self.may_write() {
             let sent = self.try_send(|socket| socket.try_write(bytes));
@@ -45,7 +45,7 @@ impl SharedStream {
         }
     }
 
-    /// The same with several pieces, which go out together.
+    /// Does the same with several buffers, which are sent together.
     pub(super) fn write_vectored(self: &Rc<Self>, pieces: &[IoSlice<'_>]) {
         if self.may_write() {
             let sent = self.try_send(|socket| socket.try_write_vectored(pieces));
@@ -67,9 +67,9 @@ impl SharedStream {
         }
     }
 
-    /// Closes both directions: sends what is unsent, ends the write direction, and reads and
-    /// discards for a while what the peer still sends. To close a socket that holds unread bytes
-    /// resets the connection, which may destroy what is on its way to the peer.
+    /// Closes both directions: sends the unsent bytes, ends the write direction, then reads and
+    /// discards for a limited time what the peer still sends. Closing a socket that holds unread
+    /// bytes resets the connection, which may destroy bytes that the peer has not received yet.
     pub(super) fn close(self: &Rc<Self>) {
         if self.is_closed.replace(true) {
             return;
@@ -79,7 +79,7 @@ impl SharedStream {
         self.advance();
     }
 
-    /// Waits until `is_done`, or an error.
+    /// Waits until `is_done` returns true, or until the connection has failed.
     pub(super) async fn wait(
         self: &Rc<Self>,
         is_done: impl Fn(&SharedStream) -> bool,
@@ -88,7 +88,7 @@ impl SharedStream {
         poll_fn(|cx| self.poll_wait(cx, &mut waiting.waiter, &is_done)).await
     }
 
-    /// The same for a `poll_` method, which waits at `waiter`.
+    /// Does the same as a `poll_` method, whose registration is `waiter`.
     pub(super) fn poll_wait(
         self: &Rc<Self>,
         cx: &mut task::Context<'_>,
@@ -107,7 +107,8 @@ impl SharedStream {
         current::pending(WaitsFor::Io)
     }
 
-    /// Sends what the system takes without waiting: nothing, if something is before it.
+    /// Sends what the system accepts now. Sends nothing while older bytes are unsent: the order of
+    /// the bytes is kept.
     fn try_send(&self, send: impl FnOnce(&StreamSocket) -> io::Result<usize>) -> io::Result<usize> {
         if !self.unsent.is_empty() {
             return Ok(0);
@@ -118,7 +119,7 @@ impl SharedStream {
         }
     }
 
-    /// Queues what was not `sent` of `len` bytes.
+    /// Queues the bytes, of `len`, that `send` has not sent.
     fn queue(
         self: &Rc<Self>,
         sent: io::Result<usize>,
@@ -135,7 +136,7 @@ impl SharedStream {
         }
     }
 
-    /// Goes on towards the end as far as that needs no waiting; a task does the rest.
+    /// Takes the steps of closing that need no waiting; the flusher does the rest.
     fn advance(self: &Rc<Self>) {
         if self.unsent.is_empty() {
             self.finish();
@@ -145,10 +146,10 @@ impl SharedStream {
         }
     }
 
-    /// Makes sure that a task sends what is unsent, and lingers. Outside of a loop nobody lingers,
-    /// and what is unsent is sent once the writer is used in one.
+    /// Ensures that a task sends the unsent bytes, and lingers. Outside of a loop the connection
+    /// does not linger, and the unsent bytes are sent once the writer is used in a loop.
     fn flush_in_background(self: &Rc<Self>) {
-        let Some(home) = self.home.upgrade().or_else(context::current) else {
+        let Some(context) = self.context.upgrade().or_else(context::current) else {
             if self.is_lingering() {
                 self.close_both();
             }
@@ -157,14 +158,14 @@ impl SharedStream {
         if !self.is_flushing.replace(true) {
             let options =
                 SpawnOptions { name: Some("stream writer".into()), ..SpawnOptions::here() };
-            drop(home.executor.spawn(Flusher(self.clone()).run(), options));
+            drop(context.executor.spawn(Flusher(self.clone()).run(), options));
         }
     }
 }
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.shared.leave(&mut self.waiter);
+        self.shared.deregister(&mut self.waiter);
     }
 }
 
@@ -181,8 +182,8 @@ impl Flusher {
         }
     }
 
-    /// Sends what is unsent. Once the connection is closed the peer has to take some of it within
-    /// `linger`, each time: nobody else can give the connection up.
+    /// Sends the unsent bytes. After the close the peer must accept some of them within each period
+    /// of `linger`: no handle is left that could abort the connection.
     async fn flush(&self) -> io::Result<()> {
         let shared = &self.0;
         while !shared.unsent.is_empty() && !shared.is_closed.get() {
@@ -204,7 +205,8 @@ impl Flusher {
         }
     }
 
-    /// Reads and discards until the peer ends, is quiet, or has sent too much.
+    /// Reads and discards until the peer ends, sends nothing for `QUIET`, or has sent
+    /// `DISCARD_MAX` bytes.
     async fn discard(&self) {
         let shared = &self.0;
         let mut left = DISCARD_MAX;
@@ -220,7 +222,8 @@ impl Flusher {
 
 #[cold]
 fn peer_is_stuck() -> io::Error {
-    let sentence = "after the writer was closed, the peer took nothing for StreamOptions::linger";
+    let sentence =
+        "after the writer was closed, the peer received nothing for StreamOptions::linger";
     io::Error::new(io::ErrorKind::TimedOut, sentence)
 }
 

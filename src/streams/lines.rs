@@ -1,4 +1,4 @@
-//! The lines of a stream, one after the other.
+//! Iterates over the lines of a stream.
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -15,25 +15,26 @@ use crate::reactor::WaiterKey;
 ///
 /// # Cancel safety
 ///
-/// Dropping it, or the future of [`next`](Lines::next), loses nothing: what came and was not given
-/// stays in the reader.
+/// Dropping it, or the future of [`next`](Lines::next), loses nothing: received bytes that were not
+/// returned stay in the reader.
 #[derive(Debug)]
-#[must_use = "the lines come when they are asked for"]
+#[must_use = "a stream does nothing unless it is polled"]
 pub struct Lines<'a> {
     reader: &'a mut StreamReader,
     waiter: WaiterKey,
-    /// How far there is no end of a line.
+    /// No line ends before this position of the buffer.
     searched: usize,
-    is_over: bool,
+    has_ended: bool,
 }
 
 impl<'a> Lines<'a> {
     pub(super) fn new(reader: &'a mut StreamReader) -> Lines<'a> {
-        Lines { reader, waiter: WaiterKey::default(), searched: 0, is_over: false }
+        Lines { reader, waiter: WaiterKey::default(), searched: 0, has_ended: false }
     }
 
-    /// The next line with its `\n`, which only the last may lack; `None` at the end.
-    // As `StreamExt::next` has it, so that it does not matter which of the two is called.
+    /// Returns the next line with its `\n`; `None` at the end of the stream. Only the last line may
+    /// lack the `\n`.
+    // The same signature as `StreamExt::next`: both can be called in the same way.
     #[allow(clippy::should_implement_trait)]
     pub fn next(&mut self) -> impl Future<Output = Option<io::Result<Vec<u8>>>> + Unpin {
         poll_fn(|cx| self.poll_line(cx))
@@ -41,11 +42,11 @@ impl<'a> Lines<'a> {
 
     fn poll_line(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Vec<u8>>>> {
         ready!(budget::poll_left(cx));
-        while !self.is_over {
-            if let Some(line) = self.reader.piece(&mut self.searched, &[b"\n"], 1) {
+        while !self.has_ended {
+            if let Some(line) = self.reader.take_piece(&mut self.searched, &[b"\n"], 1) {
                 budget::spend();
                 self.searched = 0;
-                self.is_over = line.is_err();
+                self.has_ended = line.is_err();
                 return Poll::Ready(Some(line));
             }
             let filled = ready!(self.reader.poll_fill(cx, &mut self.waiter));
@@ -55,12 +56,12 @@ impl<'a> Lines<'a> {
             match filled {
                 Ok(true) => {}
                 Ok(false) => {
-                    self.is_over = true;
+                    self.has_ended = true;
                     let last = self.reader.buffer.take_all();
                     return Poll::Ready((!last.is_empty()).then_some(Ok(last)));
                 }
                 Err(error) => {
-                    self.is_over = true;
+                    self.has_ended = true;
                     return Poll::Ready(Some(Err(error)));
                 }
             }
@@ -80,13 +81,13 @@ impl Stream for Lines<'_> {
 
 impl Drop for Lines<'_> {
     fn drop(&mut self) {
-        self.reader.leave(&mut self.waiter);
+        self.reader.deregister(&mut self.waiter);
     }
 }
 
 impl StreamReader {
-    /// The lines, with their `\n`, as a `Stream` that ends with the connection or with the first
-    /// error.
+    /// Returns the lines, each with its `\n`, as a `Stream` that ends at the end of the connection
+    /// or after the first error.
     ///
     /// ```
     /// use evloop::net::TcpListener;

@@ -1,4 +1,4 @@
-//! Opening a connection, and the two streams of one.
+//! Opens a connection as a reader and a writer.
 
 use std::io;
 use std::rc::Rc;
@@ -10,7 +10,7 @@ use super::socket::StreamSocket;
 use super::writer::StreamWriter;
 use crate::net::{TcpStream, ToAddrs};
 
-/// How a pair of streams is made.
+/// The options of a reader and a writer.
 ///
 /// ```
 /// let options = evloop::streams::StreamOptions { limit: 1 << 20, ..Default::default() };
@@ -18,22 +18,23 @@ use crate::net::{TcpStream, ToAddrs};
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StreamOptions {
-    /// The longest line or other separated piece that the reader looks for, in bytes without its
-    /// separator; not 0. Default: 64 KiB.
+    /// The maximum length of a line, or of another piece that ends with a separator, in bytes
+    /// without the separator. Must not be 0. Default: 64 KiB.
     pub limit: usize,
     /// How long a closed connection may linger in the background before it is aborted. Default: 30
     /// seconds.
     ///
-    /// It is the time in which the peer has to take some more of what is unsent, each time; and
-    /// after that the time in which what the peer still sends is read and discarded, in all. The
-    /// latter ends before if nothing comes for 2 seconds, or after 16 MiB. With zero, the
-    /// connection closes at once, and what the system does not take is dropped.
+    /// First the unsent bytes are sent: the peer must accept some of them within each such period.
+    /// Then the bytes that the peer still sends are read and discarded, for one such period at
+    /// most. This second phase ends earlier if nothing arrives for 2 seconds, or after 16 MiB. With
+    /// zero, the connection closes at once, and the bytes that the system does not accept are
+    /// dropped.
     pub linger: Duration,
 }
 
-/// Connects, and gives the connection as a reader and a writer, as asyncio does.
+/// Connects, and returns the connection as a reader and a writer, as asyncio does.
 ///
-/// Keep the writer as long as you read: dropping it [closes](StreamWriter::close) the connection.
+/// Keep the writer while you read: dropping it [closes](StreamWriter::close) the connection.
 ///
 /// # Errors
 ///
@@ -41,7 +42,7 @@ pub struct StreamOptions {
 ///
 /// # Cancel safety
 ///
-/// Dropping the future closes what it has opened.
+/// Dropping the future closes the connections that it has opened.
 ///
 /// # Panics
 ///
@@ -65,7 +66,7 @@ pub async fn open_connection(addr: impl ToAddrs) -> io::Result<(StreamReader, St
     open_connection_with(addr, &StreamOptions::default()).await
 }
 
-/// The same, as `options` say.
+/// Connects as [`open_connection`] does, with `options`.
 ///
 /// # Errors
 ///
@@ -78,8 +79,9 @@ pub async fn open_connection_with(
     from_tcp(TcpStream::connect(addr).await?, options)
 }
 
-/// A reader and a writer of a connection that is there already, such as an accepted one. Small
-/// writes go out at once (TCP_NODELAY), as asyncio has it.
+/// Returns a reader and a writer of an existing connection, such as an accepted one.
+///
+/// Small writes are sent at once (TCP_NODELAY), as in asyncio.
 ///
 /// # Errors
 ///
@@ -107,7 +109,7 @@ pub fn from_tcp(
     Ok(pair(StreamSocket::Tcp(stream), options))
 }
 
-/// The two streams of a connection.
+/// Returns the reader and the writer of a connection.
 pub(super) fn pair(socket: StreamSocket, options: &StreamOptions) -> (StreamReader, StreamWriter) {
     let shared = Rc::new(SharedStream::new(socket, options.linger));
     (StreamReader::new(shared.clone(), options.limit), StreamWriter::new(shared))
@@ -116,7 +118,7 @@ pub(super) fn pair(socket: StreamSocket, options: &StreamOptions) -> (StreamRead
 impl StreamOptions {
     /// # Errors
     ///
-    /// If the options make no sense.
+    /// If the limit is 0.
     pub(super) fn check(&self) -> io::Result<()> {
         match self.limit {
             0 => Err(io::Error::new(
@@ -129,7 +131,7 @@ impl StreamOptions {
 
     /// # Panics
     ///
-    /// If the options make no sense.
+    /// If the limit is 0.
     #[cfg(unix)]
     #[track_caller]
     pub(super) fn expect_valid(&self) {

@@ -1,10 +1,11 @@
-//! Why a piece of a stream could not be read.
+//! The errors of reading a piece of a stream.
 
 use std::error::Error;
 use std::fmt;
 use std::io;
 
-/// The stream ended in the middle of a piece. Inside of an [`io::Error`] of kind `UnexpectedEof`.
+/// The stream ended in the middle of a piece. It is the inner error of an [`io::Error`] of kind
+/// `UnexpectedEof`.
 ///
 /// ```
 /// use evloop::streams::IncompleteRead;
@@ -14,16 +15,15 @@ use std::io;
 /// assert_eq!(IncompleteRead::of(&error).unwrap().partial, b"ab");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[doc(alias = "IncompleteReadError")]
 pub struct IncompleteRead {
-    /// What came before the end. It has been taken from the reader.
+    /// The bytes before the end. They have been taken from the reader.
     pub partial: Vec<u8>,
-    /// How many bytes were asked for, if it was a number.
+    /// The number of bytes that were requested, if a number was.
     pub expected: Option<usize>,
 }
 
-/// A piece is longer than the reader's limit. Inside of an [`io::Error`] of kind `InvalidData`. The
-/// bytes stay in the reader.
+/// A piece is longer than the reader's limit. It is the inner error of an [`io::Error`] of kind
+/// `InvalidData`. The bytes stay in the reader.
 ///
 /// ```
 /// use evloop::streams::LimitOverrun;
@@ -32,22 +32,21 @@ pub struct IncompleteRead {
 /// assert_eq!(LimitOverrun::of(&error).unwrap().consumed, 70_000);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[doc(alias = "LimitOverrunError")]
 pub struct LimitOverrun {
-    /// How many bytes can be read to pass over what is too long: all up to the separator, which
-    /// comes next, or as much as surely holds none.
+    /// How many bytes to read in order to skip the piece: those before the separator, or, if no
+    /// separator has been received, those that cannot be part of one.
     pub consumed: usize,
 }
 
 impl IncompleteRead {
-    /// What `error` is about, if it is this.
+    /// Returns the inner error of `error`, if it is of this type.
     pub fn of(error: &io::Error) -> Option<&IncompleteRead> {
         error.get_ref()?.downcast_ref()
     }
 }
 
 impl LimitOverrun {
-    /// What `error` is about, if it is this.
+    /// Returns the inner error of `error`, if it is of this type.
     pub fn of(error: &io::Error) -> Option<&LimitOverrun> {
         error.get_ref()?.downcast_ref()
     }
@@ -58,7 +57,7 @@ impl fmt::Display for IncompleteRead {
         let got = self.partial.len();
         match self.expected {
             Some(expected) => write!(f, "the stream ended after {got} of {expected} bytes"),
-            None => write!(f, "the stream ended after {got} bytes, before the separator came"),
+            None => write!(f, "the stream ended after {got} bytes, before a separator"),
         }
     }
 }
@@ -68,8 +67,8 @@ impl fmt::Display for LimitOverrun {
         let LimitOverrun { consumed } = self;
         write!(
             f,
-            "no separator came within the reader's limit: read {consumed} bytes to pass over them, \
-             or open the stream with a higher StreamOptions::limit"
+            "no separator within the reader's limit: read {consumed} bytes to skip them, or open \
+             the stream with a higher StreamOptions::limit"
         )
     }
 }

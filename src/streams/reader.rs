@@ -1,4 +1,4 @@
-//! Reading pieces of a stream: lines, blocks, up to a separator.
+//! Reads pieces of a stream: lines, blocks, bytes up to a separator.
 
 use std::fmt;
 use std::io;
@@ -17,12 +17,12 @@ use crate::reactor::{Direction, WaiterKey};
 
 /// The reading end of a connection: asyncio's `StreamReader`.
 ///
-/// What has come and was not taken stays in the reader: all its futures may be dropped at any
-/// await, and nothing is lost. A reader that is empty holds no memory for what may come.
+/// The buffer belongs to the reader, not to a future. So each future of the reader may be dropped
+/// at any await, and no byte is lost. A reader whose buffer is empty holds no memory for it.
 ///
-/// The first error of the connection, be it of reading or of writing, is reported by each read that
-/// needs more than what came before it. Once the [`StreamWriter`](super::StreamWriter) is closed or
-/// dropped, the reader has only what it holds already, and then the end.
+/// The first error of the connection, of reading or of writing, is returned by each read that needs
+/// more bytes than were received before the error. Once the [`StreamWriter`](super::StreamWriter)
+/// is closed or dropped, the reader returns the bytes of its buffer, and then the end of stream.
 ///
 /// ```
 /// use evloop::net::TcpListener;
@@ -44,20 +44,21 @@ pub struct StreamReader {
     shared: Rc<SharedStream>,
     pub(super) buffer: Buffer,
     limit: usize,
-    /// The stream has ended: the peer has finished writing, or the connection was closed here.
-    is_finished: bool,
+    /// The stream has ended: the peer has ended its direction, or this side closed the connection.
+    has_ended: bool,
 }
 
 impl StreamReader {
     pub(super) fn new(shared: Rc<SharedStream>, limit: usize) -> StreamReader {
-        StreamReader { shared, buffer: Buffer::default(), limit, is_finished: false }
+        StreamReader { shared, buffer: Buffer::default(), limit, has_ended: false }
     }
 
-    /// Reads what is there, at least a byte and at most `n`; nothing at the end of the stream.
+    /// Reads the bytes that are available, at least one and at most `n`. Returns no bytes at the
+    /// end of the stream, or if `n` is 0.
     ///
     /// # Errors
     ///
-    /// The connection's.
+    /// The error of the connection.
     ///
     /// # Cancel safety
     ///
@@ -68,15 +69,15 @@ impl StreamReader {
         Ok(self.buffer.take(n.min(self.buffer.len())))
     }
 
-    /// Reads all that comes until the stream ends.
+    /// Reads all bytes until the stream ends.
     ///
     /// # Errors
     ///
-    /// The connection's. What came before stays in the reader.
+    /// The error of the connection. The bytes received before it stay in the reader.
     ///
     /// # Cancel safety
     ///
-    /// Nothing is lost: what came stays in the reader.
+    /// Nothing is lost: the received bytes stay in the reader.
     pub async fn read_to_end(&mut self) -> io::Result<Vec<u8>> {
         budget::unit().await;
         while self.fill().await? {}
@@ -87,7 +88,7 @@ impl StreamReader {
     ///
     /// # Errors
     ///
-    /// [`IncompleteRead`] if the stream ends before; the connection's.
+    /// [`IncompleteRead`] if the stream ends before; the error of the connection.
     ///
     /// # Cancel safety
     ///
@@ -104,12 +105,13 @@ impl StreamReader {
         Ok(self.buffer.take(n))
     }
 
-    /// Reads a line with its `\n`. At the end of the stream: what is left, which may be nothing.
+    /// Reads a line with its `\n`. At the end of the stream it returns the remaining bytes, or no
+    /// bytes if there are none.
     ///
     /// # Errors
     ///
     /// [`LimitOverrun`] if the line is longer than the limit; its bytes stay in the reader. The
-    /// connection's.
+    /// error of the connection.
     ///
     /// # Cancel safety
     ///
@@ -122,12 +124,12 @@ impl StreamReader {
         }
     }
 
-    /// Reads up to `separator` and with it.
+    /// Reads up to and including `separator`.
     ///
     /// # Errors
     ///
-    /// [`IncompleteRead`] if the stream ends before; [`LimitOverrun`] if there is more than the
-    /// limit before the separator: it stays in the reader. The connection's.
+    /// [`IncompleteRead`] if the stream ends before; [`LimitOverrun`] if more bytes than the limit
+    /// precede the separator: they stay in the reader. The error of the connection.
     ///
     /// # Panics
     ///
@@ -141,7 +143,7 @@ impl StreamReader {
         self.read_until_any(&[separator]).await
     }
 
-    /// Reads up to that one of `separators` that ends first, and with it.
+    /// Reads up to and including the one of `separators` that ends first.
     ///
     /// # Errors
     ///
@@ -149,7 +151,7 @@ impl StreamReader {
     ///
     /// # Panics
     ///
-    /// If there is no separator, or an empty one.
+    /// If `separators` is empty, or a separator is.
     ///
     /// # Cancel safety
     ///
@@ -164,7 +166,7 @@ impl StreamReader {
         budget::unit().await;
         let mut searched = 0;
         loop {
-            if let Some(piece) = self.piece(&mut searched, separators, longest) {
+            if let Some(piece) = self.take_piece(&mut searched, separators, longest) {
                 return piece;
             }
             if !self.fill().await? {
@@ -174,22 +176,23 @@ impl StreamReader {
         }
     }
 
-    /// Whether everything was read and the stream has ended.
+    /// Returns whether the stream has ended and all its bytes have been read.
     pub fn at_eof(&self) -> bool {
-        self.is_finished && self.buffer.is_empty()
+        self.has_ended && self.buffer.is_empty()
     }
 
-    /// The other end's address.
+    /// Returns the address of the peer.
     ///
     /// # Errors
     ///
-    /// What the system says of a connection that is gone; kind `Unsupported` if it is none of TCP.
+    /// The system's error if the connection has ended; kind `Unsupported` if it is no TCP
+    /// connection.
     #[doc(alias = "get_extra_info")]
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         self.shared.socket.peer_addr()
     }
 
-    /// This end's address.
+    /// Returns the address of this end.
     ///
     /// # Errors
     ///
@@ -199,16 +202,16 @@ impl StreamReader {
         self.shared.socket.local_addr()
     }
 
-    /// The connection. Who reads from it takes bytes from the reader.
+    /// Returns the connection. Bytes that are read from it directly do not reach the reader.
     #[doc(alias = "transport")]
     pub fn get_ref(&self) -> &StreamSocket {
         &self.shared.socket
     }
 
-    /// The piece that ends with one of `separators`, of which the longest has `longest` bytes, if
-    /// it is there; or that it is too long. Before `searched` there is none: what has been searched
-    /// is not searched again.
-    pub(super) fn piece(
+    /// Takes the piece that ends with one of `separators`, of which the longest has `longest`
+    /// bytes. Returns `None` if the buffer holds no separator, and an error if the piece is too
+    /// long. No separator begins before `searched`, which is moved on: no byte is searched twice.
+    pub(super) fn take_piece(
         &mut self,
         searched: &mut usize,
         separators: &[&[u8]],
@@ -224,45 +227,45 @@ impl StreamReader {
         found.map(|found| Ok(self.buffer.take(found.end)))
     }
 
-    /// Takes in what is there. `false`: the stream has ended.
+    /// Receives bytes into the buffer. Returns `false` if the stream has ended.
     async fn fill(&mut self) -> io::Result<bool> {
-        if let Some(over) = self.over() {
-            return over;
+        if let Some(result) = self.result_after_end() {
+            return result;
         }
         let filled = self.shared.fill(&mut self.buffer).await;
-        self.note(filled)
+        self.record(filled)
     }
 
-    /// The same for a `poll_` method, which waits at `waiter`.
+    /// Does the same as a `poll_` method, whose registration is `waiter`.
     pub(super) fn poll_fill(
         &mut self,
         cx: &mut Context<'_>,
         waiter: &mut WaiterKey,
     ) -> Poll<io::Result<bool>> {
-        if let Some(over) = self.over() {
-            return Poll::Ready(over);
+        if let Some(result) = self.result_after_end() {
+            return Poll::Ready(result);
         }
         let StreamReader { shared, buffer, .. } = self;
         let source = shared.socket.source();
         let filled = source.poll_io(Direction::Read, cx, waiter, || shared.receive(buffer));
-        filled.map(|filled| self.note(filled))
+        filled.map(|filled| self.record(filled))
     }
 
-    /// Gives up the place of a `poll_` method.
-    pub(super) fn leave(&self, waiter: &mut WaiterKey) {
+    /// Removes the registration of a `poll_` method.
+    pub(super) fn deregister(&self, waiter: &mut WaiterKey) {
         self.shared.socket.source().leave(Direction::Read, waiter);
     }
 
-    /// The result, if nothing more will come.
-    fn over(&self) -> Option<io::Result<bool>> {
-        self.is_finished.then(|| self.shared.check_connection().map(|()| false))
+    /// Returns the result of `fill` if the stream has ended.
+    fn result_after_end(&self) -> Option<io::Result<bool>> {
+        self.has_ended.then(|| self.shared.check_connection().map(|()| false))
     }
 
-    /// Remembers the end, and for both halves the first error.
-    fn note(&mut self, filled: io::Result<usize>) -> io::Result<bool> {
+    /// Records the end of the stream, or, for both halves, the first error.
+    fn record(&mut self, filled: io::Result<usize>) -> io::Result<bool> {
         match filled {
             Ok(n) => {
-                self.is_finished = n == 0;
+                self.has_ended = n == 0;
                 Ok(n > 0)
             }
             Err(error) => {

@@ -1,19 +1,19 @@
-//! Finding the end of a piece.
+//! Searches for separators.
 
 use std::io::BufRead;
 
-/// Where a separator is.
+/// The position of a separator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Found {
     pub(super) begin: usize,
     pub(super) end: usize,
 }
 
-/// The separator in `bytes[from..]` that ends first; of those that end together, the longest.
+/// Returns the separator in `bytes[from..]` that ends first; of several with this end, the longest.
 pub(super) fn find_any(bytes: &[u8], from: usize, separators: &[&[u8]]) -> Option<Found> {
     let mut first: Option<Found> = None;
     for separator in separators {
-        // No further than the first one found: what comes behind is for later pieces.
+        // A separator that ends behind the first one belongs to a later piece.
         let end = first.map_or(bytes.len(), |first| first.end);
         let Some(begin) = find(&bytes[from..end], separator) else { continue };
         let found = Found { begin: from + begin, end: from + begin + separator.len() };
@@ -24,7 +24,7 @@ pub(super) fn find_any(bytes: &[u8], from: usize, separators: &[&[u8]]) -> Optio
     first
 }
 
-/// Where `needle` begins first. It has a byte at least.
+/// Returns the position of the first `needle`, which must not be empty.
 fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
     let (first, rest) = needle.split_first()?;
     let mut from = 0;
@@ -37,7 +37,7 @@ fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
     }
 }
 
-/// Where `byte` is first: by the search that std has for readers, which is memchr.
+/// Returns the position of the first `byte`. `skip_until` of std uses memchr.
 fn position(mut haystack: &[u8], byte: u8) -> Option<usize> {
     let whole = haystack;
     let passed = haystack.skip_until(byte).ok()?;
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_end_wins_and_then_the_longest() {
+    fn find_any_prefers_the_first_end_and_then_the_longest_separator() {
         let found = |text: &str, from, separators: &[&str]| {
             let separators: Vec<_> = separators.iter().map(|text| text.as_bytes()).collect();
             find_any(text.as_bytes(), from, &separators).map(|found| (found.begin, found.end))

@@ -1,4 +1,4 @@
-//! Serving connections, each by a task of its own.
+//! A server: listens, and serves each connection in a task of its own.
 
 #[cfg(unix)]
 use std::any::Any;
@@ -20,7 +20,7 @@ use crate::net::{
     Connection, ListenOptions, Listener, TcpListener, ToAddrs, Transport, lookup_host,
 };
 
-/// How a server listens, and how its streams are made.
+/// The options of a server: of its listening sockets, and of the streams of its connections.
 ///
 /// ```
 /// use evloop::net::ListenOptions;
@@ -34,36 +34,51 @@ use crate::net::{
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct ServerOptions {
-    /// Of the listening sockets.
+    /// The options of the listening sockets.
     pub listen: ListenOptions,
-    /// Of each connection.
+    /// The options of each connection.
     pub streams: StreamOptions,
 }
 
 /// A server that [`start_server`] started: asyncio's `Server`.
 ///
-/// It serves until it is closed or dropped. The tasks of its connections go on then; see
+/// It serves until it is closed or dropped. The tasks of its connections continue after that; see
 /// [`close_clients`](Server::close_clients).
+///
+/// ```
+/// evloop::block_on(async {
+///     let server = evloop::start_server("127.0.0.1:0", async |_reader, writer| {
+///         writer.write(b"hello\n");
+///     }).await?;
+///     assert!(server.is_serving());
+///     let (mut reader, _writer) = evloop::open_connection(server.local_addrs()[0]).await?;
+///     assert_eq!(reader.read_to_end().await?, b"hello\n");
+///     server.close();
+///     server.close_clients();
+///     server.wait_closed().await;
+///     std::io::Result::Ok(())
+/// }).unwrap();
+/// ```
 #[must_use = "dropping a Server closes it: keep it, or await its serve_forever"]
 pub struct Server {
     addrs: Vec<SocketAddr>,
     connections: Rc<Connections<SharedStream>>,
 }
 
-/// Closes the server when a `serve_forever` ends, however it does.
+/// Closes the server when `serve_forever` completes, fails or is dropped.
 struct CloseOnDrop<'a>(&'a Server);
 
 /// Listens on all addresses of `addr`, and calls `handler` with a reader and a writer for each
-/// connection. What it returns runs as a task.
+/// connection. The future that `handler` returns runs in a task of its own.
 ///
-/// The connection [closes](StreamWriter::close) when the writer is dropped, as it is when the
-/// handler has ended or panicked. A handler gives `()` or a `Result`: its error, its panic, and
-/// what goes wrong with accepting are told to the loop's handler, as asyncio does; see
-/// [`Builder::on_task_error`](crate::runtime::Builder::on_task_error). The server goes on, unless a
-/// listener has failed for good; see [`serve_forever`](Server::serve_forever).
+/// The connection [closes](StreamWriter::close) when the writer is dropped: at the latest when the
+/// handler has returned or panicked. A handler returns `()` or a `Result`. Its error, its panic,
+/// and the errors of accepting are reported to the loop's error handler, as in asyncio; see
+/// [`Builder::on_task_error`](crate::runtime::Builder::on_task_error). The server continues, unless
+/// a listener has failed permanently; see [`serve_forever`](Server::serve_forever).
 ///
 /// With port 0 each address gets a port of its own; see [`local_addrs`](Server::local_addrs). If
-/// there are several addresses, an IPv6 one takes no IPv4 connections.
+/// there are several addresses, a socket of an IPv6 address accepts no IPv4 connections.
 ///
 /// # Errors
 ///
@@ -71,7 +86,7 @@ struct CloseOnDrop<'a>(&'a Server);
 ///
 /// # Cancel safety
 ///
-/// Dropping the future closes what it has opened.
+/// Dropping the future closes the sockets that it has opened.
 ///
 /// # Panics
 ///
@@ -108,7 +123,7 @@ where
     start(addr, ServerOptions::default(), handler, Location::caller())
 }
 
-/// The same, as `options` say.
+/// Starts a server as [`start_server`] does, with `options`.
 ///
 /// # Errors
 ///
@@ -151,12 +166,12 @@ where
         listeners.push(TcpListener::bind_with(addr, &listen).await?);
     }
     let addrs = listeners.iter().map(TcpListener::local_addr).collect::<io::Result<_>>()?;
-    Ok(Server::of(listeners, addrs, options.streams, handler, started_at))
+    Ok(Server::start(listeners, addrs, options.streams, handler, started_at))
 }
 
 impl Server {
-    /// Serves the connections of `listeners`.
-    pub(super) fn of<K, F, T>(
+    /// Starts to accept the connections of `listeners`.
+    pub(super) fn start<K, F, T>(
         listeners: Vec<Listener<K>>,
         addrs: Vec<SocketAddr>,
         options: StreamOptions,
@@ -178,27 +193,27 @@ impl Server {
         Server { addrs, connections }
     }
 
-    /// Goes with the server: the file of a Unix socket.
+    /// Stores the file of a Unix socket, which is removed when the server closes.
     #[cfg(unix)]
     pub(super) fn with_file(self, file: impl Any) -> Server {
         self.connections.set_file(file);
         self
     }
 
-    /// The addresses listened on; none, if it is a Unix socket.
+    /// Returns the addresses of the listening sockets; an empty slice for a Unix socket.
     #[doc(alias = "sockets")]
     pub fn local_addrs(&self) -> &[SocketAddr] {
         &self.addrs
     }
 
-    /// Serves until the server is [closed](Server::close) and its last connection is. Any number of
-    /// tasks may wait here.
+    /// Waits until the server is [closed](Server::close) and its last connection is closed. Any
+    /// number of tasks may wait.
     ///
     /// # Errors
     ///
-    /// The listener's, if one can accept no connection any more, such as one that was shut down
-    /// through a duplicate of its descriptor. The server was closed then; its connections go on.
-    /// Kind `NotConnected` if it was closed before.
+    /// The error of a listener that can accept no more connections, for instance because it was
+    /// shut down through a duplicate of its descriptor. The server is closed then; its connections
+    /// continue. Kind `NotConnected` if the server was closed before the call.
     ///
     /// # Cancel safety
     ///
@@ -210,38 +225,39 @@ impl Server {
             return Err(io::Error::new(kind, "the server was closed: start a new one"));
         }
         let _close = CloseOnDrop(self);
-        self.connections.all_served().await
+        self.connections.wait_closed_or_failed().await
     }
 
-    /// Stops listening. Connections that are there go on. The addresses are free once
-    /// [`wait_closed`](Server::wait_closed) has completed, or once the loop has gone round.
+    /// Stops listening. The open connections continue. The addresses are free once
+    /// [`wait_closed`](Server::wait_closed) has completed, or after the next turn of the loop.
+    #[doc(alias = "stop")]
     pub fn close(&self) {
         self.connections.close();
     }
 
-    /// [Closes](StreamWriter::close) all connections. Their readers come to the end of the stream.
+    /// [Closes](StreamWriter::close) all connections. Their readers reach the end of the stream.
     pub fn close_clients(&self) {
         self.connections.for_each(|shared| shared.close());
     }
 
-    /// Closes all connections at once: what is unsent is dropped, and their readers come to the end
-    /// of the stream.
+    /// [Aborts](StreamWriter::abort) all connections: unsent bytes are dropped, and the readers
+    /// reach the end of the stream.
     pub fn abort_clients(&self) {
         self.connections.for_each(|shared| shared.abort());
     }
 
-    /// Waits until the server was closed and its last connection is. Connections that were closed
-    /// may [linger](StreamOptions::linger) before.
+    /// Waits until the server and its last connection are closed. A connection may
+    /// [linger](StreamOptions::linger) after its close; this waits for that too.
     ///
     /// # Cancel safety
     ///
     /// Nothing changes.
     pub async fn wait_closed(&self) {
-        // It fails only for what a selector is behind.
-        let _ = self.connections.all_gone().await;
+        // Only a source that is registered with the selector can fail.
+        let _ = self.connections.wait_closed().await;
     }
 
-    /// Whether it has not been closed.
+    /// Returns whether the server has not been closed.
     pub fn is_serving(&self) -> bool {
         !self.connections.is_closed()
     }

@@ -1,7 +1,7 @@
-//! The state of a connection, which its reader, its writer and its flusher share.
+//! The state of a connection that its reader, its writer and its flusher share.
 //!
 //! Nothing here waits or spawns: [`flusher`](super::flusher) does. Invariant: the error of the
-//! connection is set once, and what is written after it or after the end is not sent.
+//! connection is set once, and bytes that are written after it or after the end are not sent.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -21,29 +21,31 @@ use crate::io_error::clone_error;
 use crate::reactor::{Direction, Done, Readiness, WaiterKey, Waiters};
 use crate::wait::WakeList;
 
-/// A connection and what is on its way to it.
+/// A connection and its unsent bytes.
 pub(super) struct SharedStream {
     pub(super) socket: StreamSocket,
-    /// The loop in which the streams were made: it sends the rest, whoever runs.
-    pub(super) home: Weak<Context>,
+    /// The loop in which the streams were created. Its tasks send the unsent bytes, also if another
+    /// loop runs when the writer is used.
+    pub(super) context: Weak<Context>,
     pub(super) unsent: Unsent,
-    /// The first error of the connection, which every later call of either half reports. What is
-    /// written after it is dropped.
+    /// The first error of the connection, which every later call of either half reports. Bytes that
+    /// are written after it are dropped.
     pub(super) error: RefCell<Option<io::Error>>,
-    /// The writer was misused or aborted before that: the writer reports it, the reader does not.
+    /// The writer was written to after its end, or was aborted, before any error. The writer
+    /// reports this; the reader does not.
     refusal: Cell<Option<Refusal>>,
-    /// A task sends what is unsent, or lingers.
+    /// A task sends the unsent bytes, or lingers.
     pub(super) is_flushing: Cell<bool>,
     pub(super) ending: Cell<Ending>,
-    /// Both halves were closed: the reader gets no more than it has.
+    /// The connection was closed in both directions: the reader receives no more bytes.
     pub(super) is_closed: Cell<bool>,
-    /// The peer has ended its direction, and everything that it sent was read.
+    /// The peer has ended its direction, and all its bytes were read.
     has_peer_ended: Cell<bool>,
     /// See [`StreamOptions::linger`](super::StreamOptions::linger).
     pub(super) linger: Duration,
-    /// Who waits for a change of the above: all look again.
+    /// The tasks that wait for a change of the fields above. Each change wakes all of them.
     pub(super) changed: Waiters,
-    /// Its place in a server, which it leaves when it is closed: after the socket.
+    /// The entry of the connection in its server, removed after the socket is closed.
     entry: Cell<Option<Entry<SharedStream>>>,
 }
 
@@ -55,11 +57,11 @@ pub(super) enum Ending {
     Flushing,
     /// The write direction has ended.
     Ended,
-    /// Both directions have.
+    /// Both directions have ended.
     Closed,
 }
 
-/// Why the writer takes nothing, although the connection may be whole.
+/// Why the writer accepts no bytes, although the connection has no error.
 #[derive(Clone, Copy, Debug)]
 enum Refusal {
     AfterEnd,
@@ -70,7 +72,7 @@ impl SharedStream {
     pub(super) fn new(socket: StreamSocket, linger: Duration) -> SharedStream {
         SharedStream {
             socket,
-            home: context::current().map_or_else(Weak::new, |home| Rc::downgrade(&home)),
+            context: context::current().map_or_else(Weak::new, |it| Rc::downgrade(&it)),
             unsent: Unsent::new(),
             error: RefCell::new(None),
             refusal: Cell::new(None),
@@ -84,12 +86,12 @@ impl SharedStream {
         }
     }
 
-    /// The server that it came from, which counts it until it is closed.
-    pub(super) fn belong_to(&self, entry: Entry<SharedStream>) {
+    /// Stores the entry of the connection in its server. It is dropped when the connection closes.
+    pub(super) fn set_entry(&self, entry: Entry<SharedStream>) {
         self.entry.set(Some(entry));
     }
 
-    /// Completes with how many bytes came and are in `buffer` now; none, if the stream has ended.
+    /// Receives bytes into `buffer`, and returns their number; 0 if the stream has ended.
     pub(super) fn fill<'a>(
         &'a self,
         buffer: &'a mut Buffer,
@@ -97,8 +99,8 @@ impl SharedStream {
         self.socket.source().io(Direction::Read, || self.receive(buffer))
     }
 
-    /// One read, for the funnel. What came before the connection's error is read before the error
-    /// is reported, also if the writer has met the error first.
+    /// Reads once, for [`Source::io`](crate::reactor::Source). Bytes that arrived before the error
+    /// of the connection are read before the error is reported, also if the writer met it first.
     pub(super) fn receive(&self, buffer: &mut Buffer) -> io::Result<Done<usize>> {
         let received = match self.is_closed.get() {
             true => Ok(Done { value: 0, short: false }),
@@ -110,31 +112,31 @@ impl SharedStream {
         }
     }
 
-    /// One read into memory that the whole thread shares: a connection to which nothing comes has
-    /// no buffer of its own.
+    /// Reads once into the buffer that all connections of the thread share, and calls `take` with
+    /// the bytes. So an idle connection needs no buffer of its own.
     pub(super) fn read_socket(&self, take: impl FnOnce(&[u8])) -> io::Result<Done<usize>> {
-        read_buffer::lend(|room| {
-            let done = self.socket.receive(room)?;
-            take(&room[..done.value]);
+        read_buffer::lend(|buffer| {
+            let done = self.socket.receive(buffer)?;
+            take(&buffer[..done.value]);
             self.has_peer_ended.set(done.value == 0);
             Ok(done)
         })
     }
 
-    /// Closes both directions at once: drops what is unsent and what the reader has not got.
+    /// Closes both directions at once: drops the unsent bytes and those not received yet.
     pub(super) fn abort(&self) {
         self.is_closed.set(true);
         if !self.has_ended() && !self.has_failed() {
             self.refusal.set(Some(Refusal::Aborted));
         }
-        self.give_up();
+        self.discard_unsent();
     }
 
-    /// Notes the first error of the connection, and drops what cannot be sent any more.
+    /// Stores the first error of the connection, and drops the unsent bytes.
     pub(super) fn fail(&self, error: io::Error) {
         if self.error.borrow().is_none() {
             self.error.replace(Some(error));
-            self.give_up();
+            self.discard_unsent();
         }
     }
 
@@ -163,7 +165,7 @@ impl SharedStream {
         self.notify();
     }
 
-    /// The writer's first error, as often as it is asked for.
+    /// Returns the first error of the writer, at each call.
     pub(super) fn check(&self) -> io::Result<()> {
         match self.refusal.get() {
             Some(refusal) => Err(refusal.into()),
@@ -171,13 +173,13 @@ impl SharedStream {
         }
     }
 
-    /// The connection's first error, as often as it is asked for.
+    /// Returns the first error of the connection, at each call.
     pub(super) fn check_connection(&self) -> io::Result<()> {
         self.error.borrow().as_ref().map_or(Ok(()), |error| Err(clone_error(error)))
     }
 
-    /// Gives up a place among those who wait for a change.
-    pub(super) fn leave(&self, waiter: &mut WaiterKey) {
+    /// Removes a waiter for a change.
+    pub(super) fn deregister(&self, waiter: &mut WaiterKey) {
         self.changed.leave(waiter);
     }
 
@@ -185,8 +187,8 @@ impl SharedStream {
         self.refusal.get().is_some() || self.error.borrow().is_some()
     }
 
-    /// Whether writing makes sense. To write after the end is an error, which a later call reports;
-    /// what was written before the end is sent all the same.
+    /// Returns whether the writer accepts bytes. Writing after the end is an error, which a later
+    /// call reports; the bytes written before the end are still sent.
     pub(super) fn may_write(&self) -> bool {
         if self.is_ending() && !self.has_failed() {
             self.refusal.set(Some(Refusal::AfterEnd));
@@ -195,7 +197,7 @@ impl SharedStream {
         !self.has_failed()
     }
 
-    /// Sends what the system takes of what is unsent. `false`: it takes nothing now.
+    /// Sends the unsent bytes that the system accepts. Returns `false` if it accepts none now.
     pub(super) fn send_unsent(&self) -> io::Result<bool> {
         let has_sent = self.unsent.send(|unsent| self.socket.try_write(unsent))?;
         if has_sent {
@@ -204,15 +206,15 @@ impl SharedStream {
         Ok(has_sent)
     }
 
-    /// Everything was sent: the peer may read to its end.
+    /// Ends the write direction after everything was sent: the peer reaches its end of stream.
     pub(super) fn finish(&self) {
-        let is_over = self.has_peer_ended.get() || self.error.borrow().is_some();
-        if self.is_closed.get() && is_over {
+        let has_read_all = self.has_peer_ended.get() || self.error.borrow().is_some();
+        if self.is_closed.get() && has_read_all {
             self.close_both();
         } else if self.ending.get() == Ending::Flushing {
             self.ending.set(Ending::Ended);
             match self.socket.shutdown(Shutdown::Write) {
-                // The peer may have closed before: everything was sent.
+                // The peer may have closed the connection already: everything was sent.
                 Err(error) if error.kind() != io::ErrorKind::NotConnected => self.fail(error),
                 _ => {}
             }
@@ -220,8 +222,8 @@ impl SharedStream {
         self.notify();
     }
 
-    /// The connection is of no use any more.
-    fn give_up(&self) {
+    /// Drops the unsent bytes and ends the write direction, after an error or an abort.
+    fn discard_unsent(&self) {
         self.unsent.clear();
         self.ending.set(self.ending.get().max(Ending::Ended));
         if self.is_closed.get() {
@@ -231,21 +233,22 @@ impl SharedStream {
         self.notify();
     }
 
-    /// Everything was sent, and the peer may still send.
+    /// Returns whether the connection is closed and everything was sent, but the peer may still
+    /// send.
     pub(super) fn is_lingering(&self) -> bool {
         self.is_closed.get() && self.ending.get() == Ending::Ended
     }
 
-    /// Ends both directions, though the streams may still be held.
+    /// Ends both directions, also while the reader or the writer still exists.
     pub(super) fn close_both(&self) {
         if self.ending.replace(Ending::Closed) != Ending::Closed {
-            // It fails only for a connection that is gone already.
+            // It fails only if the connection has ended already.
             let _ = self.socket.shutdown(Shutdown::Both);
             drop(self.entry.take());
         }
     }
 
-    /// Lets the reader and the flusher look again, also if they wait for the socket.
+    /// Wakes the reader and the flusher if they wait for the socket.
     pub(super) fn wake_socket(&self) {
         const CHANGED: Readiness = Readiness { read: true, write: true, special: true };
         let mut woken = VecDeque::new();
@@ -253,7 +256,7 @@ impl SharedStream {
         WakeList::from(woken).wake();
     }
 
-    /// Wakes who waits for a change.
+    /// Wakes the tasks that wait for a change.
     fn notify(&self) {
         let mut woken = VecDeque::new();
         self.changed.take_wakers(&mut woken);
@@ -265,7 +268,7 @@ impl From<Refusal> for io::Error {
     fn from(refusal: Refusal) -> io::Error {
         let (kind, sentence) = match refusal {
             Refusal::AfterEnd => {
-                (io::ErrorKind::BrokenPipe, "the writer was written to after its end")
+                (io::ErrorKind::BrokenPipe, "bytes were written after the writer was closed")
             }
             Refusal::Aborted => (io::ErrorKind::ConnectionAborted, "the writer was aborted"),
         };

@@ -1,6 +1,6 @@
-//! The connection behind a reader and a writer, of whatever kind.
+//! The connection of a reader and a writer: TCP, a Unix socket or a pipe.
 //!
-//! Invariant: which kind it is matters here and in who makes the streams, nowhere else.
+//! Invariant: only this file and the functions that create streams depend on the kind.
 
 use std::io::{self, IoSlice};
 use std::net::{Shutdown, SocketAddr};
@@ -14,7 +14,7 @@ use crate::net::UnixStream;
 use crate::net::pipe::Receiver;
 use crate::reactor::{Direction, Done, Source};
 
-/// The connection behind a [`StreamReader`](super::StreamReader) and a
+/// The connection of a [`StreamReader`](super::StreamReader) and a
 /// [`StreamWriter`](super::StreamWriter): asyncio's transport.
 ///
 /// ```
@@ -23,26 +23,25 @@ use crate::reactor::{Direction, Done, Source};
 /// evloop::block_on(async {
 ///     let listener = TcpListener::bind("127.0.0.1:0").await?;
 ///     let (_reader, writer) = evloop::open_connection(listener.local_addr()?).await?;
-///     let tcp = writer.get_ref().as_tcp().expect("it goes by TCP");
+///     let tcp = writer.get_ref().as_tcp().expect("a TCP connection");
 ///     assert!(tcp.nodelay()?);
 ///     std::io::Result::Ok(())
 /// }).unwrap();
 /// ```
 #[derive(Debug)]
 #[non_exhaustive]
-#[doc(alias = "Transport")]
 pub enum StreamSocket {
-    /// By TCP.
+    /// A TCP connection.
     Tcp(TcpStream),
-    /// By a Unix socket.
+    /// A connection of a Unix socket.
     #[cfg(unix)]
     Unix(UnixStream),
-    /// By a pipe, which is read only.
+    /// The read end of a pipe.
     #[cfg(unix)]
     Pipe(Receiver),
 }
 
-/// The same expression for each kind of connection, and one for a pipe.
+/// Evaluates one expression for both kinds of sockets, and another for a pipe.
 macro_rules! each {
     ($socket:expr, $connection:ident => $result:expr, $pipe:ident => $of_pipe:expr) => {
         match $socket {
@@ -56,7 +55,7 @@ macro_rules! each {
 }
 
 impl StreamSocket {
-    /// The TCP connection, if it is one.
+    /// Returns the TCP connection, if it is one.
     pub fn as_tcp(&self) -> Option<&TcpStream> {
         match self {
             StreamSocket::Tcp(tcp) => Some(tcp),
@@ -65,7 +64,7 @@ impl StreamSocket {
         }
     }
 
-    /// The connection by a Unix socket, if it is one.
+    /// Returns the connection of a Unix socket, if it is one.
     #[cfg(unix)]
     pub fn as_unix(&self) -> Option<&UnixStream> {
         match self {
@@ -74,7 +73,7 @@ impl StreamSocket {
         }
     }
 
-    /// The pipe, if it is one.
+    /// Returns the pipe, if it is one.
     #[cfg(unix)]
     pub fn as_pipe(&self) -> Option<&Receiver> {
         match self {
@@ -83,7 +82,7 @@ impl StreamSocket {
         }
     }
 
-    /// Waits until a read may give something, as far as is known.
+    /// Waits until the connection may be readable. A read may still return `WouldBlock`.
     ///
     /// # Cancel safety
     ///
@@ -92,7 +91,7 @@ impl StreamSocket {
         self.source().ready(Direction::Read)
     }
 
-    /// Waits until a write may take something, as far as is known.
+    /// Waits until the connection may be writable. A write may still return `WouldBlock`.
     ///
     /// # Cancel safety
     ///
@@ -101,17 +100,17 @@ impl StreamSocket {
         self.source().ready(Direction::Write)
     }
 
-    /// Takes the error that the system holds for the socket (SO_ERROR); a pipe has none.
+    /// Takes the pending error of the socket (SO_ERROR); a pipe has none.
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
         each!(self, connection => connection.take_error(), _pipe => Ok(None))
     }
 
     pub(super) fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.as_tcp().ok_or_else(no_tcp)?.peer_addr()
+        self.as_tcp().ok_or_else(not_tcp)?.peer_addr()
     }
 
     pub(super) fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.as_tcp().ok_or_else(no_tcp)?.local_addr()
+        self.as_tcp().ok_or_else(not_tcp)?.local_addr()
     }
 
     pub(super) fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
@@ -126,7 +125,7 @@ impl StreamSocket {
         each!(self, connection => connection.shutdown(how), _pipe => Ok(()))
     }
 
-    /// Reads once, for the funnel.
+    /// Reads once, for [`Source::io`].
     pub(super) fn receive(&self, buf: &mut [u8]) -> io::Result<Done<usize>> {
         each!(self, connection => connection.receive(buf), pipe => pipe.receive(buf))
     }
@@ -138,7 +137,7 @@ impl StreamSocket {
 
 impl From<TcpStream> for StreamSocket {
     fn from(tcp: TcpStream) -> StreamSocket {
-        // It fails only for a connection that is gone already, which the first read tells.
+        // It fails only if the connection has ended already, which the first read reports.
         let _ = tcp.set_nodelay(true);
         StreamSocket::Tcp(tcp)
     }
@@ -151,14 +150,14 @@ impl From<UnixStream> for StreamSocket {
     }
 }
 
-fn no_tcp() -> io::Error {
-    let words = "only TCP has IP addresses: ask get_ref().as_unix() for those of a Unix socket";
-    io::Error::new(io::ErrorKind::Unsupported, words)
+fn not_tcp() -> io::Error {
+    let text = "only a TCP connection has IP addresses: for a Unix socket, use get_ref().as_unix()";
+    io::Error::new(io::ErrorKind::Unsupported, text)
 }
 
 #[cfg(unix)]
 fn read_only() -> io::Error {
-    io::Error::new(io::ErrorKind::Unsupported, "the end of a pipe that is read takes nothing")
+    io::Error::new(io::ErrorKind::Unsupported, "the read end of a pipe cannot be written to")
 }
 
 #[cfg(unix)]

@@ -1,44 +1,45 @@
-//! The file of a server's Unix socket: who may make it, and who removes it.
+//! The file of a server's Unix socket, and the lock under which servers create and remove it.
 //!
-//! Invariant: the file is made, replaced and removed only under its lock, so that no server removes
-//! the file of another that is bound and does not listen yet.
+//! Invariant: the file is created, replaced and removed only under its lock. So no server removes
+//! the file of another server that is bound and does not listen yet.
 
-use std::fs;
+use std::fs::{self, File, Metadata};
 use std::io;
-use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, Mode, OFlags, flock, fstat, open};
+use rustix::fs::{FlockOperation, Mode, OFlags, flock, open};
 
-/// The file of a server's socket. Dropping it removes the file, unless another took its place.
+/// The file of a server's socket. Dropping it removes the file, unless another has replaced it.
 pub(super) struct SocketFile {
     path: PathBuf,
-    device: u64,
-    inode: u64,
+    id: FileId,
 }
 
-/// The lock of a socket's file, beside it: an empty file, removed when this is dropped.
+/// The lock of a socket's file: an empty file beside it, removed when this is dropped.
 pub(super) struct PathLock {
     path: PathBuf,
-    _file: OwnedFd,
+    _file: File,
 }
 
+/// The device and the inode of a file.
+type FileId = (u64, u64);
+
 impl SocketFile {
-    /// The file of a socket that was just bound; none, if its name is abstract.
+    /// Returns the file of a socket that was just bound; `None` if the socket's name is abstract.
     pub(super) fn at(path: &Path) -> Option<SocketFile> {
-        let file = fs::symlink_metadata(path).ok()?;
-        Some(SocketFile { path: path.to_owned(), device: file.dev(), inode: file.ino() })
+        let id = file_id(&fs::symlink_metadata(path).ok()?);
+        Some(SocketFile { path: path.to_owned(), id })
     }
 }
 
 impl PathLock {
-    /// Takes the lock; none, if the socket has no file.
+    /// Takes the lock; `None` if the socket has no file.
     ///
     /// # Errors
     ///
-    /// Kind `AddrInUse` if another server has it: it is starting or closing there.
+    /// Kind `AddrInUse` if another server holds the lock: it is starting or closing there.
     pub(super) fn take(socket: &Path) -> io::Result<Option<PathLock>> {
         if matches!(socket.as_os_str().as_bytes(), [] | [0, ..]) {
             return Ok(None);
@@ -46,7 +47,7 @@ impl PathLock {
         let mut path = socket.as_os_str().to_owned();
         path.push(".evloop-lock");
         let path = PathBuf::from(path);
-        // NONBLOCK and NOFOLLOW: others may write to the folder.
+        // NONBLOCK and NOFOLLOW: another user may have put a FIFO or a link in this place.
         let flags = OFlags::CREATE | OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW;
         let failure = |error: io::Error, what| {
             let sentence = format!("could not listen on {socket:?}: {what}{error}");
@@ -54,15 +55,16 @@ impl PathLock {
         };
         loop {
             let file = open(&path, flags | OFlags::CLOEXEC, Mode::RUSR | Mode::WUSR)
-                .map_err(|error| failure(error.into(), "could not lock it: "))?;
+                .map_err(|error| failure(error.into(), "could not open its lock file: "))?;
+            let file = File::from(file);
             if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
                 let busy = io::Error::from(io::ErrorKind::AddrInUse);
                 return Err(failure(busy, "another server is starting or closing there: "));
             }
-            // The last owner may have removed the file in between: then it locks nothing.
-            let is_same = |named: fs::Metadata| {
-                fstat(&file).is_ok_and(|own| (own.st_dev, own.st_ino) == (named.dev(), named.ino()))
-            };
+            // The last owner may have removed the file since it was opened: then the lock excludes
+            // no other server.
+            let is_same =
+                |named: Metadata| file.metadata().is_ok_and(|own| file_id(&own) == file_id(&named));
             if fs::symlink_metadata(&path).is_ok_and(is_same) {
                 return Ok(Some(PathLock { path, _file: file }));
             }
@@ -70,16 +72,19 @@ impl PathLock {
     }
 }
 
+fn file_id(file: &Metadata) -> FileId {
+    (file.dev(), file.ino())
+}
+
 impl Drop for SocketFile {
     fn drop(&mut self) {
         let lock = PathLock::take(&self.path);
         if lock.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::AddrInUse) {
-            // The server that starts there replaces the file.
+            // The server that is starting there replaces the file.
             return;
         }
-        let file = fs::symlink_metadata(&self.path);
-        if file.is_ok_and(|file| (file.dev(), file.ino()) == (self.device, self.inode)) {
-            // It may have gone meanwhile, or the folder may not allow it: the next server sees.
+        if fs::symlink_metadata(&self.path).is_ok_and(|file| file_id(&file) == self.id) {
+            // The file may be gone, or the folder may forbid it. The next server replaces the file.
             let _ = fs::remove_file(&self.path);
         }
     }
@@ -87,7 +92,7 @@ impl Drop for SocketFile {
 
 impl Drop for PathLock {
     fn drop(&mut self) {
-        // Removed before it is unlocked, so that it is this one. One that stays harms nobody.
+        // Removed while locked, so that it is this server's lock file. One that stays is harmless.
         let _ = fs::remove_file(&self.path);
     }
 }

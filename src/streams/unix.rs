@@ -1,4 +1,4 @@
-//! Streams by Unix sockets, and of pipes.
+//! Streams of Unix sockets and of pipes.
 
 use std::fs;
 use std::future::Future;
@@ -19,7 +19,7 @@ use super::writer::StreamWriter;
 use crate::net::pipe::Receiver;
 use crate::net::{UnixListener, UnixStream};
 
-/// Connects to a Unix socket by its path, and gives the connection as a reader and a writer. On
+/// Connects to a Unix socket by its path, and returns the connection as a reader and a writer. On
 /// Linux, `"\0name"` is the abstract name `name`.
 ///
 /// # Errors
@@ -28,7 +28,7 @@ use crate::net::{UnixListener, UnixStream};
 ///
 /// # Cancel safety
 ///
-/// Dropping the future closes what it has opened.
+/// Dropping the future closes the connection.
 ///
 /// # Panics
 ///
@@ -57,7 +57,7 @@ pub async fn open_unix_connection(
     open_unix_connection_with(path, &StreamOptions::default()).await
 }
 
-/// The same, as `options` say.
+/// Connects as [`open_unix_connection`] does, with `options`.
 ///
 /// # Errors
 ///
@@ -70,7 +70,7 @@ pub async fn open_unix_connection_with(
     Ok(from_unix(UnixStream::connect(path).await?, options))
 }
 
-/// A reader and a writer of a connection by a Unix socket that is there already.
+/// Returns a reader and a writer of an existing connection of a Unix socket.
 ///
 /// # Panics
 ///
@@ -95,7 +95,7 @@ pub fn from_unix(stream: UnixStream, options: &StreamOptions) -> (StreamReader, 
     pair(StreamSocket::Unix(stream), options)
 }
 
-/// A reader of a pipe, such as what a child process prints.
+/// Returns a reader of a pipe, such as the standard output of a child process.
 ///
 /// # Panics
 ///
@@ -108,7 +108,7 @@ pub fn from_unix(stream: UnixStream, options: &StreamOptions) -> (StreamReader, 
 ///
 /// evloop::block_on(async {
 ///     let mut child = Command::shell("echo one; echo two").stdout(Stdio::piped()).spawn()?;
-///     let stdout = child.stdout.take().expect("it is piped");
+///     let stdout = child.stdout.take().expect("stdout is piped");
 ///     let mut reader = streams::from_pipe(stdout, &StreamOptions::default());
 ///     assert_eq!(reader.read_line().await?, b"one\n");
 ///     assert_eq!(reader.read_line().await?, b"two\n");
@@ -117,7 +117,6 @@ pub fn from_unix(stream: UnixStream, options: &StreamOptions) -> (StreamReader, 
 /// }).unwrap();
 /// # }
 /// ```
-#[doc(alias = "connect_read_pipe")]
 #[track_caller]
 pub fn from_pipe(pipe: Receiver, options: &StreamOptions) -> StreamReader {
     options.expect_valid();
@@ -129,18 +128,18 @@ pub fn from_pipe(pipe: Receiver, options: &StreamOptions) -> StreamReader {
 /// as [`start_server`](super::start_server) does. On Linux, `"\0name"` is the abstract name
 /// `name`.
 ///
-/// Closing the server removes the socket's file, unless another has taken its place. A file that a
-/// server left behind, of a socket on which nobody listens, is replaced. While it starts, a lock
-/// lies beside the socket: the file `<path>.evloop-lock`.
+/// Closing the server removes the socket's file, unless another file has replaced it. If the path
+/// is the file of a socket on which no server listens any more, the new socket replaces it. While
+/// the server starts or closes, a lock file exists beside the socket: `<path>.evloop-lock`.
 ///
 /// # Errors
 ///
-/// Kind `AddrInUse` if a server listens or is starting there, or if there is a file that is no
+/// Kind `AddrInUse` if a server listens or is starting there, or if the path is a file that is no
 /// socket; others as [`UnixListener::bind`].
 ///
 /// # Cancel safety
 ///
-/// Dropping the future closes what it has opened.
+/// Dropping the future closes the socket that it has opened.
 ///
 /// # Panics
 ///
@@ -157,7 +156,7 @@ where
     start(path, StreamOptions::default(), handler, Location::caller())
 }
 
-/// The same, as `options` say.
+/// Starts a server as [`start_unix_server`] does, with `options`.
 ///
 /// # Errors
 ///
@@ -193,7 +192,7 @@ where
     let path = path.as_ref();
     let lock = PathLock::take(path)?;
     let listener = match UnixListener::bind(path) {
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_left_behind(path) => {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_stale(path) => {
             fs::remove_file(path)?;
             UnixListener::bind(path)
         }
@@ -201,15 +200,15 @@ where
     };
     let file = listener.as_ref().ok().and_then(|_| SocketFile::at(path));
     drop(lock);
-    let server = Server::of(vec![listener?], Vec::new(), options, handler, started_at);
+    let server = Server::start(vec![listener?], Vec::new(), options, handler, started_at);
     Ok(match file {
         Some(file) => server.with_file(file),
         None => server,
     })
 }
 
-/// Whether it is a socket on which nobody listens any more.
-fn is_left_behind(path: &Path) -> bool {
+/// Returns whether `path` is a socket on which no server listens any more.
+fn is_stale(path: &Path) -> bool {
     let is_socket = |file: fs::Metadata| file.file_type().is_socket();
     fs::symlink_metadata(path).is_ok_and(is_socket) && UnixStream::is_refused_at(path)
 }

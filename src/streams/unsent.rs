@@ -1,13 +1,15 @@
-//! The bytes that a writer has queued, and the marks by which `drain` waits.
+//! The unsent bytes of a writer, and the water marks of `drain`.
 //!
-//! Invariant: the writer is paused from above the high mark until the low one is reached.
+//! Invariant: the writer is paused from the moment it exceeds the high-water mark until it reaches
+//! the low-water mark.
 
 use std::cell::{Cell, RefCell};
 use std::io;
 
 use super::buffer::Buffer;
 
-/// Unsent bytes above which `drain` waits, and down to which it waits; asyncio's defaults.
+/// The numbers of unsent bytes above which `drain` waits, and down to which it waits. These are
+/// asyncio's defaults.
 const HIGH_WATER: usize = 64 * 1024;
 const LOW_WATER: usize = 16 * 1024;
 
@@ -43,22 +45,22 @@ impl Unsent {
     pub(super) fn set_marks(&self, low: usize, high: usize) {
         self.low_water.set(low);
         self.high_water.set(high);
-        self.mark();
+        self.update_pause();
     }
 
-    /// Adds what `push` pushes.
+    /// Calls `push` to append bytes.
     pub(super) fn push(&self, push: impl FnOnce(&mut Buffer)) {
         push(&mut self.bytes.borrow_mut());
-        self.mark();
+        self.update_pause();
     }
 
     pub(super) fn clear(&self) {
         drop(self.bytes.take());
-        self.mark();
+        self.update_pause();
     }
 
-    /// Calls `send` once, unless nothing is unsent, and drops what it has sent. `false`: the system
-    /// takes nothing now.
+    /// Calls `send` once, if any byte is unsent, and drops the bytes that it has sent. Returns
+    /// `false` if the system accepts none now.
     pub(super) fn send(&self, send: impl FnOnce(&[u8]) -> io::Result<usize>) -> io::Result<bool> {
         let mut bytes = self.bytes.borrow_mut();
         if bytes.is_empty() {
@@ -69,12 +71,12 @@ impl Unsent {
             sent => bytes.consume(sent?),
         }
         drop(bytes);
-        self.mark();
+        self.update_pause();
         Ok(true)
     }
 
-    /// Compares what is unsent with the marks.
-    fn mark(&self) {
+    /// Compares the number of unsent bytes with the marks.
+    fn update_pause(&self) {
         let unsent = self.len();
         let is_low = unsent <= self.low_water.get();
         self.is_paused.set(unsent > self.high_water.get() || self.is_paused.get() && !is_low);

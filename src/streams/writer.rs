@@ -1,4 +1,4 @@
-//! Writing to a stream without waiting, and waiting when that is wise.
+//! Writes to a stream without waiting, and waits when too many bytes are unsent.
 
 use std::fmt;
 use std::io;
@@ -10,15 +10,15 @@ use super::socket::StreamSocket;
 
 /// The writing end of a connection: asyncio's `StreamWriter`.
 ///
-/// [`write`](StreamWriter::write) takes everything at once and never waits: it sends what the
-/// system takes, and the rest goes out in the background. [`drain`](StreamWriter::drain) waits if
-/// too much is unsent, and tells of errors; who writes much calls it after each write. Tasks may
+/// [`write`](StreamWriter::write) never waits: it sends the bytes that the system accepts, and
+/// queues the rest, which is sent in the background. [`drain`](StreamWriter::drain) waits if too
+/// many bytes are unsent, and returns errors. Call it after each write if you write much. Tasks may
 /// share a writer.
 ///
-/// Dropping the writer [closes](StreamWriter::close) the connection, as asyncio does; what is
-/// unsent is sent first, in the background. To end the write direction alone, call
-/// [`shutdown_write`](StreamWriter::shutdown_write) and keep the writer. What is unsent when the
-/// loop ends is lost.
+/// Dropping the writer [closes](StreamWriter::close) the connection, as in asyncio; the unsent
+/// bytes are sent first, in the background. To end the write direction alone, call
+/// [`shutdown_write`](StreamWriter::shutdown_write) and keep the writer. Bytes that are unsent when
+/// the loop ends are lost.
 ///
 /// ```
 /// use evloop::net::TcpListener;
@@ -41,7 +41,7 @@ use super::socket::StreamSocket;
 /// ```
 pub struct StreamWriter {
     pub(super) shared: Rc<SharedStream>,
-    /// Dropping it aborts, unless it was closed before.
+    /// Dropping the writer aborts the connection, unless it was closed before.
     aborts_on_drop: bool,
 }
 
@@ -50,26 +50,27 @@ impl StreamWriter {
         StreamWriter { shared, aborts_on_drop: false }
     }
 
-    /// Writes all of `bytes`: sends what the system takes now, and the rest in the background.
+    /// Writes all of `bytes`: sends those that the system accepts now, and the rest in the
+    /// background.
     ///
-    /// An error of the connection, or of writing after the end, is told by the next
+    /// An error of the connection, or of writing after the end, is returned by the next
     /// [`drain`](StreamWriter::drain) or [`wait_closed`](StreamWriter::wait_closed).
     pub fn write(&self, bytes: &[u8]) {
         self.shared.write(bytes);
     }
 
-    /// Writes several pieces as if they were one, without copying them together first.
+    /// Writes several buffers as if they were one, without copying them together first.
     #[doc(alias = "writelines")]
     pub fn write_vectored(&self, pieces: &[io::IoSlice<'_>]) {
         self.shared.write_vectored(pieces);
     }
 
-    /// Waits, if more was unsent than the high-water mark, until it is no more than the low one.
-    /// Any number of tasks may wait.
+    /// Waits until the number of unsent bytes has fallen to the low-water mark, if it had exceeded
+    /// the high-water mark. Any number of tasks may wait.
     ///
     /// # Errors
     ///
-    /// The first error of the connection, each time.
+    /// The first error of the connection, at each call.
     ///
     /// # Cancel safety
     ///
@@ -78,32 +79,32 @@ impl StreamWriter {
         self.shared.wait(|shared| !shared.is_paused()).await
     }
 
-    /// Ends the write direction once everything is sent: the peer reads to its end. Reading goes
-    /// on.
+    /// Ends the write direction once everything is sent: the peer reaches its end of stream. The
+    /// reader continues.
     #[doc(alias = "write_eof")]
     pub fn shutdown_write(&self) {
         self.shared.end();
     }
 
-    /// Closes the connection in both directions, without waiting. A reader of the other half gets
-    /// what it holds already and then the end, also if it waits.
+    /// Closes the connection in both directions, without waiting. The reader returns the bytes of
+    /// its buffer and then the end of stream; a reader that waits is woken.
     ///
-    /// In the background, what is unsent is sent, the write direction ends, and what the peer still
-    /// sends is read and discarded until the peer has ended too: to close a socket that holds
-    /// unread bytes resets the connection (RFC 9293, section 3.6.1), which destroys what the peer
-    /// has not received yet. [`StreamOptions::linger`](super::StreamOptions::linger) limits how
-    /// long that may take.
+    /// In the background, the unsent bytes are sent, the write direction ends, and the bytes that
+    /// the peer still sends are read and discarded until the peer has ended too. The reason:
+    /// closing a socket that holds unread bytes resets the connection (RFC 9293, section 3.6.1),
+    /// which destroys the bytes that the peer has not received yet.
+    /// [`StreamOptions::linger`](super::StreamOptions::linger) limits how long that may take.
     pub fn close(&self) {
         self.shared.close();
     }
 
     /// Waits until everything is sent and the write direction has ended. It does not wait for the
-    /// peer to end.
+    /// peer to end its direction.
     ///
     /// # Errors
     ///
-    /// The first error of the connection; kind `TimedOut` if the peer took nothing of what was
-    /// unsent at the close for [`StreamOptions::linger`](super::StreamOptions::linger).
+    /// The first error of the connection; kind `TimedOut` if after the close the peer accepted no
+    /// unsent byte for [`StreamOptions::linger`](super::StreamOptions::linger).
     ///
     /// # Cancel safety
     ///
@@ -112,19 +113,21 @@ impl StreamWriter {
         self.shared.wait(SharedStream::has_ended).await
     }
 
-    /// Whether the writer was closed, or its write direction ended.
+    /// Returns whether the writer was closed, or its write direction was ended.
     pub fn is_closing(&self) -> bool {
         self.shared.is_ending()
     }
 
-    /// Closes the connection at once: what is unsent is dropped, and the reader's stream ends.
+    /// Closes the connection at once: the unsent bytes are dropped, and the reader reaches the end
+    /// of the stream.
+    #[doc(alias = "aclose_forcefully")]
     pub fn abort(&self) {
         self.shared.abort();
     }
 
-    /// Makes dropping the writer [abort](StreamWriter::abort) the connection, instead of closing it
-    /// in the background. A writer that was [closed](StreamWriter::close) before is closed in the
-    /// background all the same.
+    /// Returns a writer whose drop [aborts](StreamWriter::abort) the connection instead of closing
+    /// it in the background. If the writer was [closed](StreamWriter::close) before its drop, the
+    /// connection is still closed in the background.
     ///
     /// ```
     /// use std::future::pending;
@@ -134,7 +137,7 @@ impl StreamWriter {
     ///     let server = evloop::start_server("127.0.0.1:0", async |_reader, writer| {
     ///         let writer = writer.abort_on_drop();
     ///         writer.write(b"hello\n");
-    ///         // A handler that ends too late leaves nothing behind.
+    ///         // When this handler ends, its connection is closed at once.
     ///         let _ = evloop::time::timeout(Duration::from_millis(2), pending::<()>()).await;
     ///     }).await?;
     ///     let (mut reader, _writer) = evloop::open_connection(server.local_addrs()[0]).await?;
@@ -148,34 +151,35 @@ impl StreamWriter {
         self
     }
 
-    /// Sets the marks by which [`drain`](StreamWriter::drain) goes, in bytes. Default: 16 and
-    /// 64 KiB.
+    /// Sets the low-water and the high-water mark of [`drain`](StreamWriter::drain), in bytes.
+    /// Default: 16 and 64 KiB.
     ///
     /// # Panics
     ///
     /// If `low` is above `high`.
     pub fn set_write_buffer_limits(&self, low: usize, high: usize) {
-        assert!(low <= high, "the low-water mark {low} must not be above the high one, {high}");
+        assert!(low <= high, "the low-water mark {low} must not exceed the high-water mark {high}");
         self.shared.set_marks(low, high);
     }
 
-    /// How many bytes are unsent.
+    /// Returns the number of unsent bytes.
     #[doc(alias = "get_write_buffer_size")]
     pub fn write_buffer_size(&self) -> usize {
         self.shared.unsent()
     }
 
-    /// The other end's address.
+    /// Returns the address of the peer.
     ///
     /// # Errors
     ///
-    /// What the system says of a connection that is gone; kind `Unsupported` if it is none of TCP.
+    /// The system's error if the connection has ended; kind `Unsupported` if it is no TCP
+    /// connection.
     #[doc(alias = "get_extra_info")]
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         self.shared.socket.peer_addr()
     }
 
-    /// This end's address.
+    /// Returns the address of this end.
     ///
     /// # Errors
     ///
@@ -185,7 +189,7 @@ impl StreamWriter {
         self.shared.socket.local_addr()
     }
 
-    /// The connection. Who writes to it writes ahead of what is unsent.
+    /// Returns the connection. Bytes that are written to it directly overtake the unsent bytes.
     #[doc(alias = "transport")]
     pub fn get_ref(&self) -> &StreamSocket {
         &self.shared.socket
