@@ -1,4 +1,4 @@
-//! What the ends of pipes implement: futures-io's traits, and that they are descriptors. Unix.
+//! The futures-io traits and `AsFd` for the ends of pipes. Unix only. Layer L4.
 
 use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut};
@@ -68,7 +68,7 @@ impl AsyncWrite for &Sender {
         Poll::Ready(Ok(()))
     }
 
-    /// Does nothing: a pipe is closed by dropping its end.
+    /// Does nothing: dropping the end closes the pipe.
     fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
     }
@@ -95,7 +95,7 @@ impl AsyncWrite for Sender {
         Poll::Ready(Ok(()))
     }
 
-    /// Does nothing: a pipe is closed by dropping its end.
+    /// Does nothing: dropping the end closes the pipe.
     fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
     }
