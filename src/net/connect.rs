@@ -248,7 +248,7 @@ impl Attempt {
 
 /// Returns the result of a connect. `WouldBlock` while it is still running.
 fn connected(io: &mio::net::TcpStream) -> io::Result<()> {
-    // A failed connect also has no peer: SO_ERROR is read first, or its error would be lost.
+    // SO_ERROR is read first: a failed connect has no peer either, and would look unfinished.
     if let Some(error) = io.take_error()? {
         return Err(error);
     }

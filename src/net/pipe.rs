@@ -9,11 +9,12 @@
 //! ```
 //! evloop::block_on(async {
 //!     let (sender, receiver) = evloop::net::pipe::pair()?;
-//!     let writer = evloop::spawn(async move { sender.write_all(b"hello").await });
-//!     let mut buf = [0; 5];
-//!     receiver.read_exact(&mut buf).await?;
-//!     assert_eq!(&buf, b"hello");
-//!     writer.await.unwrap()
+//!     sender.write_all(b"hello").await?;
+//!     drop(sender);
+//!     let mut buf = [0; 10];
+//!     assert_eq!(receiver.read(&mut buf).await?, 5);
+//!     assert_eq!(receiver.read(&mut buf).await?, 0);
+//!     std::io::Result::Ok(())
 //! }).unwrap();
 //! ```
 
@@ -24,7 +25,6 @@ use std::io::{self, IoSlice, IoSliceMut, Read};
 use std::os::fd::OwnedFd;
 #[cfg(feature = "process")]
 use std::rc::Rc;
-use std::task::{Context, Poll};
 
 use mio::unix::pipe;
 use rustix::fs::{FileType, fstat};
@@ -33,7 +33,7 @@ use rustix::io::ioctl_fionread;
 use super::endpoint::Endpoint;
 use super::transport::{done, done_bytes};
 use crate::context;
-use crate::io::{Interest, state};
+use crate::io::state;
 #[cfg(feature = "process")]
 use crate::reactor::Reactor;
 use crate::reactor::{Direction, Done, Socket, Source};
@@ -65,7 +65,7 @@ pub struct Sender {
     pub(super) end: Endpoint<pipe::Sender>,
 }
 
-/// Makes a pipe, registered with the running loop.
+/// Makes a pipe, registered with the running loop. The [module](self) has an example.
 ///
 /// # Errors
 ///
@@ -74,18 +74,6 @@ pub struct Sender {
 /// # Panics
 ///
 /// Outside of a running loop.
-///
-/// ```
-/// evloop::block_on(async {
-///     let (sender, receiver) = evloop::net::pipe::pair()?;
-///     sender.write_all(b"hello").await?;
-///     drop(sender);
-///     let mut buf = [0; 10];
-///     assert_eq!(receiver.read(&mut buf).await?, 5);
-///     assert_eq!(receiver.read(&mut buf).await?, 0);
-///     std::io::Result::Ok(())
-/// }).unwrap();
-/// ```
 #[doc(alias = "pipe")]
 #[track_caller]
 pub fn pair() -> io::Result<(Sender, Receiver)> {
@@ -121,17 +109,14 @@ impl Receiver {
     /// # Panics
     ///
     /// Outside of a running loop.
-    #[doc(alias = "connect_read_pipe")]
-    #[doc(alias = "from_file")]
-    #[doc(alias = "from_owned_fd")]
+    #[doc(alias("connect_read_pipe", "from_file", "from_owned_fd"))]
     pub fn from_fd(fd: impl Into<OwnedFd>) -> io::Result<Receiver> {
         let end = Endpoint::from_std(check_pipe(fd.into())?, "pipe::Receiver::from_fd")?;
         Ok(Receiver { end })
     }
 
     /// Deregisters the end from the loop, and returns it in its original mode, blocking or not.
-    #[doc(alias = "into_blocking_fd")]
-    #[doc(alias = "into_nonblocking_fd")]
+    #[doc(alias("into_blocking_fd", "into_nonblocking_fd"))]
     pub fn into_fd(self) -> io::Result<OwnedFd> {
         self.end.into_std()
     }
@@ -186,12 +171,6 @@ impl Receiver {
         self.end.socket.ready(Direction::Read)
     }
 
-    /// Polls for readability, as [`readable`](Receiver::readable) does. At most one task waits in
-    /// it and in `AsyncRead`: the last task that polled.
-    pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.end.poll_ready(Direction::Read, cx)
-    }
-
     /// Waits while a FIFO is at the end of its stream: until the next writer writes. Completes at
     /// once if a writer has opened the FIFO already.
     ///
@@ -222,7 +201,7 @@ impl Receiver {
         source.until(Direction::Read, || {
             // The next read reports an error.
             let is_at_end = self.is_at_end().unwrap_or(false);
-            // A FIFO at its end stays readable for the selector: its interest must be dropped.
+            // Where mio emulates edges, no event reports the next writer: the wait ends by a timer.
             if is_at_end {
                 source.set_unwatched(Direction::Read);
             }
@@ -241,16 +220,6 @@ impl Receiver {
     /// Kind `WouldBlock` if no byte is available.
     pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
         self.end.socket.attempt(Direction::Read, |io| read(io, buf))
-    }
-
-    /// Runs the caller's own operation on the descriptor; see
-    /// [`Connection::try_io`](super::Connection::try_io).
-    pub fn try_io<R>(
-        &self,
-        interest: Interest,
-        mut op: impl FnMut() -> io::Result<R>,
-    ) -> io::Result<R> {
-        self.end.try_io(interest, |io| io.try_io(&mut op))
     }
 
     /// Returns the registration, for callers inside the crate with an operation of their own.
@@ -285,17 +254,14 @@ impl Sender {
     /// # Panics
     ///
     /// Outside of a running loop.
-    #[doc(alias = "connect_write_pipe")]
-    #[doc(alias = "from_file")]
-    #[doc(alias = "from_owned_fd")]
+    #[doc(alias("connect_write_pipe", "from_file", "from_owned_fd"))]
     pub fn from_fd(fd: impl Into<OwnedFd>) -> io::Result<Sender> {
         let end = Endpoint::from_std(check_pipe(fd.into())?, "pipe::Sender::from_fd")?;
         Ok(Sender { end })
     }
 
     /// Deregisters the end from the loop, and returns it in its original mode, blocking or not.
-    #[doc(alias = "into_blocking_fd")]
-    #[doc(alias = "into_nonblocking_fd")]
+    #[doc(alias("into_blocking_fd", "into_nonblocking_fd"))]
     pub fn into_fd(self) -> io::Result<OwnedFd> {
         self.end.into_std()
     }
@@ -363,12 +329,6 @@ impl Sender {
         self.end.socket.ready(Direction::Write)
     }
 
-    /// Polls for writability, as [`writable`](Sender::writable) does. At most one task waits in it
-    /// and in `AsyncWrite`: the last task that polled.
-    pub fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.end.poll_ready(Direction::Write, cx)
-    }
-
     /// Writes the bytes that the pipe accepts without waiting.
     ///
     /// # Errors
@@ -376,16 +336,6 @@ impl Sender {
     /// Kind `WouldBlock` if the pipe is full; else as [`write`](Sender::write).
     pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
         self.end.socket.attempt(Direction::Write, |io| write(io, buf))
-    }
-
-    /// Runs the caller's own operation on the descriptor; see
-    /// [`Connection::try_io`](super::Connection::try_io).
-    pub fn try_io<R>(
-        &self,
-        interest: Interest,
-        mut op: impl FnMut() -> io::Result<R>,
-    ) -> io::Result<R> {
-        self.end.try_io(interest, |io| io.try_io(&mut op))
     }
 }
 
@@ -404,27 +354,23 @@ fn check_pipe(fd: OwnedFd) -> io::Result<OwnedFd> {
 /// A short count does not mean that the pipe is empty: with O_DIRECT each write is a packet of its
 /// own.
 pub(super) fn read(mut io: &pipe::Receiver, buf: &mut [u8]) -> io::Result<Done<usize>> {
-    let wants_bytes = !buf.is_empty();
-    done(io.try_io(|| check_end(io, wants_bytes, (&mut io).read(buf))))
+    let can_fill = !buf.is_empty();
+    done(io.try_io(|| check_end(io, can_fill, (&mut io).read(buf))))
 }
 
 pub(super) fn read_vectored(
     mut io: &pipe::Receiver,
     bufs: &mut [IoSliceMut<'_>],
 ) -> io::Result<Done<usize>> {
-    let wants_bytes = bufs.iter().any(|buf| !buf.is_empty());
-    done(io.try_io(|| check_end(io, wants_bytes, (&mut io).read_vectored(bufs))))
+    let can_fill = bufs.iter().any(|buf| !buf.is_empty());
+    done(io.try_io(|| check_end(io, can_fill, (&mut io).read_vectored(bufs))))
 }
 
 /// Turns a read of 0 bytes into `WouldBlock` while no writer has opened the FIFO yet: poll(2) then
 /// reports it as not readable.
-fn check_end(
-    io: &pipe::Receiver,
-    wants_bytes: bool,
-    result: io::Result<usize>,
-) -> io::Result<usize> {
+fn check_end(io: &pipe::Receiver, can_fill: bool, result: io::Result<usize>) -> io::Result<usize> {
     match result {
-        Ok(0) if wants_bytes && !state(io)?.is_readable() => Err(io::ErrorKind::WouldBlock.into()),
+        Ok(0) if can_fill && !state(io)?.is_readable() => Err(io::ErrorKind::WouldBlock.into()),
         result => result,
     }
 }

@@ -68,8 +68,8 @@ impl UdpSocket {
     ///
     /// # Errors
     ///
-    /// Kind `InvalidInput` if `addr` is not an address. The system's error otherwise. A later
-    /// operation reports that no socket is at the address.
+    /// Kind `InvalidInput` if `addr` is not an address. The system's error otherwise. If no
+    /// socket is bound to the address, a later operation reports it.
     ///
     /// # Cancel safety
     ///

@@ -50,8 +50,7 @@ impl UnixDatagram {
         UnixDatagram::from_mio(bound.map_err(|error| address_error("bind to", &addr, error))?)
     }
 
-    /// Makes a socket without an address. It can send. It receives only if it is connected, or if
-    /// another socket of a [`pair`](UnixDatagram::pair) sends to it.
+    /// Makes a socket without an address. It can send, but no other socket can send to it.
     ///
     /// # Panics
     ///
