@@ -32,10 +32,10 @@ impl<S: IoObject> Endpoint<S> {
     ///
     /// # Panics
     ///
-    /// Outside of a running loop. The message names `what`, the function that was called.
+    /// Outside of a running loop. The message names `caller`, the function that was called.
     #[track_caller]
-    pub(super) fn from_std(object: impl Into<Owned>, what: &str) -> io::Result<Endpoint<S>> {
-        let reactor = context::expect(what).reactor.clone();
+    pub(super) fn from_std(object: impl Into<Owned>, caller: &str) -> io::Result<Endpoint<S>> {
+        let reactor = context::expect(caller).reactor.clone();
         let owned = object.into();
         let was_nonblocking = sys::is_nonblocking(&owned)?;
         let io = S::from(sys::with_nonblocking(owned, true)?);
