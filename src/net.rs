@@ -1,7 +1,55 @@
-//! L4: sockets.
+//! TCP, UDP and Unix sockets, pipes, and name lookup.
 //!
-//! All operations take `&self`: one task may read while another writes, several may wait for the
-//! same. Host names are looked up on a helper thread, never on the loop.
+//! | Item | Use |
+//! |---|---|
+//! | [`TcpStream`] | a TCP connection: `connect`, `read`, `write_all` |
+//! | [`TcpListener`] | accepts TCP connections: `bind`, `accept` |
+//! | [`ConnectOptions`], [`ListenOptions`] | the options of connecting and of listening |
+//! | [`ConnectError`] | the failure of each address that was tried |
+//! | [`UdpSocket`] | sends and receives UDP datagrams |
+//! | [`UnixStream`], [`UnixListener`] | connections between the processes of one machine |
+//! | [`UnixDatagram`] | datagrams between the processes of one machine |
+//! | [`PeerCred`] | the user, group and process at the other end of a `UnixStream` |
+//! | [`pipe`] | the two ends of a pipe or FIFO |
+//! | [`OwnedReadHalf`], [`OwnedWriteHalf`] | a connection split between two tasks |
+//! | [`ReuniteError`] | two halves of different connections |
+//! | [`sendfile()`] | sends a part of a file over TCP |
+//! | [`lookup_host`], [`ToAddrs`] | the addresses of a host name |
+#![cfg_attr(
+    feature = "lookup-addr",
+    doc = "| [`lookup_addr()`], [`NamedAddr`] | the host name of an address |"
+)]
+//! | [`Connection`], [`Transport`], [`Tcp`], [`Unix`] | the generic type of the streams |
+//! | [`Listener`], [`Incoming`] | the generic type of the listeners, and its stream |
+//! | [`DatagramSocket`], [`Protocol`], [`Udp`] | the generic type of the datagram sockets |
+//! | [`Truncated`] | a datagram that was longer than the buffer |
+//!
+//! All operations take `&self`. One task may read while another task writes, and several tasks may
+//! wait for the same direction. Host names are looked up on the blocking pool, never on the event
+//! loop.
+//!
+//! ```
+//! use evloop::net::{TcpListener, TcpStream};
+//!
+//! evloop::block_on(async {
+//!     let listener = TcpListener::bind("127.0.0.1:0").await?;
+//!     let addr = listener.local_addr()?;
+//!     let server = evloop::spawn(async move {
+//!         let (stream, _) = listener.accept().await?;
+//!         let mut buf = [0; 5];
+//!         stream.read_exact(&mut buf).await?;
+//!         stream.write_all(&buf).await
+//!     });
+//!     let stream = TcpStream::connect(addr).await?;
+//!     stream.write_all(b"hello").await?;
+//!     let mut buf = [0; 5];
+//!     stream.read_exact(&mut buf).await?;
+//!     assert_eq!(&buf, b"hello");
+//!     server.await.unwrap()
+//! }).unwrap();
+//! ```
+
+// Layer L4.
 
 mod addrs;
 mod connect;
@@ -36,23 +84,47 @@ mod unix_path;
 #[cfg(unix)]
 mod unix_stream;
 
-pub use self::addrs::{ToAddrs, lookup_host};
-pub use self::connect::{ConnectError, ConnectOptions};
+#[doc(alias = "ToSocketAddrs")]
+pub use self::addrs::ToAddrs;
+#[doc(alias = "getaddrinfo")]
+#[doc(alias = "gethostbyname")]
+pub use self::addrs::lookup_host;
+#[doc(alias = "all_errors")]
+pub use self::connect::ConnectError;
+pub use self::connect::ConnectOptions;
+#[doc(alias = "SocketStream")]
 pub use self::connection::Connection;
 pub use self::datagram_socket::DatagramSocket;
-pub use self::listener::{Incoming, Listener};
+pub use self::listener::Incoming;
+#[doc(alias = "SocketListener")]
+pub use self::listener::Listener;
 #[cfg(feature = "lookup-addr")]
-pub use self::lookup_addr::{NamedAddr, lookup_addr};
-pub use self::messages::{Protocol, Truncated};
+pub use self::lookup_addr::NamedAddr;
+#[cfg(feature = "lookup-addr")]
+#[doc(alias = "getnameinfo")]
+#[doc(alias = "gethostbyaddr")]
+pub use self::lookup_addr::lookup_addr;
+pub use self::messages::Protocol;
+#[doc(alias = "MSG_TRUNC")]
+pub use self::messages::Truncated;
+#[doc(alias = "sock_sendfile")]
 pub use self::sendfile::sendfile;
 pub use self::split::{OwnedReadHalf, OwnedWriteHalf, ReuniteError};
 pub use self::tcp_listener::{ListenOptions, TcpListener};
-pub use self::tcp_stream::{Tcp, TcpStream};
+pub use self::tcp_stream::Tcp;
+#[doc(alias = "TcpSocket")]
+pub use self::tcp_stream::TcpStream;
 pub use self::transport::Transport;
-pub use self::udp_socket::{Udp, UdpSocket};
+pub use self::udp_socket::Udp;
+#[doc(alias = "create_datagram_endpoint")]
+#[doc(alias = "DatagramTransport")]
+pub use self::udp_socket::UdpSocket;
 #[cfg(unix)]
 pub use self::unix_datagram::UnixDatagram;
 #[cfg(unix)]
 pub use self::unix_listener::UnixListener;
 #[cfg(unix)]
-pub use self::unix_stream::{PeerCred, Unix, UnixStream};
+#[doc(alias = "UCred")]
+pub use self::unix_stream::PeerCred;
+#[cfg(unix)]
+pub use self::unix_stream::{Unix, UnixStream};

@@ -1,4 +1,4 @@
-//! UDP and Unix sockets for datagrams: whole or told, in order, of any length, refused or not.
+//! UDP and Unix datagram sockets: lengths, truncation, order, refusals, addresses, options.
 
 #![cfg(target_os = "linux")]
 
@@ -20,12 +20,12 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::net::sockopt::set_socket_reuseaddr;
 use rustix::net::{AddressFamily, SocketType};
 
-/// What takes longer hangs.
+/// The time limit of a test: a test that takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(10);
 const LOCAL: &str = "127.0.0.1:0";
 
 fn run<T>(future: impl Future<Output = T>) -> T {
-    evloop::block_on(async { timeout(LIMIT, future).await.expect("it hangs") })
+    evloop::block_on(async { timeout(LIMIT, future).await.expect("the test hangs") })
 }
 
 async fn udp() -> (UdpSocket, SocketAddr) {
@@ -34,7 +34,7 @@ async fn udp() -> (UdpSocket, SocketAddr) {
     (socket, addr)
 }
 
-/// Two sockets connected to each other.
+/// Returns two sockets that are connected to each other.
 async fn udp_pair() -> (UdpSocket, UdpSocket) {
     let ((one, first), (other, second)) = (udp().await, udp().await);
     one.connect(second).await.unwrap();
@@ -42,13 +42,13 @@ async fn udp_pair() -> (UdpSocket, UdpSocket) {
     (one, other)
 }
 
-/// An address that nobody has.
-fn nobody() -> SocketAddr {
+/// Returns an address without a socket.
+fn unused_addr() -> SocketAddr {
     net::UdpSocket::bind(LOCAL).unwrap().local_addr().unwrap()
 }
 
-/// Blocks until the system reports all of `flags` for a socket; the loop knows nothing of it.
-fn until(socket: impl AsFd, flags: PollFlags) {
+/// Blocks until the system reports all of `flags` for a socket. The loop handles no event.
+fn wait_for_flags(socket: impl AsFd, flags: PollFlags) {
     let mut fds = [PollFd::new(&socket, flags)];
     while !fds[0].revents().contains(flags) {
         rustix::event::poll(&mut fds, None).unwrap();
@@ -71,7 +71,7 @@ fn is_nonblocking(fd: impl AsFd) -> bool {
 }
 
 #[test]
-fn of_every_length() {
+fn datagrams_of_every_length_arrive_whole() {
     const LONGEST: usize = 65_507;
     run(async {
         let (one, other) = udp_pair().await;
@@ -85,14 +85,14 @@ fn of_every_length() {
         }
         let error = one.send(&pattern(LONGEST + 1)).await.unwrap_err();
         assert_eq!(error.raw_os_error(), Some(rustix::io::Errno::MSGSIZE.raw_os_error()));
-        // It goes on.
+        // The socket stays usable.
         assert_eq!(one.send(b"x").await.unwrap(), 1);
         assert_eq!(other.recv(&mut buf).await.unwrap(), 1);
     });
 }
 
 #[test]
-fn one_of_no_bytes_is_no_end() {
+fn an_empty_datagram_is_not_the_end() {
     run(async {
         let ((one, addr), (other, _)) = (udp().await, udp().await);
         for message in ["", "a", "", ""] {
@@ -103,22 +103,22 @@ fn one_of_no_bytes_is_no_end() {
             assert_eq!(one.recv(&mut buf).await.unwrap(), length);
         }
         other.send_to(b"", addr).await.unwrap();
-        assert_eq!(one.recv(&mut []).await.unwrap(), 0, "nothing was cut");
+        assert_eq!(one.recv(&mut []).await.unwrap(), 0, "an empty datagram is not truncated");
     });
 }
 
-/// The next datagram is 5 bytes long, and there is less room for it.
-fn assert_cut(result: io::Result<usize>, filled: usize) {
+/// Checks the error of a receive of 5 bytes into a buffer of `filled` bytes.
+fn assert_truncated(result: io::Result<usize>, filled: usize) {
     let error = result.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidData);
     assert_eq!(Truncated::of(&error), Some(&Truncated { filled, length: Some(5) }));
-    let said =
-        format!("a datagram of 5 bytes was cut to the {filled} bytes that there was room for");
-    assert_eq!(error.to_string(), said);
+    let message =
+        format!("a datagram of 5 bytes was truncated to the {filled} bytes of the buffer");
+    assert_eq!(error.to_string(), message);
 }
 
 #[test]
-fn what_is_cut_is_told() {
+fn truncation_is_reported() {
     run(async {
         let (one, other) = udp_pair().await;
         let (left, right) = UnixDatagram::pair().unwrap();
@@ -129,24 +129,24 @@ fn what_is_cut_is_told() {
         one.send(b"678").await.unwrap();
         left.send(b"678").await.unwrap();
         let mut buf = [0; 3];
-        assert_eq!(other.peek(&mut buf).await.unwrap(), 3, "nothing is lost by looking");
-        assert_cut(other.recv(&mut buf).await, 3);
+        assert_eq!(other.peek(&mut buf).await.unwrap(), 3, "a peek loses nothing");
+        assert_truncated(other.recv(&mut buf).await, 3);
         assert_eq!(&buf, b"123");
-        assert_cut(other.recv_from(&mut buf[..1]).await.map(|(n, _)| n), 1);
-        assert_cut(other.recv(&mut []).await, 0);
+        assert_truncated(other.recv_from(&mut buf[..1]).await.map(|(n, _)| n), 1);
+        assert_truncated(other.recv(&mut []).await, 0);
         assert_eq!(other.recv(&mut buf).await.unwrap(), 3);
         assert_eq!(&buf, b"678");
 
         assert_eq!(right.peek(&mut buf).await.unwrap(), 3);
-        assert_cut(right.recv(&mut buf).await, 3);
-        assert_cut(right.try_recv(&mut buf[..1]), 1);
-        assert_cut(right.recv(&mut []).await, 0);
+        assert_truncated(right.recv(&mut buf).await, 3);
+        assert_truncated(right.try_recv(&mut buf[..1]), 1);
+        assert_truncated(right.recv(&mut []).await, 0);
         assert_eq!(right.recv(&mut buf).await.unwrap(), 3);
     });
 }
 
 #[test]
-fn looking_takes_nothing() {
+fn peek_consumes_nothing() {
     run(async {
         let (one, addr) = udp().await;
         let (other, from) = udp().await;
@@ -162,17 +162,17 @@ fn looking_takes_nothing() {
 }
 
 #[test]
-fn a_refusal_is_told_and_the_socket_goes_on() {
+fn a_refusal_is_reported_and_the_socket_stays_usable() {
     run(async {
         let (socket, addr) = udp().await;
-        socket.connect(nobody()).await.unwrap();
+        socket.connect(unused_addr()).await.unwrap();
         let mut buf = [0; 8];
         for _ in 0..3 {
             socket.send(b"?").await.unwrap();
             let refused = socket.recv(&mut buf).await;
             assert_eq!(kind(refused), Some(ErrorKind::ConnectionRefused));
         }
-        // One that waits is told too.
+        // A waiting receive reports it too.
         {
             let mut wait = Box::pin(socket.recv(&mut buf));
             assert!(poll!(&mut wait).is_pending());
@@ -184,7 +184,7 @@ fn a_refusal_is_told_and_the_socket_goes_on() {
         assert_eq!(socket.peer_addr().unwrap(), other_addr);
         other.send_to(b"yes", addr).await.unwrap();
         assert_eq!(socket.recv(&mut buf).await.unwrap(), 3);
-        // Of others it hears nothing.
+        // It receives no datagrams from other addresses.
         udp().await.0.send_to(b"no", addr).await.unwrap();
         other.send_to(b"again", addr).await.unwrap();
         assert_eq!(socket.recv(&mut buf).await.unwrap(), 5);
@@ -192,7 +192,7 @@ fn a_refusal_is_told_and_the_socket_goes_on() {
 }
 
 #[test]
-fn without_a_connection_there_is_nowhere_to_send_to() {
+fn send_without_connect_is_an_error() {
     run(async {
         let (socket, _) = udp().await;
         let error = socket.send(b"x").await.unwrap_err();
@@ -202,13 +202,13 @@ fn without_a_connection_there_is_nowhere_to_send_to() {
 }
 
 #[test]
-fn names_are_looked_up_in_the_sockets_family() {
+fn names_resolve_to_the_address_family_of_the_socket() {
     run(async {
         let (socket, addr) = udp().await;
         let (other, _) = udp().await;
         other.send_to(b"to a name", ("localhost", addr.port())).await.unwrap();
         other.send_to(b"to a text", format!("127.0.0.1:{}", addr.port())).await.unwrap();
-        // The first is not of the family.
+        // The first address has another family.
         let both = [SocketAddr::from((Ipv6Addr::LOCALHOST, addr.port())), addr];
         other.send_to(b"to a list", &both[..]).await.unwrap();
         other.connect(&both[..]).await.unwrap();
@@ -221,7 +221,7 @@ fn names_are_looked_up_in_the_sockets_family() {
 }
 
 #[test]
-fn a_bind_that_fails_names_the_address() {
+fn the_error_of_a_failed_bind_names_the_address() {
     run(async {
         let (_socket, addr) = udp().await;
         let error = UdpSocket::bind(addr).await.unwrap_err();
@@ -231,7 +231,7 @@ fn a_bind_that_fails_names_the_address() {
 }
 
 #[test]
-fn to_ipv6_with_a_scope() {
+fn sends_to_ipv6_with_a_scope() {
     run(async {
         let socket = UdpSocket::bind("[::1]:0").await.unwrap();
         let SocketAddr::V6(mut addr) = socket.local_addr().unwrap() else { panic!() };
@@ -242,7 +242,7 @@ fn to_ipv6_with_a_scope() {
 }
 
 #[test]
-fn options_are_set() {
+fn options_are_set_and_returned() {
     run(async {
         let (socket, _) = udp().await;
         assert!(!socket.broadcast().unwrap());
@@ -262,7 +262,7 @@ fn options_are_set() {
     });
 }
 
-/// A socket that shares its port.
+/// Returns a socket that shares its port.
 fn member(port: u16) -> UdpSocket {
     let fd = rustix::net::socket(AddressFamily::INET, SocketType::DGRAM, None).unwrap();
     set_socket_reuseaddr(&fd, true).unwrap();
@@ -271,7 +271,7 @@ fn member(port: u16) -> UdpSocket {
 }
 
 #[test]
-fn a_group_receives_what_is_sent_to_it() {
+fn members_of_a_multicast_group_receive_its_datagrams() {
     const GROUP: Ipv4Addr = Ipv4Addr::new(239, 255, 77, 77);
     run(async {
         let one = member(0);
@@ -295,7 +295,7 @@ fn a_group_receives_what_is_sent_to_it() {
 }
 
 #[test]
-fn several_receive_one_each_and_who_leaves_is_forgotten() {
+fn each_waiting_task_receives_one_datagram_and_an_aborted_task_none() {
     let mut runtime = Runtime::new().unwrap();
     let (socket, addr) = runtime.block_on(udp());
     let socket = Rc::new(socket);
@@ -308,19 +308,19 @@ fn several_receive_one_each_and_who_leaves_is_forgotten() {
     assert_eq!(turn(), 0);
     let sender = net::UdpSocket::bind(LOCAL).unwrap();
     sender.send_to(b"1", addr).unwrap();
-    until(&*socket, PollFlags::IN);
+    wait_for_flags(&*socket, PollFlags::IN);
     assert_eq!(turn(), 3);
     assert_eq!(tasks.iter().filter(|task| task.is_finished()).count(), 1);
     // A short datagram does not mean that the socket is drained.
     sender.send_to(b"2", addr).unwrap();
     sender.send_to(b"3", addr).unwrap();
-    until(&*socket, PollFlags::IN);
+    wait_for_flags(&*socket, PollFlags::IN);
     assert_eq!(turn(), 2);
     assert!(tasks.iter().all(|task| task.is_finished()));
 }
 
 #[test]
-fn a_receive_that_is_dropped_takes_nothing() {
+fn a_dropped_receive_loses_no_datagram() {
     run(async {
         let (socket, addr) = udp().await;
         let mut buf = [0; 8];
@@ -330,7 +330,7 @@ fn a_receive_that_is_dropped_takes_nothing() {
         }
         let sender = net::UdpSocket::bind(LOCAL).unwrap();
         sender.send_to(b"kept", addr).unwrap();
-        until(&socket, PollFlags::IN);
+        wait_for_flags(&socket, PollFlags::IN);
         drop(Box::pin(socket.recv(&mut buf)));
         socket.readable().await.unwrap();
         assert_eq!(socket.try_recv_from(&mut buf).unwrap(), (4, sender.local_addr().unwrap()));
@@ -338,7 +338,7 @@ fn a_receive_that_is_dropped_takes_nothing() {
 }
 
 #[test]
-fn what_comes_in_leaves_as_it_came() {
+fn into_std_restores_the_original_mode() {
     run(async {
         for nonblocking in [false, true] {
             let socket = net::UdpSocket::bind(LOCAL).unwrap();
@@ -355,7 +355,7 @@ fn what_comes_in_leaves_as_it_came() {
     });
 }
 
-/// A path for a Unix socket; the file goes with it.
+/// A path for a Unix socket. Dropping it removes the file.
 struct Temporary(std::path::PathBuf);
 
 impl Temporary {
@@ -371,7 +371,7 @@ impl Drop for Temporary {
 }
 
 #[test]
-fn unix_by_path_and_by_name() {
+fn unix_datagrams_by_path_and_by_abstract_name() {
     let file = Temporary::new("datagram");
     let name = format!("\0evloop-datagram-{}", std::process::id());
     run(async {
@@ -397,13 +397,13 @@ fn unix_by_path_and_by_name() {
         assert_eq!(taken.kind(), ErrorKind::AddrInUse);
         assert!(taken.to_string().contains("remove it first"), "{taken}");
         drop(one);
-        let gone = nameless.send_to(b"x", &file.0).await.unwrap_err();
-        assert_eq!(gone.kind(), ErrorKind::ConnectionRefused);
-        assert!(gone.to_string().contains(file.0.to_str().unwrap()), "{gone}");
+        let closed = nameless.send_to(b"x", &file.0).await.unwrap_err();
+        assert_eq!(closed.kind(), ErrorKind::ConnectionRefused);
+        assert!(closed.to_string().contains(file.0.to_str().unwrap()), "{closed}");
     });
 }
 
-/// Sends until there is no room.
+/// Sends until the queue is full. Returns the number of datagrams.
 fn fill(mut send: impl FnMut() -> io::Result<usize>) -> usize {
     let mut sent = 0;
     loop {
@@ -416,7 +416,7 @@ fn fill(mut send: impl FnMut() -> io::Result<usize>) -> usize {
 }
 
 #[test]
-fn a_full_unix_socket_is_waited_for() {
+fn send_waits_for_a_full_unix_socket() {
     let file = Temporary::new("full-datagram");
     run(async {
         let receiver = UnixDatagram::bind(&file.0).unwrap();
@@ -439,12 +439,12 @@ fn a_full_unix_socket_is_waited_for() {
         while receiver.try_recv(&mut [0]).is_ok() {
             sent -= 1;
         }
-        assert_eq!(sent, 0, "all came: as many as it took at first, and two for two taken");
+        assert_eq!(sent, 0, "all datagrams arrived: the first ones, and two for the two received");
     });
 }
 
 #[test]
-fn unix_in_order_and_none_lost() {
+fn unix_datagrams_arrive_in_order_and_none_is_lost() {
     run(async {
         let (one, other) = UnixDatagram::pair().unwrap();
         let send = evloop::spawn(async move {
@@ -462,7 +462,7 @@ fn unix_in_order_and_none_lost() {
 }
 
 #[test]
-fn after_the_end_of_its_loop_it_is_not_connected() {
+fn after_the_end_of_its_loop_a_socket_returns_not_connected() {
     let (socket, _) = run(udp());
     run(async {
         assert_eq!(kind(socket.recv(&mut [0]).await), Some(ErrorKind::NotConnected));
@@ -475,7 +475,7 @@ fn a_socket_that_stays_hung_up_waits_for_the_next_datagram() {
     run(async {
         let (one, other) = udp_pair().await;
         rustix::net::shutdown(&one, rustix::net::Shutdown::Both).unwrap();
-        until(&one, PollFlags::HUP);
+        wait_for_flags(&one, PollFlags::HUP);
         let mut buf = [0; 8];
         for round in 0..3 {
             let mut receiving = Box::pin(one.recv(&mut buf));

@@ -1,4 +1,4 @@
-//! An operation of the caller's own on a socket: it is tried once an event, and hears of each.
+//! The caller's own operation on a socket (`try_io`): each event causes one attempt.
 
 #![cfg(unix)]
 
@@ -15,10 +15,10 @@ use evloop::net::{UdpSocket, UnixDatagram, UnixStream, pipe};
 use evloop::time::timeout;
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 
-/// What takes longer hangs.
+/// The time limit of a test: a test that takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// Waits by `ready` and tries `op` until it finds something; counts the attempts.
+/// Waits with `ready` and calls `try_io` until it succeeds. Counts the attempts.
 async fn own_read<R>(
     ready: impl AsyncFn() -> io::Result<()>,
     try_io: impl Fn() -> io::Result<R>,
@@ -34,9 +34,9 @@ async fn own_read<R>(
     }
 }
 
-/// Runs a task that reads by an operation of its own, from a socket on which nothing comes until
-/// `write` is called: it is tried once, and once more then.
-fn tries_once_an_event<F: Future<Output = usize> + 'static, P>(
+/// Runs a task that reads with an operation of its own from a socket without data. The operation is
+/// tried once, and once more after `write` sends data.
+fn assert_one_attempt_per_event<F: Future<Output = usize> + 'static, P>(
     open: impl AsyncFnOnce(Rc<Cell<usize>>) -> (F, P),
     write: impl FnOnce(&P),
 ) {
@@ -47,8 +47,8 @@ fn tries_once_an_event<F: Future<Output = usize> + 'static, P>(
     for _ in 0..100 {
         runtime.turn(Some(Duration::ZERO)).unwrap();
     }
-    // The event of the registration, that it can be written to, concerns reading where edges are
-    // emulated.
+    // Where mio emulates edges, the first event (the socket is writable) also counts as a read
+    // event.
     assert!(attempts.get() <= 2, "{} attempts", attempts.get());
     write(&peer);
     assert_eq!(runtime.block_on(timeout(LIMIT, task)).unwrap().unwrap(), 1);
@@ -60,8 +60,8 @@ fn receive(socket: impl std::os::fd::AsFd) -> io::Result<usize> {
 }
 
 #[test]
-fn on_a_connection() {
-    tries_once_an_event(
+fn try_io_on_a_connection() {
+    assert_one_attempt_per_event(
         async |attempts| {
             let (one, other) = UnixStream::pair().unwrap();
             let read = async move {
@@ -75,8 +75,8 @@ fn on_a_connection() {
 }
 
 #[test]
-fn on_a_connection_by_its_poll_method() {
-    tries_once_an_event(
+fn try_io_on_a_connection_with_poll_read_ready() {
+    assert_one_attempt_per_event(
         async |attempts| {
             let (one, other) = UnixStream::pair().unwrap();
             let read = async move {
@@ -91,8 +91,8 @@ fn on_a_connection_by_its_poll_method() {
 }
 
 #[test]
-fn on_a_udp_socket() {
-    tries_once_an_event(
+fn try_io_on_a_udp_socket() {
+    assert_one_attempt_per_event(
         async |attempts| {
             let one = UdpSocket::bind("127.0.0.1:0").await.unwrap();
             let other = UdpSocket::bind("127.0.0.1:0").await.unwrap();
@@ -108,8 +108,8 @@ fn on_a_udp_socket() {
 }
 
 #[test]
-fn on_a_unix_datagram_socket() {
-    tries_once_an_event(
+fn try_io_on_a_unix_datagram_socket() {
+    assert_one_attempt_per_event(
         async |attempts| {
             let (one, other) = UnixDatagram::pair().unwrap();
             let read = async move {
@@ -124,8 +124,8 @@ fn on_a_unix_datagram_socket() {
 }
 
 #[test]
-fn on_a_pipe() {
-    tries_once_an_event(
+fn try_io_on_a_pipe() {
+    assert_one_attempt_per_event(
         async |attempts| {
             let (sender, receiver) = pipe::pair().unwrap();
             let read = async move {
@@ -140,7 +140,7 @@ fn on_a_pipe() {
 }
 
 #[test]
-fn a_read_that_finds_nothing_leaves_writing_as_it_is() {
+fn a_read_that_would_block_keeps_write_readiness() {
     evloop::block_on(async {
         let (one, _other) = UnixStream::pair().unwrap();
         let nothing = one.try_io(Interest::READABLE, || receive(&one)).unwrap_err();

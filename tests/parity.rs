@@ -1,5 +1,6 @@
-//! The names of the public API, each used as one would guess: outside code compiles against them.
-//! Most is compiled only; what it does is the other files' business.
+//! The names of the public API: code outside the crate compiles against them.
+//!
+//! Most of this code is compiled only. Other test files check its behaviour.
 #![allow(dead_code, unused_must_use, clippy::all)]
 
 use std::cell::{Cell, RefCell};
@@ -175,7 +176,7 @@ async fn time() -> Fallible {
     Ok(())
 }
 
-/// What an address may be.
+/// Every type that converts to addresses.
 async fn addresses() -> Fallible {
     use evloop::net::{TcpListener, TcpStream, UdpSocket, lookup_host};
 
@@ -420,7 +421,7 @@ async fn servers() -> Fallible {
     })
     .await?;
     evloop::start_server("localhost:0", handle).await?;
-    evloop::start_server("localhost:0", handle_in_vain).await?;
+    evloop::start_server("localhost:0", handle_nothing).await?;
     evloop::start_server("localhost:0", |_: StreamReader, writer: StreamWriter| async move {
         writer.write(b"x")
     })
@@ -460,7 +461,7 @@ async fn handle(mut reader: evloop::StreamReader, writer: evloop::StreamWriter) 
     Ok(())
 }
 
-async fn handle_in_vain(_: evloop::StreamReader, _: evloop::StreamWriter) {}
+async fn handle_nothing(_: evloop::StreamReader, _: evloop::StreamWriter) {}
 
 async fn sync() -> Fallible {
     use evloop::sync::{
@@ -636,9 +637,9 @@ fn cores() -> Fallible {
     Ok(())
 }
 
-/// The one thing that must hold of all of this is that it compiles.
+/// This test only needs to compile.
 #[test]
-fn the_names_are_there() {
+fn the_public_names_exist() {
     let (_, _, _) = (the_loop, coroutines, cores);
     let (_, _, _, _, _, _) = (tasks, time, addresses, net, io_helpers, streams);
     let (_, _, _, _, _) = (datagrams_and_names, servers, sync, queues, files);

@@ -1,4 +1,4 @@
-//! Pipes: every byte arrives, the ends are noticed, nothing else passes for a pipe.
+//! Pipes and FIFOs: every byte arrives, closed ends are reported, other files are refused.
 
 #![cfg(unix)]
 
@@ -18,20 +18,20 @@ use futures::FutureExt;
 use futures::io::{AsyncReadExt, AsyncWriteExt};
 use futures::join;
 
-/// What takes longer hangs.
+/// The time limit of a test: a test that takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(20);
 
 fn run<T>(future: impl Future<Output = T>) -> T {
-    evloop::block_on(async { timeout(LIMIT, future).await.expect("it hangs") })
+    evloop::block_on(async { timeout(LIMIT, future).await.expect("the test hangs") })
 }
 
-/// Bytes of which each place can be told.
+/// Returns bytes that differ by position.
 fn pattern(len: usize) -> Vec<u8> {
     (0..len).map(|n| (n / 251 + n) as u8).collect()
 }
 
 #[test]
-fn megabytes_pass_in_pieces_of_any_size() {
+fn every_byte_arrives_with_any_buffer_sizes() {
     for (written, read) in [(1 << 20, 1 << 20), (7, 1 << 16), (1 << 16, 7), (65_536, 4096)] {
         let data = pattern(2 << 20);
         run(async {
@@ -56,7 +56,7 @@ fn megabytes_pass_in_pieces_of_any_size() {
 }
 
 #[test]
-fn vectored_and_by_traits() {
+fn vectored_io_and_futures_io_traits() {
     run(async {
         let (mut sender, mut receiver) = pipe::pair().unwrap();
         assert_eq!(
@@ -77,7 +77,7 @@ fn vectored_and_by_traits() {
 }
 
 #[test]
-fn what_is_full_or_empty_would_block() {
+fn full_and_empty_pipes_return_would_block() {
     run(async {
         let (sender, receiver) = pipe::pair().unwrap();
         assert_eq!(receiver.try_read(&mut [0]).unwrap_err().kind(), io::ErrorKind::WouldBlock);
@@ -97,7 +97,7 @@ fn what_is_full_or_empty_would_block() {
 }
 
 #[test]
-fn the_other_end_is_missed() {
+fn a_closed_end_is_reported() {
     run(async {
         let (sender, receiver) = pipe::pair().unwrap();
         let waits = evloop::spawn(async move { receiver.read_exact(&mut [0; 2]).await });
@@ -114,7 +114,7 @@ fn the_other_end_is_missed() {
 }
 
 #[test]
-fn ends_come_in_and_leave_as_they_were() {
+fn into_fd_restores_the_original_mode() {
     run(async {
         let (sender, receiver) = pipe::pair().unwrap();
         let fd = receiver.into_fd().unwrap();
@@ -129,7 +129,7 @@ fn ends_come_in_and_leave_as_they_were() {
 }
 
 #[test]
-fn what_is_no_pipe_is_refused() {
+fn from_fd_refuses_other_files() {
     run(async {
         let file = || OwnedFd::from(fs::File::open("/dev/null").unwrap());
         let socket = OwnedFd::from(TcpListener::bind("127.0.0.1:0").unwrap());
@@ -145,7 +145,7 @@ fn what_is_no_pipe_is_refused() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn packets_that_came_at_once_are_read_one_by_one() {
+fn packets_of_one_event_are_read_one_by_one() {
     use rustix::pipe::{PipeFlags, pipe_with};
     run(async {
         let (reader, writer) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::DIRECT).unwrap();
@@ -164,7 +164,7 @@ fn packets_that_came_at_once_are_read_one_by_one() {
 }
 
 #[test]
-fn a_stream_reader_of_a_pipe() {
+fn a_stream_reader_reads_from_a_pipe() {
     run(async {
         let (sender, receiver) = pipe::pair().unwrap();
         let mut reader = from_pipe(receiver, &StreamOptions::default());
@@ -172,7 +172,7 @@ fn a_stream_reader_of_a_pipe() {
         assert!(reader.read_line().now_or_never().is_none());
         sender.write_all(b"one\ntw").await.unwrap();
         assert_eq!(reader.read_line().await.unwrap(), b"one\n");
-        assert!(reader.read_line().now_or_never().is_none(), "it keeps what came");
+        assert!(reader.read_line().now_or_never().is_none(), "the buffer keeps the partial line");
         sender.write_all(b"o\nthree").await.unwrap();
         drop(sender);
         assert_eq!(reader.read_line().await.unwrap(), b"two\n");
@@ -181,7 +181,7 @@ fn a_stream_reader_of_a_pipe() {
     });
 }
 
-/// Whether the system can write to a pipe without SIGPIPE, and so does the loop.
+/// Returns whether the system can write to a pipe without SIGPIPE. The crate uses this if it can.
 #[cfg(all(target_os = "linux", not(mio_unsupported_force_poll_poll)))]
 fn can_write_without_signal() -> bool {
     use rustix::io::{ReadWriteFlags, pwritev2};
@@ -192,13 +192,13 @@ fn can_write_without_signal() -> bool {
 
 #[test]
 #[cfg(all(target_os = "linux", not(mio_unsupported_force_poll_poll)))]
-fn writing_to_a_pipe_that_nobody_reads_raises_no_signal() {
+fn writing_to_a_pipe_without_a_reader_raises_no_signal() {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
     if !can_write_without_signal() {
         return;
     }
-    // SIGPIPE is watched, not ignored. It comes to the thread that writes, at once.
+    // SIGPIPE is counted, not ignored. The system sends it at once to the thread that writes.
     let piped = Arc::new(AtomicBool::new(false));
     signal_hook::flag::register(signal_hook::consts::SIGPIPE, piped.clone()).unwrap();
     run(async {
@@ -228,16 +228,16 @@ fn writing_to_a_pipe_that_nobody_reads_raises_no_signal() {
     assert!(!piped.load(Ordering::SeqCst), "SIGPIPE was raised");
 }
 
-/// One turn of the loop: whatever the selector has to tell is taken in.
+/// Waits for one turn of the loop: all events that the selector has are handled.
 #[cfg(target_os = "linux")]
 async fn turn_once() {
     let (done, turned) = futures::channel::oneshot::channel();
-    // What was called from outside begins after the selector was asked.
+    // A call from another thread runs after the selector was polled.
     evloop::Handle::current().call_threadsafe(move || done.send(()).unwrap());
     turned.await.unwrap();
 }
 
-/// A FIFO, and its reading end, which nobody has opened for writing yet. Removed when dropped.
+/// The path of a FIFO. Dropping it removes the file.
 #[cfg(target_os = "linux")]
 struct Fifo(PathBuf);
 
@@ -323,7 +323,10 @@ fn a_fifo_waits_for_its_next_writer() {
             assert!(futures::poll!(&mut reopened).is_pending());
             drop(fifo.writer());
             turn_once().await;
-            assert!(futures::poll!(&mut reopened).is_pending(), "who wrote nothing is none");
+            assert!(
+                futures::poll!(&mut reopened).is_pending(),
+                "a writer that wrote nothing does not count"
+            );
             fifo.writer().write_all(b"yz").unwrap();
             reopened.await.unwrap();
             assert_eq!(receiver.read(&mut buf).await.unwrap(), 2);
@@ -335,7 +338,7 @@ fn a_fifo_waits_for_its_next_writer() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn an_operation_that_takes_the_end_for_nothing_waits_for_the_next_writer() {
+fn an_own_operation_that_maps_the_end_to_would_block_does_not_spin() {
     use evloop::io::Interest;
     run(async {
         let (fifo, receiver) = Fifo::new("own");
@@ -370,7 +373,7 @@ fn an_operation_that_takes_the_end_for_nothing_waits_for_the_next_writer() {
 }
 
 #[test]
-fn by_traits_all_buffers_are_taken() {
+fn futures_io_vectored_methods_use_all_buffers() {
     run(async {
         let (mut sender, mut receiver) = pipe::pair().unwrap();
         let bufs = [IoSlice::new(b"ab"), IoSlice::new(b"cde")];

@@ -1,4 +1,4 @@
-//! Sending files: each byte once, from where it is asked for, whatever can read it.
+//! Sending files: every byte once, from the given offset, by sendfile(2) or by copying.
 
 #![cfg(unix)]
 
@@ -14,13 +14,13 @@ use evloop::net::{TcpStream, sendfile};
 use evloop::time::timeout;
 use futures::poll;
 
-/// What takes longer hangs.
+/// The time limit of a test: a test that takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(20);
-/// More than a connection holds.
+/// More bytes than the buffers of a connection hold.
 const MUCH: usize = 8 << 20;
 
 fn run<T>(future: impl Future<Output = T>) -> T {
-    evloop::block_on(async { timeout(LIMIT, future).await.expect("it hangs") })
+    evloop::block_on(async { timeout(LIMIT, future).await.expect("the test hangs") })
 }
 
 fn pair() -> (TcpStream, net::TcpStream) {
@@ -30,7 +30,7 @@ fn pair() -> (TcpStream, net::TcpStream) {
     (TcpStream::from_std(stream).unwrap(), peer)
 }
 
-/// A file that goes with its test.
+/// A file with its content. Dropping it removes the file.
 struct Temporary(PathBuf, Vec<u8>);
 
 impl Temporary {
@@ -52,7 +52,7 @@ impl Drop for Temporary {
     }
 }
 
-/// All that comes until the peer's end.
+/// Reads on a thread until the end of the stream.
 fn read_all(mut peer: net::TcpStream) -> thread::JoinHandle<Vec<u8>> {
     thread::spawn(move || {
         let mut got = Vec::new();
@@ -62,7 +62,7 @@ fn read_all(mut peer: net::TcpStream) -> thread::JoinHandle<Vec<u8>> {
 }
 
 #[test]
-fn pieces_of_a_file() {
+fn sends_the_given_range_of_a_file() {
     let file = Temporary::new("pieces", 1000);
     run(async {
         let (stream, peer) = pair();
@@ -87,13 +87,13 @@ fn pieces_of_a_file() {
 }
 
 #[test]
-fn a_slow_peer_is_waited_for() {
+fn sendfile_waits_for_a_slow_peer() {
     let file = Temporary::new("slow", MUCH);
     run(async {
         let (stream, peer) = pair();
         let open = file.open();
         let mut send = Box::pin(sendfile(&stream, &open, 0, u64::MAX));
-        // Until the peer's and the own buffers are full.
+        // Both send and receive buffers become full.
         for _ in 0..3 {
             assert!(poll!(&mut send).is_pending());
             evloop::task::yield_now().await;
@@ -106,7 +106,7 @@ fn a_slow_peer_is_waited_for() {
 }
 
 #[test]
-fn two_streams_from_one_file_at_once() {
+fn two_streams_send_one_file_at_once() {
     let file = Temporary::new("two", MUCH);
     run(async {
         let ((one, first), (other, second)) = (pair(), pair());
@@ -124,7 +124,7 @@ fn two_streams_from_one_file_at_once() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn what_the_system_cannot_send_is_copied() {
+fn a_file_that_sendfile_refuses_is_copied() {
     run(async {
         let (stream, peer) = pair();
         // A file that sendfile(2) refuses.
@@ -139,8 +139,8 @@ fn what_the_system_cannot_send_is_copied() {
 }
 
 #[test]
-fn a_peer_that_is_gone_is_an_error() {
-    let file = Temporary::new("gone", MUCH);
+fn a_closed_peer_and_a_directory_are_errors() {
+    let file = Temporary::new("closed-peer", MUCH);
     run(async {
         let (stream, peer) = pair();
         drop(peer);
@@ -151,7 +151,7 @@ fn a_peer_that_is_gone_is_an_error() {
         );
         let folder = File::open("/").unwrap();
         let error = sendfile(&pair().0, &folder, 0, 1).await.unwrap_err();
-        // Not sendfile(2)'s, which has no word for it.
+        // The error comes from the copy: sendfile(2) reports another kind.
         assert_eq!(error.kind(), ErrorKind::IsADirectory);
     });
 }

@@ -1,4 +1,4 @@
-//! Connecting: by address and by name, refused, racing, given up.
+//! TCP connect: addresses and host names, refused connections, racing attempts, cancellation.
 
 #![cfg(target_os = "linux")]
 
@@ -24,13 +24,13 @@ use futures::poll;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
-/// What takes longer hangs.
+/// The time limit of a test: a test that takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(10);
-/// How long an attempt has before the next begins beside it.
+/// The time after which the next attempt starts beside one that has not completed.
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
 fn run<T>(future: impl Future<Output = T>) -> T {
-    evloop::block_on(async { timeout(LIMIT, future).await.expect("it hangs") })
+    evloop::block_on(async { timeout(LIMIT, future).await.expect("the test hangs") })
 }
 
 fn listen() -> (net::TcpListener, SocketAddr) {
@@ -39,7 +39,7 @@ fn listen() -> (net::TcpListener, SocketAddr) {
     (listener, addr)
 }
 
-/// An address where nobody listens. The socket keeps it from being given to another.
+/// Returns an address where no socket listens. The bound socket reserves the address.
 fn refusing() -> (OwnedFd, SocketAddr) {
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
     let kind = SocketType::STREAM;
@@ -49,7 +49,7 @@ fn refusing() -> (OwnedFd, SocketAddr) {
     (socket, addr.try_into().unwrap())
 }
 
-/// An address that never answers: its listener's queue is full, so SYNs are dropped.
+/// An address that never answers: the backlog of its listener is full, so SYNs are dropped.
 struct BlackHole {
     addr: SocketAddr,
     _listener: TcpListener,
@@ -72,20 +72,20 @@ impl BlackHole {
     }
 }
 
-/// The descriptors of this process.
+/// Returns the number of open descriptors of this process.
 fn descriptors() -> usize {
     fs::read_dir("/proc/self/fd").unwrap().count()
 }
 
-/// One turn of the loop: whatever the selector has to tell is taken in.
+/// Waits for one turn of the loop: all events that the selector has are handled.
 async fn turn_once() {
     let (done, turned) = oneshot::channel();
-    // What was called from outside begins after the selector was asked.
+    // A call from another thread runs after the selector was polled.
     Handle::current().call_threadsafe(move || done.send(()).unwrap());
     turned.await.unwrap();
 }
 
-/// Runs the test `name` in a process of its own. `true`: this is that process.
+/// Runs the test `name` in a process of its own. Returns `true` in that process.
 fn is_alone(name: &str, vars: &[(&str, &str)]) -> bool {
     if env::var_os("EVLOOP_ALONE").is_some() {
         return true;
@@ -94,15 +94,15 @@ fn is_alone(name: &str, vars: &[(&str, &str)]) -> bool {
     let mut command = Command::new(env::current_exe().unwrap());
     command.args(args).env("EVLOOP_ALONE", "1").envs(vars.iter().copied());
     let output = command.output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
-    let complained = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{}\n{said}\n{complained}", output.status);
-    assert!(said.contains("1 passed"), "no such test: {name}");
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}\n{stdout}\n{stderr}", output.status);
+    assert!(stdout.contains("1 passed"), "no such test: {name}");
     false
 }
 
 #[test]
-fn to_every_kind_of_address() {
+fn connects_to_every_kind_of_address() {
     run(async {
         let (listener, addr) = listen();
         let port = addr.port();
@@ -131,7 +131,7 @@ fn to_every_kind_of_address() {
 }
 
 #[test]
-fn a_stream_just_connected_is_ready_to_write() {
+fn a_connected_stream_is_writable_at_once() {
     run(async {
         let (listener, addr) = listen();
         let stream = TcpStream::connect(addr).await.unwrap();
@@ -144,7 +144,7 @@ fn a_stream_just_connected_is_ready_to_write() {
 }
 
 #[test]
-fn refused_names_the_address() {
+fn the_error_of_a_refused_connection_names_the_address() {
     run(async {
         let (_socket, addr) = refusing();
         let error = TcpStream::connect(addr).await.unwrap_err();
@@ -154,7 +154,7 @@ fn refused_names_the_address() {
 }
 
 #[test]
-fn no_address_says_how_to_write_one() {
+fn the_error_of_an_invalid_address_shows_the_format() {
     run(async {
         for text in ["nonsense", "127.0.0.1", ":80", "localhost:http", ""] {
             let error = TcpStream::connect(text).await.unwrap_err();
@@ -167,7 +167,7 @@ fn no_address_says_how_to_write_one() {
 }
 
 #[test]
-fn an_unknown_host_is_named() {
+fn the_error_of_an_unknown_host_names_the_host() {
     run(async {
         let error = TcpStream::connect("no.such.host.invalid:80").await.unwrap_err();
         assert!(error.to_string().contains("\"no.such.host.invalid\" was not found"), "{error}");
@@ -175,7 +175,7 @@ fn an_unknown_host_is_named() {
 }
 
 #[test]
-fn what_is_looked_up() {
+fn lookup_host_returns_the_addresses_of_every_target() {
     run(async {
         let expected = SocketAddr::from(([127, 0, 0, 1], 80));
         let SocketAddr::V4(v4) = expected else { panic!("{expected}") };
@@ -207,7 +207,7 @@ fn what_is_looked_up() {
 }
 
 #[test]
-fn a_name_is_given_once_for_each_address() {
+fn lookup_host_returns_each_address_once() {
     run(async {
         let addrs: Vec<_> = lookup_host("localhost:80").await.unwrap().collect();
         let mut once = addrs.clone();
@@ -217,12 +217,12 @@ fn a_name_is_given_once_for_each_address() {
     });
 }
 
-/// The resolver looks for aliases in the file that HOSTALIASES names. It is a pipe that nobody
-/// writes to, so the look-up never ends.
+/// The resolver reads aliases from the file that HOSTALIASES names. Here the file is a FIFO without
+/// a writer, so the lookup never ends.
 #[test]
-fn a_look_up_that_never_ends_lets_the_loop_go_on() {
+fn a_lookup_that_never_ends_does_not_block_the_loop() {
     const PIPE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/hostaliases");
-    let name = "a_look_up_that_never_ends_lets_the_loop_go_on";
+    let name = "a_lookup_that_never_ends_does_not_block_the_loop";
     let _ = fs::remove_file(PIPE);
     assert!(Command::new("mkfifo").arg(PIPE).status().unwrap().success());
     if !is_alone(name, &[("HOSTALIASES", PIPE)]) {
@@ -240,14 +240,14 @@ fn a_look_up_that_never_ends_lets_the_loop_go_on() {
         let mut connect = Box::pin(TcpStream::connect("nowhere:80"));
         assert!(poll!(&mut connect).is_pending());
         ticker.await.unwrap();
-        assert!(poll!(&mut connect).is_pending(), "HOSTALIASES is not looked at here");
+        assert!(poll!(&mut connect).is_pending(), "this resolver does not read HOSTALIASES");
         assert_eq!(ticks.get(), 20);
     });
 }
 
-/// Connects in turns of a millisecond at most; a machine that is slow makes fewer of them, not
-/// more. Returns how many there were.
-fn connect_by_turns(runtime: &mut Runtime, addrs: Vec<SocketAddr>) -> (TcpStream, usize) {
+/// Connects in turns of at most a millisecond, and returns the number of turns. A slow machine
+/// makes fewer turns, not more.
+fn connect_in_turns(runtime: &mut Runtime, addrs: Vec<SocketAddr>) -> (TcpStream, usize) {
     let task = runtime.spawn(async move { TcpStream::connect(&addrs[..]).await });
     let mut turns = 0;
     while !task.is_finished() {
@@ -258,17 +258,17 @@ fn connect_by_turns(runtime: &mut Runtime, addrs: Vec<SocketAddr>) -> (TcpStream
 }
 
 #[test]
-fn the_second_address_at_once_when_the_first_refuses() {
+fn a_refusal_starts_the_next_attempt_at_once() {
     let mut runtime = Runtime::new().unwrap();
     let ((_socket, refusing), (listener, addr)) = (refusing(), listen());
-    let (stream, turns) = connect_by_turns(&mut runtime, vec![refusing, addr]);
+    let (stream, turns) = connect_in_turns(&mut runtime, vec![refusing, addr]);
     assert_eq!(stream.peer_addr().unwrap(), addr);
     assert_eq!(stream.local_addr().unwrap(), listener.accept().unwrap().1);
-    assert!(turns < 100, "it waited for the next attempt's time: {turns} turns");
+    assert!(turns < 100, "it waited for the delay of an attempt: {turns} turns");
 }
 
 #[test]
-fn all_refuse_and_all_are_named() {
+fn the_error_lists_every_refused_address() {
     run(async {
         let sockets = [refusing(), refusing(), refusing()];
         let addrs = sockets.each_ref().map(|(_, addr)| *addr);
@@ -287,8 +287,8 @@ fn all_refuse_and_all_are_named() {
 }
 
 #[test]
-fn from_an_address_of_choice() {
-    if !is_alone("from_an_address_of_choice", &[]) {
+fn connects_from_the_given_local_address() {
+    if !is_alone("connects_from_the_given_local_address", &[]) {
         return;
     }
     run(async {
@@ -307,10 +307,10 @@ fn from_an_address_of_choice() {
 
         let taken = TcpStream::connect_with(addr, &from("127.0.0.9", peer_addr.port())).await;
         assert_eq!(taken.unwrap_err().kind(), ErrorKind::AddrInUse);
-        let nobodys = TcpStream::connect_with(addr, &from("192.0.2.1", 0)).await.unwrap_err();
-        assert_eq!(nobodys.kind(), ErrorKind::AddrNotAvailable);
-        assert!(nobodys.to_string().contains("could not bind to 192.0.2.1:0"), "{nobodys}");
-        // What is of another family is passed over.
+        let unassigned = TcpStream::connect_with(addr, &from("192.0.2.1", 0)).await.unwrap_err();
+        assert_eq!(unassigned.kind(), ErrorKind::AddrNotAvailable);
+        assert!(unassigned.to_string().contains("could not bind to 192.0.2.1:0"), "{unassigned}");
+        // Addresses of another family are skipped.
         let v6 = SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], addr.port()));
         TcpStream::connect_with(&[v6, addr][..], &from("127.0.0.9", 0)).await.unwrap();
         let none = TcpStream::connect_with(v6, &from("127.0.0.9", 0)).await.unwrap_err();
@@ -321,7 +321,7 @@ fn from_an_address_of_choice() {
 }
 
 #[test]
-fn the_next_attempt_begins_when_the_options_say() {
+fn attempt_delay_of_the_options_is_used() {
     run(async {
         let (hole, (listener, addr)) = (BlackHole::new().await, listen());
         let options = ConnectOptions { attempt_delay: Duration::ZERO, ..Default::default() };
@@ -334,21 +334,21 @@ fn the_next_attempt_begins_when_the_options_say() {
 
 #[test]
 #[cfg(feature = "lookup-addr")]
-fn names_of_addresses() {
+fn lookup_addr_returns_the_host_name() {
     use evloop::net;
     run(async {
         let local = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let name = net::lookup_addr(local).await.unwrap();
         assert_eq!(name, net::lookup_addr(SocketAddr::new(local, 80)).await.unwrap());
-        // It is this machine's.
+        // The name is a name of this machine.
         let addrs = lookup_host((name, 80)).await.unwrap();
         assert!(addrs.collect::<Vec<_>>().iter().any(|addr| addr.ip().is_loopback()));
     });
 }
 
 #[test]
-fn the_second_address_250_ms_after_the_first_did_not_answer() {
-    if !is_alone("the_second_address_250_ms_after_the_first_did_not_answer", &[]) {
+fn an_unanswered_attempt_starts_the_next_after_250_ms() {
+    if !is_alone("an_unanswered_attempt_starts_the_next_after_250_ms", &[]) {
         return;
     }
     run(async {
@@ -364,13 +364,13 @@ fn the_second_address_250_ms_after_the_first_did_not_answer() {
 }
 
 #[test]
-fn a_refusal_beside_one_that_does_not_answer_makes_way_at_once() {
+fn a_refusal_beside_a_pending_attempt_starts_the_next_at_once() {
     let mut runtime = Runtime::new().unwrap();
     let hole = runtime.block_on(BlackHole::new());
     let ((_socket, refusing), (listener, addr)) = (refusing(), listen());
-    let (stream, turns) = connect_by_turns(&mut runtime, vec![hole.addr, refusing, addr]);
+    let (stream, turns) = connect_in_turns(&mut runtime, vec![hole.addr, refusing, addr]);
     assert_eq!(stream.local_addr().unwrap(), listener.accept().unwrap().1);
-    assert!(turns < 400, "it waited for the time of two attempts: {turns} turns");
+    assert!(turns < 400, "it waited for the delays of two attempts: {turns} turns");
 }
 
 #[test]
@@ -396,8 +396,8 @@ fn a_dropped_connect_closes_its_sockets() {
 }
 
 #[test]
-fn a_connect_that_failed_keeps_no_descriptor() {
-    if !is_alone("a_connect_that_failed_keeps_no_descriptor", &[]) {
+fn a_failed_connect_leaks_no_descriptor() {
+    if !is_alone("a_failed_connect_leaks_no_descriptor", &[]) {
         return;
     }
     run(async {
@@ -412,7 +412,7 @@ fn a_connect_that_failed_keeps_no_descriptor() {
 }
 
 #[test]
-fn a_thousand_at_once() {
+fn a_thousand_connects_at_once() {
     run(async {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
@@ -432,9 +432,9 @@ fn a_thousand_at_once() {
     });
 }
 
-/// Nobody may have connected to the address of a black hole before.
+/// Checks the helper: a connect to a black hole stays pending.
 #[test]
-fn the_black_hole_does_not_answer() {
+fn a_black_hole_does_not_answer() {
     run(async {
         let hole = BlackHole::new().await;
         let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;

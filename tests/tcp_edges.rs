@@ -1,6 +1,6 @@
-//! A TCP stream at its edges: its end, resets, urgent bytes, buffers that are full or empty.
+//! Edge cases of a TCP stream: end of stream, resets, urgent bytes, full and empty buffers.
 //!
-//! The peer is a blocking socket of std's in the same thread, so every test fixes the order of
+//! The peer is a blocking socket of std on the same thread, so every test fixes the order of
 //! events.
 
 #![cfg(target_os = "linux")]
@@ -26,16 +26,16 @@ use futures::poll;
 use rustix::event::{PollFd, PollFlags};
 use rustix::net::SendFlags;
 
-/// What takes longer hangs.
+/// The time limit of a test: a test that takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(10);
-/// More than a loopback connection holds.
+/// More bytes than the buffers of a loopback connection hold.
 const MUCH: usize = 16 << 20;
 
 fn run<T>(future: impl Future<Output = T>) -> T {
-    evloop::block_on(async { timeout(LIMIT, future).await.expect("it hangs") })
+    evloop::block_on(async { timeout(LIMIT, future).await.expect("the test hangs") })
 }
 
-/// A stream of the running loop and its peer.
+/// Returns a stream registered with the running loop, and its peer.
 fn pair() -> (TcpStream, net::TcpStream) {
     let listener = net::TcpListener::bind("127.0.0.1:0").unwrap();
     let peer = net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
@@ -43,22 +43,22 @@ fn pair() -> (TcpStream, net::TcpStream) {
     (TcpStream::from_std(stream).unwrap(), peer)
 }
 
-/// Blocks until the system reports all of `flags` for a socket; the loop knows nothing of it.
-fn until(socket: impl AsFd, flags: PollFlags) {
+/// Blocks until the system reports all of `flags` for a socket. The loop handles no event.
+fn wait_for_flags(socket: impl AsFd, flags: PollFlags) {
     let mut fds = [PollFd::new(&socket, flags)];
     while !fds[0].revents().contains(flags) {
         rustix::event::poll(&mut fds, None).unwrap();
     }
 }
 
-/// Blocks until `count` bytes can be read.
-fn until_arrived(socket: impl AsFd, count: u64) {
+/// Blocks until `count` bytes are available.
+fn wait_for_bytes(socket: impl AsFd, count: u64) {
     while rustix::io::ioctl_fionread(&socket).unwrap() < count {
         thread::yield_now();
     }
 }
 
-/// Closes a peer by a reset.
+/// Resets the connection: the peer closes with a linger time of zero.
 fn reset(peer: net::TcpStream) {
     rustix::net::sockopt::set_socket_linger(&peer, Some(Duration::ZERO)).unwrap();
 }
@@ -83,7 +83,7 @@ async fn read_some(stream: &TcpStream) -> Vec<u8> {
     buf[..n].to_vec()
 }
 
-/// Writes without reading at the other end until the system takes no more. Returns the count.
+/// Writes until the system accepts no more bytes. Returns the number of bytes.
 fn fill(stream: &TcpStream) -> usize {
     let mut filled = 0;
     loop {
@@ -101,15 +101,15 @@ fn pattern(len: usize) -> Vec<u8> {
     (0..len).map(|i| (i / 251 + i) as u8).collect()
 }
 
-/// One turn of the loop: whatever the selector has to tell is taken in.
+/// Waits for one turn of the loop: all events that the selector has are handled.
 async fn turn_once() {
     let (done, turned) = oneshot::channel();
-    // What was called from outside begins after the selector was asked.
+    // A call from another thread runs after the selector was polled.
     Handle::current().call_threadsafe(move || done.send(()).unwrap());
     turned.await.unwrap();
 }
 
-/// Runs the test `name` in a process of its own. `true`: this is that process.
+/// Runs the test `name` in a process of its own. Returns `true` in that process.
 fn is_alone(name: &str) -> bool {
     if env::var_os("EVLOOP_ALONE").is_some() {
         return true;
@@ -117,10 +117,10 @@ fn is_alone(name: &str) -> bool {
     let args = [name, "--exact", "--nocapture", "--include-ignored", "--test-threads=1"];
     let mut command = Command::new(env::current_exe().unwrap());
     let output = command.args(args).env("EVLOOP_ALONE", "1").output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
-    let complained = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{}\n{said}\n{complained}", output.status);
-    assert!(said.contains("1 passed"), "no such test: {name}");
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}\n{stdout}\n{stderr}", output.status);
+    assert!(stdout.contains("1 passed"), "no such test: {name}");
     false
 }
 
@@ -130,7 +130,7 @@ fn data_and_end_before_the_first_poll() {
         let (stream, mut peer) = pair();
         peer.write_all(b"all of it").unwrap();
         peer.shutdown(Shutdown::Write).unwrap();
-        until(&stream, PollFlags::RDHUP);
+        wait_for_flags(&stream, PollFlags::RDHUP);
         assert_eq!(read_some(&stream).await, b"all of it");
         assert_eq!(read_some(&stream).await, b"");
     });
@@ -145,7 +145,7 @@ fn data_and_end_in_one_event() {
         turn_once().await;
         peer.write_all(b"all of it").unwrap();
         peer.shutdown(Shutdown::Write).unwrap();
-        until(&stream, PollFlags::RDHUP);
+        wait_for_flags(&stream, PollFlags::RDHUP);
         assert_eq!(read.await, b"all of it");
         assert_eq!(read_some(&stream).await, b"");
     });
@@ -156,10 +156,10 @@ fn data_then_an_event_then_end_before_the_read() {
     run(async {
         let (stream, mut peer) = pair();
         peer.write_all(b"all of it").unwrap();
-        until_arrived(&stream, 9);
+        wait_for_bytes(&stream, 9);
         turn_once().await;
         peer.shutdown(Shutdown::Write).unwrap();
-        until(&stream, PollFlags::RDHUP);
+        wait_for_flags(&stream, PollFlags::RDHUP);
         assert_eq!(read_to_end(&stream).await, b"all of it");
     });
 }
@@ -172,7 +172,7 @@ fn short_read_then_end_then_wait() {
         assert_eq!(read_some(&stream).await, b"abc");
         turn_once().await;
         peer.shutdown(Shutdown::Write).unwrap();
-        until(&stream, PollFlags::RDHUP);
+        wait_for_flags(&stream, PollFlags::RDHUP);
         assert_eq!(read_some(&stream).await, b"");
     });
 }
@@ -192,7 +192,7 @@ fn short_read_then_wait_then_end() {
 }
 
 #[test]
-fn end_is_read_again_and_again() {
+fn end_of_stream_is_read_repeatedly() {
     run(async {
         let (stream, peer) = pair();
         drop(peer);
@@ -213,7 +213,7 @@ fn data_between_a_short_read_and_the_next_wait() {
             let data = round.to_be_bytes();
             peer.write_all(&data).unwrap();
             if round % 2 == 0 {
-                until_arrived(&stream, 4);
+                wait_for_bytes(&stream, 4);
             }
             assert_eq!(read_some(&stream).await, data);
         }
@@ -221,13 +221,13 @@ fn data_between_a_short_read_and_the_next_wait() {
 }
 
 #[test]
-fn urgent_byte_amid_data_before_the_first_poll() {
+fn urgent_byte_within_data_before_the_first_poll() {
     run(async {
         let (stream, mut peer) = pair();
         peer.write_all(b"before").unwrap();
         send_urgent(&peer, b'!');
         peer.write_all(b"behind").unwrap();
-        until(&stream, PollFlags::PRI);
+        wait_for_flags(&stream, PollFlags::PRI);
         let mut got = [0; 12];
         stream.read_exact(&mut got).await.unwrap();
         assert_eq!(&got, b"beforebehind");
@@ -235,7 +235,7 @@ fn urgent_byte_amid_data_before_the_first_poll() {
 }
 
 #[test]
-fn urgent_byte_amid_data_in_one_event() {
+fn urgent_byte_within_data_in_one_event() {
     run(async {
         let (stream, mut peer) = pair();
         let mut got = [0; 12];
@@ -245,7 +245,7 @@ fn urgent_byte_amid_data_in_one_event() {
         peer.write_all(b"before").unwrap();
         send_urgent(&peer, b'!');
         peer.write_all(b"behind").unwrap();
-        until(&stream, PollFlags::PRI);
+        wait_for_flags(&stream, PollFlags::PRI);
         read.await.unwrap();
         assert_eq!(&got, b"beforebehind");
         peer.shutdown(Shutdown::Write).unwrap();
@@ -254,7 +254,7 @@ fn urgent_byte_amid_data_in_one_event() {
 }
 
 #[test]
-fn urgent_bytes_again_and_again() {
+fn urgent_bytes_repeatedly() {
     run(async {
         let (stream, mut peer) = pair();
         let mut got = [0; 4];
@@ -280,7 +280,7 @@ fn urgent_byte_alone_then_end() {
         let mut read = pin!(read_some(&stream));
         assert!(poll!(&mut read).is_pending());
         send_urgent(&peer, b'!');
-        until(&stream, PollFlags::PRI);
+        wait_for_flags(&stream, PollFlags::PRI);
         for _ in 0..10 {
             turn_once().await;
             assert!(poll!(&mut read).is_pending());
@@ -300,7 +300,7 @@ fn reset_while_waiting_to_read() {
         turn_once().await;
         reset(peer);
         assert_eq!(read.await.unwrap_err().kind(), ErrorKind::ConnectionReset);
-        assert_eq!(read_some(&stream).await, b"", "the error is told once");
+        assert_eq!(read_some(&stream).await, b"", "the error is reported once");
         let error = stream.write(b"a").await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::BrokenPipe);
     });
@@ -335,16 +335,16 @@ fn reset_ends_a_reader_and_a_writer() {
     });
 }
 
-/// Writes until the system knows that nobody listens. SIGPIPE is watched, not ignored.
+/// Writes to a closed peer, and checks the errors. SIGPIPE is counted, not ignored.
 fn write_to_a_closed_peer(write: impl AsyncFn(&TcpStream) -> std::io::Result<usize>) {
     let piped = Arc::new(AtomicBool::new(false));
     signal_hook::flag::register(signal_hook::consts::SIGPIPE, piped.clone()).unwrap();
     run(async {
         let (stream, peer) = pair();
         drop(peer);
-        until(&stream, PollFlags::RDHUP);
+        wait_for_flags(&stream, PollFlags::RDHUP);
         assert_eq!(stream.write(b"a").await.unwrap(), 1);
-        until(&stream, PollFlags::HUP);
+        wait_for_flags(&stream, PollFlags::HUP);
         for _ in 0..3 {
             assert_eq!(write(&stream).await.unwrap_err().kind(), ErrorKind::BrokenPipe);
         }
@@ -368,7 +368,7 @@ fn vectored_write_after_the_peer_closed() {
 }
 
 #[test]
-fn half_close_by_us_first() {
+fn half_close_by_the_stream_first() {
     run(async {
         let (stream, mut peer) = pair();
         stream.write_all(b"question").await.unwrap();
@@ -408,7 +408,7 @@ fn half_close_by_the_peer_first() {
 }
 
 #[test]
-fn own_shutdown_ends_who_waits() {
+fn own_shutdown_ends_a_waiting_reader_and_writer() {
     run(async {
         let (stream, _peer) = pair();
         fill(&stream);
@@ -438,12 +438,12 @@ fn write_all_waits_for_a_peer_that_does_not_read() {
         peer.read_to_end(&mut got).unwrap();
         got
     });
-    runtime.block_on(timeout(LIMIT, task)).expect("it hangs").unwrap().unwrap();
+    runtime.block_on(timeout(LIMIT, task)).expect("the test hangs").unwrap().unwrap();
     assert!(reader.join().unwrap() == data);
 }
 
 #[test]
-fn empty_buffers() {
+fn operations_with_empty_buffers_complete_at_once() {
     run(async {
         let (stream, mut peer) = pair();
         assert_eq!(stream.write(&[]).await.unwrap(), 0);
@@ -452,7 +452,7 @@ fn empty_buffers() {
         stream.write_all(&[]).await.unwrap();
         stream.read_exact(&mut []).await.unwrap();
         peer.write_all(b"abc").unwrap();
-        until_arrived(&stream, 3);
+        wait_for_bytes(&stream, 3);
         assert_eq!(stream.read(&mut []).await.unwrap(), 0);
         assert_eq!(stream.read_vectored(&mut []).await.unwrap(), 0);
         assert_eq!(stream.peek(&mut []).await.unwrap(), 0);
@@ -510,14 +510,14 @@ fn writable_waits_while_the_peer_reads_nothing() {
 }
 
 #[test]
-fn try_read_takes_what_is_there() {
+fn try_read_returns_the_available_bytes() {
     run(async {
         let (stream, mut peer) = pair();
         let mut buf = [0; 4];
         let error = stream.try_read(&mut buf).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::WouldBlock);
         peer.write_all(b"123456").unwrap();
-        until_arrived(&stream, 6);
+        wait_for_bytes(&stream, 6);
         assert_eq!(stream.try_read(&mut buf).unwrap(), 4);
         assert_eq!((&buf, read_some(&stream).await), (b"1234", b"56".to_vec()));
         peer.write_all(b"78").unwrap();
@@ -549,7 +549,7 @@ fn peek_then_read() {
 }
 
 #[test]
-fn vectored_both_ways() {
+fn vectored_write_and_read() {
     run(async {
         let (stream, mut peer) = pair();
         let parts = [IoSlice::new(b"one "), IoSlice::new(b""), IoSlice::new(b"two")];
@@ -558,7 +558,7 @@ fn vectored_both_ways() {
         peer.read_exact(&mut got).unwrap();
         assert_eq!(&got, b"one two");
         peer.write_all(&got).unwrap();
-        until_arrived(&stream, 7);
+        wait_for_bytes(&stream, 7);
         let (mut a, mut b) = ([0; 3], [0; 9]);
         let mut parts = [IoSliceMut::new(&mut a), IoSliceMut::new(&mut b)];
         assert_eq!(stream.read_vectored(&mut parts).await.unwrap(), 7);
@@ -567,7 +567,7 @@ fn vectored_both_ways() {
 }
 
 #[test]
-fn more_buffers_written_than_the_system_takes_at_once() {
+fn write_vectored_accepts_more_than_iov_max_buffers() {
     run(async {
         let (stream, mut peer) = pair();
         let data = pattern(5000);
@@ -584,14 +584,14 @@ fn more_buffers_written_than_the_system_takes_at_once() {
 }
 
 #[test]
-fn more_buffers_read_than_the_system_fills_at_once() {
+fn read_vectored_accepts_more_than_iov_max_buffers() {
     run(async {
         let (stream, mut peer) = pair();
         let (data, mut got) = (pattern(5000), vec![0; 6000]);
-        let mut readable = pin!(read_none(&stream));
+        let mut readable = pin!(wait_until_readable(&stream));
         assert!(poll!(&mut readable).is_pending());
         peer.write_all(&data).unwrap();
-        until_arrived(&stream, 5000);
+        wait_for_bytes(&stream, 5000);
         readable.await;
         let mut filled = 0;
         while filled < 5000 {
@@ -602,14 +602,14 @@ fn more_buffers_read_than_the_system_fills_at_once() {
     });
 }
 
-/// Waits until there is something to read, all that the selector tells taken in.
-async fn read_none(stream: &TcpStream) {
+/// Waits until the stream is readable and all events of the selector are handled.
+async fn wait_until_readable(stream: &TcpStream) {
     stream.peek(&mut [0]).await.unwrap();
     turn_once().await;
 }
 
 #[test]
-fn read_exact_at_the_end() {
+fn read_exact_reports_unexpected_eof() {
     run(async {
         let (stream, mut peer) = pair();
         peer.write_all(b"abcdefg").unwrap();
@@ -623,7 +623,7 @@ fn read_exact_at_the_end() {
 }
 
 #[test]
-fn write_all_buf_dropped_at_every_await_keeps_its_place() {
+fn write_all_buf_dropped_at_every_await_loses_no_byte() {
     run(async {
         let (stream, mut peer) = pair();
         let data = pattern(MUCH);
@@ -646,12 +646,12 @@ fn write_all_buf_dropped_at_every_await_keeps_its_place() {
 }
 
 #[test]
-fn closing_after_a_reset_is_no_error() {
+fn close_after_a_reset_succeeds() {
     run(async {
         for reads_first in [false, true] {
             let (mut stream, peer) = pair();
             reset(peer);
-            until(&stream, PollFlags::HUP);
+            wait_for_flags(&stream, PollFlags::HUP);
             if reads_first {
                 assert_eq!(stream.read(&mut [0]).await.unwrap_err().kind(), ConnectionReset);
             }
@@ -664,7 +664,7 @@ fn closing_after_a_reset_is_no_error() {
 }
 
 #[test]
-fn a_linger_time_that_would_block_the_loop_is_refused() {
+fn a_linger_time_above_zero_is_refused() {
     run(async {
         let (stream, _peer) = pair();
         for time in [Duration::from_secs(5), Duration::from_millis(1)] {

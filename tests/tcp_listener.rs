@@ -1,5 +1,5 @@
-//! Listening: accepting by several tasks, options, errors, and what `accept` does when the process
-//! has no descriptor left.
+//! TCP listeners: accepting in several tasks, options, errors, and `accept` without a free
+//! descriptor.
 
 #![cfg(target_os = "linux")]
 
@@ -26,14 +26,14 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use rustix::process::{Resource, Rlimit};
 
-/// What takes longer hangs.
+/// The time limit of a test: a test that takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(10);
-/// How long `accept` waits when no descriptor is left and this loop closes none.
-const STARVED: Duration = Duration::from_millis(100);
+/// The time that `accept` waits if no descriptor is left and this loop closes none.
+const STARVED_PAUSE: Duration = Duration::from_millis(100);
 const LOCAL: &str = "127.0.0.1:0";
 
 fn run<T>(future: impl Future<Output = T>) -> T {
-    evloop::block_on(async { timeout(LIMIT, future).await.expect("it hangs") })
+    evloop::block_on(async { timeout(LIMIT, future).await.expect("the test hangs") })
 }
 
 async fn listen() -> (TcpListener, SocketAddr) {
@@ -42,15 +42,15 @@ async fn listen() -> (TcpListener, SocketAddr) {
     (listener, addr)
 }
 
-/// One turn of the loop: whatever the selector has to tell is taken in.
+/// Waits for one turn of the loop: all events that the selector has are handled.
 async fn turn_once() {
     let (done, turned) = oneshot::channel();
-    // What was called from outside begins after the selector was asked.
+    // A call from another thread runs after the selector was polled.
     Handle::current().call_threadsafe(move || done.send(()).unwrap());
     turned.await.unwrap();
 }
 
-/// Runs the test `name` in a process of its own. `true`: this is that process.
+/// Runs the test `name` in a process of its own. Returns `true` in that process.
 fn is_alone(name: &str) -> bool {
     if env::var_os("EVLOOP_ALONE").is_some() {
         return true;
@@ -58,10 +58,10 @@ fn is_alone(name: &str) -> bool {
     let args = [name, "--exact", "--nocapture", "--include-ignored", "--test-threads=1"];
     let mut command = Command::new(env::current_exe().unwrap());
     let output = command.args(args).env("EVLOOP_ALONE", "1").output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
-    let complained = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{}\n{said}\n{complained}", output.status);
-    assert!(said.contains("1 passed"), "no such test: {name}");
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}\n{stdout}\n{stderr}", output.status);
+    assert!(stdout.contains("1 passed"), "no such test: {name}");
     false
 }
 
@@ -91,7 +91,7 @@ fn several_tasks_accept_one_connection_each() {
 }
 
 #[test]
-fn all_who_wait_to_accept_are_woken() {
+fn a_connection_wakes_all_waiting_accepts() {
     let mut runtime = Runtime::new().unwrap();
     let (listener, addr) = runtime.block_on(listen());
     let listener = Rc::new(listener);
@@ -138,7 +138,7 @@ fn accept_dropped_at_every_await_loses_no_connection() {
             assert!(poll!(&mut accept).is_pending());
             clients.push(net::TcpStream::connect(addr).unwrap());
             if round % 2 == 0 {
-                // Woken, and dropped before it looks.
+                // The task is woken, and its future is dropped before the next poll.
                 turn_once().await;
             }
             drop(accept);
@@ -165,20 +165,20 @@ fn a_backlog_of_0_holds_one_connection() {
     });
 }
 
-/// A non-blocking socket that is to connect later.
+/// Returns a non-blocking socket that is not connected yet.
 fn unconnected() -> OwnedFd {
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
     rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, flags, None).unwrap()
 }
 
 #[test]
-fn a_port_that_lingers_is_free_to_who_reuses_addresses() {
+fn a_port_in_time_wait_is_free_with_reuse_addr() {
     run(async {
-        // No other program is likely to use this address, so nobody takes the port in between.
+        // Other programs hardly use this address, so the port stays free in between.
         let listener = TcpListener::bind("127.0.0.77:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         let mut client = net::TcpStream::connect(addr).unwrap();
-        // Who closes first is left to linger.
+        // The end that closes first enters TIME_WAIT.
         drop(listener.accept().await.unwrap());
         assert_eq!(client.read(&mut [0]).unwrap(), 0);
         drop((client, listener));
@@ -204,13 +204,13 @@ fn two_listeners_share_a_port() {
             (0..CLIENTS).map(|_| net::TcpStream::connect(addr).unwrap()).collect();
         let all = futures::stream::select(one.incoming().map(|_| 1), two.incoming().map(|_| 2));
         let of: Vec<_> = all.take(CLIENTS).collect().await;
-        // The system deals them out by a hash: one listener gets all once in 2^63 runs.
+        // The system distributes them by a hash: one listener gets all of them once in 2^63 runs.
         assert!(of.contains(&1) && of.contains(&2));
     });
 }
 
 #[test]
-fn only_v6_leaves_the_port_to_ipv4() {
+fn only_v6_leaves_the_port_free_for_ipv4() {
     run(async {
         let options = ListenOptions { only_v6: Some(true), ..ListenOptions::default() };
         let six = TcpListener::bind_with("[::]:0", &options).await.unwrap();
@@ -223,7 +223,7 @@ fn only_v6_leaves_the_port_to_ipv4() {
 }
 
 #[test]
-fn without_only_v6_an_ipv6_listener_takes_ipv4_too() {
+fn without_only_v6_an_ipv6_listener_accepts_ipv4() {
     run(async {
         let options = ListenOptions { only_v6: Some(false), ..ListenOptions::default() };
         let six = TcpListener::bind_with("[::]:0", &options).await.unwrap();
@@ -236,7 +236,7 @@ fn without_only_v6_an_ipv6_listener_takes_ipv4_too() {
 }
 
 #[test]
-fn a_bind_that_fails_names_the_address() {
+fn the_error_of_a_failed_bind_names_the_address() {
     run(async {
         let (_listener, taken) = listen().await;
         for (addr, kind) in [
@@ -251,7 +251,7 @@ fn a_bind_that_fails_names_the_address() {
 }
 
 #[test]
-fn a_bind_to_what_is_no_address_says_how_to_write_one() {
+fn the_error_of_an_invalid_address_shows_the_format() {
     run(async {
         for text in ["nonsense", "127.0.0.1", ":80", "localhost:http"] {
             let error = TcpListener::bind(text).await.unwrap_err();
@@ -263,7 +263,7 @@ fn a_bind_to_what_is_no_address_says_how_to_write_one() {
 }
 
 #[test]
-fn the_first_address_that_is_free_is_bound() {
+fn bind_uses_the_first_free_address() {
     run(async {
         let (_listener, taken) = listen().await;
         let other = SocketAddr::from(([127, 0, 0, 2], 0));
@@ -274,7 +274,7 @@ fn the_first_address_that_is_free_is_bound() {
     });
 }
 
-/// The flags by which the system knows an open descriptor.
+/// Returns whether the descriptor is non-blocking, from its flags in /proc.
 fn is_nonblocking(fd: impl AsFd) -> bool {
     let info = format!("/proc/self/fdinfo/{}", fd.as_fd().as_raw_fd());
     let info = fs::read_to_string(info).unwrap();
@@ -283,11 +283,11 @@ fn is_nonblocking(fd: impl AsFd) -> bool {
 }
 
 #[test]
-fn std_listener_goes_in_and_comes_out() {
+fn a_std_listener_is_registered_and_returned() {
     run(async {
         let listener = net::TcpListener::bind(LOCAL).unwrap();
         let addr = listener.local_addr().unwrap();
-        // It came in with a connection that waits.
+        // The listener is registered with a pending connection.
         let client = net::TcpStream::connect(addr).unwrap();
         let listener = TcpListener::from_std(listener).unwrap();
         let (stream, peer) = listener.accept().await.unwrap();
@@ -301,7 +301,7 @@ fn std_listener_goes_in_and_comes_out() {
 }
 
 #[test]
-fn std_stream_goes_in_and_comes_out() {
+fn a_std_stream_is_registered_and_returned() {
     run(async {
         let listener = net::TcpListener::bind(LOCAL).unwrap();
         let mut client = net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
@@ -322,7 +322,7 @@ fn std_stream_goes_in_and_comes_out() {
 }
 
 #[test]
-fn std_stream_comes_out_after_both_ends_closed() {
+fn into_std_works_after_both_ends_closed() {
     run(async {
         let (listener, addr) = listen().await;
         let mut client = net::TcpStream::connect(addr).unwrap();
@@ -341,7 +341,7 @@ fn std_stream_comes_out_after_both_ends_closed() {
 
 #[test]
 #[cfg(not(mio_unsupported_force_poll_poll))]
-fn what_is_taken_out_leaves_the_selector() {
+fn into_std_deregisters_from_the_selector() {
     let runtime = Runtime::new().unwrap();
     let _entered = runtime.enter();
     let epoll = format!("/proc/self/fdinfo/{}", runtime.as_fd().as_raw_fd());
@@ -356,7 +356,7 @@ fn what_is_taken_out_leaves_the_selector() {
     assert_eq!(watched(), before);
 }
 
-/// Uses all descriptors up: who opens another gets EMFILE. The file is in the way of one.
+/// Uses up all descriptors: opening another fails with EMFILE. Dropping the file frees one.
 fn exhaust() -> File {
     let filler = File::open("/dev/null").unwrap();
     let free = File::open("/dev/null").unwrap().as_raw_fd();
@@ -367,10 +367,10 @@ fn exhaust() -> File {
     filler
 }
 
-/// What became of accepts: `Some(error)`, or `None` for a connection.
+/// The results of accepts, with their times: `Some(error)`, or `None` for a connection.
 type Log = Rc<RefCell<Vec<(Option<i32>, Instant)>>>;
 
-fn note<T>(log: &Log, accepted: &io::Result<T>) {
+fn record<T>(log: &Log, accepted: &io::Result<T>) {
     let error = accepted.as_ref().err().map(|error| error.raw_os_error().unwrap());
     log.borrow_mut().push((error, Instant::now()));
 }
@@ -381,17 +381,17 @@ fn outcomes(log: &Log) -> Vec<Option<i32>> {
 
 const NONE_LEFT: Option<i32> = Some(Errno::MFILE.raw_os_error());
 
-/// Accepts for ever, and keeps what it accepts.
+/// Accepts forever, and holds the accepted connections.
 async fn serve(listener: Rc<TcpListener>, log: Log) {
     let mut accepted = Vec::new();
     loop {
         let result = listener.accept().await;
-        note(&log, &result);
+        record(&log, &result);
         accepted.extend(result);
     }
 }
 
-/// Turns until there are `count` outcomes. Returns how many polls that took.
+/// Runs turns until there are `count` outcomes. Returns how many polls that took.
 fn turn_until(runtime: &mut Runtime, log: &Log, count: usize) -> usize {
     let mut polled = 0;
     while log.borrow().len() < count {
@@ -400,8 +400,8 @@ fn turn_until(runtime: &mut Runtime, log: &Log, count: usize) -> usize {
     polled
 }
 
-/// A runtime, a listener in it, and clients that wait to be accepted.
-fn crowd(clients: usize) -> (Runtime, Rc<TcpListener>, Vec<net::TcpStream>) {
+/// Returns a runtime, a listener in it, and clients with pending connections.
+fn runtime_with_clients(clients: usize) -> (Runtime, Rc<TcpListener>, Vec<net::TcpStream>) {
     let mut runtime = Runtime::new().unwrap();
     let (listener, addr) = runtime.block_on(listen());
     let clients = (0..clients).map(|_| net::TcpStream::connect(addr).unwrap()).collect();
@@ -409,19 +409,19 @@ fn crowd(clients: usize) -> (Runtime, Rc<TcpListener>, Vec<net::TcpStream>) {
 }
 
 #[test]
-fn no_descriptor_is_told_once_and_every_100_ms() {
-    if !is_alone("no_descriptor_is_told_once_and_every_100_ms") {
+fn a_missing_descriptor_is_reported_every_100_ms() {
+    if !is_alone("a_missing_descriptor_is_reported_every_100_ms") {
         return;
     }
-    let (mut runtime, listener, _clients) = crowd(2);
+    let (mut runtime, listener, _clients) = runtime_with_clients(2);
     let log = Log::default();
     drop(runtime.spawn(serve(listener, log.clone())));
     let _filler = exhaust();
-    assert_eq!(turn_until(&mut runtime, &log, 4), 4, "a poll for each error");
+    assert_eq!(turn_until(&mut runtime, &log, 4), 4, "one poll for each error");
     assert_eq!(outcomes(&log), [NONE_LEFT; 4]);
     let log = log.borrow();
     let apart: Vec<_> = log.windows(2).map(|pair| pair[1].1 - pair[0].1).collect();
-    assert!(apart.iter().all(|apart| *apart >= STARVED), "{apart:?}");
+    assert!(apart.iter().all(|apart| *apart >= STARVED_PAUSE), "{apart:?}");
 }
 
 #[test]
@@ -429,27 +429,27 @@ fn a_descriptor_closed_by_this_loop_is_used_at_once() {
     if !is_alone("a_descriptor_closed_by_this_loop_is_used_at_once") {
         return;
     }
-    let (mut runtime, listener, _clients) = crowd(3);
+    let (mut runtime, listener, _clients) = runtime_with_clients(3);
     let spare = runtime.block_on(TcpStream::connect(listener.local_addr().unwrap())).unwrap();
     let (log, kept) = (Log::default(), Rc::new(RefCell::new(Vec::new())));
-    let (noted, keep) = (log.clone(), kept.clone());
+    let (task_log, task_kept) = (log.clone(), kept.clone());
     drop(runtime.spawn(async move {
         let mut spare = Some(spare);
         loop {
             let accepted = listener.accept().await;
-            note(&noted, &accepted);
+            record(&task_log, &accepted);
             if accepted.is_err() {
                 drop(spare.take());
             }
-            keep.borrow_mut().extend(accepted);
+            task_kept.borrow_mut().extend(accepted);
         }
     }));
     let _filler = exhaust();
     assert_eq!(turn_until(&mut runtime, &log, 1), 1);
-    // The same poll went on: the descriptor freed after the error was used, then none was left.
+    // The same poll continued: it used the descriptor freed after the error, then none was left.
     assert_eq!(outcomes(&log), [NONE_LEFT, None, NONE_LEFT]);
     drop(kept.borrow_mut().pop());
-    assert_eq!(runtime.turn(Some(Duration::ZERO)).unwrap().polled, 1, "the close woke it");
+    assert_eq!(runtime.turn(Some(Duration::ZERO)).unwrap().polled, 1, "the close woke the task");
     assert_eq!(outcomes(&log), [NONE_LEFT, None, NONE_LEFT, None, NONE_LEFT]);
 }
 
@@ -458,25 +458,25 @@ fn a_descriptor_freed_elsewhere_is_used_after_100_ms() {
     if !is_alone("a_descriptor_freed_elsewhere_is_used_after_100_ms") {
         return;
     }
-    let (mut runtime, listener, clients) = crowd(1);
+    let (mut runtime, listener, clients) = runtime_with_clients(1);
     let log = Log::default();
     drop(runtime.spawn(serve(listener, log.clone())));
     let filler = exhaust();
     assert_eq!(turn_until(&mut runtime, &log, 1), 1);
     drop(filler);
     assert_eq!(turn_until(&mut runtime, &log, 2), 1);
-    // Linux looks for a descriptor before it looks for a connection: it misses the next one too.
+    // Linux allocates a descriptor before it checks for a connection: the next accept fails too.
     assert_eq!(outcomes(&log), [NONE_LEFT, None, NONE_LEFT]);
-    assert!(log.borrow()[1].1 - log.borrow()[0].1 >= STARVED);
+    assert!(log.borrow()[1].1 - log.borrow()[0].1 >= STARVED_PAUSE);
     drop(clients);
 }
 
 #[test]
-fn an_accept_dropped_while_none_is_left_loses_no_connection() {
-    if !is_alone("an_accept_dropped_while_none_is_left_loses_no_connection") {
+fn an_accept_dropped_without_descriptors_loses_no_connection() {
+    if !is_alone("an_accept_dropped_without_descriptors_loses_no_connection") {
         return;
     }
-    let (mut runtime, listener, clients) = crowd(1);
+    let (mut runtime, listener, clients) = runtime_with_clients(1);
     let filler = exhaust();
     runtime.block_on(async {
         let error = listener.accept().await.unwrap_err();
@@ -491,11 +491,11 @@ fn an_accept_dropped_while_none_is_left_loses_no_connection() {
 }
 
 #[test]
-fn two_who_accept_are_told_once_every_100_ms() {
-    if !is_alone("two_who_accept_are_told_once_every_100_ms") {
+fn two_tasks_share_one_report_every_100_ms() {
+    if !is_alone("two_tasks_share_one_report_every_100_ms") {
         return;
     }
-    let (mut runtime, listener, _clients) = crowd(1);
+    let (mut runtime, listener, _clients) = runtime_with_clients(1);
     let log = Log::default();
     for _ in 0..2 {
         drop(runtime.spawn(serve(listener.clone(), log.clone())));
@@ -504,5 +504,5 @@ fn two_who_accept_are_told_once_every_100_ms() {
     turn_until(&mut runtime, &log, 4);
     let log = log.borrow();
     let apart: Vec<_> = log.windows(2).map(|pair| pair[1].1 - pair[0].1).collect();
-    assert!(apart.iter().all(|apart| *apart >= STARVED), "{apart:?}");
+    assert!(apart.iter().all(|apart| *apart >= STARVED_PAUSE), "{apart:?}");
 }

@@ -1,6 +1,6 @@
-//! Unix sockets: their addresses, who is at the other end, and what only they can do to a reader.
+//! Unix streams: addresses, peer credentials, and the behaviour that TCP streams do not have.
 //!
-//! What they share with TCP's is tested there.
+//! The tests of TCP streams cover the shared behaviour.
 
 #![cfg(target_os = "linux")]
 
@@ -32,14 +32,14 @@ use rustix::process::{Resource, Rlimit};
 #[allow(unreachable_pub)]
 mod alone;
 
-/// What takes longer hangs.
+/// The time limit of a test: a test that takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(10);
 
 fn run<T>(future: impl Future<Output = T>) -> T {
-    evloop::block_on(async { timeout(LIMIT, future).await.expect("it hangs") })
+    evloop::block_on(async { timeout(LIMIT, future).await.expect("the test hangs") })
 }
 
-/// A folder that goes with its test.
+/// A directory of a test. Dropping it removes the directory.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -60,14 +60,14 @@ impl Drop for Folder {
     }
 }
 
-/// A stream of the running loop and its peer.
+/// Returns a stream registered with the running loop, and its peer.
 fn pair() -> (UnixStream, net::UnixStream) {
     let (stream, peer) = net::UnixStream::pair().unwrap();
     (UnixStream::from_std(stream).unwrap(), peer)
 }
 
-/// Blocks until the system reports all of `flags` for a socket; the loop knows nothing of it.
-fn until(socket: impl AsFd, flags: PollFlags) {
+/// Blocks until the system reports all of `flags` for a socket. The loop handles no event.
+fn wait_for_flags(socket: impl AsFd, flags: PollFlags) {
     let mut fds = [PollFd::new(&socket, flags)];
     while !fds[0].revents().contains(flags) {
         rustix::event::poll(&mut fds, None).unwrap();
@@ -89,7 +89,7 @@ fn is_nonblocking(fd: impl AsFd) -> bool {
     u32::from_str_radix(flags.trim(), 8).unwrap() & 0o4000 != 0
 }
 
-/// A connection by `path`, a word each way, and both ends' addresses.
+/// Connects through `path`, sends a word in each direction, and checks the addresses of both ends.
 async fn greet(path: &Path) {
     let listener = UnixListener::bind(path).unwrap();
     let client = UnixStream::connect(path).await.unwrap();
@@ -113,25 +113,25 @@ async fn greet(path: &Path) {
 }
 
 #[test]
-fn by_a_path() {
-    let folder = Folder::new("by_a_path");
+fn connects_by_path() {
+    let folder = Folder::new("connects_by_path");
     run(greet(&folder.socket()));
-    assert!(folder.socket().exists(), "the file is the user's");
+    assert!(folder.socket().exists(), "the listener does not remove its file");
 }
 
 #[test]
-fn by_an_abstract_name() {
+fn connects_by_abstract_name() {
     let name = format!("\0evloop-test-{}", std::process::id());
     run(async {
         greet(Path::new(&name)).await;
-        // It goes with its last socket.
+        // The name ends with its last socket.
         assert_eq!(kind(UnixStream::connect(&name).await), Some(ErrorKind::ConnectionRefused));
         greet(Path::new(&name)).await;
     });
 }
 
 #[test]
-fn an_abstract_name_that_is_taken_is_told() {
+fn the_error_of_a_taken_abstract_name_has_no_hint() {
     let name = format!("\0evloop-taken-{}", std::process::id());
     run(async {
         let _listener = UnixListener::bind(&name).unwrap();
@@ -142,7 +142,7 @@ fn an_abstract_name_that_is_taken_is_told() {
 }
 
 #[test]
-fn a_path_that_is_too_long_is_told() {
+fn the_error_of_a_long_path_names_its_length() {
     let folder = Folder::new("too_long");
     let just = 107 - folder.0.as_os_str().len() - 1;
     let (fits, too_long) = (folder.0.join("x".repeat(just)), folder.0.join("x".repeat(just + 1)));
@@ -162,19 +162,19 @@ fn a_path_that_is_too_long_is_told() {
 }
 
 #[test]
-fn a_path_that_is_there_already_is_told() {
+fn the_error_of_an_existing_path_has_a_hint() {
     let folder = Folder::new("there");
     run(async {
         let listener = UnixListener::bind(folder.socket()).unwrap();
         for _ in 0..2 {
             let error = UnixListener::bind(folder.socket()).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::AddrInUse);
-            let said = error.to_string();
-            assert!(said.contains("/socket"), "{said}");
-            assert!(said.contains("remove it first"), "{said}");
+            let message = error.to_string();
+            assert!(message.contains("/socket"), "{message}");
+            assert!(message.contains("remove it first"), "{message}");
         }
         drop(listener);
-        // The file is still there, and nobody listens.
+        // The file still exists, and no socket listens.
         assert_eq!(kind(UnixListener::bind(folder.socket())), Some(ErrorKind::AddrInUse));
         let refused = UnixStream::connect(folder.socket()).await.unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
@@ -186,8 +186,8 @@ fn a_path_that_is_there_already_is_told() {
 }
 
 #[test]
-fn errors_keep_no_descriptor() {
-    if !alone::is_here("errors_keep_no_descriptor") {
+fn errors_leak_no_descriptor() {
+    if !alone::is_here("errors_leak_no_descriptor") {
         return;
     }
     let folder = Folder::new("errors");
@@ -205,7 +205,7 @@ fn errors_keep_no_descriptor() {
 }
 
 #[test]
-fn a_full_listener_is_waited_for() {
+fn connect_waits_for_a_full_backlog() {
     let folder = Folder::new("full");
     run(async {
         let addr = rustix::net::SocketAddrUnix::new(folder.socket()).unwrap();
@@ -230,7 +230,7 @@ fn a_full_listener_is_waited_for() {
 }
 
 #[test]
-fn the_system_knows_who_the_peer_is() {
+fn peer_cred_returns_the_ids_of_the_peer() {
     run(async {
         let (one, other) = UnixStream::pair().unwrap();
         let cred = one.peer_cred().unwrap();
@@ -241,7 +241,7 @@ fn the_system_knows_who_the_peer_is() {
     });
 }
 
-/// Sends a byte and a descriptor with it.
+/// Sends a byte together with a descriptor.
 fn send_descriptor(peer: &net::UnixStream, byte: u8) {
     let fds = [peer.as_fd()];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
@@ -253,8 +253,8 @@ fn send_descriptor(peer: &net::UnixStream, byte: u8) {
 }
 
 #[test]
-fn a_descriptor_sent_along_cuts_a_read_but_hides_nothing() {
-    if !alone::is_here("a_descriptor_sent_along_cuts_a_read_but_hides_nothing") {
+fn a_descriptor_sent_along_ends_a_read_but_loses_no_byte() {
+    if !alone::is_here("a_descriptor_sent_along_ends_a_read_but_loses_no_byte") {
         return;
     }
     run(async {
@@ -266,7 +266,7 @@ fn a_descriptor_sent_along_cuts_a_read_but_hides_nothing() {
                 true => AsyncReadExt::read(&mut &stream, buf).await.unwrap(),
             };
             let mut buf = [0; 8];
-            // All is there in one event.
+            // One event reports all bytes.
             {
                 let mut first = Box::pin(read(&mut buf));
                 assert!(poll!(&mut first).is_pending());
@@ -277,12 +277,12 @@ fn a_descriptor_sent_along_cuts_a_read_but_hides_nothing() {
             let second = read(&mut buf[1..]).await;
             assert_eq!((second, &buf[..3]), (2, &b"abc"[..]));
         }
-        assert_eq!(descriptors(), open, "nobody asked for the descriptors");
+        assert_eq!(descriptors(), open, "the descriptors are discarded");
     });
 }
 
 #[test]
-fn halves_end_one_direction_each() {
+fn each_half_shuts_down_one_direction() {
     run(async {
         let (one, other) = UnixStream::pair().unwrap();
         let (read, write) = one.into_split();
@@ -300,8 +300,8 @@ fn halves_end_one_direction_each() {
 }
 
 #[test]
-fn a_write_to_a_closed_peer_is_an_error_and_no_signal() {
-    if !alone::is_here("a_write_to_a_closed_peer_is_an_error_and_no_signal") {
+fn a_write_to_a_closed_peer_returns_an_error_without_sigpipe() {
+    if !alone::is_here("a_write_to_a_closed_peer_returns_an_error_without_sigpipe") {
         return;
     }
     let piped = Arc::new(AtomicBool::new(false));
@@ -324,7 +324,7 @@ fn a_write_to_a_closed_peer_is_an_error_and_no_signal() {
 }
 
 #[test]
-fn a_peer_that_leaves_bytes_unread_resets() {
+fn a_peer_that_closes_with_unread_bytes_resets() {
     run(async {
         let (stream, peer) = pair();
         stream.write_all(b"unread").await.unwrap();
@@ -338,7 +338,7 @@ fn a_peer_that_leaves_bytes_unread_resets() {
 }
 
 #[test]
-fn a_peer_that_never_reads_holds_the_writer_up() {
+fn write_all_buf_waits_for_a_peer_that_does_not_read() {
     const MUCH: usize = 4 << 20;
     run(async {
         let (stream, mut peer) = pair();
@@ -361,7 +361,7 @@ fn a_peer_that_never_reads_holds_the_writer_up() {
 }
 
 #[test]
-fn peek_and_vectored() {
+fn peek_and_vectored_io() {
     run(async {
         let (one, other) = UnixStream::pair().unwrap();
         let pieces = [IoSlice::new(b"ab"), IoSlice::new(b""), IoSlice::new(b"cde")];
@@ -380,7 +380,7 @@ fn peek_and_vectored() {
 }
 
 #[test]
-fn what_comes_in_leaves_as_it_came() {
+fn into_std_restores_the_original_mode() {
     run(async {
         let folder = Folder::new("leaves");
         for nonblocking in [false, true] {
@@ -401,7 +401,7 @@ fn what_comes_in_leaves_as_it_came() {
 }
 
 #[test]
-fn several_wait_on_one_direction_and_who_leaves_is_forgotten() {
+fn several_tasks_wait_for_one_direction_and_an_aborted_task_is_removed() {
     let mut runtime = Runtime::new().unwrap();
     let entered = runtime.enter();
     let (stream, mut peer) = pair();
@@ -411,12 +411,12 @@ fn several_wait_on_one_direction_and_who_leaves_is_forgotten() {
     let mut tasks: Vec<_> = (0..4).map(|_| runtime.spawn(read(stream.clone()))).collect();
     let mut turn = || runtime.turn(Some(Duration::ZERO)).unwrap().polled;
     assert_eq!(turn(), 4);
-    // What the selector tells of a new socket.
+    // The selector reports the events of a new socket first.
     while turn() > 0 {}
     tasks.remove(1).abort();
     assert_eq!(turn(), 0, "an aborted task is dropped, not polled");
     peer.write_all(&[1]).unwrap();
-    until(&*stream, PollFlags::IN);
+    wait_for_flags(&*stream, PollFlags::IN);
     assert_eq!(turn(), 3);
     assert_eq!(tasks.iter().filter(|task| task.is_finished()).count(), 1);
     peer.write_all(&[2, 3]).unwrap();
@@ -425,7 +425,7 @@ fn several_wait_on_one_direction_and_who_leaves_is_forgotten() {
 }
 
 #[test]
-fn after_the_end_of_its_loop_it_is_not_connected() {
+fn after_the_end_of_its_loop_a_socket_returns_not_connected() {
     let (stream, listener) = run(async {
         let name = format!("\0evloop-ended-{}", std::process::id());
         (UnixStream::pair().unwrap().0, UnixListener::bind(name).unwrap())
@@ -437,15 +437,15 @@ fn after_the_end_of_its_loop_it_is_not_connected() {
 }
 
 #[test]
-fn accept_without_a_descriptor_is_told_and_goes_on() {
-    if !alone::is_here("accept_without_a_descriptor_is_told_and_goes_on") {
+fn accept_reports_a_missing_descriptor_and_stays_usable() {
+    if !alone::is_here("accept_reports_a_missing_descriptor_and_stays_usable") {
         return;
     }
     let folder = Folder::new("starved");
     run(async {
         let listener = UnixListener::bind(folder.socket()).unwrap();
         let _client = UnixStream::connect(folder.socket()).await.unwrap();
-        // As many as there are, and the next would be refused.
+        // The limit is the number of open descriptors: opening another fails.
         let spare = fs::File::open("/dev/null").unwrap();
         let maximum = rustix::process::getrlimit(Resource::Nofile).maximum;
         let current = Some(spare.as_raw_fd().try_into().unwrap());
@@ -461,13 +461,13 @@ fn accept_without_a_descriptor_is_told_and_goes_on() {
 }
 
 #[test]
-fn a_duplicate_keeps_the_connection_but_tells_the_loop_nothing() {
+fn a_duplicate_keeps_the_connection_open_but_causes_no_event() {
     let mut runtime = Runtime::new().unwrap();
     let entered = runtime.enter();
     let (stream, mut peer) = pair();
     let mut duplicate = net::UnixStream::from(stream.as_fd().try_clone_to_owned().unwrap());
     drop(stream);
-    // The next has the same place in the loop.
+    // The next socket gets the same slot in the reactor.
     let (next, _next_peer) = pair();
     drop(entered);
     let task = runtime.spawn(async move { next.read(&mut [0]).await });
@@ -475,7 +475,7 @@ fn a_duplicate_keeps_the_connection_but_tells_the_loop_nothing() {
     assert_eq!(turn(), 1);
     while turn() > 0 {}
     peer.write_all(b"x").unwrap();
-    until(&duplicate, PollFlags::IN);
+    wait_for_flags(&duplicate, PollFlags::IN);
     assert_eq!(turn(), 0);
     assert!(!task.is_finished());
     duplicate.set_nonblocking(false).unwrap();

@@ -1,4 +1,4 @@
-//! What can be connected to, and finding the addresses of a name.
+//! The targets of connecting and listening, and the lookup of host names. Layer L4.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, ToSocketAddrs};
@@ -10,46 +10,57 @@ use crate::blocking::{self, Kind};
 use crate::current::budget;
 use crate::io_error::explain;
 
-/// Where to connect or listen: addresses, or a name that has some.
+/// The target of connecting or listening: one address, several addresses, or a host name.
 ///
-/// Implemented for [`SocketAddr`] and a reference to one, [`SocketAddrV4`], [`SocketAddrV6`],
+/// It is implemented for [`SocketAddr`] and a reference to one, [`SocketAddrV4`], [`SocketAddrV6`],
 /// `&[SocketAddr]`, `(IpAddr, u16)` and the same with an [`Ipv4Addr`] or [`Ipv6Addr`],
-/// `(&str, u16)`, `(String, u16)`, and for `&str` and `String` as `"host:port"`, the host a name or
-/// an address: `127.0.0.1:80`, `[::1]:80`, with a zone `[fe80::1%eth0]:80`.
-/// It cannot be implemented elsewhere.
+/// `(&str, u16)`, `(String, u16)`, and for `&str` and `String` as `"host:port"`. The host is a name
+/// or an address: `localhost:80`, `127.0.0.1:80`, `[::1]:80`, with a zone `[fe80::1%eth0]:80`.
+/// Other crates cannot implement it.
+///
+/// ```
+/// evloop::block_on(async {
+///     for host in ["127.0.0.1:80", "[::1]:80"] {
+///         assert_eq!(evloop::net::lookup_host(host).await?.next().unwrap().port(), 80);
+///     }
+///     let addrs = evloop::net::lookup_host(("127.0.0.1", 443)).await?;
+///     assert_eq!(addrs.as_slice(), [([127, 0, 0, 1], 443).into()]);
+///     std::io::Result::Ok(())
+/// }).unwrap();
+/// ```
 pub trait ToAddrs: private::Sealed {}
 
-/// What a [`ToAddrs`] says.
+/// The content of a [`ToAddrs`].
 #[derive(Debug)]
 pub enum Target {
-    /// One that is known already.
+    /// One address.
     Addr(SocketAddr),
-    /// Several that are.
+    /// Several addresses.
     Addrs(Vec<SocketAddr>),
-    /// To be looked up.
+    /// A host name to look up, and a port.
     Name(String, u16),
 }
 
 mod private {
     pub trait Sealed {
-        /// The addresses or the name. An error of kind `InvalidInput` if it is neither.
+        /// Returns the addresses or the name. An error of kind `InvalidInput` if it is neither.
         fn target(self) -> std::io::Result<super::Target>;
     }
 }
 
-/// The addresses of a host, in the order in which the system prefers them (RFC 6724).
+/// Returns the addresses of a host, in the system's order of preference (RFC 6724).
 ///
-/// A name is looked up by the system's resolver on a helper thread; what is an address already
-/// costs nothing.
+/// The system's resolver looks up a name on the blocking pool (POSIX `getaddrinfo`). An address
+/// needs no lookup.
 ///
 /// # Errors
 ///
-/// Kind `InvalidInput` if it is no address and no `host:port`; what the resolver says if there is
-/// no such host.
+/// Kind `InvalidInput` if `host` is neither an address nor `host:port`. The resolver's error if
+/// there is no such host.
 ///
 /// # Cancel safety
 ///
-/// Nothing is lost. The thread finishes its work in the background.
+/// Cancel safe. The thread completes the lookup in the background, and its result is dropped.
 ///
 /// ```
 /// evloop::block_on(async {
@@ -58,17 +69,16 @@ mod private {
 ///     std::io::Result::Ok(())
 /// }).unwrap();
 /// ```
-#[doc(alias = "getaddrinfo")]
 pub async fn lookup_host(host: impl ToAddrs) -> io::Result<vec::IntoIter<SocketAddr>> {
     budget::unit().await;
     Ok(resolve(host.target()?).await?.into_iter())
 }
 
-/// The addresses that `target` says; at least one.
+/// Returns the addresses of `target`: at least one.
 pub(super) async fn resolve(target: Target) -> io::Result<Vec<SocketAddr>> {
     let (name, port) = match target {
         Target::Addr(addr) => return Ok(vec![addr]),
-        Target::Addrs(addrs) => return at_least_one(addrs, "the list of addresses is empty"),
+        Target::Addrs(addrs) => return not_empty(addrs, "the list of addresses is empty"),
         Target::Name(name, port) => (name, port),
     };
     let look_up = move || match (name.as_str(), port).to_socket_addrs() {
@@ -79,46 +89,49 @@ pub(super) async fn resolve(target: Target) -> io::Result<Vec<SocketAddr>> {
         }
     };
     let addrs = blocking::submit(Kind::Name, look_up).await?;
-    at_least_one(addrs, "the host name has no address")
+    not_empty(addrs, "the host name has no address")
 }
 
-fn at_least_one(addrs: Vec<SocketAddr>, otherwise: &str) -> io::Result<Vec<SocketAddr>> {
+/// An error with `message` if there is no address.
+fn not_empty(addrs: Vec<SocketAddr>, message: &str) -> io::Result<Vec<SocketAddr>> {
     if addrs.is_empty() {
-        return Err(io::Error::new(io::ErrorKind::AddrNotAvailable, otherwise));
+        return Err(io::Error::new(io::ErrorKind::AddrNotAvailable, message));
     }
     Ok(addrs)
 }
 
-/// A host that is an address, or a name.
-fn host(host: &str, port: u16) -> Target {
+/// Parses a host: an address, or else a name.
+fn parse_host(host: &str, port: u16) -> Target {
     match host.parse::<IpAddr>() {
         Ok(ip) => Target::Addr(SocketAddr::new(ip, port)),
         Err(_) => Target::Name(host.to_owned(), port),
     }
 }
 
-/// `"host:port"`, the host with an IPv6 address in brackets.
-fn host_and_port(text: &str) -> io::Result<Target> {
+/// Parses `"host:port"`. An IPv6 address is in brackets.
+fn parse_host_and_port(text: &str) -> io::Result<Target> {
     if let Ok(addr) = text.parse() {
         return Ok(Target::Addr(addr));
     }
     let parts = text.rsplit_once(':').and_then(|(host, port)| {
         let is_name = !host.is_empty() && !host.contains([':', '[']);
-        let host = if is_name { Some(host) } else { zoned(host) };
+        let host = if is_name { Some(host) } else { zoned_ipv6(host) };
         Some((host?, port.parse().ok()?))
     });
     let Some((name, port)) = parts else {
         return Err(io::Error::new(
             io::ErrorKind::InvalidInput,
-            format!("{text:?} is no address: write host:port, as in localhost:8080 or [::1]:8080"),
+            format!(
+                "{text:?} is not an address: write host:port, as in localhost:8080 or [::1]:8080"
+            ),
         ));
     };
-    Ok(host(name, port))
+    Ok(parse_host(name, port))
 }
 
-/// What is in the brackets of an IPv6 address whose zone is a name, as in `[fe80::1%eth0]`: the
-/// system's resolver knows the zones.
-fn zoned(host: &str) -> Option<&str> {
+/// Returns the text between the brackets of an IPv6 address with a named zone, as in
+/// `[fe80::1%eth0]`. std does not parse such a zone; the system's resolver does.
+fn zoned_ipv6(host: &str) -> Option<&str> {
     let inside = host.strip_prefix('[')?.strip_suffix(']')?;
     let (ip, zone) = inside.split_once('%')?;
     (ip.parse::<Ipv6Addr>().is_ok() && !zone.is_empty()).then_some(inside)
@@ -145,11 +158,11 @@ to_addrs! {
     (Ipv4Addr, u16): |addr| Ok(Target::Addr(addr.into()));
     (Ipv6Addr, u16): |addr| Ok(Target::Addr(addr.into()));
     &[SocketAddr]: |addrs| Ok(Target::Addrs(addrs.to_vec()));
-    (&str, u16): |pair| Ok(host(pair.0, pair.1));
-    (String, u16): |pair| Ok(host(&pair.0, pair.1));
-    &str: |text| host_and_port(text);
-    &String: |text| host_and_port(text);
-    String: |text| host_and_port(&text);
+    (&str, u16): |pair| Ok(parse_host(pair.0, pair.1));
+    (String, u16): |pair| Ok(parse_host(&pair.0, pair.1));
+    &str: |text| parse_host_and_port(text);
+    &String: |text| parse_host_and_port(text);
+    String: |text| parse_host_and_port(&text);
 }
 
 #[cfg(test)]
@@ -157,7 +170,7 @@ mod tests {
     use super::*;
 
     fn show(text: &str) -> String {
-        match host_and_port(text) {
+        match parse_host_and_port(text) {
             Ok(Target::Addr(addr)) => format!("[{addr}]"),
             Ok(Target::Addrs(addrs)) => format!("{addrs:?}"),
             Ok(Target::Name(name, port)) => format!("{name} {port}"),
@@ -166,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn texts() {
+    fn texts_are_parsed_into_targets() {
         for (text, target) in [
             ("127.0.0.1:80", "[127.0.0.1:80]"),
             ("[::1]:80", "[[::1]:80]"),

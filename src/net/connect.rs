@@ -1,4 +1,4 @@
-//! Connecting to one of several addresses: RFC 8305, "Happy Eyeballs".
+//! Connecting to one of several addresses: RFC 8305, "Happy Eyeballs". Layer L4.
 
 use std::collections::VecDeque;
 use std::error::Error;
@@ -12,14 +12,14 @@ use std::time::Duration;
 
 use super::addrs::{ToAddrs, resolve};
 use super::tcp_stream::TcpStream;
-use super::transport::whole;
+use super::transport::done;
 use crate::context;
 use crate::current::budget;
 use crate::reactor::{Direction, Socket, WaiterKey};
 use crate::sys::connect_from;
 use crate::time::{Sleep, sleep};
 
-/// How a [`TcpStream`] connects.
+/// The options of [`TcpStream::connect_with`].
 ///
 /// ```
 /// use evloop::net::{ConnectOptions, TcpListener, TcpStream};
@@ -34,18 +34,19 @@ use crate::time::{Sleep, sleep};
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConnectOptions {
-    /// How long an attempt is given before the next begins beside it. Default: 250 ms, as RFC 8305
-    /// has it (section 5).
+    /// The time after which the next attempt starts beside one that has not completed. Default:
+    /// 250 ms, the value that RFC 8305 recommends (section 5).
     #[doc(alias = "happy_eyeballs_delay")]
     pub attempt_delay: Duration,
-    /// The address to connect from; its port may be 0, for the system to choose. Only addresses of
-    /// its family are tried. Default: `None`, the system's choice. An error of kind `Unsupported`
-    /// on Windows.
+    /// The local address of the connection. With port 0 the system chooses the port. Only addresses
+    /// of its family are tried. Default: `None`, the system's choice. On Windows any other value is
+    /// an error of kind `Unsupported`.
     pub local_addr: Option<SocketAddr>,
 }
 
-/// No address answered: what became of each attempt, the first to fail first. Inside of an
-/// [`io::Error`] of the first one's kind.
+/// The failure of all attempts of a connect, in the order in which they failed.
+///
+/// It is inside an [`io::Error`] that has the kind of the first failure.
 ///
 /// ```
 /// use evloop::net::{ConnectError, TcpListener, TcpStream};
@@ -59,19 +60,18 @@ pub struct ConnectOptions {
 /// }).unwrap();
 /// ```
 #[derive(Debug)]
-#[doc(alias = "all_errors")]
 #[non_exhaustive]
 pub struct ConnectError {
-    /// The addresses, and why each is not connected to.
+    /// The addresses, each with its error.
     pub failures: Vec<(SocketAddr, io::Error)>,
 }
 
-/// Connections being attempted, and addresses not tried yet.
+/// The state of one connect: the running attempts, and the addresses not tried yet.
 struct Race<'a> {
     options: &'a ConnectOptions,
     untried: VecDeque<SocketAddr>,
     attempts: Vec<Attempt>,
-    /// Until the next attempt begins, while there is one to begin.
+    /// The timer of the next attempt. `None` if no attempt is left to start.
     delay: Option<Sleep>,
     failures: Vec<(SocketAddr, io::Error)>,
 }
@@ -86,14 +86,15 @@ struct Attempt {
 impl TcpStream {
     /// Connects to the first address that answers.
     ///
-    /// A name is looked up on a helper thread. Several addresses are tried by RFC 8305, Happy
-    /// Eyeballs: families in turn, the next attempt after 250 ms or as soon as the one before
-    /// failed; the first connection wins, and the other attempts are closed.
+    /// A host name is looked up on the blocking pool. Several addresses are tried as RFC 8305,
+    /// Happy Eyeballs, describes. The address families alternate. The next attempt starts after
+    /// 250 ms, or as soon as an attempt fails. The first connection is returned, and the other
+    /// attempts are closed.
     ///
     /// # Errors
     ///
-    /// Kind `InvalidInput` if `addr` is no address; what the resolver says if the name is not
-    /// found; [`ConnectError`] if no address answers.
+    /// Kind `InvalidInput` if `addr` is not an address. The resolver's error if the name is not
+    /// found. [`ConnectError`] if no address answers.
     ///
     /// # Cancel safety
     ///
@@ -104,11 +105,12 @@ impl TcpStream {
     /// Outside of a running loop.
     #[doc(alias = "create_connection")]
     #[doc(alias = "sock_connect")]
+    #[doc(alias = "open_tcp_stream")]
     pub async fn connect(addr: impl ToAddrs) -> io::Result<TcpStream> {
         TcpStream::connect_with(addr, &ConnectOptions::default()).await
     }
 
-    /// Connects as `options` say.
+    /// Connects with the given options, as [`connect`](TcpStream::connect) does.
     ///
     /// # Errors
     ///
@@ -135,12 +137,12 @@ impl TcpStream {
 async fn race(addrs: Vec<SocketAddr>, options: &ConnectOptions) -> io::Result<TcpStream> {
     let (untried, attempts, failures) = (addrs.into(), Vec::new(), Vec::new());
     let mut race = Race { options, untried, attempts, delay: None, failures };
-    race.begin_next();
+    race.start_next();
     poll_fn(|cx| race.poll(cx)).await
 }
 
-/// The families in turn, beginning with the first one's, each in its own order (RFC 8305,
-/// section 4).
+/// Alternates the address families, starting with the family of the first address. The order
+/// within a family stays (RFC 8305, section 4).
 fn interleave(addrs: Vec<SocketAddr>) -> Vec<SocketAddr> {
     let first_is_v6 = addrs.first().is_some_and(SocketAddr::is_ipv6);
     let (first, second): (Vec<_>, Vec<_>) =
@@ -162,8 +164,8 @@ impl Race<'_> {
                 return Poll::Ready(Ok(winner));
             }
             if self.attempts.is_empty() {
-                // An attempt that fails makes way for the next without delay.
-                if !self.begin_next() {
+                // The last attempt failed: the next one starts without a delay.
+                if !self.start_next() {
                     return Poll::Ready(Err(self.failure()));
                 }
                 continue;
@@ -172,11 +174,12 @@ impl Race<'_> {
             if Pin::new(delay).poll(cx).is_pending() {
                 return Poll::Pending;
             }
-            self.begin_next();
+            self.start_next();
         }
     }
 
-    /// The first attempt that has succeeded. Those that failed are closed and noted.
+    /// Returns the first attempt that has connected. Closes failed attempts and stores their
+    /// errors.
     fn poll_attempts(&mut self, cx: &mut Context<'_>) -> Option<TcpStream> {
         let mut i = 0;
         while let Some(attempt) = self.attempts.get_mut(i) {
@@ -188,19 +191,19 @@ impl Race<'_> {
                         Ok(()) => return Some(TcpStream::new(socket)),
                         Err(error) => self.failures.push((addr, error)),
                     }
-                    // Do not wait for the delay: an attempt has failed.
-                    self.begin_next();
+                    // After a failure the next attempt starts without a delay.
+                    self.start_next();
                 }
             }
         }
         None
     }
 
-    /// Begins the next attempt. `false` if no address is left.
-    fn begin_next(&mut self) -> bool {
+    /// Starts the next attempt. Returns `false` if no address is left.
+    fn start_next(&mut self) -> bool {
         self.delay = None;
         while let Some(addr) = self.untried.pop_front() {
-            match Attempt::begin(addr, self.options) {
+            match Attempt::start(addr, self.options) {
                 Ok(attempt) => {
                     self.attempts.push(attempt);
                     self.delay =
@@ -213,7 +216,7 @@ impl Race<'_> {
         false
     }
 
-    /// One error of all.
+    /// Returns one error that holds all failures.
     fn failure(&mut self) -> io::Error {
         let failures = std::mem::take(&mut self.failures);
         io::Error::new(failures[0].1.kind(), ConnectError { failures })
@@ -221,21 +224,21 @@ impl Race<'_> {
 }
 
 impl Attempt {
-    fn begin(addr: SocketAddr, options: &ConnectOptions) -> io::Result<Attempt> {
+    fn start(addr: SocketAddr, options: &ConnectOptions) -> io::Result<Attempt> {
         let reactor = context::expect("TcpStream::connect").reactor.clone();
         let stream = match options.local_addr {
             None => mio::net::TcpStream::connect(addr)?,
             Some(local) => mio::net::TcpStream::from_std(connect_from(local, addr)?),
         };
-        // The event that ends connecting always comes: there is no use in looking before it.
+        // Connecting always ends with an event: a check before that event is a wasted system call.
         let socket = Socket::new(stream, reactor, false)?;
         Ok(Attempt { addr, socket, waiter: WaiterKey::default() })
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let polled = self
-            .socket
-            .poll_io(Direction::Write, cx, &mut self.waiter, |io| whole(io.try_io(|| look(io))));
+        let polled = self.socket.poll_io(Direction::Write, cx, &mut self.waiter, |io| {
+            done(io.try_io(|| connected(io)))
+        });
         if polled.is_ready() {
             self.socket.leave(Direction::Write, &mut self.waiter);
         }
@@ -243,8 +246,9 @@ impl Attempt {
     }
 }
 
-/// Whether a socket has connected.
-fn look(io: &mio::net::TcpStream) -> io::Result<()> {
+/// Returns the result of a connect. `WouldBlock` while it is still running.
+fn connected(io: &mio::net::TcpStream) -> io::Result<()> {
+    // SO_ERROR is read first: a failed connect has no peer either, and would look unfinished.
     if let Some(error) = io.take_error()? {
         return Err(error);
     }
@@ -257,7 +261,7 @@ fn look(io: &mio::net::TcpStream) -> io::Result<()> {
 }
 
 impl ConnectError {
-    /// What `error` is about, if it is this.
+    /// Returns the `ConnectError` inside `error`, if there is one.
     pub fn of(error: &io::Error) -> Option<&ConnectError> {
         error.get_ref()?.downcast_ref()
     }
@@ -274,7 +278,7 @@ impl fmt::Display for ConnectError {
 }
 
 impl Error for ConnectError {
-    /// The first failure, whose `raw_os_error` is the system's.
+    /// Returns the first failure. Its `raw_os_error` is the system's.
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         let (_, error) = self.failures.first()?;
         Some(error)
@@ -292,7 +296,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn families_take_turns() {
+    fn address_families_alternate() {
         let addrs = |list: &[&str]| list.iter().map(|a| a.parse().unwrap()).collect::<Vec<_>>();
         let mixed = interleave(addrs(&["[::1]:1", "[::2]:1", "[::3]:1", "1.1.1.1:1"]));
         assert_eq!(mixed, addrs(&["[::1]:1", "1.1.1.1:1", "[::2]:1", "[::3]:1"]));

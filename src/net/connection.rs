@@ -1,4 +1,4 @@
-//! A connection: bytes both ways.
+//! The generic connection: a stream of bytes in both directions. Layer L4.
 
 use std::fmt;
 use std::future::Future;
@@ -7,22 +7,22 @@ use std::net::Shutdown;
 use std::task::{Context, Poll};
 
 use super::endpoint::Endpoint;
-use super::transport::{Bytes, Transport};
+use super::transport::{StreamIo, Transport};
 use crate::io::Interest;
 use crate::reactor::{Direction, Done, Socket};
 
-/// A connection, of which [`TcpStream`](super::TcpStream) is one kind and, on Unix,
-/// [`UnixStream`](super::UnixStream) another.
+/// A connection: the generic type of [`TcpStream`](super::TcpStream) and, on Unix,
+/// [`UnixStream`](super::UnixStream).
 ///
-/// Reading and writing take `&self`; several tasks may share a connection in an `Rc`, or take the
-/// two [halves](Connection::into_split). It also implements futures-io's `AsyncRead` and
-/// `AsyncWrite`, by value and by reference; there, at most one task can wait in each direction of
-/// it, the last that polled.
+/// Reading and writing take `&self`. Several tasks may share a connection in an `Rc`, or use its
+/// two [halves](Connection::into_split). A connection also implements futures-io's `AsyncRead` and
+/// `AsyncWrite`, by value and by reference. In these traits at most one task waits in each
+/// direction: the last task that polled.
 ///
-/// A connection belongs to the loop that was running when it was made. After that loop's end its
-/// operations give an error of kind `NotConnected`. Dropping it closes it.
+/// A connection belongs to the event loop that was running when it was made. After the end of that
+/// loop its operations return an error of kind `NotConnected`. Dropping a connection closes it.
 ///
-/// A write to a connection that the peer has given up gives `BrokenPipe` or `ConnectionReset`; it
+/// A write to a connection that the peer has closed returns `BrokenPipe` or `ConnectionReset`. It
 /// never raises SIGPIPE.
 ///
 /// ```
@@ -48,11 +48,13 @@ pub struct Connection<T: Transport> {
 }
 
 impl<T: Transport> Connection<T> {
-    /// Takes a connection of std's into the running loop, and makes it non-blocking.
+    /// Registers a connection of std with the running loop, and makes it non-blocking.
     ///
     /// # Panics
     ///
     /// Outside of a running loop.
+    #[doc(alias = "connect_accepted_socket")]
+    #[doc(alias = "from_stdlib_socket")]
     pub fn from_std(stream: T::StdStream) -> io::Result<Connection<T>> {
         Ok(Connection { end: Endpoint::from_std(stream, "from_std")? })
     }
@@ -61,19 +63,25 @@ impl<T: Transport> Connection<T> {
         Connection { end: Endpoint::new(socket) }
     }
 
-    /// Takes the connection out of the loop, as it came into it: blocking, unless `from_std` was
-    /// given one that was not. (Windows does not tell: there it is blocking.)
+    /// Deregisters the connection from the loop, and returns it in its original mode: blocking,
+    /// unless it was non-blocking before `from_std`. (Windows does not report the mode: there it
+    /// is always blocking.)
+    #[doc(alias = "detach")]
     pub fn into_std(self) -> io::Result<T::StdStream> {
         self.end.into_std()
     }
 
-    /// Reads what is there, at least a byte; 0 bytes mean that the peer has finished writing, or,
-    /// once something is there, that `buf` is empty.
+    /// Reads the available bytes into `buf`, and waits until there is at least one.
+    ///
+    /// A count of 0 means the end of the stream: the peer has shut down its write direction. With
+    /// an empty `buf`, the count is 0 as soon as the connection is readable.
     ///
     /// # Cancel safety
     ///
     /// Nothing is read if the future is dropped before it completes.
+    #[doc(alias = "sock_recv")]
     #[doc(alias = "sock_recv_into")]
+    #[doc(alias = "receive_some")]
     pub fn read<'a>(&'a self, buf: &'a mut [u8]) -> impl Future<Output = io::Result<usize>> + 'a {
         self.end.io(Direction::Read, |io| io.read(buf))
     }
@@ -88,7 +96,7 @@ impl<T: Transport> Connection<T> {
         self.end.io(Direction::Read, |io| io.read_vectored(bufs)).await
     }
 
-    /// Fills `buf`.
+    /// Reads until `buf` is full.
     ///
     /// # Errors
     ///
@@ -96,8 +104,8 @@ impl<T: Transport> Connection<T> {
     ///
     /// # Cancel safety
     ///
-    /// Not cancel safe: what was read so far is in `buf`, but how much is not told. A
-    /// [`StreamReader`](crate::streams::StreamReader) keeps it.
+    /// Not cancel safe: the bytes read so far are in `buf`, but their count is lost. A
+    /// [`StreamReader`](crate::streams::StreamReader) keeps them in its buffer.
     pub async fn read_exact(&self, buf: &mut [u8]) -> io::Result<()> {
         let mut filled = 0;
         while filled < buf.len() {
@@ -109,7 +117,7 @@ impl<T: Transport> Connection<T> {
         Ok(())
     }
 
-    /// Reads without taking: the next read gives the same bytes.
+    /// Reads bytes without consuming them: the next read returns the same bytes.
     ///
     /// # Cancel safety
     ///
@@ -119,7 +127,8 @@ impl<T: Transport> Connection<T> {
         self.end.io(Direction::Read, |io| io.peek(buf)).await
     }
 
-    /// Writes some of `buf`, at least a byte unless it is empty.
+    /// Writes a part of `buf`, and returns the number of bytes: at least one, unless `buf` is
+    /// empty.
     ///
     /// # Cancel safety
     ///
@@ -128,7 +137,7 @@ impl<T: Transport> Connection<T> {
         self.end.io(Direction::Write, |io| io.write(buf))
     }
 
-    /// Writes some of several buffers at once.
+    /// Writes a part of several buffers at once, as [`write`](Connection::write) does.
     ///
     /// # Cancel safety
     ///
@@ -142,24 +151,27 @@ impl<T: Transport> Connection<T> {
     ///
     /// # Cancel safety
     ///
-    /// Not cancel safe: how much was written is not told. See
+    /// Not cancel safe: the number of bytes written is lost. See
     /// [`write_all_buf`](Connection::write_all_buf).
     #[doc(alias = "sock_sendall")]
+    #[doc(alias = "send_all")]
     pub fn write_all(&self, buf: &[u8]) -> impl Future<Output = io::Result<()>> {
         self.end.write_all(buf, |io, rest| io.write(rest))
     }
 
-    /// Writes all of `buf`, and moves its begin along with what was written.
+    /// Writes all of `buf`, and advances it past the bytes that were written.
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped, `buf` is what is left to write.
+    /// Cancel safe: if the future is dropped, `buf` holds the bytes not written yet.
     pub fn write_all_buf(&self, buf: &mut &[u8]) -> impl Future<Output = io::Result<()>> {
         self.end.write_all(buf, |io, rest| io.write(rest))
     }
 
-    /// Waits until a read may give something, as far as is known: try it, by `try_read` or
-    /// [`try_io`](Connection::try_io), and wait again if it gives `WouldBlock`.
+    /// Waits until the connection may be readable.
+    ///
+    /// The readiness may be stale: try the read with `try_read` or [`try_io`](Connection::try_io),
+    /// and wait again if it returns `WouldBlock`.
     ///
     /// # Cancel safety
     ///
@@ -168,37 +180,39 @@ impl<T: Transport> Connection<T> {
         self.end.socket.ready(Direction::Read)
     }
 
-    /// Waits until a write may take something; see [`readable`](Connection::readable).
+    /// Waits until the connection may be writable; see [`readable`](Connection::readable).
     ///
     /// # Cancel safety
     ///
     /// Nothing changes.
+    #[doc(alias = "wait_send_all_might_not_block")]
     pub fn writable(&self) -> impl Future<Output = io::Result<()>> {
         self.end.socket.ready(Direction::Write)
     }
 
-    /// The same as [`readable`](Connection::readable), as a `poll_` method. At most one task waits
-    /// in it and in `AsyncRead`: the last that polled.
+    /// Polls for readability, as [`readable`](Connection::readable) does. At most one task waits in
+    /// it and in `AsyncRead`: the last task that polled.
     pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.end.poll_ready(Direction::Read, cx)
     }
 
-    /// The same as [`writable`](Connection::writable), as a `poll_` method. At most one task waits
-    /// in it and in `AsyncWrite`: the last that polled.
+    /// Polls for writability, as [`writable`](Connection::writable) does. At most one task waits in
+    /// it and in `AsyncWrite`: the last task that polled.
     pub fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.end.poll_ready(Direction::Write, cx)
     }
 
-    /// Runs an operation of the caller's own on the connection's descriptor, now, and again if a
-    /// signal interrupts it. It must not wait.
+    /// Runs the caller's own operation on the descriptor of the connection, and repeats it if a
+    /// signal interrupts it. The operation must not block.
     ///
-    /// `interest` says what it waits for if it returns `WouldBlock`: then the next
-    /// [`readable`](Connection::readable) or [`writable`](Connection::writable) waits for an event.
-    /// An operation that goes past this method leaves them complete, and a loop over them spins.
+    /// `interest` is the readiness that `op` lacks when it returns `WouldBlock`. The next
+    /// [`readable`](Connection::readable) or [`writable`](Connection::writable) then waits for an
+    /// event. An operation that bypasses this method leaves the readiness set, so a loop over
+    /// `readable` spins.
     ///
     /// # Errors
     ///
-    /// Those of `op`.
+    /// The errors of `op`.
     ///
     #[cfg_attr(unix, doc = "```")]
     #[cfg_attr(not(unix), doc = "```ignore")]
@@ -231,62 +245,66 @@ impl<T: Transport> Connection<T> {
         self.end.try_io(interest, |io| io.try_io(&mut op))
     }
 
-    /// Reads what is there without waiting.
+    /// Reads the available bytes without waiting.
     ///
     /// # Errors
     ///
-    /// Kind `WouldBlock` if nothing is there.
+    /// Kind `WouldBlock` if no byte is available.
     pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
         self.end.socket.attempt(Direction::Read, |io| io.read(buf))
     }
 
-    /// Writes what the system takes without waiting.
+    /// Writes the bytes that the system accepts without waiting.
     ///
     /// # Errors
     ///
-    /// Kind `WouldBlock` if it takes nothing.
+    /// Kind `WouldBlock` if the system's send buffer is full.
     pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
         self.end.socket.attempt(Direction::Write, |io| io.write(buf))
     }
 
-    /// Writes what the system takes of several buffers without waiting.
+    /// Writes the bytes of several buffers that the system accepts without waiting.
     ///
     /// # Errors
     ///
-    /// Kind `WouldBlock` if it takes nothing.
+    /// Kind `WouldBlock` if the system's send buffer is full.
     pub fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
         self.end.socket.attempt(Direction::Write, |io| io.write_vectored(bufs))
     }
 
-    /// Ends one or both directions (POSIX `shutdown`): the peer reads to its end what was written.
+    /// Shuts down one or both directions (POSIX `shutdown`). After the write direction is shut
+    /// down, the peer reads the remaining bytes and then the end of the stream.
     #[doc(alias = "write_eof")]
+    #[doc(alias = "send_eof")]
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         self.end.get().shutdown(how)
     }
 
-    /// The registration, for who brings its own operation to the funnel.
+    /// Returns the registration, for callers inside the crate with an operation of their own.
     pub(crate) fn socket(&self) -> &Socket<T::Stream> {
         &self.end.socket
     }
 
-    /// One bare read, which is such an operation.
+    /// Reads once without waiting. The result reports a short count.
     pub(crate) fn receive(&self, buf: &mut [u8]) -> io::Result<Done<usize>> {
         self.end.get().read(buf)
     }
 
-    /// The other end's address.
+    /// Returns the address of the peer.
     #[doc(alias = "get_extra_info")]
+    #[doc(alias = "getpeername")]
     pub fn peer_addr(&self) -> io::Result<T::Addr> {
         self.end.get().peer_addr()
     }
 
-    /// This end's address.
+    /// Returns the local address.
     #[doc(alias = "get_extra_info")]
+    #[doc(alias = "getsockname")]
     pub fn local_addr(&self) -> io::Result<T::Addr> {
         self.end.get().local_addr()
     }
 
-    /// Takes the error that the system holds for this socket (SO_ERROR).
+    /// Returns the pending error of the socket and clears it (SO_ERROR).
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
         self.end.get().take_error()
     }

@@ -1,4 +1,4 @@
-//! A socket for datagrams: messages that arrive whole or not at all.
+//! The generic datagram socket. A datagram arrives whole or not at all. Layer L4.
 
 use std::fmt;
 use std::future::Future;
@@ -6,28 +6,46 @@ use std::io;
 use std::task::{Context, Poll};
 
 use super::endpoint::Endpoint;
-use super::messages::{Messages, Protocol, Take};
-use super::transport::whole;
+use super::messages::{DatagramIo, Protocol, ReceiveMode};
+use super::transport::done;
 use crate::context;
 use crate::io::Interest;
 use crate::reactor::{Direction, Socket};
 
-/// A socket for datagrams, of which [`UdpSocket`](super::UdpSocket) is one kind and, on Unix,
-/// [`UnixDatagram`](super::UnixDatagram) another.
+/// A datagram socket: the generic type of [`UdpSocket`](super::UdpSocket) and, on Unix,
+/// [`UnixDatagram`](super::UnixDatagram).
 ///
-/// All operations take `&self`; several tasks may share a socket in an `Rc`.
+/// All operations take `&self`. Several tasks may share a socket in an `Rc`.
 ///
-/// A datagram is received whole. What `recv` and `recv_from` have no room for is lost, and they say
-/// so, by an error that holds [`Truncated`](super::Truncated). One of no bytes is a datagram too.
+/// A datagram is received whole. If the buffer of `recv` or `recv_from` is too short, the rest of
+/// the datagram is lost, and the error holds [`Truncated`](super::Truncated). An empty datagram is
+/// valid.
 ///
-/// On a connected socket, any operation may report that an earlier datagram was refused
-/// (`ConnectionRefused`): the socket goes on after it.
+/// On a connected socket, any operation may report that the peer refused an earlier datagram
+/// (`ConnectionRefused`). The socket stays usable.
+///
+/// ```
+/// use evloop::net::{DatagramSocket, Protocol, UdpSocket};
+///
+/// async fn greet<P: Protocol>(socket: &DatagramSocket<P>) -> std::io::Result<usize> {
+///     socket.send(b"hello").await
+/// }
+///
+/// evloop::block_on(async {
+///     let server = UdpSocket::bind("127.0.0.1:0").await?;
+///     let client = UdpSocket::bind("127.0.0.1:0").await?;
+///     client.connect(server.local_addr()?).await?;
+///     greet(&client).await?;
+///     assert_eq!(server.recv(&mut [0; 64]).await?, 5);
+///     std::io::Result::Ok(())
+/// }).unwrap();
+/// ```
 pub struct DatagramSocket<P: Protocol> {
     pub(super) end: Endpoint<P::Socket>,
 }
 
 impl<P: Protocol> DatagramSocket<P> {
-    /// Takes a socket of std's into the running loop, and makes it non-blocking.
+    /// Registers a socket of std with the running loop, and makes it non-blocking.
     ///
     /// # Panics
     ///
@@ -41,8 +59,10 @@ impl<P: Protocol> DatagramSocket<P> {
         Ok(DatagramSocket { end: Endpoint::new(Socket::new(socket, reactor, true)?) })
     }
 
-    /// Takes the socket out of the loop, as it came into it: blocking, unless `from_std` was given
-    /// one that was not. (Windows does not tell: there it is blocking.)
+    /// Deregisters the socket from the loop, and returns it in its original mode: blocking, unless
+    /// it was non-blocking before `from_std`. (Windows does not report the mode: there it is always
+    /// blocking.)
+    #[doc(alias = "detach")]
     pub fn into_std(self) -> io::Result<P::StdSocket> {
         self.end.into_std()
     }
@@ -51,52 +71,62 @@ impl<P: Protocol> DatagramSocket<P> {
     ///
     /// # Errors
     ///
-    /// Kind `NotConnected` or another if it is not connected; EMSGSIZE if the datagram is too long.
+    /// `NotConnected` or a similar kind if the socket is not connected. EMSGSIZE if the datagram is
+    /// too long.
     ///
     /// # Cancel safety
     ///
     /// Nothing is sent if the future is dropped before it completes.
     pub fn send<'a>(&'a self, buf: &'a [u8]) -> impl Future<Output = io::Result<usize>> + 'a {
-        self.end.io(Direction::Write, |io| whole(io.send(buf)))
+        self.end.io(Direction::Write, |io| done(io.send(buf)))
     }
 
-    /// Receives a datagram, and returns its length.
+    /// Receives a datagram into `buf`, and returns its length.
     ///
     /// # Errors
     ///
-    /// [`Truncated`](super::Truncated) if it is longer than `buf`, which then has its beginning.
+    /// [`Truncated`](super::Truncated) if the datagram is longer than `buf`. `buf` then holds its
+    /// beginning.
     ///
     /// # Cancel safety
     ///
     /// Nothing is received if the future is dropped before it completes.
+    #[doc(alias = "sock_recv")]
     #[doc(alias = "sock_recv_into")]
     pub async fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.end.io(Direction::Read, |io| whole(io.receive(buf, Take::Whole))).await.map(length)
+        self.end
+            .io(Direction::Read, |io| done(io.receive(buf, ReceiveMode::Consume)))
+            .await
+            .map(length)
     }
 
-    /// Receives a datagram, and returns its length and who sent it.
+    /// Receives a datagram into `buf`, and returns its length and the address of its sender.
     ///
     /// # Errors
     ///
-    /// [`Truncated`](super::Truncated) if it is longer than `buf`, which then has its beginning.
+    /// [`Truncated`](super::Truncated) if the datagram is longer than `buf`. `buf` then holds its
+    /// beginning.
     ///
     /// # Cancel safety
     ///
     /// Nothing is received if the future is dropped before it completes.
+    #[doc(alias = "recvfrom")]
+    #[doc(alias = "sock_recvfrom")]
     #[doc(alias = "sock_recvfrom_into")]
     #[doc(alias = "datagram_received")]
     pub fn recv_from<'a>(
         &'a self,
         buf: &'a mut [u8],
     ) -> impl Future<Output = io::Result<(usize, P::Addr)>> + 'a {
-        self.end.io(Direction::Read, |io| whole(io.receive(buf, Take::Whole)))
+        self.end.io(Direction::Read, |io| done(io.receive(buf, ReceiveMode::Consume)))
     }
 
-    /// Reads a datagram, or as much of it as there is room for, without taking it.
+    /// Reads the beginning of a datagram into `buf`, and leaves the datagram in the queue of the
+    /// socket.
     ///
     /// # Errors
     ///
-    /// On Windows [`Truncated`](super::Truncated) if it is longer than `buf`.
+    /// On Windows [`Truncated`](super::Truncated) if the datagram is longer than `buf`.
     ///
     /// # Cancel safety
     ///
@@ -106,7 +136,8 @@ impl<P: Protocol> DatagramSocket<P> {
         self.peek_from(buf).await.map(length)
     }
 
-    /// The same, and who sent it.
+    /// Reads a datagram as [`peek`](DatagramSocket::peek) does, and also returns the address of its
+    /// sender.
     ///
     /// # Errors
     ///
@@ -116,38 +147,41 @@ impl<P: Protocol> DatagramSocket<P> {
     ///
     /// Nothing changes.
     pub async fn peek_from(&self, buf: &mut [u8]) -> io::Result<(usize, P::Addr)> {
-        self.end.io(Direction::Read, |io| whole(io.receive(buf, Take::None))).await
+        self.end.io(Direction::Read, |io| done(io.receive(buf, ReceiveMode::Peek))).await
     }
 
     /// Sends a datagram without waiting; see [`send`](DatagramSocket::send).
     ///
     /// # Errors
     ///
-    /// Kind `WouldBlock` if the system takes nothing now.
+    /// Kind `WouldBlock` if the system's send buffer is full.
     pub fn try_send(&self, buf: &[u8]) -> io::Result<usize> {
-        self.end.socket.attempt(Direction::Write, |io| whole(io.send(buf)))
+        self.end.socket.attempt(Direction::Write, |io| done(io.send(buf)))
     }
 
     /// Receives a datagram without waiting; see [`recv`](DatagramSocket::recv).
     ///
     /// # Errors
     ///
-    /// Kind `WouldBlock` if nothing is there.
+    /// Kind `WouldBlock` if no datagram is available.
     pub fn try_recv(&self, buf: &mut [u8]) -> io::Result<usize> {
         self.try_recv_from(buf).map(length)
     }
 
-    /// The same, and who sent it; see [`recv_from`](DatagramSocket::recv_from).
+    /// Receives a datagram and the address of its sender without waiting; see
+    /// [`recv_from`](DatagramSocket::recv_from).
     ///
     /// # Errors
     ///
-    /// Kind `WouldBlock` if nothing is there.
+    /// Kind `WouldBlock` if no datagram is available.
     pub fn try_recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, P::Addr)> {
-        self.end.socket.attempt(Direction::Read, |io| whole(io.receive(buf, Take::Whole)))
+        self.end.socket.attempt(Direction::Read, |io| done(io.receive(buf, ReceiveMode::Consume)))
     }
 
-    /// Waits until a datagram may be there, as far as is known: try it, by `try_recv` or
-    /// [`try_io`](DatagramSocket::try_io), and wait again if it gives `WouldBlock`.
+    /// Waits until the socket may be readable.
+    ///
+    /// The readiness may be stale: try to receive with `try_recv` or
+    /// [`try_io`](DatagramSocket::try_io), and wait again if it returns `WouldBlock`.
     ///
     /// # Cancel safety
     ///
@@ -156,7 +190,7 @@ impl<P: Protocol> DatagramSocket<P> {
         self.end.socket.ready(Direction::Read)
     }
 
-    /// Waits until one may be sent; see [`readable`](DatagramSocket::readable).
+    /// Waits until the socket may be writable; see [`readable`](DatagramSocket::readable).
     ///
     /// # Cancel safety
     ///
@@ -165,28 +199,28 @@ impl<P: Protocol> DatagramSocket<P> {
         self.end.socket.ready(Direction::Write)
     }
 
-    /// The same as [`readable`](DatagramSocket::readable), as a `poll_` method. At most one task
-    /// waits in it: the last that polled.
+    /// Polls for readability, as [`readable`](DatagramSocket::readable) does. At most one task
+    /// waits in it: the last task that polled.
     pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.end.poll_ready(Direction::Read, cx)
     }
 
-    /// The same as [`writable`](DatagramSocket::writable), as a `poll_` method. At most one task
-    /// waits in it: the last that polled.
+    /// Polls for writability, as [`writable`](DatagramSocket::writable) does. At most one task
+    /// waits in it: the last task that polled.
     pub fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.end.poll_ready(Direction::Write, cx)
     }
 
-    /// Runs an operation of the caller's own on the socket's descriptor, now, and again if a signal
-    /// interrupts it. It must not wait.
+    /// Runs the caller's own operation on the descriptor of the socket, and repeats it if a signal
+    /// interrupts it. The operation must not block.
     ///
-    /// `interest` says what it waits for if it returns `WouldBlock`: then the next
-    /// [`readable`](DatagramSocket::readable) or [`writable`](DatagramSocket::writable) waits for
-    /// an event. See [`Connection::try_io`](super::Connection::try_io).
+    /// `interest` is the readiness that `op` lacks when it returns `WouldBlock`. The next
+    /// [`readable`](DatagramSocket::readable) or [`writable`](DatagramSocket::writable) then waits
+    /// for an event. See [`Connection::try_io`](super::Connection::try_io).
     ///
     /// # Errors
     ///
-    /// Those of `op`.
+    /// The errors of `op`.
     pub fn try_io<R>(
         &self,
         interest: Interest,
@@ -195,17 +229,19 @@ impl<P: Protocol> DatagramSocket<P> {
         self.end.try_io(interest, |io| io.try_io(&mut op))
     }
 
-    /// The address that it is bound to.
+    /// Returns the local address.
+    #[doc(alias = "getsockname")]
     pub fn local_addr(&self) -> io::Result<P::Addr> {
         self.end.get().local_addr()
     }
 
-    /// The address that it is connected to.
+    /// Returns the address that the socket is connected to.
+    #[doc(alias = "getpeername")]
     pub fn peer_addr(&self) -> io::Result<P::Addr> {
         self.end.get().peer_addr()
     }
 
-    /// Takes the error that the system holds for this socket (SO_ERROR).
+    /// Returns the pending error of the socket and clears it (SO_ERROR).
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
         self.end.get().take_error()
     }

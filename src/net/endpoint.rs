@@ -1,6 +1,6 @@
-//! An I/O object in a loop: how it comes in and leaves, and who waits in its `poll_` methods.
+//! An I/O object registered with a loop, and the waiters of its `poll_` methods. Layer L4.
 //!
-//! Invariant: an object leaves in the mode in which it came, blocking or not.
+//! Invariant: `into_std` restores the mode, blocking or not, that the object had before `from_std`.
 
 use std::borrow::BorrowMut;
 use std::fmt;
@@ -8,44 +8,44 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::task::{Context, Poll, ready};
 
-use super::transport::Object;
+use super::transport::IoObject;
 use crate::context;
 use crate::io::Interest;
 use crate::reactor::{Direction, Done, Polled, Socket};
 use crate::sys::{self, Owned};
 
 /// A socket or an end of a pipe.
-pub(super) struct Endpoint<S: Object> {
+pub(super) struct Endpoint<S: IoObject> {
     pub(super) socket: Socket<S>,
-    /// It was non-blocking before it came here.
-    came_nonblocking: bool,
-    /// The places of the `poll_` methods among the waiters.
+    /// The object was non-blocking before it was registered.
+    was_nonblocking: bool,
+    /// The waiters of the `poll_` methods.
     polled: Polled,
 }
 
-impl<S: Object> Endpoint<S> {
+impl<S: IoObject> Endpoint<S> {
     pub(super) fn new(socket: Socket<S>) -> Endpoint<S> {
-        Endpoint { socket, came_nonblocking: false, polled: Polled::default() }
+        Endpoint { socket, was_nonblocking: false, polled: Polled::default() }
     }
 
-    /// Takes an object into the running loop, and makes it non-blocking.
+    /// Registers an object with the running loop, and makes it non-blocking.
     ///
     /// # Panics
     ///
-    /// Outside of a running loop; `what` was called.
+    /// Outside of a running loop. The message names `caller`, the function that was called.
     #[track_caller]
-    pub(super) fn from_std(object: impl Into<Owned>, what: &str) -> io::Result<Endpoint<S>> {
-        let reactor = context::expect(what).reactor.clone();
+    pub(super) fn from_std(object: impl Into<Owned>, caller: &str) -> io::Result<Endpoint<S>> {
+        let reactor = context::expect(caller).reactor.clone();
         let owned = object.into();
-        let came_nonblocking = sys::is_nonblocking(&owned)?;
+        let was_nonblocking = sys::is_nonblocking(&owned)?;
         let io = S::from(sys::with_nonblocking(owned, true)?);
-        Ok(Endpoint { came_nonblocking, ..Endpoint::new(Socket::new(io, reactor, true)?) })
+        Ok(Endpoint { was_nonblocking, ..Endpoint::new(Socket::new(io, reactor, true)?) })
     }
 
-    /// Takes the object out of its loop, in the mode in which it came.
+    /// Deregisters the object from its loop, and restores its original mode.
     pub(super) fn into_std<O: From<Owned>>(self) -> io::Result<O> {
         let owned = self.socket.into_inner()?.into();
-        sys::with_nonblocking(owned, self.came_nonblocking).map(O::from)
+        sys::with_nonblocking(owned, self.was_nonblocking).map(O::from)
     }
 
     pub(super) fn get(&self) -> &S {
@@ -61,7 +61,7 @@ impl<S: Object> Endpoint<S> {
         self.socket.io(direction, op)
     }
 
-    /// Writes all of `buf`, and moves its begin along with what was written.
+    /// Writes all of `buf`, and advances it past the bytes that were written.
     pub(super) fn write_all<'b>(
         &self,
         mut buf: impl BorrowMut<&'b [u8]>,
@@ -80,7 +80,8 @@ impl<S: Object> Endpoint<S> {
         })
     }
 
-    /// The same as `io` for one `poll_` method of each direction: the last that polled waits.
+    /// Does the same as `io` for the `poll_` methods. One task waits in each direction: the last
+    /// task that polled.
     pub(super) fn poll_io<T>(
         &self,
         direction: Direction,
@@ -91,7 +92,7 @@ impl<S: Object> Endpoint<S> {
         self.polled.poll(source, direction, |waiter| self.socket.poll_io(direction, cx, waiter, op))
     }
 
-    /// Completes once the direction is ready, as far as is known: the last that polled waits.
+    /// Completes when the direction may be ready. One task waits: the last task that polled.
     pub(super) fn poll_ready(
         &self,
         direction: Direction,
@@ -101,7 +102,7 @@ impl<S: Object> Endpoint<S> {
         self.polled.poll(source, direction, |waiter| source.poll_ready(direction, cx, waiter))
     }
 
-    /// Tries `op` once, which waits for `interest`.
+    /// Runs `op` without waiting. `WouldBlock` clears the readiness of `interest`.
     pub(super) fn try_io<T>(
         &self,
         interest: Interest,
@@ -111,7 +112,7 @@ impl<S: Object> Endpoint<S> {
     }
 }
 
-impl<S: Object> fmt::Debug for Endpoint<S> {
+impl<S: IoObject> fmt::Debug for Endpoint<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.get().fmt(f)
     }

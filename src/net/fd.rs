@@ -1,4 +1,4 @@
-//! What sockets have on Unix alone: their descriptors, and options that mio does not know.
+//! The parts of sockets that only Unix has: descriptors, and options that mio lacks. Layer L4.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -13,26 +13,31 @@ use super::messages::Protocol;
 use super::tcp_stream::TcpStream;
 use super::transport::Transport;
 
-/// On Unix.
+/// Socket options on Unix.
 impl TcpStream {
-    /// Whether the system asks a silent peer now and then if it is still there (SO_KEEPALIVE).
+    /// Sets whether the system sends keepalive probes while the connection is idle (SO_KEEPALIVE).
+    #[doc(alias = "keep_alive")]
+    #[doc(alias = "setsockopt")]
     pub fn set_keepalive(&self, keepalive: bool) -> io::Result<()> {
         Ok(set_socket_keepalive(self, keepalive)?)
     }
 
-    /// What closing does with unsent bytes (SO_LINGER). `None`, the default: they are sent in the
-    /// background. `Some(Duration::ZERO)`: they are discarded, and the peer sees a reset.
+    /// Sets what a close does with unsent bytes (SO_LINGER).
+    ///
+    /// With `None`, the default, the system sends them in the background. With
+    /// `Some(Duration::ZERO)`, it discards them and resets the connection.
     ///
     /// # Errors
     ///
-    /// Kind `InvalidInput` for a longer time: close(2) would block the loop for as long. To wait
-    /// until the bytes are sent, call `shutdown(Write)` and read to the end.
+    /// Kind `InvalidInput` for a time above zero: close(2) would block the event loop for that
+    /// time. To wait until the bytes are sent, call `shutdown(Write)` and read to the end.
+    #[doc(alias = "set_zero_linger")]
     pub fn set_linger(&self, linger: Option<Duration>) -> io::Result<()> {
         if linger.is_some_and(|time| !time.is_zero()) {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidInput,
-                "set_linger takes no time above zero, for which closing would block the event \
-                 loop: shut the write direction down, and read to the end",
+                "set_linger accepts no time above zero, because closing would block the event \
+                 loop: shut down the write direction, and read to the end",
             ));
         }
         Ok(set_socket_linger(self, linger)?)

@@ -1,4 +1,4 @@
-//! futures-io's traits for connections and their halves.
+//! The futures-io traits of connections and their halves. Layer L4.
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::Shutdown;
@@ -9,7 +9,7 @@ use futures_io::{AsyncRead, AsyncWrite};
 
 use super::connection::Connection;
 use super::split::{OwnedReadHalf, OwnedWriteHalf};
-use super::transport::{Bytes, Transport};
+use super::transport::{StreamIo, Transport};
 use crate::reactor::Direction;
 
 impl<T: Transport> AsyncRead for &Connection<T> {

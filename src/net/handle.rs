@@ -1,4 +1,4 @@
-//! What sockets have on Windows alone: their handles.
+//! The parts of sockets that only Windows has: handles. Layer L4.
 
 use std::os::windows::io::{AsSocket, BorrowedSocket};
 

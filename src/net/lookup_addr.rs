@@ -1,4 +1,4 @@
-//! The name of an address.
+//! The lookup of the host name of an address. Layer L4.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -6,26 +6,26 @@ use std::net::{IpAddr, SocketAddr};
 use crate::blocking::{self, Kind};
 use crate::io_error::explain;
 
-/// What a name can be asked of: an [`IpAddr`] or a [`SocketAddr`]. It cannot be implemented
-/// elsewhere.
-pub trait NamedAddr: Into<Asked> {}
+/// The argument of [`lookup_addr`]: an [`IpAddr`] or a [`SocketAddr`]. Other crates cannot
+/// implement it.
+pub trait NamedAddr: Into<LookupTarget> {}
 
-/// What a [`NamedAddr`] says.
+/// The address of a [`NamedAddr`].
 #[derive(Debug)]
-pub struct Asked(SocketAddr);
+pub struct LookupTarget(SocketAddr);
 
-/// The name of the host that has an address; the address as text, if the system knows no name.
+/// Returns the host name of an address, or the address as text if the system knows no name.
 ///
-/// The system's resolver is asked (POSIX `getnameinfo`), on a helper thread. This function needs
-/// the feature `lookup-addr`, which is off by default.
+/// The system's resolver looks up the name on the blocking pool (POSIX `getnameinfo`). This
+/// function needs the feature `lookup-addr`, which is off by default.
 ///
 /// # Errors
 ///
-/// What the resolver says if it cannot tell.
+/// The resolver's error if the lookup fails.
 ///
 /// # Cancel safety
 ///
-/// Nothing is lost. The thread finishes its work in the background.
+/// Cancel safe. The thread completes the lookup in the background, and its result is dropped.
 ///
 /// # Panics
 ///
@@ -40,9 +40,8 @@ pub struct Asked(SocketAddr);
 ///     std::io::Result::Ok(())
 /// }).unwrap();
 /// ```
-#[doc(alias = "getnameinfo")]
 pub async fn lookup_addr(addr: impl NamedAddr) -> io::Result<String> {
-    let Asked(addr) = addr.into();
+    let LookupTarget(addr) = addr.into();
     let look_up = move || match dns_lookup::getnameinfo(&addr, 0) {
         Ok((name, _service)) => Ok(name),
         Err(error) => {
@@ -58,14 +57,14 @@ impl NamedAddr for IpAddr {}
 
 impl NamedAddr for SocketAddr {}
 
-impl From<IpAddr> for Asked {
-    fn from(ip: IpAddr) -> Asked {
-        Asked((ip, 0).into())
+impl From<IpAddr> for LookupTarget {
+    fn from(ip: IpAddr) -> LookupTarget {
+        LookupTarget((ip, 0).into())
     }
 }
 
-impl From<SocketAddr> for Asked {
-    fn from(addr: SocketAddr) -> Asked {
-        Asked(addr)
+impl From<SocketAddr> for LookupTarget {
+    fn from(addr: SocketAddr) -> LookupTarget {
+        LookupTarget(addr)
     }
 }

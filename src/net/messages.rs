@@ -1,6 +1,6 @@
-//! What sockets for datagrams are made of: their kinds, and what differs between them.
+//! The kinds of datagram sockets, and the operations that differ between them. Layer L4.
 //!
-//! Invariant: nothing here waits; whether an operation is tried at all is decided by who calls.
+//! Invariant: no operation here waits. The caller decides whether an operation is tried.
 
 use std::error::Error;
 use std::fmt;
@@ -8,60 +8,69 @@ use std::io;
 
 pub(super) use private::Sealed;
 
-use super::transport::Object;
+use super::transport::IoObject;
 use crate::sys::Owned;
 
-/// A kind of datagrams: [`Udp`](super::Udp), and on Unix [`Unix`](super::Unix).
+/// A kind of datagram socket: [`Udp`](super::Udp), and on Unix [`Unix`](super::Unix).
 ///
-/// It cannot be implemented elsewhere.
+/// It is the parameter of [`DatagramSocket`](super::DatagramSocket). Other crates cannot implement
+/// it.
 pub trait Protocol: Sealed {}
 
 mod private {
-    use super::{Messages, Owned, fmt};
+    use super::{DatagramIo, Owned, fmt};
 
     pub trait Sealed: fmt::Debug + 'static {
-        /// What a socket is called.
+        /// The address of a socket.
         type Addr: fmt::Debug;
-        /// std's socket.
+        /// The socket of std.
         type StdSocket: From<Owned> + Into<Owned>;
-        /// mio's socket.
-        type Socket: Messages<Addr = Self::Addr>;
+        /// The socket of mio.
+        type Socket: DatagramIo<Addr = Self::Addr>;
     }
 }
 
-/// How much of a datagram is taken.
+/// What a receive does with the datagram that it reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Take {
-    /// All of it: what finds no room is lost, and that is an error.
-    Whole,
-    /// It stays.
-    None,
+pub enum ReceiveMode {
+    /// Removes it from the queue of the socket. A datagram longer than the buffer is an error.
+    Consume,
+    /// Leaves it in the queue of the socket.
+    Peek,
 }
 
-/// A socket on which datagrams come and go.
-pub trait Messages: Object {
+/// A socket of mio that sends and receives datagrams.
+pub trait DatagramIo: IoObject {
     type Addr;
     fn send(&self, buf: &[u8]) -> io::Result<usize>;
-    fn receive(&self, buf: &mut [u8], take: Take) -> io::Result<(usize, Self::Addr)>;
+    fn receive(&self, buf: &mut [u8], mode: ReceiveMode) -> io::Result<(usize, Self::Addr)>;
     fn peer_addr(&self) -> io::Result<Self::Addr>;
     fn local_addr(&self) -> io::Result<Self::Addr>;
     fn take_error(&self) -> io::Result<Option<io::Error>>;
-    /// Runs `op` so that mio sees a WouldBlock.
+    /// Runs `op` through mio, which must see each `WouldBlock`: on Windows it re-arms the event
+    /// then.
     fn try_io<R>(&self, op: impl FnOnce() -> io::Result<R>) -> io::Result<R>;
 }
 
-/// The length of a datagram that was received into a buffer of `capacity` bytes; an error if it was
-/// longer than that.
-pub(super) fn uncut(length: usize, is_cut: bool, capacity: usize) -> io::Result<usize> {
-    if is_cut {
+/// Returns the length of a datagram that was received into a buffer of `capacity` bytes, or the
+/// error [`Truncated`].
+pub(super) fn check_truncated(
+    length: usize,
+    is_truncated: bool,
+    capacity: usize,
+) -> io::Result<usize> {
+    if is_truncated {
+        // Where the system does not report the full length, `length` is the capacity.
         let length = (length > capacity).then_some(length);
         return Err(Truncated { filled: capacity, length }.into());
     }
     Ok(length)
 }
 
-/// A datagram was longer than the buffer that it was received into. Inside of an [`io::Error`] of
-/// kind `InvalidData`. The buffer is full of its beginning; the rest is lost.
+/// The error of a receive whose buffer was shorter than the datagram.
+///
+/// It is inside an [`io::Error`] of kind `InvalidData`. The buffer holds the beginning of the
+/// datagram, and the rest is lost.
 ///
 /// ```
 /// use evloop::net::{Truncated, UdpSocket};
@@ -77,16 +86,15 @@ pub(super) fn uncut(length: usize, is_cut: bool, capacity: usize) -> io::Result<
 /// }).unwrap();
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[doc(alias = "MSG_TRUNC")]
 pub struct Truncated {
-    /// How many bytes there was room for.
+    /// The number of bytes in the buffer: its capacity.
     pub filled: usize,
-    /// How long the datagram was, if the system tells (Linux).
+    /// The length of the datagram, if the system reports it (Linux).
     pub length: Option<usize>,
 }
 
 impl Truncated {
-    /// What `error` is about, if it is this.
+    /// Returns the `Truncated` inside `error`, if there is one.
     pub fn of(error: &io::Error) -> Option<&Truncated> {
         error.get_ref()?.downcast_ref()
     }
@@ -98,7 +106,7 @@ impl fmt::Display for Truncated {
             Some(length) => write!(f, "a datagram of {length} bytes"),
             None => f.write_str("a datagram"),
         }?;
-        write!(f, " was cut to the {} bytes that there was room for", self.filled)
+        write!(f, " was truncated to the {} bytes of the buffer", self.filled)
     }
 }
 

@@ -1,69 +1,80 @@
-//! The two ends of a pipe. Unix.
+//! Pipes and FIFOs. Unix only.
+//!
+//! | Item | Use |
+//! |---|---|
+//! | [`pair`] | makes a pipe |
+//! | [`Receiver`] | the read end |
+//! | [`Sender`] | the write end |
+//!
+//! ```
+//! evloop::block_on(async {
+//!     let (sender, receiver) = evloop::net::pipe::pair()?;
+//!     sender.write_all(b"hello").await?;
+//!     drop(sender);
+//!     let mut buf = [0; 10];
+//!     assert_eq!(receiver.read(&mut buf).await?, 5);
+//!     assert_eq!(receiver.read(&mut buf).await?, 0);
+//!     std::io::Result::Ok(())
+//! }).unwrap();
+//! ```
+
+// Layer L4.
 
 use std::future::Future;
 use std::io::{self, IoSlice, IoSliceMut, Read};
 use std::os::fd::OwnedFd;
 #[cfg(feature = "process")]
 use std::rc::Rc;
-use std::task::{Context, Poll};
 
 use mio::unix::pipe;
 use rustix::fs::{FileType, fstat};
 use rustix::io::ioctl_fionread;
 
 use super::endpoint::Endpoint;
-use super::transport::{counted, whole};
+use super::transport::{done, done_bytes};
 use crate::context;
-use crate::io::{Interest, state};
+use crate::io::state;
 #[cfg(feature = "process")]
 use crate::reactor::Reactor;
 use crate::reactor::{Direction, Done, Socket, Source};
 use crate::sys;
 
-/// The end of a pipe that is read.
+/// The read end of a pipe.
 ///
-/// It belongs to the loop that was running when it was made. Dropping it closes it; who writes to
-/// the other end then gets an error of kind `BrokenPipe`, or [SIGPIPE](Sender#sigpipe).
+/// It belongs to the event loop that was running when it was made. Dropping it closes it. A write
+/// to the other end then returns an error of kind `BrokenPipe`, or raises
+/// [SIGPIPE](Sender#sigpipe).
+#[doc(alias = "FdStream")]
 pub struct Receiver {
     pub(super) end: Endpoint<pipe::Receiver>,
 }
 
-/// The end of a pipe that is written to.
+/// The write end of a pipe.
 ///
-/// It belongs to the loop that was running when it was made. Dropping it closes it, also if nobody
-/// has read yet what was written: nothing of that is lost. That is the only way to end what the
-/// other side reads; `AsyncWrite`'s `poll_close` does nothing.
+/// It belongs to the event loop that was running when it was made. Dropping it closes it. The
+/// reader still reads all bytes that were written, and then the end of the stream. Dropping is the
+/// only way to end the stream: `poll_close` of `AsyncWrite` does nothing.
 ///
 /// # SIGPIPE
 ///
-/// A write that nobody will read returns `BrokenPipe`. On Linux 6.18 and later it raises no signal.
-/// On other systems it raises SIGPIPE: Rust programs ignore it from the beginning, and it ends a
-/// program that has restored the default.
+/// A write returns `BrokenPipe` if the read end is closed. On Linux 6.18 and later it raises no
+/// signal. On other systems it raises SIGPIPE. Rust programs ignore this signal by default; it ends
+/// a program that has restored the system's default action.
+#[doc(alias = "FdStream")]
 pub struct Sender {
     pub(super) end: Endpoint<pipe::Sender>,
 }
 
-/// A pipe, in the running loop.
+/// Makes a pipe, registered with the running loop. The [module](self) has an example.
 ///
 /// # Errors
 ///
-/// If no descriptor is left.
+/// The system's error if no descriptor is left.
 ///
 /// # Panics
 ///
 /// Outside of a running loop.
-///
-/// ```
-/// evloop::block_on(async {
-///     let (sender, receiver) = evloop::net::pipe::pair()?;
-///     sender.write_all(b"hello").await?;
-///     drop(sender);
-///     let mut buf = [0; 10];
-///     assert_eq!(receiver.read(&mut buf).await?, 5);
-///     assert_eq!(receiver.read(&mut buf).await?, 0);
-///     std::io::Result::Ok(())
-/// }).unwrap();
-/// ```
+#[doc(alias = "pipe")]
 #[track_caller]
 pub fn pair() -> io::Result<(Sender, Receiver)> {
     let reactor = context::expect("pipe::pair").reactor.clone();
@@ -74,7 +85,7 @@ pub fn pair() -> io::Result<(Sender, Receiver)> {
 }
 
 impl Receiver {
-    /// The end of a pipe that was just made for a child of this process: nobody else has it.
+    /// Registers the end of a new pipe to a child process. No other process holds this end.
     #[cfg(feature = "process")]
     pub(crate) fn of_child(fd: impl Into<OwnedFd>, reactor: &Rc<Reactor>) -> io::Result<Receiver> {
         let io = pipe::Receiver::from(fd.into());
@@ -82,32 +93,38 @@ impl Receiver {
         Ok(Receiver { end: Endpoint::new(Socket::new(io, reactor.clone(), true)?) })
     }
 
-    /// Takes an end of a pipe or FIFO into the running loop, and makes it non-blocking: for
-    /// everybody who has it, the end being shared with its duplicates.
+    /// Registers an end of a pipe or FIFO with the running loop, and makes it non-blocking.
     ///
-    /// A FIFO that was opened before any writer (O_NONBLOCK) waits for the first one. After the
-    /// last one it is at its end; [`reopened`](Receiver::reopened) waits for the next.
+    /// The duplicates of the descriptor share the mode, also in other processes: they become
+    /// non-blocking too.
+    ///
+    /// A FIFO may be opened before its first writer (O_NONBLOCK): a read then waits for that
+    /// writer. After the last writer closes, reads return the end of the stream;
+    /// [`reopened`](Receiver::reopened) waits for the next writer.
     ///
     /// # Errors
     ///
-    /// Kind `InvalidInput` if it is no pipe.
+    /// Kind `InvalidInput` if `fd` is not a pipe.
     ///
     /// # Panics
     ///
     /// Outside of a running loop.
-    #[doc(alias = "connect_read_pipe")]
+    #[doc(alias("connect_read_pipe", "from_file", "from_owned_fd"))]
     pub fn from_fd(fd: impl Into<OwnedFd>) -> io::Result<Receiver> {
-        let end = Endpoint::from_std(checked(fd.into())?, "pipe::Receiver::from_fd")?;
+        let end = Endpoint::from_std(check_pipe(fd.into())?, "pipe::Receiver::from_fd")?;
         Ok(Receiver { end })
     }
 
-    /// Takes the end out of the loop, blocking or not as it came into it.
+    /// Deregisters the end from the loop, and returns it in its original mode, blocking or not.
+    #[doc(alias("into_blocking_fd", "into_nonblocking_fd"))]
     pub fn into_fd(self) -> io::Result<OwnedFd> {
         self.end.into_std()
     }
 
-    /// Reads what is there, at least a byte; 0 bytes mean that nobody has the other end any more,
-    /// or, once something is there, that `buf` is empty.
+    /// Reads the available bytes into `buf`, and waits until there is at least one.
+    ///
+    /// A count of 0 means the end of the stream: every write end is closed. With an empty `buf`,
+    /// the count is 0 as soon as the pipe is readable.
     ///
     /// # Cancel safety
     ///
@@ -125,7 +142,7 @@ impl Receiver {
         self.end.io(Direction::Read, |io| read_vectored(io, bufs)).await
     }
 
-    /// Fills `buf`.
+    /// Reads until `buf` is full.
     ///
     /// # Errors
     ///
@@ -133,7 +150,7 @@ impl Receiver {
     ///
     /// # Cancel safety
     ///
-    /// Not cancel safe: what was read so far is in `buf`, but how much is not told.
+    /// Not cancel safe: the bytes read so far are in `buf`, but their count is lost.
     pub async fn read_exact(&self, buf: &mut [u8]) -> io::Result<()> {
         let mut filled = 0;
         while filled < buf.len() {
@@ -145,7 +162,7 @@ impl Receiver {
         Ok(())
     }
 
-    /// Waits until a read may give something, as far as is known.
+    /// Waits until the pipe may be readable. The readiness may be stale.
     ///
     /// # Cancel safety
     ///
@@ -154,14 +171,8 @@ impl Receiver {
         self.end.socket.ready(Direction::Read)
     }
 
-    /// The same as a `poll_` method. At most one task waits in it and in `AsyncRead`: the last that
-    /// polled.
-    pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.end.poll_ready(Direction::Read, cx)
-    }
-
-    /// Waits while a FIFO is at its end: until the next writer has written, or, if one has opened
-    /// it already, not at all.
+    /// Waits while a FIFO is at the end of its stream: until the next writer writes. Completes at
+    /// once if a writer has opened the FIFO already.
     ///
     /// # Cancel safety
     ///
@@ -188,8 +199,9 @@ impl Receiver {
     pub fn reopened(&self) -> impl Future<Output = io::Result<()>> {
         let source = self.end.socket.source();
         source.until(Direction::Read, || {
-            // An error is left to the next read.
+            // The next read reports an error.
             let is_at_end = self.is_at_end().unwrap_or(false);
+            // Where mio emulates edges, no event reports the next writer: the wait ends by a timer.
             if is_at_end {
                 source.set_unwatched(Direction::Read);
             }
@@ -201,38 +213,28 @@ impl Receiver {
         Ok(state(self)?.is_readable() && ioctl_fionread(self)? == 0)
     }
 
-    /// Reads what is there without waiting.
+    /// Reads the available bytes without waiting.
     ///
     /// # Errors
     ///
-    /// Kind `WouldBlock` if nothing is there.
+    /// Kind `WouldBlock` if no byte is available.
     pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
         self.end.socket.attempt(Direction::Read, |io| read(io, buf))
     }
 
-    /// Runs an operation of the caller's own on the descriptor; see
-    /// [`Connection::try_io`](super::Connection::try_io).
-    pub fn try_io<R>(
-        &self,
-        interest: Interest,
-        mut op: impl FnMut() -> io::Result<R>,
-    ) -> io::Result<R> {
-        self.end.try_io(interest, |io| io.try_io(&mut op))
-    }
-
-    /// The registration, for who brings its own operation to the funnel.
+    /// Returns the registration, for callers inside the crate with an operation of their own.
     pub(crate) fn source(&self) -> &Source {
         self.end.socket.source()
     }
 
-    /// One bare read, which is such an operation.
+    /// Reads once without waiting.
     pub(crate) fn receive(&self, buf: &mut [u8]) -> io::Result<Done<usize>> {
         read(self.end.get(), buf)
     }
 }
 
 impl Sender {
-    /// The end of a pipe that was just made for a child of this process: nobody else has it.
+    /// Registers the end of a new pipe to a child process. No other process holds this end.
     #[cfg(feature = "process")]
     pub(crate) fn of_child(fd: impl Into<OwnedFd>, reactor: &Rc<Reactor>) -> io::Result<Sender> {
         let io = pipe::Sender::from(fd.into());
@@ -240,32 +242,36 @@ impl Sender {
         Ok(Sender { end: Endpoint::new(Socket::new(io, reactor.clone(), true)?) })
     }
 
-    /// Takes an end of a pipe or FIFO into the running loop, and makes it non-blocking: for
-    /// everybody who has it, the end being shared with its duplicates.
+    /// Registers an end of a pipe or FIFO with the running loop, and makes it non-blocking.
+    ///
+    /// The duplicates of the descriptor share the mode, also in other processes: they become
+    /// non-blocking too.
     ///
     /// # Errors
     ///
-    /// Kind `InvalidInput` if it is no pipe.
+    /// Kind `InvalidInput` if `fd` is not a pipe.
     ///
     /// # Panics
     ///
     /// Outside of a running loop.
-    #[doc(alias = "connect_write_pipe")]
+    #[doc(alias("connect_write_pipe", "from_file", "from_owned_fd"))]
     pub fn from_fd(fd: impl Into<OwnedFd>) -> io::Result<Sender> {
-        let end = Endpoint::from_std(checked(fd.into())?, "pipe::Sender::from_fd")?;
+        let end = Endpoint::from_std(check_pipe(fd.into())?, "pipe::Sender::from_fd")?;
         Ok(Sender { end })
     }
 
-    /// Takes the end out of the loop, blocking or not as it came into it.
+    /// Deregisters the end from the loop, and returns it in its original mode, blocking or not.
+    #[doc(alias("into_blocking_fd", "into_nonblocking_fd"))]
     pub fn into_fd(self) -> io::Result<OwnedFd> {
         self.end.into_std()
     }
 
-    /// Writes some of `buf`, at least a byte unless it is empty.
+    /// Writes a part of `buf`, and returns the number of bytes: at least one, unless `buf` is
+    /// empty.
     ///
     /// # Errors
     ///
-    /// Kind `BrokenPipe` if nobody has the other end any more; see [SIGPIPE](Sender#sigpipe).
+    /// Kind `BrokenPipe` if every read end is closed; see [SIGPIPE](Sender#sigpipe).
     ///
     /// # Cancel safety
     ///
@@ -274,7 +280,7 @@ impl Sender {
         self.end.io(Direction::Write, |io| write(io, buf))
     }
 
-    /// Writes some of several buffers at once.
+    /// Writes a part of several buffers at once.
     ///
     /// # Errors
     ///
@@ -295,13 +301,13 @@ impl Sender {
     ///
     /// # Cancel safety
     ///
-    /// Not cancel safe: how much was written is not told. See
+    /// Not cancel safe: the number of bytes written is lost. See
     /// [`write_all_buf`](Sender::write_all_buf).
     pub fn write_all(&self, buf: &[u8]) -> impl Future<Output = io::Result<()>> {
         self.end.write_all(buf, write)
     }
 
-    /// Writes all of `buf`, and moves its begin along with what was written.
+    /// Writes all of `buf`, and advances it past the bytes that were written.
     ///
     /// # Errors
     ///
@@ -309,12 +315,12 @@ impl Sender {
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped, `buf` is what is left to write.
+    /// Cancel safe: if the future is dropped, `buf` holds the bytes not written yet.
     pub fn write_all_buf(&self, buf: &mut &[u8]) -> impl Future<Output = io::Result<()>> {
         self.end.write_all(buf, write)
     }
 
-    /// Waits until a write may take something, as far as is known.
+    /// Waits until the pipe may be writable. The readiness may be stale.
     ///
     /// # Cancel safety
     ///
@@ -323,70 +329,56 @@ impl Sender {
         self.end.socket.ready(Direction::Write)
     }
 
-    /// The same as a `poll_` method. At most one task waits in it and in `AsyncWrite`: the last
-    /// that polled.
-    pub fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.end.poll_ready(Direction::Write, cx)
-    }
-
-    /// Writes what the pipe takes without waiting.
+    /// Writes the bytes that the pipe accepts without waiting.
     ///
     /// # Errors
     ///
-    /// Kind `WouldBlock` if it takes nothing; else as [`write`](Sender::write).
+    /// Kind `WouldBlock` if the pipe is full; else as [`write`](Sender::write).
     pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
         self.end.socket.attempt(Direction::Write, |io| write(io, buf))
     }
-
-    /// Runs an operation of the caller's own on the descriptor; see
-    /// [`Connection::try_io`](super::Connection::try_io).
-    pub fn try_io<R>(
-        &self,
-        interest: Interest,
-        mut op: impl FnMut() -> io::Result<R>,
-    ) -> io::Result<R> {
-        self.end.try_io(interest, |io| io.try_io(&mut op))
-    }
 }
 
-/// What is no pipe may be ready without end, or say by a short count something else.
-fn checked(fd: OwnedFd) -> io::Result<OwnedFd> {
+/// Returns an error if `fd` is not a pipe. Other files may always be ready, or return short counts
+/// with another meaning.
+fn check_pipe(fd: OwnedFd) -> io::Result<OwnedFd> {
     match FileType::from_raw_mode(fstat(&fd)?.st_mode) {
         FileType::Fifo => Ok(fd),
         other => {
-            let sentence = format!("a pipe is needed, and this is none: {other:?}");
+            let sentence = format!("the descriptor is not a pipe: {other:?}");
             Err(io::Error::new(io::ErrorKind::InvalidInput, sentence))
         }
     }
 }
 
-/// A short count says nothing: who writes may have made each write a packet of its own (O_DIRECT).
+/// A short count does not mean that the pipe is empty: with O_DIRECT each write is a packet of its
+/// own.
 pub(super) fn read(mut io: &pipe::Receiver, buf: &mut [u8]) -> io::Result<Done<usize>> {
-    let is_asked = !buf.is_empty();
-    whole(io.try_io(|| confirmed(io, is_asked, (&mut io).read(buf))))
+    let can_fill = !buf.is_empty();
+    done(io.try_io(|| check_end(io, can_fill, (&mut io).read(buf))))
 }
 
 pub(super) fn read_vectored(
     mut io: &pipe::Receiver,
     bufs: &mut [IoSliceMut<'_>],
 ) -> io::Result<Done<usize>> {
-    let is_asked = bufs.iter().any(|buf| !buf.is_empty());
-    whole(io.try_io(|| confirmed(io, is_asked, (&mut io).read_vectored(bufs))))
+    let can_fill = bufs.iter().any(|buf| !buf.is_empty());
+    done(io.try_io(|| check_end(io, can_fill, (&mut io).read_vectored(bufs))))
 }
 
-/// A read of no bytes is the end, unless poll(2) knows of none: then nobody has opened the FIFO for
-/// writing yet.
-fn confirmed(io: &pipe::Receiver, is_asked: bool, result: io::Result<usize>) -> io::Result<usize> {
+/// Turns a read of 0 bytes into `WouldBlock` while no writer has opened the FIFO yet: poll(2) then
+/// reports it as not readable.
+fn check_end(io: &pipe::Receiver, can_fill: bool, result: io::Result<usize>) -> io::Result<usize> {
     match result {
-        Ok(0) if is_asked && !state(io)?.is_readable() => Err(io::ErrorKind::WouldBlock.into()),
+        Ok(0) if can_fill && !state(io)?.is_readable() => Err(io::ErrorKind::WouldBlock.into()),
         result => result,
     }
 }
 
 pub(super) fn write(io: &pipe::Sender, buf: &[u8]) -> io::Result<Done<usize>> {
-    counted(sys::write_pipe(io, &[IoSlice::new(buf)]), buf.len())
+    done_bytes(sys::write_pipe(io, &[IoSlice::new(buf)]), buf.len())
 }
 
 pub(super) fn write_vectored(io: &pipe::Sender, bufs: &[IoSlice<'_>]) -> io::Result<Done<usize>> {
-    whole(sys::write_pipe(io, bufs))
+    done(sys::write_pipe(io, bufs))
 }

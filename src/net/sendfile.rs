@@ -1,38 +1,40 @@
-//! Sending a file: by the system where it can, else by copying.
+//! Sending a file: with the system's sendfile where it can, else with reads and writes. Layer L4.
 
 use std::fs::File;
 use std::io;
 
 use super::tcp_stream::TcpStream;
-use super::transport::whole;
+use super::transport::done;
 use crate::blocking::{self, Kind};
 use crate::reactor::Direction;
 use crate::sys::{self, AsFile, duplicate, read_at};
 
-/// Bytes that the system is asked to send at once: the socket takes fewer, and the loop does not
-/// wait long for the disk.
-const SENT_MAX: u64 = 1 << 20;
+/// The most bytes of one sendfile(2) call. The socket accepts fewer, and the limit bounds the time
+/// that the event loop waits for the disk.
+const SENDFILE_MAX: u64 = 1 << 20;
 
-/// Bytes that are copied at once.
-const PIECE: u64 = 64 * 1024;
+/// The most bytes that are copied at once.
+const COPY_MAX: u64 = 64 * 1024;
 
-/// Sends `len` bytes of a file, from the byte `offset` on, or as many as there are: `u64::MAX` for
-/// the rest. Returns how many. The file's own position neither matters nor changes.
+/// Sends `len` bytes of a file over TCP, starting at the byte `offset`.
 ///
-/// On Linux the system sends them without a detour through this program (sendfile(2)), and the loop
-/// waits while it reads them from the disk. Elsewhere, and from what sendfile(2) cannot read, they
-/// are read on a helper thread.
+/// Sends fewer bytes if the file ends before; `u64::MAX` sends the rest of the file. Returns the
+/// number of bytes. The position of the file is neither used nor changed.
+///
+/// On Linux the kernel copies the bytes from the file to the socket (sendfile(2)), and the event
+/// loop waits while the kernel reads them from the disk. On other systems, and for files that
+/// sendfile(2) cannot read, the blocking pool reads them.
 ///
 /// # Errors
 ///
-/// Those of reading and of writing. What was sent before is not told.
+/// The errors of reading and of writing. The number of bytes sent before is lost.
 ///
-/// A peer that is gone gives `BrokenPipe` or `ConnectionReset`. sendfile(2) also raises SIGPIPE
-/// then, which Rust programs ignore unless they ask for it.
+/// If the peer has closed the connection: `BrokenPipe` or `ConnectionReset`. sendfile(2) then also
+/// raises SIGPIPE, which Rust programs ignore by default.
 ///
 /// # Cancel safety
 ///
-/// Not cancel safe: how much was sent is not told. Who wants to know sends in pieces.
+/// Not cancel safe: the number of bytes sent is lost. To know it, send the file in several calls.
 ///
 /// ```
 /// use evloop::net::{TcpListener, TcpStream, sendfile};
@@ -49,7 +51,6 @@ const PIECE: u64 = 64 * 1024;
 ///     std::io::Result::Ok(())
 /// }).unwrap();
 /// ```
-#[doc(alias = "sock_sendfile")]
 pub async fn sendfile(
     stream: &TcpStream,
     file: &impl AsFile,
@@ -57,26 +58,27 @@ pub async fn sendfile(
     len: u64,
 ) -> io::Result<u64> {
     let end = offset.saturating_add(len);
-    let mut at = offset;
-    let mut is_copied = false;
-    while at < end {
-        let sent = match is_copied {
-            true => Some(copy(stream, duplicate(file)?, at, end - at).await?),
-            false => send(stream, file, at, end - at).await?,
+    let mut position = offset;
+    let mut must_copy = false;
+    while position < end {
+        let sent = match must_copy {
+            true => Some(copy(stream, duplicate(file)?, position, end - position).await?),
+            false => send(stream, file, position, end - position).await?,
         };
         match sent {
-            None => is_copied = true,
+            None => must_copy = true,
             Some(0) => break,
-            Some(sent) => at += sent,
+            Some(sent) => position += sent,
         }
     }
-    Ok(at - offset)
+    Ok(position - offset)
 }
 
-/// Sends some bytes by reading them on a helper thread. 0: the file has ended.
+/// Reads some bytes on the blocking pool and writes them. Returns 0 at the end of the file.
 async fn copy(stream: &TcpStream, file: File, at: u64, left: u64) -> io::Result<u64> {
     let read = blocking::submit(Kind::File, move || {
-        let mut bytes = vec![0; usize::try_from(left.min(PIECE)).expect("a piece is short")];
+        let mut bytes =
+            vec![0; usize::try_from(left.min(COPY_MAX)).expect("a copy fits into memory")];
         let n = read_at(&file, &mut bytes, at)?;
         bytes.truncate(n);
         Ok(bytes)
@@ -86,15 +88,16 @@ async fn copy(stream: &TcpStream, file: File, at: u64, left: u64) -> io::Result<
     Ok(bytes.len() as u64)
 }
 
-/// Has the system send some bytes. 0: the file has ended. `None`: it cannot send this file.
+/// Sends some bytes with sendfile(2). Returns 0 at the end of the file, and `None` if the system
+/// cannot send this file.
 async fn send(
     stream: &TcpStream,
     file: &impl AsFile,
     at: u64,
     left: u64,
 ) -> io::Result<Option<u64>> {
-    let len = usize::try_from(left.min(SENT_MAX)).expect("a piece is short");
-    // The count depends on the file too: it does not show that the socket's buffer is full.
-    let sent = stream.end.io(Direction::Write, |io| whole(sys::sendfile(io, file, at, len)));
+    let len = usize::try_from(left.min(SENDFILE_MAX)).expect("the limit of a call fits into usize");
+    // A short count may come from the file: it does not show that the socket's buffer is full.
+    let sent = stream.end.io(Direction::Write, |io| done(sys::sendfile(io, file, at, len)));
     Ok(sent.await?.map(|sent| sent as u64))
 }

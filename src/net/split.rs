@@ -1,4 +1,4 @@
-//! The two halves of a connection, for two owners.
+//! The two halves of a connection, for two owners. Layer L4.
 
 use std::error::Error;
 use std::fmt;
@@ -11,43 +11,63 @@ use super::connection::Connection;
 use super::tcp_stream::Tcp;
 use super::transport::Transport;
 
-/// The reading half of a [`Connection`]; see [`Connection::into_split`].
+/// The read half of a [`Connection`]; see [`Connection::into_split`].
 #[derive(Debug)]
 pub struct OwnedReadHalf<T: Transport = Tcp>(Rc<Connection<T>>);
 
-/// The writing half of a [`Connection`]; see [`Connection::into_split`]. Dropping it ends the write
-/// direction, so the peer reads to its end.
+/// The write half of a [`Connection`]; see [`Connection::into_split`].
+///
+/// Dropping it shuts down the write direction, so the peer reads the end of the stream.
 #[derive(Debug)]
 pub struct OwnedWriteHalf<T: Transport = Tcp> {
     stream: Rc<Connection<T>>,
-    shutdown_on_drop: bool,
+    shuts_down_on_drop: bool,
 }
 
-/// The two halves given to [`OwnedReadHalf::reunite`] are of two connections. Holds both.
+/// The error of [`OwnedReadHalf::reunite`] for halves of different connections. It holds both.
 #[derive(Debug)]
 pub struct ReuniteError<T: Transport = Tcp>(pub OwnedReadHalf<T>, pub OwnedWriteHalf<T>);
 
 impl<T: Transport> Connection<T> {
-    /// Two halves that can be owned by two tasks. The connection closes when both are dropped.
+    /// Splits the connection into two halves, which two tasks can own. The connection closes when
+    /// both halves are dropped.
+    ///
+    /// ```
+    /// use evloop::net::{TcpListener, TcpStream};
+    ///
+    /// evloop::block_on(async {
+    ///     let listener = TcpListener::bind("127.0.0.1:0").await?;
+    ///     let stream = TcpStream::connect(listener.local_addr()?).await?;
+    ///     let (peer, _) = listener.accept().await?;
+    ///     let (read_half, write_half) = stream.into_split();
+    ///     let writer = evloop::spawn(async move { write_half.write_all(b"hello").await });
+    ///     let mut buf = [0; 5];
+    ///     peer.read_exact(&mut buf).await?;
+    ///     peer.write_all(&buf).await?;
+    ///     read_half.read_exact(&mut buf).await?;
+    ///     assert_eq!(&buf, b"hello");
+    ///     writer.await.unwrap()
+    /// }).unwrap();
+    /// ```
     pub fn into_split(self) -> (OwnedReadHalf<T>, OwnedWriteHalf<T>) {
         let stream = Rc::new(self);
-        (OwnedReadHalf(stream.clone()), OwnedWriteHalf { stream, shutdown_on_drop: true })
+        (OwnedReadHalf(stream.clone()), OwnedWriteHalf { stream, shuts_down_on_drop: true })
     }
 }
 
 impl<T: Transport> OwnedReadHalf<T> {
-    /// Makes the stream of its two halves again.
+    /// Joins the two halves into the connection again.
     ///
     /// # Errors
     ///
-    /// If they are not of the same stream.
+    /// [`ReuniteError`] if the halves belong to different connections.
     pub fn reunite(self, mut write: OwnedWriteHalf<T>) -> Result<Connection<T>, ReuniteError<T>> {
         if !Rc::ptr_eq(&self.0, &write.stream) {
             return Err(ReuniteError(self, write));
         }
-        write.shutdown_on_drop = false;
+        write.shuts_down_on_drop = false;
         drop(write);
-        Ok(Rc::into_inner(self.0).expect("a stream has two halves"))
+        Ok(Rc::into_inner(self.0).expect("a connection has two halves"))
     }
 
     /// See [`Connection::read`].
@@ -82,7 +102,7 @@ impl<T: Transport> OwnedWriteHalf<T> {
         self.stream.write_all_buf(buf)
     }
 
-    /// Ends the write direction; see [`Connection::shutdown`].
+    /// Shuts down the write direction; see [`Connection::shutdown`].
     pub fn shutdown(&self) -> io::Result<()> {
         self.stream.shutdown(Shutdown::Write)
     }
@@ -102,8 +122,8 @@ impl<T: Transport> AsRef<Connection<T>> for OwnedWriteHalf<T> {
 
 impl<T: Transport> Drop for OwnedWriteHalf<T> {
     fn drop(&mut self) {
-        if self.shutdown_on_drop {
-            // It fails only for a connection that is gone already.
+        if self.shuts_down_on_drop {
+            // It fails only if the connection is closed already.
             let _ = self.stream.shutdown(Shutdown::Write);
         }
     }
@@ -111,7 +131,7 @@ impl<T: Transport> Drop for OwnedWriteHalf<T> {
 
 impl<T: Transport> fmt::Display for ReuniteError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the two halves are not of the same connection")
+        f.write_str("the two halves belong to different connections")
     }
 }
 

@@ -1,4 +1,4 @@
-//! A TCP server socket.
+//! The TCP listener. Layer L4.
 
 use std::io;
 
@@ -24,7 +24,7 @@ use crate::sys;
 /// ```
 pub type TcpListener = Listener<Tcp>;
 
-/// How a [`TcpListener`] listens.
+/// The options of [`TcpListener::bind_with`].
 ///
 /// ```
 /// use evloop::net::{ListenOptions, TcpListener};
@@ -38,39 +38,42 @@ pub type TcpListener = Listener<Tcp>;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListenOptions {
-    /// Connections that the system completes ahead of `accept`. Default: 1024; the system may allow
-    /// fewer (on Linux `net.core.somaxconn`).
+    /// The number of connections that the system completes ahead of `accept`. Default: 1024. The
+    /// system may allow fewer (on Linux `net.core.somaxconn`).
     pub backlog: u32,
-    /// Listen although connections of an earlier listener linger (SO_REUSEADDR). Default: on Unix,
-    /// where it means no more than this.
+    /// Listen although connections of an earlier listener still exist (SO_REUSEADDR). Default:
+    /// `true` on Unix; `false` on Windows, where the option also lets another socket take the port.
+    #[doc(alias = "reuse_address")]
     pub reuse_addr: bool,
-    /// Share the port with other sockets that say so too (SO_REUSEPORT). Default: no. An error of
-    /// kind `Unsupported` where the system has no such thing.
+    /// Share the port with other sockets that set this option (SO_REUSEPORT). Default: `false`. An
+    /// error of kind `Unsupported` on systems without the option.
     pub reuse_port: bool,
-    /// An IPv6 socket takes no IPv4 connections (IPV6_V6ONLY). Default: `None`, the system's way.
-    /// Windows knows `Some(true)` only, which is its way; `Some(false)` is an error of kind
-    /// `Unsupported` there.
+    /// Whether an IPv6 socket refuses IPv4 connections (IPV6_V6ONLY). Default: `None`, the system's
+    /// default. On Windows that default is `Some(true)`, and `Some(false)` is an error of kind
+    /// `Unsupported`.
     pub only_v6: Option<bool>,
 }
 
 impl TcpListener {
-    /// Listens on the first address of `addr` that can be listened on. Port 0 lets the system
-    /// choose; see [`local_addr`](TcpListener::local_addr).
+    /// Listens on the first address of `addr` that the system accepts. With port 0 the system
+    /// chooses the port; see [`local_addr`](TcpListener::local_addr).
     ///
     /// # Errors
     ///
-    /// Kind `InvalidInput` if `addr` is no address; `AddrInUse`, `AddrNotAvailable`,
-    /// `PermissionDenied` as the system says.
+    /// Kind `InvalidInput` if `addr` is not an address. The system's error otherwise: `AddrInUse`,
+    /// `AddrNotAvailable`, `PermissionDenied`.
     ///
     /// # Panics
     ///
     /// Outside of a running loop.
     #[doc(alias = "create_server")]
+    #[doc(alias = "open_tcp_listeners")]
+    #[doc(alias = "listen")]
     pub async fn bind(addr: impl ToAddrs) -> io::Result<TcpListener> {
         TcpListener::bind_with(addr, &ListenOptions::default()).await
     }
 
-    /// Listens as `options` say.
+    /// Listens with the given options, as [`bind`](TcpListener::bind) does.
     ///
     /// # Errors
     ///
@@ -87,7 +90,7 @@ impl TcpListener {
                 Err(error) => failure = failure.or(Some((addr, error))),
             }
         }
-        let (addr, error) = failure.expect("a name that is found has an address");
+        let (addr, error) = failure.expect("resolve returns at least one address");
         let sentence = format!("could not listen on {addr}: {error}");
         Err(explain(error, sentence))
     }

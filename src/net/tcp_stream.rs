@@ -1,14 +1,14 @@
-//! A TCP connection.
+//! The TCP stream. Layer L4.
 
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::net::{self, Shutdown, SocketAddr};
 
 use super::connection::Connection;
-use super::transport::{Accept, Bytes, Sealed, Transport, counted, whole};
+use super::transport::{Accept, Sealed, StreamIo, Transport, done, done_bytes};
 use crate::reactor::Done;
 use crate::sys::send_vectored;
 
-/// The kind of connection that goes by TCP.
+/// The [`Transport`] of [`TcpStream`] and [`TcpListener`](super::TcpListener).
 #[derive(Debug)]
 pub enum Tcp {}
 
@@ -31,17 +31,18 @@ pub enum Tcp {}
 pub type TcpStream = Connection<Tcp>;
 
 impl TcpStream {
-    /// Whether small writes go out at once instead of being gathered (TCP_NODELAY).
+    /// Sets whether small writes are sent at once, without Nagle's algorithm (TCP_NODELAY).
+    #[doc(alias = "setsockopt")]
     pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
         self.end.get().set_nodelay(nodelay)
     }
 
-    /// See [`set_nodelay`](TcpStream::set_nodelay).
+    /// Returns whether small writes are sent at once; see [`set_nodelay`](TcpStream::set_nodelay).
     pub fn nodelay(&self) -> io::Result<bool> {
         self.end.get().nodelay()
     }
 
-    /// How many routers a packet may pass.
+    /// Sets the number of routers that a packet may pass (IP_TTL).
     pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
         self.end.get().set_ttl(ttl)
     }
@@ -57,27 +58,27 @@ impl Sealed for Tcp {
     type Listener = mio::net::TcpListener;
 }
 
-impl Bytes for mio::net::TcpStream {
+impl StreamIo for mio::net::TcpStream {
     type Addr = SocketAddr;
 
     fn read(&self, buf: &mut [u8]) -> io::Result<Done<usize>> {
-        counted(Read::read(&mut &*self, buf), buf.len())
+        done_bytes(Read::read(&mut &*self, buf), buf.len())
     }
 
     fn read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<Done<usize>> {
-        whole(Read::read_vectored(&mut &*self, bufs))
+        done(Read::read_vectored(&mut &*self, bufs))
     }
 
     fn peek(&self, buf: &mut [u8]) -> io::Result<Done<usize>> {
-        whole(self.peek(buf))
+        done(self.peek(buf))
     }
 
     fn write(&self, buf: &[u8]) -> io::Result<Done<usize>> {
-        counted(Write::write(&mut &*self, buf), buf.len())
+        done_bytes(Write::write(&mut &*self, buf), buf.len())
     }
 
     fn write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<Done<usize>> {
-        whole(self.try_io(|| send_vectored(self, bufs)))
+        done(self.try_io(|| send_vectored(self, bufs)))
     }
 
     fn shutdown(&self, how: Shutdown) -> io::Result<()> {

@@ -1,6 +1,6 @@
-//! What connections are made of: the kinds of sockets, and what differs between them.
+//! The kinds of connections, and the operations that differ between them. Layer L4.
 //!
-//! Invariant: nothing here waits; whether an operation is tried at all is decided by who calls.
+//! Invariant: no operation here waits. The caller decides whether an operation is tried.
 
 use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut};
@@ -13,33 +13,34 @@ use crate::sys::Owned;
 
 /// A kind of connection: [`Tcp`](super::Tcp), and on Unix [`Unix`](super::Unix).
 ///
-/// It cannot be implemented elsewhere.
+/// It is the parameter of [`Connection`](super::Connection) and [`Listener`](super::Listener).
+/// Other crates cannot implement it.
 pub trait Transport: Sealed {}
 
 mod private {
-    use super::{Accept, Bytes, Owned, fmt};
+    use super::{Accept, Owned, StreamIo, fmt};
 
     pub trait Sealed: fmt::Debug + 'static {
-        /// What an end is called.
+        /// The address of an end.
         type Addr: fmt::Debug;
-        /// std's connection.
+        /// The connection of std.
         type StdStream: From<Owned> + Into<Owned>;
-        /// std's listener.
+        /// The listener of std.
         type StdListener: From<Owned> + Into<Owned>;
-        /// mio's connection.
-        type Stream: Bytes<Addr = Self::Addr>;
-        /// mio's listener.
+        /// The connection of mio.
+        type Stream: StreamIo<Addr = Self::Addr>;
+        /// The listener of mio.
         type Listener: Accept<Addr = Self::Addr, Stream = Self::Stream>;
     }
 }
 
-/// An object of mio's that the system's handle goes in and out of.
-pub trait Object: mio::event::Source + fmt::Debug + From<Owned> + Into<Owned> {}
+/// An I/O object of mio that converts from and into the system's descriptor or handle.
+pub trait IoObject: mio::event::Source + fmt::Debug + From<Owned> + Into<Owned> {}
 
-impl<S: mio::event::Source + fmt::Debug + From<Owned> + Into<Owned>> Object for S {}
+impl<S: mio::event::Source + fmt::Debug + From<Owned> + Into<Owned>> IoObject for S {}
 
-/// A socket on which bytes go both ways.
-pub trait Bytes: Object {
+/// A connection of mio: a stream of bytes in both directions.
+pub trait StreamIo: IoObject {
     type Addr;
     fn read(&self, buf: &mut [u8]) -> io::Result<Done<usize>>;
     fn read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<Done<usize>>;
@@ -50,27 +51,29 @@ pub trait Bytes: Object {
     fn peer_addr(&self) -> io::Result<Self::Addr>;
     fn local_addr(&self) -> io::Result<Self::Addr>;
     fn take_error(&self) -> io::Result<Option<io::Error>>;
-    /// Runs `op` so that mio sees a WouldBlock.
+    /// Runs `op` through mio, which must see each `WouldBlock`: on Windows it re-arms the event
+    /// then.
     fn try_io<R>(&self, op: impl FnOnce() -> io::Result<R>) -> io::Result<R>;
 }
 
-/// A socket that connections come from.
-pub trait Accept: Object {
+/// A listener of mio.
+pub trait Accept: IoObject {
     type Addr;
     type Stream;
     fn accept(&self) -> io::Result<(Self::Stream, Self::Addr)>;
     fn local_addr(&self) -> io::Result<Self::Addr>;
 }
 
-/// `n` bytes were moved that one buffer of `room` bytes was for.
+/// Returns the result of a transfer of `n` bytes with one buffer of `capacity` bytes. A short count
+/// shows that the system's buffer is drained or full.
 #[inline]
-pub(super) fn counted(n: io::Result<usize>, room: usize) -> io::Result<Done<usize>> {
-    n.map(|n| Done { value: n, short: n < room && n > 0 })
+pub(super) fn done_bytes(n: io::Result<usize>, capacity: usize) -> io::Result<Done<usize>> {
+    n.map(|n| Done { value: n, short: n < capacity && n > 0 })
 }
 
-/// A result of which the number says nothing about what is left. So it is also with several
-/// buffers: the system takes at most IOV_MAX at once, and few bytes need not mean that it is done.
+/// Returns a result without a short count. This holds for several buffers too: the system accepts
+/// at most IOV_MAX buffers at once, so fewer bytes do not show that its buffer is drained or full.
 #[inline]
-pub(super) fn whole<T>(result: io::Result<T>) -> io::Result<Done<T>> {
+pub(super) fn done<T>(result: io::Result<T>) -> io::Result<Done<T>> {
     result.map(|value| Done { value, short: false })
 }

@@ -1,18 +1,18 @@
-//! A UDP socket.
+//! The UDP socket. Layer L4.
 
 use std::io;
 use std::net::{self, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::addrs::{Target, ToAddrs, resolve};
 use super::datagram_socket::DatagramSocket;
-use super::messages::{Messages, Protocol, Sealed, Take, uncut};
-use super::transport::whole;
+use super::messages::{DatagramIo, Protocol, ReceiveMode, Sealed, check_truncated};
+use super::transport::done;
 use crate::current::budget;
 use crate::io_error::explain;
 use crate::reactor::Direction;
 use crate::sys;
 
-/// The kind of datagrams that go by UDP.
+/// The [`Protocol`] of [`UdpSocket`].
 #[derive(Debug)]
 pub enum Udp {}
 
@@ -33,17 +33,16 @@ pub enum Udp {}
 ///     std::io::Result::Ok(())
 /// }).unwrap();
 /// ```
-#[doc(alias = "create_datagram_endpoint")]
 pub type UdpSocket = DatagramSocket<Udp>;
 
 impl UdpSocket {
-    /// A socket on the first address of `addr` that is free. Port 0 lets the system choose; see
-    /// [`local_addr`](DatagramSocket::local_addr).
+    /// Makes a socket on the first address of `addr` that the system accepts. With port 0 the
+    /// system chooses the port; see [`local_addr`](DatagramSocket::local_addr).
     ///
     /// # Errors
     ///
-    /// Kind `InvalidInput` if `addr` is no address; `AddrInUse`, `AddrNotAvailable`,
-    /// `PermissionDenied` as the system says.
+    /// Kind `InvalidInput` if `addr` is not an address. The system's error otherwise: `AddrInUse`,
+    /// `AddrNotAvailable`, `PermissionDenied`.
     ///
     /// # Panics
     ///
@@ -57,54 +56,59 @@ impl UdpSocket {
                 Err(error) => failure = failure.or(Some((addr, error))),
             }
         }
-        let (addr, error) = failure.expect("a name that is found has an address");
+        let (addr, error) = failure.expect("resolve returns at least one address");
         let sentence = format!("could not bind to {addr}: {error}");
         Err(explain(error, sentence))
     }
 
-    /// Fixes where [`send`](DatagramSocket::send) sends to, and from where datagrams are received:
-    /// the first address of `addr` that is of the socket's family.
+    /// Connects the socket to the first address of `addr` that has the socket's address family.
+    ///
+    /// [`send`](DatagramSocket::send) then sends to this address, and the socket receives datagrams
+    /// from this address only.
     ///
     /// # Errors
     ///
-    /// Kind `InvalidInput` if `addr` is no address; others as the system says. That nobody is there
-    /// is told by a later operation.
+    /// Kind `InvalidInput` if `addr` is not an address. The system's error otherwise. If no
+    /// socket is bound to the address, a later operation reports it.
     ///
     /// # Cancel safety
     ///
     /// Nothing changes if the future is dropped before it completes.
     pub async fn connect(&self, addr: impl ToAddrs) -> io::Result<()> {
         budget::unit().await;
-        let addr = self.first(addr.target()?).await?;
+        let addr = self.first_of_family(addr.target()?).await?;
         self.end.get().connect(addr)
     }
 
-    /// Sends a datagram to `addr`; if it is a name, to its first address of the socket's family.
+    /// Sends a datagram to `addr`, or to the first address of a name that has the socket's address
+    /// family.
     ///
     /// # Errors
     ///
-    /// Kind `InvalidInput` if `addr` is no address; EMSGSIZE if the datagram is too long (65,507
-    /// bytes by IPv4); others as the system says.
+    /// Kind `InvalidInput` if `addr` is not an address. EMSGSIZE if the datagram is too long (more
+    /// than 65,507 bytes with IPv4). The system's error otherwise.
     ///
     /// # Cancel safety
     ///
     /// Nothing is sent if the future is dropped before it completes.
     #[doc(alias = "sock_sendto")]
+    #[doc(alias = "sendto")]
     pub async fn send_to(&self, buf: &[u8], addr: impl ToAddrs) -> io::Result<usize> {
-        let addr = self.first(addr.target()?).await?;
-        self.end.io(Direction::Write, |io| whole(io.send_to(buf, addr))).await
+        let addr = self.first_of_family(addr.target()?).await?;
+        self.end.io(Direction::Write, |io| done(io.send_to(buf, addr))).await
     }
 
-    /// The same without waiting.
+    /// Sends a datagram to `addr` without waiting; see [`send_to`](UdpSocket::send_to).
     ///
     /// # Errors
     ///
-    /// Kind `WouldBlock` if the system takes nothing now.
+    /// Kind `WouldBlock` if the system's send buffer is full.
     pub fn try_send_to(&self, buf: &[u8], addr: SocketAddr) -> io::Result<usize> {
-        self.end.socket.attempt(Direction::Write, |io| whole(io.send_to(buf, addr)))
+        self.end.socket.attempt(Direction::Write, |io| done(io.send_to(buf, addr)))
     }
 
-    async fn first(&self, target: Target) -> io::Result<SocketAddr> {
+    /// Returns the first address of `target` that has the socket's address family, else the first.
+    async fn first_of_family(&self, target: Target) -> io::Result<SocketAddr> {
         if let Target::Addr(addr) = target {
             return Ok(addr);
         }
@@ -114,75 +118,83 @@ impl UdpSocket {
         Ok(*of_family.unwrap_or(&addrs[0]))
     }
 
-    /// Whether datagrams may be sent to a broadcast address (SO_BROADCAST).
+    /// Sets whether the socket may send to a broadcast address (SO_BROADCAST).
     #[doc(alias = "allow_broadcast")]
     pub fn set_broadcast(&self, broadcast: bool) -> io::Result<()> {
         self.end.get().set_broadcast(broadcast)
     }
 
-    /// See [`set_broadcast`](UdpSocket::set_broadcast).
+    /// Returns whether the socket may send to a broadcast address; see
+    /// [`set_broadcast`](UdpSocket::set_broadcast).
     pub fn broadcast(&self) -> io::Result<bool> {
         self.end.get().broadcast()
     }
 
-    /// How many routers a datagram may pass.
+    /// Sets the number of routers that a datagram may pass (IP_TTL).
     pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
         self.end.get().set_ttl(ttl)
     }
 
-    /// See [`set_ttl`](UdpSocket::set_ttl).
+    /// Returns the number of routers that a datagram may pass; see
+    /// [`set_ttl`](UdpSocket::set_ttl).
     pub fn ttl(&self) -> io::Result<u32> {
         self.end.get().ttl()
     }
 
-    /// Receives what is sent to the group `group`, on the interface that has the address
-    /// `interface`; on the system's choice if that is unspecified.
+    /// Joins a multicast group on the interface that has the address `interface`. With the
+    /// unspecified address the system chooses the interface (IP_ADD_MEMBERSHIP).
     pub fn join_multicast_v4(&self, group: Ipv4Addr, interface: Ipv4Addr) -> io::Result<()> {
         self.end.get().join_multicast_v4(&group, &interface)
     }
 
-    /// Ends what [`join_multicast_v4`](UdpSocket::join_multicast_v4) began.
+    /// Leaves a multicast group; see [`join_multicast_v4`](UdpSocket::join_multicast_v4).
     pub fn leave_multicast_v4(&self, group: Ipv4Addr, interface: Ipv4Addr) -> io::Result<()> {
         self.end.get().leave_multicast_v4(&group, &interface)
     }
 
-    /// Receives what is sent to the group `group`, on the interface with the index `interface`; on
-    /// the system's choice if that is 0.
+    /// Joins a multicast group on the interface with the index `interface`. With 0 the system
+    /// chooses the interface (IPV6_ADD_MEMBERSHIP).
     pub fn join_multicast_v6(&self, group: &Ipv6Addr, interface: u32) -> io::Result<()> {
         self.end.get().join_multicast_v6(group, interface)
     }
 
-    /// Ends what [`join_multicast_v6`](UdpSocket::join_multicast_v6) began.
+    /// Leaves a multicast group; see [`join_multicast_v6`](UdpSocket::join_multicast_v6).
     pub fn leave_multicast_v6(&self, group: &Ipv6Addr, interface: u32) -> io::Result<()> {
         self.end.get().leave_multicast_v6(group, interface)
     }
 
-    /// Whether what is sent to a group comes to this machine's own members too. Default: yes.
+    /// Sets whether datagrams to a group also reach the group's members on this machine. Default:
+    /// `true` (IP_MULTICAST_LOOP).
     pub fn set_multicast_loop_v4(&self, on: bool) -> io::Result<()> {
         self.end.get().set_multicast_loop_v4(on)
     }
 
-    /// See [`set_multicast_loop_v4`](UdpSocket::set_multicast_loop_v4).
+    /// Returns whether datagrams to a group also reach members on this machine; see
+    /// [`set_multicast_loop_v4`](UdpSocket::set_multicast_loop_v4).
     pub fn multicast_loop_v4(&self) -> io::Result<bool> {
         self.end.get().multicast_loop_v4()
     }
 
-    /// The same for IPv6.
+    /// Sets the same for IPv6 groups as [`set_multicast_loop_v4`](UdpSocket::set_multicast_loop_v4)
+    /// (IPV6_MULTICAST_LOOP).
     pub fn set_multicast_loop_v6(&self, on: bool) -> io::Result<()> {
         self.end.get().set_multicast_loop_v6(on)
     }
 
-    /// See [`set_multicast_loop_v6`](UdpSocket::set_multicast_loop_v6).
+    /// Returns whether datagrams to a group also reach members on this machine; see
+    /// [`set_multicast_loop_v6`](UdpSocket::set_multicast_loop_v6).
     pub fn multicast_loop_v6(&self) -> io::Result<bool> {
         self.end.get().multicast_loop_v6()
     }
 
-    /// How many routers a datagram to a group may pass. Default: 1, none.
+    /// Sets the number of networks that a datagram to a group may cross. Default: 1, the local
+    /// network only (IP_MULTICAST_TTL).
     pub fn set_multicast_ttl_v4(&self, ttl: u32) -> io::Result<()> {
         self.end.get().set_multicast_ttl_v4(ttl)
     }
 
-    /// See [`set_multicast_ttl_v4`](UdpSocket::set_multicast_ttl_v4).
+    /// Returns the number of networks that a datagram to a group may cross; see
+    /// [`set_multicast_ttl_v4`](UdpSocket::set_multicast_ttl_v4).
     pub fn multicast_ttl_v4(&self) -> io::Result<u32> {
         self.end.get().multicast_ttl_v4()
     }
@@ -196,17 +208,19 @@ impl Sealed for Udp {
     type Socket = mio::net::UdpSocket;
 }
 
-impl Messages for mio::net::UdpSocket {
+impl DatagramIo for mio::net::UdpSocket {
     type Addr = SocketAddr;
 
     fn send(&self, buf: &[u8]) -> io::Result<usize> {
         self.send(buf)
     }
 
-    fn receive(&self, buf: &mut [u8], take: Take) -> io::Result<(usize, SocketAddr)> {
-        let (length, is_cut, from) = sys::receive_udp(self, buf, take == Take::None)?;
-        let length = uncut(length, is_cut, buf.len())?;
-        let from = from.ok_or_else(|| io::Error::other("a datagram came without an address"))?;
+    fn receive(&self, buf: &mut [u8], mode: ReceiveMode) -> io::Result<(usize, SocketAddr)> {
+        let is_peek = mode == ReceiveMode::Peek;
+        let (length, is_truncated, from) = sys::receive_udp(self, buf, is_peek)?;
+        let length = check_truncated(length, is_truncated, buf.len())?;
+        let from = from
+            .ok_or_else(|| io::Error::other("the system reported a datagram without an address"))?;
         Ok((length, from))
     }
 

@@ -1,4 +1,4 @@
-//! A socket for datagrams between two processes of one machine.
+//! The Unix datagram socket. Layer L4.
 
 use std::io;
 use std::net::Shutdown;
@@ -8,16 +8,16 @@ use std::path::Path;
 use rustix::net::{connect, send, sendto};
 
 use super::datagram_socket::DatagramSocket;
-use super::messages::{Messages, Protocol, Sealed, Take, uncut};
-use super::transport::whole;
-use super::unix_path::{address, failure, of_raw, retry_when_full, to_raw};
+use super::messages::{DatagramIo, Protocol, ReceiveMode, Sealed, check_truncated};
+use super::transport::done;
+use super::unix_path::{address_error, from_raw, parse_address, retry_when_full, to_raw};
 use super::unix_stream::Unix;
 use crate::reactor::Direction;
 use crate::sys::{NO_SIGNAL, receive};
 
-/// A Unix socket for datagrams. They arrive in order, and none is lost.
+/// A Unix datagram socket. Datagrams arrive in order, and none is lost.
 ///
-/// A path that begins with a NUL, as `"\0name"`, is on Linux an abstract name: see
+/// On Linux a path that begins with a NUL, as `"\0name"`, is an abstract name: see
 /// [`UnixListener::bind`](super::UnixListener::bind).
 ///
 /// ```
@@ -34,7 +34,7 @@ use crate::sys::{NO_SIGNAL, receive};
 pub type UnixDatagram = DatagramSocket<Unix>;
 
 impl UnixDatagram {
-    /// A socket on a path, where the system makes a file; see
+    /// Makes a socket on a path, where the system makes a file; see
     /// [`UnixListener::bind`](super::UnixListener::bind).
     ///
     /// # Errors
@@ -45,12 +45,12 @@ impl UnixDatagram {
     ///
     /// Outside of a running loop.
     pub fn bind(path: impl AsRef<Path>) -> io::Result<UnixDatagram> {
-        let addr = address(path.as_ref())?;
+        let addr = parse_address(path.as_ref())?;
         let bound = mio::net::UnixDatagram::bind_addr(&addr);
-        UnixDatagram::from_mio(bound.map_err(|error| failure("bind to", &addr, error))?)
+        UnixDatagram::from_mio(bound.map_err(|error| address_error("bind to", &addr, error))?)
     }
 
-    /// A socket without an address: it can send, and be answered only if it is connected to.
+    /// Makes a socket without an address. It can send, but no other socket can send to it.
     ///
     /// # Panics
     ///
@@ -59,7 +59,7 @@ impl UnixDatagram {
         UnixDatagram::from_mio(mio::net::UnixDatagram::unbound()?)
     }
 
-    /// Two sockets connected to each other.
+    /// Makes two sockets that are connected to each other.
     ///
     /// # Panics
     ///
@@ -70,44 +70,46 @@ impl UnixDatagram {
         Ok((UnixDatagram::from_mio(one)?, UnixDatagram::from_mio(other)?))
     }
 
-    /// Fixes where [`send`](DatagramSocket::send) sends to, and from where datagrams are received.
+    /// Connects the socket to the socket at `path`. [`send`](DatagramSocket::send) then sends to
+    /// it, and datagrams are received from it only.
     ///
     /// # Errors
     ///
-    /// Kind `InvalidInput` if the path is too long; `NotFound` if there is no such file,
-    /// `ConnectionRefused` if nobody has it.
+    /// Kind `InvalidInput` if the path is too long. `NotFound` if there is no such file.
+    /// `ConnectionRefused` if no socket is bound to the file.
     pub fn connect(&self, path: impl AsRef<Path>) -> io::Result<()> {
-        let addr = address(path.as_ref())?;
+        let addr = parse_address(path.as_ref())?;
         let connected = connect(self.end.get(), &to_raw(&addr)?);
-        connected.map_err(|errno| failure("connect to", &addr, errno.into()))
+        connected.map_err(|errno| address_error("connect to", &addr, errno.into()))
     }
 
-    /// Sends a datagram to the socket at `path`. Waits while that one is full.
+    /// Sends a datagram to the socket at `path`. Waits while the queue of that socket is full.
     ///
     /// # Errors
     ///
-    /// As [`connect`](UnixDatagram::connect); EMSGSIZE if it is too long.
+    /// As [`connect`](UnixDatagram::connect). EMSGSIZE if the datagram is too long.
     ///
     /// # Cancel safety
     ///
     /// Nothing is sent if the future is dropped before it completes.
     pub async fn send_to(&self, buf: &[u8], path: impl AsRef<Path>) -> io::Result<usize> {
-        let addr = address(path.as_ref())?;
-        // The socket is told when itself has room, not when another one has.
+        let addr = parse_address(path.as_ref())?;
+        // The system reports the writability of this socket, not that the other queue has capacity.
         let sent = retry_when_full(|| self.attempt_to(buf, &addr)).await;
-        sent.map_err(|error| failure("send to", &addr, error))
+        sent.map_err(|error| address_error("send to", &addr, error))
     }
 
-    /// The same without waiting.
+    /// Sends a datagram to the socket at `path` without waiting; see
+    /// [`send_to`](UnixDatagram::send_to).
     ///
     /// # Errors
     ///
-    /// Kind `WouldBlock` if there is no room now.
+    /// Kind `WouldBlock` if the queue of that socket is full.
     pub fn try_send_to(&self, buf: &[u8], path: impl AsRef<Path>) -> io::Result<usize> {
-        self.attempt_to(buf, &address(path.as_ref())?)
+        self.attempt_to(buf, &parse_address(path.as_ref())?)
     }
 
-    /// Ends one or both directions (POSIX `shutdown`).
+    /// Shuts down one or both directions (POSIX `shutdown`).
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         self.end.get().shutdown(how)
     }
@@ -115,7 +117,7 @@ impl UnixDatagram {
     fn attempt_to(&self, buf: &[u8], addr: &SocketAddr) -> io::Result<usize> {
         let raw = to_raw(addr)?;
         self.end.socket.attempt(Direction::Write, |io| {
-            whole(io.try_io(|| Ok(sendto(io, buf, NO_SIGNAL, &raw)?)))
+            done(io.try_io(|| Ok(sendto(io, buf, NO_SIGNAL, &raw)?)))
         })
     }
 }
@@ -128,17 +130,17 @@ impl Sealed for Unix {
     type Socket = mio::net::UnixDatagram;
 }
 
-impl Messages for mio::net::UnixDatagram {
+impl DatagramIo for mio::net::UnixDatagram {
     type Addr = SocketAddr;
 
     fn send(&self, buf: &[u8]) -> io::Result<usize> {
         self.try_io(|| Ok(send(self, buf, NO_SIGNAL)?))
     }
 
-    fn receive(&self, buf: &mut [u8], take: Take) -> io::Result<(usize, SocketAddr)> {
-        let received = self.try_io(|| receive(self, buf, take == Take::None));
-        let (length, is_cut, from) = received?;
-        Ok((uncut(length, is_cut, buf.len())?, of_raw(from)?))
+    fn receive(&self, buf: &mut [u8], mode: ReceiveMode) -> io::Result<(usize, SocketAddr)> {
+        let received = self.try_io(|| receive(self, buf, mode == ReceiveMode::Peek));
+        let (length, is_truncated, from) = received?;
+        Ok((check_truncated(length, is_truncated, buf.len())?, from_raw(from)?))
     }
 
     fn peer_addr(&self) -> io::Result<SocketAddr> {

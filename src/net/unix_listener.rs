@@ -1,16 +1,17 @@
-//! A Unix server socket.
+//! The Unix listener. Layer L4.
 
 use std::io;
 use std::os::unix::net::SocketAddr;
 use std::path::Path;
 
 use super::listener::Listener;
-use super::unix_path::{address, failure};
+use super::unix_path::{address_error, parse_address};
 use super::unix_stream::Unix;
 
 /// A Unix socket that accepts connections.
 ///
-/// Its file stays when it is dropped: who binds to a path removes it when it is done.
+/// Dropping it does not remove its file. The caller of [`bind`](UnixListener::bind) removes the
+/// file.
 ///
 /// ```
 /// use evloop::net::{UnixListener, UnixStream};
@@ -31,20 +32,20 @@ pub type UnixListener = Listener<Unix>;
 
 impl UnixListener {
     /// Listens on a path, where the system makes a file. On Linux, `"\0name"` is the abstract name
-    /// `name`, which has no file and goes with its last socket.
+    /// `name`: it has no file, and it ends with its last socket.
     ///
     /// # Errors
     ///
-    /// Kind `InvalidInput` if the path is too long (107 bytes on Linux); `AddrInUse` if there is a
-    /// file already, be it a server's or one that a server left behind; `NotFound`,
-    /// `PermissionDenied` and others as the system says.
+    /// Kind `InvalidInput` if the path is too long (more than 107 bytes on Linux). `AddrInUse` if
+    /// the file exists, also if the server that made it has ended. The system's error otherwise:
+    /// `NotFound`, `PermissionDenied` and others.
     ///
     /// # Panics
     ///
     /// Outside of a running loop.
     #[doc(alias = "create_unix_server")]
     pub fn bind(path: impl AsRef<Path>) -> io::Result<UnixListener> {
-        UnixListener::bind_addr(&address(path.as_ref())?)
+        UnixListener::bind_addr(&parse_address(path.as_ref())?)
     }
 
     /// Listens on an address; see [`bind`](UnixListener::bind).
@@ -54,6 +55,6 @@ impl UnixListener {
     /// As [`bind`](UnixListener::bind).
     pub fn bind_addr(addr: &SocketAddr) -> io::Result<UnixListener> {
         let bound = std::os::unix::net::UnixListener::bind_addr(addr);
-        UnixListener::from_std(bound.map_err(|error| failure("listen on", addr, error))?)
+        UnixListener::from_std(bound.map_err(|error| address_error("listen on", addr, error))?)
     }
 }

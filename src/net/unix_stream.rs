@@ -1,4 +1,4 @@
-//! A connection between two processes of one machine.
+//! The Unix stream. Layer L4.
 
 use std::io::{self, IoSlice, IoSliceMut, Read};
 use std::net::Shutdown;
@@ -9,18 +9,18 @@ use mio::net::{UnixListener as MioListener, UnixStream as MioStream};
 use rustix::net::{RecvAncillaryBuffer, RecvFlags, ReturnFlags, recv, recvmsg, send};
 
 use super::connection::Connection;
-use super::transport::{Accept, Bytes, Sealed, Transport, counted, whole};
-use super::unix_path::{address, failure, retry_when_full};
+use super::transport::{Accept, Sealed, StreamIo, Transport, done, done_bytes};
+use super::unix_path::{address_error, parse_address, retry_when_full};
 use crate::context;
 use crate::current::budget;
 use crate::reactor::{Done, Socket};
 use crate::sys::{NO_SIGNAL, send_vectored};
 
-/// The kind of connection that goes by a Unix socket.
+/// The [`Transport`] and [`Protocol`](super::Protocol) of the Unix sockets.
 #[derive(Debug)]
 pub enum Unix {}
 
-/// A connection by a Unix socket.
+/// A connection between two processes of one machine, through a Unix socket.
 ///
 /// ```
 /// use evloop::net::UnixStream;
@@ -36,38 +36,49 @@ pub enum Unix {}
 /// ```
 pub type UnixStream = Connection<Unix>;
 
-/// Who is at the other end, by the system's word: [`UnixStream::peer_cred`].
+/// The credentials of the peer process, as the system reports them: [`UnixStream::peer_cred`].
+///
+#[cfg_attr(any(target_os = "linux", target_os = "android"), doc = "```")]
+#[cfg_attr(not(any(target_os = "linux", target_os = "android")), doc = "```no_run")]
+/// evloop::block_on(async {
+///     let (one, _other) = evloop::net::UnixStream::pair()?;
+///     assert_eq!(one.peer_cred()?.pid, Some(std::process::id() as i32));
+///     std::io::Result::Ok(())
+/// }).unwrap();
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PeerCred {
-    /// The number of the user.
+    /// The user id.
     pub uid: u32,
-    /// The number of the group.
+    /// The group id.
     pub gid: u32,
-    /// The number of the process, if the system tells.
+    /// The process id, if the system reports it.
     pub pid: Option<i32>,
 }
 
 impl UnixStream {
     /// Connects to a listener by its path. On Linux, `"\0name"` is the abstract name `name`.
     ///
-    /// Waits while the listener has as many connections as it holds ahead of its `accept`.
+    /// Waits while the backlog of the listener is full.
     ///
     /// # Errors
     ///
-    /// Kind `InvalidInput` if the path is too long (107 bytes on Linux); `NotFound` if there is no
-    /// such file, `ConnectionRefused` if nobody listens there; others as the system says.
+    /// Kind `InvalidInput` if the path is too long (more than 107 bytes on Linux). `NotFound` if
+    /// there is no such file. `ConnectionRefused` if no socket listens there. The system's error
+    /// otherwise.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future gives up the attempt.
+    /// Dropping the future ends the attempt.
     ///
     /// # Panics
     ///
     /// Outside of a running loop.
     #[doc(alias = "create_unix_connection")]
+    #[doc(alias = "open_unix_socket")]
     pub async fn connect(path: impl AsRef<Path>) -> io::Result<UnixStream> {
-        UnixStream::connect_addr(&address(path.as_ref())?).await
+        UnixStream::connect_addr(&parse_address(path.as_ref())?).await
     }
 
     /// Connects to an address; see [`connect`](UnixStream::connect).
@@ -77,21 +88,21 @@ impl UnixStream {
     /// As [`connect`](UnixStream::connect).
     pub async fn connect_addr(addr: &SocketAddr) -> io::Result<UnixStream> {
         budget::unit().await;
-        // A listener that is full tells nobody when it has room again.
+        // The system reports no event when a full backlog has capacity again.
         match retry_when_full(|| MioStream::connect_addr(addr)).await {
             Ok(stream) => UnixStream::from_mio(stream),
-            Err(error) => Err(failure("connect to", addr, error)),
+            Err(error) => Err(address_error("connect to", addr, error)),
         }
     }
 
-    /// Whether the system refuses a connection at once: the file is there, but no socket listens.
-    /// A listener whose queue is full refuses none.
+    /// Returns whether the system refuses a connection at once: the file exists, but no socket
+    /// listens. A listener with a full backlog does not refuse.
     pub(crate) fn is_refused_at(path: &Path) -> bool {
         let attempt = MioStream::connect(path);
         attempt.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
     }
 
-    /// Two ends of a new connection.
+    /// Makes a connection, and returns its two ends.
     ///
     /// # Panics
     ///
@@ -102,7 +113,7 @@ impl UnixStream {
         Ok((UnixStream::from_mio(one)?, UnixStream::from_mio(other)?))
     }
 
-    /// Who made the other end: who connected, or who listens.
+    /// Returns the credentials of the process that connected, or of the process that listens.
     ///
     /// # Errors
     ///
@@ -127,7 +138,10 @@ fn peer_cred(io: &MioStream) -> io::Result<PeerCred> {
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 fn peer_cred(_: &MioStream) -> io::Result<PeerCred> {
-    Err(io::Error::new(io::ErrorKind::Unsupported, "only Linux tells who the peer is"))
+    Err(io::Error::new(
+        io::ErrorKind::Unsupported,
+        "only Linux reports the credentials of the peer",
+    ))
 }
 
 impl Transport for Unix {}
@@ -140,34 +154,34 @@ impl Sealed for Unix {
     type Listener = MioListener;
 }
 
-impl Bytes for MioStream {
+impl StreamIo for MioStream {
     type Addr = SocketAddr;
 
     fn read(&self, buf: &mut [u8]) -> io::Result<Done<usize>> {
-        let room = buf.len();
+        let capacity = buf.len();
         let (bufs, mut no_control) = (&mut [IoSliceMut::new(buf)], RecvAncillaryBuffer::default());
         let flags = RecvFlags::empty();
         let received = self.try_io(|| Ok(recvmsg(self, bufs, &mut no_control, flags)?))?;
-        let done = counted(Ok(received.bytes), room)?;
-        // A descriptor that was sent along is not taken, but it ends the read: there may be more.
-        let was_cut = received.flags.contains(ReturnFlags::CTRUNC);
-        Ok(Done { short: done.short && !was_cut, ..done })
+        let done = done_bytes(Ok(received.bytes), capacity)?;
+        // A descriptor sent along is discarded, but it ends the read: more bytes may be available.
+        let is_control_truncated = received.flags.contains(ReturnFlags::CTRUNC);
+        Ok(Done { short: done.short && !is_control_truncated, ..done })
     }
 
     fn read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<Done<usize>> {
-        whole(Read::read_vectored(&mut &*self, bufs))
+        done(Read::read_vectored(&mut &*self, bufs))
     }
 
     fn peek(&self, buf: &mut [u8]) -> io::Result<Done<usize>> {
-        whole(self.try_io(|| Ok(recv(self, buf, RecvFlags::PEEK)?.1)))
+        done(self.try_io(|| Ok(recv(self, buf, RecvFlags::PEEK)?.1)))
     }
 
     fn write(&self, buf: &[u8]) -> io::Result<Done<usize>> {
-        counted(self.try_io(|| Ok(send(self, buf, NO_SIGNAL)?)), buf.len())
+        done_bytes(self.try_io(|| Ok(send(self, buf, NO_SIGNAL)?)), buf.len())
     }
 
     fn write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<Done<usize>> {
-        whole(self.try_io(|| send_vectored(self, bufs)))
+        done(self.try_io(|| send_vectored(self, bufs)))
     }
 
     fn shutdown(&self, how: Shutdown) -> io::Result<()> {
