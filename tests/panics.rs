@@ -508,7 +508,7 @@ fn a_handle_polled_after_its_output_says_so() {
         assert_eq!((&mut task).await.unwrap(), 7);
         let mut cx = Context::from_waker(Waker::noop());
         let said = panic_of(|| Pin::new(&mut task).poll(&mut cx));
-        assert_eq!(said, "a JoinHandle was polled after it gave its output");
+        assert_eq!(said, "a JoinHandle was polled after it returned its output");
     });
 }
 
