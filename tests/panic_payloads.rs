@@ -136,7 +136,8 @@ fn children_panic_when_their_scope_is_dropped() {
 
 #[test]
 fn the_first_panic_of_the_handler_propagates_at_the_loops_end() {
-    let mut runtime = Runtime::builder().on_task_error(|_| panic_any(PanickingPayload)).build().unwrap();
+    let mut runtime =
+        Runtime::builder().on_task_error(|_| panic_any(PanickingPayload)).build().unwrap();
     for _ in 0..3 {
         drop(runtime.spawn(hold(Bomb)));
     }
@@ -167,7 +168,8 @@ fn the_panic_of_the_root_takes_precedence_over_the_loops_end() {
 
 #[test]
 fn the_loop_is_dropped_while_a_panic_unwinds() {
-    let runtime = Runtime::builder().on_task_error(|_| panic_any(PanickingPayload)).build().unwrap();
+    let runtime =
+        Runtime::builder().on_task_error(|_| panic_any(PanickingPayload)).build().unwrap();
     drop(runtime.spawn(hold(Bomb)));
     let unwinds = catch_unwind(AssertUnwindSafe(|| {
         let _runtime = runtime;
@@ -215,6 +217,11 @@ fn threads_of_the_pool_survive_such_panics() {
 fn awaiting_work_returns_the_payload() {
     block_on(async {
         let error = spawn_blocking(|| panic_any(PanickingPayload)).await.unwrap_err();
-        mem::forget(error.into_panic().downcast::<PanickingPayload>().expect("the payload is a PanickingPayload"));
+        mem::forget(
+            error
+                .into_panic()
+                .downcast::<PanickingPayload>()
+                .expect("the payload is a PanickingPayload"),
+        );
     });
 }

@@ -406,7 +406,10 @@ fn a_join_error_implements_the_error_traits() {
         let at = format!("{}:{line}:", file!());
         let error: JoinError = task.await.unwrap_err();
         let message = error.to_string();
-        assert!(message.starts_with(&format!("task {} (spawned at {at}", error.task_id())), "{message}");
+        assert!(
+            message.starts_with(&format!("task {} (spawned at {at}", error.task_id())),
+            "{message}"
+        );
         assert!(message.ends_with(") panicked: out of paper"), "{message}");
         assert_eq!(format!("{error:?}"), format!("JoinError({message})"));
         let error = is_error(error);
@@ -485,7 +488,10 @@ fn guards_dropped_out_of_order_panic() {
     let outer = a.enter();
     let inner = b.enter();
     let message = panic_of(|| drop(outer));
-    assert!(message.starts_with("the guards of Runtime::enter were dropped out of order"), "{message}");
+    assert!(
+        message.starts_with("the guards of Runtime::enter were dropped out of order"),
+        "{message}"
+    );
     drop(inner);
 }
 

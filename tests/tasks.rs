@@ -578,7 +578,11 @@ fn a_handle_polled_with_two_wakers_wakes_the_last() {
             let waker = Waker::from(bell.clone());
             assert!(task.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
         }
-        assert_eq!([&first, &last].map(Arc::strong_count), [1, 2], "the handle holds one clone of the last waker");
+        assert_eq!(
+            [&first, &last].map(Arc::strong_count),
+            [1, 2],
+            "the handle holds one clone of the last waker"
+        );
         yield_now().await;
         assert_eq!([&first, &last].map(|bell| bell.wakes()), [0, 1]);
         assert_eq!([&first, &last].map(Arc::strong_count), [1, 1]);

@@ -1,4 +1,4 @@
-//! What outlives its task or its loop, nested turns, and destructors.
+//! Futures that outlive their task or their loop, nested turns, and destructors.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -41,18 +41,18 @@ pub fn take_turns(cx: &Cx, turns: usize, script: Script) {
     }
 }
 
-/// Polls a piece of this task once, and keeps it.
+/// Polls a piece of this task once, and stores it.
 pub async fn leave(cx: &Cx, script: Script) {
     let cx = Cx { is_attended: false, is_left: true, ..cx.clone() };
     let mut left = Box::pin(branch(&cx, script));
-    // The keys of a value that a task has are not those of another.
+    // The piece may be dropped by another task, so it may not use this task's task-local.
     let polled = poll_fn(|context| Poll::Ready(left.as_mut().poll(context))).await;
     if polled.is_pending() && LEFT_FROM_ENDED_LOOPS {
         cx.world.left.borrow_mut().push(Box::new(left));
     }
 }
 
-/// A sleep for which a foreign waker waits.
+/// A sleep that was polled with a waker of the test.
 struct Foreign {
     sleep: Pin<Box<time::Sleep>>,
     state: Arc<ForeignWaker>,
@@ -96,7 +96,7 @@ impl Drop for Foreign {
     }
 }
 
-/// Does something when it is dropped.
+/// Runs an action when it is dropped.
 pub struct Guard {
     pub cx: Cx,
     pub deed: Option<Deed>,

@@ -41,7 +41,7 @@ pub fn spawn(cx: &Cx, kind: Kind, script: Script) {
     }
 }
 
-/// Keeps the handle of a task.
+/// Stores the handle of a task.
 pub fn enlist(cx: &Cx, handle: Option<AnyHandle>) -> Rc<Entry> {
     if let Some(AnyHandle::Task(handle)) = &handle {
         check_id(cx, handle.id());
