@@ -29,10 +29,10 @@ const HUNG: Duration = Duration::from_secs(60);
 
 /// Runs `test`. A test that never ends fails, instead of blocking all tests.
 fn within_a_minute(name: String, test: impl FnOnce()) {
-    let (done, told) = channel::<()>();
+    let (done, receiver) = channel::<()>();
     let watchdog = thread::spawn(move || {
-        if told.recv_timeout(HUNG) == Err(RecvTimeoutError::Timeout) {
-            eprintln!("{name} held up its limit for {HUNG:?}");
+        if receiver.recv_timeout(HUNG) == Err(RecvTimeoutError::Timeout) {
+            eprintln!("{name} delayed its timeout for {HUNG:?}");
             process::abort();
         }
     });

@@ -168,14 +168,14 @@ fn a_lock_that_outlives_its_task_is_reported() {
             leaky.await.unwrap();
             // Unlocked by another task, before the end of its own.
             let slot = Rc::new(RefCell::new(None));
-            let (give, lock) = (slot.clone(), shared.clone());
-            let giver = evloop::spawn(async move {
-                *give.borrow_mut() = Some(lock.lock_owned().await);
+            let (target, lock) = (slot.clone(), shared.clone());
+            let locker = evloop::spawn(async move {
+                *target.borrow_mut() = Some(lock.lock_owned().await);
                 yield_now().await;
             });
             yield_now().await;
             drop(slot.borrow_mut().take());
-            giver.await.unwrap();
+            locker.await.unwrap();
             drop(guard);
         });
         return;

@@ -243,11 +243,11 @@ fn a_ping_pong_fills_its_turns() {
 
 #[test]
 fn calls_run_beside_a_task_that_yields_forever() {
-    let (done, told) = oneshot::channel();
+    let (sender, receiver) = oneshot::channel();
     block_on(async {
-        Handle::current().call_threadsafe(move || done.send(7).unwrap());
+        Handle::current().call_threadsafe(move || sender.send(7).unwrap());
         let busy = spawn(yield_forever());
-        assert_eq!(told.await, Ok(7));
+        assert_eq!(receiver.await, Ok(7));
         drop(busy);
     });
 }

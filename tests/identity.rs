@@ -133,19 +133,19 @@ fn handles_of_an_ended_loop_do_not_affect_the_next() {
 #[test]
 fn a_destructor_runs_as_its_task() {
     let seen = Seen::new();
-    let note = || {
+    let recorder = || {
         let seen = seen.clone();
         move || seen.add(current())
     };
     let ids = block_on(async {
-        let aborted = spawn(idle(note()));
-        let on_task_error = OnDrop(note());
+        let aborted = spawn(idle(recorder()));
+        let on_task_error = OnDrop(recorder());
         let panicked: JoinHandle<()> = spawn(async move {
             let _on_panic = on_task_error;
             panic_any("end")
         });
-        let cancelled = spawn(idle(note()));
-        let left = spawn(idle(note()));
+        let cancelled = spawn(idle(recorder()));
+        let left = spawn(idle(recorder()));
         let ids = [panicked.id(), aborted.id(), cancelled.id(), left.id()];
         assert!(panicked.await.unwrap_err().is_panic());
         aborted.abort();
@@ -310,16 +310,16 @@ fn a_waker_in_an_inner_loop_cannot_lock_as_the_outer_task() {
 #[test]
 fn tasks_of_an_inner_loop_do_not_see_the_task_local() {
     let seen = Seen::new();
-    let note = || {
+    let recorder = || {
         let seen = seen.clone();
         move || seen.add(name())
     };
     let mut inner = Runtime::new().unwrap();
-    let polled = note();
+    let polled = recorder();
     drop(inner.spawn(async move { polled() }));
-    let aborted = inner.spawn(idle(note()));
+    let aborted = inner.spawn(idle(recorder()));
     aborted.abort();
-    drop(inner.spawn(idle(note())));
+    drop(inner.spawn(idle(recorder())));
     block_on(NAME.scope("outer", async {
         inner.turn(None).unwrap();
         drop(inner);
@@ -331,11 +331,11 @@ fn tasks_of_an_inner_loop_do_not_see_the_task_local() {
 #[test]
 fn destructors_of_other_tasks_do_not_see_the_task_local() {
     let seen = Seen::new();
-    let note = || {
+    let recorder = || {
         let seen = seen.clone();
         move || seen.add(name())
     };
-    let (spawned, on_drop) = (note(), OnDrop(note()));
+    let (spawned, on_drop) = (recorder(), OnDrop(recorder()));
     block_on(async {
         let task = spawn(ready(on_drop));
         yield_now().await;

@@ -184,9 +184,9 @@ fn threads_of_the_pool_survive_such_panics() {
     runtime.block_on(async {
         let release = |work: fn() -> Option<Bomb>| {
             let (release, released) = mpsc::channel::<()>();
-            let (tell, begun) = mpsc::channel();
+            let (sender, begun) = mpsc::channel();
             let handle = spawn_blocking(move || {
-                tell.send(()).unwrap();
+                sender.send(()).unwrap();
                 released.recv_timeout(LIMIT).expect("the work is released");
                 work()
             });

@@ -43,8 +43,8 @@ impl Trace {
     /// Makes a runtime that records the panics of detached tasks.
     fn runtime(&self) -> Runtime {
         let trace = self.clone();
-        let told = move |error: JoinError| trace.add(text(error.into_panic()));
-        Runtime::builder().on_task_error(told).build().unwrap()
+        let handler = move |error: JoinError| trace.add(text(error.into_panic()));
+        Runtime::builder().on_task_error(handler).build().unwrap()
     }
 }
 
@@ -205,9 +205,9 @@ fn a_detached_tasks_panic_goes_to_the_handler_once() {
     assert_eq!(payload(runtime.block_on(awaited)), "awaited");
     runtime.run_until_stalled().unwrap();
     drop(runtime);
-    let mut told = trace.take();
-    told.sort();
-    assert_eq!(told, ["called", "detached"]);
+    let mut events = trace.take();
+    events.sort();
+    assert_eq!(events, ["called", "detached"]);
 }
 
 #[test]
@@ -224,8 +224,8 @@ fn a_remote_tasks_panic_goes_to_the_handler_if_its_handle_was_dropped() {
     let kept: RemoteHandle<()> = handle.spawn(|| async { panic!("kept") });
     handle.call_threadsafe(move || drop::<RemoteHandle<()>>(late));
     runtime.run_until_stalled().unwrap();
-    let told = ["dropped at once", "in the function", "dropped while it ran"];
-    assert_eq!(trace.take(), told);
+    let events = ["dropped at once", "in the function", "dropped while it ran"];
+    assert_eq!(trace.take(), events);
     assert_eq!(payload(kept.join()), "kept");
     drop(runtime);
     assert!(trace.take().is_empty());
@@ -271,13 +271,13 @@ fn the_abort_of_a_detached_task_is_not_reported() {
 #[test]
 fn the_handler_runs_inside_the_loop() {
     let seen = Rc::new(Cell::new(0));
-    let (handler, task) = (seen.clone(), seen.clone());
-    let told = move |_| {
-        let task = task.clone();
-        handler.set(handler.get() + 1);
-        drop(spawn(async move { task.set(task.get() + 10) }));
+    let (by_handler, by_task) = (seen.clone(), seen.clone());
+    let handler = move |_| {
+        let by_task = by_task.clone();
+        by_handler.set(by_handler.get() + 1);
+        drop(spawn(async move { by_task.set(by_task.get() + 10) }));
     };
-    let mut runtime = Runtime::builder().on_task_error(told).build().unwrap();
+    let mut runtime = Runtime::builder().on_task_error(handler).build().unwrap();
     drop(runtime.spawn(async { panic!("seen") }));
     runtime.run_until_stalled().unwrap();
     assert_eq!(seen.get(), 11);
@@ -288,13 +288,13 @@ fn no_task_is_current_in_the_handler() {
     let lock = Rc::new(ReentrantMutex::new(()));
     let (of_task, of_handler) = (lock.clone(), lock.clone());
     let seen = Rc::new(Cell::new(None));
-    let tell = seen.clone();
-    let told = move |_| {
+    let in_handler = seen.clone();
+    let handler = move |_| {
         // It reuses the slot of the task that has ended.
         drop(spawn(ready(())));
-        tell.set(Some((task::current().is_none(), of_handler.try_lock().is_err())));
+        in_handler.set(Some((task::current().is_none(), of_handler.try_lock().is_err())));
     };
-    let mut runtime = Runtime::builder().on_task_error(told).build().unwrap();
+    let mut runtime = Runtime::builder().on_task_error(handler).build().unwrap();
     drop(runtime.spawn(async move {
         mem::forget(of_task.lock().await);
         panic!("seen");
@@ -327,11 +327,11 @@ where
 {
     let spawned: Rc<Cell<Option<JoinHandle<i32>>>> = Rc::default();
     let slot = spawned.clone();
-    let told = move |_| {
+    let handler = move |_| {
         slot.set(Some(spawn(ready(7))));
         panic!("the handler");
     };
-    let mut runtime = Runtime::builder().on_task_error(told).build().unwrap();
+    let mut runtime = Runtime::builder().on_task_error(handler).build().unwrap();
     drop(runtime.spawn(panics));
     assert_eq!(panic_of(|| runtime.turn(Some(Duration::ZERO))), "the handler");
     runtime.run_until_stalled().unwrap();
@@ -350,8 +350,8 @@ fn a_panic_of_the_handler_after_an_outputs_drop_propagates() {
 
 #[test]
 fn a_panic_of_the_handler_at_the_end_leaves_no_task_waiting() {
-    let told = |_| panic!("the handler");
-    let mut runtime = Runtime::builder().on_task_error(told).build().unwrap();
+    let handler = |_| panic!("the handler");
+    let mut runtime = Runtime::builder().on_task_error(handler).build().unwrap();
     let handle = runtime.handle();
     drop(runtime.spawn(Trace::default().idle("idle", true)));
     let before = handle.spawn(pending::<()>);

@@ -70,7 +70,7 @@ fn fail(seed: u64, program: Program, complaints: &[String]) -> ! {
     let shortest = shrink(program, |program| !drive(program).is_empty());
     let mut report = format!("EVLOOP_SEED={seed} fails: {complaints:#?}\n");
     writeln!(report, "the shortest program that still fails: {shortest:#?}").unwrap();
-    writeln!(report, "it says: {:#?}", drive(&shortest)).unwrap();
+    writeln!(report, "its violations: {:#?}", drive(&shortest)).unwrap();
     panic!("{report}");
 }
 

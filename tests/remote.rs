@@ -306,10 +306,10 @@ fn a_join_on_the_loops_own_thread_panics() {
     block_on(async {
         let task = Handle::current().spawn(|| ready(7));
         let panic = catch_unwind(AssertUnwindSafe(|| task.join())).unwrap_err();
-        let said = panic.downcast_ref::<&str>().unwrap();
-        let sentence = "RemoteHandle::join was called on the thread of its own loop, which would \
+        let message = panic.downcast_ref::<&str>().unwrap();
+        let expected = "RemoteHandle::join was called on the thread of its own loop, which would \
                         wait for itself: await the handle instead";
-        assert_eq!(*said, sentence);
+        assert_eq!(*message, expected);
     });
 }
 

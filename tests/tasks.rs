@@ -700,13 +700,13 @@ fn all_lists_tasks_in_the_order_of_spawning() {
         // It reuses the slot of the task that ended.
         let ready = task::Builder::new().name("ready").spawn(pending::<()>());
         let all = task::all();
-        let told: Vec<_> = all.iter().map(|info| (info.name(), info.state())).collect();
+        let states: Vec<_> = all.iter().map(|info| (info.name(), info.state())).collect();
         let expected = [
             (None, TaskState::Running),
             (Some("waiting"), TaskState::Waiting),
             (Some("ready"), TaskState::Ready),
         ];
-        assert_eq!(told, expected);
+        assert_eq!(states, expected);
         let ids: Vec<_> = all.iter().map(|info| info.id()).collect();
         assert_eq!(ids, [task::current().unwrap().id(), waiting.id(), ready.id()]);
         assert_eq!(all.iter().map(|info| info.polls()).collect::<Vec<_>>(), [2, 1, 0]);

@@ -91,6 +91,7 @@ impl JoinError {
     ///
     /// For work on the blocking pool: whether the work never began. [`source`](Error::source)
     /// returns the reason, unless the work was aborted on request.
+    #[doc(alias = "cancelled")]
     pub fn is_cancelled(&self) -> bool {
         matches!(self.0.end, End::Cancelled(_))
     }
@@ -105,6 +106,7 @@ impl JoinError {
     /// # Panics
     ///
     /// If the task did not panic; see [`is_panic`](JoinError::is_panic).
+    #[doc(alias = "exception")]
     pub fn into_panic(self) -> Box<dyn Any + Send + 'static> {
         let id = self.0.id;
         self.try_into_panic()

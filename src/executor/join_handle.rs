@@ -61,6 +61,7 @@ impl<T> JoinHandle<T> {
 
     /// Returns whether the task has ended: its output, or an error, can be taken.
     #[doc(alias = "done")]
+    #[doc(alias = "ready")]
     pub fn is_finished(&self) -> bool {
         self.task.header().is_finished()
     }

@@ -191,6 +191,7 @@ impl TaskInfo {
     }
 
     /// Returns the name that [`task::Builder::name`](crate::task::Builder::name) set.
+    #[doc(alias = "get_name")]
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
     }
@@ -220,6 +221,7 @@ impl TaskInfo {
     ///
     /// Returns `None` while the task is being polled, and if no future of this crate was pending.
     /// Of several pending futures, the one that was polled last counts.
+    #[doc(alias = "get_stack")]
     pub fn waits_for(&self) -> Option<WaitsFor> {
         self.waits_for
     }

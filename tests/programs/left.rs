@@ -45,7 +45,7 @@ pub fn take_turns(cx: &Cx, turns: usize, script: Script) {
 pub async fn leave(cx: &Cx, script: Script) {
     let cx = Cx { is_attended: false, is_left: true, ..cx.clone() };
     let mut left = Box::pin(branch(&cx, script));
-    // The piece may be dropped by another task, so it may not use this task's task-local.
+    // Polled only here: a key that a value registered for one task is not valid in another.
     let polled = poll_fn(|context| Poll::Ready(left.as_mut().poll(context))).await;
     if polled.is_pending() && LEFT_FROM_ENDED_LOOPS {
         cx.world.left.borrow_mut().push(Box::new(left));
@@ -90,7 +90,7 @@ impl Drop for Foreign {
     fn drop(&mut self) {
         let world = World::here();
         if world.is_loop_over(self.in_loop) && !self.state.is_woken.load(Ordering::SeqCst) {
-            world.complain("the loop ended and did not wake a foreign waker");
+            world.complain("the loop ended and did not wake a waker of the test");
         }
         let _ = &self.sleep;
     }
@@ -117,8 +117,12 @@ impl Drop for Guard {
             Some(Deed::TryLock) => {
                 let guard = world.locks.reentrant.try_lock();
                 let owner = world.locks.owner();
-                let is_foreign = owner.is_some_and(|owner| owner != task.number);
-                if guard.is_ok() && is_foreign && IDENTITY_IN_DESTRUCTORS && !self.cx.is_left {
+                let is_held_by_another = owner.is_some_and(|owner| owner != task.number);
+                if guard.is_ok()
+                    && is_held_by_another
+                    && IDENTITY_IN_DESTRUCTORS
+                    && !self.cx.is_left
+                {
                     world.complain(format!(
                         "a destructor of task {} locked what task {owner:?} holds",
                         task.number
