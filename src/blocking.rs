@@ -70,8 +70,8 @@ pub(crate) fn start<T: Send + 'static>(
     Work(slot)
 }
 
-/// Makes a system call on the blocking pool of the running loop, as [`uninterrupted`] does. The call
-/// starts now; dropping the future does not stop it. The future propagates a panic of `call`.
+/// Makes a system call on the blocking pool of the running loop, as [`uninterrupted`] does. The
+/// call starts now; dropping the future does not stop it. The future propagates a panic of `call`.
 ///
 /// # Errors
 ///

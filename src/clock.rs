@@ -22,8 +22,8 @@ pub(crate) struct Tick(pub(crate) u64);
 /// The monotonic clock of one loop. A simulated clock would replace it.
 ///
 /// The offset between the two scales, [`Instant`] and `Monotonic`, is known only up to the time
-/// between two readings: `lag`. So the current time is rounded up to compute a deadline, and rounded
-/// down to fire one.
+/// between two readings: `lag`. So the current time is rounded up to compute a deadline, and
+/// rounded down to fire one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
     /// Started before `origin` was read.

@@ -72,6 +72,7 @@ impl Context {
         for call in self.inbox.close() {
             panic = panic.or(catch(|| drop(call)).err());
         }
+        // After the tasks and calls: their destructors deregister sockets.
         panic = panic.or(catch(|| self.reactor.close()).err());
         self.pool.close();
         panic = panic.or(self.executor.report_unhandled());

@@ -7,8 +7,8 @@
 //! | `nested` | turns inside other turns: eager tasks, children of scopes, cancelled tasks |
 //! | `slow_poll` | what debug mode reports about polls and locks |
 //! | `local_queue`, `run_queue` | the run queue of the loop that is in a turn; its slots |
-//! | `runnable`, `task_cell`, `child_slot` | the contents of a slot: a task, or a child of a scope |
-//! | `join_handle`, `join_error` | the handles that await and abort a task; the error of a task |
+//! | `runnable`, `task_cell`, `child_slot` | what a slot holds: a task, or a child of a scope |
+//! | `join_handle`, `join_error` | the handles of a task, and its error |
 //! | `task_info` | the record of a task, and the public copy of it |
 //! | `waker` | the waker of a task |
 

@@ -1,7 +1,7 @@
 //! L0: `io::Error`s with a message, and clones of them.
 //!
-//! An `io::Error` holds either the system's number or a text, never both. Invariant: an error with a
-//! message has the system's error as its `source`, so `raw_os_error` can be read there.
+//! An `io::Error` holds either the system's number or a text, never both. Invariant: an error with
+//! a message has the system's error as its `source`, so `raw_os_error` can be read there.
 
 use std::error::Error;
 use std::fmt;

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `unix`, `windows` | the family: handles, server sockets, datagrams, reading files |
 //! | `linux`, `not_linux` | the kernel: the clock, sendfile(2), abstract names of Unix sockets |
-//! | `epoll`, `no_epoll` | the selector: a timer finer than a millisecond, the meaning of its edges |
+//! | `epoll`, `no_epoll` | the selector: a timer finer than a millisecond, the meaning of edges |
 //! | `pidfd`, `no_pidfd` | processes: a descriptor that becomes readable when one ends |
 //! | `pipe_write`, `no_pipe_write` | pipes: a write that raises no SIGPIPE |
 //!

@@ -438,7 +438,7 @@ fn a_thread_outlives_its_loop_and_wakes_it() {
             let task = handle.spawn(pending::<()>);
             sender.send(task.join().unwrap_err().is_cancelled()).unwrap();
         });
-        // A task of the loop waits for the work, and is woken when the loop and the task have ended.
+        // A task of the loop waits for the work; its waker is used after the loop's end.
         drop(spawn(work));
         yield_now().await;
         release

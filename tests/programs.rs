@@ -2,10 +2,11 @@
 //! threads and destructors, and for any number of loops on a thread.
 //!
 //! A program is generated from a seed. The test checks: all values and futures are dropped; no
-//! future is polled after its end; `task::current` and task-locals belong to the running task; every
-//! handle completes, with the end of its task; every wait ends within some turns after its event has
-//! happened, and every timeout within some turns after its deadline; `block_on` returns or panics as
-//! its future does. A failure prints the seed and the shortest program that still fails.
+//! future is polled after its end; `task::current` and task-locals belong to the running task;
+//! every handle completes, with the end of its task; every wait ends within some turns after its
+//! event has happened, and every timeout within some turns after its deadline; `block_on` returns
+//! or panics as its future does. A failure prints the seed and the shortest program that still
+//! fails.
 //!
 //! `EVLOOP_PROGRAMS=N` runs N programs, `EVLOOP_SEED=S` one.
 

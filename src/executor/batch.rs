@@ -115,6 +115,7 @@ impl Executor {
         current::begin_task(*id);
         polls.set(polls.get().wrapping_add(1));
         let waker = waker(waker_id.get());
+        // Not borrowed during the poll: user code may list the tasks.
         drop(header);
         let polled = root.poll(&mut Context::from_waker(&waker));
         if let Some(header) = &*self.root.borrow() {
@@ -131,6 +132,7 @@ impl Executor {
                 if self.local_queue.with(|queue| queue.first()) == Some(boundary) {
                     return;
                 }
+                // The boundary may be next after any turn.
                 self.pause_at.set(batch.turns + 1);
             }
             if !self.run_some(root, batch) {

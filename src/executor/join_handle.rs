@@ -103,6 +103,7 @@ impl<T> JoinHandle<T> {
     }
 
     /// Sets that dropping the handle aborts the task instead of detaching it.
+    #[doc(alias = "AbortOnDropHandle")]
     pub fn abort_on_drop(self) -> JoinHandle<T> {
         self.task.header().abort_on_drop.set(true);
         self

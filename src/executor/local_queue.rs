@@ -73,6 +73,7 @@ impl LocalQueue {
     /// Begins a turn.
     pub(crate) fn begin_turn(self: &Rc<Self>) -> TurnGuard {
         let outer_queue = enter(Some(self.clone()));
+        // The outer loop's queue must leave the thread-local before this one moves in.
         if let Some(outer) = &outer_queue {
             outer.swap();
         }
@@ -109,6 +110,7 @@ impl Drop for TurnGuard {
         if let Some(outer) = &self.outer_queue {
             outer.swap();
         }
+        // Dropped after the borrow in `enter` has ended: it may be the last reference.
         let local_queue = enter(self.outer_queue.take());
         drop(local_queue);
     }

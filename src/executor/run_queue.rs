@@ -114,6 +114,7 @@ impl<T> RunQueue<T> {
         slot.generation = slot.generation.wrapping_add(1);
         self.removed = self.removed.wrapping_add(1);
         let task = slot.task.take();
+        // A queued slot is part of the queue's list: `pop` makes it vacant.
         if slot.next == IDLE && index != ROOT {
             slot.next = self.vacant;
             self.vacant = index;

@@ -181,6 +181,7 @@ impl<F: Future, H: Record<F::Output>> Runnable for TaskCell<F, H> {
         // Dropping our waker does nothing: this saves the call through its vtable.
         let waker = ManuallyDrop::new(waker(header.waker_id.get()));
         let polled = self.poll(&mut Context::from_waker(&waker));
+        // The poll did not panic.
         mem::forget(unwound);
         if polled.is_ready() {
             header.state.set(State::Done);

@@ -216,6 +216,7 @@ impl Executor {
 
     /// Removes a task that has ended from its slot, and wakes its waiter.
     pub(super) fn end(&self, task: &dyn Runnable) {
+        // The slot first: the waiter's waker is user code, and may spawn or list tasks.
         self.leave_slot(task.header());
         self.clear_running();
         if let Some(error) = tell(task) {
@@ -229,6 +230,7 @@ impl Executor {
             self.check_locks(header);
         }
         let slot = header.waker_id.get().slot();
+        // Dropped after the borrow has ended: the destructor of a task is user code.
         let task = self.local_queue.with(|queue| queue.remove(slot));
         drop(task);
         if !self.names.borrow().is_empty() {

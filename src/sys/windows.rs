@@ -61,8 +61,8 @@ pub(crate) fn connect_from(_: SocketAddr, _: SocketAddr) -> io::Result<TcpStream
 /// WSAEMSGSIZE: the datagram is longer than the buffer.
 const TOO_LONG: i32 = 10040;
 
-/// Receives a datagram. Returns its length, whether it was truncated to `buf`, and its sender. For a
-/// truncated datagram, Windows reports neither its length nor its sender. `is_peek`: the datagram
+/// Receives a datagram. Returns its length, whether it was truncated to `buf`, and its sender. For
+/// a truncated datagram, Windows reports neither its length nor its sender. `is_peek`: the datagram
 /// stays in the queue.
 pub(crate) fn receive_udp(
     socket: &UdpSocket,

@@ -135,6 +135,7 @@ impl Pool {
         }
         kind_state.admitted += 1;
         state.jobs.push_back(queued);
+        // Each free thread takes one of the queued jobs.
         if state.jobs.len() > state.free {
             return self.start(&mut state);
         }

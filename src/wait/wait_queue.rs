@@ -207,8 +207,8 @@ impl<D: Copy> WaitQueue<D> {
         self.0.borrow().has_waiting()
     }
 
-    /// Returns `Ready` if `is_ready` returns `true`; enqueues the waker otherwise. No user code runs
-    /// between that `true` and the return, so the caller can take what `is_ready` found.
+    /// Returns `Ready` if `is_ready` returns `true`; enqueues the waker otherwise. No user code
+    /// runs between that `true` and the return, so the caller can take what `is_ready` found.
     pub(crate) fn poll(
         &self,
         key: &mut WaitKey,
@@ -246,8 +246,8 @@ impl<D: Copy> WaitQueue<D> {
         self.0.borrow_mut().woken().map(|old| mem::replace(old, data)).sum()
     }
 
-    /// Removes a waiter. Returns its data if it was woken, and its waker, which the caller must drop
-    /// last.
+    /// Removes a waiter. Returns its data if it was woken, and its waker, which the caller must
+    /// drop last.
     pub(crate) fn leave(&self, key: &mut WaitKey) -> (Option<D>, Option<Waker>) {
         let mut waiting = self.0.borrow_mut();
         let data = waiting.data(*key);

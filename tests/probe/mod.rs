@@ -7,8 +7,8 @@ use std::ptr;
 use std::rc::Rc;
 use std::task::{Context, Poll, RawWaker, RawWakerVTable, Waker};
 
-/// A waker that counts the calls on it, and calls a hook of the test once: a waker is user code, and
-/// may call back into the code that clones, wakes or drops it.
+/// A waker that counts the calls on it, and calls a hook of the test once: a waker is user code,
+/// and may call back into the code that clones, wakes or drops it.
 pub struct Probe {
     pub calls: Rc<Calls>,
     /// The primitive stores clones of this waker.
