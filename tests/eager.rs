@@ -45,7 +45,7 @@ fn an_eager_task_that_never_waits_takes_no_turn() {
 }
 
 #[test]
-fn an_eager_task_has_its_own_id_and_locals() {
+fn an_eager_task_has_its_own_id_and_parent() {
     block_on(async {
         let root = task::current().unwrap();
         let states = || task::all().iter().map(|info| info.state()).collect::<Vec<_>>();
