@@ -1,7 +1,7 @@
-//! L4: work that would block the loop, on the loop's helper threads.
+//! L4: work that would block the loop, on the loop's blocking pool.
 //!
-//! Everything that needs another thread goes through here: names, files, stdin, and what the user
-//! spawns. Invariant: whatever becomes of the work and of the pool, a [`Work`] completes.
+//! All uses of the pool go through here: names, files, stdin, and work that user code spawns.
+//! Invariant: a [`Work`] always completes, also if its work panics or the pool closes.
 
 use std::future::Future;
 use std::io;
@@ -19,12 +19,12 @@ use crate::threads::Job;
 pub(crate) use crate::threads::Kind;
 use crate::wait::WakeList;
 
-/// Work on its way to a helper thread and back. Dropping this does not stop it: then its output is
-/// dropped where it comes to be.
-#[must_use = "the work runs, but nobody hears of its outcome"]
+/// Awaits the output of work on the blocking pool. Dropping it does not stop the work: the output
+/// is then dropped on the thread of the pool.
+#[must_use = "the work runs, but its output is dropped: await it"]
 pub(crate) struct Work<T>(Arc<Slot<T>>);
 
-/// What the thread and who waits share.
+/// The state that the pool's thread shares with the waiting tasks.
 struct Slot<T> {
     started_at: &'static Location<'static>,
     state: Mutex<State<T>>,
@@ -32,10 +32,10 @@ struct Slot<T> {
 
 struct State<T> {
     stage: Stage<T>,
-    /// Of who polled the [`Work`] last.
+    /// The waker of the last poll of the [`Work`].
     waiter: Option<Waker>,
-    /// Of others who wait, each task once.
-    sharers: Vec<Waker>,
+    /// The wakers of [`poll_done`](Work::poll_done), one for each task.
+    shared_waiters: Vec<Waker>,
     /// The [`Work`] was dropped.
     is_detached: bool,
 }
@@ -47,12 +47,12 @@ enum Stage<T> {
     Taken,
 }
 
-/// Starts `work` on a helper thread of the running loop; if its kind is at its limit, once work of
-/// that kind has ended.
+/// Starts `work` on the blocking pool of the running loop. If its kind is at its limit, the work
+/// starts after other work of that kind has ended.
 ///
 /// # Panics
 ///
-/// Outside of a running loop; `what` was called.
+/// Outside a running loop. `what` names the called function in the message.
 #[track_caller]
 pub(crate) fn start<T: Send + 'static>(
     kind: Kind,
@@ -62,7 +62,7 @@ pub(crate) fn start<T: Send + 'static>(
     let context = context::expect(what);
     let started_at = Location::caller();
     let stage = Stage::Queued(Box::new(work));
-    let state = State { stage, waiter: None, sharers: Vec::new(), is_detached: false };
+    let state = State { stage, waiter: None, shared_waiters: Vec::new(), is_detached: false };
     let slot = Arc::new(Slot { started_at, state: Mutex::new(state) });
     if let Err(reason) = context.pool.submit(kind, slot.clone(), started_at) {
         slot.cancel(Some(reason));
@@ -70,32 +70,34 @@ pub(crate) fn start<T: Send + 'static>(
     Work(slot)
 }
 
-/// Makes a system call on a helper thread of the running loop, as [`uninterrupted`] does. It starts
-/// now; dropping the future does not stop it. A panic of `call` comes out of the future.
+/// Makes a system call on the blocking pool of the running loop, as [`uninterrupted`] does. The
+/// call starts now; dropping the future does not stop it. The future propagates a panic of `call`.
 ///
 /// # Errors
 ///
-/// Those of `call`. If no helper thread can be started, or the loop ended before the work began.
+/// The errors of `call`. An error if no thread can be started, or if the loop ends before the work
+/// begins.
 ///
 /// # Panics
 ///
-/// Outside of a running loop.
+/// Outside a running loop.
 #[track_caller]
 pub(crate) fn submit<T: Send + 'static>(
     kind: Kind,
     call: impl FnMut() -> io::Result<T> + Send + 'static,
 ) -> impl Future<Output = io::Result<T>> {
-    let what = "an operation that needs a helper thread";
+    let what = "an operation that needs the blocking pool";
     let work = start(kind, what, move || uninterrupted(call));
     async move { work.await.or_else(|error| error.resume())? }
 }
 
-/// Makes a system call that may block, and makes it again while a signal interrupts it (EINTR).
+/// Makes a system call that may block, and repeats it while a signal interrupts it (EINTR).
 ///
 /// # Errors
 ///
-/// Those of `call`, but never kind `Interrupted` or `WouldBlock`, which the traits of futures-io
-/// forbid: nothing reports when a file that is non-blocking is ready.
+/// The errors of `call`, but never of kind `Interrupted` or `WouldBlock`: the traits of futures-io
+/// forbid them. `WouldBlock` becomes another kind, since no event reports when a non-blocking file
+/// is ready.
 pub(crate) fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     loop {
         match call() {
@@ -113,21 +115,21 @@ pub(crate) fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::R
 }
 
 impl<T> Work<T> {
-    /// Completes once the outcome is there to be taken. Any number of tasks may wait.
+    /// Completes when the outcome can be taken. Any number of tasks may wait.
     pub(crate) fn poll_done(&self, cx: &mut Context<'_>) -> Poll<()> {
-        // Cloned before the lock is taken: a waker is foreign code.
+        // Cloned before the lock is taken: a waker's clone is user code.
         let waker = cx.waker().clone();
         let mut state = self.0.lock();
         if !state.is_waited_for() {
             return Poll::Ready(());
         }
-        if !state.sharers.iter().any(|sharer| sharer.will_wake(&waker)) {
-            state.sharers.push(waker);
+        if !state.shared_waiters.iter().any(|waiter| waiter.will_wake(&waker)) {
+            state.shared_waiters.push(waker);
         }
         current::pending(WaitsFor::Thread)
     }
 
-    /// The outcome, if it is there and was not taken.
+    /// Takes the outcome, if the work has ended and the outcome was not taken before.
     pub(crate) fn take(&self) -> Option<Result<T, JoinError>> {
         self.0.lock().take()
     }
@@ -136,7 +138,7 @@ impl<T> Work<T> {
         !self.0.lock().is_waited_for()
     }
 
-    /// Cancels what has not begun: it never will.
+    /// Cancels the work if it has not begun.
     pub(crate) fn abort(&self) {
         self.0.cancel(None);
     }
@@ -147,7 +149,7 @@ impl<T> Future for Work<T> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         ready!(budget::poll_left(cx));
-        // Cloned before the lock is taken: a waker is foreign code.
+        // Cloned before the lock is taken: a waker's clone is user code.
         let waker = cx.waker().clone();
         let mut state = self.0.lock();
         if state.is_waited_for() {
@@ -159,7 +161,7 @@ impl<T> Future for Work<T> {
         let outcome = state.take();
         drop(state);
         budget::spend();
-        Poll::Ready(outcome.expect("blocking work was polled after it gave its output"))
+        Poll::Ready(outcome.expect("blocking work was polled after it returned its output"))
     }
 }
 
@@ -167,7 +169,8 @@ impl<T> Drop for Work<T> {
     fn drop(&mut self) {
         let mut state = self.0.lock();
         state.is_detached = true;
-        let dropped = (state.take(), state.waiter.take(), std::mem::take(&mut state.sharers));
+        let dropped =
+            (state.take(), state.waiter.take(), std::mem::take(&mut state.shared_waiters));
         drop(state);
         drop(dropped);
     }
@@ -188,7 +191,7 @@ impl<T> State<T> {
         matches!(self.stage, Stage::Queued(_) | Stage::Running)
     }
 
-    /// The outcome is there. Returns who waits for it.
+    /// Stores the outcome. Returns the wakers of the waiting tasks.
     fn finish(&mut self, outcome: Result<T, JoinError>) -> WakeList {
         self.stage = Stage::Done(outcome);
         self.take_waiters()
@@ -197,11 +200,11 @@ impl<T> State<T> {
     fn take_waiters(&mut self) -> WakeList {
         let mut waiters = WakeList::default();
         waiters.extend(self.waiter.take());
-        waiters.extend(self.sharers.drain(..));
+        waiters.extend(self.shared_waiters.drain(..));
         waiters
     }
 
-    /// Takes the work, unless that was done.
+    /// Takes the work, unless it was taken or cancelled before.
     fn begin(&mut self) -> Option<Box<dyn FnOnce() -> T + Send>> {
         match std::mem::replace(&mut self.stage, Stage::Running) {
             Stage::Queued(work) => Some(work),
@@ -214,13 +217,14 @@ impl<T> State<T> {
 }
 
 impl<T> Slot<T> {
-    /// Ends what has not begun; `reason` says why, if nobody asked for it.
+    /// Cancels the work if it has not begun. `reason` is the error that caused it, if the
+    /// cancellation was not requested.
     fn cancel(&self, reason: Option<io::Error>) {
         let mut state = self.lock();
         let Some(work) = state.begin() else { return };
         let waiters = state.finish(Err(JoinError::not_begun(self.started_at, reason)));
         drop(state);
-        // Also if a destructor panics, they are woken.
+        // If this destructor panics, the drop of `waiters` wakes them.
         drop(work);
         waiters.wake();
     }
@@ -241,18 +245,18 @@ impl<T: Send> Job for Slot<T> {
         let mut state = self.lock();
         if state.is_detached {
             drop(state);
-            // Part of the work: this may take as long as it likes.
+            // Before `done`: the destructor is user code, and may block like the work itself.
             let _ = catch(|| drop(outcome));
             done();
             return WakeList::default();
         }
-        // Under the lock: nobody sees the outcome before, nor lets go of it.
+        // Under the lock: the outcome becomes visible, or is dropped, only after `done`.
         done();
         let panicked = |panic| JoinError::panicked_elsewhere(self.started_at, panic);
         state.finish(outcome.map_err(panicked))
     }
 
-    fn give_up(&self) {
+    fn cancel_unstarted(&self) {
         self.cancel(Some(io::Error::other("the event loop ended before the work began")));
     }
 }
@@ -262,18 +266,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_call_that_a_signal_interrupts_is_made_again() {
+    fn an_interrupted_call_is_repeated() {
         let mut outcomes =
             [Err(io::ErrorKind::Interrupted), Err(io::ErrorKind::Interrupted), Ok(7)]
                 .into_iter()
                 .map(|outcome| outcome.map_err(io::Error::from));
-        let value = uninterrupted(|| outcomes.next().expect("no call after the last"));
+        let value = uninterrupted(|| outcomes.next().expect("no call follows a success"));
         assert_eq!(value.unwrap(), 7);
         assert!(outcomes.next().is_none());
     }
 
     #[test]
-    fn a_call_that_cannot_wait_has_an_error_of_another_kind() {
+    fn would_block_becomes_another_kind() {
         let error = uninterrupted::<()>(|| Err(io::ErrorKind::WouldBlock.into())).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::ResourceBusy);
         assert!(std::error::Error::source(&error).is_some());

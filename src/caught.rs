@@ -1,18 +1,18 @@
-//! L0: panics that were caught.
+//! L0: caught panics.
 //!
 //! The payload of a panic is a value of user code, and its destructor may panic too. Invariant:
-//! dropping a caught panic never panics. So whoever catches one may drop it anywhere, also while
-//! another panic unwinds.
+//! dropping a `Caught` never panics. So it may be dropped anywhere, also while another panic
+//! unwinds.
 
 use std::any::Any;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::thread;
 
-/// What a panic carries.
+/// The payload of a panic.
 pub(crate) type Payload = Box<dyn Any + Send>;
 
-/// A panic that was caught.
+/// A caught panic.
 pub(crate) struct Caught(Option<Payload>);
 
 /// Calls `f`, and catches its panic.
@@ -20,8 +20,8 @@ pub(crate) fn catch<T>(f: impl FnOnce() -> T) -> Result<T, Caught> {
     catch_unwind(AssertUnwindSafe(f)).map_err(|payload| Caught(Some(payload)))
 }
 
-/// Calls `step` until it returns `false`, also after it has panicked. Then the first panic goes on,
-/// unless another one unwinds already.
+/// Calls `step` until it returns `false`, also after a panic of `step`. Then resumes the first
+/// panic, unless another one is unwinding already.
 pub(crate) fn until_done(mut step: impl FnMut() -> bool) {
     let mut first = None;
     while let Err(panic) = catch(|| while step() {}) {
@@ -33,17 +33,17 @@ pub(crate) fn until_done(mut step: impl FnMut() -> bool) {
 }
 
 impl Caught {
-    /// The payload, whose destructor is then the caller's concern.
+    /// Returns the payload. Its destructor may panic: the caller must handle that.
     pub(crate) fn into_payload(mut self) -> Payload {
         self.0.take().expect("only the drop takes it before")
     }
 
-    /// The payload, to be looked at.
+    /// Returns a reference to the payload.
     pub(crate) fn payload(&self) -> &(dyn Any + Send) {
         self.0.as_deref().expect("only the drop takes it before")
     }
 
-    /// Lets the panic go on.
+    /// Resumes the panic.
     pub(crate) fn resume(self) -> ! {
         resume_unwind(self.into_payload())
     }
@@ -53,7 +53,7 @@ impl Drop for Caught {
     fn drop(&mut self) {
         let payload = self.0.take();
         if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-            // It may be of the same type, and so on for ever: this one is leaked.
+            // The payload of the second panic may panic in its drop too, and so on: leak it.
             mem::forget(second);
         }
     }

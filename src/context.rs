@@ -1,7 +1,7 @@
-//! L3: "the loop running on this thread": its executor, its reactor, its way in from outside.
+//! L3: the loop of this thread: its executor, its reactor, its inbox, its blocking pool.
 //!
-//! The thread-local has no destructor, so a drop while the thread ends finds no loop instead of a
-//! panic. Invariant: a turn begins with its loop as the last of those entered.
+//! The thread-local has no destructor: a destructor that looks for the loop while the thread ends
+//! finds none, and does not panic. Invariant: a turn begins with its loop entered last.
 
 use std::cell::RefCell;
 use std::io;
@@ -24,7 +24,7 @@ pub(crate) struct Context {
     pub(crate) pool: Pool,
 }
 
-/// What a loop is made of.
+/// The settings of a loop.
 pub(crate) struct Parts {
     pub(crate) name: String,
     pub(crate) events_capacity: usize,
@@ -32,11 +32,12 @@ pub(crate) struct Parts {
     pub(crate) hooks: Hooks,
 }
 
-/// The loop is the thread's until this is dropped; then the one before is again.
+/// Keeps a loop entered. Its drop makes the previous loop the current one.
 pub(crate) struct Entered(Rc<Context>);
 
 thread_local! {
-    /// The loops that were entered, the innermost last. Empty, it holds no memory.
+    /// The entered loops, the innermost last. Owns no memory while it is empty, since it is never
+    /// dropped.
     static ENTERED: ManuallyDrop<RefCell<Vec<Rc<Context>>>> =
         const { ManuallyDrop::new(RefCell::new(Vec::new())) };
 }
@@ -55,15 +56,15 @@ impl Context {
         }))
     }
 
-    /// Makes this the thread's loop: things can be made in it.
+    /// Makes this the current loop of the thread, in which sockets and tasks are made.
     pub(crate) fn enter(self: &Rc<Self>) -> Entered {
         ENTERED.with(|entered| entered.borrow_mut().push(self.clone()));
         Entered(self.clone())
     }
 
-    /// Ends the loop: its tasks, its calls, its sources. Destructors may spawn and wake; nothing
-    /// comes of it. Returns the first panic that was not a task's: of the panic handler, of a waker
-    /// that is not ours, of a call's destructor.
+    /// Ends the loop: its tasks, its calls, its sources. Destructors may spawn and wake, without
+    /// effect. Returns the first panic that no task raised: of the panic handler, of a waker of
+    /// another runtime, of a call's destructor.
     pub(crate) fn shutdown(self: &Rc<Self>) -> Option<Caught> {
         let _entered = self.enter();
         let in_turn = self.executor.begin_turn();
@@ -71,10 +72,11 @@ impl Context {
         for call in self.inbox.close() {
             panic = panic.or(catch(|| drop(call)).err());
         }
+        // After the tasks and calls: their destructors deregister sockets.
         panic = panic.or(catch(|| self.reactor.close()).err());
         self.pool.close();
-        panic = panic.or(self.executor.report_lost());
-        // Before the id is given to another loop.
+        panic = panic.or(self.executor.report_unhandled());
+        // Before the id is freed, since `current` still names it.
         drop(in_turn);
         inbox::deregister(self.id);
         panic
@@ -102,21 +104,21 @@ impl Drop for Entered {
     }
 }
 
-/// The loop running on this thread.
+/// Returns the current loop of this thread.
 pub(crate) fn current() -> Option<Rc<Context>> {
     ENTERED.with(|entered| entered.borrow().last().cloned())
 }
 
-/// Its reactor.
+/// Returns the reactor of the current loop.
 pub(crate) fn reactor() -> Option<Rc<Reactor>> {
     ENTERED.with(|entered| entered.borrow().last().map(|context| context.reactor.clone()))
 }
 
-/// The loop running on this thread.
+/// Returns the current loop of this thread.
 ///
 /// # Panics
 ///
-/// If none is; `what` was called.
+/// If there is none. `what` names the called function in the message.
 #[track_caller]
 pub(crate) fn expect(what: &str) -> Rc<Context> {
     current().unwrap_or_else(|| {

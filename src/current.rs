@@ -1,13 +1,13 @@
-//! L0: the state of this thread.
+//! L0: the state of the current thread.
 //!
 //! | file | holds |
 //! |---|---|
 //! | `state` | the running loop, its running task, what that task waits for |
-//! | `budget` | how many units of work the running poll may still do |
+//! | `budget` | how many results the running poll may still take |
 //! | `debug` | whether debug mode is on, and which locks a task holds |
-//! | `read_buffer` | one buffer that all reads of the thread share |
-//! | `task_id` | the number of a task, never used again |
-//! | `waker_id` | what a waker is made of: loop, generation, slot |
+//! | `read_buffer` | the buffer that all reads of the thread share |
+//! | `task_id` | the number of a task, never reused |
+//! | `waker_id` | the parts of a waker: loop, generation, slot |
 
 pub(crate) mod budget;
 pub(crate) mod debug;

@@ -4,12 +4,12 @@
 //! |---|---|
 //! | `tasks` | `Executor`: spawning, ending and listing tasks |
 //! | `batch` | running one batch of polls |
-//! | `nested` | turns inside of turns: eager tasks, children of scopes, cancelled tasks |
+//! | `nested` | turns inside other turns: eager tasks, children of scopes, cancelled tasks |
 //! | `slow_poll` | what debug mode reports about polls and locks |
-//! | `local_queue`, `run_queue` | the queue of the loop that is in a turn; its slots |
+//! | `local_queue`, `run_queue` | the run queue of the loop that is in a turn; its slots |
 //! | `runnable`, `task_cell`, `child_slot` | what a slot holds: a task, or a child of a scope |
-//! | `join_handle`, `join_error` | how a task's end is awaited, and its error |
-//! | `task_info` | the record of a task, and what is known about it |
+//! | `join_handle`, `join_error` | the handles of a task, and its error |
+//! | `task_info` | the record of a task, and the public copy of it |
 //! | `waker` | the waker of a task |
 
 mod batch;

@@ -1,31 +1,30 @@
-//! L0: `io::Error`s with a sentence, and copies of them.
+//! L0: `io::Error`s with a message, and clones of them.
 //!
-//! An `io::Error` holds either the system's number or a text, never both. Invariant: an error that
-//! was given a sentence has the system's error as its `source`, so `raw_os_error` can be asked
-//! there.
+//! An `io::Error` holds either the system's number or a text, never both. Invariant: an error with
+//! a message has the system's error as its `source`, so `raw_os_error` can be read there.
 
 use std::error::Error;
 use std::fmt;
 use std::io;
 
-/// An error with a sentence that says what failed.
+/// An error with a message that says what failed.
 #[derive(Debug)]
 struct Explained {
-    sentence: String,
+    message: String,
     error: io::Error,
 }
 
-/// Returns an error of the same kind that displays as `sentence`. Its `source` is `error`.
-pub(crate) fn explain(error: io::Error, sentence: String) -> io::Error {
-    explain_as(error.kind(), error, sentence)
+/// Returns an error of the same kind that displays as `message`. Its `source` is `error`.
+pub(crate) fn explain(error: io::Error, message: String) -> io::Error {
+    explain_as(error.kind(), error, message)
 }
 
-/// The same with another kind.
-pub(crate) fn explain_as(kind: io::ErrorKind, error: io::Error, sentence: String) -> io::Error {
-    io::Error::new(kind, Explained { sentence, error })
+/// Like [`explain`], with another kind.
+pub(crate) fn explain_as(kind: io::ErrorKind, error: io::Error, message: String) -> io::Error {
+    io::Error::new(kind, Explained { message, error })
 }
 
-/// Returns a copy: of the same kind, with the same text and the same number of the system's.
+/// Returns a clone: of the same kind, with the same text and the same system number.
 pub(crate) fn clone_error(error: &io::Error) -> io::Error {
     if let Some(code) = error.raw_os_error() {
         return io::Error::from_raw_os_error(code);
@@ -37,7 +36,7 @@ pub(crate) fn clone_error(error: &io::Error) -> io::Error {
     }
 }
 
-/// The system's number of the error that lies below sentences.
+/// Returns the system's number of the first source that has one.
 fn source_code(error: &io::Error) -> Option<i32> {
     let first = error.source();
     let mut sources = std::iter::successors(first, |&error| error.source());
@@ -46,7 +45,7 @@ fn source_code(error: &io::Error) -> Option<i32> {
 
 impl fmt::Display for Explained {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.sentence)
+        f.write_str(&self.message)
     }
 }
 
@@ -61,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sentence_and_copies_keep_kind_text_and_number() {
+    fn explained_and_cloned_errors_keep_kind_text_and_number() {
         let system = || io::Error::from_raw_os_error(2);
         let explained = explain(system(), format!("no map: {}", system()));
         for error in [clone_error(&explained), clone_error(&clone_error(&explained)), explained] {

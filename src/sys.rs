@@ -1,18 +1,19 @@
-//! L0: what differs between operating systems.
+//! L0: the code that differs between operating systems.
 //!
-//! One file a platform; the files of a row have the same names in them, so that the rest of the
-//! crate asks for a name and not for a system.
+//! There is one file per platform. The files of a row define the same names, so that the rest of
+//! the crate uses a name and does not check for a system.
 //!
 //! | files | differ by |
 //! |---|---|
 //! | `unix`, `windows` | the family: handles, server sockets, datagrams, reading files |
 //! | `linux`, `not_linux` | the kernel: the clock, sendfile(2), abstract names of Unix sockets |
-//! | `epoll`, `no_epoll` | the selector: a timer finer than a millisecond, what its edges mean |
+//! | `epoll`, `no_epoll` | the selector: a timer finer than a millisecond, the meaning of edges |
 //! | `pidfd`, `no_pidfd` | processes: a descriptor that becomes readable when one ends |
 //! | `pipe_write`, `no_pipe_write` | pipes: a write that raises no SIGPIPE |
 //!
-//! `accept_failure` is what they share. mio's poll(2) selector takes the portable file of the last
-//! three rows on Linux too (`--cfg mio_unsupported_force_poll_poll`), so that the tests run them.
+//! All of them use `accept_failure`. With mio's poll(2) selector on Linux
+//! (`--cfg mio_unsupported_force_poll_poll`), the portable files of the last three rows are
+//! compiled, so that tests on Linux cover them.
 
 mod accept_failure;
 #[cfg(all(any(target_os = "linux", target_os = "android"), not(mio_unsupported_force_poll_poll)))]

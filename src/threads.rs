@@ -1,9 +1,9 @@
-//! L1: what this loop and other threads share.
+//! L1: the state that a loop shares with other threads.
 //!
 //! | file | holds |
 //! |---|---|
 //! | `inbox` | the wakes and calls that other threads send to a loop |
-//! | `pool` | the threads of a loop that run blocking work |
+//! | `pool` | the blocking pool: the threads of a loop that run blocking work |
 
 pub(crate) mod inbox;
 mod pool;

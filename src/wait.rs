@@ -1,9 +1,9 @@
-//! L1: how futures wait for each other, and how they are woken.
+//! L1: waiting futures and their wakers.
 //!
 //! | file | holds |
 //! |---|---|
-//! | `wait_queue` | the futures that wait for one thing, first in first out |
-//! | `wake_list` | wakers to wake once nothing is borrowed; the slot of a single waker |
+//! | `wait_queue` | the futures that wait for one event, first in first out |
+//! | `wake_list` | wakers to wake after all borrows have ended; the slot of a single waker |
 
 mod wait_queue;
 mod wake_list;

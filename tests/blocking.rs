@@ -1,4 +1,4 @@
-//! Work on helper threads: its output, its panics, its end, and how many threads there are.
+//! Work on the blocking pool: its output, its panics, its end, and the number of threads.
 
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -17,37 +17,37 @@ use evloop::time::timeout;
 use evloop::{Runtime, block_on, spawn};
 use futures::FutureExt;
 
-/// FIFOs.
+/// A directory for FIFOs.
 #[cfg(unix)]
 mod temp_dir;
 
-/// What takes longer hangs.
+/// A test that takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// A loop with up to `threads` helper threads for each kind of work.
+/// Makes a loop whose blocking pool has up to `threads` threads for each kind of work.
 fn with_threads(threads: usize) -> Runtime {
     Runtime::builder().blocking_threads_max(threads).build().unwrap()
 }
 
-/// Work that has begun, and runs until it is released.
+/// Starts work that runs until it is released.
 #[track_caller]
 fn begun() -> (mpsc::Sender<()>, BlockingHandle<()>) {
     begun_then(|| ())
 }
 
-/// The same, and then does `f`.
+/// Starts work that runs until it is released, and then calls `f`.
 #[track_caller]
 fn begun_then<T: Send + 'static>(
     f: impl FnOnce() -> T + Send + 'static,
 ) -> (mpsc::Sender<()>, BlockingHandle<T>) {
     let (release, released) = mpsc::channel();
-    let (tell, told) = mpsc::channel();
+    let (sender, receiver) = mpsc::channel();
     let work = spawn_blocking(move || {
-        tell.send(()).unwrap();
-        released.recv_timeout(LIMIT).expect("it is released");
+        sender.send(()).unwrap();
+        released.recv_timeout(LIMIT).expect("the work is released");
         f()
     });
-    told.recv_timeout(LIMIT).expect("it begins");
+    receiver.recv_timeout(LIMIT).expect("the work begins");
     (release, work)
 }
 
@@ -61,7 +61,7 @@ impl Drop for OnDrop {
 }
 
 #[test]
-fn outputs_and_panics_come_back() {
+fn outputs_and_panics_are_returned() {
     block_on(async {
         let own = thread::current().id();
         let elsewhere = spawn_blocking(|| thread::current().id()).await.unwrap();
@@ -69,12 +69,12 @@ fn outputs_and_panics_come_back() {
         let error: JoinError = spawn_blocking(|| panic!("no paper")).await.unwrap_err();
         assert!(error.is_panic());
         assert_eq!(*error.into_panic().downcast::<&str>().unwrap(), "no paper");
-        assert_eq!(spawn_blocking(|| 8).await.unwrap(), 8, "the pool goes on");
+        assert_eq!(spawn_blocking(|| 8).await.unwrap(), 8, "the pool still works");
     });
 }
 
 #[test]
-fn the_error_says_where_the_work_came_from() {
+fn the_error_names_the_line_that_started_the_work() {
     block_on(async {
         let line = line!() + 1;
         let error = spawn_blocking(|| panic!("oh")).await.unwrap_err();
@@ -84,7 +84,7 @@ fn the_error_says_where_the_work_came_from() {
 }
 
 #[test]
-fn one_after_the_other_takes_one_thread() {
+fn sequential_work_uses_one_thread() {
     block_on(async {
         let mut threads = HashSet::new();
         for _ in 0..1000 {
@@ -95,9 +95,9 @@ fn one_after_the_other_takes_one_thread() {
 }
 
 #[test]
-fn all_at_once_take_a_thread_each_up_to_the_limit() {
+fn concurrent_work_uses_one_thread_each_up_to_the_limit() {
     with_threads(8).block_on(async {
-        // None of them gets on without all the others.
+        // A barrier: none completes before all have begun.
         let barrier = Arc::new(Barrier::new(8));
         let work: Vec<_> = (0..8)
             .map(|_| {
@@ -139,7 +139,7 @@ fn a_full_pool_queues_first_in_first_out() {
 }
 
 #[test]
-fn work_that_hangs_holds_up_neither_files_nor_names() {
+fn hanging_work_delays_neither_files_nor_names() {
     with_threads(1).block_on(async {
         let (release, first) = begun();
         let queued = spawn_blocking(|| 7);
@@ -147,15 +147,15 @@ fn work_that_hangs_holds_up_neither_files_nor_names() {
             assert!(fs::metadata("Cargo.toml").await.unwrap().is_file());
             assert!(lookup_host("localhost:80").await.unwrap().count() > 0);
         };
-        timeout(LIMIT, others).await.expect("files and names go on");
-        assert!(!queued.is_finished(), "it waits for work of its own kind");
+        timeout(LIMIT, others).await.expect("files and names are served");
+        assert!(!queued.is_finished(), "the work waits for work of its own kind");
         release.send(()).unwrap();
         first.await.unwrap();
         assert_eq!(queued.await.unwrap(), 7);
     });
 }
 
-/// Opens a FIFO that has no other end, `count` times. Each takes a thread for files.
+/// Opens a FIFO without another end, `count` times. Each takes a thread for files.
 #[cfg(unix)]
 fn open_fifos(path: &std::path::Path, count: usize) -> Vec<impl Future<Output = ()> + use<>> {
     let open = |_| {
@@ -169,7 +169,7 @@ fn open_fifos(path: &std::path::Path, count: usize) -> Vec<impl Future<Output = 
 
 #[cfg(unix)]
 #[test]
-fn files_that_hang_hold_up_files_alone() {
+fn hanging_files_delay_only_files() {
     let dir = temp_dir::Dir::new();
     let fifo = dir.fifo("fifo");
     block_on(async {
@@ -180,9 +180,9 @@ fn files_that_hang_hold_up_files_alone() {
             assert!(lookup_host("localhost:80").await.unwrap().count() > 0);
             assert_eq!(spawn_blocking(|| 7).await.unwrap(), 7);
         };
-        timeout(LIMIT, others).await.expect("names and the user's work go on");
+        timeout(LIMIT, others).await.expect("names and the user's work are served");
         assert!(file.as_mut().now_or_never().is_none(), "beyond the limit of 64");
-        // The other end, for all of them.
+        // Opens the other end, for all of them.
         let _writer = std::fs::File::options().read(true).write(true).open(&fifo).unwrap();
         assert!(file.await.unwrap().is_file());
         futures::future::join_all(hanging).await;
@@ -208,7 +208,7 @@ fn each_kind_has_its_own_number_of_threads() {
         while named() < 4 {
             thread::yield_now();
         }
-        // One more, for names, which then takes over nothing of the others' kinds.
+        // One more thread, for names. It takes no queued work of the other kinds.
         for _ in 0..10 {
             lookup_host("localhost:80").await.unwrap();
         }
@@ -223,12 +223,12 @@ fn each_kind_has_its_own_number_of_threads() {
         }
         let _writer = std::fs::File::options().read(true).write(true).open(&fifo).unwrap();
         futures::future::join_all(hanging).await;
-        assert!(named() <= 5, "no thread more");
+        assert!(named() <= 5, "no further thread");
     });
 }
 
 #[test]
-fn what_has_not_begun_is_cancelled_for_good() {
+fn aborted_work_that_has_not_begun_never_runs() {
     with_threads(1).block_on(async {
         let (release, first) = begun();
         let (dropped, ran) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
@@ -241,7 +241,7 @@ fn what_has_not_begun_is_cancelled_for_good() {
         let last = spawn_blocking(|| 7);
         queued.abort();
         assert!(queued.is_finished());
-        assert!(dropped.load(Ordering::SeqCst), "what it held went at once");
+        assert!(dropped.load(Ordering::SeqCst), "the values of the closure were dropped at once");
         release.send(()).unwrap();
         let error = queued.await.unwrap_err();
         assert!(error.is_cancelled());
@@ -252,13 +252,13 @@ fn what_has_not_begun_is_cancelled_for_good() {
 }
 
 #[test]
-fn abort_wakes_who_waits() {
+fn abort_wakes_the_waiting_task() {
     with_threads(1).block_on(async {
         let (release, first) = begun();
         let queued = spawn_blocking(|| ());
         let mut queued = Box::pin(queued);
         assert!(queued.as_mut().now_or_never().is_none());
-        // Polled by one task, aborted by another.
+        // One task polls the handle, another aborts the work.
         let queued = std::rc::Rc::new(RefCell::new(queued));
         let waiter = queued.clone();
         let waits = spawn(std::future::poll_fn(move |cx| waiter.borrow_mut().poll_unpin(cx)));
@@ -271,7 +271,7 @@ fn abort_wakes_who_waits() {
 }
 
 #[test]
-fn what_has_begun_is_not_cancelled() {
+fn work_that_has_begun_is_not_cancelled() {
     block_on(async {
         let (release, work) = begun();
         work.abort();
@@ -283,7 +283,7 @@ fn what_has_begun_is_not_cancelled() {
             yield_now().await;
         }
         done.abort();
-        assert_eq!(done.await.unwrap(), 7, "the output was there");
+        assert_eq!(done.await.unwrap(), 7, "the output was stored");
     });
 }
 
@@ -297,33 +297,33 @@ fn dropping_the_handle_detaches() {
             done.send(()).unwrap();
             value
         }));
-        is_done.recv_timeout(LIMIT).expect("it runs");
-        // Its thread drops the output before it comes to the next.
+        is_done.recv_timeout(LIMIT).expect("the work runs");
+        // The thread drops the output before it takes the next work.
         while !dropped.load(Ordering::SeqCst) {
             yield_now().await;
         }
     });
 }
 
-/// Waits for its go-ahead when it is dropped.
+/// Its destructor waits for a message.
 struct SlowDrop(mpsc::Sender<()>, mpsc::Receiver<()>);
 
 impl Drop for SlowDrop {
     fn drop(&mut self) {
         self.0.send(()).unwrap();
-        self.1.recv_timeout(LIMIT).expect("other work goes on meanwhile");
+        self.1.recv_timeout(LIMIT).expect("other work is done meanwhile");
     }
 }
 
 #[test]
-fn a_thread_that_drops_an_output_is_at_work() {
+fn a_thread_that_drops_an_output_counts_as_busy() {
     with_threads(2).block_on(async {
-        let (tell, told) = mpsc::channel();
+        let (sender, receiver) = mpsc::channel();
         let (go, wait) = mpsc::channel();
-        let (release, work) = begun_then(|| SlowDrop(tell, wait));
+        let (release, work) = begun_then(|| SlowDrop(sender, wait));
         drop(work);
         release.send(()).unwrap();
-        told.recv_timeout(LIMIT).expect("the output of detached work is dropped");
+        receiver.recv_timeout(LIMIT).expect("the output of detached work is dropped");
         spawn_blocking(move || go.send(()).unwrap()).await.unwrap();
     });
 }
@@ -349,11 +349,11 @@ fn a_destructor_of_an_output_that_panics_ends_no_thread() {
 }
 
 #[test]
-fn work_that_was_done_before_is_found_without_waiting() {
+fn a_handle_of_ended_work_is_ready_at_once() {
     block_on(async {
-        let (tell, told) = mpsc::channel();
-        let mut work = spawn_blocking(move || tell.send(7).unwrap());
-        told.recv_timeout(LIMIT).expect("it runs");
+        let (sender, receiver) = mpsc::channel();
+        let mut work = spawn_blocking(move || sender.send(7).unwrap());
+        receiver.recv_timeout(LIMIT).expect("the work runs");
         while !work.is_finished() {
             thread::yield_now();
         }
@@ -363,7 +363,7 @@ fn work_that_was_done_before_is_found_without_waiting() {
 }
 
 #[test]
-fn the_handle_is_awaited_elsewhere() {
+fn a_handle_can_be_awaited_by_another_task() {
     let runtime = Runtime::new().unwrap();
     let spawn_on = |runtime: &Runtime, output| {
         let _guard = runtime.enter();
@@ -377,7 +377,7 @@ fn the_handle_is_awaited_elsewhere() {
 }
 
 #[test]
-fn outside_of_a_loop_it_says_so() {
+fn spawn_blocking_outside_a_loop_panics() {
     let panic = catch_unwind(|| drop(spawn_blocking(|| ()))).unwrap_err();
     let sentence = "spawn_blocking was called outside of a running loop: call it inside \
                     evloop::block_on";
@@ -385,7 +385,7 @@ fn outside_of_a_loop_it_says_so() {
 }
 
 #[test]
-fn the_loops_end_cancels_what_has_not_begun() {
+fn the_loops_end_cancels_work_that_has_not_begun() {
     let mut runtime = with_threads(1);
     let ran = Arc::new(AtomicUsize::new(0));
     let (release, first, queued) = runtime.block_on(async {
@@ -394,7 +394,7 @@ fn the_loops_end_cancels_what_has_not_begun() {
         (release, first, spawn_blocking(move || ran.fetch_add(1, Ordering::SeqCst)))
     });
     drop(runtime);
-    let error = queued.now_or_never().expect("it is over").unwrap_err();
+    let error = queued.now_or_never().expect("the work has ended").unwrap_err();
     assert!(error.is_cancelled());
     let text = "was cancelled: the event loop ended before the work began";
     assert!(error.to_string().ends_with(text), "{error}");
@@ -404,7 +404,7 @@ fn the_loops_end_cancels_what_has_not_begun() {
 }
 
 #[test]
-fn a_destructor_that_panics_does_not_keep_the_loop_from_ending() {
+fn a_panicking_destructor_does_not_prevent_the_loops_end() {
     struct Panics;
     impl Drop for Panics {
         fn drop(&mut self) {
@@ -420,7 +420,7 @@ fn a_destructor_that_panics_does_not_keep_the_loop_from_ending() {
     });
     drop(runtime);
     for queued in [panics, last] {
-        assert!(queued.now_or_never().expect("it is over").unwrap_err().is_cancelled());
+        assert!(queued.now_or_never().expect("the work has ended").unwrap_err().is_cancelled());
     }
     release.send(()).unwrap();
     block_on(first).unwrap();
@@ -430,31 +430,31 @@ fn a_destructor_that_panics_does_not_keep_the_loop_from_ending() {
 fn a_thread_outlives_its_loop_and_wakes_it() {
     let mut runtime = Runtime::new().unwrap();
     let handle = runtime.handle();
-    let (tell, told) = mpsc::channel();
+    let (sender, receiver) = mpsc::channel();
     let release = runtime.block_on(async {
         let (release, work) = begun_then(move || {
             handle.call_threadsafe(|| unreachable!());
             handle.stop();
             let task = handle.spawn(pending::<()>);
-            tell.send(task.join().unwrap_err().is_cancelled()).unwrap();
+            sender.send(task.join().unwrap_err().is_cancelled()).unwrap();
         });
-        // A task of the loop waits for it, and is woken when both are gone.
+        // A task of the loop waits for the work; its waker is used after the loop's end.
         drop(spawn(work));
         yield_now().await;
         release
     });
     drop(runtime);
     release.send(()).unwrap();
-    assert_eq!(told.recv_timeout(LIMIT), Ok(true));
+    assert_eq!(receiver.recv_timeout(LIMIT), Ok(true));
 }
 
 #[test]
-fn shutdown_says_what_it_left_behind() {
+fn shutdown_reports_threads_that_still_run() {
     let mut runtime = Runtime::new().unwrap();
     let (place, release) = runtime.block_on(async {
         let (place, (release, work)) = (line!(), begun());
         drop(work);
-        // Idle threads are not left behind.
+        // Idle threads are not reported.
         for _ in 0..10 {
             spawn_blocking(|| ()).await.unwrap();
         }
@@ -471,7 +471,7 @@ fn shutdown_says_what_it_left_behind() {
 }
 
 #[test]
-fn shutdown_waits_for_what_has_begun() {
+fn shutdown_waits_for_work_that_has_begun() {
     let mut runtime = Runtime::new().unwrap();
     let done = Arc::new(AtomicBool::new(false));
     let on_drop = OnDrop(done.clone());
@@ -483,7 +483,7 @@ fn shutdown_waits_for_what_has_begun() {
 }
 
 #[test]
-fn the_loop_serves_others_meanwhile() {
+fn the_loop_runs_other_tasks_during_blocking_work() {
     block_on(async {
         let (release, work) = begun();
         let turns = spawn(async move {
@@ -498,7 +498,7 @@ fn the_loop_serves_others_meanwhile() {
 }
 
 #[test]
-fn a_panic_of_a_foreign_waker_ends_no_thread() {
+fn a_panic_of_a_waker_ends_no_thread() {
     struct Panics;
     impl std::task::Wake for Panics {
         fn wake(self: Arc<Self>) {
@@ -515,7 +515,7 @@ fn a_panic_of_a_foreign_waker_ends_no_thread() {
 }
 
 #[test]
-fn a_handle_keeps_the_waker_of_its_last_poll_alone() {
+fn a_handle_keeps_only_the_waker_of_its_last_poll() {
     struct Counted;
     impl std::task::Wake for Counted {
         fn wake(self: Arc<Self>) {}
@@ -536,7 +536,7 @@ fn a_handle_keeps_the_waker_of_its_last_poll_alone() {
 }
 
 #[test]
-fn a_storm_of_work_from_many_loops_is_done_once_each() {
+fn work_from_many_loops_runs_exactly_once() {
     let done = Arc::new(AtomicUsize::new(0));
     let threads: Vec<_> = (0..4)
         .map(|_| {

@@ -1,4 +1,4 @@
-//! The budget of a poll: what is always ready holds up no limit, no branch and no other task.
+//! The budget of a poll: a leaf that is always ready delays no timeout, no branch and no task.
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, pending, poll_fn, ready};
@@ -24,15 +24,15 @@ use evloop::{block_on, call_soon, spawn};
 use futures::{FutureExt, future, join, select_biased};
 
 const LIMIT: Duration = Duration::from_millis(5);
-/// A limit in these tests ends within milliseconds, or never.
+/// A timeout in these tests ends within milliseconds, or never.
 const HUNG: Duration = Duration::from_secs(60);
 
-/// Runs `test`; a loop that never ends fails it, instead of holding up all tests.
+/// Runs `test`. A test that never ends fails, instead of blocking all tests.
 fn within_a_minute(name: String, test: impl FnOnce()) {
-    let (done, told) = channel::<()>();
+    let (done, receiver) = channel::<()>();
     let watchdog = thread::spawn(move || {
-        if told.recv_timeout(HUNG) == Err(RecvTimeoutError::Timeout) {
-            eprintln!("{name} held up its limit for {HUNG:?}");
+        if receiver.recv_timeout(HUNG) == Err(RecvTimeoutError::Timeout) {
+            eprintln!("{name} delayed its timeout for {HUNG:?}");
             process::abort();
         }
     });
@@ -41,7 +41,7 @@ fn within_a_minute(name: String, test: impl FnOnce()) {
     watchdog.join().unwrap();
 }
 
-/// A leaf that can be used again and again at once: `check!("name", make, |state| future)`.
+/// Checks a leaf that is ready each time it is made: `check!("name", make, |state| future)`.
 macro_rules! check {
     ($name:expr, $make:expr, |$state:ident| $leaf:expr) => {
         within_a_minute($name.to_string(), || {
@@ -68,7 +68,7 @@ macro_rules! check {
                     });
                     assert!(result.await.is_err(), "{}: timeout_scope", $name);
                 }
-                // Beside it, in the same task and in another one, others get their turn.
+                // Other futures, in the same task and in another one, are polled too.
                 let turns = Rc::new(Cell::new(0));
                 let neighbour = turns.clone();
                 let other = spawn(async move {
@@ -94,7 +94,7 @@ fn loopback() -> SocketAddr {
 }
 
 #[test]
-fn locks_hold_up_no_limit() {
+fn locks_delay_no_timeout() {
     check!("semaphore", Semaphore::new(1), |s| drop(s.acquire().await));
     check!("mutex", Mutex::new(()), |m| drop(m.lock().await));
     check!("rw lock, read", RwLock::new(()), |l| drop(l.read().await));
@@ -112,7 +112,7 @@ fn closed_semaphore() -> Semaphore {
 }
 
 #[test]
-fn events_hold_up_no_limit() {
+fn events_delay_no_timeout() {
     let set = Event::new();
     set.set();
     check!("event", set, |e| e.wait().await);
@@ -127,7 +127,7 @@ fn events_hold_up_no_limit() {
     });
 }
 
-/// Receivers are used by `&mut`: each in a cell of its own.
+/// A macro for receivers, whose methods take `&mut`: each is in its own cell.
 macro_rules! check_mut {
     ($name:expr, $make:expr, |$state:ident| $leaf:expr) => {
         check!($name, RefCell::new($make), |cell| {
@@ -140,7 +140,7 @@ macro_rules! check_mut {
 
 #[test]
 #[allow(clippy::await_holding_refcell_ref)]
-fn final_states_of_channels_hold_up_no_limit() {
+fn final_states_of_channels_delay_no_timeout() {
     check_mut!("mpsc, closed receiver", mpsc::bounded::<u8>(1).1, |r| r.recv().await);
     check!("mpsc, closed sender", mpsc::bounded::<u8>(1).0, |s| s.send(1).await.is_err());
     check!("mpsc, closed, reserve", mpsc::bounded::<u8>(1).0, |s| s.reserve().await.is_err());
@@ -168,8 +168,8 @@ fn final_states_of_channels_hold_up_no_limit() {
 
 #[test]
 #[allow(clippy::await_holding_refcell_ref)]
-fn values_in_channels_hold_up_no_limit() {
-    // A limit may end between a send and its receive: there is capacity for what is left so.
+fn values_in_channels_delay_no_timeout() {
+    // A timeout may end between a send and its receive: the capacity suffices for such values.
     check_mut!("mpsc", mpsc::bounded(100), |c| {
         c.0.send(1).await.unwrap();
         c.1.recv().await
@@ -199,7 +199,7 @@ fn values_in_channels_hold_up_no_limit() {
 
 #[test]
 #[allow(clippy::await_holding_refcell_ref)]
-fn tasks_hold_up_no_limit() {
+fn tasks_delay_no_timeout() {
     check_mut!("join set, empty", JoinSet::<()>::new(), |s| s.join_next().await);
     check_mut!("wait, empty", JoinSet::<()>::new(), |s| {
         task::wait(s, ReturnWhen::AllCompleted, None).await
@@ -217,7 +217,7 @@ fn tasks_hold_up_no_limit() {
 }
 
 #[test]
-fn sockets_hold_up_no_limit() {
+fn sockets_delay_no_timeout() {
     check!("bad address", (), |_s| TcpStream::connect("nowhere").await.is_err());
     check!("lookup of an address", (), |_s| evloop::net::lookup_host("127.0.0.1:1").await);
     check!("bind", (), |_s| TcpListener::bind(loopback()).await.unwrap());
@@ -225,7 +225,7 @@ fn sockets_hold_up_no_limit() {
     check!("bind udp", (), |_s| UdpSocket::bind(loopback()).await.unwrap());
 }
 
-/// A reader at the end of its connection.
+/// Returns a reader at end of stream.
 async fn reader_at_end() -> evloop::StreamReader {
     let listener = net::TcpListener::bind(loopback()).unwrap();
     let connecting = evloop::open_connection(listener.local_addr().unwrap());
@@ -238,7 +238,7 @@ async fn reader_at_end() -> evloop::StreamReader {
 
 #[test]
 #[allow(clippy::await_holding_refcell_ref)]
-fn ended_streams_and_servers_hold_up_no_limit() {
+fn ended_streams_and_servers_delay_no_timeout() {
     check_mut!("read", reader_at_end().await, |r| r.read(1).await.unwrap());
     check_mut!("read_to_end", reader_at_end().await, |r| r.read_to_end().await.unwrap());
     check_mut!("read_line", reader_at_end().await, |r| r.read_line().await.unwrap());
@@ -255,7 +255,7 @@ fn ended_streams_and_servers_hold_up_no_limit() {
 #[cfg(unix)]
 #[test]
 #[allow(clippy::await_holding_refcell_ref)]
-fn an_ended_child_holds_up_no_limit() {
+fn an_ended_child_delays_no_timeout() {
     let ended = async {
         let mut child = evloop::process::Command::new("true").spawn().unwrap();
         child.wait().await.unwrap();
@@ -264,7 +264,7 @@ fn an_ended_child_holds_up_no_limit() {
     check_mut!("child", ended.await, |c| c.wait().await);
 }
 
-/// A connection whose peer sends for as long as it is read.
+/// Returns a connection whose peer sends as long as it is read.
 async fn flood() -> (evloop::StreamReader, evloop::StreamWriter, thread::JoinHandle<()>) {
     let listener = net::TcpListener::bind(loopback()).unwrap();
     let addr = listener.local_addr().unwrap();
@@ -277,7 +277,7 @@ async fn flood() -> (evloop::StreamReader, evloop::StreamWriter, thread::JoinHan
 }
 
 #[test]
-fn a_flooding_peer_holds_up_no_limit() {
+fn a_flooding_peer_delays_no_timeout() {
     within_a_minute("flood".to_string(), || {
         let peer = block_on(async {
             let (mut reader, writer, peer) = flood().await;
@@ -315,7 +315,7 @@ fn cells(n: usize) -> Vec<Cell<u64>> {
     (0..n).map(|_| Cell::new(0)).collect()
 }
 
-/// Whether each branch has been served.
+/// Returns whether each branch has been served.
 fn all_served(cells: &[Cell<u64>]) -> bool {
     cells.iter().all(|cell| cell.get() > 0)
 }
@@ -364,7 +364,7 @@ fn the_second_branch_of_a_select_is_served() {
     });
 }
 
-/// Polls its branches in an order that moves on by one each time, as futures-concurrency does.
+/// Polls its branches in an order that rotates by one each time, as futures-concurrency does.
 struct Rotating<'a>(Vec<Pin<Box<dyn Future<Output = ()> + 'a>>>, usize);
 
 impl Future for Rotating<'_> {
@@ -381,7 +381,7 @@ impl Future for Rotating<'_> {
     }
 }
 
-/// Whether `branches` are all served by a future that holds them in some way.
+/// Returns whether the future that `hold` returns serves all branches.
 fn serves_all<'a, F: Future>(served: &'a [Cell<u64>], hold: impl FnOnce(&'a [Cell<u64>]) -> F) {
     within_a_minute(format!("{} branches", served.len()), || {
         block_on(async {
@@ -438,7 +438,7 @@ fn the_children_of_a_busy_body_are_served() {
 }
 
 #[test]
-fn a_branch_that_spends_just_its_budget_starves_no_other() {
+fn a_branch_that_spends_the_exact_budget_starves_no_other() {
     for results in [127, 128, 129] {
         serves_all(&cells(2), |served| {
             let batches = async move {
@@ -499,7 +499,7 @@ fn a_signal_reaches_a_listener_behind_a_busy_branch() {
 }
 
 #[test]
-fn a_limit_that_was_refused_units_gives_its_future_a_poll() {
+fn a_timeout_polls_its_future_again_after_a_refusal() {
     within_a_minute("grace".to_string(), || {
         block_on(async {
             let served = Cell::new(0);

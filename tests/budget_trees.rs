@@ -1,5 +1,5 @@
-//! Random trees of scopes, joins, limits and leaves that are always ready: everything advances, and
-//! every limit ends within a turn of its deadline.
+//! Random trees of scopes, joins, timeouts and leaves that are always ready: every leaf advances,
+//! and every timeout ends within a turn of its deadline.
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
@@ -14,14 +14,14 @@ use evloop::time::{now, timeout, timeout_scope};
 use evloop::{Runtime, spawn};
 use proptest::prelude::*;
 
-/// Polls of a batch: a task beside one other is polled half as often in a turn.
+/// The maximum number of polls in a batch. With two tasks, each takes half of them.
 const BATCH_MAX: usize = 256;
 
 #[derive(Clone, Debug)]
 enum Tree {
     /// Always ready.
     Busy,
-    /// Always ready, but gives up its turn after so many results.
+    /// Always ready, but yields after so many results.
     Batches(usize),
     /// Ends after so many results.
     Finite(usize),
@@ -34,25 +34,25 @@ enum Tree {
 
 type Boxed = Pin<Box<dyn Future<Output = ()>>>;
 
-/// What happened in a tree.
+/// The results of a run of a tree.
 #[derive(Default)]
 struct Report {
-    /// How often each leaf was served.
+    /// The number of results of each leaf.
     leaves: RefCell<Vec<Rc<Cell<u64>>>>,
-    /// Deadlines in milliseconds, and in how many polls of the neighbour each was over.
+    /// The timeouts of the tree.
     limits: RefCell<Vec<Rc<Limit>>>,
 }
 
 #[derive(Default)]
 struct Limit {
     millis: u64,
-    /// When the limit began to count.
+    /// The time at which the timeout was first polled.
     began: Cell<Option<std::time::Instant>>,
     late: Cell<usize>,
     is_over: Cell<bool>,
 }
 
-/// Sets that a limit is over, also when a limit around it has ended it before.
+/// Marks a timeout as over when it is dropped, also if an outer timeout ended it earlier.
 struct Over(Rc<Limit>);
 
 impl Drop for Over {
@@ -74,7 +74,7 @@ impl Report {
         limit
     }
 
-    /// The neighbour was polled: limits whose deadline has passed are late by one poll more.
+    /// Counts a poll of the neighbour: timeouts past their deadline are late by one more poll.
     fn count(&self) {
         for limit in self.limits.borrow().iter() {
             let length = Duration::from_millis(limit.millis);
@@ -185,14 +185,14 @@ fn trees() -> impl Strategy<Value = Tree> {
     })
 }
 
-/// Runs a tree beside a neighbour until all its leaves were served and all its limits are over.
+/// Runs a tree beside a neighbour until all leaves were served and all timeouts are over.
 fn check(tree: Tree) {
     let report = Rc::new(Report::default());
     let mut runtime = Runtime::builder().batch_max(BATCH_MAX).build().unwrap();
     let seen = report.clone();
     runtime.block_on(async move {
         let tree = spawn(tree.run(report.clone())).abort_on_drop();
-        // A leaf in a tree that a limit ended before its first poll is never served.
+        // A leaf inside a timeout that ended before the leaf's first poll is never served.
         for poll in 0.. {
             yield_now().await;
             report.count();
@@ -219,7 +219,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
-    fn everything_advances_and_every_limit_ends(tree in trees()) {
+    fn every_leaf_advances_and_every_timeout_ends(tree in trees()) {
         check(tree);
     }
 }

@@ -1,4 +1,4 @@
-//! Debug mode: what it tells of on stderr, and what it keeps quiet about.
+//! Debug mode: what it reports on stderr, and what it does not report.
 
 use std::cell::RefCell;
 use std::env;
@@ -12,9 +12,9 @@ use evloop::Runtime;
 use evloop::sync::{Mutex, RwLock, Semaphore};
 use evloop::task::{self, ReentrantMutex, yield_now};
 
-/// Runs the test `name` in a process of its own, and gives what that wrote to stderr; `None`: this
-/// is that process.
-fn told_by(name: &str, debug: &str) -> Option<String> {
+/// Runs the test `name` in its own process. Returns the stderr of that process; `None` if this is
+/// that process.
+fn stderr_of(name: &str, debug: &str) -> Option<String> {
     if env::var_os("EVLOOP_TOLD").is_some() {
         return None;
     }
@@ -26,9 +26,9 @@ fn told_by(name: &str, debug: &str) -> Option<String> {
     Some(String::from_utf8(output.stderr).unwrap())
 }
 
-/// The lines of ours in `told`, in which `place` stands for a line of this file.
-fn lines(told: &str) -> Vec<String> {
-    let ours = told.lines().filter(|line| line.starts_with("evloop:"));
+/// Returns the lines of this crate in `stderr`, with HERE for the lines of this file.
+fn lines(stderr: &str) -> Vec<String> {
+    let ours = stderr.lines().filter(|line| line.starts_with("evloop:"));
     ours.map(|line| {
         let (head, tail) = line.split_once("tests/debug_mode.rs:").unwrap();
         let digits = |c: char| c.is_ascii_digit() || c == ':';
@@ -37,14 +37,14 @@ fn lines(told: &str) -> Vec<String> {
     .collect()
 }
 
-/// Far more than a poll takes that does nothing, also on a machine that is busy.
+/// Far longer than a poll that does nothing, also on a busy machine.
 const THRESHOLD: Duration = Duration::from_millis(500);
 
 fn block() {
     thread::sleep(THRESHOLD);
 }
 
-/// On a loop that finds no poll too slow.
+/// Runs `future` on a loop that reports no slow polls.
 fn block_on<T>(future: impl Future<Output = T>) -> T {
     let patient = Runtime::builder().slow_poll_threshold(Duration::from_secs(3600));
     patient.build().unwrap().block_on(future)
@@ -66,37 +66,41 @@ async fn block_in_tasks() {
 }
 
 #[test]
-fn a_slow_poll_is_told_of_with_name_and_place() {
-    let Some(told) = told_by("a_slow_poll_is_told_of_with_name_and_place", "1") else {
+fn a_slow_poll_is_reported_with_task_name_and_spawn_line() {
+    let Some(stderr) = stderr_of("a_slow_poll_is_reported_with_task_name_and_spawn_line", "1")
+    else {
         threshold().build().unwrap().block_on(block_in_tasks());
         return;
     };
-    let told = lines(&told);
-    assert_eq!(told.len(), 3, "{told:?}");
-    assert!(told[0].starts_with("evloop: task 2 `sorter` (spawned at HERE) ran for "), "{told:?}");
-    assert!(told[0].ends_with("ms without an await, and held up all others"), "{told:?}");
-    assert!(told[1].starts_with("evloop: task 3 (spawned at HERE) ran for "), "{told:?}");
-    assert!(told[2].starts_with("evloop: task 1 (spawned at HERE) ran for "), "{told:?}");
+    let stderr = lines(&stderr);
+    assert_eq!(stderr.len(), 3, "{stderr:?}");
+    assert!(
+        stderr[0].starts_with("evloop: task 2 `sorter` (spawned at HERE) ran for "),
+        "{stderr:?}"
+    );
+    assert!(stderr[0].ends_with("ms without an await, and held up all others"), "{stderr:?}");
+    assert!(stderr[1].starts_with("evloop: task 3 (spawned at HERE) ran for "), "{stderr:?}");
+    assert!(stderr[2].starts_with("evloop: task 1 (spawned at HERE) ran for "), "{stderr:?}");
 }
 
 #[test]
-fn the_mode_is_off_unless_it_is_asked_for() {
-    let Some(told) = told_by("the_mode_is_off_unless_it_is_asked_for", "0") else {
+fn debug_mode_is_off_by_default() {
+    let Some(stderr) = stderr_of("debug_mode_is_off_by_default", "0") else {
         threshold().build().unwrap().block_on(block_in_tasks());
         threshold().debug(false).build().unwrap().block_on(fail_without_a_handle());
         return;
     };
-    assert_eq!(lines(&told), [""; 0]);
+    assert_eq!(lines(&stderr), [""; 0]);
 }
 
 #[test]
-fn the_builder_has_the_last_word() {
-    let Some(told) = told_by("the_builder_has_the_last_word", "1") else {
+fn the_builder_overrides_the_environment() {
+    let Some(stderr) = stderr_of("the_builder_overrides_the_environment", "1") else {
         threshold().debug(false).build().unwrap().block_on(block_in_tasks());
         threshold().debug(true).build().unwrap().block_on(async { block() });
         return;
     };
-    assert_eq!(lines(&told).len(), 1, "{told}");
+    assert_eq!(lines(&stderr).len(), 1, "{stderr}");
 }
 
 async fn fail_without_a_handle() {
@@ -112,23 +116,24 @@ async fn fail_without_a_handle() {
 }
 
 #[test]
-fn an_error_that_nobody_takes_is_told_of() {
-    let Some(told) = told_by("an_error_that_nobody_takes_is_told_of", "1") else {
+fn an_error_of_a_detached_task_is_reported() {
+    let Some(stderr) = stderr_of("an_error_of_a_detached_task_is_reported", "1") else {
         block_on(fail_without_a_handle());
         return;
     };
-    let told = lines(&told);
+    let stderr = lines(&stderr);
     let expected = [
         "evloop: task 2 (spawned at HERE) failed: disk on fire",
         "evloop: task 3 (spawned at HERE) failed: odd",
         "evloop: task 5 (spawned at HERE) failed: too late",
     ];
-    assert_eq!(told, expected);
+    assert_eq!(stderr, expected);
 }
 
 #[test]
-fn a_panic_is_told_of_once_also_if_its_handle_goes_later() {
-    let Some(told) = told_by("a_panic_is_told_of_once_also_if_its_handle_goes_later", "0") else {
+fn a_panic_is_reported_once_when_its_handle_is_dropped_later() {
+    let Some(stderr) = stderr_of("a_panic_is_reported_once_when_its_handle_is_dropped_later", "0")
+    else {
         block_on(async {
             let panics = evloop::spawn(async { panic!("lost") });
             yield_now().await;
@@ -138,12 +143,12 @@ fn a_panic_is_told_of_once_also_if_its_handle_goes_later() {
         });
         return;
     };
-    assert_eq!(lines(&told), ["evloop: task 2 (spawned at HERE) panicked: lost"]);
+    assert_eq!(lines(&stderr), ["evloop: task 2 (spawned at HERE) panicked: lost"]);
 }
 
 #[test]
-fn a_lock_that_outlives_its_task_is_told_of() {
-    let Some(told) = told_by("a_lock_that_outlives_its_task_is_told_of", "1") else {
+fn a_lock_that_outlives_its_task_is_reported() {
+    let Some(stderr) = stderr_of("a_lock_that_outlives_its_task_is_reported", "1") else {
         block_on(async {
             let [kept, freed, shared] = [(); 3].map(|()| Rc::new(Mutex::new(())));
             let locks = Rc::new((RwLock::new(()), Semaphore::new(1), ReentrantMutex::new(())));
@@ -161,16 +166,16 @@ fn a_lock_that_outlives_its_task_is_told_of() {
                 std::mem::forget(locks.2.lock().await);
             });
             leaky.await.unwrap();
-            // Unlocked elsewhere, in time.
+            // Unlocked by another task, before the end of its own.
             let slot = Rc::new(RefCell::new(None));
-            let (give, lock) = (slot.clone(), shared.clone());
-            let giver = evloop::spawn(async move {
-                *give.borrow_mut() = Some(lock.lock_owned().await);
+            let (target, lock) = (slot.clone(), shared.clone());
+            let locker = evloop::spawn(async move {
+                *target.borrow_mut() = Some(lock.lock_owned().await);
                 yield_now().await;
             });
             yield_now().await;
             drop(slot.borrow_mut().take());
-            giver.await.unwrap();
+            locker.await.unwrap();
             drop(guard);
         });
         return;
@@ -180,13 +185,13 @@ fn a_lock_that_outlives_its_task_is_told_of() {
         "evloop: task 4 (spawned at HERE) has ended, and left a RwLock locked",
         "evloop: task 4 (spawned at HERE) has ended, and left a ReentrantMutex locked",
     ];
-    assert_eq!(lines(&told), expected);
+    assert_eq!(lines(&stderr), expected);
 }
 
 #[test]
-fn of_readers_who_share_a_lock_the_one_that_leaves_it_locked_is_told_of() {
-    let name = "of_readers_who_share_a_lock_the_one_that_leaves_it_locked_is_told_of";
-    let Some(told) = told_by(name, "1") else {
+fn of_several_readers_the_one_that_keeps_the_lock_is_reported() {
+    let name = "of_several_readers_the_one_that_keeps_the_lock_is_reported";
+    let Some(stderr) = stderr_of(name, "1") else {
         evloop::block_on(async {
             let lock = Rc::new(RwLock::new(()));
             let (one, other) = (lock.clone(), lock.clone());
@@ -207,14 +212,14 @@ fn of_readers_who_share_a_lock_the_one_that_leaves_it_locked_is_told_of() {
         return;
     };
     assert_eq!(
-        lines(&told),
+        lines(&stderr),
         ["evloop: task 3 (spawned at HERE) has ended, and left a RwLock locked"]
     );
 }
 
 #[test]
-fn what_a_stream_has_not_sent_when_the_loop_ends_is_told_of() {
-    let Some(told) = told_by("what_a_stream_has_not_sent_when_the_loop_ends_is_told_of", "1")
+fn unsent_bytes_of_a_stream_are_reported_at_the_loops_end() {
+    let Some(stderr) = stderr_of("unsent_bytes_of_a_stream_are_reported_at_the_loops_end", "1")
     else {
         return block_on(async {
             let listener = evloop::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -224,7 +229,7 @@ fn what_a_stream_has_not_sent_when_the_loop_ends_is_told_of() {
             yield_now().await;
         });
     };
-    let line = told.lines().find(|line| line.starts_with("evloop:")).expect("a line");
+    let line = stderr.lines().find(|line| line.starts_with("evloop:")).expect("a line");
     assert!(line.starts_with("evloop: the loop ended before "), "{line}");
     assert!(line.contains(" bytes were sent by Tcp("), "{line}");
 }

@@ -1,4 +1,4 @@
-//! Eager tasks: polled inside of `spawn`, and otherwise tasks like others.
+//! Eager tasks: polled inside `spawn`, and otherwise like other tasks.
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, pending, poll_fn, ready};
@@ -15,7 +15,7 @@ fn eager<F: Future + 'static>(future: F) -> JoinHandle<F::Output> {
 }
 
 #[test]
-fn it_runs_to_its_first_wait_inside_of_spawn() {
+fn an_eager_task_runs_to_its_first_wait_inside_spawn() {
     let trace = Rc::new(RefCell::new(Vec::new()));
     block_on(async {
         let inner = trace.clone();
@@ -31,7 +31,7 @@ fn it_runs_to_its_first_wait_inside_of_spawn() {
 }
 
 #[test]
-fn one_that_never_waits_takes_no_turn() {
+fn an_eager_task_that_never_waits_takes_no_turn() {
     let mut runtime = Runtime::new().unwrap();
     let polled = runtime.block_on(async {
         assert_eq!(eager(ready(7)).await.unwrap(), 7);
@@ -45,7 +45,7 @@ fn one_that_never_waits_takes_no_turn() {
 }
 
 #[test]
-fn it_is_a_task_of_its_own() {
+fn an_eager_task_has_its_own_id_and_parent() {
     block_on(async {
         let root = task::current().unwrap();
         let states = || task::all().iter().map(|info| info.state()).collect::<Vec<_>>();
@@ -63,9 +63,8 @@ fn it_is_a_task_of_its_own() {
     });
 }
 
-/// What it waits for is not what its spawner waits for.
 #[test]
-fn it_leaves_its_spawner_what_that_waits_for() {
+fn an_eager_task_does_not_change_waits_for_of_its_spawner() {
     block_on(async {
         let spawner = spawn(async {
             let (_sender, receiver) = oneshot::channel::<()>();
@@ -80,7 +79,7 @@ fn it_leaves_its_spawner_what_that_waits_for() {
 }
 
 #[test]
-fn it_has_a_budget_of_its_own() {
+fn an_eager_task_has_its_own_budget() {
     block_on(async {
         let always_ready = async |times: usize| {
             for _ in 0..times {
@@ -96,7 +95,7 @@ fn it_has_a_budget_of_its_own() {
 }
 
 #[test]
-fn one_woken_while_it_starts_runs_again() {
+fn an_eager_task_woken_in_its_first_poll_runs_again() {
     let polls = Rc::new(Cell::new(0));
     block_on(async {
         let count = polls.clone();
@@ -112,7 +111,7 @@ fn one_woken_while_it_starts_runs_again() {
 }
 
 #[test]
-fn between_two_turns_it_waits_for_its_own() {
+fn an_eager_task_spawned_between_turns_waits_for_a_turn() {
     let mut runtime = Runtime::new().unwrap();
     let entered = runtime.enter();
     let task = eager(ready(7));

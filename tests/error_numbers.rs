@@ -1,4 +1,4 @@
-//! Errors with a sentence: the system's error, with its number, is their `source`.
+//! Errors with a message: the system's error, with its number, is their `source`.
 
 #![cfg(unix)]
 
@@ -9,7 +9,7 @@ use evloop::block_on;
 use evloop::net::{TcpListener, TcpStream, UdpSocket, UnixDatagram, UnixListener, UnixStream};
 use rustix::io::Errno;
 
-/// The number of the first of an error's sources that is the system's.
+/// Returns the system's number of the first source that has one.
 fn number(error: &io::Error) -> Option<i32> {
     let first = error.source();
     let mut sources = std::iter::successors(first, |&error| error.source());
@@ -17,17 +17,17 @@ fn number(error: &io::Error) -> Option<i32> {
 }
 
 #[track_caller]
-fn assert_number<T>(outcome: io::Result<T>, expected: Errno, sentence: &str) {
-    let error = outcome.err().expect("it fails");
+fn assert_number<T>(outcome: io::Result<T>, expected: Errno, message: &str) {
+    let error = outcome.err().expect("the operation fails");
     let system = io::Error::from(expected);
-    assert!(error.to_string().contains(sentence), "{error}");
+    assert!(error.to_string().contains(message), "{error}");
     assert!(error.to_string().contains(&system.to_string()), "{error}");
     assert_eq!(number(&error), Some(expected.raw_os_error()), "{error}");
     assert_eq!(error.kind(), system.kind());
 }
 
 #[test]
-fn binding_and_listening() {
+fn errors_of_bind_and_listen_keep_their_number() {
     block_on(async {
         let taken = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
         let _listener = TcpListener::bind(taken).await.unwrap();
@@ -42,7 +42,7 @@ fn binding_and_listening() {
 }
 
 #[test]
-fn connecting() {
+fn errors_of_connect_keep_their_number() {
     block_on(async {
         let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
         let outcome = TcpStream::connect(closed).await;
@@ -60,7 +60,7 @@ fn connecting() {
 
 #[cfg(feature = "process")]
 #[test]
-fn starting_a_program() {
+fn errors_of_spawning_a_process_keep_their_number() {
     block_on(async {
         let outcome = evloop::process::Command::new("no-such-program").spawn();
         assert_number(outcome, Errno::NOENT, "could not start \"no-such-program\"");

@@ -1,4 +1,4 @@
-//! Fairness: whoever is always ready leaves their turn to tasks, timers and sockets.
+//! Fairness: a task that is always ready does not starve tasks, timers and sockets.
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, pending, ready};
@@ -17,10 +17,10 @@ use futures::StreamExt;
 use futures::channel::oneshot;
 use futures::stream::FuturesUnordered;
 
-/// What one poll of a task may take from leaves that are always ready: src/current/budget.rs.
+/// The number of results that one poll may take: PER_POLL in src/current/budget.rs.
 const PER_POLL: usize = 128;
 
-async fn yield_for_ever() {
+async fn yield_forever() {
     loop {
         yield_now().await;
     }
@@ -30,14 +30,14 @@ fn loopback() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 0))
 }
 
-/// A connection: this loop's end, and a blocking one.
+/// Returns the two ends of a connection: this loop's, and a blocking one.
 async fn connection() -> (TcpStream, net::TcpStream) {
     let listener = net::TcpListener::bind(loopback()).unwrap();
     let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     (stream, listener.accept().unwrap().0)
 }
 
-/// Counts how much a task does between two polls of its neighbour, which is always ready.
+/// Counts the results of a task between two polls of a neighbour that is always ready.
 #[derive(Clone, Default)]
 struct Gaps {
     since: Rc<Cell<usize>>,
@@ -52,7 +52,7 @@ impl Gaps {
         self.longest.set(self.longest.get().max(self.since.get()));
     }
 
-    /// Runs `busy` beside the neighbour. Returns the longest gap, and all that was done.
+    /// Runs `busy` beside the neighbour. Returns the longest gap, and the number of all results.
     fn beside<F: Future<Output = ()>>(busy: impl FnOnce(Gaps) -> F) -> (usize, usize) {
         let gaps = Gaps::default();
         let since = gaps.since.clone();
@@ -80,7 +80,7 @@ mod in_each_turn {
 
     use super::*;
 
-    /// Counts the wakes of a waker that is no task's.
+    /// Counts the wakes of a waker that belongs to no task.
     #[derive(Default)]
     struct Bell(AtomicUsize);
 
@@ -96,13 +96,13 @@ mod in_each_turn {
         }
     }
 
-    /// Waits until a read will find something.
+    /// Waits until the stream is readable.
     fn wait_for_data(stream: &TcpStream) {
         use rustix::event::{PollFd, PollFlags, poll};
         poll(&mut [PollFd::new(stream, PollFlags::IN)], None).unwrap();
     }
 
-    /// A timer and a socket, each with a waker that counts.
+    /// A timer and a socket, each with a counting waker.
     struct Beside {
         bells: [Arc<Bell>; 2],
         stream: TcpStream,
@@ -111,7 +111,7 @@ mod in_each_turn {
     }
 
     impl Beside {
-        /// Arms both, then makes them due. The loop must be entered.
+        /// Polls both, then makes them ready. The loop must be entered.
         fn arm(&mut self) {
             let [timer, socket] = self.bells.clone().map(Waker::from);
             let soon = now() + Duration::from_micros(200);
@@ -127,14 +127,14 @@ mod in_each_turn {
     }
 
     #[test]
-    fn tasks_that_yield_for_ever_leave_each_turn_to_a_timer_and_a_socket() {
-        // So few that a turn reads no clock: a thread that is suspended ends a turn before.
+    fn each_turn_serves_a_timer_and_a_socket_beside_yielding_tasks() {
+        // So few that a turn reads no clock: a turn with a suspended thread would end earlier.
         const TASKS: usize = 3;
         let mut runtime = Runtime::builder().batch_max(TASKS).build().unwrap();
         let (stream, peer) = runtime.block_on(connection());
         let sleep = sleep(Duration::ZERO);
         let mut beside = Beside { bells: Default::default(), stream, peer, sleep };
-        let _busy: Vec<_> = (0..TASKS).map(|_| runtime.spawn(yield_for_ever())).collect();
+        let _busy: Vec<_> = (0..TASKS).map(|_| runtime.spawn(yield_forever())).collect();
         for turns in 1..=100 {
             let guard = runtime.enter();
             beside.arm();
@@ -147,9 +147,9 @@ mod in_each_turn {
 }
 
 #[test]
-fn a_timer_and_a_socket_complete_beside_tasks_that_yield_for_ever() {
+fn a_timer_and_a_socket_complete_beside_tasks_that_yield_forever() {
     let mut runtime = Runtime::builder().batch_max(4).build().unwrap();
-    let _busy: Vec<_> = (0..8).map(|_| runtime.spawn(yield_for_ever())).collect();
+    let _busy: Vec<_> = (0..8).map(|_| runtime.spawn(yield_forever())).collect();
     runtime.block_on(async {
         let listener = TcpListener::bind(loopback()).await.unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
@@ -211,7 +211,7 @@ fn a_timer_is_served_beside_tasks_that_compute() {
         for _ in 0..5 {
             let before = polls.get();
             sleep(Duration::from_millis(10)).await;
-            // 10 ms are 5 polls; a batch is over after a few more, then each task comes once.
+            // 10 ms are 5 polls. The batch ends after a few more; then each task is polled once.
             let between = polls.get() - before;
             assert!(between <= 25, "{between} polls of 2 ms during a sleep of 10 ms");
         }
@@ -234,7 +234,7 @@ fn a_ping_pong_fills_its_turns() {
             Poll::<()>::Pending
         })));
     }
-    // A turn during which the thread was suspended for a millisecond ends before.
+    // A turn in which the thread is suspended for a millisecond ends earlier.
     let turns: Vec<_> = (0..100).map(|_| runtime.turn(None).unwrap()).collect();
     assert!(turns.iter().all(|turn| turn.ready_left == 1));
     let full = turns.iter().filter(|turn| turn.polled == BATCH_MAX).count();
@@ -242,12 +242,12 @@ fn a_ping_pong_fills_its_turns() {
 }
 
 #[test]
-fn a_task_that_yields_for_ever_lets_calls_in() {
-    let (done, told) = oneshot::channel();
+fn calls_run_beside_a_task_that_yields_forever() {
+    let (sender, receiver) = oneshot::channel();
     block_on(async {
-        Handle::current().call_threadsafe(move || done.send(7).unwrap());
-        let busy = spawn(yield_for_ever());
-        assert_eq!(told.await, Ok(7));
+        Handle::current().call_threadsafe(move || sender.send(7).unwrap());
+        let busy = spawn(yield_forever());
+        assert_eq!(receiver.await, Ok(7));
         drop(busy);
     });
 }
@@ -268,7 +268,7 @@ fn a_reader_of_a_full_socket_lets_others_run() {
 }
 
 #[test]
-fn who_asks_whether_a_socket_is_ready_lets_others_run() {
+fn a_task_that_awaits_readiness_lets_others_run() {
     const TIMES: usize = 1000;
     let gaps = Gaps::beside(|gaps| async move {
         let (stream, mut peer) = connection().await;
@@ -282,7 +282,7 @@ fn who_asks_whether_a_socket_is_ready_lets_others_run() {
 }
 
 #[test]
-fn who_awaits_handles_that_are_ready_lets_others_run() {
+fn a_task_that_awaits_ready_handles_lets_others_run() {
     let gaps = Gaps::beside(|gaps| async move {
         let tasks: Vec<_> = (0..1000).map(|i| spawn(ready(i))).collect();
         yield_now().await;
@@ -296,7 +296,7 @@ fn who_awaits_handles_that_are_ready_lets_others_run() {
 }
 
 #[test]
-fn who_awaits_remote_handles_that_are_ready_lets_others_run() {
+fn a_task_that_awaits_ready_remote_handles_lets_others_run() {
     let gaps = Gaps::beside(|gaps| async move {
         let handle = Handle::current();
         let tasks: Vec<_> = (0..1000).map(|i| handle.spawn(move || ready(i))).collect();
@@ -321,12 +321,12 @@ fn an_interval_that_is_late_lets_others_run() {
             gaps.count();
         }
     });
-    // A tick that was waited for comes on top.
+    // Plus the tick that was waited for.
     assert_eq!((gaps.0 <= PER_POLL + 1, gaps.1), (true, 1000));
 }
 
 #[test]
-fn a_spent_budget_is_no_timeout() {
+fn a_spent_budget_causes_no_timeout() {
     block_on(async {
         let tasks: Vec<_> = (0..=PER_POLL).map(|_| spawn(ready(()))).collect();
         yield_now().await;
@@ -337,7 +337,7 @@ fn a_spent_budget_is_no_timeout() {
 }
 
 #[test]
-fn outside_of_a_loop_the_budget_has_no_end() {
+fn the_budget_is_unlimited_outside_a_loop() {
     let tasks: Vec<_> = block_on(async {
         let tasks = (0..1000).map(|_| spawn(ready(7))).collect();
         yield_now().await;
@@ -350,7 +350,7 @@ fn outside_of_a_loop_the_budget_has_no_end() {
 }
 
 #[test]
-fn a_turn_of_an_inner_loop_leaves_the_outer_tasks_budget() {
+fn a_turn_of_an_inner_loop_does_not_change_the_outer_budget() {
     let mut inner = Runtime::new().unwrap();
     let gaps = Gaps::beside(|gaps| async move {
         let tasks: Vec<_> = (0..1000).map(|_| spawn(ready(()))).collect();
@@ -365,7 +365,7 @@ fn a_turn_of_an_inner_loop_leaves_the_outer_tasks_budget() {
     assert_eq!(gaps, (PER_POLL, 1000));
 }
 
-/// Counts the polls of the handle inside.
+/// Counts the polls of the inner handle.
 struct CountPolls<T>(JoinHandle<T>, Rc<Cell<usize>>);
 
 impl<T> Future for CountPolls<T> {
@@ -377,7 +377,7 @@ impl<T> Future for CountPolls<T> {
     }
 }
 
-/// Awaits many tasks by one, each of which gives `task()`. Returns how many polls that took.
+/// Awaits many tasks in one task. Each runs `task()`. Returns the number of polls of the handles.
 fn polls_of_many<F>(tasks: usize, task: fn() -> F, wait_first: bool) -> usize
 where
     F: Future<Output = ()> + 'static,
@@ -398,8 +398,8 @@ where
 #[test]
 fn many_ready_children_of_one_task_cost_a_linear_number_of_polls() {
     let polls = polls_of_many(10_000, || ready(()), true);
-    // Each time the budget is spent, the set polls two more children before it gives up; and a poll
-    // may begin with two that are refused.
+    // Each time the budget is spent, the set polls two more children before it returns `Pending`;
+    // and a poll may begin with two refused children.
     assert!((10_000..=10_000 + 5 * (10_000 / PER_POLL)).contains(&polls), "{polls}");
 }
 

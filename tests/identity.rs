@@ -1,4 +1,4 @@
-//! Which loop and which task code runs as: in polls, in destructors, in loops inside of loops, and
+//! The loop and the task that code belongs to: in polls, in destructors, in loops inside loops, and
 //! after the end of a loop.
 
 use std::cell::{Cell, RefCell};
@@ -16,7 +16,7 @@ use evloop::{JoinHandle, Runtime, block_on, spawn};
 
 evloop::task_local!(static NAME: &'static str);
 
-/// What destructors and handlers saw, in order.
+/// Records the observations of destructors and handlers, in order.
 #[derive(Clone)]
 struct Seen<T>(Rc<RefCell<Vec<T>>>);
 
@@ -64,7 +64,7 @@ fn poll_once<F: Future + ?Sized>(future: Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(Waker::noop()))
 }
 
-/// A scope with one child, in a loop that has ended. The child's slot is the first of its loop.
+/// Returns a scope with one child, of a loop that has ended. The child had the loop's first slot.
 fn scope_of_an_ended_loop() -> Pin<Box<dyn Future<Output = ()>>> {
     let mut scope: Pin<Box<dyn Future<Output = ()>>> = Box::pin(task::scope(async |s| {
         s.spawn(pending::<()>());
@@ -75,10 +75,10 @@ fn scope_of_an_ended_loop() -> Pin<Box<dyn Future<Output = ()>>> {
 }
 
 #[test]
-fn a_scope_of_an_ended_loop_takes_no_slot_of_the_next() {
+fn a_scope_of_an_ended_loop_removes_no_task_of_the_next() {
     let scope = scope_of_an_ended_loop();
     block_on(async {
-        // It has the slot that the child had in the other loop.
+        // It has the same slot as the child had in the ended loop.
         let task = spawn(async {
             for _ in 0..3 {
                 yield_now().await;
@@ -99,7 +99,7 @@ fn a_scope_of_an_ended_loop_is_dropped_in_a_loop_without_slots() {
 }
 
 #[test]
-fn handles_of_an_ended_loop_leave_the_next_alone() {
+fn handles_of_an_ended_loop_do_not_affect_the_next() {
     let (mut handles, mut sleeps) = (Vec::new(), Vec::new());
     block_on(async {
         handles.extend((0..3).map(|_| spawn(pending::<()>())));
@@ -133,19 +133,19 @@ fn handles_of_an_ended_loop_leave_the_next_alone() {
 #[test]
 fn a_destructor_runs_as_its_task() {
     let seen = Seen::new();
-    let note = || {
+    let recorder = || {
         let seen = seen.clone();
         move || seen.add(current())
     };
     let ids = block_on(async {
-        let aborted = spawn(idle(note()));
-        let on_task_error = OnDrop(note());
+        let aborted = spawn(idle(recorder()));
+        let on_task_error = OnDrop(recorder());
         let panicked: JoinHandle<()> = spawn(async move {
             let _on_panic = on_task_error;
             panic_any("end")
         });
-        let cancelled = spawn(idle(note()));
-        let left = spawn(idle(note()));
+        let cancelled = spawn(idle(recorder()));
+        let left = spawn(idle(recorder()));
         let ids = [panicked.id(), aborted.id(), cancelled.id(), left.id()];
         assert!(panicked.await.unwrap_err().is_panic());
         aborted.abort();
@@ -156,7 +156,7 @@ fn a_destructor_runs_as_its_task() {
 }
 
 #[test]
-fn what_a_destructor_spawns_at_the_end_is_dropped_as_its_own_task() {
+fn a_task_spawned_by_a_destructor_at_the_end_is_dropped_as_itself() {
     let seen = Seen::new();
     let (outer, inner) = (seen.clone(), seen.clone());
     let id = block_on(async {
@@ -169,8 +169,8 @@ fn what_a_destructor_spawns_at_the_end_is_dropped_as_its_own_task() {
         task.id()
     });
     let seen = seen.take();
-    assert_eq!(seen[0], seen[1], "the destructor of what was spawned");
-    assert_eq!(seen[2], Some(id), "and then that of the task again");
+    assert_eq!(seen[0], seen[1], "the destructor of the spawned task");
+    assert_eq!(seen[2], Some(id), "then the destructor of the first task again");
 }
 
 #[test]
@@ -189,8 +189,8 @@ fn an_output_is_dropped_as_no_other_task() {
     assert_eq!(seen.take(), [None, None], "the tasks have ended");
 }
 
-/// Drops what `abandon` makes of a destructor that tries to lock, in a task that holds the lock.
-/// Returns whether the destructor could.
+/// Runs `abandon` with a destructor that tries to lock, in a task that holds the lock. Returns
+/// whether the destructor could lock.
 fn enters<F: AsyncFnOnce(OnDrop<Box<dyn FnMut()>>)>(abandon: F) -> bool {
     let (mutex, seen) = (Rc::new(ReentrantMutex::new(())), Seen::new());
     let (locks, entered) = (mutex.clone(), seen.clone());
@@ -209,7 +209,7 @@ async fn hold(value: impl Sized) {
 }
 
 #[test]
-fn the_destructor_of_an_aborted_task_enters_no_lock_of_the_task_before() {
+fn the_destructor_of_an_aborted_task_cannot_lock_as_the_previous_task() {
     assert!(!enters(async |on_drop| {
         let task = spawn(hold(on_drop));
         yield_now().await;
@@ -219,7 +219,7 @@ fn the_destructor_of_an_aborted_task_enters_no_lock_of_the_task_before() {
 }
 
 #[test]
-fn the_destructor_of_an_output_enters_no_lock_of_who_drops_the_handle() {
+fn the_destructor_of_an_output_cannot_lock_as_the_dropping_task() {
     assert!(!enters(async |on_drop| {
         let task = spawn(ready(on_drop));
         yield_now().await;
@@ -228,7 +228,7 @@ fn the_destructor_of_an_output_enters_no_lock_of_who_drops_the_handle() {
 }
 
 #[test]
-fn the_destructors_of_a_loop_enter_no_lock_of_who_drops_it() {
+fn the_destructors_of_a_loop_cannot_lock_as_the_dropping_task() {
     assert!(!enters(async |on_drop| {
         let inner = Runtime::new().unwrap();
         drop(inner.spawn(hold(on_drop)));
@@ -237,9 +237,9 @@ fn the_destructors_of_a_loop_enter_no_lock_of_who_drops_it() {
 }
 
 #[test]
-fn a_call_that_never_ran_enters_no_lock_of_who_drops_its_loop() {
+fn a_call_that_never_ran_cannot_lock_as_the_task_that_drops_its_loop() {
     struct IsSend<T>(T);
-    // SAFETY: it stays on this thread.
+    // SAFETY: the value stays on this thread.
     #[allow(unsafe_code)]
     unsafe impl<T> Send for IsSend<T> {}
     assert!(!enters(async |on_drop| {
@@ -251,7 +251,7 @@ fn a_call_that_never_ran_enters_no_lock_of_who_drops_its_loop() {
 }
 
 #[test]
-fn a_childs_destructor_enters_no_lock_of_its_scope() {
+fn a_childs_destructor_cannot_lock_as_its_scope() {
     assert!(!enters(async |on_drop| {
         task::scope(async |s| {
             let child = s.spawn(hold(on_drop));
@@ -287,7 +287,7 @@ impl Wake for Locks {
 }
 
 #[test]
-fn a_waker_in_a_loop_inside_of_a_task_enters_no_lock_of_the_task() {
+fn a_waker_in_an_inner_loop_cannot_lock_as_the_outer_task() {
     let mutex: &'static ReentrantMutex<()> = Box::leak(Box::default());
     LOCK.set(Some(mutex));
     block_on(async {
@@ -303,23 +303,23 @@ fn a_waker_in_a_loop_inside_of_a_task_enters_no_lock_of_the_task() {
             inner.turn(None).unwrap();
         }
         assert_eq!(ENTERED.get(), Some(false));
-        assert!(mutex.try_lock().is_ok(), "it is the task again");
+        assert!(mutex.try_lock().is_ok(), "the outer task runs again");
     });
 }
 
 #[test]
-fn tasks_of_a_loop_inside_of_a_scope_have_no_value_of_it() {
+fn tasks_of_an_inner_loop_do_not_see_the_task_local() {
     let seen = Seen::new();
-    let note = || {
+    let recorder = || {
         let seen = seen.clone();
         move || seen.add(name())
     };
     let mut inner = Runtime::new().unwrap();
-    let polled = note();
+    let polled = recorder();
     drop(inner.spawn(async move { polled() }));
-    let aborted = inner.spawn(idle(note()));
+    let aborted = inner.spawn(idle(recorder()));
     aborted.abort();
-    drop(inner.spawn(idle(note())));
+    drop(inner.spawn(idle(recorder())));
     block_on(NAME.scope("outer", async {
         inner.turn(None).unwrap();
         drop(inner);
@@ -329,13 +329,13 @@ fn tasks_of_a_loop_inside_of_a_scope_have_no_value_of_it() {
 }
 
 #[test]
-fn destructors_inside_of_a_scope_have_no_value_of_it() {
+fn destructors_of_other_tasks_do_not_see_the_task_local() {
     let seen = Seen::new();
-    let note = || {
+    let recorder = || {
         let seen = seen.clone();
         move || seen.add(name())
     };
-    let (spawned, on_drop) = (note(), OnDrop(note()));
+    let (spawned, on_drop) = (recorder(), OnDrop(recorder()));
     block_on(async {
         let task = spawn(ready(on_drop));
         yield_now().await;
@@ -350,7 +350,7 @@ fn destructors_inside_of_a_scope_have_no_value_of_it() {
 }
 
 #[test]
-fn the_future_of_block_on_has_the_values_of_its_caller() {
+fn the_future_of_block_on_sees_the_task_locals_of_its_caller() {
     NAME.sync_scope("caller", || {
         block_on(async {
             assert_eq!(name(), Some("caller"));
@@ -361,7 +361,7 @@ fn the_future_of_block_on_has_the_values_of_its_caller() {
     });
 }
 
-/// A loop that notes `name` and the panics that are reported to it.
+/// Makes a loop that records `name` and the panics that are reported to it.
 fn reporting(name: &'static str, seen: &Seen<(&'static str, &'static str)>) -> Runtime {
     let seen = seen.clone();
     let report = move |error: JoinError| {
@@ -371,7 +371,7 @@ fn reporting(name: &'static str, seen: &Seen<(&'static str, &'static str)>) -> R
 }
 
 #[test]
-fn a_panic_whose_handle_is_dropped_is_reported_to_the_loop_that_runs() {
+fn a_panic_is_reported_to_the_loop_in_which_its_handle_is_dropped() {
     let seen = Seen::new();
     let (mut outer, mut inner) = (reporting("outer", &seen), reporting("inner", &seen));
     outer.block_on(async {
@@ -390,7 +390,7 @@ fn a_panic_whose_handle_is_dropped_is_reported_to_the_loop_that_runs() {
 }
 
 #[test]
-fn a_panic_whose_handle_is_dropped_at_the_end_is_reported() {
+fn a_panic_is_reported_when_its_handle_is_dropped_at_the_end() {
     let seen = Seen::new();
     let mut runtime = reporting("loop", &seen);
     runtime.block_on(async {

@@ -1,4 +1,4 @@
-//! What is told of the tasks of a loop while they wait.
+//! What `TaskInfo` reports of waiting tasks.
 
 use std::future::{Future, pending};
 use std::rc::Rc;
@@ -14,7 +14,7 @@ use evloop::time::sleep;
 const HOUR: Duration = Duration::from_secs(3600);
 
 #[test]
-fn a_task_tells_what_it_waits_for() {
+fn waits_for_names_the_primitive() {
     evloop::block_on(async {
         let lock = Rc::new(Mutex::new(()));
         let _guard = lock.clone().lock_owned().await;
@@ -41,7 +41,7 @@ fn a_task_tells_what_it_waits_for() {
             let info = all.iter().find(|info| info.id() == id).unwrap();
             assert_eq!(info.waits_for(), waits_for, "{info}");
         }
-        assert_eq!(task::current().unwrap().waits_for(), None, "it runs");
+        assert_eq!(task::current().unwrap().waits_for(), None, "the task runs");
     });
 }
 

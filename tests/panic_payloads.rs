@@ -1,4 +1,4 @@
-//! Panics whose payload panics when it is dropped: they end what any other panic ends, and no more.
+//! Panics whose payload panics when it is dropped: they have the same effect as any other panic.
 
 use std::any::Any;
 use std::future::{Future, pending, poll_fn, ready};
@@ -12,32 +12,32 @@ use std::time::Duration;
 use evloop::task::{self, spawn_blocking, yield_now};
 use evloop::{JoinHandle, Runtime, block_on, spawn};
 
-/// What takes longer hangs.
+/// A test that takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// A payload. Dropped, it panics with another of its kind, and so on.
-struct Spiteful;
+/// A payload whose destructor panics with another payload of the same type.
+struct PanickingPayload;
 
-impl Drop for Spiteful {
+impl Drop for PanickingPayload {
     fn drop(&mut self) {
-        panic_any(Spiteful);
+        panic_any(PanickingPayload);
     }
 }
 
-/// Panics with that payload when it is dropped or woken.
+/// Panics with a [`PanickingPayload`] when it is dropped or woken.
 struct Bomb;
 
 impl Drop for Bomb {
     fn drop(&mut self) {
-        panic_any(Spiteful);
+        panic_any(PanickingPayload);
     }
 }
 
 impl Wake for Bomb {
     fn wake(self: Arc<Self>) {
-        // The bomb itself stays as it is.
+        // The bomb must not panic a second time, in its drop.
         mem::forget(self);
-        panic_any(Spiteful);
+        panic_any(PanickingPayload);
     }
 }
 
@@ -46,14 +46,14 @@ async fn hold(value: impl Sized) {
     pending().await
 }
 
-/// Asserts that `f` panics with the payload.
-fn panics_with_it<T>(f: impl FnOnce() -> T) {
-    let payload: Box<dyn Any + Send> = catch_unwind(AssertUnwindSafe(f)).err().expect("it panics");
-    mem::forget(payload.downcast::<Spiteful>().expect("it is the payload"));
+/// Asserts that `f` panics with a [`PanickingPayload`].
+fn panics_with_payload<T>(f: impl FnOnce() -> T) {
+    let payload: Box<dyn Any + Send> = catch_unwind(AssertUnwindSafe(f)).err().expect("`f` panics");
+    mem::forget(payload.downcast::<PanickingPayload>().expect("the payload is a PanickingPayload"));
 }
 
-/// Asserts that tasks that end as those of `spawn_all` do end alone.
-fn end_alone(spawn_all: impl AsyncFnOnce()) {
+/// Asserts that the tasks of `spawn_all` end no other task.
+fn assert_others_continue(spawn_all: impl AsyncFnOnce()) {
     let mut runtime = Runtime::new().unwrap();
     let seven = runtime.block_on(async {
         spawn_all().await;
@@ -65,25 +65,25 @@ fn end_alone(spawn_all: impl AsyncFnOnce()) {
 }
 
 #[test]
-fn of_a_task_whose_error_is_dropped() {
-    end_alone(async || {
-        let task: JoinHandle<()> = spawn(async { panic_any(Spiteful) });
+fn the_error_of_a_task_is_dropped() {
+    assert_others_continue(async || {
+        let task: JoinHandle<()> = spawn(async { panic_any(PanickingPayload) });
         assert!(task.await.unwrap_err().is_panic());
     });
 }
 
 #[test]
-fn of_a_detached_task() {
-    end_alone(async || {
-        drop::<JoinHandle<()>>(spawn(async { panic_any(Spiteful) }));
+fn a_detached_task_panics() {
+    assert_others_continue(async || {
+        drop::<JoinHandle<()>>(spawn(async { panic_any(PanickingPayload) }));
         drop(spawn(ready(Bomb)));
     });
 }
 
 #[test]
-fn of_a_task_that_is_detached_once_it_has_ended() {
-    end_alone(async || {
-        let panicked: JoinHandle<()> = spawn(async { panic_any(Spiteful) });
+fn a_task_is_detached_after_its_panic() {
+    assert_others_continue(async || {
+        let panicked: JoinHandle<()> = spawn(async { panic_any(PanickingPayload) });
         let output = spawn(ready(Bomb));
         yield_now().await;
         drop(panicked);
@@ -92,19 +92,19 @@ fn of_a_task_that_is_detached_once_it_has_ended() {
 }
 
 #[test]
-fn of_a_destructor_after_the_panic_of_the_task() {
-    /// Panics as it is polled, and as it is dropped.
+fn a_destructor_panics_after_the_task() {
+    /// Panics when it is polled and when it is dropped.
     struct Twice(#[allow(dead_code)] Bomb);
 
     impl Future for Twice {
         type Output = ();
 
         fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
-            panic_any(Spiteful)
+            panic_any(PanickingPayload)
         }
     }
 
-    end_alone(async || {
+    assert_others_continue(async || {
         assert!(spawn(Twice(Bomb)).await.unwrap_err().is_panic());
         task::scope(async |s| {
             assert!(s.spawn(Twice(Bomb)).await.unwrap_err().is_panic());
@@ -114,16 +114,16 @@ fn of_a_destructor_after_the_panic_of_the_task() {
 }
 
 #[test]
-fn of_destructors_at_the_end_of_the_loop() {
-    end_alone(async || {
+fn destructors_panic_at_the_end_of_the_loop() {
+    assert_others_continue(async || {
         drop(spawn(hold(Bomb)));
         drop(spawn(hold(Bomb)));
     });
 }
 
 #[test]
-fn of_children_that_end_with_their_scope() {
-    end_alone(async || {
+fn children_panic_when_their_scope_is_dropped() {
+    assert_others_continue(async || {
         task::scope(async |s| {
             drop(s.spawn(hold(Bomb)));
             drop(s.spawn(hold(Bomb)));
@@ -135,8 +135,9 @@ fn of_children_that_end_with_their_scope() {
 }
 
 #[test]
-fn of_the_handler_the_first_comes_out_of_the_loops_end() {
-    let mut runtime = Runtime::builder().on_task_error(|_| panic_any(Spiteful)).build().unwrap();
+fn the_first_panic_of_the_handler_propagates_at_the_loops_end() {
+    let mut runtime =
+        Runtime::builder().on_task_error(|_| panic_any(PanickingPayload)).build().unwrap();
     for _ in 0..3 {
         drop(runtime.spawn(hold(Bomb)));
     }
@@ -144,30 +145,31 @@ fn of_the_handler_the_first_comes_out_of_the_loops_end() {
     runtime.run_until_stalled().unwrap();
     let bomb = Unsent(Some(Bomb));
     runtime.handle().call_threadsafe(move || drop(bomb));
-    panics_with_it(|| drop(runtime));
+    panics_with_payload(|| drop(runtime));
 }
 
-/// A bomb that may be moved.
+/// A bomb that is not `Send`.
 struct Unsent(#[allow(dead_code)] Option<Bomb>);
 
 #[test]
-fn of_the_root_before_that_of_the_loops_end() {
+fn the_panic_of_the_root_takes_precedence_over_the_loops_end() {
     let waker = Waker::from(Arc::new(Bomb));
     let mut sleep = None;
-    panics_with_it(|| {
+    panics_with_payload(|| {
         block_on(async {
             let mut new = Box::pin(evloop::time::sleep(LIMIT));
             assert!(new.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
             sleep = Some(new);
-            panic_any(Spiteful)
+            panic_any(PanickingPayload)
         })
     });
     mem::forget(waker);
 }
 
 #[test]
-fn while_a_panic_unwinds_through_the_owner_of_the_loop() {
-    let runtime = Runtime::builder().on_task_error(|_| panic_any(Spiteful)).build().unwrap();
+fn the_loop_is_dropped_while_a_panic_unwinds() {
+    let runtime =
+        Runtime::builder().on_task_error(|_| panic_any(PanickingPayload)).build().unwrap();
     drop(runtime.spawn(hold(Bomb)));
     let unwinds = catch_unwind(AssertUnwindSafe(|| {
         let _runtime = runtime;
@@ -177,28 +179,28 @@ fn while_a_panic_unwinds_through_the_owner_of_the_loop() {
 }
 
 #[test]
-fn no_thread_of_the_pool_ends_by_it() {
+fn threads_of_the_pool_survive_such_panics() {
     let mut runtime = Runtime::builder().blocking_threads_max(1).build().unwrap();
     runtime.block_on(async {
         let release = |work: fn() -> Option<Bomb>| {
             let (release, released) = mpsc::channel::<()>();
-            let (tell, told) = mpsc::channel();
+            let (sender, begun) = mpsc::channel();
             let handle = spawn_blocking(move || {
-                tell.send(()).unwrap();
-                released.recv_timeout(LIMIT).expect("it is released");
+                sender.send(()).unwrap();
+                released.recv_timeout(LIMIT).expect("the work is released");
                 work()
             });
-            told.recv_timeout(LIMIT).expect("it begins");
+            begun.recv_timeout(LIMIT).expect("the work begins");
             (release, handle)
         };
-        // Detached: the work panics, its output does.
-        for work in [(|| panic_any(Spiteful)) as fn() -> _, || Some(Bomb)] {
+        // Detached work: the work panics, then an output does.
+        for work in [(|| panic_any(PanickingPayload)) as fn() -> _, || Some(Bomb)] {
             let (release, handle) = release(work);
             drop(handle);
             release.send(()).unwrap();
             assert_eq!(spawn_blocking(|| 7).await.unwrap(), 7);
         }
-        // The waker of who waits does.
+        // The waker of a waiting task panics.
         let (release, mut handle) = release(|| None);
         let waker = Waker::from(Arc::new(Bomb));
         let polled = Pin::new(&mut handle).poll(&mut Context::from_waker(&waker));
@@ -212,9 +214,14 @@ fn no_thread_of_the_pool_ends_by_it() {
 }
 
 #[test]
-fn awaiting_work_gives_it_back() {
+fn awaiting_work_returns_the_payload() {
     block_on(async {
-        let error = spawn_blocking(|| panic_any(Spiteful)).await.unwrap_err();
-        mem::forget(error.into_panic().downcast::<Spiteful>().expect("it is the payload"));
+        let error = spawn_blocking(|| panic_any(PanickingPayload)).await.unwrap_err();
+        mem::forget(
+            error
+                .into_panic()
+                .downcast::<PanickingPayload>()
+                .expect("the payload is a PanickingPayload"),
+        );
     });
 }

@@ -1,4 +1,4 @@
-//! Panics: whom they end, who is told of them, and which sentence misuse gives.
+//! Panics: which tasks they end, where they are reported, and the messages of misuse.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -18,7 +18,7 @@ use evloop::time::{interval, sleep};
 use evloop::{Handle, JoinHandle, Runtime, block_on, spawn};
 use futures::task::Spawn;
 
-/// What happened, in order.
+/// Records events in order.
 #[derive(Clone, Default)]
 struct Trace(Rc<RefCell<Vec<String>>>);
 
@@ -31,7 +31,7 @@ impl Trace {
         self.0.take()
     }
 
-    /// A future that never ends, and notes `event` when it is dropped; then it may panic.
+    /// Returns a future that never ends, and records `event` when it is dropped; then it may panic.
     fn idle(&self, event: &'static str, panics: bool) -> impl Future<Output = ()> + use<> {
         let on_drop = OnDrop { trace: self.clone(), event, panics };
         async move {
@@ -40,11 +40,11 @@ impl Trace {
         }
     }
 
-    /// A runtime that notes the panics that nobody awaits.
+    /// Makes a runtime that records the panics of detached tasks.
     fn runtime(&self) -> Runtime {
         let trace = self.clone();
-        let told = move |error: JoinError| trace.add(text(error.into_panic()));
-        Runtime::builder().on_task_error(told).build().unwrap()
+        let handler = move |error: JoinError| trace.add(text(error.into_panic()));
+        Runtime::builder().on_task_error(handler).build().unwrap()
     }
 }
 
@@ -72,7 +72,7 @@ impl Drop for Bomb {
     }
 }
 
-/// Ready at once, with a destructor that panics.
+/// A future that is ready at once, with a destructor that panics.
 struct ReadyBomb<T>(Option<T>, #[allow(dead_code)] Bomb);
 
 impl<T: Unpin> Future for ReadyBomb<T> {
@@ -83,7 +83,7 @@ impl<T: Unpin> Future for ReadyBomb<T> {
     }
 }
 
-/// What a panic says.
+/// Returns the message of a panic.
 fn text(payload: Box<dyn Any + Send>) -> String {
     match payload.downcast::<String>() {
         Ok(text) => *text,
@@ -91,7 +91,7 @@ fn text(payload: Box<dyn Any + Send>) -> String {
     }
 }
 
-/// What `f` says as it panics.
+/// Returns the message of the panic of `f`.
 fn panic_of<T>(f: impl FnOnce() -> T) -> String {
     match catch_unwind(AssertUnwindSafe(f)) {
         Ok(_) => panic!("it did not panic"),
@@ -99,13 +99,13 @@ fn panic_of<T>(f: impl FnOnce() -> T) -> String {
     }
 }
 
-/// Whether a handle's task panicked, and with what.
+/// Returns the message of a task's panic.
 fn payload<T>(result: Result<T, JoinError>) -> String {
     text(result.err().expect("the task panicked").into_panic())
 }
 
 #[test]
-fn a_panic_ends_its_task_alone() {
+fn a_panic_ends_only_its_task() {
     let trace = Trace::default();
     block_on(async {
         let (before, after) = (trace.clone(), trace.clone());
@@ -122,7 +122,7 @@ fn a_panic_ends_its_task_alone() {
 }
 
 #[test]
-fn a_panic_drops_the_future_before_the_handle_is_told() {
+fn a_panic_drops_the_future_before_the_handle_is_woken() {
     let trace = Trace::default();
     block_on(async {
         let on_drop = OnDrop { trace: trace.clone(), event: "dropped", panics: false };
@@ -131,13 +131,13 @@ fn a_panic_drops_the_future_before_the_handle_is_told() {
             panic!("{}", on_drop.event)
         }));
         assert_eq!(payload(task.await), "dropped");
-        trace.add("told");
+        trace.add("awaited");
     });
-    assert_eq!(trace.take(), ["dropped", "told"]);
+    assert_eq!(trace.take(), ["dropped", "awaited"]);
 }
 
 #[test]
-fn a_panic_after_several_polls_reaches_who_waits() {
+fn a_panic_after_several_polls_reaches_the_waiting_task() {
     block_on(async {
         let task = spawn(async {
             yield_now().await;
@@ -150,7 +150,7 @@ fn a_panic_after_several_polls_reaches_who_waits() {
 }
 
 #[test]
-fn a_destructors_panic_on_completion_takes_the_outputs_place() {
+fn a_destructors_panic_on_completion_replaces_the_output() {
     let trace = Trace::default();
     block_on(async {
         let output = OnDrop { trace: trace.clone(), event: "output dropped", panics: false };
@@ -171,7 +171,7 @@ fn a_destructors_panic_on_abort_reaches_the_handle() {
 }
 
 #[test]
-fn the_first_of_two_panics_counts() {
+fn the_first_of_two_panics_is_returned() {
     struct Twice(#[allow(dead_code)] Bomb);
     impl Future for Twice {
         type Output = ();
@@ -205,9 +205,9 @@ fn a_detached_tasks_panic_goes_to_the_handler_once() {
     assert_eq!(payload(runtime.block_on(awaited)), "awaited");
     runtime.run_until_stalled().unwrap();
     drop(runtime);
-    let mut told = trace.take();
-    told.sort();
-    assert_eq!(told, ["called", "detached"]);
+    let mut events = trace.take();
+    events.sort();
+    assert_eq!(events, ["called", "detached"]);
 }
 
 #[test]
@@ -224,15 +224,15 @@ fn a_remote_tasks_panic_goes_to_the_handler_if_its_handle_was_dropped() {
     let kept: RemoteHandle<()> = handle.spawn(|| async { panic!("kept") });
     handle.call_threadsafe(move || drop::<RemoteHandle<()>>(late));
     runtime.run_until_stalled().unwrap();
-    let told = ["dropped at once", "in the function", "dropped while it ran"];
-    assert_eq!(trace.take(), told);
+    let events = ["dropped at once", "in the function", "dropped while it ran"];
+    assert_eq!(trace.take(), events);
     assert_eq!(payload(kept.join()), "kept");
     drop(runtime);
     assert!(trace.take().is_empty());
 }
 
 #[test]
-fn a_panic_of_what_the_spawn_trait_spawned_goes_to_the_handler() {
+fn the_panic_of_a_task_spawned_by_the_spawn_trait_goes_to_the_handler() {
     let trace = Trace::default();
     let mut runtime = trace.runtime();
     let future = async { panic!("spawned by a trait") };
@@ -242,7 +242,7 @@ fn a_panic_of_what_the_spawn_trait_spawned_goes_to_the_handler() {
 }
 
 #[test]
-fn a_detached_tasks_destructors_panics_go_to_the_handler_once() {
+fn destructor_panics_of_detached_tasks_go_to_the_handler_once() {
     let trace = Trace::default();
     let mut runtime = trace.runtime();
     drop(runtime.spawn(ready(Bomb)));
@@ -257,7 +257,7 @@ fn a_detached_tasks_destructors_panics_go_to_the_handler_once() {
 }
 
 #[test]
-fn an_aborted_detached_task_is_no_panic() {
+fn the_abort_of_a_detached_task_is_not_reported() {
     let trace = Trace::default();
     let mut runtime = trace.runtime();
     let task = runtime.spawn(trace.idle("idle", false));
@@ -269,32 +269,32 @@ fn an_aborted_detached_task_is_no_panic() {
 }
 
 #[test]
-fn the_handler_runs_inside_of_the_loop() {
+fn the_handler_runs_inside_the_loop() {
     let seen = Rc::new(Cell::new(0));
-    let (handler, task) = (seen.clone(), seen.clone());
-    let told = move |_| {
-        let task = task.clone();
-        handler.set(handler.get() + 1);
-        drop(spawn(async move { task.set(task.get() + 10) }));
+    let (by_handler, by_task) = (seen.clone(), seen.clone());
+    let handler = move |_| {
+        let by_task = by_task.clone();
+        by_handler.set(by_handler.get() + 1);
+        drop(spawn(async move { by_task.set(by_task.get() + 10) }));
     };
-    let mut runtime = Runtime::builder().on_task_error(told).build().unwrap();
+    let mut runtime = Runtime::builder().on_task_error(handler).build().unwrap();
     drop(runtime.spawn(async { panic!("seen") }));
     runtime.run_until_stalled().unwrap();
     assert_eq!(seen.get(), 11);
 }
 
 #[test]
-fn nobody_runs_while_the_handler_does() {
+fn no_task_is_current_in_the_handler() {
     let lock = Rc::new(ReentrantMutex::new(()));
     let (of_task, of_handler) = (lock.clone(), lock.clone());
     let seen = Rc::new(Cell::new(None));
-    let tell = seen.clone();
-    let told = move |_| {
-        // It takes the place of the task that has ended.
+    let in_handler = seen.clone();
+    let handler = move |_| {
+        // It reuses the slot of the task that has ended.
         drop(spawn(ready(())));
-        tell.set(Some((task::current().is_none(), of_handler.try_lock().is_err())));
+        in_handler.set(Some((task::current().is_none(), of_handler.try_lock().is_err())));
     };
-    let mut runtime = Runtime::builder().on_task_error(told).build().unwrap();
+    let mut runtime = Runtime::builder().on_task_error(handler).build().unwrap();
     drop(runtime.spawn(async move {
         mem::forget(of_task.lock().await);
         panic!("seen");
@@ -304,7 +304,7 @@ fn nobody_runs_while_the_handler_does() {
 }
 
 #[test]
-fn a_panic_whose_handle_is_dropped_between_turns_is_told_to_no_other_loop() {
+fn a_panic_is_reported_to_no_other_loop_if_its_handle_is_dropped_between_turns() {
     let trace = Trace::default();
     let mut own = Runtime::new().unwrap();
     let [first, second]: [JoinHandle<()>; 2] =
@@ -320,18 +320,18 @@ fn a_panic_whose_handle_is_dropped_between_turns_is_told_to_no_other_loop() {
     assert!(trace.take().is_empty());
 }
 
-/// The handler spawns a task, then panics over a task that panicked as `panics` says.
-fn a_panic_of_the_handler_goes_through<F>(panics: F)
+/// The handler spawns a task, then panics when it receives the panic of a task of `panics`.
+fn check_that_a_panic_of_the_handler_propagates<F>(panics: F)
 where
     F: Future<Output: 'static> + 'static,
 {
     let spawned: Rc<Cell<Option<JoinHandle<i32>>>> = Rc::default();
     let slot = spawned.clone();
-    let told = move |_| {
+    let handler = move |_| {
         slot.set(Some(spawn(ready(7))));
         panic!("the handler");
     };
-    let mut runtime = Runtime::builder().on_task_error(told).build().unwrap();
+    let mut runtime = Runtime::builder().on_task_error(handler).build().unwrap();
     drop(runtime.spawn(panics));
     assert_eq!(panic_of(|| runtime.turn(Some(Duration::ZERO))), "the handler");
     runtime.run_until_stalled().unwrap();
@@ -339,19 +339,19 @@ where
 }
 
 #[test]
-fn a_panic_of_the_handler_over_a_poll_goes_through() {
-    a_panic_of_the_handler_goes_through(async { panic!("the task") });
+fn a_panic_of_the_handler_after_a_poll_propagates() {
+    check_that_a_panic_of_the_handler_propagates(async { panic!("the task") });
 }
 
 #[test]
-fn a_panic_of_the_handler_over_an_output_goes_through() {
-    a_panic_of_the_handler_goes_through(ready(Bomb));
+fn a_panic_of_the_handler_after_an_outputs_drop_propagates() {
+    check_that_a_panic_of_the_handler_propagates(ready(Bomb));
 }
 
 #[test]
-fn a_panic_of_the_handler_at_the_end_leaves_nobody_waiting() {
-    let told = |_| panic!("the handler");
-    let mut runtime = Runtime::builder().on_task_error(told).build().unwrap();
+fn a_panic_of_the_handler_at_the_end_leaves_no_task_waiting() {
+    let handler = |_| panic!("the handler");
+    let mut runtime = Runtime::builder().on_task_error(handler).build().unwrap();
     let handle = runtime.handle();
     drop(runtime.spawn(Trace::default().idle("idle", true)));
     let before = handle.spawn(pending::<()>);
@@ -363,9 +363,9 @@ fn a_panic_of_the_handler_at_the_end_leaves_nobody_waiting() {
 }
 
 #[test]
-fn a_panic_of_the_root_comes_out_after_the_tasks_were_dropped() {
+fn a_panic_of_the_root_propagates_after_the_tasks_were_dropped() {
     let trace = Trace::default();
-    let said = panic_of(|| {
+    let message = panic_of(|| {
         block_on(async {
             drop(spawn(trace.idle("a", false)));
             drop(spawn(trace.idle("b", false)));
@@ -374,13 +374,13 @@ fn a_panic_of_the_root_comes_out_after_the_tasks_were_dropped() {
             panic!("out of block_on");
         })
     });
-    trace.add(said);
+    trace.add(message);
     assert_eq!(trace.take(), ["root", "a", "b", "out of block_on"]);
-    assert!(Handle::try_current().is_none(), "the loop was left");
+    assert!(Handle::try_current().is_none(), "no loop is entered");
 }
 
 #[test]
-fn a_runtime_goes_on_after_a_panic_of_the_root() {
+fn a_runtime_can_be_used_after_a_panic_of_the_root() {
     let mut runtime = Runtime::new().unwrap();
     let task = runtime.spawn(async {
         yield_now().await;
@@ -393,7 +393,7 @@ fn a_runtime_goes_on_after_a_panic_of_the_root() {
 }
 
 #[test]
-fn a_join_error_is_an_error_like_others() {
+fn a_join_error_implements_the_error_traits() {
     fn is_error<E: Error + Send + Sync + 'static>(error: E) -> io::Error
     where
         io::Error: From<E>,
@@ -405,92 +405,98 @@ fn a_join_error_is_an_error_like_others() {
         let task = spawn(async { panic!("out of {}", "paper") });
         let at = format!("{}:{line}:", file!());
         let error: JoinError = task.await.unwrap_err();
-        let said = error.to_string();
-        assert!(said.starts_with(&format!("task {} (spawned at {at}", error.task_id())), "{said}");
-        assert!(said.ends_with(") panicked: out of paper"), "{said}");
-        assert_eq!(format!("{error:?}"), format!("JoinError({said})"));
+        let message = error.to_string();
+        assert!(
+            message.starts_with(&format!("task {} (spawned at {at}", error.task_id())),
+            "{message}"
+        );
+        assert!(message.ends_with(") panicked: out of paper"), "{message}");
+        assert_eq!(format!("{error:?}"), format!("JoinError({message})"));
         let error = is_error(error);
-        assert_eq!((error.kind(), error.to_string()), (io::ErrorKind::Other, said));
+        assert_eq!((error.kind(), error.to_string()), (io::ErrorKind::Other, message));
         assert!(error.get_ref().unwrap().is::<JoinError>());
     });
 }
 
 #[test]
-fn a_join_error_without_text_says_so() {
+fn a_join_error_reports_a_payload_without_text() {
     block_on(async {
         let panicked: JoinError = spawn(async { panic_any(7) }).await.unwrap_err();
-        let said = panicked.to_string();
-        assert!(said.ends_with(") panicked with a payload that is not text"), "{said}");
+        let message = panicked.to_string();
+        assert!(message.ends_with(") panicked with a payload that is not text"), "{message}");
         let cancelled = spawn(pending::<()>()).cancel().await.unwrap_err();
         assert!(cancelled.to_string().ends_with(") was cancelled"), "{cancelled}");
         let cancelled = cancelled.try_into_panic().unwrap_err();
         assert!(cancelled.is_cancelled());
         let id = cancelled.task_id();
-        let said = panic_of(|| cancelled.into_panic());
-        assert_eq!(said, format!("task {id} was cancelled: ask is_panic before into_panic"));
+        let message = panic_of(|| cancelled.into_panic());
+        assert_eq!(message, format!("task {id} was cancelled: ask is_panic before into_panic"));
         assert_eq!(panicked.try_into_panic().unwrap().downcast_ref(), Some(&7));
     });
 }
 
 #[test]
-fn a_loop_inside_of_a_loop_is_refused() {
+fn block_on_inside_a_loop_panics() {
     const SENTENCE: &str = "was called inside of a running event loop: await the future instead";
     let mut other = Runtime::new().unwrap();
     block_on(async {
-        for said in [
+        for message in [
             panic_of(|| block_on(ready(()))),
             panic_of(|| other.block_on(ready(()))),
             panic_of(|| other.run()),
         ] {
-            assert!(said.contains(SENTENCE), "{said}");
+            assert!(message.contains(SENTENCE), "{message}");
         }
-        assert_eq!(spawn(ready(7)).await.unwrap(), 7, "the running loop is whole");
+        assert_eq!(spawn(ready(7)).await.unwrap(), 7, "the running loop still works");
     });
     assert_eq!(other.block_on(ready(7)), 7);
 }
 
 #[test]
-fn run_inside_of_a_loop_says_that_it_was_run() {
+fn run_inside_a_loop_names_run_in_its_panic() {
     let mut other = Runtime::new().unwrap();
-    let said = block_on(async { panic_of(|| other.run()) });
-    assert!(said.starts_with("run was called inside of a running event loop"), "{said}");
+    let message = block_on(async { panic_of(|| other.run()) });
+    assert!(message.starts_with("run was called inside of a running event loop"), "{message}");
 }
 
 #[test]
-fn what_needs_a_loop_says_so_outside() {
+fn functions_that_need_a_loop_panic_outside_with_their_name() {
     let mut cx = Context::from_waker(Waker::noop());
     let mut late = sleep(Duration::ZERO);
-    for (what, said) in [
+    for (what, message) in [
         ("spawn", panic_of(|| drop(spawn(ready(()))))),
         ("task::Builder::spawn", panic_of(|| drop(task::Builder::new().spawn(ready(()))))),
         ("Handle::current", panic_of(Handle::current)),
         ("a sleep", panic_of(|| Pin::new(&mut late).poll(&mut cx))),
     ] {
         let rest = "was called outside of a running loop: call it inside evloop::block_on";
-        assert_eq!(said, format!("{what} {rest}"));
+        assert_eq!(message, format!("{what} {rest}"));
     }
     assert!(Handle::try_current().is_none());
 }
 
 #[test]
-fn spawn_outside_drops_the_future() {
+fn spawn_outside_a_loop_drops_the_future() {
     let trace = Trace::default();
     panic_of(|| drop(spawn(trace.idle("dropped", false))));
     assert_eq!(trace.take(), ["dropped"]);
 }
 
 #[test]
-fn guards_dropped_out_of_order_say_so() {
+fn guards_dropped_out_of_order_panic() {
     let (a, b) = (Runtime::new().unwrap(), Runtime::new().unwrap());
     let outer = a.enter();
     let inner = b.enter();
-    let said = panic_of(|| drop(outer));
-    assert!(said.starts_with("the guards of Runtime::enter were dropped out of order"), "{said}");
+    let message = panic_of(|| drop(outer));
+    assert!(
+        message.starts_with("the guards of Runtime::enter were dropped out of order"),
+        "{message}"
+    );
     drop(inner);
 }
 
 #[test]
-fn guards_dropped_out_of_order_leave_no_loop_entered() {
+fn no_loop_is_entered_after_guards_were_dropped_out_of_order() {
     let (a, b) = (Runtime::new().unwrap(), Runtime::new().unwrap());
     let outer = a.enter();
     let inner = b.enter();
@@ -502,18 +508,18 @@ fn guards_dropped_out_of_order_leave_no_loop_entered() {
 }
 
 #[test]
-fn a_handle_polled_after_its_output_says_so() {
+fn a_handle_polled_after_its_output_panics() {
     block_on(async {
         let mut task = spawn(ready(7));
         assert_eq!((&mut task).await.unwrap(), 7);
         let mut cx = Context::from_waker(Waker::noop());
-        let said = panic_of(|| Pin::new(&mut task).poll(&mut cx));
-        assert_eq!(said, "a JoinHandle was polled after it gave its output");
+        let message = panic_of(|| Pin::new(&mut task).poll(&mut cx));
+        assert_eq!(message, "a JoinHandle was polled after it returned its output");
     });
 }
 
 #[test]
-fn an_interval_without_a_period_says_so() {
-    let said = panic_of(|| interval(Duration::ZERO));
-    assert_eq!(said, "an interval needs a period above zero");
+fn an_interval_without_a_period_panics() {
+    let message = panic_of(|| interval(Duration::ZERO));
+    assert_eq!(message, "an interval needs a period above zero");
 }

@@ -1,11 +1,12 @@
-//! Random programs: whatever tasks, scopes, limits, channels, threads and destructors do, and
-//! however many loops a thread runs, the promises hold.
+//! Random programs: the guarantees hold for all combinations of tasks, scopes, timeouts, channels,
+//! threads and destructors, and for any number of loops on a thread.
 //!
-//! A program is made from a seed. Checked are: all values and futures that were made are dropped;
-//! no future is polled after its end; `task::current` and task-locals are those of the task that
-//! runs; every handle resolves, and says how its task ended; every wait ends within some turns
-//! after what it waits for has happened, and so does every time limit; `block_on` returns or panics
-//! as its future does. A failure prints the seed and the shortest program that still fails.
+//! A program is generated from a seed. The test checks: all values and futures are dropped; no
+//! future is polled after its end; `task::current` and task-locals belong to the running task;
+//! every handle completes, with the end of its task; every wait ends within some turns after its
+//! event has happened, and every timeout within some turns after its deadline; `block_on` returns
+//! or panics as its future does. A failure prints the seed and the shortest program that still
+//! fails.
 //!
 //! `EVLOOP_PROGRAMS=N` runs N programs, `EVLOOP_SEED=S` one.
 
@@ -42,13 +43,13 @@ use std::time::Duration;
 use programs::program::Program;
 use programs::{drive::drive, generate, shrink::shrink};
 
-/// Programs that one run of the test tries.
+/// The number of programs in one run of the test.
 const PROGRAMS: u64 = 2000;
-/// A program that takes longer hangs.
+/// The time after which a program counts as hanging.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 #[test]
-fn random_programs_keep_all_promises() {
+fn random_programs_keep_all_guarantees() {
     let number = |name| env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
     let seeds = match number("EVLOOP_SEED") {
         Some(seed) => seed..seed + 1,
@@ -70,7 +71,7 @@ fn fail(seed: u64, program: Program, complaints: &[String]) -> ! {
     let shortest = shrink(program, |program| !drive(program).is_empty());
     let mut report = format!("EVLOOP_SEED={seed} fails: {complaints:#?}\n");
     writeln!(report, "the shortest program that still fails: {shortest:#?}").unwrap();
-    writeln!(report, "it says: {:#?}", drive(&shortest)).unwrap();
+    writeln!(report, "its violations: {:#?}", drive(&shortest)).unwrap();
     panic!("{report}");
 }
 

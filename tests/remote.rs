@@ -1,7 +1,7 @@
-//! A loop from other threads: calls, spawned tasks and their handles, wakes while it ends.
+//! Using a loop from other threads: calls, spawned tasks and their handles, wakes while it ends.
 //!
-//! Here wakers outlive their loops, and a later loop may get the id of one that has ended. A late
-//! wake is then a spurious poll, so nothing here counts polls.
+//! In these tests wakers outlive their loops, and a later loop may reuse the id of an ended one. A
+//! late wake is then a spurious poll, so no test here counts polls.
 
 use std::cell::{Cell, RefCell};
 use std::future::{pending, poll_fn, ready};
@@ -48,7 +48,7 @@ impl<F: FnMut()> Drop for OnDrop<F> {
     }
 }
 
-/// Ends a `run` that would wait for ever.
+/// Stops a `run` that would wait forever.
 fn limit(runtime: &Runtime) -> JoinHandle<()> {
     let handle = runtime.handle();
     runtime.spawn(async move {
@@ -57,7 +57,7 @@ fn limit(runtime: &Runtime) -> JoinHandle<()> {
     })
 }
 
-/// Waits until the loop has done what was sent to it so far.
+/// Waits until the loop has run all earlier calls.
 fn catch_up(handle: &Handle) {
     handle.spawn(|| ready(())).join().unwrap();
 }
@@ -67,7 +67,7 @@ fn a_task_is_spawned_and_joined() {
     let loops_thread = thread::current().id();
     let thread_id = beside_a_loop(|handle| {
         let task = handle.spawn(|| async {
-            // It stays on its thread, so it need not be `Send`.
+            // The future stays on the loop's thread, so it need not be `Send`.
             let local = Rc::new(thread::current().id());
             yield_now().await;
             *local
@@ -78,7 +78,7 @@ fn a_task_is_spawned_and_joined() {
 }
 
 #[test]
-fn a_panic_comes_back_with_its_payload() {
+fn a_panic_is_returned_with_its_payload() {
     beside_a_loop(|handle| {
         let in_future = handle.spawn(|| async { panic!("in the future") });
         let in_function = handle.spawn(|| -> std::future::Ready<()> { panic!("in the function") });
@@ -108,7 +108,7 @@ fn abort_drops_the_future_on_the_loops_thread() {
 }
 
 #[test]
-fn abort_before_the_task_was_made_drops_it() {
+fn abort_before_the_spawn_drops_the_function() {
     beside_a_loop(|handle| {
         let task = handle.spawn(pending::<()>);
         task.abort();
@@ -118,7 +118,7 @@ fn abort_before_the_task_was_made_drops_it() {
 }
 
 #[test]
-fn abort_after_the_end_leaves_the_output() {
+fn abort_after_the_end_keeps_the_output() {
     beside_a_loop(|handle| {
         let task = handle.spawn(|| ready(7));
         catch_up(handle);
@@ -129,7 +129,7 @@ fn abort_after_the_end_leaves_the_output() {
 }
 
 #[test]
-fn is_finished_tells_when_the_outcome_is_there() {
+fn is_finished_reports_the_outcome() {
     beside_a_loop(|handle| {
         let (release, released) = oneshot::channel();
         let task = handle.spawn(move || released);
@@ -188,14 +188,14 @@ fn calls_of_each_thread_keep_their_order() {
         catch_up(handle);
     });
     let mut seen = Arc::into_inner(seen).unwrap().into_inner().unwrap();
-    // Stable: what is left in disorder was so.
+    // The sort is stable: a remaining disorder was in the input.
     seen.sort_by_key(|(thread, _)| *thread);
     let expected: Vec<_> = (0..4).flat_map(|thread| (0..500).map(move |i| (thread, i))).collect();
     assert_eq!(seen, expected);
 }
 
 #[test]
-fn calls_run_after_what_was_ready_before() {
+fn calls_run_after_earlier_ready_tasks() {
     let trace: Rc<RefCell<Vec<&str>>> = Rc::default();
     let mut runtime = Runtime::new().unwrap();
     let called = Arc::new(AtomicBool::new(false));
@@ -228,18 +228,18 @@ fn stop_ends_run_once() {
 }
 
 #[test]
-fn stop_while_run_does_not_run_ends_the_next_after_its_first_turn() {
+fn stop_outside_run_ends_the_next_run_after_its_first_turn() {
     let mut runtime = Runtime::builder().batch_max(3).build().unwrap();
     let (handle, polls) = (runtime.handle(), Rc::new(Cell::new(0)));
     let (limit, of_task) = (limit(&runtime), polls.clone());
     let stop = async || {
         handle.stop();
-        // What was sent before has arrived.
+        // All earlier calls have arrived.
         handle.spawn(|| ready(())).await.unwrap();
     };
     runtime.block_on(stop());
     runtime.run().unwrap();
-    assert!(!limit.is_finished(), "there was nothing to do, and nothing to wait for");
+    assert!(!limit.is_finished(), "run had no work and did not wait");
     runtime.block_on(stop());
     drop(runtime.spawn(async move {
         loop {
@@ -262,7 +262,7 @@ fn a_stop_from_another_thread_ends_a_run_that_waits() {
     let limit = limit(&runtime);
     for round in 0..1000 {
         let (ask, handle) = (ask.clone(), runtime.handle());
-        // After this there is nothing to do but wait.
+        // After this the loop only waits.
         drop(runtime.spawn(async move { ask.send(handle).unwrap() }));
         runtime.run().unwrap();
         assert!(!limit.is_finished(), "round {round}");
@@ -302,19 +302,19 @@ fn a_remote_handle_is_awaited_on_its_own_loop() {
 }
 
 #[test]
-fn a_join_on_the_loops_own_thread_says_so() {
+fn a_join_on_the_loops_own_thread_panics() {
     block_on(async {
         let task = Handle::current().spawn(|| ready(7));
         let panic = catch_unwind(AssertUnwindSafe(|| task.join())).unwrap_err();
-        let said = panic.downcast_ref::<&str>().unwrap();
-        let sentence = "RemoteHandle::join was called on the thread of its own loop, which would \
+        let message = panic.downcast_ref::<&str>().unwrap();
+        let expected = "RemoteHandle::join was called on the thread of its own loop, which would \
                         wait for itself: await the handle instead";
-        assert_eq!(*said, sentence);
+        assert_eq!(*message, expected);
     });
 }
 
 #[test]
-fn a_remote_task_keeps_its_place_in_the_order_of_spawning() {
+fn a_remote_task_is_dropped_in_the_order_of_spawning() {
     let mut runtime = Runtime::new().unwrap();
     let (sender, dropped) = mpsc::channel();
     let idle = |name: &'static str| {
@@ -336,14 +336,14 @@ fn a_remote_task_keeps_its_place_in_the_order_of_spawning() {
 }
 
 #[test]
-fn a_task_that_ended_before_its_loop_gives_its_output() {
+fn a_task_that_ended_before_its_loop_returns_its_output() {
     let mut outcome = None;
     block_on(async {
         let (end, ended) = oneshot::channel();
         let (release, released) = oneshot::channel();
         let task = Handle::current().spawn(move || async move {
             released.await.unwrap();
-            // The root is woken before who waits for the output.
+            // The root is woken before the task that waits for the output.
             end.send(()).unwrap();
             7
         });
@@ -356,21 +356,24 @@ fn a_task_that_ended_before_its_loop_gives_its_output() {
     assert_eq!(outcome.unwrap().join().unwrap(), 7);
 }
 
-/// Wakers that threads wake all the time, of tasks that live and of tasks that ended.
+/// Wakers of live and of ended tasks, which several threads wake all the time.
 #[derive(Default)]
-struct Storm {
+struct SharedWakers {
     wakers: Vec<Mutex<Option<Waker>>>,
     is_over: AtomicBool,
     wakes: AtomicUsize,
 }
 
-impl Storm {
-    fn new() -> Storm {
-        Storm { wakers: (0..64).map(|_| Mutex::new(None)).collect(), ..Storm::default() }
+impl SharedWakers {
+    fn new() -> SharedWakers {
+        SharedWakers {
+            wakers: (0..64).map(|_| Mutex::new(None)).collect(),
+            ..SharedWakers::default()
+        }
     }
 
-    /// The life of a thread: it goes round the wakers in its own steps.
-    fn blow(&self, step: usize) {
+    /// The main function of a thread: wakes the wakers in turn, in steps of `step`.
+    fn wake_in_turn(&self, step: usize) {
         let mut place = 0;
         while !self.is_over.load(Ordering::Relaxed) {
             place = (place + step) % self.wakers.len();
@@ -382,8 +385,8 @@ impl Storm {
         }
     }
 
-    /// Completes at the fourth poll; until then its waker stands at `place`.
-    async fn four_polls(self: Arc<Storm>, place: usize) {
+    /// Completes at the fourth poll. Until then its waker is stored at `place`.
+    async fn four_polls(self: Arc<SharedWakers>, place: usize) {
         let mut polls = 0;
         poll_fn(|cx| {
             polls += 1;
@@ -394,7 +397,7 @@ impl Storm {
     }
 
     /// Never completes, and counts its drop.
-    async fn for_ever(self: Arc<Storm>, place: usize, drops: Rc<Cell<usize>>) {
+    async fn forever(self: Arc<SharedWakers>, place: usize, drops: Rc<Cell<usize>>) {
         let _on_drop = OnDrop(|| drops.set(drops.get() + 1));
         poll_fn(|cx| {
             self.wakers[place].lock().unwrap().replace(cx.waker().clone());
@@ -403,13 +406,13 @@ impl Storm {
         .await
     }
 
-    /// One loop, in which tasks end and their slots are used again, and which ends while others
-    /// are still being woken. Returns how many tasks were completed and how many dropped.
-    fn pass_over_a_loop(self: &Arc<Storm>) -> (usize, usize) {
+    /// Runs a loop in which tasks end and their slots are reused, and which ends while other tasks
+    /// are still being woken. Returns the numbers of completed and of dropped tasks.
+    fn run_a_loop(self: &Arc<SharedWakers>) -> (usize, usize) {
         let (completed, drops) = (Cell::new(0), Rc::new(Cell::new(0)));
         block_on(async {
             for place in 32..64 {
-                drop(spawn(self.clone().for_ever(place, drops.clone())));
+                drop(spawn(self.clone().forever(place, drops.clone())));
             }
             for _ in 0..4 {
                 let tasks: Vec<_> =
@@ -426,19 +429,19 @@ impl Storm {
 
 #[test]
 fn wakes_of_four_threads_while_tasks_and_loops_end() {
-    let storm = Arc::new(Storm::new());
+    let wakers = Arc::new(SharedWakers::new());
     thread::scope(|scope| {
         for step in [1, 3, 5, 7] {
-            let storm = &storm;
-            scope.spawn(move || storm.blow(step));
+            let wakers = &wakers;
+            scope.spawn(move || wakers.wake_in_turn(step));
         }
-        // However it ends, the threads must.
-        let _over = OnDrop(|| storm.is_over.store(true, Ordering::Relaxed));
+        // The threads must end also if the test fails.
+        let _over = OnDrop(|| wakers.is_over.store(true, Ordering::Relaxed));
         for _ in 0..100 {
-            assert_eq!(storm.pass_over_a_loop(), (128, 32));
+            assert_eq!(wakers.run_a_loop(), (128, 32));
         }
     });
-    assert!(storm.wakes.load(Ordering::Relaxed) >= 100 * 128 * 3, "no poll without a wake");
+    assert!(wakers.wakes.load(Ordering::Relaxed) >= 100 * 128 * 3, "no poll without a wake");
 }
 
 #[test]
@@ -465,7 +468,7 @@ fn calls_of_four_threads_while_loops_end() {
     assert_eq!(drops.load(Ordering::Relaxed), 50 * 4 * 40, "each function was dropped once");
 }
 
-/// Spawns on a loop that may end meanwhile. Returns how many handles gave an outcome.
+/// Spawns on a loop that may end meanwhile. Returns the number of handles with an outcome.
 fn send_forty(handle: &Handle, drops: &Arc<AtomicUsize>) -> usize {
     let tasks = (0..40).map(|_| {
         let drops = drops.clone();
@@ -476,7 +479,7 @@ fn send_forty(handle: &Handle, drops: &Arc<AtomicUsize>) -> usize {
     outcomes.filter(|outcome| outcome.as_ref().map_or_else(|e| e.is_cancelled(), |()| true)).count()
 }
 
-/// Handles go to other threads, their tasks do not.
+/// Handles may move to other threads; their tasks may not.
 #[allow(dead_code)]
 fn handles_are_send_and_sync() {
     fn is<T: Send + Sync>() {}

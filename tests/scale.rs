@@ -1,6 +1,6 @@
-//! What a task, a timer and a socket cost does not grow with their number.
+//! The cost of a task, a timer and a socket does not grow with their number.
 //!
-//! Costs are counts: polls, turns, bytes on the heap. Each test has a process of its own.
+//! Costs are counts: polls, turns, bytes on the heap. Each test runs in its own process.
 
 #![cfg(target_os = "linux")]
 
@@ -21,24 +21,24 @@ use evloop::task::{self, JoinSet, yield_now};
 use evloop::time::sleep;
 use evloop::{JoinHandle, Runtime, spawn};
 
-/// Bytes that live on the heap, counted by this program's allocator.
+/// Live heap bytes, counted by the allocator of this test.
 #[allow(unreachable_pub)]
 mod heap;
 
-/// What takes longer hangs.
+/// A test that takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(20);
 /// Longer than a test takes.
 const FAR: Duration = Duration::from_secs(3600);
-/// Polls that a turn makes at most.
+/// The maximum number of polls in a turn.
 const BATCH_MAX: usize = 256;
-/// Outputs that a task takes at most before others have their turn.
+/// The maximum number of outputs that a task takes in one poll.
 const JOINED_PER_POLL: usize = 128;
-/// Powers of two: what doubles its room has as much to spare for all of them.
+/// Powers of two: a vector that doubles its capacity has the same spare share for each of them.
 const MANY: [usize; 3] = [1 << 10, 1 << 13, 1 << 17];
 const SOCKETS: [usize; 3] = [50, 500, 5000];
 
-/// Waits until the main thread, which started this one, has nothing left to do but wait for it:
-/// what it allocates would count.
+/// Waits until the main thread, which started this one, only waits for it: its allocations would
+/// count.
 fn until_main_waits() {
     let stat = format!("/proc/self/task/{}/stat", std::process::id());
     while !fs::read_to_string(&stat).unwrap().contains(") S ") {
@@ -46,7 +46,7 @@ fn until_main_waits() {
     }
 }
 
-/// Runs the test `name` in a process of its own. `true`: this is that process.
+/// Runs the test `name` in its own process. Returns `true` in that process.
 fn is_alone(name: &str) -> bool {
     if env::var_os("EVLOOP_ALONE").is_some() {
         until_main_waits();
@@ -56,13 +56,13 @@ fn is_alone(name: &str) -> bool {
     let mut command = Command::new(env::current_exe().unwrap());
     let output = command.args(args).env("EVLOOP_ALONE", "1").output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
-    let complained = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{}\n{said}\n{complained}", output.status);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}\n{said}\n{stderr}", output.status);
     assert!(said.contains("1 passed"), "no such test: {name}");
     false
 }
 
-/// What turns without waiting did until nothing was left to do.
+/// The number of turns and polls until a loop has no work left.
 #[derive(Debug, PartialEq)]
 struct Cost {
     turns: usize,
@@ -81,7 +81,7 @@ fn run_until_idle(runtime: &mut Runtime) -> Cost {
     }
 }
 
-/// Bytes that `make` adds to the heap of a loop that is warm, for each of `count`.
+/// Returns the bytes that `make` adds to the heap of a warm loop, divided by `count`.
 fn bytes_each(count: usize, make: impl FnOnce(&mut Runtime)) -> u64 {
     let mut runtime = Runtime::new().unwrap();
     let before = heap::live();
@@ -89,14 +89,14 @@ fn bytes_each(count: usize, make: impl FnOnce(&mut Runtime)) -> u64 {
     (heap::live() - before) / count as u64
 }
 
-/// The first is the smallest number's: the others may be higher by `slack`.
-fn assert_level(costs: &[u64], slack: u64) {
+/// Asserts that no cost exceeds the first, that of the smallest number, by more than `slack`.
+fn assert_constant(costs: &[u64], slack: u64) {
     assert!(costs.iter().all(|cost| *cost <= costs[0] + slack), "{costs:?}");
 }
 
 #[test]
-fn a_task_costs_as_many_polls_and_turns_among_many() {
-    if !is_alone("a_task_costs_as_many_polls_and_turns_among_many") {
+fn polls_and_turns_per_task_are_constant() {
+    if !is_alone("polls_and_turns_per_task_are_constant") {
         return;
     }
     for count in MANY {
@@ -110,15 +110,15 @@ fn a_task_costs_as_many_polls_and_turns_among_many() {
         let polls = 3 * count;
         let cost = run_until_idle(&mut runtime);
         assert_eq!(cost.polls, polls);
-        // A turn during which the thread is suspended ends before it is full.
+        // A turn in which the thread is suspended ends before it is full.
         let full = polls / BATCH_MAX;
         assert!((full..=full + full / 4).contains(&cost.turns), "{cost:?}");
     }
 }
 
 #[test]
-fn a_task_takes_as_much_memory_among_many() {
-    if !is_alone("a_task_takes_as_much_memory_among_many") {
+fn memory_per_task_is_constant() {
+    if !is_alone("memory_per_task_is_constant") {
         return;
     }
     let costs = MANY.map(|count| {
@@ -128,12 +128,12 @@ fn a_task_takes_as_much_memory_among_many() {
         })
     });
     // The run queue may have an eighth of its slots, of 24 bytes each, to spare.
-    assert_level(&costs, 2);
+    assert_constant(&costs, 2);
 }
 
 #[test]
-fn a_child_and_a_member_of_a_set_take_as_much_memory_among_many() {
-    if !is_alone("a_child_and_a_member_of_a_set_take_as_much_memory_among_many") {
+fn memory_per_scope_child_and_join_set_member_is_constant() {
+    if !is_alone("memory_per_scope_child_and_join_set_member_is_constant") {
         return;
     }
     let members = MANY.map(|count| {
@@ -146,7 +146,7 @@ fn a_child_and_a_member_of_a_set_take_as_much_memory_among_many() {
             run_until_idle(runtime);
         })
     });
-    assert_level(&members, 2);
+    assert_constant(&members, 2);
     let children = MANY.map(|count| {
         bytes_each(count, |runtime| {
             drop(runtime.spawn(task::scope(async move |s| {
@@ -155,12 +155,12 @@ fn a_child_and_a_member_of_a_set_take_as_much_memory_among_many() {
             run_until_idle(runtime);
         })
     });
-    assert_level(&children, 2);
+    assert_constant(&children, 2);
 }
 
 #[test]
-fn a_task_spawned_between_two_turns_takes_no_more_memory() {
-    if !is_alone("a_task_spawned_between_two_turns_takes_no_more_memory") {
+fn a_task_spawned_between_turns_needs_no_more_memory() {
+    if !is_alone("a_task_spawned_between_turns_needs_no_more_memory") {
         return;
     }
     let count = MANY[1];
@@ -174,8 +174,8 @@ fn a_task_spawned_between_two_turns_takes_no_more_memory() {
 }
 
 #[test]
-fn a_member_of_a_set_costs_as_many_polls_among_many() {
-    if !is_alone("a_member_of_a_set_costs_as_many_polls_among_many") {
+fn polls_per_join_set_member_are_constant() {
+    if !is_alone("polls_per_join_set_member_are_constant") {
         return;
     }
     for count in MANY {
@@ -194,8 +194,8 @@ fn a_member_of_a_set_costs_as_many_polls_among_many() {
 }
 
 #[test]
-fn a_busy_task_costs_the_same_among_idle_ones() {
-    if !is_alone("a_busy_task_costs_the_same_among_idle_ones") {
+fn the_cost_of_a_busy_task_is_constant_among_idle_ones() {
+    if !is_alone("the_cost_of_a_busy_task_is_constant_among_idle_ones") {
         return;
     }
     for count in MANY {
@@ -216,13 +216,13 @@ fn a_busy_task_costs_the_same_among_idle_ones() {
             drop(runtime.spawn(async {}));
             assert_eq!(run_until_idle(&mut runtime), Cost { turns: 1, polls: 1 });
         }
-        assert!(heap::live() - live < 1024, "room for one more task, or none");
+        assert!(heap::live() - live < 1024, "memory for at most one more task");
     }
 }
 
 #[test]
-fn a_timer_takes_as_much_memory_among_many() {
-    if !is_alone("a_timer_takes_as_much_memory_among_many") {
+fn memory_per_timer_is_constant() {
+    if !is_alone("memory_per_timer_is_constant") {
         return;
     }
     let costs = MANY.map(|count| {
@@ -232,12 +232,12 @@ fn a_timer_takes_as_much_memory_among_many() {
             run_until_idle(runtime);
         })
     });
-    assert_level(&costs, 2);
+    assert_constant(&costs, 2);
 }
 
 #[test]
-fn a_timer_among_many_is_set_and_taken_back_without_memory() {
-    if !is_alone("a_timer_among_many_is_set_and_taken_back_without_memory") {
+fn setting_and_cancelling_a_timer_allocates_nothing() {
+    if !is_alone("setting_and_cancelling_a_timer_allocates_nothing") {
         return;
     }
     for count in MANY {
@@ -276,7 +276,7 @@ fn each_of_many_timers_is_polled_twice() {
     }
 }
 
-/// Connections of a loop, a task reading each and sending back what it reads; and their peers.
+/// Opens connections with an echo task for each. Returns their peers.
 fn connect(runtime: &mut Runtime, count: usize) -> Vec<net::TcpStream> {
     let listener = Rc::new(runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap());
     let addr = listener.local_addr().unwrap();
@@ -299,8 +299,8 @@ async fn echo(stream: TcpStream) {
 }
 
 #[test]
-fn an_echo_costs_a_poll_and_a_turn_among_many_sockets() {
-    if !is_alone("an_echo_costs_a_poll_and_a_turn_among_many_sockets") {
+fn an_echo_costs_one_poll_and_one_turn_among_many_sockets() {
+    if !is_alone("an_echo_costs_one_poll_and_one_turn_among_many_sockets") {
         return;
     }
     const ROUNDS: usize = 200;
@@ -322,7 +322,7 @@ fn an_echo_costs_a_poll_and_a_turn_among_many_sockets() {
             assert_eq!(&buf, b"echo");
         }
         assert_eq!(cost.polls, ROUNDS);
-        // poll(2) tells at every WouldBlock anew that a socket can be written to.
+        // The poll(2) selector reports writability again after each WouldBlock.
         if cfg!(not(mio_unsupported_force_poll_poll)) {
             assert_eq!(cost.turns, ROUNDS);
         }
@@ -330,8 +330,8 @@ fn an_echo_costs_a_poll_and_a_turn_among_many_sockets() {
 }
 
 #[test]
-fn an_idle_connection_takes_as_much_memory_among_many_and_less_than_1_kib() {
-    if !is_alone("an_idle_connection_takes_as_much_memory_among_many_and_less_than_1_kib") {
+fn memory_per_idle_connection_is_constant_and_less_than_1_kib() {
+    if !is_alone("memory_per_idle_connection_is_constant_and_less_than_1_kib") {
         return;
     }
     let costs = [1 << 7, 1 << 10, 1 << 12].map(|count| {
@@ -339,11 +339,11 @@ fn an_idle_connection_takes_as_much_memory_among_many_and_less_than_1_kib() {
         bytes_each(count, |runtime| peers = connect(runtime, count))
     });
     assert!(costs.iter().all(|cost| *cost < 1024), "{costs:?}");
-    assert_level(&costs[1..], 32);
+    assert_constant(&costs[1..], 32);
     assert!(costs[2] <= costs[0] + 32, "{costs:?}");
 }
 
-/// Completes when it is woken; until then its waker is in `wakers`.
+/// Completes when it is woken. Until then its waker is in `wakers`.
 fn parked(wakers: &Rc<RefCell<Vec<Waker>>>) -> impl Future<Output = ()> + use<> {
     let mut wakers = Some(wakers.clone());
     poll_fn(move |cx| match wakers.take() {
@@ -356,8 +356,8 @@ fn parked(wakers: &Rc<RefCell<Vec<Waker>>>) -> impl Future<Output = ()> + use<> 
 }
 
 #[test]
-fn a_task_that_is_woken_again_and_again_takes_one_place() {
-    if !is_alone("a_task_that_is_woken_again_and_again_takes_one_place") {
+fn a_task_woken_many_times_takes_one_entry() {
+    if !is_alone("a_task_woken_many_times_takes_one_entry") {
         return;
     }
     let mut runtime = Runtime::new().unwrap();
@@ -365,14 +365,14 @@ fn a_task_that_is_woken_again_and_again_takes_one_place() {
     let task = runtime.spawn(parked(&wakers));
     run_until_idle(&mut runtime);
     let live = heap::live();
-    // The loop is in no turn: this is as from another thread.
+    // The loop is in no turn: the wakes go through the inbox, as from another thread.
     (0..1_000_000).for_each(|_| wakers.borrow()[0].wake_by_ref());
     assert!(heap::live() - live < 1024);
     assert_eq!(run_until_idle(&mut runtime), Cost { turns: 1, polls: 1 });
     assert!(task.is_finished());
 }
 
-/// Many of one kind at once, which are gone afterwards.
+/// Makes many objects of one kind at once, and drops them.
 type Burst = fn(&mut Runtime);
 
 const BURST: usize = 100_000;
@@ -415,18 +415,18 @@ const BURSTS: [(&str, Burst); 6] = [
 ];
 
 #[test]
-fn a_burst_gives_its_memory_back() {
-    if !is_alone("a_burst_gives_its_memory_back") {
+fn memory_is_freed_after_a_burst() {
+    if !is_alone("memory_is_freed_after_a_burst") {
         return;
     }
-    /// What may be kept for the next: a few bytes for each of the burst, of the dozens it took.
+    /// The bytes that may be kept for the next burst: a few for each object.
     const KEPT: u64 = 4 * BURST as u64;
     for (what, burst) in BURSTS {
         let mut runtime = Runtime::new().unwrap();
         let before = heap::live();
         burst(&mut runtime);
         run_until_idle(&mut runtime);
-        // With nothing left to do, it is about to wait.
+        // The loop has no work left, so this turn is about to wait.
         assert_eq!(run_until_idle(&mut runtime), Cost { turns: 1, polls: 0 }, "{what}");
         let kept = heap::live() - before;
         assert!(kept < KEPT, "{what}: {kept} bytes");

@@ -1,7 +1,7 @@
-//! The end of a loop: what it drops, in which order, and what is left to those who come late.
+//! The end of a loop: what it drops, in which order, and what handles and wakers do afterwards.
 //!
-//! Here wakers outlive their loops, and a later loop may get the id of one that has ended. A late
-//! wake is then a spurious poll, so nothing here counts polls.
+//! In these tests wakers outlive their loops, and a later loop may reuse the id of an ended one. A
+//! late wake is then a spurious poll, so no test here counts polls.
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, pending, poll_fn, ready};
@@ -21,7 +21,7 @@ use evloop::time::{Sleep, sleep};
 use evloop::{Handle, JoinHandle, Runtime, block_on, spawn};
 use futures::FutureExt;
 
-/// What happened, in order.
+/// Records events in order.
 #[derive(Clone, Default)]
 struct Trace(Rc<RefCell<Vec<&'static str>>>);
 
@@ -34,7 +34,7 @@ impl Trace {
         self.0.take()
     }
 
-    /// A future that never ends, and notes `event` when it is dropped.
+    /// Returns a future that never ends, and records `event` when it is dropped.
     fn idle(&self, event: &'static str) -> impl Future<Output = ()> + use<> {
         let trace = self.clone();
         idle(move || trace.add(event))
@@ -50,7 +50,7 @@ impl<F: FnMut()> Drop for OnDrop<F> {
     }
 }
 
-/// A future that never ends, and calls `destructor` when it is dropped.
+/// Returns a future that never ends, and calls `destructor` when it is dropped.
 fn idle(destructor: impl FnMut()) -> impl Future<Output = ()> {
     let on_drop = OnDrop(destructor);
     async move {
@@ -59,12 +59,12 @@ fn idle(destructor: impl FnMut()) -> impl Future<Output = ()> {
     }
 }
 
-/// Gives the waker of the running task.
+/// Returns the waker of the running task.
 async fn waker() -> Waker {
     poll_fn(|cx| Poll::Ready(cx.waker().clone())).await
 }
 
-/// What a handle gives at once.
+/// Returns the output of a task that has ended.
 fn outcome<T>(task: JoinHandle<T>) -> Result<T, JoinError> {
     task.now_or_never().expect("the task has ended")
 }
@@ -80,7 +80,7 @@ fn tasks_are_dropped_in_the_order_of_spawning() {
         drop(spawn(async { drop(spawn(second)) }));
         ends.await.unwrap();
         ends_too.await.unwrap();
-        // They get the slots of those that ended, in an order of the slab's own.
+        // They reuse the slots of ended tasks, in the order of the list of vacant slots.
         drop(spawn(trace.idle("third")));
         drop(spawn(trace.idle("fourth")));
         drop(spawn(trace.idle("fifth")));
@@ -90,7 +90,7 @@ fn tasks_are_dropped_in_the_order_of_spawning() {
 }
 
 #[test]
-fn a_dropped_runtime_drops_what_never_ran() {
+fn a_dropped_runtime_drops_tasks_that_never_ran() {
     let trace = Trace::default();
     let runtime = Runtime::new().unwrap();
     drop(runtime.spawn(trace.idle("first")));
@@ -111,12 +111,12 @@ fn destructors_find_the_loop_entered() {
         })));
         yield_now().await;
     });
-    assert_eq!(seen.get(), Some((true, 1)), "the task runs, and is the only one left");
+    assert_eq!(seen.get(), Some((true, 1)), "the task is current, and the only one left");
     assert!(Handle::try_current().is_none());
 }
 
 #[test]
-fn what_a_destructor_spawns_is_dropped_at_once() {
+fn a_task_spawned_by_a_destructor_is_dropped_at_once() {
     let trace = Trace::default();
     block_on(async {
         let (outer, inner) = (trace.clone(), trace.clone());
@@ -133,7 +133,7 @@ fn what_a_destructor_spawns_is_dropped_at_once() {
 }
 
 #[test]
-fn what_a_destructor_spawns_may_spawn_again() {
+fn a_task_spawned_by_a_destructor_may_spawn_another() {
     fn spawn_deeper(depth: u32, trace: Trace) {
         if depth > 0 {
             drop(spawn(idle(move || spawn_deeper(depth - 1, trace.clone()))));
@@ -233,7 +233,7 @@ fn remote_handles_of_an_ended_loop_are_cancelled() {
 
 #[test]
 fn an_ended_loop_drops_calls() {
-    /// Tells when it is dropped, and whether it was called.
+    /// Sends a call that sets `dropped` when it is dropped, and must not be called.
     fn call(handle: &Handle, dropped: &Arc<AtomicBool>) {
         let dropped = dropped.clone();
         let on_drop = OnDrop(move || dropped.store(true, Ordering::Relaxed));
@@ -274,7 +274,7 @@ fn wakers_of_an_ended_loop_are_harmless_everywhere() {
 }
 
 #[test]
-fn a_handle_kept_says_cancelled() {
+fn a_handle_kept_beyond_the_end_returns_cancelled() {
     let (idle, never_polled, ended) = block_on(async {
         let idle = spawn(pending::<()>());
         let ended = spawn(ready(7));
@@ -286,7 +286,7 @@ fn a_handle_kept_says_cancelled() {
     assert!(abort_handle.is_finished());
     assert!(outcome(idle).unwrap_err().is_cancelled());
     assert!(block_on(never_polled).unwrap_err().is_cancelled(), "on another loop too");
-    assert_eq!(outcome(ended).unwrap(), 7, "what had come stays");
+    assert_eq!(outcome(ended).unwrap(), 7, "a stored output stays");
 }
 
 #[test]
@@ -302,11 +302,11 @@ fn a_handle_awaited_on_another_loop_wakes_it_at_the_end() {
     assert!(outcome(waits).unwrap().unwrap_err().is_cancelled());
 }
 
-const SLEEP_SENTENCE: &str =
+const SLEEP_MESSAGE: &str =
     "a sleep was polled after its event loop had ended: make a new one in this loop";
 
 #[test]
-fn a_sleep_kept_panics_with_a_sentence() {
+fn a_sleep_polled_after_the_end_panics() {
     let (mut polled, fresh) = block_on(async {
         let mut polled = sleep(Duration::from_secs(60));
         assert!((&mut polled).now_or_never().is_none());
@@ -314,9 +314,9 @@ fn a_sleep_kept_panics_with_a_sentence() {
     });
     let cx = &mut Context::from_waker(Waker::noop());
     let panic = catch_unwind(AssertUnwindSafe(|| Pin::new(&mut polled).poll(cx)));
-    assert_eq!(panic.unwrap_err().downcast_ref(), Some(&SLEEP_SENTENCE));
+    assert_eq!(panic.unwrap_err().downcast_ref(), Some(&SLEEP_MESSAGE));
     let panic = catch_unwind(AssertUnwindSafe(|| block_on(fresh)));
-    assert_eq!(panic.unwrap_err().downcast_ref(), Some(&SLEEP_SENTENCE));
+    assert_eq!(panic.unwrap_err().downcast_ref(), Some(&SLEEP_MESSAGE));
 }
 
 #[test]
@@ -332,11 +332,11 @@ fn a_sleep_awaited_on_another_loop_panics_at_the_end() {
     other.run_until_stalled().unwrap();
     assert!(waits.is_finished());
     let panic = outcome(waits).unwrap_err().into_panic();
-    assert_eq!(panic.downcast_ref(), Some(&SLEEP_SENTENCE));
+    assert_eq!(panic.downcast_ref(), Some(&SLEEP_MESSAGE));
 }
 
 #[test]
-fn a_runtime_dropped_inside_of_a_task_leaves_the_outer_loop_current() {
+fn a_runtime_dropped_inside_a_task_keeps_the_outer_loop_current() {
     let trace = Trace::default();
     block_on(async {
         let inner = Runtime::new().unwrap();
@@ -355,11 +355,11 @@ fn shutdown_timeout_drops_the_tasks_first() {
     let trace = Trace::default();
     let runtime = Runtime::new().unwrap();
     drop(runtime.spawn(trace.idle("dropped")));
-    runtime.shutdown_timeout(Duration::ZERO).expect("no helper thread was started");
+    runtime.shutdown_timeout(Duration::ZERO).expect("no thread of the blocking pool was started");
     assert_eq!(trace.take(), ["dropped"]);
 }
 
-/// What a thread may leave to its thread-local destructors.
+/// Values that a thread may keep until its thread-local destructors.
 struct Held {
     waker: Waker,
     handle: Handle,
@@ -382,7 +382,7 @@ impl Drop for Held {
     }
 }
 
-/// A local of the thread, and whether its destructor ran.
+/// A thread-local, and a flag for the run of its destructor.
 struct Local(Option<Held>, Arc<AtomicBool>);
 
 impl Drop for Local {
@@ -407,14 +407,14 @@ async fn held() -> Held {
     Held { waker, handle, task, _sleep, _listener, _stream, runtime: None }
 }
 
-/// Runs a thread that leaves behind what `make` gives. A destructor that panicked at the thread's
-/// end would abort the process.
-fn leave_to_the_thread(first_local: bool, make: fn() -> Held) {
+/// Runs a thread that stores the values of `make` in a thread-local. A destructor that panics at
+/// the thread's end would abort the process.
+fn store_in_a_thread_local(first_local: bool, make: fn() -> Held) {
     let dropped = Arc::new(AtomicBool::new(false));
     let of_thread = dropped.clone();
     let thread = thread::spawn(move || {
         if first_local {
-            // Locals made first may be dropped last.
+            // Thread-locals that are made first may be dropped last.
             LOCAL.set(None);
         }
         let held = make();
@@ -425,14 +425,14 @@ fn leave_to_the_thread(first_local: bool, make: fn() -> Held) {
 }
 
 #[test]
-fn thread_locals_hold_what_is_of_an_ended_loop() {
+fn thread_locals_may_hold_objects_of_an_ended_loop() {
     for first_local in [false, true] {
-        leave_to_the_thread(first_local, || block_on(held()));
+        store_in_a_thread_local(first_local, || block_on(held()));
     }
 }
 
 #[test]
-fn thread_locals_hold_a_loop_that_lives() {
+fn thread_locals_may_hold_a_live_loop() {
     let make = || {
         let mut runtime = Runtime::new().unwrap();
         drop(runtime.spawn(idle(|| drop(spawn(ready(()))))));
@@ -441,6 +441,6 @@ fn thread_locals_hold_a_loop_that_lives() {
         held
     };
     for first_local in [false, true] {
-        leave_to_the_thread(first_local, make);
+        store_in_a_thread_local(first_local, make);
     }
 }

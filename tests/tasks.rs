@@ -1,4 +1,4 @@
-//! Tasks: the order in which they run, how they end, and what is told of them.
+//! Tasks: the order in which they run, how they end, and what `TaskInfo` reports.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashSet;
@@ -13,7 +13,7 @@ use std::time::Duration;
 use evloop::task::{self, AbortHandle, TaskState, yield_now};
 use evloop::{JoinHandle, Runtime, block_on, spawn};
 
-/// What happened, in order.
+/// Records events in order.
 #[derive(Clone, Default)]
 struct Trace(Rc<RefCell<Vec<&'static str>>>);
 
@@ -26,7 +26,7 @@ impl Trace {
         self.0.take()
     }
 
-    /// Notes `event` when it is dropped.
+    /// Returns a value that records `event` when it is dropped.
     fn on_drop(&self, event: &'static str) -> OnDrop {
         OnDrop(self.clone(), event)
     }
@@ -40,13 +40,13 @@ impl Drop for OnDrop {
     }
 }
 
-/// What was done with one [`Counted`] future.
+/// Counts the polls and drops of a [`Counted`] future.
 #[derive(Default)]
 struct Counts {
     polls: Cell<u32>,
     drops: Cell<u32>,
     waker: RefCell<Option<Waker>>,
-    /// The next poll gives `Ready`.
+    /// The next poll returns `Ready`.
     is_ready: Cell<bool>,
 }
 
@@ -82,26 +82,26 @@ impl Drop for Counted {
     }
 }
 
-/// Counts the wakes of a waker that is no task's.
+/// Counts the wakes of a waker that belongs to no task.
 #[derive(Default)]
-struct Bell(AtomicUsize);
+struct CountingWaker(AtomicUsize);
 
-impl Bell {
-    fn rings(&self) -> usize {
+impl CountingWaker {
+    fn wakes(&self) -> usize {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-impl Wake for Bell {
+impl Wake for CountingWaker {
     fn wake(self: Arc<Self>) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 }
 
-/// A task's way to reach itself.
+/// The abort handle of a task, for the task itself.
 type Own = Rc<OnceCell<AbortHandle>>;
 
-/// Runs a task that is given the handle that aborts it.
+/// Spawns a task that receives its own abort handle.
 fn spawn_with_own<F: Future + 'static>(task: impl FnOnce(Own) -> F) -> JoinHandle<F::Output> {
     let own = Own::default();
     let handle = spawn(task(own.clone()));
@@ -194,7 +194,7 @@ fn a_task_that_wakes_itself_runs_again_after_the_others() {
 }
 
 #[test]
-fn a_handle_gives_the_output_before_and_after_the_end() {
+fn a_handle_returns_the_output_before_and_after_the_end() {
     block_on(async {
         let early = spawn(async { String::from("early") });
         assert_eq!(early.await.unwrap(), "early");
@@ -229,7 +229,7 @@ fn the_output_of_a_dropped_handle_is_dropped_once() {
         assert_eq!(trace.take(), ["early"]);
         let task = spawn(async move { late });
         yield_now().await;
-        assert!(trace.take().is_empty(), "it is kept for the handle");
+        assert!(trace.take().is_empty(), "the output is kept for the handle");
         drop(task);
         assert_eq!(trace.take(), ["late"]);
     });
@@ -257,7 +257,7 @@ fn abort_drops_the_future_at_the_tasks_turn() {
 }
 
 #[test]
-fn abort_before_the_first_poll_drops_the_future_at_its_place_in_the_queue() {
+fn abort_before_the_first_poll_drops_the_future_in_its_turn() {
     let trace = Trace::default();
     let counts = Rc::new(Counts::default());
     block_on(async {
@@ -277,21 +277,21 @@ fn abort_before_the_first_poll_drops_the_future_at_its_place_in_the_queue() {
 }
 
 #[test]
-fn abort_during_the_own_poll_takes_effect_when_it_returns() {
+fn a_task_that_aborts_itself_is_dropped_after_its_poll() {
     let trace = Trace::default();
     block_on(async {
         let inner = trace.clone();
         let task = spawn_with_own(|own| async move {
             let _dropped = inner.on_drop("dropped");
             abort(&own);
-            inner.add("goes on");
+            inner.add("continues");
             yield_now().await;
             inner.add("never");
         });
         assert!(task.await.unwrap_err().is_cancelled());
         trace.add("awaited");
     });
-    assert_eq!(trace.take(), ["goes on", "dropped", "awaited"]);
+    assert_eq!(trace.take(), ["continues", "dropped", "awaited"]);
 }
 
 #[test]
@@ -357,7 +357,7 @@ fn cancel_returns_when_the_future_was_dropped() {
 }
 
 #[test]
-fn cancel_gives_the_output_of_a_task_that_had_finished() {
+fn cancel_returns_the_output_of_a_finished_task() {
     block_on(async {
         let task = spawn(async { 7 });
         yield_now().await;
@@ -384,7 +384,7 @@ fn abort_on_drop_aborts_at_the_tasks_turn() {
 }
 
 #[test]
-fn abort_on_drop_does_not_touch_a_task_that_was_awaited() {
+fn abort_on_drop_ignores_a_task_that_was_awaited() {
     block_on(async {
         let mut task = spawn(async { 7 }).abort_on_drop();
         assert_eq!((&mut task).await.unwrap(), 7);
@@ -401,7 +401,7 @@ fn an_abort_handle_after_the_end_does_nothing() {
         let (id, abort_handle) = (task.id(), task.abort_handle());
         task.await.unwrap();
         assert_eq!(counts.get(), (1, 1));
-        // The next task gets the slot: the handle must not mean it.
+        // The next task reuses the slot: the handle must not abort it.
         let next = spawn(async {
             yield_now().await;
             7
@@ -415,7 +415,7 @@ fn an_abort_handle_after_the_end_does_nothing() {
 }
 
 #[test]
-fn shield_undoes_abort_on_drop_and_nothing_else() {
+fn shield_reverts_only_abort_on_drop() {
     let counts = Rc::new(Counts::default());
     block_on(async {
         let task = task::shield(spawn(counts.future()).abort_on_drop());
@@ -424,10 +424,10 @@ fn shield_undoes_abort_on_drop_and_nothing_else() {
         drop(task);
         counts.wake();
         yield_now().await;
-        assert_eq!(counts.get(), (2, 0), "it goes on");
+        assert_eq!(counts.get(), (2, 0), "the task continues");
         abort_handle.abort();
         yield_now().await;
-        assert_eq!(counts.get(), (2, 1), "it can be aborted all the same");
+        assert_eq!(counts.get(), (2, 1), "the task can still be aborted");
         assert_eq!(abort_handle.id(), id);
         let output = task::shield(spawn(async { 7 })).await;
         assert_eq!(output.unwrap(), 7);
@@ -435,7 +435,7 @@ fn shield_undoes_abort_on_drop_and_nothing_else() {
 }
 
 #[test]
-fn a_shielded_task_goes_on_when_its_awaiter_is_aborted() {
+fn a_shielded_task_continues_after_its_awaiter_is_aborted() {
     let counts = Rc::new(Counts::default());
     block_on(async {
         let awaiters = [false, true].map(|is_shielded| {
@@ -447,12 +447,12 @@ fn a_shielded_task_goes_on_when_its_awaiter_is_aborted() {
             assert!(awaiter.cancel().await.unwrap_err().is_cancelled());
         }
         yield_now().await;
-        assert_eq!(counts.get(), (2, 1), "the one without a shield was dropped");
+        assert_eq!(counts.get(), (2, 1), "the task without a shield was dropped");
     });
 }
 
 #[test]
-fn on_done_calls_after_the_end_and_never_inside_of_the_call() {
+fn on_done_calls_back_in_a_later_turn() {
     let trace = Trace::default();
     block_on(async {
         let (dropped, of_task, of_callback) =
@@ -481,7 +481,7 @@ fn on_done_calls_after_the_end_and_never_inside_of_the_call() {
 }
 
 #[test]
-fn on_done_takes_the_errors_and_leaves_its_own_panic_to_the_handler() {
+fn on_done_receives_errors_and_its_panic_goes_to_the_handler() {
     let trace = Trace::default();
     let of_handler = trace.clone();
     let builder = Runtime::builder().on_task_error(move |error| {
@@ -515,7 +515,7 @@ fn on_done_takes_the_errors_and_leaves_its_own_panic_to_the_handler() {
 }
 
 #[test]
-fn a_callback_is_a_task_that_tells_where_it_was_made() {
+fn a_callback_is_a_task_that_reports_its_on_done_line() {
     block_on(async {
         let task = spawn(pending::<()>());
         task.on_done(drop);
@@ -527,7 +527,7 @@ fn a_callback_is_a_task_that_tells_where_it_was_made() {
 }
 
 #[test]
-fn is_finished_at_each_state() {
+fn is_finished_is_right_in_each_state() {
     block_on(async {
         let own_view = Rc::new(Cell::new(None));
         let seen = own_view.clone();
@@ -553,7 +553,7 @@ fn is_finished_at_each_state() {
 }
 
 #[test]
-fn a_task_is_polled_once_for_each_turn_that_it_was_woken_in() {
+fn a_task_is_polled_once_per_turn_with_wakes() {
     let counts = Rc::new(Counts::default());
     block_on(async {
         let task = spawn(counts.future());
@@ -571,16 +571,20 @@ fn a_task_is_polled_once_for_each_turn_that_it_was_woken_in() {
 
 #[test]
 fn a_handle_polled_with_two_wakers_wakes_the_last() {
-    let (first, last) = (Arc::new(Bell::default()), Arc::new(Bell::default()));
+    let (first, last) = (Arc::new(CountingWaker::default()), Arc::new(CountingWaker::default()));
     block_on(async {
         let mut task = pin!(spawn(ready(7)));
         for bell in [&first, &first, &last, &last] {
             let waker = Waker::from(bell.clone());
             assert!(task.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
         }
-        assert_eq!([&first, &last].map(Arc::strong_count), [1, 2], "it holds the last waker, once");
+        assert_eq!(
+            [&first, &last].map(Arc::strong_count),
+            [1, 2],
+            "the handle holds one clone of the last waker"
+        );
         yield_now().await;
-        assert_eq!([&first, &last].map(|bell| bell.rings()), [0, 1]);
+        assert_eq!([&first, &last].map(|bell| bell.wakes()), [0, 1]);
         assert_eq!([&first, &last].map(Arc::strong_count), [1, 1]);
         assert_eq!(task.await.unwrap(), 7);
     });
@@ -588,7 +592,7 @@ fn a_handle_polled_with_two_wakers_wakes_the_last() {
 
 #[test]
 fn a_handle_dropped_while_it_waits_drops_its_waker() {
-    let bell = Arc::new(Bell::default());
+    let bell = Arc::new(CountingWaker::default());
     block_on(async {
         let mut task = spawn(ready(7));
         let waker = Waker::from(bell.clone());
@@ -599,7 +603,7 @@ fn a_handle_dropped_while_it_waits_drops_its_waker() {
         assert_eq!(Arc::strong_count(&bell), 1);
         yield_now().await;
     });
-    assert_eq!(bell.rings(), 0);
+    assert_eq!(bell.wakes(), 0);
 }
 
 #[test]
@@ -612,7 +616,7 @@ fn a_turn_counts_futures_polled() {
     assert!(tasks.iter().all(JoinHandle::is_finished));
 }
 
-/// Woken by itself during its last poll, a task is still queued when it has ended.
+/// Spawns a task that wakes itself during its last poll: it is still queued when it has ended.
 fn spawn_that_ends_queued(runtime: &Runtime) {
     drop(runtime.spawn(poll_fn(|cx| {
         cx.waker().wake_by_ref();
@@ -639,7 +643,7 @@ fn a_task_that_was_aborted_is_not_polled_again() {
 }
 
 #[test]
-fn a_task_that_ended_while_queued_is_not_told_of() {
+fn a_task_that_ended_while_queued_is_not_listed() {
     let mut runtime = Runtime::new().unwrap();
     spawn_that_ends_queued(&runtime);
     let looker = runtime.spawn(async { task::all().len() });
@@ -648,15 +652,15 @@ fn a_task_that_ended_while_queued_is_not_told_of() {
 }
 
 #[test]
-fn a_task_tells_who_it_is() {
+fn current_describes_the_running_task() {
     block_on(async {
         let root = task::current().unwrap().id();
         let line = line!() + 1;
-        let task = task::Builder::new().name("teller").spawn(async { task::current().unwrap() });
+        let task = task::Builder::new().name("described").spawn(async { task::current().unwrap() });
         let id = task.id();
         let info = task.await.unwrap();
         assert_eq!((info.id(), info.parent()), (id, Some(root)));
-        assert_eq!((info.name(), info.state()), (Some("teller"), TaskState::Running));
+        assert_eq!((info.name(), info.state()), (Some("described"), TaskState::Running));
         assert_eq!((info.spawned_at().file(), info.spawned_at().line()), (file!(), line));
         assert_eq!(info.polls(), 1);
     });
@@ -677,7 +681,7 @@ fn a_child_names_its_parent_after_the_parents_end() {
 }
 
 #[test]
-fn what_is_spawned_from_outside_has_no_parent() {
+fn a_task_spawned_outside_the_loop_has_no_parent() {
     let mut runtime = Runtime::new().unwrap();
     let line = line!() + 1;
     let task = runtime.spawn(async { task::current().unwrap() });
@@ -688,21 +692,21 @@ fn what_is_spawned_from_outside_has_no_parent() {
 }
 
 #[test]
-fn all_tells_of_each_task_in_the_order_of_spawning() {
+fn all_lists_tasks_in_the_order_of_spawning() {
     block_on(async {
         let ended = spawn(ready(()));
         let waiting = task::Builder::new().name("waiting").spawn(pending::<()>());
         ended.await.unwrap();
-        // It gets the slot of the one that ended.
+        // It reuses the slot of the task that ended.
         let ready = task::Builder::new().name("ready").spawn(pending::<()>());
         let all = task::all();
-        let told: Vec<_> = all.iter().map(|info| (info.name(), info.state())).collect();
+        let states: Vec<_> = all.iter().map(|info| (info.name(), info.state())).collect();
         let expected = [
             (None, TaskState::Running),
             (Some("waiting"), TaskState::Waiting),
             (Some("ready"), TaskState::Ready),
         ];
-        assert_eq!(told, expected);
+        assert_eq!(states, expected);
         let ids: Vec<_> = all.iter().map(|info| info.id()).collect();
         assert_eq!(ids, [task::current().unwrap().id(), waiting.id(), ready.id()]);
         assert_eq!(all.iter().map(|info| info.polls()).collect::<Vec<_>>(), [2, 1, 0]);
@@ -710,7 +714,7 @@ fn all_tells_of_each_task_in_the_order_of_spawning() {
 }
 
 #[test]
-fn ids_are_not_used_again_when_slots_are() {
+fn ids_are_not_reused_when_slots_are() {
     let mut ids = HashSet::new();
     for _ in 0..2 {
         block_on(async {
@@ -733,12 +737,12 @@ fn the_root_is_a_task() {
     let mut runtime = Runtime::new().unwrap();
     let mut look = || runtime.block_on(async { task::all().remove(0) });
     let (first, second) = (look(), look());
-    assert!(first.id() < second.id(), "each root is a task of its own");
+    assert!(first.id() < second.id(), "each root is a new task");
     assert_eq!(first.state(), TaskState::Running);
 }
 
 #[test]
-fn the_root_need_be_neither_send_nor_static() {
+fn the_root_needs_neither_send_nor_static() {
     let text = String::from("borrowed");
     let mut lengths = Vec::new();
     let kept = Rc::new(7);
@@ -768,7 +772,7 @@ fn tasks_survive_from_one_block_on_to_the_next() {
 
 #[test]
 fn a_future_is_dropped_where_it_was_polled() {
-    /// Notes where it is when it is polled, and checks that when it is dropped.
+    /// Records its address when it is polled, and compares it when it is dropped.
     struct Still(Rc<Cell<usize>>, std::marker::PhantomPinned);
     fn address(still: &Still) -> usize {
         std::ptr::from_ref(still).addr()

@@ -1,4 +1,4 @@
-//! Wakers: they reach their task from everywhere, and no task but theirs.
+//! Wakers: they wake their task from every thread and loop, and no other task.
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, pending, poll_fn, ready};
@@ -17,12 +17,12 @@ use evloop::task::{self, yield_now};
 use evloop::time::{Sleep, sleep, sleep_until};
 use evloop::{JoinHandle, Runtime, block_on, spawn};
 
-/// What was done with one [`Counted`] future.
+/// Counts the polls of a [`Counted`] future.
 #[derive(Default)]
 struct Counts {
     polls: Cell<u32>,
     waker: RefCell<Option<Waker>>,
-    /// The next poll gives `Ready`.
+    /// The next poll returns `Ready`.
     is_ready: Cell<bool>,
 }
 
@@ -35,7 +35,7 @@ impl Counts {
         self.waker.borrow().clone().expect("it was polled")
     }
 
-    /// A task that has been polled once.
+    /// Spawns a task, and polls it once.
     fn spawned(self: &Rc<Self>, runtime: &mut Runtime) -> JoinHandle<()> {
         let task = runtime.spawn(self.future());
         let polls = self.polls.get();
@@ -57,17 +57,17 @@ impl Future for Counted {
     }
 }
 
-/// Gives the waker of the running task.
+/// Returns the waker of the running task.
 async fn waker() -> Waker {
     poll_fn(|cx| Poll::Ready(cx.waker().clone())).await
 }
 
-/// A turn that does not wait. Returns how many futures it polled.
+/// Runs a turn that does not wait. Returns the number of polled futures.
 fn turn(runtime: &mut Runtime) -> usize {
     runtime.turn(Some(Duration::ZERO)).unwrap().polled
 }
 
-/// Wakes from another thread, and waits until that is done.
+/// Wakes from another thread, and joins that thread.
 fn wake_elsewhere(waker: Waker) {
     thread::spawn(move || waker.wake()).join().unwrap();
 }
@@ -93,7 +93,7 @@ fn a_stale_waker_does_not_poll_the_next_task_in_the_slot() {
 }
 
 #[test]
-fn a_stale_waker_that_is_woken_while_its_task_ends_is_nothing() {
+fn a_stale_waker_that_is_woken_while_its_task_ends_does_nothing() {
     let mut runtime = Runtime::new().unwrap();
     let counts = Rc::new(Counts::default());
     let task = runtime.spawn(poll_fn(|cx| {
@@ -111,7 +111,7 @@ fn a_stale_waker_that_is_woken_while_its_task_ends_is_nothing() {
 }
 
 #[test]
-fn a_stale_waker_whose_generation_came_round_cuts_no_queue() {
+fn a_stale_waker_whose_generation_wrapped_keeps_the_queue_intact() {
     let mut runtime = Runtime::new().unwrap();
     let counts: [Rc<Counts>; 3] = Default::default();
     let _waiting = [&counts[0], &counts[1]].map(|counts| counts.spawned(&mut runtime));
@@ -185,7 +185,7 @@ fn a_wake_between_two_turns_keeps_the_next_from_waiting() {
 }
 
 #[test]
-fn who_stands_behind_a_waker_that_panics_is_woken_in_the_next_turn() {
+fn a_timer_behind_a_panicking_waker_fires_in_the_next_turn() {
     struct Bomb;
     impl Wake for Bomb {
         fn wake(self: Arc<Self>) {
@@ -205,7 +205,7 @@ fn who_stands_behind_a_waker_that_panics_is_woken_in_the_next_turn() {
     assert!(second.is_finished() && begin.elapsed() < hang);
 }
 
-/// A sleep that was made and polled while `runtime` did not run.
+/// Returns a sleep that was made and polled while `runtime` did not run.
 fn sleep_in(runtime: &Runtime, deadline: Instant, waker: &Waker) -> Sleep {
     let _entered = runtime.enter();
     let mut sleep = sleep_until(deadline);
@@ -214,7 +214,7 @@ fn sleep_in(runtime: &Runtime, deadline: Instant, waker: &Waker) -> Sleep {
 }
 
 #[test]
-fn a_million_wakes_during_one_poll_are_one() {
+fn a_million_wakes_during_one_poll_cause_one_poll() {
     let mut polls = 0;
     let task = poll_fn(move |cx| {
         polls += 1;
@@ -231,7 +231,7 @@ fn a_million_wakes_during_one_poll_are_one() {
 }
 
 #[test]
-fn each_wake_of_four_threads_is_one_poll() {
+fn each_wake_from_four_threads_causes_one_poll() {
     const LANES: u32 = 64;
     const WAKES: u32 = 500;
     let (senders, receivers): (Vec<_>, Vec<_>) = (0..4).map(|_| mpsc::channel::<Waker>()).unzip();
@@ -242,7 +242,7 @@ fn each_wake_of_four_threads_is_one_poll() {
     block_on(async {
         let lanes = (0..LANES).map(|lane| {
             let (senders, polls) = (senders.clone(), polls.clone());
-            // A task each, so that slots are used again while wakes are on their way.
+            // A new task for each wake, so that slots are reused while wakes are in the inbox.
             spawn(async move {
                 for wake in 0..WAKES {
                     let sender = &senders[(lane + wake) as usize % senders.len()];
@@ -294,7 +294,7 @@ fn wakes_from_another_thread_keep_their_order() {
     assert_eq!(*order.borrow(), shuffled);
 }
 
-/// Pending once: somebody else has the waker.
+/// Returns `Pending` once. Other code has the waker.
 async fn yield_once_woken() {
     let mut polls = 0;
     poll_fn(|_| {
@@ -321,7 +321,7 @@ fn a_wake_for_the_outer_loop_while_an_inner_one_turns() {
 }
 
 #[test]
-fn a_turn_inside_of_a_task_leaves_the_outer_loop_as_it_was() {
+fn a_turn_inside_a_task_does_not_change_the_outer_loop() {
     let mut inner = Runtime::new().unwrap();
     let ran_on = inner.spawn(async { task::all().len() });
     block_on(async {
@@ -329,14 +329,14 @@ fn a_turn_inside_of_a_task_leaves_the_outer_loop_as_it_was() {
         assert_eq!(inner.run_until_stalled().unwrap(), 1);
         assert_eq!(task::current().unwrap().id(), before.id());
         let outer = spawn(async { task::current().unwrap().parent() });
-        assert_eq!(task::all().len(), 2, "the new task is here");
+        assert_eq!(task::all().len(), 2, "the new task is listed");
         assert_eq!(outer.await.unwrap(), Some(before.id()));
     });
-    assert_eq!(inner.block_on(ran_on).unwrap(), 1, "it saw itself alone");
+    assert_eq!(inner.block_on(ran_on).unwrap(), 1, "the inner task saw only itself");
 }
 
 #[test]
-fn a_loop_entered_inside_of_an_inner_ones_turn_inside_of_itself() {
+fn a_loop_can_be_entered_again_inside_the_turn_of_an_inner_loop() {
     let outer = Rc::new(Runtime::new().unwrap());
     let mut inner = Runtime::new().unwrap();
     let all = |expected: usize| assert_eq!(task::all().len(), expected);
@@ -347,7 +347,7 @@ fn a_loop_entered_inside_of_an_inner_ones_turn_inside_of_itself() {
         let guard = reentered.enter();
         all(0);
         let _of_outer = (spawn(pending::<()>()), reentered.spawn(pending::<()>()));
-        assert!(reentered.next_deadline().unwrap() <= Instant::now(), "it has work");
+        assert!(reentered.next_deadline().unwrap() <= Instant::now(), "the loop has work");
         all(2);
         drop(guard);
         let _of_inner = spawn(ready(()));
@@ -363,7 +363,7 @@ fn a_loop_entered_inside_of_an_inner_ones_turn_inside_of_itself() {
 }
 
 #[test]
-fn next_deadline_says_when_to_turn() {
+fn next_deadline_returns_when_to_turn() {
     let mut runtime = Runtime::new().unwrap();
     assert_eq!(runtime.next_deadline(), None);
     let hour = Duration::from_secs(3600);
@@ -381,12 +381,12 @@ fn next_deadline_says_when_to_turn() {
     assert_eq!(runtime.next_deadline(), None);
 }
 
-/// Sleeps from its first poll on.
+/// Sleeps for `duration` from its first poll.
 async fn sleep_from_now(duration: Duration) {
     sleep(duration).await;
 }
 
-/// The loop's descriptor in the hands of another loop.
+/// The loop's descriptor, watched by another loop.
 #[cfg(all(unix, not(mio_unsupported_force_poll_poll)))]
 mod embedded {
     use evloop::Handle;
@@ -394,7 +394,7 @@ mod embedded {
 
     use super::*;
 
-    /// Far longer than anything here takes: a wait that reaches it has failed.
+    /// Far longer than these tests take: a wait that reaches it has failed.
     const HANG: Timespec = Timespec { tv_sec: 20, tv_nsec: 0 };
     const NOW: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 
@@ -407,7 +407,7 @@ mod embedded {
         is_readable_within(runtime, NOW)
     }
 
-    /// A loop that is watched already, with a task that waits to be woken.
+    /// Makes a loop whose descriptor was polled before, with a task that waits to be woken.
     fn watched() -> (Runtime, Rc<Counts>, JoinHandle<()>) {
         let mut runtime = Runtime::new().unwrap();
         assert!(!is_readable(&runtime));
@@ -417,7 +417,7 @@ mod embedded {
         (runtime, counts, task)
     }
 
-    /// The descriptor says that there is something to do; a turn does `polls` polls and all of it.
+    /// Asserts that the descriptor is readable, and that one turn does all work, in `polls` polls.
     fn assert_turn(runtime: &mut Runtime, polls: usize) {
         assert!(is_readable(runtime));
         assert_eq!(turn(runtime), polls);
@@ -425,7 +425,7 @@ mod embedded {
     }
 
     #[test]
-    fn a_wake_between_two_turns() {
+    fn a_wake_between_two_turns_makes_the_descriptor_readable() {
         let (mut runtime, counts, _task) = watched();
         for _ in 0..3 {
             for wake in [Waker::wake, wake_elsewhere] {
@@ -453,7 +453,7 @@ mod embedded {
     }
 
     #[test]
-    fn a_wake_before_the_descriptor_is_first_watched() {
+    fn a_wake_before_the_first_poll_of_the_descriptor_is_reported() {
         let mut runtime = Runtime::new().unwrap();
         let counts = Rc::new(Counts::default());
         let _task = counts.spawned(&mut runtime);
@@ -462,14 +462,14 @@ mod embedded {
     }
 
     #[test]
-    fn a_spawn_between_two_turns() {
+    fn a_spawn_between_two_turns_makes_the_descriptor_readable() {
         let (mut runtime, ..) = watched();
         let _task = runtime.spawn(pending::<()>());
         assert_turn(&mut runtime, 1);
     }
 
     #[test]
-    fn an_abort_between_two_turns() {
+    fn an_abort_between_two_turns_makes_the_descriptor_readable() {
         let (mut runtime, _, task) = watched();
         task.abort();
         assert!(is_readable(&runtime));
@@ -478,18 +478,18 @@ mod embedded {
     }
 
     #[test]
-    fn a_call_between_two_turns() {
+    fn a_call_between_two_turns_makes_the_descriptor_readable() {
         let (mut runtime, ..) = watched();
         runtime.handle().call_threadsafe(|| {});
         assert_turn(&mut runtime, 1);
         let remote = runtime.handle().spawn(|| ready(7));
-        // What was called spawns the task and its forwarder.
+        // The call spawns the task and its forwarder.
         assert_turn(&mut runtime, 3);
         assert_eq!(remote.join().unwrap(), 7);
     }
 
     #[test]
-    fn work_that_a_turn_left() {
+    fn work_left_by_a_turn_makes_the_descriptor_readable() {
         let mut runtime = Runtime::builder().batch_max(2).build().unwrap();
         assert!(!is_readable(&runtime));
         let tasks: Vec<_> = (0..5).map(|_| runtime.spawn(ready(()))).collect();
@@ -502,7 +502,7 @@ mod embedded {
     }
 
     #[test]
-    fn a_wake_for_an_inner_loop_that_a_task_of_an_outer_one_watches() {
+    fn a_wake_for_an_inner_loop_wakes_the_watching_task() {
         let (mut inner, counts, _task) = watched();
         block_on(async {
             counts.waker().wake();
@@ -511,7 +511,7 @@ mod embedded {
     }
 
     #[test]
-    fn a_wake_and_a_spawn_while_a_guard_is_held() {
+    fn a_wake_and_a_spawn_under_a_guard_make_the_descriptor_readable() {
         let (mut runtime, counts, _task) = watched();
         let guard = runtime.enter();
         counts.waker().wake();
@@ -524,7 +524,7 @@ mod embedded {
     }
 
     #[test]
-    fn a_handle_is_used_while_a_guard_is_held() {
+    fn a_handle_used_under_a_guard_makes_the_descriptor_readable() {
         let (mut runtime, ..) = watched();
         let guard = runtime.enter();
         Handle::current().call_threadsafe(|| {});
@@ -580,7 +580,7 @@ mod embedded {
     }
 }
 
-/// Counts its wakes, and panics after it has.
+/// A waker that counts its wakes and then panics.
 #[derive(Default)]
 struct Panics(AtomicUsize);
 
@@ -591,8 +591,11 @@ impl Wake for Panics {
     }
 }
 
-/// Four futures that wait with wakers that panic. Returns how often each waker was woken.
-fn waits_that_panic<F: Future>(mut futures: [Pin<&mut F>; 4], wake: impl FnOnce()) -> [usize; 4] {
+/// Polls four futures with wakers that panic. Returns the number of wakes of each waker.
+fn wakes_of_panicking_wakers<F: Future>(
+    mut futures: [Pin<&mut F>; 4],
+    wake: impl FnOnce(),
+) -> [usize; 4] {
     let wakers = [(); 4].map(|()| Arc::new(Panics::default()));
     for (future, waker) in futures.iter_mut().zip(&wakers) {
         let waker = Waker::from(waker.clone());
@@ -604,26 +607,26 @@ fn waits_that_panic<F: Future>(mut futures: [Pin<&mut F>; 4], wake: impl FnOnce(
 }
 
 #[test]
-fn all_are_woken_by_one_call_though_each_waker_panics() {
+fn one_call_wakes_all_waiters_though_each_waker_panics() {
     let notify = Notify::new();
     let mut waits = [(); 4].map(|()| Box::pin(notify.notified()));
     let waits = waits.each_mut().map(|wait| wait.as_mut());
-    assert_eq!(waits_that_panic(waits, || notify.notify_waiters()), [1; 4]);
+    assert_eq!(wakes_of_panicking_wakers(waits, || notify.notify_waiters()), [1; 4]);
 }
 
 #[test]
-fn all_who_sleep_are_woken_by_the_loops_end_though_each_waker_panics() {
+fn the_loops_end_wakes_all_sleeps_though_each_waker_panics() {
     let runtime = Runtime::new().unwrap();
     let mut sleeps = {
         let _entered = runtime.enter();
         [(); 4].map(|()| Box::pin(sleep(Duration::from_secs(3600))))
     };
     let sleeps = sleeps.each_mut().map(|sleep| sleep.as_mut());
-    assert_eq!(waits_that_panic(sleeps, || drop(runtime)), [1; 4]);
+    assert_eq!(wakes_of_panicking_wakers(sleeps, || drop(runtime)), [1; 4]);
 }
 
 #[test]
-fn all_who_wait_for_sockets_are_woken_by_the_loops_end_though_each_waker_panics() {
+fn the_loops_end_wakes_all_socket_waiters_though_each_waker_panics() {
     let mut runtime = Runtime::new().unwrap();
     let listen = async { TcpListener::bind("127.0.0.1:0").await.unwrap() };
     let listener = Rc::new(runtime.block_on(listen));
@@ -632,5 +635,5 @@ fn all_who_wait_for_sockets_are_woken_by_the_loops_end_though_each_waker_panics(
         Box::pin(async move { drop(listener.accept().await) })
     });
     let accepts = accepts.each_mut().map(|accept| accept.as_mut());
-    assert_eq!(waits_that_panic(accepts, || drop(runtime)), [1; 4]);
+    assert_eq!(wakes_of_panicking_wakers(accepts, || drop(runtime)), [1; 4]);
 }

@@ -1,103 +1,105 @@
-//! How many results the running poll may still take, and which branch of it comes first.
+//! The budget of a poll: how many results it may still take, and which of its branches comes first.
 //!
 //! A task whose sockets and channels are always ready would never return `Pending`, and no other
-//! task would run. So every leaf that work outside of its task can keep ready follows one rule:
+//! task would run. So there is one rule for every leaf future that code outside its task can keep
+//! ready:
 //!
-//! 1. It asks [`poll_left`] before it does anything. Refused, it returns `Pending`; the task has
-//!    been woken.
-//! 2. It [spends](spend) one unit for each result, also for one that is final (closed, ended).
+//! 1. It calls [`poll_left`] before it does anything. If it is refused, it returns `Pending`;
+//!    `poll_left` has woken the task.
+//! 2. It [spends](spend) one unit for each result, also for a final one (closed, end of stream).
 //!
-//! A poll that spends its units in its first branch refuses the branches behind it. If the next
-//! poll began in the same way, these would starve: whatever a `join!` or a `select!` holds comes in
-//! the same order each time. So the next poll of a task that was refused something begins by
-//! skipping a random number of leaves, which are refused; the one behind them is the first to get
-//! units. The number is random since some combinators rotate their branches themselves, in step
-//! with any fixed pattern, and since a child of a scope is not polled in every poll of its task.
+//! A poll that spends its units in its first branch refuses the branches behind it. A `join!` or a
+//! `select!` polls its branches in the same order each time, so the same branches would starve in
+//! each poll. Therefore, the next poll of a task with refused leaves skips a random number of
+//! leaves: they are refused, and the leaf behind them is the first to take units. The number is
+//! random since some combinators rotate their branches themselves, which could stay in step with
+//! any fixed pattern, and since a child of a scope is not polled in every poll of its task.
 //!
-//! Combinators of this crate keep two things apart: what was spent before they were polled, and
-//! what they polled has spent. A limit whose deadline has passed gives its future some more polls
-//! if leaves were refused, since its own may have been among them: [`Grace`]. A scope polls its
-//! body and one child in any case, and asks before each further child: so scopes nest to any depth,
-//! and the children that are left come first in the next poll.
+//! The combinators of this crate distinguish units spent before their poll from units that their
+//! own branches spent. A timeout whose deadline has passed polls its future a few times more if
+//! leaves were refused, since its own leaves may be among them: [`Grace`]. A scope always polls its
+//! body and one child, and checks the budget before each further child. So scopes nest to any
+//! depth, and the remaining children come first in the next poll.
 //!
-//! Outside of a loop the budget is unlimited. Invariant: only the executor begins a poll.
+//! Outside a loop the budget is unlimited. Invariant: only the executor begins a poll.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::task::{Context, Poll};
 
-/// Results that one poll of a task may take: enough to drain a burst, small enough that a poll
-/// ends within some microseconds for its neighbours.
+/// The number of results that one poll of a task may take: enough to drain a burst, and few enough
+/// that the poll ends within microseconds and other tasks run.
 const PER_POLL: u64 = 128;
 
-/// Outside of a loop: what would take centuries to spend.
+/// The budget outside a loop: spending it would take centuries.
 const UNLIMITED: u64 = u64::MAX;
 
-/// In `POLL`: what the poll may take has been decided.
+/// A flag in `POLL`: the budget of the poll has been decided.
 const DECIDED: u64 = 1 << 32;
 
-/// So many polls a limit waits for one in which nothing is refused. Some microseconds each.
+/// The number of polls for which a timeout waits for one in which no leaf is refused. Each takes
+/// some microseconds.
 const GRACE_POLLS: u8 = 8;
 
-/// So many polls the greatest number of refused leaves counts: a child of a scope is polled again
-/// only some polls of its task after it was refused, one for each scope around it.
+/// The number of polls for which the maximum of refused leaves is remembered: a refused child of a
+/// scope is polled again only after some polls of its task, one for each scope around it.
 const REMEMBERED: u32 = 8;
 
-/// Once in so many polls of a hungry task the number of leaves to skip is not taken from what was
-/// seen before.
-const SURPRISE: u32 = 8;
+/// Once in this many polls of a starved task, the number of leaves to skip is independent of the
+/// number that was refused before.
+const RANDOM_EVERY: u32 = 8;
 
-/// A leaf that alone was refused is skipped in one of so many polls only: as a rule it is the one
-/// that spent the units, and refusing it makes a poll for nothing. Odd, so that it falls in step
-/// with no child of a scope that is polled in every second poll of its task.
-const LONE: u32 = 8191;
+/// A single refused leaf is skipped only once in this many polls: usually it is the leaf that spent
+/// the units, and refusing it costs a useless poll. Odd, so that it does not stay in step with a
+/// child of a scope that is polled in every second poll of its task.
+const LONE_SKIP_EVERY: u32 = 8191;
 
 thread_local! {
-    /// Units left. Zero: spent, not decided yet, or leaves are skipped.
+    /// The units left. 0: spent, not decided yet, or leaves are being skipped.
     static LEFT: Cell<u64> = const { Cell::new(UNLIMITED) };
-    /// What `LEFT` is at the start of a poll. Zero while some task is hungry: then the first leaf
-    /// that asks finds out whether it is this one.
+    /// The value of `LEFT` at the start of a poll. 0 while some task is starved: then the first
+    /// `poll_left` checks whether it is this task.
     static START: Cell<u64> = const { Cell::new(PER_POLL) };
-    /// The slot of the task that is polled, and `DECIDED`. What a scope polls inside of it changes
-    /// nothing.
+    /// The slot of the task that is polled, and `DECIDED`. A scope's polls of its children do not
+    /// change it.
     static POLL: Cell<u64> = const { Cell::new(0) };
-    /// Leaves to skip before the units come. Counts once it is decided.
+    /// The number of leaves to skip before one may take units. Valid once `DECIDED` is set.
     static SKIP: Cell<u32> = const { Cell::new(0) };
-    static HUNGRY: RefCell<Hungry> = const {
-        RefCell::new(Hungry { tasks: BTreeMap::new(), lone: 0, random: 1 })
+    static STARVED: RefCell<Starved> = const {
+        RefCell::new(Starved { tasks: BTreeMap::new(), lone: 0, random: 1 })
     };
 }
 
-/// Tasks that were refused units, by their slots. An entry that lies there when the slot has got
-/// another task costs that one some polls.
-struct Hungry {
+/// The tasks with refused leaves, by their slots. An entry of an ended task may remain: it costs
+/// the next task in the slot some polls.
+struct Starved {
     tasks: BTreeMap<u32, Refused>,
-    /// Polls that began after one leaf alone was refused.
+    /// The number of polls that began after a single leaf was refused.
     lone: u32,
-    /// State of a xorshift generator.
+    /// The state of a xorshift generator.
     random: u32,
 }
 
-/// How many leaves of a task are refused in a poll.
+/// The numbers of leaves of a task that were refused.
 #[derive(Clone, Copy, Default)]
 struct Refused {
-    /// In the poll that runs, or ran last.
+    /// In the running poll, or in the last one.
     now: u32,
-    /// The most in the last polls.
+    /// The maximum in the last polls.
     most: u32,
-    /// How many polls ago that was.
+    /// How many polls ago the maximum was.
     age: u32,
 }
 
-/// The budget of an outer poll, which is restored when this is dropped.
-pub(crate) struct Aside {
+/// The budget of an outer poll. Its drop restores the budget.
+pub(crate) struct SavedBudget {
     left: u64,
     poll: u64,
     skip: u32,
 }
 
-/// How many polls a limit gave its future since its deadline, because leaves were refused units.
+/// The number of extra polls that a timeout made after its deadline, since leaves were refused.
 #[derive(Default)]
 pub(crate) struct Grace(u8);
 
@@ -108,31 +110,31 @@ pub(crate) fn begin(slot: u32) {
     POLL.set(slot.into());
 }
 
-/// Sets the budget of the running poll aside; the budget is unlimited until a poll inside of it
-/// begins.
-pub(crate) fn set_aside() -> Aside {
-    Aside { left: LEFT.replace(UNLIMITED), poll: POLL.get(), skip: SKIP.get() }
+/// Saves the budget of the running poll. The budget is unlimited until an inner poll begins.
+pub(crate) fn save() -> SavedBudget {
+    SavedBudget { left: LEFT.replace(UNLIMITED), poll: POLL.get(), skip: SKIP.get() }
 }
 
-/// Whether a unit is left.
+/// Returns whether a unit is left.
 #[inline]
 pub(crate) fn is_left() -> bool {
     LEFT.get() > 0 || decide()
 }
 
-/// `Ready` if a unit is left; otherwise the task is woken. Asked before a leaf does anything.
+/// Returns `Ready` if a unit is left; wakes the task otherwise. A leaf calls it before it does
+/// anything.
 #[inline]
 pub(crate) fn poll_left(cx: &mut Context<'_>) -> Poll<()> {
     if LEFT.get() > 0 { Poll::Ready(()) } else { poll_refused(cx) }
 }
 
-/// Spends a unit. Called by a leaf that completes.
+/// Spends a unit. A leaf calls it when it completes.
 #[inline]
 pub(crate) fn spend() {
     LEFT.set(LEFT.get().saturating_sub(1));
 }
 
-/// One result, asked for and spent: what a future awaits that does its work at once.
+/// Waits for a unit and spends it. For futures that do their work without waiting.
 pub(crate) async fn unit() {
     poll_fn(poll_left).await;
     spend();
@@ -143,12 +145,12 @@ fn poll_refused(cx: &mut Context<'_>) -> Poll<()> {
     if decide() {
         return Poll::Ready(());
     }
-    HUNGRY.with_borrow_mut(|hungry| hungry.tasks.entry(slot()).or_default().now += 1);
+    STARVED.with_borrow_mut(|starved| starved.tasks.entry(slot()).or_default().now += 1);
     START.set(0);
     if SKIP.get() > 0 {
         SKIP.set(SKIP.get() - 1);
         if SKIP.get() == 0 {
-            // That was the last to be skipped: the next one gets units.
+            // This was the last leaf to skip: the next one takes units.
             LEFT.set(PER_POLL);
         }
     }
@@ -156,8 +158,8 @@ fn poll_refused(cx: &mut Context<'_>) -> Poll<()> {
     Poll::Pending
 }
 
-/// With no unit left: decides what the poll may take, if that was left open. Returns whether a unit
-/// is left now.
+/// Decides the budget of the poll, unless it was decided before. Called when no unit is left.
+/// Returns whether one is left now.
 #[cold]
 fn decide() -> bool {
     let poll = POLL.get();
@@ -167,36 +169,37 @@ fn decide() -> bool {
     POLL.set(poll | DECIDED);
     SKIP.set(0);
     if START.get() == PER_POLL {
-        // It began with units, and they are spent.
+        // The poll began with units, and has spent them.
         return false;
     }
-    SKIP.set(HUNGRY.with_borrow_mut(|hungry| hungry.skip(slot())));
+    SKIP.set(STARVED.with_borrow_mut(|starved| starved.skip(slot())));
     LEFT.set(if SKIP.get() == 0 { PER_POLL } else { 0 });
     SKIP.get() == 0
 }
 
-/// The slot of the task that is polled.
+/// Returns the slot of the task that is polled.
 fn slot() -> u32 {
     POLL.get() as u32
 }
 
-/// No task is ready to run, and one that was refused would be: forgets those that have ended since.
+/// Clears the starved tasks. Called when no task is ready: a starved task that lives would be, so
+/// all of them have ended.
 #[inline]
 pub(crate) fn forget_refused() {
     if START.get() != PER_POLL {
         START.set(PER_POLL);
-        HUNGRY.with_borrow_mut(|hungry| hungry.tasks.clear());
+        STARVED.with_borrow_mut(|starved| starved.tasks.clear());
     }
 }
 
-/// Whether a leaf of the running poll was refused units.
+/// Returns whether a leaf of the running poll was refused.
 fn is_refused() -> bool {
-    let refused = |hungry: &Hungry| hungry.tasks.get(&slot()).is_some_and(|it| it.now > 0);
-    START.get() == 0 && POLL.get() & DECIDED != 0 && HUNGRY.with_borrow(refused)
+    let refused = |starved: &Starved| starved.tasks.get(&slot()).is_some_and(|it| it.now > 0);
+    START.get() == 0 && POLL.get() & DECIDED != 0 && STARVED.with_borrow(refused)
 }
 
-impl Hungry {
-    /// How many leaves the poll that begins for the task in `slot` skips.
+impl Starved {
+    /// Returns the number of leaves that the beginning poll of the task in `slot` skips.
     fn skip(&mut self, slot: u32) -> u32 {
         let Some(refused) = self.tasks.get_mut(&slot) else { return 0 };
         refused.begin_poll();
@@ -211,10 +214,10 @@ impl Hungry {
             }
             1 => {
                 self.lone += 1;
-                u32::from(self.lone % LONE == 0)
+                u32::from(self.lone % LONE_SKIP_EVERY == 0)
             }
-            // One or more; `n` or more once in `n` times.
-            _ if self.random() % SURPRISE == 0 => u32::MAX / self.random(),
+            // At least 1; `n` or more with a probability of 1 in `n`.
+            _ if self.random() % RANDOM_EVERY == 0 => u32::MAX / self.random(),
             _ => self.random() % most,
         }
     }
@@ -237,7 +240,7 @@ impl Refused {
     }
 }
 
-impl Drop for Aside {
+impl Drop for SavedBudget {
     fn drop(&mut self) {
         LEFT.set(self.left);
         POLL.set(self.poll);
@@ -246,9 +249,9 @@ impl Drop for Aside {
 }
 
 impl Grace {
-    /// Asked by a limit whose deadline has passed, after its future was `Pending`. `Ready`: no
-    /// leaf of the task was refused units in this poll, or the future had polls enough. Otherwise
-    /// the task is woken for another one.
+    /// Returns `Ready` if no leaf of the task was refused in this poll, or if the future had enough
+    /// extra polls. Wakes the task for another poll otherwise. A timeout whose deadline has passed
+    /// calls it after its future returned `Pending`.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.0 == GRACE_POLLS || (!is_refused() && poll_left(cx).is_ready()) {
             return Poll::Ready(());

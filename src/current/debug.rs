@@ -1,6 +1,6 @@
-//! Debug mode: telling, on stderr, of what is allowed and likely a mistake.
+//! Debug mode: reports on stderr what is allowed but probably a mistake.
 //!
-//! Invariant: outside of debug mode nothing is recorded, and each question costs a load.
+//! Invariant: outside debug mode nothing is recorded, and each check costs one load.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -10,40 +10,40 @@ use super::state;
 use super::task_id::TaskId;
 
 /// A lock that a task holds.
-struct Held {
+struct HeldLock {
     task: TaskId,
-    /// Where the lock is.
+    /// The address of the lock.
     address: usize,
     kind: &'static str,
 }
 
-/// The mode is as it was when this is dropped.
-pub(crate) struct Before(bool);
+/// Restores the previous mode when it is dropped.
+pub(crate) struct ModeGuard(bool);
 
 thread_local! {
-    /// The loop that is in a turn on this thread is in debug mode.
+    /// Whether the loop that is in a turn on this thread is in debug mode.
     static IS_ON: Cell<bool> = const { Cell::new(false) };
-    /// Something was recorded since the thread began.
+    /// Whether a lock was recorded since the thread began.
     static HAS_HELD: Cell<bool> = const { Cell::new(false) };
-    static HELD: ManuallyDrop<RefCell<Vec<Held>>> =
+    static HELD: ManuallyDrop<RefCell<Vec<HeldLock>>> =
         const { ManuallyDrop::new(RefCell::new(Vec::new())) };
 }
 
-/// Turns the mode on or off, until what it returns is dropped.
-pub(crate) fn set(is_on: bool) -> Before {
-    Before(IS_ON.replace(is_on))
+/// Turns the mode on or off until the returned guard is dropped.
+pub(crate) fn set(is_on: bool) -> ModeGuard {
+    ModeGuard(IS_ON.replace(is_on))
 }
 
 pub(crate) fn is_on() -> bool {
     IS_ON.get()
 }
 
-/// Tells the user.
+/// Writes a message to stderr.
 pub(crate) fn say(message: fmt::Arguments<'_>) {
     eprintln!("evloop: {message}");
 }
 
-/// The running task has locked what is at `address`.
+/// Records that the running task has locked the lock at `address`.
 #[inline]
 pub(crate) fn locked(kind: &'static str, address: *const impl Sized) {
     if is_on() {
@@ -51,11 +51,11 @@ pub(crate) fn locked(kind: &'static str, address: *const impl Sized) {
     }
 }
 
-/// What is at `address` was unlocked.
+/// Removes the record of the lock at `address`, which was unlocked.
 #[inline]
 pub(crate) fn unlocked(address: *const impl Sized) {
     if HAS_HELD.get() {
-        strike(address.addr());
+        remove(address.addr());
     }
 }
 
@@ -63,27 +63,28 @@ pub(crate) fn unlocked(address: *const impl Sized) {
 fn record(kind: &'static str, address: usize) {
     if let Some(task) = state::task() {
         HAS_HELD.set(true);
-        let held = Held { task, address, kind };
+        let held = HeldLock { task, address, kind };
         HELD.with(|all| all.borrow_mut().push(held));
     }
 }
 
 #[cold]
-fn strike(address: usize) {
+fn remove(address: usize) {
     HELD.with(|all| {
         let mut all = all.borrow_mut();
-        let is_held = |held: &Held| held.address == address;
-        // Of readers who share a lock, it is the one that runs; unless its guard went elsewhere.
+        let is_held = |held: &HeldLock| held.address == address;
+        // Several tasks may hold one lock for reading: prefer the entry of the running task. A
+        // guard that moved to another task is dropped there, so fall back to any entry.
         let task = state::task();
-        let place = all.iter().rposition(|held| is_held(held) && Some(held.task) == task);
-        let place = place.or_else(|| all.iter().rposition(is_held));
-        if let Some(place) = place {
-            all.swap_remove(place);
+        let index = all.iter().rposition(|held| is_held(held) && Some(held.task) == task);
+        let index = index.or_else(|| all.iter().rposition(is_held));
+        if let Some(index) = index {
+            all.swap_remove(index);
         }
     });
 }
 
-/// The kinds of locks that a task holds, of which it has not been told before.
+/// Takes the records of the locks that a task holds. Returns their kinds.
 pub(crate) fn take_held(task: TaskId) -> Vec<&'static str> {
     HELD.with(|all| {
         let mut all = all.borrow_mut();
@@ -93,7 +94,7 @@ pub(crate) fn take_held(task: TaskId) -> Vec<&'static str> {
     })
 }
 
-impl Drop for Before {
+impl Drop for ModeGuard {
     fn drop(&mut self) {
         IS_ON.set(self.0);
     }

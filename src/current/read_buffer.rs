@@ -1,21 +1,21 @@
-//! One buffer that all reads of a thread share.
+//! The buffer that all reads of a thread share.
 //!
-//! A connection on which nothing happens needs no buffer of its own: bytes are read into this
-//! buffer, and only those that are left over are kept. Invariant: nothing is borrowed while the
-//! buffer is lent, so its user may call anything.
+//! Bytes are read into this buffer, and only unconsumed bytes are copied into a buffer of their
+//! connection. So an idle connection needs no buffer. Invariant: no `RefCell` is borrowed while the
+//! buffer is lent, so the closure may run any code.
 
 use std::cell::Cell;
 
-/// As much as one read takes in: more does not save system calls worth mentioning.
+/// The maximum size of one read. A larger buffer would save only few system calls.
 const SIZE: usize = 64 * 1024;
 
 thread_local! {
     static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
-/// Calls `f` with the buffer, whose content is arbitrary.
+/// Calls `f` with the buffer. Its contents are arbitrary.
 pub(crate) fn lend<T>(f: impl FnOnce(&mut [u8]) -> T) -> T {
-    // Lent already, or at the end of the thread, there is none: then it is made.
+    // An outer call may have it, or the thread may be ending: then a new buffer is made.
     let mut buffer = BUFFER.try_with(Cell::take).unwrap_or_default();
     buffer.resize(SIZE, 0);
     let result = f(&mut buffer);
@@ -28,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_has_the_room_may_lend_another() {
+    fn nested_calls_get_different_buffers() {
         let at = |buffer: &mut [u8]| buffer.as_ptr() as usize;
         let (outer, inner) = lend(|buffer| (at(buffer), lend(at)));
         assert_ne!(outer, inner);
@@ -36,7 +36,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_there_again() {
+    fn later_calls_get_the_same_buffer() {
         let at = |buffer: &mut [u8]| buffer.as_ptr() as usize;
         assert_eq!(lend(at), lend(at));
     }

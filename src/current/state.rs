@@ -1,55 +1,55 @@
-//! What runs on this thread: which loop, which of its tasks, and what that waits for.
+//! The loop and the task that run on this thread, and what the task waits for.
 //!
-//! The thread-local has no destructor: it may be asked while the thread ends. Invariant: the loop
-//! is the innermost that is in a turn; the task is the one being polled, or nobody.
+//! The thread-local has no destructor, so it can be read while the thread ends. Invariant: the loop
+//! is the innermost one in a turn; the task is the one being polled, if any.
 
 use std::cell::Cell;
 use std::task::Poll;
 
-use super::budget::{self, Aside};
+use super::budget::{self, SavedBudget};
 use super::task_id::TaskId;
 use super::waker_id::LoopId;
 
-/// What a task waits for.
+/// Names what a task waits for; see [`TaskInfo::waits_for`](crate::task::TaskInfo::waits_for).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WaitsFor {
     /// The end of a task.
     Task,
-    /// An instant.
+    /// A deadline: a sleep, a timeout, an interval.
     Time,
     /// A socket, a pipe or another descriptor.
     Io,
-    /// A channel or a queue: a value of it, or room in it.
+    /// A value in a channel or a queue, or capacity for one.
     Channel,
-    /// A lock: `Mutex`, `RwLock`, `Semaphore` and their like.
+    /// A lock or a permit: `Mutex`, `RwLock`, `Semaphore` and similar types.
     Lock,
-    /// That something happens: `Event`, `Notify`, `Condvar`, `Barrier`.
+    /// A notification: `Event`, `Notify`, `Condvar`, `Barrier`.
     Event,
-    /// A helper thread.
+    /// Work on a thread of the blocking pool.
     Thread,
 }
 
 struct Current {
-    /// 0: no loop runs here.
+    /// 0: no loop runs on this thread.
     loop_id: Cell<LoopId>,
     task: Cell<Option<TaskId>>,
     waits_for: Cell<Option<WaitsFor>>,
-    /// How many pieces of code run inside of each other that belong to different tasks.
+    /// The nesting depth of code that belongs to different tasks.
     depth: Cell<u32>,
 }
 
-/// What ran on this thread before. It runs on when this is dropped.
+/// The state of the outer code. Its drop restores that state.
 ///
-/// Whatever runs the code of a task inside of other code holds one: nothing of the outer code shows
-/// through, and nothing of the inner code stays.
-#[must_use = "the outer code runs on when it is dropped"]
+/// A function that runs the code of a task inside other code holds one: the inner code does not see
+/// the state of the outer code, and does not change it.
+#[must_use = "dropping it restores the state of the outer code"]
 pub(crate) struct Outer {
     loop_id: LoopId,
     task: Option<TaskId>,
     waits_for: Option<WaitsFor>,
     depth: u32,
-    _budget: Option<Aside>,
+    _budget: Option<SavedBudget>,
 }
 
 thread_local! {
@@ -63,17 +63,17 @@ thread_local! {
     };
 }
 
-/// The loop that is in a turn on this thread, or 0.
+/// Returns the loop that is in a turn on this thread, or 0.
 pub(crate) fn loop_id() -> LoopId {
     CURRENT.with(|current| current.loop_id.get())
 }
 
-/// Whether a loop is in a turn on this thread.
+/// Returns whether a loop is in a turn on this thread.
 pub(crate) fn is_running() -> bool {
     loop_id() != 0
 }
 
-/// The code of a task is about to run: it waits for nothing yet.
+/// Begins the code of a task. The task waits for nothing yet.
 pub(crate) fn begin_task(id: TaskId) {
     CURRENT.with(|current| {
         current.task.set(Some(id));
@@ -81,45 +81,45 @@ pub(crate) fn begin_task(id: TaskId) {
     });
 }
 
-/// What runs now belongs to no task.
+/// Ends the code of a task: the code that follows belongs to no task.
 pub(crate) fn end_task() {
     CURRENT.with(|current| current.task.set(None));
 }
 
-/// The task whose code runs.
+/// Returns the task whose code runs.
 pub(crate) fn task() -> Option<TaskId> {
     CURRENT.with(|current| current.task.get())
 }
 
-/// How deep in code of different tasks the thread is. A task-local can be read only at the depth at
-/// which it was given its value.
+/// Returns the nesting depth of code that belongs to different tasks. A task-local can be read only
+/// at the depth at which its value was set.
 pub(crate) fn depth() -> u32 {
     CURRENT.with(|current| current.depth.get())
 }
 
-/// A turn of a loop begins. No task of it runs yet.
+/// Begins a turn of a loop. No task of the loop runs yet.
 pub(crate) fn begin_turn(id: LoopId) -> Outer {
     let outer = begin_other();
     CURRENT.with(|current| current.loop_id.set(id));
     outer
 }
 
-/// Code of another task, or of none, begins: it has task-locals of its own, and an unlimited budget
-/// unless it is given one.
+/// Begins code of another task, or of no task. The code has its own task-locals, and an unlimited
+/// budget until a poll begins.
 pub(crate) fn begin_other() -> Outer {
-    let outer = Outer::new(Some(budget::set_aside()));
+    let outer = Outer::new(Some(budget::save()));
     CURRENT.with(|current| current.depth.set(outer.depth + 1));
     end_task();
     outer
 }
 
-/// A part of what runs begins, as a child is of its scope: it shares the budget and the
+/// Begins a part of the running code, such as a child of a scope. It shares the budget and the
 /// task-locals.
 pub(crate) fn begin_part() -> Outer {
     Outer::new(None)
 }
 
-/// The root of a turn begins: it has the task-locals of the code that runs the loop.
+/// Begins the root of a turn. It shares the task-locals of the code that runs the loop.
 pub(crate) fn begin_root() -> Outer {
     let outer = Outer::new(None);
     CURRENT.with(|current| current.depth.set(outer.depth - 1));
@@ -127,7 +127,7 @@ pub(crate) fn begin_root() -> Outer {
 }
 
 impl Outer {
-    fn new(budget: Option<Aside>) -> Outer {
+    fn new(budget: Option<SavedBudget>) -> Outer {
         CURRENT.with(|current| Outer {
             loop_id: current.loop_id.get(),
             task: current.task.get(),
@@ -149,14 +149,14 @@ impl Drop for Outer {
     }
 }
 
-/// `Pending`, of a future that waits for `what`.
+/// Returns `Pending`, and records what the future waits for.
 #[inline]
 pub(crate) fn pending<T>(what: WaitsFor) -> Poll<T> {
     CURRENT.with(|current| current.waits_for.set(Some(what)));
     Poll::Pending
 }
 
-/// What the last future waits for that said so.
+/// Returns what the last pending future waits for.
 pub(crate) fn waits_for() -> Option<WaitsFor> {
     CURRENT.with(|current| current.waits_for.get())
 }

@@ -1,11 +1,11 @@
-//! The name of a task that is never used twice.
+//! The numbers of tasks, never reused.
 
 use std::cell::Cell;
 use std::fmt;
 use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Names a task for as long as the process lives; never used twice.
+/// Identifies a task. An id is never reused within a process.
 ///
 /// ```
 /// evloop::block_on(async {
@@ -17,17 +17,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TaskId(NonZeroU64);
 
-/// Gives out ids to the tasks of one loop, without an atomic for each.
+/// Generates the ids of the tasks of one loop, without an atomic operation for each.
 #[derive(Debug, Default)]
 pub(crate) struct TaskIds {
     next: Cell<u64>,
     end: Cell<u64>,
 }
 
-/// Ids that a loop takes at once from the process's counter.
+/// The number of ids that a loop takes at once from the counter of the process.
 const BLOCK: u64 = 1 << 10;
 
-/// The process's next id.
+/// The next id of the process.
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
 impl TaskIds {
@@ -42,8 +42,8 @@ impl TaskIds {
 }
 
 impl TaskId {
-    /// An id for a task that was never spawned.
-    pub(crate) fn unborn() -> TaskId {
+    /// Returns an id for a task that was never spawned.
+    pub(crate) fn never_spawned() -> TaskId {
         TaskId::new(NEXT.fetch_add(1, Ordering::Relaxed))
     }
 

@@ -1,4 +1,4 @@
-//! Running one batch of polls: what it did, and how long it may run.
+//! Running one batch of polls: its result, and the limit on its time.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -14,33 +14,33 @@ use crate::caught::{Caught, catch};
 use crate::clock;
 use crate::current::{self, budget, debug};
 
-/// A batch ends once it has run for about so long, however few polls that were: timers and sockets
-/// are looked at between batches. With tasks that compute for 2 ms between two awaits, a batch is a
-/// few polls; with tasks that take 100 ns, `batch_max` ends it long before.
+/// A batch ends once it has run for about this time, whatever the number of polls. The loop checks
+/// timers and sockets between batches. With tasks that compute for 2 ms between two awaits, a batch
+/// is a few polls. With tasks that take 100 ns, `batch_max` ends it long before.
 const BATCH_TIME: Duration = Duration::from_millis(1);
 
-/// The first turn of a batch after which the clock is read. So a batch of one or two, as a loop
-/// that mostly waits has them, reads none.
-const FIRST_LOOK: usize = 2;
+/// The first turn of a batch after which the clock is read. A loop that mostly waits has batches of
+/// one or two turns: they read no clock.
+const FIRST_CHECK: usize = 2;
 
-/// At most so many turns pass between two looks at the clock. They begin close together, since
-/// tasks that take long took long in the batch before.
-const LOOK_EVERY: usize = 64;
+/// At most this many turns pass between two readings of the clock. The first readings are close
+/// together, since a task that takes long usually takes long in each batch.
+const CHECK_EVERY: usize = 64;
 
-/// What a batch did.
+/// The result of a batch.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Batch {
-    /// Turns of tasks, and of the root.
+    /// The number of turns, of tasks and of the root.
     turns: usize,
-    /// Those in which nothing was polled: the task was aborted, the root is gone.
+    /// The number of turns without a poll: the task was aborted, or the root has ended.
     unpolled: usize,
-    /// The root completed: its output is there.
+    /// The root has completed: its output is stored.
     pub(crate) root_done: bool,
     /// The turn after which the clock is read next.
-    look_at: usize,
-    /// What the coarse clock said when it was first read, in nanoseconds.
+    check_at: usize,
+    /// The first reading of the coarse clock, in nanoseconds.
     began: u64,
-    /// When it was seen to have moved on since.
+    /// The time at which a later reading of the coarse clock differed from the first.
     moved_on: Option<Instant>,
 }
 
@@ -50,24 +50,24 @@ impl Batch {
             turns: 0,
             unpolled: 0,
             root_done: false,
-            look_at: FIRST_LOOK,
+            check_at: FIRST_CHECK,
             began: 0,
             moved_on: None,
         }
     }
 
-    /// How many futures were polled.
+    /// Returns the number of futures that were polled.
     pub(crate) fn polled(self) -> usize {
         self.turns - self.unpolled
     }
 
-    /// Whether the batch has run for long enough. Reads a clock when it is time to.
+    /// Returns whether the batch has used up its time. Reads a clock only at `check_at`.
     fn is_out_of_time(&mut self) -> bool {
-        if self.turns < self.look_at {
+        if self.turns < self.check_at {
             return false;
         }
-        let is_first = self.look_at == FIRST_LOOK;
-        self.look_at = self.turns + self.turns.min(LOOK_EVERY);
+        let is_first = self.check_at == FIRST_CHECK;
+        self.check_at = self.turns + self.turns.min(CHECK_EVERY);
         if let Some(moved_on) = self.moved_on {
             return clock::now().saturating_duration_since(moved_on) >= BATCH_TIME;
         }
@@ -76,30 +76,31 @@ impl Batch {
             self.began = coarse;
         }
         if coarse != self.began {
-            // It moves on in steps of up to 4 ms: the batch may have begun a moment ago.
+            // The coarse clock advances in steps of up to 4 ms: the batch may have just begun.
             self.moved_on = Some(clock::now());
-            self.look_at = self.turns + self.turns / 2;
+            self.check_at = self.turns + self.turns / 2;
         }
         false
     }
 }
 
 impl Executor {
-    /// Runs what is ready, first in first out, until nothing is or `turns_max` turns were given or
-    /// the root is done. A panic of the root goes through. Only in a turn.
+    /// Runs ready tasks, first in first out. Stops when no task is ready, after `turns_max` turns,
+    /// or when the root completes. Propagates a panic of the root. Must be called in a turn.
     pub(crate) fn run_batch(&self, mut root: Option<Root<'_>>, turns_max: usize) -> Batch {
         let mut batch = Batch::new();
         self.boundary.set(None);
         let _outer = Outer::of_part(self);
-        let _budget = budget::set_aside();
+        let _budget = budget::save();
         let _debug = debug::set(self.hooks.slow_poll.is_some());
-        // Caught once for the batch: a panic is rare, and ends one task's part of it.
+        // One `catch` for the whole batch is cheaper than one per poll: panics are rare, and the
+        // batch continues after one.
         while let Err(panic) = catch(|| self.run(&mut root, turns_max, &mut batch)) {
             self.recover(panic);
         }
-        self.leave();
-        while let Some(lost) = self.local_queue.take_lost() {
-            self.report(lost);
+        self.clear_running();
+        while let Some(error) = self.local_queue.take_unhandled() {
+            self.report(error);
         }
         batch
     }
@@ -114,6 +115,7 @@ impl Executor {
         current::begin_task(*id);
         polls.set(polls.get().wrapping_add(1));
         let waker = waker(waker_id.get());
+        // Not borrowed during the poll: user code may list the tasks.
         drop(header);
         let polled = root.poll(&mut Context::from_waker(&waker));
         if let Some(header) = &*self.root.borrow() {
@@ -125,11 +127,12 @@ impl Executor {
 
     fn run(&self, root: &mut Option<Root<'_>>, turns_max: usize, batch: &mut Batch) {
         while batch.turns < turns_max && !batch.root_done && !batch.is_out_of_time() {
-            self.pause_at.set(batch.look_at.min(turns_max));
+            self.pause_at.set(batch.check_at.min(turns_max));
             if let Some(boundary) = self.boundary.get() {
                 if self.local_queue.with(|queue| queue.first()) == Some(boundary) {
                     return;
                 }
+                // The boundary may be next after any turn.
                 self.pause_at.set(batch.turns + 1);
             }
             if !self.run_some(root, batch) {
@@ -138,7 +141,7 @@ impl Executor {
         }
     }
 
-    /// Runs what is ready until the batch is to pause. Returns whether more may be ready.
+    /// Runs ready tasks until the batch must pause. Returns whether more tasks may be ready.
     fn run_some(&self, root: &mut Option<Root<'_>>, batch: &mut Batch) -> bool {
         while batch.turns < self.pause_at.get() {
             let Some((slot, task)) = local_queue::pop() else {
@@ -154,7 +157,7 @@ impl Executor {
             };
             let ran = match self.hooks.slow_poll {
                 None => task.run(),
-                Some(limit) => self.watched(limit, || task.run()),
+                Some(limit) => self.run_timed(limit, || task.run()),
             };
             if ran != RunOutcome::Pending {
                 self.finish_turn(&*task, ran, batch);
@@ -163,7 +166,7 @@ impl Executor {
         true
     }
 
-    /// Does what a turn leaves to do that was not just a poll.
+    /// Completes a turn in which the task ended, was aborted or was delegated.
     fn finish_turn(&self, task: &dyn Runnable, ran: RunOutcome, batch: &mut Batch) {
         if ran != RunOutcome::Ready {
             batch.unpolled += 1;
@@ -180,7 +183,7 @@ impl Executor {
         };
         let polled = match self.hooks.slow_poll {
             None => self.poll_root(root),
-            Some(limit) => self.watched(limit, || self.poll_root(root)),
+            Some(limit) => self.run_timed(limit, || self.poll_root(root)),
         };
         if polled.is_ready() {
             batch.root_done = true;
@@ -188,8 +191,8 @@ impl Executor {
         }
     }
 
-    /// Goes on after a panic of the running task. Any other panic goes through: the root's, one of
-    /// a waker that is not ours, one of the panic handler.
+    /// Ends the running task after its panic. Propagates any other panic: of the root, of a waker
+    /// of another runtime, of the panic handler.
     fn recover(&self, panic: Caught) {
         let Some(task) = self.task(self.running.get()) else { panic.resume() };
         match task.recover(panic) {

@@ -1,9 +1,9 @@
-//! The slots in the run queue that stand for the children of a scope.
+//! The slots in the run queue that represent the children of a scope.
 //!
-//! A child is polled by its scope, which is polled by its task: only so may it borrow what the task
-//! owns. A waker can name nothing but a slot, so each child has one, with a `ChildSlot` in it: when
-//! its turn comes, that marks the child as ready, and wakes the scope. Invariant: a child is marked
-//! at most once between two of its polls.
+//! A scope polls its children, and the scope's task polls the scope. So a child may borrow from the
+//! task. A waker can name only a slot, so each child has a slot with a `ChildSlot` in it. The turn
+//! of the slot marks the child as ready and wakes the scope. Invariant: a child is marked at most
+//! once between two of its polls.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -17,28 +17,28 @@ use crate::caught::Caught;
 use crate::current;
 use crate::wait::keep;
 
-/// Stands for one child.
+/// Represents one child.
 pub(crate) struct ChildSlot {
     header: Header,
     scope_state: Rc<ScopeState>,
-    /// Of the child in its scope.
+    /// The key of the child in its scope.
     key: usize,
 }
 
-/// What the child slots of a scope and the scope share.
+/// The state that a scope shares with its child slots.
 #[derive(Default)]
 pub(crate) struct ScopeState {
-    /// The keys of the children that are to run, in the order in which they were woken. One may be
-    /// of a child that has ended.
+    /// The keys of the ready children, in the order in which they were woken. It may contain keys
+    /// of children that have ended.
     ready: RefCell<VecDeque<usize>>,
-    /// Of who polls the scope; gone once it was used.
+    /// The waker of the task that polls the scope. `None` after it was used.
     scope: Cell<Option<Waker>>,
-    /// The scope is being polled, and will look here before it waits.
+    /// The scope is being polled. It checks `ready` before it waits, so no wake is needed.
     is_polled: Cell<bool>,
-    /// The panic of a child that nobody awaits.
+    /// The panic of a child that has no handle.
     panic: Cell<Option<JoinError>>,
     /// The scope has ended.
-    is_over: Cell<bool>,
+    has_ended: Cell<bool>,
 }
 
 impl ChildSlot {
@@ -50,7 +50,7 @@ impl ChildSlot {
         &self.scope_state
     }
 
-    /// The child is to run.
+    /// Marks the child as ready, and wakes the scope.
     pub(crate) fn mark_ready(&self) {
         if !self.header.is_ready.replace(true) {
             self.scope_state.ready.borrow_mut().push_back(self.key);
@@ -60,7 +60,7 @@ impl ChildSlot {
 }
 
 impl ScopeState {
-    /// The scope is being polled, until [`ScopeState::end_poll`].
+    /// Begins a poll of the scope, which lasts until [`ScopeState::end_poll`].
     pub(crate) fn begin_poll(&self, waker: &Waker) {
         self.is_polled.set(true);
         keep(&self.scope, waker);
@@ -70,7 +70,7 @@ impl ScopeState {
         self.is_polled.set(false);
     }
 
-    /// Makes the scope look here.
+    /// Wakes the scope, so that it checks its children.
     pub(crate) fn wake(&self) {
         if self.is_polled.get() {
             return;
@@ -80,39 +80,39 @@ impl ScopeState {
         }
     }
 
-    /// How many children are to run.
+    /// Returns the number of ready children.
     pub(crate) fn ready(&self) -> usize {
         self.ready.borrow().len()
     }
 
-    /// Takes the child that waited longest.
+    /// Takes the key of the longest-waiting ready child.
     pub(crate) fn take_ready(&self) -> Option<usize> {
         self.ready.borrow_mut().pop_front()
     }
 
-    /// Leaves the panic of a child that nobody awaits to the scope, unless that has one, or has
-    /// ended: then it comes back.
+    /// Stores the panic of a child that has no handle, and wakes the scope. Returns the panic if
+    /// the scope has ended, or already stores an earlier one.
     pub(crate) fn fail(&self, panic: JoinError) -> Option<JoinError> {
-        if self.is_over.get() {
+        if self.has_ended.get() {
             return Some(panic);
         }
         let earlier = self.panic.take();
-        let (kept, left) = match earlier {
+        let (first, unhandled) = match earlier {
             Some(earlier) => (earlier, Some(panic)),
             None => (panic, None),
         };
-        self.panic.set(Some(kept));
+        self.panic.set(Some(first));
         self.wake();
-        left
+        unhandled
     }
 
     pub(crate) fn take_panic(&self) -> Option<JoinError> {
         self.panic.take()
     }
 
-    /// The scope ends. Ready children are forgotten; a panic is returned.
+    /// Ends the scope: clears the ready children. Returns a stored panic.
     pub(crate) fn end(&self) -> Option<JoinError> {
-        self.is_over.set(true);
+        self.has_ended.set(true);
         drop(self.scope.take());
         self.ready.take();
         self.panic.take()
@@ -124,7 +124,7 @@ impl<T> Record<T> for Rc<ChildSlot> {
         Runnable::header(&**self)
     }
 
-    /// None can be told: a child's output may borrow, and so is of no type that could be known.
+    /// Always `None`: the output of a child may borrow, so its type cannot be compared at run time.
     fn error_in(&self, _: &T) -> Option<String> {
         None
     }
@@ -142,7 +142,7 @@ impl Runnable for ChildSlot {
     }
 
     fn recover(&self, panic: Caught) -> Result<(), Caught> {
-        // It was the waker of who polls the scope that panicked.
+        // No future ran in this turn: the waker of the scope's task panicked.
         Err(panic)
     }
 

@@ -1,4 +1,4 @@
-//! Why a task has no output.
+//! The error of a task that has no output.
 
 use std::any::Any;
 use std::error::Error;
@@ -11,11 +11,23 @@ use super::task_info::Header;
 use crate::caught::Caught;
 use crate::current::TaskId;
 
-/// Why a task, or work on a helper thread, has no output: it was cancelled, or it panicked. The
-/// loop's handler is also told of tasks that failed in another way.
+/// The error of a task, or of work on the blocking pool, that has no output.
+///
+/// The task was cancelled, or it panicked. The loop's
+/// [`on_task_error`](crate::runtime::Builder::on_task_error) handler also receives errors of tasks
+/// that failed in another way.
+///
+/// ```
+/// evloop::block_on(async {
+///     let task = evloop::spawn(async { panic!("out of range") });
+///     let error = task.await.unwrap_err();
+///     assert!(error.is_panic() && !error.is_cancelled());
+///     assert!(error.to_string().ends_with("panicked: out of range"));
+/// });
+/// ```
 pub struct JoinError(Box<Cause>);
 
-/// Boxed, so that the room for a task's output need not hold it.
+/// Boxed, so that the cell that stores a task's output stays small.
 struct Cause {
     id: TaskId,
     spawned_at: &'static Location<'static>,
@@ -23,11 +35,11 @@ struct Cause {
 }
 
 enum End {
-    /// With the reason, if nobody asked for that.
+    /// Holds the reason, if the cancellation was not requested.
     Cancelled(Option<io::Error>),
-    /// In a mutex because a payload is not `Sync`, and errors should be.
+    /// The mutex makes the error `Sync`: a payload is not.
     Panicked(Mutex<Caught>),
-    /// What an error said that there was nobody to return to.
+    /// The text of an error that could be returned to no caller.
     Failed(String),
 }
 
@@ -37,27 +49,27 @@ impl JoinError {
         JoinError(Box::new(Cause { id, spawned_at, end: End::Cancelled(None) }))
     }
 
-    /// Of a task whose loop has ended, perhaps before it was spawned.
+    /// Returns the error of a task whose loop has ended, perhaps before the spawn.
     pub(crate) fn cancelled_remote(spawned_at: &'static Location<'static>) -> JoinError {
         JoinError::not_begun(spawned_at, None)
     }
 
-    /// Of what never began.
+    /// Returns the error of work that never began.
     pub(crate) fn not_begun(
         spawned_at: &'static Location<'static>,
         reason: Option<io::Error>,
     ) -> JoinError {
         let end = End::Cancelled(reason);
-        JoinError(Box::new(Cause { id: TaskId::unborn(), spawned_at, end }))
+        JoinError(Box::new(Cause { id: TaskId::never_spawned(), spawned_at, end }))
     }
 
-    /// Of what ran on another thread.
+    /// Returns the error of work that panicked on another thread.
     pub(crate) fn panicked_elsewhere(
         spawned_at: &'static Location<'static>,
         panic: Caught,
     ) -> JoinError {
         let end = End::Panicked(Mutex::new(panic));
-        JoinError(Box::new(Cause { id: TaskId::unborn(), spawned_at, end }))
+        JoinError(Box::new(Cause { id: TaskId::never_spawned(), spawned_at, end }))
     }
 
     pub(crate) fn panicked(header: &Header, panic: Caught) -> JoinError {
@@ -66,7 +78,7 @@ impl JoinError {
         JoinError(Box::new(Cause { id, spawned_at, end }))
     }
 
-    /// Of a running task that ended in an error, or met one that it goes on after.
+    /// Returns the error of a task that ended with an error, or that continues after one.
     pub(crate) fn failed(
         id: TaskId,
         spawned_at: &'static Location<'static>,
@@ -75,29 +87,37 @@ impl JoinError {
         JoinError(Box::new(Cause { id, spawned_at, end: End::Failed(error) }))
     }
 
-    /// Whether the task was aborted, or its loop ended before it did. Of work for a helper thread:
-    /// whether it never began; [`source`](Error::source) says why, if nobody asked for that.
+    /// Returns whether the task was aborted, or its loop ended before the task did.
+    ///
+    /// For work on the blocking pool: whether the work never began. [`source`](Error::source)
+    /// returns the reason, unless the work was aborted on request.
+    #[doc(alias = "cancelled")]
     pub fn is_cancelled(&self) -> bool {
         matches!(self.0.end, End::Cancelled(_))
     }
 
-    /// Whether the task panicked.
+    /// Returns whether the task panicked.
     pub fn is_panic(&self) -> bool {
         matches!(self.0.end, End::Panicked(_))
     }
 
-    /// What the panic carried, for [`std::panic::resume_unwind`].
+    /// Returns the payload of the panic, for [`std::panic::resume_unwind`].
     ///
     /// # Panics
     ///
     /// If the task did not panic; see [`is_panic`](JoinError::is_panic).
+    #[doc(alias = "exception")]
     pub fn into_panic(self) -> Box<dyn Any + Send + 'static> {
         let id = self.0.id;
         self.try_into_panic()
             .unwrap_or_else(|_| panic!("task {id} was cancelled: ask is_panic before into_panic"))
     }
 
-    /// What the panic carried, or the error back if the task did not panic.
+    /// Returns the payload of the panic.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error itself if the task did not panic.
     pub fn try_into_panic(self) -> Result<Box<dyn Any + Send + 'static>, JoinError> {
         self.try_into_caught().map(Caught::into_payload)
     }
@@ -110,7 +130,7 @@ impl JoinError {
         }
     }
 
-    /// Lets a panic go on; what else happened is an error that says why.
+    /// Resumes the panic. Returns any other end of the task as an `io::Error`.
     pub(crate) fn resume<T>(self) -> io::Result<T> {
         match self.0.end {
             End::Cancelled(Some(reason)) => Err(reason),
@@ -118,7 +138,7 @@ impl JoinError {
         }
     }
 
-    /// The task's id.
+    /// Returns the id of the task.
     pub fn task_id(&self) -> TaskId {
         self.0.id
     }

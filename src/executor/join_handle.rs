@@ -1,7 +1,7 @@
-//! The handles by which a task is awaited and ended.
+//! The handles that await and abort a task.
 //!
-//! Invariant: a handle never names a task by its slot, which is used again, but holds its
-//! allocation.
+//! Invariant: a handle holds the allocation of its task. It never names the task by its slot, since
+//! slots are reused.
 
 use std::fmt;
 use std::future::Future;
@@ -15,20 +15,21 @@ use super::runnable::Runnable;
 use super::task_cell::{Output, abort};
 use crate::current::TaskId;
 
-/// A spawned task, to be awaited for its output.
+/// Awaits the output of a spawned task.
 ///
-/// Awaiting gives `Ok(output)`, or a [`JoinError`] if the task was aborted or panicked. Dropping
-/// the handle *detaches* the task: it goes on, and its output is dropped; a panic that nobody
-/// awaited goes to the loop's [`on_task_error`](crate::runtime::Builder::on_task_error). This is
-/// asyncio's `Task` and gevent's `Greenlet`, except that a task never dies because nobody holds it.
+/// Awaiting the handle returns `Ok(output)`, or a [`JoinError`] if the task was aborted or
+/// panicked. Dropping the handle *detaches* the task: the task continues, and its output is
+/// dropped. The panic of a detached task goes to the loop's
+/// [`on_task_error`](crate::runtime::Builder::on_task_error). This is asyncio's `Task` and gevent's
+/// `Greenlet`; but unlike in asyncio, a task without a handle is never garbage-collected.
 ///
 /// # Cancel safety
 ///
-/// Awaiting `&mut handle` may be given up at any time; the output stays until it is taken.
+/// Awaiting `&mut handle` is cancel safe: the output stays until it is taken.
 ///
 /// # Panics
 ///
-/// Polling it again after it gave the output panics.
+/// If it is polled again after it returned the output.
 ///
 /// ```
 /// evloop::block_on(async {
@@ -42,7 +43,7 @@ pub struct JoinHandle<T> {
     task: Rc<dyn Output<T>>,
 }
 
-/// Ends a task without being able to await it; see [`JoinHandle::abort_handle`].
+/// Aborts a task, but cannot await it; see [`JoinHandle::abort_handle`].
 #[derive(Clone)]
 pub struct AbortHandle {
     task: Rc<dyn Runnable>,
@@ -53,20 +54,23 @@ impl<T> JoinHandle<T> {
         JoinHandle { task }
     }
 
-    /// The task's id.
+    /// Returns the id of the task.
     pub fn id(&self) -> TaskId {
         self.task.header().id
     }
 
-    /// Whether the output, or an error in its place, is there.
+    /// Returns whether the task has ended: its output, or an error, can be taken.
     #[doc(alias = "done")]
+    #[doc(alias = "ready")]
     pub fn is_finished(&self) -> bool {
         self.task.header().is_finished()
     }
 
-    /// Asks for the task's end: its future is dropped at the task's next turn, never inside of this
-    /// call. A task may abort itself: its poll goes on to the next await, and if that poll
-    /// completes the task, the output wins. Aborting a finished task does nothing.
+    /// Requests that the task is dropped.
+    ///
+    /// The future of the task is dropped at the task's next turn, never inside this call. A task
+    /// may abort itself: its poll continues to the next await; if that poll completes the task, the
+    /// handle returns the output. Aborting a task that has ended does nothing.
     ///
     /// ```
     /// evloop::block_on(async {
@@ -79,30 +83,33 @@ impl<T> JoinHandle<T> {
         abort(self.task.header());
     }
 
-    /// [Aborts](JoinHandle::abort) the task; the future that is returned completes when the task's
-    /// own was dropped. Gives the output if it had finished before.
+    /// [Aborts](JoinHandle::abort) the task, and waits until its future is dropped.
+    ///
+    /// Returns the output if the task had completed before. The abort is requested by the call
+    /// itself, not by the first poll.
     ///
     /// # Cancel safety
     ///
-    /// The task stays aborted if this is dropped.
+    /// The task stays aborted if the returned future is dropped.
     #[doc(alias = "kill")]
     pub fn cancel(self) -> impl Future<Output = Result<T, JoinError>> {
         self.abort();
         self
     }
 
-    /// The output, if it has come and was not taken.
+    /// Takes the output, if the task has ended and the output was not taken before.
     pub(crate) fn take_finished(&self) -> Option<Result<T, JoinError>> {
         self.task.take()
     }
 
-    /// Makes dropping the handle abort the task, instead of detaching it.
+    /// Sets that dropping the handle aborts the task instead of detaching it.
+    #[doc(alias = "AbortOnDropHandle")]
     pub fn abort_on_drop(self) -> JoinHandle<T> {
         self.task.header().abort_on_drop.set(true);
         self
     }
 
-    /// Undoes [`abort_on_drop`](JoinHandle::abort_on_drop).
+    /// Reverts [`abort_on_drop`](JoinHandle::abort_on_drop).
     pub(crate) fn detach_on_drop(self) -> JoinHandle<T> {
         self.task.header().abort_on_drop.set(false);
         self
@@ -110,7 +117,15 @@ impl<T> JoinHandle<T> {
 }
 
 impl<T: 'static> JoinHandle<T> {
-    /// A handle that can abort the task from elsewhere on this thread.
+    /// Returns a handle that can abort the task from other code on this thread.
+    ///
+    /// ```
+    /// evloop::block_on(async {
+    ///     let task = evloop::spawn(std::future::pending::<()>());
+    ///     task.abort_handle().abort();
+    ///     assert!(task.await.unwrap_err().is_cancelled());
+    /// });
+    /// ```
     pub fn abort_handle(&self) -> AbortHandle {
         AbortHandle { task: self.task.clone().as_runnable() }
     }
@@ -133,17 +148,17 @@ impl<T> Drop for JoinHandle<T> {
 }
 
 impl AbortHandle {
-    /// The same as [`JoinHandle::abort`].
+    /// Requests that the task is dropped; the same as [`JoinHandle::abort`].
     pub fn abort(&self) {
         abort(self.task.header());
     }
 
-    /// The task's id.
+    /// Returns the id of the task.
     pub fn id(&self) -> TaskId {
         self.task.header().id
     }
 
-    /// Whether the task has ended.
+    /// Returns whether the task has ended.
     pub fn is_finished(&self) -> bool {
         self.task.header().is_finished()
     }

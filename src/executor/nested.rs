@@ -1,16 +1,16 @@
-//! Turns inside of turns: of eager tasks in their `spawn`, of children in their scope, of tasks
-//! that end at once.
+//! Turns inside other turns: of an eager task in `spawn`, of a child in its scope, of a task that
+//! is cancelled at once.
 
 use std::rc::Rc;
 
 use super::child_slot::{ChildSlot, ScopeState};
 use super::runnable::{RunOutcome, Runnable};
 use super::task_info::{Header, SpawnOptions};
-use super::tasks::{Executor, NOBODY, TOO_MANY};
+use super::tasks::{Executor, NO_TASK, TOO_MANY};
 use crate::caught::catch;
 use crate::current::{self, budget};
 
-/// Which task of the executor ran before. It runs on when this is dropped.
+/// Stores which task of the executor ran before. Its drop restores that task.
 pub(super) struct Outer<'a> {
     executor: &'a Executor,
     running: u32,
@@ -18,7 +18,7 @@ pub(super) struct Outer<'a> {
 }
 
 impl Executor {
-    /// Gives a new task its first turn, inside of that of another.
+    /// Runs the first turn of a new task, inside the turn of another.
     pub(super) fn run_eagerly(&self, task: &dyn Runnable) {
         let _outer = Outer::of_other(self);
         budget::begin(task.header().waker_id.get().slot());
@@ -27,7 +27,7 @@ impl Executor {
         }
     }
 
-    /// Gives a slot to a child of a scope.
+    /// Inserts a child of a scope into the run queue.
     pub(crate) fn adopt(
         &self,
         options: SpawnOptions,
@@ -42,8 +42,8 @@ impl Executor {
         child_slot
     }
 
-    /// Gives a task its turn inside of that of the running one, which then runs on. Returns whether
-    /// it has ended.
+    /// Runs a turn of a task inside the turn of the running one, which then continues. Returns
+    /// whether the task has ended.
     pub(crate) fn run_inside(&self, task: &dyn Runnable) -> bool {
         let _outer = Outer::of_part(self);
         self.running.set(task.header().waker_id.get().slot());
@@ -56,14 +56,14 @@ impl Executor {
         }
     }
 
-    /// Drops the future of a task, whatever else runs, and ends the task. What its destructor
-    /// panics with is reported, unless there is a handle.
+    /// Drops the future of a task at once, and ends the task. A panic of the destructor is reported
+    /// unless the task has a handle.
     pub(crate) fn cancel(&self, task: &dyn Runnable) {
         let _outer = Outer::of_other(self);
         self.cancel_inside(task);
     }
 
-    /// The same, of a child of the running task.
+    /// Like [`cancel`](Executor::cancel), for a child of the running task.
     pub(crate) fn cancel_inside(&self, task: &dyn Runnable) {
         let _outer = Outer::of_part(self);
         self.running.set(task.header().waker_id.get().slot());
@@ -76,18 +76,18 @@ impl Executor {
 }
 
 impl<'a> Outer<'a> {
-    /// Code of another task, or of none, begins.
+    /// Begins code of another task, or of no task.
     pub(super) fn of_other(executor: &'a Executor) -> Outer<'a> {
         Outer::new(executor, current::begin_other())
     }
 
-    /// A part of what runs begins: the batch of a turn, a child of the running task.
+    /// Begins a part of the running code: the batch of a turn, or a child of the running task.
     pub(super) fn of_part(executor: &'a Executor) -> Outer<'a> {
         Outer::new(executor, current::begin_part())
     }
 
     fn new(executor: &'a Executor, outer: current::Outer) -> Outer<'a> {
-        Outer { executor, running: executor.running.replace(NOBODY), _outer: outer }
+        Outer { executor, running: executor.running.replace(NO_TASK), _outer: outer }
     }
 }
 

@@ -1,14 +1,14 @@
-//! Who runs next, first in first out.
+//! The ready tasks of a loop, first in first out.
 //!
-//! Every task of a loop has a slot. The queue is a list threaded through the slots: a slot is
-//! queued by naming its successor, so pushing never allocates and a slot is never in the queue
-//! twice. Vacant slots are a list of the same kind. Invariant: `next` of a slot is `IDLE` exactly
-//! when the slot is in neither list; a slot whose task ends while it is queued is vacant only once
-//! it is popped.
+//! Every task of a loop has a slot. The queue is a linked list of slots: each queued slot stores
+//! the index of the next one. So pushing never allocates, and a slot is never queued twice. The
+//! vacant slots form a second list of the same kind. Invariant: `next` of a slot is `IDLE` exactly
+//! when the slot is in neither list. A slot whose task ends while it is queued becomes vacant only
+//! when it is popped.
 
 use crate::current::{LoopId, SLOT_MAX, WakerId};
 
-/// The slot that belongs to the future of `block_on`. Nobody occupies it.
+/// The slot of the root, the future of `block_on`. It holds no task.
 pub(crate) const ROOT: u32 = 0;
 
 /// `next` of a slot that is in no list.
@@ -16,18 +16,18 @@ const IDLE: u32 = u32::MAX;
 /// `next` of the last slot in a list, and the head of an empty one.
 const END: u32 = u32::MAX - 1;
 
-/// Slots that are made at the least when there are too few. Else an eighth of those that exist, so
-/// that a hundred thousand parked tasks do not pay for as many vacant ones.
-const MORE_MIN: usize = 64;
+/// The least number of slots by which the vector grows. It grows by an eighth if that is more; not
+/// by doubling, so that a hundred thousand waiting tasks do not cost as many vacant slots.
+const GROWTH_MIN: usize = 64;
 
-/// Slots that are kept after a burst of tasks.
+/// The number of slots that are kept after a burst of tasks.
 const KEPT_MAX: usize = 1 << 12;
 
-/// The part of the slots that must have become vacant to be worth a look for some to give back, and
-/// to be given back: an eighth.
-const WORTH: usize = 8;
+/// An eighth of the slots: the vector is scanned after so many tasks have ended, and it is shrunk
+/// if so many slots can be freed.
+const SHRINK_PART: usize = 8;
 
-/// Slots of one loop, who occupies them, and the order in which the woken ones run.
+/// The slots of one loop, their tasks, and the order in which the woken tasks run.
 #[derive(Debug)]
 pub(crate) struct RunQueue<T> {
     slots: Vec<Slot<T>>,
@@ -35,18 +35,18 @@ pub(crate) struct RunQueue<T> {
     tail: u32,
     len: u32,
     vacant: u32,
-    /// Of the slots that will be made: later than those of slots that were given back.
+    /// The generation of new slots. Later than those of freed slots, so their wakers stay stale.
     generation: u16,
-    /// Slots retired since the last look for some to give back.
-    retired: u32,
+    /// The number of tasks removed since the last scan for slots to free.
+    removed: u32,
 }
 
 #[derive(Debug)]
 struct Slot<T> {
     task: Option<T>,
-    /// The slot after this one in its list, or a mark.
+    /// The next slot in the list, or `IDLE` or `END`.
     next: u32,
-    /// Raised when the occupant goes: wakers of an earlier one are stale.
+    /// Incremented when the task is removed: wakers of an earlier generation are stale.
     generation: u16,
 }
 
@@ -59,17 +59,17 @@ impl<T> RunQueue<T> {
             len: 0,
             vacant: END,
             generation: 0,
-            retired: 0,
+            removed: 0,
         }
     }
 
-    /// How many slots are queued.
+    /// Returns the number of queued slots.
     pub(crate) fn len(&self) -> usize {
         self.len as usize
     }
 
-    /// Gives a slot to `task`, not queued. Says whom its wakers wake; `None` if there are as
-    /// many as a waker can tell apart.
+    /// Inserts `task` into a vacant slot, without queueing it. Returns the id for its wakers;
+    /// `None` if no further slot fits into a [`WakerId`].
     pub(crate) fn insert(&mut self, in_loop: LoopId, task: T) -> Option<WakerId> {
         if self.vacant == END {
             self.vacant = self.add_slot()?;
@@ -82,25 +82,25 @@ impl<T> RunQueue<T> {
         Some(WakerId::new(in_loop, slot.generation, index))
     }
 
-    /// Opens the root's slot, and queues it.
+    /// Makes the root's slot if needed, and queues it.
     pub(crate) fn insert_root(&mut self, in_loop: LoopId) -> WakerId {
         if self.slots.is_empty() {
             self.slots.push(Slot { task: None, next: IDLE, generation: 0 });
         }
-        // A root before this one may have left it queued.
+        // A wake of an earlier root may have left the slot queued.
         if self.slots[ROOT as usize].next == IDLE {
             self.link(ROOT);
         }
         WakerId::new(in_loop, self.slots[ROOT as usize].generation, ROOT)
     }
 
-    /// Makes a slot that is the only vacant one.
+    /// Adds a slot, which becomes the only vacant one.
     #[cold]
     fn add_slot(&mut self) -> Option<u32> {
         let len = self.slots.len().max(1);
         let index = u32::try_from(len).ok().filter(|index| *index <= SLOT_MAX)?;
         if len >= self.slots.capacity() {
-            self.slots.reserve_exact(MORE_MIN.max(len / 8));
+            self.slots.reserve_exact(GROWTH_MIN.max(len / 8));
         }
         let generation = self.generation;
         self.slots.resize_with(len + 1, || Slot { task: None, next: IDLE, generation });
@@ -108,12 +108,13 @@ impl<T> RunQueue<T> {
         Some(index)
     }
 
-    /// Ends the slot's generation. Its occupant comes back.
+    /// Removes the task of a slot, and makes its wakers stale. Returns the task.
     pub(crate) fn remove(&mut self, index: u32) -> Option<T> {
         let slot = &mut self.slots[index as usize];
         slot.generation = slot.generation.wrapping_add(1);
-        self.retired = self.retired.wrapping_add(1);
+        self.removed = self.removed.wrapping_add(1);
         let task = slot.task.take();
+        // A queued slot is part of the queue's list: `pop` makes it vacant.
         if slot.next == IDLE && index != ROOT {
             slot.next = self.vacant;
             self.vacant = index;
@@ -121,25 +122,25 @@ impl<T> RunQueue<T> {
         task
     }
 
-    /// Gives the memory of a burst back, after it. Cheap enough to be called before each wait: the
-    /// look at all slots is paid for by the tasks that have ended since the last one.
+    /// Frees the memory of a burst of tasks after the burst. Cheap enough to be called before each
+    /// wait: the cost of a scan is amortized over the tasks that ended since the last one.
     #[inline]
     pub(crate) fn give_back(&mut self) {
         let is_due = self.slots.len() > KEPT_MAX
-            && self.retired as usize >= self.slots.len() / WORTH
+            && self.removed as usize >= self.slots.len() / SHRINK_PART
             && self.len == 0;
         if is_due && self.slots.last().is_some_and(|last| last.task.is_none()) {
             self.shrink();
         }
     }
 
-    /// Gives back the slots behind the last that is occupied. None is queued.
+    /// Frees the slots behind the last one that holds a task. No slot may be queued.
     #[cold]
     fn shrink(&mut self) {
-        self.retired = 0;
+        self.removed = 0;
         let last = self.slots.iter().rposition(|slot| slot.task.is_some());
         let kept = last.map_or(0, |last| last + 1).max(KEPT_MAX);
-        if self.slots.len() - kept < self.slots.len() / WORTH {
+        if self.slots.len() - kept < self.slots.len() / SHRINK_PART {
             return;
         }
         let generations = self.slots.drain(kept..).map(|slot| slot.generation.wrapping_add(1));
@@ -154,7 +155,7 @@ impl<T> RunQueue<T> {
         }
     }
 
-    /// Queues the slot that `id` names, if its occupant is still there and it is not queued.
+    /// Queues the slot that `id` names, unless its task has ended or it is queued already.
     #[inline]
     pub(crate) fn push(&mut self, id: WakerId) {
         let index = id.slot();
@@ -164,7 +165,7 @@ impl<T> RunQueue<T> {
         }
     }
 
-    /// Puts a slot that is in no list at the end.
+    /// Appends a slot that is in no list to the queue.
     #[inline]
     fn link(&mut self, index: u32) {
         self.slots[index as usize].next = END;
@@ -177,7 +178,7 @@ impl<T> RunQueue<T> {
         self.len += 1;
     }
 
-    /// Takes the slot that waited longest. No task is in the root's.
+    /// Takes the longest-waiting slot. The root's slot holds no task.
     #[inline]
     pub(crate) fn pop(&mut self) -> Option<(u32, Option<T>)>
     where
@@ -197,7 +198,7 @@ impl<T> RunQueue<T> {
         }
     }
 
-    /// The slot that [`pop`](RunQueue::pop) would take.
+    /// Returns the slot that [`pop`](RunQueue::pop) would take.
     pub(crate) fn first(&self) -> Option<u32> {
         let mut index = self.head;
         loop {
@@ -209,22 +210,22 @@ impl<T> RunQueue<T> {
         }
     }
 
-    /// The slot that was queued last.
+    /// Returns the slot that was queued last.
     pub(crate) fn last(&self) -> Option<u32> {
         (self.head != END).then_some(self.tail)
     }
 
-    /// Whether `slot` is queued.
+    /// Returns whether `slot` is queued.
     pub(crate) fn is_queued(&self, slot: u32) -> bool {
         self.slots.get(slot as usize).is_some_and(|slot| slot.next != IDLE)
     }
 
-    /// Who is in `slot`.
+    /// Returns the task in `slot`.
     pub(crate) fn task(&self, slot: u32) -> Option<&T> {
         self.slots.get(slot as usize)?.task.as_ref()
     }
 
-    /// Who is in any slot.
+    /// Returns all tasks, in the order of their slots.
     pub(crate) fn tasks(&self) -> impl Iterator<Item = &T> {
         self.slots.iter().filter_map(|slot| slot.task.as_ref())
     }
@@ -245,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn first_in_first_out_and_once() {
+    fn slots_run_first_in_first_out_and_once() {
         let (mut queue, ids) = queue_of(4);
         for i in [2, 0, 2, 3, 0] {
             queue.push(ids[i]);
@@ -259,23 +260,23 @@ mod tests {
     }
 
     #[test]
-    fn a_stale_wake_is_nothing() {
+    fn a_stale_wake_is_ignored() {
         let (mut queue, ids) = queue_of(1);
         assert_eq!(queue.remove(1), Some(0));
         queue.push(ids[0]);
         assert_eq!(queue.pop(), None);
         let new = queue.insert(1, 7).unwrap();
-        assert_eq!(new.slot(), 1, "it is used again");
+        assert_eq!(new.slot(), 1, "the slot is reused");
         queue.push(ids[0]);
         assert_eq!(queue.pop(), None);
         queue.push(new);
         assert_eq!(queue.pop(), Some((1, Some(7))));
         queue.push(WakerId::new(1, 0, 99));
-        assert_eq!(queue.pop(), None, "a slot that never was");
+        assert_eq!(queue.pop(), None, "a slot that never existed");
     }
 
     #[test]
-    fn a_slot_that_is_queued_is_not_given_away() {
+    fn a_queued_slot_is_not_reused() {
         let (mut queue, ids) = queue_of(2);
         queue.push(ids[0]);
         queue.push(ids[1]);
@@ -286,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn a_generation_that_has_come_round_cuts_no_list() {
+    fn a_wrapped_generation_keeps_the_lists_intact() {
         let (mut queue, ids) = queue_of(2);
         for _ in 0..u16::MAX {
             queue.remove(1);
@@ -295,12 +296,12 @@ mod tests {
         queue.remove(1);
         queue.push(ids[0]);
         queue.push(ids[1]);
-        assert_eq!(drain(&mut queue), [2], "it is vacant");
+        assert_eq!(drain(&mut queue), [2], "the slot is vacant");
         assert_eq!(queue.insert(1, 0).unwrap(), ids[0]);
     }
 
     #[test]
-    fn a_burst_gives_its_slots_back() {
+    fn slots_are_freed_after_a_burst() {
         let (mut queue, kept) = queue_of(3);
         let burst: Vec<_> = (0..100_000).map(|_| queue.insert(1, 9).unwrap()).collect();
         queue.remove(kept[1].slot());
@@ -310,26 +311,26 @@ mod tests {
             queue.give_back();
         }
         assert!(queue.slots.capacity() <= KEPT_MAX);
-        // The vacant ones are given out, lowest first, and the wakers of the burst are stale.
+        // Vacant slots are reused, the lowest first, and the wakers of the burst are stale.
         assert_eq!(queue.insert(1, 7).unwrap().slot(), kept[1].slot());
-        let again: Vec<_> = ends.iter().map(|_| queue.insert(1, 8).unwrap()).collect();
-        assert!(again.iter().map(|id| id.slot()).eq(ends.iter().map(|id| id.slot())));
+        let reused: Vec<_> = ends.iter().map(|_| queue.insert(1, 8).unwrap()).collect();
+        assert!(reused.iter().map(|id| id.slot()).eq(ends.iter().map(|id| id.slot())));
         ends.iter().for_each(|id| queue.push(*id));
         assert_eq!(queue.len(), 0);
-        let all: Vec<_> = stays.iter().chain(&again).map(|id| id.slot()).collect();
-        stays.iter().chain(&again).for_each(|id| queue.push(*id));
+        let all: Vec<_> = stays.iter().chain(&reused).map(|id| id.slot()).collect();
+        stays.iter().chain(&reused).for_each(|id| queue.push(*id));
         assert_eq!(drain(&mut queue), all);
     }
 
     #[test]
-    fn slots_that_are_in_use_are_not_given_back() {
+    fn slots_in_use_are_not_freed() {
         let (mut queue, _) = queue_of(3);
         let burst: Vec<_> = (0..100_000).map(|_| queue.insert(1, 9).unwrap()).collect();
         let (last, others) = burst.split_last().unwrap();
         queue.push(others[1]);
         others.iter().for_each(|id| _ = queue.remove(id.slot()));
         queue.give_back();
-        assert_eq!(queue.pop(), None, "one was queued as it was retired");
+        assert_eq!(queue.pop(), None, "a slot was queued when its task was removed");
         queue.give_back();
         queue.push(*last);
         assert_eq!(queue.pop(), Some((last.slot(), Some(9))));
@@ -337,14 +338,14 @@ mod tests {
         queue.push(*last);
         queue.remove(last.slot());
         queue.give_back();
-        assert!(queue.slots.len() > 100_000, "it is queued");
+        assert!(queue.slots.len() > 100_000, "the slot is queued");
         assert_eq!(queue.pop(), None);
         queue.give_back();
         assert_eq!(queue.slots.len(), KEPT_MAX);
     }
 
     #[test]
-    fn the_root_is_nobody() {
+    fn the_root_slot_holds_no_task() {
         let (mut queue, _) = queue_of(1);
         let root = queue.insert_root(1);
         queue.insert_root(1);

@@ -1,4 +1,4 @@
-//! What has a slot in the run queue, and runs when its turn has come.
+//! The trait of what a slot of the run queue holds: it runs when its turn comes.
 
 use super::join_error::JoinError;
 use super::task_info::Header;
@@ -8,34 +8,38 @@ use crate::caught::Caught;
 pub(crate) trait Runnable {
     fn header(&self) -> &Header;
 
-    /// Takes its turn; nothing if it is in one, or has ended. A panic of the task goes through:
-    /// then it is to be [recovered](Runnable::recover).
+    /// Runs one turn. Does nothing if the task is in a turn already, or has ended. Propagates a
+    /// panic of the task: then the caller must call [`recover`](Runnable::recover).
     fn run(&self) -> RunOutcome;
 
-    /// Ends the task whose poll, or whose future's destructor, has panicked. Returns the panic if
-    /// it was not the task's.
+    /// Ends the task after a panic of its poll or of its future's destructor.
+    ///
+    /// # Errors
+    ///
+    /// Returns the panic if the task did not raise it.
     fn recover(&self, panic: Caught) -> Result<(), Caught>;
 
-    /// Drops the output of a task that has ended. Returns the panic that it was, or that its
-    /// destructor raised.
+    /// Drops the output of a task that has ended. Returns the panic of the task, or of the output's
+    /// destructor.
     fn discard(&self) -> Option<JoinError>;
 }
 
-/// What became of a turn.
+/// The result of a turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RunOutcome {
-    /// It was polled, and waits.
+    /// The task was polled, and waits.
     Pending,
-    /// It was polled, and has ended.
+    /// The task was polled, and has ended.
     Ready,
-    /// It was aborted, and has ended.
+    /// The task was aborted, and has ended.
     Aborted,
-    /// It is a child's, which its scope will run.
+    /// The slot is a child's: its scope will run the child.
     Delegated,
 }
 
-/// Wakes the waiter of a task that has ended and left its slot. Called once a task. Returns the
-/// task's panic if nothing else will report it. A panic in here is not the task's.
+/// Wakes the waiter of a task that has ended and left its slot. Called once per task. Returns the
+/// task's panic if the task is detached. A panic of this function comes from the waiter's waker,
+/// not from the task.
 pub(crate) fn tell(task: &dyn Runnable) -> Option<JoinError> {
     let header = task.header();
     if header.is_detached.get() {

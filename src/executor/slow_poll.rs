@@ -1,4 +1,4 @@
-//! What debug mode reports: polls that take long, locks that a task leaves locked.
+//! The reports of debug mode: slow polls, and locks that a task holds when it ends.
 
 use std::time::{Duration, Instant};
 
@@ -8,16 +8,16 @@ use crate::clock;
 use crate::current::debug;
 
 impl Executor {
-    /// Runs `poll`, and tells of it if it takes longer than `limit`.
+    /// Runs `poll`, and reports it if it takes longer than `limit`.
     #[cold]
-    pub(super) fn watched<T>(&self, limit: Duration, poll: impl FnOnce() -> T) -> T {
-        // Asked for before the poll: the end of a task takes its name away.
+    pub(super) fn run_timed<T>(&self, limit: Duration, poll: impl FnOnce() -> T) -> T {
+        // Read before the poll: the end of a task removes its name.
         let task = self.info_at(self.running.get());
-        let _watch = Watch { limit, began: clock::now(), task };
+        let _timer = PollTimer { limit, began: clock::now(), task };
         poll()
     }
 
-    /// Tells of the locks that an ended task holds.
+    /// Reports the locks that a task holds at its end.
     #[cold]
     pub(super) fn check_locks(&self, header: &Header) {
         for lock in debug::take_held(header.id) {
@@ -27,15 +27,15 @@ impl Executor {
     }
 }
 
-/// Watches one poll; dropped after it, also if that panics.
-struct Watch {
+/// Measures one poll. Its drop reports a slow one, also after a panic.
+struct PollTimer {
     limit: Duration,
     began: Instant,
-    /// Who is polled.
+    /// The task that is polled.
     task: Option<TaskInfo>,
 }
 
-impl Drop for Watch {
+impl Drop for PollTimer {
     fn drop(&mut self) {
         let took = clock::now().saturating_duration_since(self.began);
         if let Some(task) = self.task.as_ref().filter(|_| took > self.limit) {

@@ -1,8 +1,8 @@
 //! The one allocation of a task: its record, its future, later its output.
 //!
-//! The executor knows it as something to [`Runnable`], its handle as something that has an
-//! [`Output`]; each of their calls does a whole step, so that what knows the future's type is
-//! compiled as one.
+//! The executor sees it as a [`Runnable`], its handle as an [`Output`]. Each method of these traits
+//! is a whole step of the task, so that the compiler can inline all code that knows the future's
+//! type into one function.
 //!
 //! ```text
 //!            poll             Pending
@@ -15,9 +15,9 @@
 //!                 (output)                       (empty)
 //! ```
 //!
-//! Invariant: the contents are touched only by who moved the state from `Idle`, `Aborted` or
-//! `Unwound` to `Busy`, until he moves it on from there or from `BusyAborted`, or by who moves it
-//! from `Done` to `Taken`; no step can be taken twice.
+//! Invariant: the contents are accessed only by the call that moved the state from `Idle`,
+//! `Aborted` or `Unwound` to `Busy`, until that call leaves `Busy` or `BusyAborted`; or by the call
+//! that moves the state from `Done` to `Taken`. No step can be taken twice.
 
 use std::cell::UnsafeCell;
 use std::future::Future;
@@ -35,43 +35,43 @@ use crate::caught::{Caught, catch};
 use crate::current::{self, WaitsFor, budget, debug};
 use crate::wait::keep;
 
-/// A task. Its record is `H`, or is found through it.
+/// A task. `H` is its record, or leads to it.
 pub(crate) struct TaskCell<F: Future, H = Header> {
     header: H,
     contents: UnsafeCell<Contents<F>>,
 }
 
 enum Contents<F: Future> {
-    /// Pinned: it is polled and dropped here, and never moved.
+    /// Pinned: the future is polled and dropped in place, and never moved.
     Future(F),
     Output(Result<F::Output, JoinError>),
     Empty,
 }
 
-/// Dropped as a panic goes through who made the task `Busy`: he touches the contents no more.
+/// Its drop, during a panic, marks the task as `Unwound`: the call that made it `Busy` has ended.
 struct Unwound<'a>(&'a Header);
 
 /// A task, as its handle sees it.
 pub(crate) trait Output<T> {
     fn header(&self) -> &Header;
 
-    /// The task, as the executor sees it.
+    /// Returns the task as the executor sees it.
     fn as_runnable(self: Rc<Self>) -> Rc<dyn Runnable>
     where
         Self: 'static;
 
-    /// Takes the output, once it has come; until then the waker is kept.
+    /// Takes the output of a task that has ended. Stores the waker until then.
     fn poll_output(&self, cx: &mut Context<'_>) -> Poll<Result<T, JoinError>>;
 
-    /// Takes the output, if it has come and was not taken.
+    /// Takes the output, if the task has ended and the output was not taken before.
     fn take(&self) -> Option<Result<T, JoinError>>;
 
-    /// The handle is gone: the output is dropped as soon as it is there. Returns the panic that it
-    /// was, or that its destructor raised, if it is there already.
+    /// Detaches the task: its output is dropped at its end. If the task has ended already, returns
+    /// its panic, or the panic of the output's destructor.
     fn detach(&self) -> Option<JoinError>;
 }
 
-/// Asks for the end of a task, and gives it a turn for that.
+/// Aborts a task: marks it, and queues the turn that drops its future.
 pub(crate) fn abort(header: &Header) {
     if header.abort() {
         local_queue::wake(header.waker_id.get());
@@ -83,11 +83,11 @@ impl<F: Future, H: Record<F::Output>> TaskCell<F, H> {
         Rc::new(TaskCell { header, contents: UnsafeCell::new(Contents::Future(future)) })
     }
 
-    /// Polls the future. Once it is ready the output is in its place. Needs `Busy`.
+    /// Polls the future. If it is ready, the output replaces it. Needs `Busy`.
     #[allow(unsafe_code)]
     #[inline]
     fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
-        // SAFETY: the state is Busy, so nobody else touches the contents.
+        // SAFETY: the state is Busy, so no other call accesses the contents.
         let contents = unsafe { &mut *self.contents.get() };
         let Contents::Future(future) = contents else { return Poll::Ready(()) };
         // SAFETY: the cell stays in its Rc until it is freed, and the future is never moved: it is
@@ -98,16 +98,16 @@ impl<F: Future, H: Record<F::Output>> TaskCell<F, H> {
         Poll::Ready(())
     }
 
-    /// Drops the future, or an output, and puts an error in its place. Needs `Busy`.
+    /// Drops the future, or an output, and stores an error instead. Needs `Busy`.
     #[allow(unsafe_code)]
     fn fail(&self, error: JoinError) {
-        // SAFETY: the state is Busy, so nobody else touches the contents. What is there is dropped
-        // in its place; if that panics, the error is put there all the same.
+        // SAFETY: the state is Busy, so no other call accesses the contents. The assignment drops
+        // the old contents in place, and stores the error even if that drop panics.
         unsafe { *self.contents.get() = Contents::Output(Err(error)) }
     }
 
-    /// A turn without a poll: the future of an aborted task is dropped. One that is busy, or has
-    /// ended, is left alone.
+    /// Runs a turn without a poll: drops the future of an aborted task. Does nothing if the task is
+    /// busy or has ended.
     #[cold]
     fn run_unpolled(&self) -> RunOutcome {
         let header = self.header.header();
@@ -122,10 +122,10 @@ impl<F: Future, H: Record<F::Output>> TaskCell<F, H> {
         RunOutcome::Aborted
     }
 
-    /// Drops an output that nobody takes. Returns the panic of its destructor; in debug mode, the
-    /// error that it was.
+    /// Drops the output of a detached task. Returns the panic of its destructor or, in debug mode,
+    /// the error in the output.
     #[inline(never)]
-    fn lose(&self, output: F::Output) -> Option<JoinError> {
+    fn drop_output(&self, output: F::Output) -> Option<JoinError> {
         let header = self.header.header();
         let _outer = current::begin_other();
         current::begin_task(header.id);
@@ -140,7 +140,7 @@ impl<F: Future, H: Record<F::Output>> TaskCell<F, H> {
         }
     }
 
-    /// Takes the output out, if it has come and was not taken.
+    /// Takes the output, if the task has ended and the output was not taken before.
     #[allow(unsafe_code)]
     fn take_output(&self) -> Option<Result<F::Output, JoinError>> {
         let header = self.header.header();
@@ -148,8 +148,8 @@ impl<F: Future, H: Record<F::Output>> TaskCell<F, H> {
             return None;
         }
         header.state.set(State::Taken);
-        // SAFETY: this is the step from Done to Taken, so nobody else touches the contents. The
-        // future is gone, so nothing pinned is moved.
+        // SAFETY: this is the step from Done to Taken, so no other call accesses the contents. The
+        // future was dropped, so nothing pinned is moved.
         match unsafe { mem::replace(&mut *self.contents.get(), Contents::Empty) } {
             Contents::Output(output) => Some(output),
             Contents::Future(_) | Contents::Empty => None,
@@ -170,7 +170,7 @@ impl<F: Future, H: Record<F::Output>> Runnable for TaskCell<F, H> {
 
     fn run(&self) -> RunOutcome {
         let header = self.header.header();
-        // Before anything of the task runs: also its destructor, if it was aborted.
+        // Before any code of the task runs, also before the destructor of an aborted one.
         current::begin_task(header.id);
         if header.state.get() != State::Idle {
             return self.run_unpolled();
@@ -178,9 +178,10 @@ impl<F: Future, H: Record<F::Output>> Runnable for TaskCell<F, H> {
         header.state.set(State::Busy);
         let unwound = Unwound(header);
         header.polls.set(header.polls.get().wrapping_add(1));
-        // A waker of ours has nothing to drop.
+        // Dropping our waker does nothing: this saves the call through its vtable.
         let waker = ManuallyDrop::new(waker(header.waker_id.get()));
         let polled = self.poll(&mut Context::from_waker(&waker));
+        // The poll did not panic.
         mem::forget(unwound);
         if polled.is_ready() {
             header.state.set(State::Done);
@@ -201,7 +202,7 @@ impl<F: Future, H: Record<F::Output>> Runnable for TaskCell<F, H> {
         }
         header.state.set(State::Busy);
         let error = JoinError::panicked(header, panic);
-        // A second panic, of a destructor, adds nothing to the first.
+        // The future's destructor may panic too: the first panic is reported.
         let _ = catch(|| self.fail(error));
         header.state.set(State::Done);
         Ok(())
@@ -209,14 +210,14 @@ impl<F: Future, H: Record<F::Output>> Runnable for TaskCell<F, H> {
 
     fn discard(&self) -> Option<JoinError> {
         match self.take_output()? {
-            Ok(output) if debug::is_on() || needs_drop::<F::Output>() => self.lose(output),
+            Ok(output) if debug::is_on() || needs_drop::<F::Output>() => self.drop_output(output),
             Ok(_) => None,
             Err(error) => only_panic(error),
         }
     }
 }
 
-/// The error, if it is a panic. Out of line: the drop of the others is long.
+/// Returns the error if it is a panic. Out of line, since the code that drops other errors is long.
 #[cold]
 fn only_panic(error: JoinError) -> Option<JoinError> {
     error.is_panic().then_some(error)
@@ -240,11 +241,14 @@ impl<F: Future, H: Record<F::Output>> Output<F::Output> for TaskCell<F, H> {
             ready!(budget::poll_left(cx));
             budget::spend();
             let output = self.take_output();
-            return Poll::Ready(output.expect("a JoinHandle was polled after it gave its output"));
+            return Poll::Ready(
+                output.expect("a JoinHandle was polled after it returned its output"),
+            );
         }
         keep(&header.waiter, cx.waker());
         if header.is_finished() {
-            // While the waker was cloned, which is foreign: nobody would wake it.
+            // The task ended while `keep` cloned the waker, which is user code: no later event
+            // would wake the waiter.
             cx.waker().wake_by_ref();
         }
         current::pending(WaitsFor::Task)

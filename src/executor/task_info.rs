@@ -1,6 +1,6 @@
-//! What a task tells of itself.
+//! The record of a task.
 //!
-//! A [`Header`] is the live record inside of each task, a [`TaskInfo`] a copy of it for the user.
+//! A [`Header`] is the live record inside each task. A [`TaskInfo`] is a copy of it for the user.
 //! Invariant: the state of a task that has ended never changes back.
 
 use std::any::Any;
@@ -14,17 +14,17 @@ use std::task::Waker;
 
 use crate::current::{self, TaskId, WaitsFor, WakerId};
 
-/// What a task is given when it is spawned.
+/// The options of a spawn.
 #[derive(Clone, Debug)]
 pub(crate) struct SpawnOptions {
     pub(crate) name: Option<Rc<str>>,
     pub(crate) spawned_at: &'static Location<'static>,
-    /// It is polled at once, inside of `spawn`.
+    /// The task is polled at once, inside `spawn`.
     pub(crate) is_eager: bool,
 }
 
 impl SpawnOptions {
-    /// Of a task spawned by the caller of the function that calls this.
+    /// Returns the options of a task that the caller of the calling function spawns.
     #[track_caller]
     pub(crate) fn here() -> SpawnOptions {
         SpawnOptions::at(Location::caller())
@@ -35,32 +35,33 @@ impl SpawnOptions {
     }
 }
 
-/// What every task carries.
+/// The live record of a task.
 pub(crate) struct Header {
     pub(crate) id: TaskId,
     pub(crate) parent: Option<TaskId>,
     pub(crate) spawned_at: &'static Location<'static>,
-    /// Of its slot in the run queue.
+    /// The id of its slot in the run queue.
     pub(crate) waker_id: Cell<WakerId>,
     pub(crate) polls: Cell<u32>,
     pub(crate) state: Cell<State>,
-    /// What it waited for when it was last polled, if that said so.
+    /// What the task waited for after its last poll, if a future of this crate reported it.
     pub(crate) waits_for: Cell<Option<WaitsFor>>,
-    /// The handle's drop aborts the task.
+    /// Dropping the handle aborts the task.
     pub(crate) abort_on_drop: Cell<bool>,
-    /// It was woken, and its scope was told.
+    /// The child was woken, and is in the list of its scope.
     pub(crate) is_ready: Cell<bool>,
-    /// No handle is left.
+    /// The handle was dropped.
     pub(crate) is_detached: Cell<bool>,
-    /// Who awaits the output. Written by the handle, taken once the output is there.
+    /// The waker of the task that awaits the output. Written by the handle, taken at the end of the
+    /// task.
     pub(crate) waiter: Cell<Option<Waker>>,
 }
 
-/// What has the record of a task that gives a `T`, or knows where it is.
+/// Holds the record of a task with output `T`, or leads to it.
 pub(crate) trait Record<T> {
     fn header(&self) -> &Header;
 
-    /// The error in an output that nobody will take, if that can be told.
+    /// Returns the error in the output of a detached task, if the type of the output is known.
     fn error_in(&self, output: &T) -> Option<String>;
 }
 
@@ -74,34 +75,34 @@ impl<T: 'static> Record<T> for Header {
     }
 }
 
-/// Where a task stands; [`cell`](super::task_cell) says what follows what.
+/// The state of a task; [`task_cell`](super::task_cell) draws the transitions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
-    /// The future is there, and waits for its turn.
+    /// The future waits for its turn.
     Idle,
-    /// The same, but its turn will drop it: `abort` was called.
+    /// The future waits for its turn, which will drop it: `abort` was called.
     Aborted,
     /// The future is being polled or dropped.
     Busy,
-    /// The same, but once its poll returns it is dropped.
+    /// The future is being polled, and will be dropped after the poll.
     BusyAborted,
-    /// The same, but a panic came out of that; the executor will put it in the output's place.
+    /// The poll or the drop panicked; the executor will store the panic as the output.
     Unwound,
-    /// The output is there.
+    /// The output is stored.
     Done,
-    /// Nothing is there.
+    /// The output was taken.
     Taken,
 }
 
 impl Header {
-    /// Of a task that the running one makes.
+    /// Makes the record of a task whose parent is the running one.
     #[inline]
     pub(crate) fn new(id: TaskId, spawned_at: &'static Location<'static>) -> Header {
         Header {
             id,
             parent: current::task(),
             spawned_at,
-            waker_id: Cell::new(WakerId::NOBODY),
+            waker_id: Cell::new(WakerId::NONE),
             polls: Cell::new(0),
             state: Cell::new(State::Idle),
             waits_for: Cell::new(None),
@@ -112,17 +113,17 @@ impl Header {
         }
     }
 
-    /// Whether the output, or an error in its place, has come.
+    /// Returns whether the task has ended.
     pub(crate) fn is_finished(&self) -> bool {
         matches!(self.state.get(), State::Done | State::Taken)
     }
 
-    /// Whether it is being polled or dropped.
+    /// Returns whether the future is being polled or dropped.
     pub(crate) fn is_running(&self) -> bool {
         matches!(self.state.get(), State::Busy | State::BusyAborted)
     }
 
-    /// Asks for the end of the task. Returns whether it must be given a turn for that.
+    /// Marks the task as aborted. Returns whether it needs a turn, which drops its future.
     pub(crate) fn abort(&self) -> bool {
         match self.state.get() {
             State::Idle => self.state.set(State::Aborted),
@@ -133,7 +134,7 @@ impl Header {
     }
 }
 
-/// A task as it was when [`task::current`](crate::task::current) or
+/// Describes a task at the time when [`task::current`](crate::task::current) or
 /// [`task::all`](crate::task::all) was called.
 ///
 /// ```
@@ -158,16 +159,16 @@ pub struct TaskInfo {
     waits_for: Option<WaitsFor>,
 }
 
-/// What a task is doing.
+/// Reports whether a task runs, is ready or waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TaskState {
-    /// It is being polled now. Inside of a child of a scope, or of the start of an eager task, so
-    /// is the task that runs it.
+    /// The task is being polled. While a child of a scope or a new eager task runs, the task around
+    /// it is running too.
     Running,
-    /// It was woken and waits for its turn.
+    /// The task was woken, and waits for its turn.
     Ready,
-    /// It waits to be woken.
+    /// The task waits to be woken.
     Waiting,
 }
 
@@ -184,44 +185,49 @@ impl TaskInfo {
         }
     }
 
-    /// The task's id.
+    /// Returns the id of the task.
     pub fn id(&self) -> TaskId {
         self.id
     }
 
-    /// The name that [`task::Builder::name`](crate::task::Builder::name) gave it.
+    /// Returns the name that [`task::Builder::name`](crate::task::Builder::name) set.
+    #[doc(alias = "get_name")]
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
     }
 
-    /// The line of code that spawned it; for the future of `block_on`, the call of that.
+    /// Returns the line of code that spawned the task. For the future of `block_on`, the line that
+    /// called `block_on`.
     pub fn spawned_at(&self) -> &'static Location<'static> {
         self.spawned_at
     }
 
-    /// The task that spawned it; `None` for what was spawned from outside.
+    /// Returns the task that spawned this one; `None` if it was spawned outside any task.
     pub fn parent(&self) -> Option<TaskId> {
         self.parent
     }
 
-    /// What it was doing.
+    /// Returns whether the task ran, was ready or waited.
     pub fn state(&self) -> TaskState {
         self.state
     }
 
-    /// How often it was polled; after 2^32 polls it begins again at 0.
+    /// Returns the number of polls of the task. It wraps to 0 after 2^32 polls.
     pub fn polls(&self) -> u32 {
         self.polls
     }
 
-    /// What it waited for when it was last polled, if that was something of this crate: of several
-    /// things at once the last. While it is being polled: nothing.
+    /// Returns what the task waited for after its last poll.
+    ///
+    /// Returns `None` while the task is being polled, and if no future of this crate was pending.
+    /// Of several pending futures, the one that was polled last counts.
+    #[doc(alias = "get_stack")]
     pub fn waits_for(&self) -> Option<WaitsFor> {
         self.waits_for
     }
 }
 
-/// As messages name it: its id, its name if it has one, and where it was spawned.
+/// Writes the id, the name if the task has one, and the line that spawned it, as messages do.
 impl fmt::Display for TaskInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "task {}", self.id)?;
@@ -232,7 +238,7 @@ impl fmt::Display for TaskInfo {
     }
 }
 
-/// The error in `output`, as text.
+/// Returns the error in `output`, as text.
 pub(crate) fn error_in<T: 'static>(output: &T) -> Option<String> {
     let output = output as &dyn Any;
     text::<io::Error>(output)

@@ -1,8 +1,8 @@
-//! The tasks of one loop: spawned, listed, ended.
+//! Spawning, listing and ending the tasks of one loop.
 //!
-//! Tasks live in the slots of the run queue. Slot 0 is the root: the future of `block_on`, which
-//! stays on the caller's stack. Invariant: nothing is borrowed while a future is polled or dropped
-//! or a waker is woken.
+//! The slots of the run queue hold the tasks. Slot 0 is the root: the future of `block_on`, which
+//! stays on the caller's stack. Invariant: no `RefCell` is borrowed while a future is polled or
+//! dropped, or while a waker is woken.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -24,48 +24,48 @@ use crate::caught::{Caught, catch};
 use crate::current::{self, LoopId, TaskId, TaskIds, WakerId, debug};
 use crate::threads::Inbox;
 
-/// `running` when no task is being polled.
-pub(super) const NOBODY: u32 = u32::MAX;
+/// The value of `running` while no task is being polled.
+pub(super) const NO_TASK: u32 = u32::MAX;
 
 pub(super) const TOO_MANY: &str = "too many tasks live in one event loop to spawn another";
 
-/// What the loop does with the panic of a task that nobody awaits.
+/// The loop's handler for panics of detached tasks.
 pub(crate) type PanicHandler = Box<dyn Fn(JoinError)>;
 
-/// The future of `block_on`: it leaves its output elsewhere.
+/// The future of `block_on`. It stores its output itself.
 pub(crate) type Root<'a> = Pin<&'a mut dyn Future<Output = ()>>;
 
 /// The tasks of one loop.
 pub(crate) struct Executor {
     pub(super) local_queue: Rc<LocalQueue>,
-    /// Told of what is spawned between two turns.
+    /// Notified when a task is spawned between two turns.
     inbox: Arc<Inbox>,
     pub(super) ids: TaskIds,
-    /// Of the few tasks that have one.
+    /// The names of tasks: few tasks have one, so the record has no field for it.
     names: RefCell<BTreeMap<TaskId, Rc<str>>>,
-    /// The record of the future that `block_on` runs, while it does.
+    /// The record of the root, while `block_on` runs.
     pub(super) root: RefCell<Option<Header>>,
     /// The slot of the task being polled.
     pub(super) running: Cell<u32>,
-    /// The loop ends: what is spawned now is dropped at once.
+    /// The loop ends: a new task is dropped at once.
     is_closing: Cell<bool>,
-    /// The turn of the batch before which it pauses to look at what ends it. Zero: after the poll
-    /// that runs, in which the root has ended or a call asked for a boundary.
+    /// The turn before which the batch pauses to check whether it must end. 0: it pauses after the
+    /// running poll, since the root has ended or `call_soon` set a boundary.
     pub(super) pause_at: Cell<usize>,
-    /// The slot at which the batch ends: the first call that was made in it, which runs in the next
+    /// The slot at which the batch ends: the first `call_soon` of the batch. It runs in the next
     /// turn of the loop.
     pub(super) boundary: Cell<Option<u32>>,
     pub(super) hooks: Hooks,
 }
 
-/// What a loop does beside running tasks.
+/// The settings of a loop that concern its tasks.
 pub(crate) struct Hooks {
     pub(crate) on_task_error: PanicHandler,
-    /// In debug mode: a poll that takes longer is told of.
+    /// `Some` in debug mode: a poll that takes longer is reported.
     pub(crate) slow_poll: Option<Duration>,
 }
 
-/// The time in which a root runs. Dropped, the root's wakers are stale.
+/// Keeps the record of a root while the root runs. Its drop makes the root's wakers stale.
 pub(crate) struct RootRecord<'a>(&'a Executor);
 
 impl Executor {
@@ -76,7 +76,7 @@ impl Executor {
             ids: TaskIds::default(),
             names: RefCell::default(),
             root: RefCell::new(None),
-            running: Cell::new(NOBODY),
+            running: Cell::new(NO_TASK),
             is_closing: Cell::new(false),
             pause_at: Cell::new(0),
             boundary: Cell::new(None),
@@ -84,11 +84,11 @@ impl Executor {
         }
     }
 
-    /// Makes a task and queues it. While the loop ends: drops its future instead.
+    /// Makes a task and queues it. Drops its future instead if the loop ends.
     ///
     /// # Panics
     ///
-    /// If as many tasks live as a waker can tell apart: 4 billion, or 262,141 with 32 bits.
+    /// If the maximum number of tasks live: 4 billion, or 262,141 on 32-bit systems.
     pub(crate) fn spawn<F: Future + 'static>(
         &self,
         future: F,
@@ -112,18 +112,18 @@ impl Executor {
         });
         Runnable::header(&*task).waker_id.set(inserted.expect(TOO_MANY));
         if is_closing {
-            // Nobody will wake it: it ends here.
+            // No turn will run it any more.
             self.cancel(&*task);
         } else if is_eager {
             self.run_eagerly(&*task);
         } else if !self.local_queue.is_in_turn() {
-            // Who watches the loop from outside must be told.
+            // An event loop that embeds this one must begin a turn.
             self.inbox.notify();
         }
         handle
     }
 
-    /// Spawns a task that runs after all that are ready, in the next turn of the loop.
+    /// Spawns a task that runs in the next turn of the loop, after all tasks that are ready now.
     pub(crate) fn call_soon<F: Future + 'static>(
         &self,
         future: F,
@@ -137,27 +137,27 @@ impl Executor {
         handle
     }
 
-    /// Queues a task that was woken from elsewhere.
+    /// Queues a task that was woken from another thread or between two turns.
     pub(crate) fn wake(&self, id: WakerId) {
         self.local_queue.with(|queue| queue.push(id));
     }
 
-    /// How many tasks are ready to run.
+    /// Returns the number of ready tasks.
     pub(crate) fn ready(&self) -> usize {
         self.local_queue.with(|queue| queue.len())
     }
 
-    /// Gives the memory of a burst of tasks back, after it.
+    /// Frees the memory of a burst of tasks after the burst.
     pub(crate) fn give_back(&self) {
         self.local_queue.with(|queue| queue.give_back());
     }
 
-    /// Makes the loop the one whose wakers on this thread go straight to its queue.
+    /// Begins a turn: until it ends, wakers on this thread push straight to the run queue.
     pub(crate) fn begin_turn(&self) -> TurnGuard {
         self.local_queue.begin_turn()
     }
 
-    /// Begins to run a root: gives it a record, until what it returns is dropped, and queues it.
+    /// Queues a root, and stores its record until the returned guard is dropped.
     pub(crate) fn begin_root(&self, spawned_at: &'static Location<'static>) -> RootRecord<'_> {
         let header = Header::new(self.ids.next(), spawned_at);
         header
@@ -167,9 +167,8 @@ impl Executor {
         RootRecord(self)
     }
 
-    /// Drops all tasks in the order they were spawned, and what their destructors spawn at once.
-    /// Returns the first panic that was not a task's.
-    /// Only in a turn.
+    /// Drops all tasks in the order of their spawns; tasks that destructors spawn are dropped at
+    /// once. Returns the first panic that no task raised. Must be called in a turn.
     pub(crate) fn shutdown(&self) -> Option<Caught> {
         self.is_closing.set(true);
         let _debug = debug::set(self.hooks.slow_poll.is_some());
@@ -177,7 +176,7 @@ impl Executor {
         let mut tasks: Vec<_> = self.local_queue.with(|queue| queue.tasks().cloned().collect());
         tasks.sort_by_key(|task| task.header().id);
         for task in tasks {
-            // The destructor of one before may have ended it: a child ends with its scope.
+            // The destructor of an earlier task may have ended it: a child ends with its scope.
             if !task.header().is_finished() {
                 panic = panic.or(catch(|| self.cancel(&*task)).err());
             }
@@ -186,27 +185,27 @@ impl Executor {
         panic
     }
 
-    /// Reports the panics that nobody else will hear of. Returns the first panic of the handler.
-    pub(crate) fn report_lost(&self) -> Option<Caught> {
+    /// Reports the panics that no handle will return. Returns the first panic of the handler.
+    pub(crate) fn report_unhandled(&self) -> Option<Caught> {
         let mut panic = None;
-        while let Some(lost) = self.local_queue.take_lost() {
-            panic = panic.or(catch(|| self.report(lost)).err());
+        while let Some(error) = self.local_queue.take_unhandled() {
+            panic = panic.or(catch(|| self.report(error)).err());
         }
         panic
     }
 
-    /// Whether the loop ends, or has ended.
+    /// Returns whether the loop ends, or has ended.
     pub(crate) fn is_closing(&self) -> bool {
         self.is_closing.get()
     }
 
-    /// The task whose code runs, if it is one of this loop.
+    /// Returns the task whose code runs, if it belongs to this loop.
     pub(crate) fn running(&self) -> Option<TaskInfo> {
         let info = self.info_at(self.running.get());
         info.filter(|info| Some(info.id()) == current::task())
     }
 
-    /// All tasks in the order they were spawned, the root among them.
+    /// Returns all tasks, and the root, in the order of their spawns.
     pub(crate) fn all(&self) -> Vec<TaskInfo> {
         let tasks: Vec<_> = self.local_queue.with(|queue| queue.tasks().cloned().collect());
         let mut all: Vec<_> = tasks.iter().map(|task| self.info(task.header())).collect();
@@ -215,21 +214,23 @@ impl Executor {
         all
     }
 
-    /// Ends the slot of a task that has ended, and tells of that.
+    /// Removes a task that has ended from its slot, and wakes its waiter.
     pub(super) fn end(&self, task: &dyn Runnable) {
+        // The slot first: the waiter's waker is user code, and may spawn or list tasks.
         self.leave_slot(task.header());
-        self.leave();
+        self.clear_running();
         if let Some(error) = tell(task) {
             self.report(error);
         }
     }
 
-    /// Ends the slot of a task, which the executor knows no more then.
+    /// Removes a task that has ended from its slot: the executor knows it no longer.
     pub(crate) fn leave_slot(&self, header: &Header) {
         if debug::is_on() {
             self.check_locks(header);
         }
         let slot = header.waker_id.get().slot();
+        // Dropped after the borrow has ended: the destructor of a task is user code.
         let task = self.local_queue.with(|queue| queue.remove(slot));
         drop(task);
         if !self.names.borrow().is_empty() {
@@ -237,14 +238,14 @@ impl Executor {
         }
     }
 
-    /// Tells the handler of a panic that nobody else will hear of.
+    /// Calls the handler with a panic that no handle will return.
     pub(crate) fn report(&self, error: JoinError) {
         (self.hooks.on_task_error)(error);
     }
 
-    /// No task is being polled.
-    pub(super) fn leave(&self) {
-        self.running.set(NOBODY);
+    /// Records that no task is being polled.
+    pub(super) fn clear_running(&self) {
+        self.running.set(NO_TASK);
         current::end_task();
     }
 
@@ -254,7 +255,7 @@ impl Executor {
 
     pub(super) fn info_at(&self, slot: u32) -> Option<TaskInfo> {
         match slot {
-            NOBODY => None,
+            NO_TASK => None,
             ROOT => self.root.borrow().as_ref().map(|header| self.info(header)),
             slot => self.task(slot).map(|task| self.info(task.header())),
         }

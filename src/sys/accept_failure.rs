@@ -1,14 +1,14 @@
-//! What a failed accept says of the listener.
+//! The classes of accept(2) errors.
 
-/// What an error of accept means for who accepts in a loop.
+/// The meaning of an error of accept(2) for a loop that accepts connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AcceptFailure {
-    /// One connection failed before it was accepted; the next accept finds another one.
+    /// One connection failed before it was accepted. The next accept may succeed.
     Connection,
     /// No descriptor, or no memory for one, is left. The listener pauses by itself.
     Starved,
-    /// It may pass, and it may come again at once.
+    /// The error may disappear, or may occur again at once.
     Transient,
-    /// The listener accepts nothing any more.
+    /// The listener can accept no more connections.
     Permanent,
 }

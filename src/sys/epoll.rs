@@ -1,7 +1,7 @@
-//! epoll: a timerfd that ends a wait finer than epoll can measure; what an edge proves.
+//! epoll: a timerfd that ends a wait of less than a millisecond; the meaning of an edge.
 //!
-//! The timer is set just before the selector waits, and never read: to set it again clears its
-//! edge.
+//! The timer is set just before the selector waits, and its descriptor is never read: setting the
+//! timer again clears its edge.
 
 use std::cell::OnceCell;
 use std::io;
@@ -15,7 +15,7 @@ use rustix::time::{
     timerfd_settime,
 };
 
-/// Made when it is first needed: most loops never wait for less than a millisecond.
+/// A timerfd, made on first use: most loops never wait for less than a millisecond.
 #[derive(Debug)]
 pub(crate) struct Alarm(OnceCell<OwnedFd>);
 
@@ -24,9 +24,9 @@ impl Alarm {
         Alarm(OnceCell::new())
     }
 
-    /// Makes the selector raise an event `left` from now.
+    /// Makes the selector report an event `left` from now.
     pub(crate) fn set(&self, left: Duration, registry: &Registry, token: Token) -> io::Result<()> {
-        // Zero would switch the timer off.
+        // Zero would disarm the timer: timerfd_settime(2).
         let left = left.max(Duration::from_nanos(1));
         let it_interval = Timespec { tv_sec: 0, tv_nsec: 0 };
         let it_value = Timespec::try_from(left).map_err(io::Error::other)?;
@@ -46,13 +46,13 @@ impl Alarm {
     }
 }
 
-/// A read or write that was cut short proves that the socket is drained.
+/// Whether a short read or write proves that the socket's buffer is empty or full: epoll(7), Q9.
 pub(crate) const SHORT_IS_DRAINED: bool = true;
 
-/// mio passes epoll's own edges on.
+/// Whether mio emulates edges: it reports epoll's own.
 pub(crate) const IS_EMULATED: bool = false;
 
-/// Whether an error means that mio's selector has forgotten the descriptor: epoll never does.
+/// Returns whether an error means that mio's selector dropped its registration: epoll keeps it.
 pub(crate) fn is_forgotten(_: &io::Error) -> bool {
     false
 }

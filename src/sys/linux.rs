@@ -1,7 +1,7 @@
 //! Linux and Android: the clock, sendfile(2), abstract names of Unix sockets.
 //!
-//! The clock is the one of std's `Instant`, which does not give its number: to compute it from the
-//! difference of two takes longer than to read the clock.
+//! The clock is the one that std's `Instant` reads. `Instant` does not expose its number, and
+//! computing the number from the difference of two instants takes longer than reading the clock.
 
 use std::io;
 #[cfg(target_os = "android")]
@@ -16,7 +16,7 @@ use rustix::io::Errno;
 use rustix::net::SocketAddrUnix;
 use rustix::time::{ClockId, clock_gettime};
 
-/// Counts nanoseconds from when it was made.
+/// Counts nanoseconds from its creation.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Monotonic {
     origin: u64,
@@ -27,13 +27,13 @@ impl Monotonic {
         Monotonic { origin: nanos() }
     }
 
-    /// Zero, if the system's clock was put back to before it.
+    /// Returns the nanoseconds since the creation; 0 if the system's clock was set back before it.
     pub(crate) fn nanos(&self) -> u64 {
         nanos().saturating_sub(self.origin)
     }
 }
 
-/// As of the last tick of the kernel: this reads a word of memory that the kernel shares.
+/// Returns the time of the kernel's last tick. Reads only memory that the kernel shares (vDSO).
 pub(crate) fn coarse_nanos() -> u64 {
     read(ClockId::MonotonicCoarse)
 }
@@ -42,14 +42,14 @@ fn nanos() -> u64 {
     read(ClockId::Monotonic)
 }
 
-/// Since the system was started: 64 bits hold five centuries.
+/// Returns the nanoseconds since the start of the system: 64 bits hold five centuries.
 fn read(clock: ClockId) -> u64 {
     let now = clock_gettime(clock);
     now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
 }
 
-/// Sends up to `len` bytes of `file` from the byte `at` on, by sendfile(2). 0: the file has ended.
-/// `None`: the system cannot send from this kind of file.
+/// Sends up to `len` bytes of `file` from the position `at`, with sendfile(2). Returns 0 at the end
+/// of the file, and `None` if the system cannot send from this kind of file.
 pub(crate) fn sendfile(
     socket: &TcpStream,
     file: &impl AsFd,
@@ -66,12 +66,12 @@ pub(crate) fn sendfile(
     }
 }
 
-/// std's address of a name.
+/// Returns the address of an abstract name, in std's type.
 pub(crate) fn abstract_address(name: &[u8]) -> io::Result<SocketAddr> {
     SocketAddr::from_abstract_name(name)
 }
 
-/// rustix's address of one that is no path.
+/// Converts an address without a path to rustix's type.
 pub(crate) fn abstract_to_raw(addr: &SocketAddr) -> io::Result<SocketAddrUnix> {
     match addr.as_abstract_name() {
         Some(name) => Ok(SocketAddrUnix::new_abstract_name(name)?),
@@ -79,7 +79,7 @@ pub(crate) fn abstract_to_raw(addr: &SocketAddr) -> io::Result<SocketAddrUnix> {
     }
 }
 
-/// The name of an address, if it has one.
+/// Returns the abstract name of an address, if it has one.
 pub(crate) fn abstract_of_raw(raw: &SocketAddrUnix) -> Option<&[u8]> {
     raw.abstract_name()
 }
@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_clock_that_was_put_back_is_at_its_begin() {
+    fn a_clock_that_was_set_back_is_at_zero() {
         assert_eq!(Monotonic { origin: u64::MAX }.nanos(), 0);
     }
 }

@@ -1,4 +1,4 @@
-//! Other selectors: a wait ends up to a millisecond late; what an edge proves.
+//! Other selectors: a wait ends up to a millisecond late; the meaning of an edge.
 
 use std::io;
 use std::time::Duration;
@@ -18,14 +18,14 @@ impl Alarm {
     }
 }
 
-/// A read or write that was cut short does not prove that the socket is drained. kqueue does not
-/// report an urgent mark, which cuts a read short too; the emulated edges of poll(2) and Windows
+/// Whether a short read or write proves that the socket's buffer is empty or full. kqueue does not
+/// report an urgent mark, which causes a short read too. The emulated edges of poll(2) and Windows
 /// come only after a WouldBlock that mio saw.
 pub(crate) const SHORT_IS_DRAINED: bool = false;
 
-/// Whether mio emulates edges on top of poll(2): where the system has no better selector, or a cfg
-/// says so. Its selector forgets a descriptor that has hung up or has an error, and reports one
-/// event a registration for what is not mio's own.
+/// Whether mio emulates edges on top of poll(2): on systems without a better selector, or if a cfg
+/// forces it. That selector removes a descriptor with a hang-up or an error, and reports only one
+/// event per registration for I/O objects that are not mio's.
 pub(crate) const IS_EMULATED: bool = cfg!(all(
     unix,
     any(
@@ -42,8 +42,8 @@ pub(crate) const IS_EMULATED: bool = cfg!(all(
     )
 ));
 
-/// Whether mio reports a WouldBlock by this error, since its selector has forgotten the descriptor.
-/// The system's own NotFound has a number.
+/// Returns whether the error stands for a WouldBlock: mio returns NotFound after its selector has
+/// removed the descriptor. The system's own NotFound has a number.
 pub(crate) fn is_forgotten(error: &io::Error) -> bool {
     let is_bare = || error.raw_os_error().is_none() && error.get_ref().is_none();
     IS_EMULATED && error.kind() == io::ErrorKind::NotFound && is_bare()

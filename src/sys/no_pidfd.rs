@@ -1,5 +1,5 @@
-//! The same where a process has no descriptor, and with mio's poll(2) selector, so that its tests
-//! go the other way.
+//! The names of `pidfd` on systems without pidfds. Also used with mio's poll(2) selector, so that
+//! tests on Linux cover the path without a pidfd.
 
 use std::io;
 use std::process::Child;

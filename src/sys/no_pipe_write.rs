@@ -1,5 +1,5 @@
-//! The same where no call does that, and with mio's poll(2) selector, so that its tests go the
-//! other way.
+//! The names of `pipe_write` on systems without such a call. Also used with mio's poll(2) selector,
+//! so that tests on Linux cover this path.
 
 use std::io::{self, IoSlice, Write};
 

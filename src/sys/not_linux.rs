@@ -1,4 +1,4 @@
-//! Everything but Linux and Android: the same names as in `linux`, by what std offers.
+//! Systems other than Linux and Android: the names of `linux`, implemented with std.
 
 use std::io;
 #[cfg(unix)]
@@ -9,7 +9,7 @@ use mio::net::TcpStream;
 #[cfg(unix)]
 use rustix::net::SocketAddrUnix;
 
-/// Counts nanoseconds from when it was made, by std's `Instant`.
+/// Counts nanoseconds from its creation, with std's `Instant`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Monotonic {
     origin: Instant,
@@ -25,30 +25,30 @@ impl Monotonic {
     }
 }
 
-/// The thread's first reading is zero: std returns no number.
+/// Returns the nanoseconds since the thread's first call: std's `Instant` exposes no number.
 pub(crate) fn coarse_nanos() -> u64 {
     thread_local!(static ORIGIN: Monotonic = Monotonic::new());
     ORIGIN.with(Monotonic::nanos)
 }
 
-/// `None`: the system cannot send a file by itself.
+/// Returns `None`: the crate does not use sendfile(2) on this system.
 pub(crate) fn sendfile<F>(_: &TcpStream, _: &F, _: u64, _: usize) -> io::Result<Option<usize>> {
     Ok(None)
 }
 
-/// The address of a name.
+/// Fails: the system has no abstract names.
 #[cfg(unix)]
 pub(crate) fn abstract_address(_: &[u8]) -> io::Result<SocketAddr> {
     Err(io::Error::new(io::ErrorKind::Unsupported, "only Linux has abstract names"))
 }
 
-/// rustix's address of one that is no path.
+/// Fails: an address without a path cannot be converted.
 #[cfg(unix)]
 pub(crate) fn abstract_to_raw(_: &SocketAddr) -> io::Result<SocketAddrUnix> {
-    Err(io::Error::new(io::ErrorKind::InvalidInput, "the address is no path"))
+    Err(io::Error::new(io::ErrorKind::InvalidInput, "the address of the Unix socket has no path"))
 }
 
-/// The name of an address, if it has one.
+/// Returns `None`: the system has no abstract names.
 #[cfg(unix)]
 pub(crate) fn abstract_of_raw(_: &SocketAddrUnix) -> Option<&[u8]> {
     None

@@ -12,12 +12,16 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 pub(crate) struct Pidfd(OwnedFd);
 
 impl Pidfd {
-    /// It fails where the system is older than Linux 5.3, or a sandbox forbids it.
+    /// Opens a descriptor for a child process.
+    ///
+    /// # Errors
+    ///
+    /// On Linux before 5.3, or if a sandbox forbids the call.
     pub(crate) fn open(child: &Child) -> io::Result<Pidfd> {
         Ok(Pidfd(pidfd_open(Pid::from_child(child), PidfdFlags::empty())?))
     }
 
-    /// It never reaches another process that has got the same id.
+    /// Sends a signal. It never reaches another process that reuses the process id.
     pub(crate) fn send(&self, signal: Signal) -> rustix::io::Result<()> {
         pidfd_send_signal(&self.0, signal)
     }

@@ -1,4 +1,5 @@
-//! Writing to a pipe without the SIGPIPE that write(2) raises when nobody reads. Linux 6.18.
+//! Writing to a pipe without the SIGPIPE that write(2) raises after the reading end was closed.
+//! Linux 6.18.
 
 use std::cell::Cell;
 use std::io::{self, IoSlice, Write};
@@ -8,26 +9,26 @@ use rustix::io::{Errno, ReadWriteFlags, pwritev2};
 
 /// RWF_NOSIGNAL of linux/fs.h.
 const NO_SIGNAL: ReadWriteFlags = ReadWriteFlags::from_bits_retain(0x100);
-/// Where a pipe is written to: it has no positions.
-const AT_THE_END: u64 = u64::MAX;
+/// The offset -1 of pwritev2(2): a pipe has no positions.
+const NO_OFFSET: u64 = u64::MAX;
 
 thread_local! {
-    /// The system knows the flag, as far as this thread has learned.
-    static IS_KNOWN: Cell<bool> = const { Cell::new(true) };
+    /// Whether the system supports the flag; `true` until a call fails.
+    static IS_SUPPORTED: Cell<bool> = const { Cell::new(true) };
 }
 
 pub(crate) fn write_pipe(mut io: &Sender, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-    if IS_KNOWN.get() {
-        match io.try_io(|| Ok(pwritev2(io, bufs, AT_THE_END, NO_SIGNAL)?)) {
-            Err(error) if is_unknown(&error) => IS_KNOWN.set(false),
+    if IS_SUPPORTED.get() {
+        match io.try_io(|| Ok(pwritev2(io, bufs, NO_OFFSET, NO_SIGNAL)?)) {
+            Err(error) if is_unsupported(&error) => IS_SUPPORTED.set(false),
             written => return written,
         }
     }
     io.write_vectored(bufs)
 }
 
-/// An older system answers so, or a sandbox that forbids what it does not know.
-fn is_unknown(error: &io::Error) -> bool {
+/// Returns whether the error comes from an older system, or from a sandbox that forbids the call.
+fn is_unsupported(error: &io::Error) -> bool {
     let errno = Errno::from_io_error(error);
     matches!(errno, Some(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL | Errno::PERM))
 }

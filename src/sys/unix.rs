@@ -1,4 +1,4 @@
-//! All of Unix: handles, server sockets, datagrams, reading files.
+//! Unix: handles, server sockets, datagrams, reading files.
 
 use std::fs::File;
 use std::io::{self, IoSlice, IoSliceMut};
@@ -19,12 +19,12 @@ use rustix::net::{
 use super::accept_failure::AcceptFailure;
 use crate::io_error::explain;
 
-/// Whether operations on it do not wait.
+/// Returns whether the descriptor is non-blocking.
 pub(crate) fn is_nonblocking(fd: &Owned) -> io::Result<bool> {
     Ok(fcntl_getfl(fd)?.contains(OFlags::NONBLOCK))
 }
 
-/// The same socket, of which operations wait or do not.
+/// Makes the socket blocking or non-blocking.
 pub(crate) fn with_nonblocking(fd: Owned, nonblocking: bool) -> io::Result<Owned> {
     ioctl_fionbio(&fd, nonblocking)?;
     Ok(fd)
@@ -51,14 +51,15 @@ pub(crate) fn listen(
     Ok(fd.into())
 }
 
-/// A socket that a child process does not inherit.
+/// Opens a socket that child processes do not inherit.
 #[cfg(not(target_vendor = "apple"))]
 pub(crate) fn open(family: AddressFamily) -> io::Result<OwnedFd> {
     use rustix::net::{SocketFlags, socket_with};
     Ok(socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?)
 }
 
-/// The same where it takes two steps, and a third so that it raises no SIGPIPE.
+/// Opens a socket that child processes do not inherit. Apple's systems have no socket(2) flag for
+/// that, nor a send(2) flag against SIGPIPE, so both are set afterwards.
 #[cfg(target_vendor = "apple")]
 pub(crate) fn open(family: AddressFamily) -> io::Result<OwnedFd> {
     let fd = rustix::net::socket(family, SocketType::STREAM, None)?;
@@ -67,12 +68,12 @@ pub(crate) fn open(family: AddressFamily) -> io::Result<OwnedFd> {
     Ok(fd)
 }
 
-/// What an error of accept means.
+/// Classifies an error of accept(2).
 pub(crate) fn accept_failure(error: &io::Error) -> AcceptFailure {
     let Some(errno) = Errno::from_io_error(error) else { return AcceptFailure::Transient };
     match errno {
         Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM => AcceptFailure::Starved,
-        // The network's errors that wait on the new connection; see Linux's accept(2).
+        // Linux passes pending network errors of the new connection to accept(2).
         Errno::CONNABORTED
         | Errno::PROTO
         | Errno::NOPROTOOPT
@@ -80,13 +81,13 @@ pub(crate) fn accept_failure(error: &io::Error) -> AcceptFailure {
         | Errno::NETUNREACH
         | Errno::HOSTDOWN
         | Errno::HOSTUNREACH => AcceptFailure::Connection,
-        // EINVAL: it does not listen any more.
+        // EINVAL: the socket does not listen any more.
         Errno::INVAL | Errno::BADF | Errno::NOTSOCK => AcceptFailure::Permanent,
         _ => AcceptFailure::Transient,
     }
 }
 
-/// Begins to connect: the socket is non-blocking, and most often not connected yet.
+/// Starts to connect. The returned socket is non-blocking, and usually not connected yet.
 pub(crate) fn connect_from(local: SocketAddr, to: SocketAddr) -> io::Result<TcpStream> {
     if local.is_ipv6() != to.is_ipv6() {
         return Err(io::Error::new(
@@ -107,8 +108,8 @@ pub(crate) fn connect_from(local: SocketAddr, to: SocketAddr) -> io::Result<TcpS
     }
 }
 
-/// Receives a datagram: its length, whether it was longer than `buf`, its sender. The length is
-/// that of the whole datagram where the system says it (Linux). `is_peek`: it stays in the queue.
+/// Receives a datagram. Returns its length, whether it was truncated to `buf`, and its sender. On
+/// Linux the length is that of the whole datagram. `is_peek`: the datagram stays in the queue.
 pub(crate) fn receive(
     socket: impl AsFd,
     buf: &mut [u8],
@@ -117,27 +118,28 @@ pub(crate) fn receive(
     let flags = if is_peek { RecvFlags::PEEK } else { WHOLE };
     let bufs = &mut [IoSliceMut::new(buf)];
     let received = recvmsg(socket, bufs, &mut RecvAncillaryBuffer::default(), flags)?;
-    let is_cut = !is_peek && received.flags.contains(ReturnFlags::TRUNC);
-    Ok((received.bytes, is_cut, received.address))
+    let is_truncated = !is_peek && received.flags.contains(ReturnFlags::TRUNC);
+    Ok((received.bytes, is_truncated, received.address))
 }
 
-/// The same for a UDP socket.
+/// Like [`receive`], for a UDP socket.
 pub(crate) fn receive_udp(
     socket: &UdpSocket,
     buf: &mut [u8],
     is_peek: bool,
 ) -> io::Result<(usize, bool, Option<SocketAddr>)> {
-    let (length, is_cut, from) = socket.try_io(|| receive(socket, buf, is_peek))?;
-    Ok((length, is_cut, from.and_then(|from| SocketAddr::try_from(from).ok())))
+    let (length, is_truncated, from) = socket.try_io(|| receive(socket, buf, is_peek))?;
+    Ok((length, is_truncated, from.and_then(|from| SocketAddr::try_from(from).ok())))
 }
 
-/// Linux returns the length of the whole datagram if it is asked to.
+/// With MSG_TRUNC, Linux returns the length of the whole datagram.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const WHOLE: RecvFlags = RecvFlags::TRUNC;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 const WHOLE: RecvFlags = RecvFlags::empty();
 
-/// Buffers that every system takes at once (POSIX allows 16 at the least; all have this many).
+/// The number of buffers that every system accepts in one call: IOV_MAX. POSIX requires at least
+/// 16; all supported systems have 1024.
 const BUFFERS_MAX: usize = 1024;
 
 pub(crate) fn send_vectored(socket: impl AsFd, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
@@ -145,17 +147,18 @@ pub(crate) fn send_vectored(socket: impl AsFd, bufs: &[IoSlice<'_>]) -> io::Resu
     Ok(sendmsg(socket, bufs, &mut SendAncillaryBuffer::default(), NO_SIGNAL)?)
 }
 
-/// Where there is no flag, the socket itself was told not to raise it.
+/// The flag of send(2) against SIGPIPE. On systems without it, a socket option has the same effect.
 #[cfg(any(target_vendor = "apple", target_os = "netbsd"))]
 pub(crate) const NO_SIGNAL: SendFlags = SendFlags::empty();
 #[cfg(not(any(target_vendor = "apple", target_os = "netbsd")))]
 pub(crate) const NO_SIGNAL: SendFlags = SendFlags::NOSIGNAL;
-/// The same file, for a helper thread.
+
+/// Duplicates the handle of a file, for a thread of the blocking pool.
 pub(crate) fn duplicate(file: &impl AsFile) -> io::Result<File> {
     Ok(file.as_fd().try_clone_to_owned()?.into())
 }
 
-/// Reads from the byte `at` on. 0: the file has ended.
+/// Reads from the position `at`. Returns 0 at the end of the file.
 pub(crate) fn read_at(file: &File, buf: &mut [u8], at: u64) -> io::Result<usize> {
     file.read_at(buf, at)
 }

@@ -1,4 +1,4 @@
-//! Windows: the same names as in `unix`.
+//! Windows: the names of `unix`.
 
 use std::fs::File;
 use std::io::{self, IoSlice, Write};
@@ -10,12 +10,12 @@ use mio::net::UdpSocket;
 
 use super::accept_failure::AcceptFailure;
 
-/// Whether operations on it do not wait: the system does not tell, so they do.
+/// Returns `false`, always: Windows cannot report whether a socket is non-blocking.
 pub(crate) fn is_nonblocking(_: &Owned) -> io::Result<bool> {
     Ok(false)
 }
 
-/// The same socket, of which operations wait or do not.
+/// Makes the socket blocking or non-blocking.
 pub(crate) fn with_nonblocking(socket: Owned, nonblocking: bool) -> io::Result<Owned> {
     // The call is the same for sockets of every kind.
     let socket = TcpStream::from(socket);
@@ -30,7 +30,7 @@ pub(crate) fn listen(
     reuse_port: bool,
     only_v6: Option<bool>,
 ) -> io::Result<TcpListener> {
-    // An IPv6 socket takes no IPv4 connections there, unless it is told to.
+    // On Windows, an IPv6 socket accepts IPv4 connections only with a socket option.
     let is_dual = addr.is_ipv6() && only_v6 == Some(false);
     if reuse_addr || reuse_port || is_dual {
         return Err(io::Error::new(
@@ -41,7 +41,7 @@ pub(crate) fn listen(
     TcpListener::bind(addr)
 }
 
-/// What an error of accept means.
+/// Classifies an error of accept.
 pub(crate) fn accept_failure(error: &io::Error) -> AcceptFailure {
     match error.raw_os_error().unwrap_or_default() {
         // WSAEMFILE, WSAENOBUFS.
@@ -61,8 +61,9 @@ pub(crate) fn connect_from(_: SocketAddr, _: SocketAddr) -> io::Result<TcpStream
 /// WSAEMSGSIZE: the datagram is longer than the buffer.
 const TOO_LONG: i32 = 10040;
 
-/// Receives a datagram: its length, whether it was longer than `buf`, its sender. The system does
-/// not say how long one was that is cut, nor where it came from. `is_peek`: it stays in the queue.
+/// Receives a datagram. Returns its length, whether it was truncated to `buf`, and its sender. For
+/// a truncated datagram, Windows reports neither its length nor its sender. `is_peek`: the datagram
+/// stays in the queue.
 pub(crate) fn receive_udp(
     socket: &UdpSocket,
     buf: &mut [u8],
@@ -83,12 +84,12 @@ pub(crate) fn send_vectored(
     stream.write_vectored(bufs)
 }
 
-/// The same file, for a helper thread.
+/// Duplicates the handle of a file, for a thread of the blocking pool.
 pub(crate) fn duplicate(file: &impl AsFile) -> io::Result<File> {
     Ok(file.as_handle().try_clone_to_owned()?.into())
 }
 
-/// Reads from the byte `at` on. 0: the file has ended.
+/// Reads from the position `at`. Returns 0 at the end of the file.
 pub(crate) fn read_at(file: &File, buf: &mut [u8], at: u64) -> io::Result<usize> {
     file.seek_read(buf, at)
 }

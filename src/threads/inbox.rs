@@ -1,9 +1,9 @@
-//! How other threads reach a loop, and the registry by which a waker finds it.
+//! The inbox of a loop for other threads, and the registry in which a waker finds the inbox.
 //!
-//! Wakes are a set: a task woken a million times while the loop is busy takes one place. Calls are
-//! a queue. The loop's thread looks at one flag each turn and locks only if something came.
-//! Invariant: the selector's waker is written to at most once for each time that the loop parks, by
-//! whoever adds first; nothing can be added once the inbox is closed.
+//! Wakes form a set: a task that is woken a million times while the loop is busy takes one entry.
+//! Calls form a queue. The loop's thread checks one flag in each turn, and locks only if it is set.
+//! Invariant: the first addition after the loop parks calls the selector's waker, later ones do
+//! not. Nothing can be added to a closed inbox.
 
 use std::collections::{HashSet, VecDeque};
 use std::io;
@@ -15,28 +15,28 @@ use std::thread::{self, ThreadId};
 
 use crate::current::{LOOPS_MAX, LoopId, WakerId};
 
-/// Room that is kept for the next wakes, and the next calls, after a burst of them.
+/// The capacity that is kept for wakes, and for calls, after a burst of them.
 const KEPT_MAX: usize = 1 << 12;
 
-/// Something to run on the loop's thread.
+/// A function to call on the loop's thread.
 pub(crate) struct Call {
     pub(crate) function: Box<dyn FnOnce() + Send>,
     pub(crate) called_at: &'static Location<'static>,
 }
 
-/// Inboxes of the loops that live, by loop id less one.
+/// The inboxes of all loops. The index is the loop id minus one.
 static REGISTRY: RwLock<Vec<Option<Arc<Inbox>>>> = RwLock::new(Vec::new());
 
-/// What other threads left for one loop.
+/// The wakes and calls from other threads for one loop.
 #[derive(Debug)]
 pub(crate) struct Inbox {
-    /// The loop waits, or is between two turns: set by `park`, taken by the first who adds.
+    /// The loop waits, or is between two turns. Set by `park`, cleared by the first addition.
     parked: AtomicBool,
-    /// `mail` holds something, or the loop is to look around: the loop's cheap check.
+    /// `queues` is not empty, or `notify` was called. The loop checks this without a lock.
     pending: AtomicBool,
-    /// The loop is to end its `run`.
+    /// The loop must end its `run`.
     is_stopping: AtomicBool,
-    mail: Mutex<Mail>,
+    queues: Mutex<Queues>,
     /// Ends the wait of the loop's selector.
     unpark: Waker,
     /// The loop's thread.
@@ -44,16 +44,16 @@ pub(crate) struct Inbox {
 }
 
 #[derive(Default)]
-struct Mail {
-    /// In the order they came.
+struct Queues {
+    /// In the order of the calls of `wake`.
     wakes: Vec<WakerId>,
-    /// The same, to keep each one once.
+    /// The same ids, to find duplicates.
     woken: HashSet<WakerId>,
     calls: VecDeque<Call>,
     closed: bool,
 }
 
-/// What [`Inbox::drain`] took out. Kept by the loop, so that its room is used again.
+/// The wakes and calls that [`Inbox::drain`] took. The loop keeps it, to reuse its capacity.
 #[derive(Default)]
 pub(crate) struct Drained {
     pub(crate) wakes: Vec<WakerId>,
@@ -61,7 +61,7 @@ pub(crate) struct Drained {
 }
 
 impl Drained {
-    /// Gives the memory of a burst back, after it.
+    /// Frees the memory of a burst after the burst.
     pub(crate) fn give_back(&mut self) {
         if self.wakes.capacity() > KEPT_MAX {
             self.wakes = Vec::new();
@@ -73,68 +73,75 @@ impl Drained {
 }
 
 impl Inbox {
-    /// `unpark` must end the wait of the loop's selector, now or the next one.
+    /// Makes the inbox of the calling thread's loop. `unpark` must end the current wait of the
+    /// loop's selector or, if it does not wait, the next one.
     pub(crate) fn new(unpark: Waker) -> Inbox {
         Inbox {
             parked: AtomicBool::new(false),
             pending: AtomicBool::new(false),
             is_stopping: AtomicBool::new(false),
-            mail: Mutex::default(),
+            queues: Mutex::default(),
             unpark,
             thread: thread::current().id(),
         }
     }
 
-    /// Notes that a task was woken. After the loop's end: nothing.
+    /// Wakes a task. Does nothing if the loop has ended.
     pub(crate) fn wake(&self, id: WakerId) {
-        let mut mail = self.lock();
-        if mail.closed || !mail.woken.insert(id) {
+        let mut queues = self.lock();
+        if queues.closed || !queues.woken.insert(id) {
             return;
         }
-        mail.wakes.push(id);
-        drop(mail);
+        queues.wakes.push(id);
+        drop(queues);
         self.notify();
     }
 
-    /// Leaves something to run. After the loop's end it comes back.
+    /// Adds a call.
+    ///
+    /// # Errors
+    ///
+    /// Returns the call if the loop has ended.
     pub(crate) fn call(&self, call: Call) -> Result<(), Call> {
-        let mut mail = self.lock();
-        if mail.closed {
-            drop(mail);
+        let mut queues = self.lock();
+        if queues.closed {
+            drop(queues);
             return Err(call);
         }
-        mail.calls.push_back(call);
-        drop(mail);
+        queues.calls.push_back(call);
+        drop(queues);
         self.notify();
         Ok(())
     }
 
-    /// Makes the loop look here, also if it is about to sleep.
+    /// Makes the loop check the inbox, also if it is about to wait.
     pub(crate) fn notify(&self) {
         self.pending.store(true, Ordering::SeqCst);
-        // Either this sees `parked`, or `park` sees `pending`.
+        // Both sides store first and load second (SeqCst): either this sees `parked`, or `park`
+        // sees `pending`.
         if self.parked.swap(false, Ordering::SeqCst) {
             self.unpark.wake_by_ref();
         }
     }
 
-    /// Asks the loop to end its `run`.
+    /// Requests that the loop ends its `run`.
     pub(crate) fn stop(&self) {
         self.is_stopping.store(true, Ordering::Release);
         self.notify();
     }
 
-    /// Whether the loop was asked to end its `run`.
+    /// Returns whether the loop must end its `run`.
     pub(crate) fn is_stopping(&self) -> bool {
         self.is_stopping.load(Ordering::Acquire)
     }
 
-    /// The loop does as it was asked.
+    /// Clears the request of [`stop`](Inbox::stop): the loop ends its `run`.
     pub(crate) fn stopped(&self) {
         self.is_stopping.store(false, Ordering::Release);
     }
 
-    /// The loop is about to sleep. `false` if something came: then it must not.
+    /// Marks the loop as waiting. Returns `false` if the inbox is not empty: then the loop must not
+    /// wait.
     pub(crate) fn park(&self) -> bool {
         self.parked.store(true, Ordering::SeqCst);
         if !self.pending.load(Ordering::SeqCst) {
@@ -144,8 +151,8 @@ impl Inbox {
         false
     }
 
-    /// The loop is between two turns, and `is_ready` if it has work left: who watches the selector
-    /// from outside is told of that, and of what comes.
+    /// Marks the loop as being between two turns; `is_ready`: it has work left. Work left, and each
+    /// later addition, wakes the selector, which an event loop that embeds this one watches.
     pub(crate) fn park_outside(&self, is_ready: bool) {
         self.parked.store(true, Ordering::SeqCst);
         if is_ready || self.pending.load(Ordering::SeqCst) {
@@ -153,34 +160,35 @@ impl Inbox {
         }
     }
 
-    /// The loop is awake, and will look here before it sleeps.
+    /// Marks the loop as running: it checks the inbox before it waits.
     pub(crate) fn unpark(&self) {
         self.parked.store(false, Ordering::Relaxed);
     }
 
-    /// Whether something came since the last drain.
+    /// Returns whether a wake, a call or a notification came since the last drain.
     pub(crate) fn is_pending(&self) -> bool {
         self.pending.load(Ordering::Acquire)
     }
 
-    /// Swaps what came into `into`, which must be empty.
+    /// Moves all wakes and calls into `into`, which must be empty.
     pub(crate) fn drain(&self, into: &mut Drained) {
-        let mut mail = self.lock();
-        // Under the lock: who adds after this sets it again.
+        let mut queues = self.lock();
+        // Under the lock, so that each addition after this swap sets the flag again.
         self.pending.store(false, Ordering::SeqCst);
-        std::mem::swap(&mut mail.wakes, &mut into.wakes);
-        std::mem::swap(&mut mail.calls, &mut into.calls);
-        if mail.woken.capacity() > KEPT_MAX {
-            mail.woken = HashSet::new();
+        std::mem::swap(&mut queues.wakes, &mut into.wakes);
+        std::mem::swap(&mut queues.calls, &mut into.calls);
+        if queues.woken.capacity() > KEPT_MAX {
+            queues.woken = HashSet::new();
         }
-        mail.woken.clear();
+        queues.woken.clear();
     }
 
-    /// The loop ends. Returns the calls that will not run, to be dropped outside of the lock.
+    /// Closes the inbox. Returns the calls that will not run: the caller drops them, since their
+    /// destructors are user code.
     pub(crate) fn close(&self) -> VecDeque<Call> {
-        let mut mail = self.lock();
-        mail.closed = true;
-        std::mem::take(&mut mail.calls)
+        let mut queues = self.lock();
+        queues.closed = true;
+        std::mem::take(&mut queues.calls)
     }
 
     pub(crate) fn is_on_this_thread(&self) -> bool {
@@ -191,13 +199,13 @@ impl Inbox {
         self.lock().closed
     }
 
-    /// Nothing foreign runs under the lock, so what a panic left behind is whole.
-    fn lock(&self) -> MutexGuard<'_, Mail> {
-        self.mail.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Ignores poisoning: no user code runs under the lock, so the state is always consistent.
+    fn lock(&self) -> MutexGuard<'_, Queues> {
+        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Gives a new loop its id, the lowest that is free.
+/// Registers a new loop. Returns its id, the lowest free one.
 pub(crate) fn register(inbox: Arc<Inbox>) -> io::Result<LoopId> {
     let mut inboxes = REGISTRY.write().unwrap_or_else(PoisonError::into_inner);
     let index = inboxes.iter().position(Option::is_none).unwrap_or(inboxes.len());
@@ -213,7 +221,7 @@ pub(crate) fn register(inbox: Arc<Inbox>) -> io::Result<LoopId> {
     Ok(id)
 }
 
-/// Frees a loop's id.
+/// Removes a loop from the registry, and frees its id.
 pub(crate) fn deregister(id: LoopId) {
     let mut inboxes = REGISTRY.write().unwrap_or_else(PoisonError::into_inner);
     let inbox = inboxes[id as usize - 1].take();
@@ -229,16 +237,16 @@ pub(crate) fn wake(id: WakerId) {
     }
 }
 
-/// The inbox of a loop that lives. It is used after the lock was released: waking makes a system
-/// call, and a process that is forked during it could never make a loop.
+/// Returns the inbox of a registered loop. It is used after the lock is released: waking makes a
+/// system call, and a process that forks during it would inherit the locked registry.
 fn find(id: LoopId) -> Option<Arc<Inbox>> {
     let inboxes = REGISTRY.read().unwrap_or_else(PoisonError::into_inner);
     inboxes.get((id as usize).checked_sub(1)?)?.clone()
 }
 
-impl std::fmt::Debug for Mail {
+impl std::fmt::Debug for Queues {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Mail").field("wakes", &self.wakes).finish_non_exhaustive()
+        f.debug_struct("Queues").field("wakes", &self.wakes).finish_non_exhaustive()
     }
 }
 
@@ -250,7 +258,7 @@ mod tests {
 
     use super::*;
 
-    /// Takes the registry's exclusive lock when it is woken, and reports that.
+    /// Takes the registry's exclusive lock when it is woken, and sends a message.
     struct Locks(Sender<()>);
 
     impl Wake for Locks {
@@ -267,7 +275,7 @@ mod tests {
         let id = register(inbox.clone()).unwrap();
         assert!(inbox.park());
         let waking = thread::spawn(move || wake(WakerId::new(id, 0, 0)));
-        locked.recv_timeout(Duration::from_secs(20)).expect("it waits for the lock");
+        locked.recv_timeout(Duration::from_secs(20)).expect("the waker waits for the lock");
         waking.join().unwrap();
         deregister(id);
     }

@@ -1,13 +1,13 @@
-//! Helper threads for what would block the loop.
+//! The blocking pool: threads for work that would block the loop.
 //!
-//! A thread starts when there is more work than free threads, and ends after a while without work.
-//! It takes work of every [`Kind`]. Each kind has a limit of its own: jobs that hang hold up jobs
-//! of their kind only, and the limits together bound the number of threads.
+//! A thread starts when there are more jobs than free threads, and ends after a time without work.
+//! It runs jobs of every [`Kind`]. Each kind has its own limit: jobs that hang delay only jobs of
+//! their kind, and the limits together bound the number of threads.
 //!
-//! A thread is free from the moment its work is done, before anyone can see that it is: who goes on
-//! with more work then finds it, no second thread starts, and who ends the loop then does not hear
-//! of work left behind. Invariants: jobs are queued only while a thread lives that will come to
-//! them; jobs wait only while their kind is at its limit.
+//! A thread counts as free before the outcome of its job becomes visible. So a task that sees the
+//! outcome and submits the next job reuses the thread; and a task that sees the outcome and ends
+//! the loop finds no unfinished job. Invariants: a job is queued only while a thread lives that
+//! will take it; a job waits only while its kind is at the limit.
 
 use std::collections::VecDeque;
 use std::io;
@@ -22,50 +22,50 @@ use crate::caught::catch;
 use crate::io_error::explain_as;
 use crate::wait::WakeList;
 
-/// How long a thread without work lives on, for the next burst.
+/// The time for which a thread without work waits for the next job.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
-/// Work for a helper thread. One of the two is called, once.
+/// Work for a thread of the pool. Exactly one of the two methods is called, once.
 pub(crate) trait Job: Send + Sync {
-    /// Does the work, calls `done`, and then lets others see the outcome. Lets no panic through.
-    /// Returns who is to be woken now. Nothing foreign is left in the job then.
+    /// Does the work, calls `done`, and then publishes the outcome. Must not panic. Returns the
+    /// wakers of the waiting tasks. After it, the job holds no values of user code.
     fn run(&self, done: &dyn Fn()) -> WakeList;
 
-    /// It will never run.
-    fn give_up(&self);
+    /// Cancels the job: it will never run.
+    fn cancel_unstarted(&self);
 }
 
-/// What a job is about.
+/// The kind of a job.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Kind {
-    /// A question to the system's resolver.
+    /// A query of the system's resolver.
     Name,
-    /// An operation on a file. One on a FIFO or a dead network share takes as long as it likes.
+    /// An operation on a file. On a FIFO or a dead network file system it may take forever.
     File,
-    /// What the user spawned.
+    /// Work that user code spawned.
     User,
 }
 
 const KINDS: usize = 3;
 
-/// The helper threads of one loop.
+/// The blocking pool of one loop.
 #[derive(Debug)]
 pub(crate) struct Pool(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
     name: String,
-    /// Jobs of one kind that threads are at.
+    /// The maximum number of running jobs of one kind.
     kind_max: usize,
     keep_alive: Duration,
     state: Mutex<State>,
-    /// Work came, or the pool closed.
+    /// Notified when a job is queued or the pool closes.
     work: Condvar,
-    /// A thread ended.
+    /// Notified when a thread ends.
     ended: Condvar,
 }
 
-/// Where work came from.
+/// The line of code that submitted a job.
 type Origin = &'static Location<'static>;
 
 /// A job on its way to a thread.
@@ -77,29 +77,30 @@ struct Queued {
 
 /// The jobs of one kind.
 #[derive(Default)]
-struct Share {
-    /// Those within the limit: threads are at them, or they are in `jobs`.
+struct KindState {
+    /// The number of jobs within the limit: running, or in `jobs`.
     admitted: usize,
-    /// Those beyond the limit. Each waits for the end of one within it.
+    /// The jobs beyond the limit. Each waits until a job within the limit ends.
     waiting: VecDeque<Queued>,
 }
 
 #[derive(Default)]
 struct State {
-    /// What the next free threads take: within the limits.
+    /// The admitted jobs that wait for a thread.
     jobs: VecDeque<Queued>,
-    shares: [Share; KINDS],
-    /// What each thread is at.
+    kinds: [KindState; KINDS],
+    /// The origin of the job that each thread runs.
     threads: Slab<Option<Origin>>,
-    /// Threads that will look at `jobs` before they do anything else.
+    /// The number of threads that will check `jobs` next.
     free: usize,
-    /// Those of them that sleep.
+    /// The number of free threads that wait on `work`.
     asleep: usize,
     closed: bool,
 }
 
 impl Pool {
-    /// Threads will be called `name`; each kind of work has at most `kind_max`, and at least one.
+    /// Makes a pool whose threads are named `name`. Each kind runs up to `kind_max` jobs, at least
+    /// one.
     pub(crate) fn new(name: String, kind_max: usize) -> Pool {
         Pool::with_keep_alive(name, kind_max, KEEP_ALIVE)
     }
@@ -115,24 +116,26 @@ impl Pool {
         }))
     }
 
-    /// Queues a job. One that is still queued when the pool closes is given up.
+    /// Queues a job. A job that is still queued when the pool closes is cancelled.
     ///
     /// # Errors
     ///
-    /// If no thread runs and none can be started: the job will never run, and was not given up.
+    /// If the pool is closed, or if no thread runs and none can be started. The job will not run,
+    /// and was not cancelled.
     pub(crate) fn submit(&self, kind: Kind, job: Arc<dyn Job>, origin: Origin) -> io::Result<()> {
         let mut state = self.0.lock();
         if state.closed {
             return Err(io::Error::other("the event loop has ended: it takes no blocking work"));
         }
         let queued = Queued { kind, job, origin };
-        let share = &mut state.shares[kind as usize];
-        if share.admitted == self.0.kind_max {
-            share.waiting.push_back(queued);
+        let kind_state = &mut state.kinds[kind as usize];
+        if kind_state.admitted == self.0.kind_max {
+            kind_state.waiting.push_back(queued);
             return Ok(());
         }
-        share.admitted += 1;
+        kind_state.admitted += 1;
         state.jobs.push_back(queued);
+        // Each free thread takes one of the queued jobs.
         if state.jobs.len() > state.free {
             return self.start(&mut state);
         }
@@ -144,18 +147,18 @@ impl Pool {
         Ok(())
     }
 
-    /// Starts a thread, which will come to what is queued.
+    /// Starts a thread, which will take the queued jobs.
     fn start(&self, state: &mut State) -> io::Result<()> {
-        let place = state.threads.insert(None);
+        let key = state.threads.insert(None);
         let shared = self.0.clone();
         let thread = thread::Builder::new().name(shared.name.clone());
-        if let Err(error) = thread.spawn(move || shared.run(place)) {
-            state.threads.remove(place);
-            // The threads that run will come to it.
+        if let Err(error) = thread.spawn(move || shared.run(key)) {
+            state.threads.remove(key);
+            // The running threads will take the job.
             if !state.threads.is_empty() {
                 return Ok(());
             }
-            // The caller has the job too: dropping it here drops nothing foreign.
+            // The caller holds the job too, so this drop runs no user code under the lock.
             if let Some(Queued { kind, .. }) = state.jobs.pop_back() {
                 state.end(kind);
             }
@@ -165,21 +168,22 @@ impl Pool {
         Ok(())
     }
 
-    /// Gives up what is queued, and lets the threads end when they are done. Waits for none. As on
-    /// a thread, nobody hears of a panic in foreign code.
+    /// Cancels the queued jobs, and makes the threads end after their jobs, without waiting for
+    /// them. A panic of user code is reported by the panic hook only, as on a thread of the pool.
     pub(crate) fn close(&self) {
         let mut state = self.0.lock();
         state.closed = true;
         let jobs = std::mem::take(&mut state.jobs);
-        let waiting = state.shares.each_mut().map(|share| std::mem::take(&mut share.waiting));
+        let waiting = state.kinds.each_mut().map(|kind| std::mem::take(&mut kind.waiting));
         drop(state);
         self.0.work.notify_all();
         for queued in jobs.into_iter().chain(waiting.into_iter().flatten()) {
-            let _ = catch(|| queued.job.give_up());
+            let _ = catch(|| queued.job.cancel_unstarted());
         }
     }
 
-    /// Waits until all threads have ended, up to `limit`. Returns what the others are at.
+    /// Waits until all threads have ended, up to `limit`. Returns the origins of the jobs that
+    /// still run.
     pub(crate) fn wait_ended(&self, limit: Duration) -> Vec<Origin> {
         let state = self.0.lock();
         let is_running = |state: &mut State| !state.threads.is_empty();
@@ -190,20 +194,20 @@ impl Pool {
 }
 
 impl Shared {
-    /// The life of the thread that has its entry at `place`.
-    fn run(&self, place: usize) {
+    /// The main function of the thread with the entry `key`.
+    fn run(&self, key: usize) {
         let mut state = self.lock();
         loop {
             while let Some(Queued { kind, job, origin }) = state.jobs.pop_front() {
                 state.free -= 1;
-                state.threads[place] = Some(origin);
+                state.threads[key] = Some(origin);
                 drop(state);
-                let waiters = job.run(&|| self.done(place, kind));
-                // A panic of a waker ends here: nobody is left to hear of it.
+                let waiters = job.run(&|| self.done(key, kind));
+                // A panic of a waker has no caller to propagate to; the panic hook reported it.
                 let _ = catch(|| waiters.wake());
                 drop(job);
                 state = self.lock();
-                state.threads[place] = None;
+                state.threads[key] = None;
             }
             state.asleep += 1;
             let is_idle = |state: &mut State| state.jobs.is_empty() && !state.closed;
@@ -215,17 +219,17 @@ impl Shared {
             }
         }
         state.free -= 1;
-        state.threads.remove(place);
+        state.threads.remove(key);
         drop(state);
         self.ended.notify_all();
     }
 
-    /// The work of the thread at `place` is done.
-    fn done(&self, place: usize, kind: Kind) {
+    /// Marks the thread `key` as free: its job has ended.
+    fn done(&self, key: usize, kind: Kind) {
         let mut state = self.lock();
         state.end(kind);
         state.free += 1;
-        state.threads[place] = None;
+        state.threads[key] = None;
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -234,17 +238,18 @@ impl Shared {
 }
 
 impl State {
-    /// A job of this kind has ended: the next that waits may begin.
+    /// Ends a job of this kind: admits the next waiting one.
     fn end(&mut self, kind: Kind) {
-        let share = &mut self.shares[kind as usize];
-        match share.waiting.pop_front() {
+        let kind_state = &mut self.kinds[kind as usize];
+        match kind_state.waiting.pop_front() {
             Some(next) => self.jobs.push_back(next),
-            None => share.admitted -= 1,
+            None => kind_state.admitted -= 1,
         }
     }
 }
 
-/// What the system says with EAGAIN. Of another kind: who met it must not wait for readiness.
+/// Explains the EAGAIN of a thread's start. The kind is not `WouldBlock`, since the caller would
+/// wait for readiness.
 fn not_started(error: io::Error) -> io::Error {
     let sentence = format!(
         "no thread could be started for blocking work: {error} (raise the limit of threads or of \
@@ -273,19 +278,19 @@ mod tests {
             WakeList::default()
         }
 
-        fn give_up(&self) {}
+        fn cancel_unstarted(&self) {}
     }
 
     #[test]
-    fn a_thread_without_work_ends_and_another_starts_when_there_is_some() {
+    fn an_idle_thread_ends_and_the_next_job_starts_another() {
         let pool = Pool::with_keep_alive("idle".into(), 4, Duration::from_millis(1));
         for _ in 0..3 {
             pool.submit(Kind::User, Arc::new(Nothing), Location::caller()).unwrap();
             assert!(pool.wait_ended(Duration::from_secs(60)).is_empty());
             let state = pool.0.lock();
             let counts = (state.threads.len(), state.free, state.asleep, state.jobs.len());
-            assert_eq!(counts, (0, 0, 0, 0), "without having been closed");
-            assert_eq!(state.shares[Kind::User as usize].admitted, 0);
+            assert_eq!(counts, (0, 0, 0, 0), "the pool was not closed");
+            assert_eq!(state.kinds[Kind::User as usize].admitted, 0);
         }
     }
 }

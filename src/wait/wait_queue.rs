@@ -1,9 +1,9 @@
-//! The futures that wait for one thing, first in first out.
+//! The futures that wait for one event, first in first out.
 //!
-//! Leaving is O(1) from anywhere; a waiter's memory is used again, so that waiting allocates
-//! nothing once the list is warm. Pure: wakers are returned, to be woken or dropped when nothing is
-//! borrowed. Invariant: a waiter belongs to one future, from its first wait until it is removed,
-//! and is in the queue until it is woken.
+//! Removing a waiter takes O(1) at any position. The memory of waiters is reused, so waiting
+//! allocates nothing once the list has grown. Pure: wakers are returned, and the caller wakes or
+//! drops them after its borrow has ended. Invariant: a waiter belongs to one future, from its first
+//! wait until it is removed, and is in the queue until it is woken.
 
 use std::cell::RefCell;
 use std::iter::Sum;
@@ -16,57 +16,57 @@ use slab::Slab;
 use super::wake_list::{WakeList, wake};
 use crate::caught::until_done;
 
-/// A queue of waiting futures, each with a note of what it waits for.
+/// A queue of waiting futures, each with data of type `D`, such as the permits it requests.
 #[derive(Debug)]
-pub(crate) struct WaiterList<N = ()> {
-    waiters: Slab<Waiter<N>>,
+pub(crate) struct WaiterList<D = ()> {
+    waiters: Slab<Waiter<D>>,
     head: u32,
     tail: u32,
 }
 
 #[derive(Debug)]
-struct Waiter<N> {
-    /// `None`: woken, and not in the queue any more.
+struct Waiter<D> {
+    /// `None`: the waiter was woken, and has left the queue.
     waker: Option<Waker>,
     next: u32,
     previous: u32,
-    note: N,
+    data: D,
 }
 
-/// The key of a future's waiter in a [`WaiterList`]; empty until it waits.
+/// The key of a future's waiter in a [`WaiterList`]. Empty until the future waits.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct WaitKey(Option<NonZeroU32>);
 
-/// No waiter.
+/// The index that means "no waiter".
 const NONE: u32 = u32::MAX;
 
 impl WaiterList {
-    /// Waits at the end of the queue, or, if `key` waits already, with another waker. The old waker
-    /// comes back.
+    /// Appends a waiter to the queue; if `key` waits already, replaces its waker and returns the
+    /// old one.
     pub(crate) fn enqueue_waker(&mut self, key: &mut WaitKey, waker: Waker) -> Option<Waker> {
         self.enqueue(key, (), waker)
     }
 }
 
-impl<N: Copy> WaiterList<N> {
-    pub(crate) const fn new() -> WaiterList<N> {
+impl<D: Copy> WaiterList<D> {
+    pub(crate) const fn new() -> WaiterList<D> {
         WaiterList { waiters: Slab::new(), head: NONE, tail: NONE }
     }
 
-    /// The number of waiters, waiting or woken.
+    /// Returns the number of waiters, waiting or woken.
     pub(crate) fn len(&self) -> usize {
         self.waiters.len()
     }
 
-    /// The same, with a note. A future that waits already keeps its first note.
-    pub(crate) fn enqueue(&mut self, key: &mut WaitKey, note: N, waker: Waker) -> Option<Waker> {
+    /// Like `enqueue_waker`, with data. A future that waits already keeps its first data.
+    pub(crate) fn enqueue(&mut self, key: &mut WaitKey, data: D, waker: Waker) -> Option<Waker> {
         if let Some(index) = key.index() {
             let waiter = &mut self.waiters[index as usize];
             debug_assert!(waiter.waker.is_some(), "a woken waiter does not wait");
             return waiter.waker.replace(waker);
         }
         let previous = self.tail;
-        let index = self.waiters.insert(Waiter { waker: Some(waker), next: NONE, previous, note });
+        let index = self.waiters.insert(Waiter { waker: Some(waker), next: NONE, previous, data });
         *key = WaitKey::new(index);
         let index = index as u32;
         match previous {
@@ -77,20 +77,20 @@ impl<N: Copy> WaiterList<N> {
         None
     }
 
-    /// Whether a waiter is not woken yet.
+    /// Returns whether a waiter is not woken yet.
     pub(crate) fn has_waiting(&self) -> bool {
         self.head != NONE
     }
 
-    /// The note of the longest-waiting one.
-    pub(crate) fn first(&self) -> Option<N> {
-        (self.head != NONE).then(|| self.waiters[self.head as usize].note)
+    /// Returns the data of the longest-waiting waiter.
+    pub(crate) fn first(&self) -> Option<D> {
+        (self.head != NONE).then(|| self.waiters[self.head as usize].data)
     }
 
-    /// Takes the longest-waiting waker, and gives its waiter another note.
-    pub(crate) fn wake_one_with(&mut self, note: N) -> Option<Waker> {
+    /// Takes the longest-waiting waker, and replaces the data of its waiter.
+    pub(crate) fn wake_one_with(&mut self, data: D) -> Option<Waker> {
         if self.head != NONE {
-            self.waiters[self.head as usize].note = note;
+            self.waiters[self.head as usize].data = data;
         }
         self.wake_one()
     }
@@ -107,7 +107,7 @@ impl<N: Copy> WaiterList<N> {
         self.waiters[index as usize].waker.take()
     }
 
-    /// Takes all wakers, in their order.
+    /// Takes all wakers, the longest-waiting first.
     pub(crate) fn wake_all(&mut self) -> WakeList {
         let mut woken = WakeList::default();
         while let Some(waker) = self.wake_one() {
@@ -116,29 +116,29 @@ impl<N: Copy> WaiterList<N> {
         woken
     }
 
-    /// The notes of woken waiters that are not removed yet.
-    pub(crate) fn woken(&mut self) -> impl Iterator<Item = &mut N> {
+    /// Returns the data of the woken waiters that are not removed yet.
+    pub(crate) fn woken(&mut self) -> impl Iterator<Item = &mut D> {
         let waiters = self.waiters.iter_mut().map(|(_, waiter)| waiter);
-        waiters.filter(|waiter| waiter.waker.is_none()).map(|waiter| &mut waiter.note)
+        waiters.filter(|waiter| waiter.waker.is_none()).map(|waiter| &mut waiter.data)
     }
 
-    /// Whether `key` waits with a waker for the same task.
+    /// Returns whether `key` waits with a waker of the same task.
     pub(crate) fn will_wake(&self, key: WaitKey, waker: &Waker) -> bool {
         let waiter = key.index().map(|index| &self.waiters[index as usize]);
         waiter.and_then(|waiter| waiter.waker.as_ref()).is_some_and(|old| old.will_wake(waker))
     }
 
-    /// Whether `key` waited and was woken.
+    /// Returns whether `key` waited and was woken.
     pub(crate) fn is_woken(&self, key: WaitKey) -> bool {
         key.index().is_some_and(|index| self.waiters[index as usize].waker.is_none())
     }
 
-    /// The note of `key`, which is registered.
-    pub(crate) fn note(&self, key: WaitKey) -> Option<N> {
-        key.index().map(|index| self.waiters[index as usize].note)
+    /// Returns the data of `key`, if it has a waiter.
+    pub(crate) fn data(&self, key: WaitKey) -> Option<D> {
+        key.index().map(|index| self.waiters[index as usize].data)
     }
 
-    /// Removes the waiter of `key` if it was woken. Returns whether it was.
+    /// Removes the waiter of `key` if it was woken. Returns whether it was woken.
     pub(crate) fn take_woken(&mut self, key: &mut WaitKey) -> bool {
         let was_woken = self.is_woken(*key);
         if was_woken {
@@ -147,7 +147,7 @@ impl<N: Copy> WaiterList<N> {
         was_woken
     }
 
-    /// Removes a waiter. Returns its waker; none, if it was woken or never waited.
+    /// Removes a waiter. Returns its waker; `None` if it was woken or never waited.
     pub(crate) fn remove(&mut self, key: &mut WaitKey) -> Option<Waker> {
         let index = key.index()?;
         *key = WaitKey::default();
@@ -173,7 +173,7 @@ impl<N: Copy> WaiterList<N> {
 impl WaitKey {
     fn new(index: usize) -> WaitKey {
         let key = u32::try_from(index + 1).ok().and_then(NonZeroU32::new);
-        assert!(key.is_some(), "2^32 futures wait for one thing");
+        assert!(key.is_some(), "too many futures wait for one event: 2^32 are the limit");
         WaitKey(key)
     }
 
@@ -181,38 +181,38 @@ impl WaitKey {
         self.0.map(|key| key.get() - 1)
     }
 
-    /// Whether it has a waiter.
+    /// Returns whether the key has a waiter.
     pub(crate) fn is_registered(self) -> bool {
         self.0.is_some()
     }
 }
 
-/// Futures that wait, first come, first served; each with a note of what it waits for.
-pub(crate) struct WaitQueue<N>(RefCell<WaiterList<N>>);
+/// A [`WaiterList`] in a `RefCell`, which is never borrowed while a waker is called.
+pub(crate) struct WaitQueue<D>(RefCell<WaiterList<D>>);
 
-/// Calls of [`WaitQueue::call`] that are still to be made, also if a waker panics.
-struct Calls<'a, N, F: FnMut(&mut WaiterList<N>) -> Option<Waker>> {
-    waiters: &'a WaitQueue<N>,
+/// The remaining calls of [`WaitQueue::call`]. Its drop makes them after the panic of a waker.
+struct Calls<'a, D, F: FnMut(&mut WaiterList<D>) -> Option<Waker>> {
+    waiters: &'a WaitQueue<D>,
     wake_one: F,
 }
 
-impl<N: Copy> WaitQueue<N> {
-    pub(crate) const fn new() -> WaitQueue<N> {
+impl<D: Copy> WaitQueue<D> {
+    pub(crate) const fn new() -> WaitQueue<D> {
         WaitQueue(RefCell::new(WaiterList::new()))
     }
 
-    /// Whether somebody waits.
+    /// Returns whether a future waits.
     #[inline]
     pub(crate) fn has_waiting(&self) -> bool {
         self.0.borrow().has_waiting()
     }
 
-    /// `Ready` once `is_ready` says so; joins the queue until then. No user code runs between that
-    /// answer and the return: what was seen to be there can be taken.
+    /// Returns `Ready` if `is_ready` returns `true`; enqueues the waker otherwise. No user code
+    /// runs between that `true` and the return, so the caller can take what `is_ready` found.
     pub(crate) fn poll(
         &self,
         key: &mut WaitKey,
-        note: N,
+        data: D,
         cx: &mut Context<'_>,
         is_ready: impl Fn(WaitKey) -> bool,
     ) -> Poll<()> {
@@ -221,9 +221,9 @@ impl<N: Copy> WaitQueue<N> {
                 return Poll::Pending;
             }
             let waker = cx.waker().clone();
-            // Cloning may have brought what is waited for.
+            // Cloning is user code: it may have caused the event that the future waits for.
             if !is_ready(*key) {
-                let old = self.0.borrow_mut().enqueue(key, note, waker);
+                let old = self.0.borrow_mut().enqueue(key, data, waker);
                 drop(old);
                 return Poll::Pending;
             }
@@ -231,41 +231,43 @@ impl<N: Copy> WaitQueue<N> {
         Poll::Ready(())
     }
 
-    /// The note of `key`, if it was woken.
-    pub(crate) fn woken(&self, key: WaitKey) -> Option<N> {
+    /// Returns the data of `key`, if it was woken.
+    pub(crate) fn woken(&self, key: WaitKey) -> Option<D> {
         let waiting = self.0.borrow();
-        if waiting.is_woken(key) { waiting.note(key) } else { None }
+        if waiting.is_woken(key) { waiting.data(key) } else { None }
     }
 
-    /// Gives another note to all woken waiters that are not removed yet. Returns the sum of theirs.
-    pub(crate) fn revoke(&self, note: N) -> N
+    /// Replaces the data of all woken waiters that are not removed yet. Returns the sum of the old
+    /// data.
+    pub(crate) fn revoke(&self, data: D) -> D
     where
-        N: Sum,
+        D: Sum,
     {
-        self.0.borrow_mut().woken().map(|left| mem::replace(left, note)).sum()
+        self.0.borrow_mut().woken().map(|old| mem::replace(old, data)).sum()
     }
 
-    /// Removes a waiter. Returns its note, if it was woken, and a waker that is to be dropped last.
-    pub(crate) fn leave(&self, key: &mut WaitKey) -> (Option<N>, Option<Waker>) {
+    /// Removes a waiter. Returns its data if it was woken, and its waker, which the caller must
+    /// drop last.
+    pub(crate) fn leave(&self, key: &mut WaitKey) -> (Option<D>, Option<Waker>) {
         let mut waiting = self.0.borrow_mut();
-        let note = waiting.note(*key);
+        let data = waiting.data(*key);
         match waiting.remove(key) {
-            None => (note, None),
+            None => (data, None),
             waker => (None, waker),
         }
     }
 
-    /// Wakes what `wake_one` returns, one after the other, until it returns `None`. A panic of a
-    /// waker goes through once the others were woken.
-    pub(crate) fn call(&self, wake_one: impl FnMut(&mut WaiterList<N>) -> Option<Waker>) {
+    /// Wakes the wakers that `wake_one` returns, one by one, until it returns `None`. A panic of a
+    /// waker is propagated after the others were woken.
+    pub(crate) fn call(&self, wake_one: impl FnMut(&mut WaiterList<D>) -> Option<Waker>) {
         let mut calls = Calls { waiters: self, wake_one };
         while calls.make() {}
-        // Its drop is for a panic.
+        // The drop is needed only after a panic.
         mem::forget(calls);
     }
 }
 
-impl<N, F: FnMut(&mut WaiterList<N>) -> Option<Waker>> Calls<'_, N, F> {
+impl<D, F: FnMut(&mut WaiterList<D>) -> Option<Waker>> Calls<'_, D, F> {
     fn make(&mut self) -> bool {
         let woken = (self.wake_one)(&mut self.waiters.0.borrow_mut());
         let is_some = woken.is_some();
@@ -274,7 +276,7 @@ impl<N, F: FnMut(&mut WaiterList<N>) -> Option<Waker>> Calls<'_, N, F> {
     }
 }
 
-impl<N, F: FnMut(&mut WaiterList<N>) -> Option<Waker>> Drop for Calls<'_, N, F> {
+impl<D, F: FnMut(&mut WaiterList<D>) -> Option<Waker>> Drop for Calls<'_, D, F> {
     fn drop(&mut self) {
         until_done(|| self.make());
     }
@@ -297,10 +299,10 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_waiting_is_woken() {
+    fn the_longest_waiting_waiter_is_woken() {
         let mut list = WaiterList::new();
         let mut keys = waiting(&mut list, 5);
-        assert!(list.enqueue_waker(&mut keys[0], noop()).is_some(), "it keeps its place");
+        assert!(list.enqueue_waker(&mut keys[0], noop()).is_some(), "the waiter keeps its place");
         assert!(list.remove(&mut keys[1]).is_some());
         assert!(list.remove(&mut keys[4]).is_some());
         for woken in [0, 2, 3] {
@@ -332,12 +334,12 @@ mod tests {
     }
 
     #[test]
-    fn waiters_are_used_again() {
+    fn the_memory_of_waiters_is_reused() {
         let mut list = WaiterList::new();
         for _ in 0..100 {
             let mut keys = waiting(&mut list, 3);
             list.wake_one();
-            assert!(list.remove(&mut keys[0]).is_none(), "a chosen one has no waker");
+            assert!(list.remove(&mut keys[0]).is_none(), "a woken waiter has no waker");
             assert!(list.remove(&mut keys[2]).is_some());
             assert!(list.remove(&mut keys[1]).is_some());
             assert!(!keys[1].is_registered());

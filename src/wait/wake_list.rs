@@ -1,7 +1,7 @@
-//! Wakers that were taken out, and are to be woken once nothing is borrowed.
+//! Wakers that were taken out of their queue, and are woken after all borrows have ended.
 //!
-//! Invariant: none is forgotten. When one of them panics, or what comes before does, the others are
-//! woken all the same, and the first panic goes on after that.
+//! Invariant: no waker is lost. If a waker panics, or the code before it does, the others are woken
+//! nevertheless, and the first panic continues after that.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -9,9 +9,9 @@ use std::task::Waker;
 
 use crate::caught::until_done;
 
-/// Wakers in the order in which they are woken: by [`WakeList::wake`], or when this is dropped.
+/// Wakers in the order in which they are woken, by [`WakeList::wake`] or by the drop of the list.
 #[derive(Debug, Default)]
-#[must_use = "wake them once nothing is borrowed"]
+#[must_use = "wake the wakers after all borrows have ended"]
 pub(crate) struct WakeList(VecDeque<Waker>);
 
 /// Wakes a waker, if there is one.
@@ -52,15 +52,15 @@ impl From<VecDeque<Waker>> for WakeList {
 
 impl Drop for WakeList {
     fn drop(&mut self) {
-        // Some are left only after a panic, or if `wake` was not called.
+        // Wakers are left only after a panic, or if `wake` was not called.
         if !self.0.is_empty() {
             until_done(|| self.wake_first());
         }
     }
 }
 
-/// Keeps `waker` in `slot`, in the place of the one before; that one stays if it wakes the same
-/// task. Cloning and dropping are foreign: what the waker is to tell of may have come meanwhile.
+/// Stores a clone of `waker` in `slot`, unless the stored one wakes the same task. Cloning and
+/// dropping a waker is user code: the caller must check again whether its event has happened.
 pub(crate) fn keep(slot: &Cell<Option<Waker>>, waker: &Waker) {
     let old = slot.take();
     let same = old.as_ref().is_some_and(|old| old.will_wake(waker));

@@ -1,4 +1,4 @@
-//! A waker and a value that tell what was done with them.
+//! A waker and a value that count the calls on them.
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
@@ -7,11 +7,11 @@ use std::ptr;
 use std::rc::Rc;
 use std::task::{Context, Poll, RawWaker, RawWakerVTable, Waker};
 
-/// A waker that counts what is done with it, and does once what the test says: wakers are foreign
-/// code, and may call back into what clones, wakes or drops them.
+/// A waker that counts the calls on it, and calls a hook of the test once: a waker is user code,
+/// and may call back into the code that clones, wakes or drops it.
 pub struct Probe {
     pub calls: Rc<Calls>,
-    /// All that the primitive keeps are clones of this one.
+    /// The primitive stores clones of this waker.
     pub waker: Waker,
 }
 
@@ -19,7 +19,7 @@ pub struct Probe {
 pub struct Calls {
     pub clones: Cell<usize>,
     pub wakes: Cell<usize>,
-    /// Wakers that were neither dropped nor used up.
+    /// The number of wakers that were neither dropped nor consumed by `wake`.
     pub live: Cell<usize>,
     pub on_clone: Hook,
     pub on_wake: Hook,
@@ -29,7 +29,7 @@ pub struct Calls {
 pub type Hook = Cell<Option<Box<dyn FnOnce()>>>;
 
 thread_local! {
-    /// A waker's data is its place in here: it points to nothing.
+    /// A waker's data is an index into this vector, plus one; not a pointer.
     static PROBES: RefCell<Vec<Rc<Calls>>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -78,8 +78,8 @@ impl Probe {
             probes.borrow_mut().push(calls.clone());
             ptr::without_provenance(probes.borrow().len())
         });
-        // SAFETY: the functions read the data as a number; each keeps the contract of `RawWaker`
-        // but for threads, and no test here has a second one.
+        // SAFETY: the functions read the data as a number, and keep the contract of `RawWaker` on
+        // one thread; no test uses a probe on a second thread.
         let waker = unsafe { Waker::new(data, &VTABLE) };
         calls.live.set(1);
         Probe { calls, waker }
@@ -104,18 +104,18 @@ impl Probe {
         Pin::new(future).poll(&mut Context::from_waker(&self.waker))
     }
 
-    /// How many clones of its waker are kept.
+    /// Returns the number of stored clones of its waker.
     pub fn kept(&self) -> usize {
         self.calls.live.get() - 1
     }
 
-    /// How often it was woken, and how many clones of its waker are kept.
+    /// Returns the number of wakes, and the number of stored clones of its waker.
     pub fn wakes_and_kept(&self) -> (usize, usize) {
         (self.calls.wakes.get(), self.kept())
     }
 }
 
-/// Counts the ends of values.
+/// Counts the drops of values.
 #[derive(Clone, Debug, Default)]
 pub struct Drops(Rc<Cell<usize>>);
 

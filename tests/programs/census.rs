@@ -1,4 +1,4 @@
-//! What a program makes: values, panic payloads, and the record of each task.
+//! The objects of a program: values, panic payloads, and the record of each task.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -17,29 +17,29 @@ pub struct Census {
     dropped: AtomicUsize,
 }
 
-/// A value that is counted.
+/// A counted value.
 pub struct Value {
     pub number: usize,
     census: Arc<Census>,
 }
 
-/// What a panic carries.
+/// The payload of a panic of the program.
 pub struct Raised {
-    /// The loop that ran then.
+    /// The loop that ran when the payload was made.
     pub in_loop: usize,
     payload: Payload,
     /// `None` in the panic of a payload's destructor: that payload may leak.
     _value: Option<Value>,
 }
 
-/// What is known of a task. A task of another thread's making is one too, so all is atomic.
+/// The record of a task. Another thread may spawn a task, so all fields are atomic.
 #[derive(Default)]
 pub struct Task {
     pub number: usize,
     pub in_loop: AtomicUsize,
     pub id: Mutex<Option<TaskId>>,
     pub outcome: Mutex<Outcome>,
-    /// It was aborted, or its scope may have ended.
+    /// The task was aborted, or its scope may have ended.
     pub may_be_cancelled: AtomicBool,
     /// A `JoinSet` returned its output.
     pub is_joined: AtomicBool,
@@ -78,7 +78,7 @@ impl Drop for Value {
 }
 
 impl Raised {
-    /// Panics. No panic hook runs.
+    /// Panics without calling the panic hook.
     pub fn raise(census: &Arc<Census>, payload: Payload, in_loop: usize) -> ! {
         resume_unwind(Box::new(Raised { in_loop, payload, _value: Some(census.value()) }))
     }
@@ -93,13 +93,13 @@ impl Drop for Raised {
     }
 }
 
-/// Drops what may panic as it is dropped. Returns a panic that is not the program's.
+/// Drops a value whose destructor may panic. Returns a panic that the program did not raise.
 pub fn dispose(value: impl Any) -> Option<String> {
     let payload = catch_unwind(AssertUnwindSafe(|| drop(value))).err()?;
     stranger(payload)
 }
 
-/// What a payload says, unless it is the program's.
+/// Returns the text of a payload, unless the program made it.
 pub fn stranger(payload: Box<dyn Any + Send>) -> Option<String> {
     if payload.is::<Raised>() {
         return dispose(payload);

@@ -1,4 +1,4 @@
-//! In what task a piece of a program runs, and what holds there.
+//! The context of a piece of a program: its task, its task-local, its scope.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -29,11 +29,11 @@ pub struct Cx {
     pub group: Option<Group>,
     /// The value of the task-local.
     pub local: Option<usize>,
-    /// Whether somebody polls this when it is woken.
+    /// Whether a loop polls this piece when it is woken.
     pub is_attended: bool,
-    /// In a runtime that takes a few turns only.
+    /// The piece runs in a runtime that takes only a few turns.
     pub is_nested: bool,
-    /// Another task may drop this.
+    /// Another task may drop this piece.
     pub is_left: bool,
 }
 
@@ -71,7 +71,7 @@ pub enum Part {
     Branch,
 }
 
-/// Says how a poll, or a drop, ended that panics.
+/// Records the end of a poll or a drop that panics.
 struct Unwound<'a>(&'a Tracked);
 
 impl Cx {
@@ -87,13 +87,13 @@ impl Cx {
         }
     }
 
-    /// For a task that this one spawns.
+    /// Returns the context of a task that this one spawns.
     pub fn for_task(&self) -> Cx {
         let is_nested = self.is_nested;
         Cx { is_nested, is_attended: !is_nested, ..Cx::new(&self.world) }
     }
 
-    /// For a child of the scope around this.
+    /// Returns the context of a child of the innermost scope.
     pub fn for_child(&self, group: &Group) -> Cx {
         let (local, is_attended) = (group.local, group.is_attended);
         let group = Some(group.clone());
@@ -105,7 +105,7 @@ impl Cx {
         Cx { group: Some(group), ..self.clone() }
     }
 
-    /// Compares the task and its local with what they are.
+    /// Compares the current task and task-local with the expected ones.
     pub fn check(&self, place: &str) {
         let number = self.task.number;
         let current = task::current().map(|task| task.id());
@@ -124,7 +124,7 @@ impl Cx {
         }
     }
 
-    /// A destructor runs in its own task, or in none.
+    /// Checks the task of a destructor: its own, or none.
     pub fn check_in_destructor(&self, place: &str) {
         if !IDENTITY_IN_DESTRUCTORS || self.is_left || self.task.id().is_none() {
             return;

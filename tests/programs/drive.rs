@@ -1,4 +1,4 @@
-//! Runs a program: its loops, one after the other on this thread.
+//! Runs a program: its loops, one by one on this thread.
 
 use std::future::{Future, pending, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,10 +18,10 @@ use super::program::{Driver, Life, Program, Script, Step};
 use super::run::whole;
 use super::world::{Loop, World};
 
-/// Turns after the first task has ended.
+/// The number of turns after the first task has ended.
 const TURNS_AFTER: usize = 3;
 
-/// Runs the program. Returns what was wrong.
+/// Runs the program. Returns the violations that it found.
 pub fn drive(program: &Program) -> Vec<String> {
     let census = Arc::new(Census::default());
     let world = World::new(census.clone(), is_crowded(program));
@@ -32,7 +32,7 @@ pub fn drive(program: &Program) -> Vec<String> {
         }
     }
     if !PANICS_REACH_THEIR_LOOP {
-        // The next loop of the thread takes the panics that a loop has not reported.
+        // The next loop of the thread reports the panics that this loop has not reported.
         Runtime::new().unwrap().turn(Some(Duration::ZERO)).unwrap();
     }
     world.end();
@@ -49,7 +49,7 @@ pub fn drive(program: &Program) -> Vec<String> {
     complaints
 }
 
-/// Whether tasks may have to wait long for their turn.
+/// Returns whether tasks may wait long for their turn.
 fn is_crowded(program: &Program) -> bool {
     fn any(script: &mut Script) -> bool {
         script.iter_mut().any(|step| {
@@ -82,7 +82,7 @@ fn drive_life(world: &Rc<World>, life: &Life) {
     }
 }
 
-/// The future of `block_on`: it looks at the program every few hundred microseconds.
+/// The future of `block_on`: it checks the program every few hundred microseconds.
 fn root(world: &Rc<World>, cx: &Cx, script: Script) -> impl Future<Output = Option<Value>> + use<> {
     let (world, root) = (world.clone(), whole(cx, script));
     async move {
@@ -102,7 +102,7 @@ fn block_on(world: &Rc<World>, script: Script) {
     judge_root(world, &task, result);
 }
 
-/// Compares what came out of `block_on` with what its future saw.
+/// Compares the result of `block_on` with the recorded outcome of its future.
 fn judge_root(world: &World, task: &Task, result: thread::Result<Option<Value>>) {
     let outcome = task.outcome();
     let is_right = match (&result, outcome) {
@@ -115,7 +115,9 @@ fn judge_root(world: &World, task: &Task, result: thread::Result<Option<Value>>)
     if !is_right {
         let output = result.as_ref().map(|value| value.as_ref().map(|value| value.number));
         let output = output.map_err(|_| "a panic");
-        world.complain(format!("block_on's future had {outcome:?}, and block_on gives {output:?}"));
+        world.complain(format!(
+            "block_on's future had {outcome:?}, and block_on returned {output:?}"
+        ));
     }
     if let Err(payload) = result {
         world.check_payload(payload);
@@ -155,7 +157,7 @@ fn turn(world: &Rc<World>, mut looped: Loop, script: Script, limit: Duration) {
     drop(looped);
 }
 
-/// Looks at the program every few hundred microseconds.
+/// Checks the program every few hundred microseconds.
 fn metronome(world: &Rc<World>) -> impl Future<Output = ()> + use<> {
     let world = world.clone();
     async move {
@@ -169,7 +171,7 @@ fn metronome(world: &Rc<World>) -> impl Future<Output = ()> + use<> {
     }
 }
 
-/// Ends with the root, or when the program is given up.
+/// Ends with the root, or when the program is abandoned.
 async fn until_given_up(world: &World, root: impl Future<Output = Value>) -> Option<Value> {
     let mut root = pin!(root);
     poll_fn(|context| {
@@ -185,7 +187,7 @@ async fn until_given_up(world: &World, root: impl Future<Output = Value>) -> Opt
     .await
 }
 
-/// Catches what a loop lets through.
+/// Catches a panic that a loop propagates.
 fn catch<T>(f: impl FnOnce() -> T) -> thread::Result<T> {
     catch_unwind(AssertUnwindSafe(f))
 }

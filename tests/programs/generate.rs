@@ -1,4 +1,4 @@
-//! Makes a program from a seed.
+//! Generates a program from a seed.
 
 use super::program::{
     Channel, Deed, Driver, Kind, Leaf, Life, Limit, Lock, Payload, Program, Script, Step, Via,
@@ -21,17 +21,17 @@ pub const TURNS_INSIDE_LOCALS: bool = true;
 pub const PANICS_REACH_THEIR_LOOP: bool = true;
 /// Payloads whose destructor panics.
 pub const PAYLOADS_PANIC: bool = true;
-/// Foreign wakers that panic as the reactor closes.
+/// Wakers of the test that panic when the reactor closes.
 pub const FOREIGN_WAKERS_PANIC: bool = true;
 
-/// Loops over what is in a final state and never waits.
+/// Loops over leaves in a final state, and never waits.
 pub const FINAL_STATES: bool = true;
-/// What a callback schedules runs in a later turn.
+/// A function that a callback schedules runs in a later turn.
 pub const CALLS_WAIT_FOR_A_TURN: bool = true;
 
 /// Scripts nest to this depth.
 const DEPTH: usize = 4;
-/// A program has about so many steps.
+/// The approximate number of steps of a program.
 const STEPS: usize = 60;
 
 /// SplitMix64, by Steele, Lea and Flood.
@@ -63,14 +63,14 @@ impl Random {
     }
 }
 
-/// Where a script is.
+/// The position of a script.
 #[derive(Clone, Copy)]
 struct Place {
     depth: usize,
-    /// It may be polled no more at any time: it must hold nothing that others wait for.
+    /// It may never be polled again: it must hold nothing that other tasks wait for.
     is_alone: bool,
     in_local: bool,
-    /// A neighbour in the same task waits for its polls.
+    /// A neighbour in the same task depends on its polls.
     is_branch: bool,
     in_limit: bool,
     /// `FuturesUnordered` leaks the futures behind one whose destructor panics.
@@ -114,7 +114,7 @@ impl Generator {
         self.script(Place { depth: place.depth + 1, ..place })
     }
 
-    /// The script of a task of its own, which may inherit the task-local.
+    /// The script of a new task, which may inherit the task-local.
     fn task(&mut self, place: Place) -> Script {
         self.deeper(Place { is_branch: false, in_limit: false, in_unordered: false, ..place })
     }
@@ -168,7 +168,7 @@ impl Generator {
         })
     }
 
-    /// What is left: half of the time a scope with a child that waits.
+    /// Returns a script to leave behind: half of the time a scope with a waiting child.
     fn left(&mut self, place: Place) -> Script {
         if self.random.one_in(2) {
             return self.deeper(place);
@@ -178,7 +178,7 @@ impl Generator {
         vec![Step::Scope(vec![Step::Spawn(Kind::Child, child)])]
     }
 
-    /// A step without a script inside.
+    /// Returns a step without an inner script.
     fn small(&mut self, place: Place) -> Step {
         let number = self.random.below(8);
         match self.random.below(44) {

@@ -20,16 +20,16 @@ pub enum AnyHandle {
     Remote(RemoteHandle<Value>),
 }
 
-/// A task, and its handle, unless that is in use or was dropped.
+/// A task, and its handle unless it is in use or was dropped.
 pub struct Entry {
     pub task: Arc<Task>,
     pub abort: Option<AbortHandle>,
     pub handle: RefCell<Option<AnyHandle>>,
-    /// Of a task that another thread spawns.
+    /// The handle of a task that another thread spawns.
     pub late: Late<RemoteHandle<Value>>,
 }
 
-/// A handle that goes back to its entry if it has not given its output.
+/// A handle that returns to its entry if it has not returned its output.
 pub struct Borrowed {
     entry: Rc<Entry>,
     handle: Option<AnyHandle>,
@@ -53,7 +53,7 @@ impl Entry {
         Some(Borrowed { entry: self.clone(), handle: Some(self.take()?) })
     }
 
-    /// Aborts the task, by its handle if that is here.
+    /// Aborts the task, with its handle if it is stored.
     pub fn abort(&self) {
         let handle = self.handle.borrow();
         match (&*handle, &self.abort) {

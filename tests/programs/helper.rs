@@ -1,4 +1,4 @@
-//! The other thread of every program, which wakes, calls and spawns.
+//! The second thread of every program. It wakes, calls and spawns.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
@@ -25,7 +25,7 @@ static HELPER: LazyLock<Helper> = LazyLock::new(|| {
     Helper { jobs: Mutex::new(sender), waiting }
 });
 
-/// Runs `job` on the other thread.
+/// Runs `job` on the second thread.
 pub fn run(job: impl FnOnce() + Send + 'static) {
     HELPER.waiting.fetch_add(1, Ordering::SeqCst);
     HELPER.jobs.lock().unwrap().send(Box::new(job)).unwrap();

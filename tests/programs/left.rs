@@ -1,4 +1,4 @@
-//! What outlives its task or its loop, nested turns, and destructors.
+//! Futures that outlive their task or their loop, nested turns, and destructors.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -41,18 +41,18 @@ pub fn take_turns(cx: &Cx, turns: usize, script: Script) {
     }
 }
 
-/// Polls a piece of this task once, and keeps it.
+/// Polls a piece of this task once, and stores it.
 pub async fn leave(cx: &Cx, script: Script) {
     let cx = Cx { is_attended: false, is_left: true, ..cx.clone() };
     let mut left = Box::pin(branch(&cx, script));
-    // The keys of a value that a task has are not those of another.
+    // Polled only here: a key that a value registered for one task is not valid in another.
     let polled = poll_fn(|context| Poll::Ready(left.as_mut().poll(context))).await;
     if polled.is_pending() && LEFT_FROM_ENDED_LOOPS {
         cx.world.left.borrow_mut().push(Box::new(left));
     }
 }
 
-/// A sleep for which a foreign waker waits.
+/// A sleep that was polled with a waker of the test.
 struct Foreign {
     sleep: Pin<Box<time::Sleep>>,
     state: Arc<ForeignWaker>,
@@ -90,13 +90,13 @@ impl Drop for Foreign {
     fn drop(&mut self) {
         let world = World::here();
         if world.is_loop_over(self.in_loop) && !self.state.is_woken.load(Ordering::SeqCst) {
-            world.complain("the loop ended and did not wake a foreign waker");
+            world.complain("the loop ended and did not wake a waker of the test");
         }
         let _ = &self.sleep;
     }
 }
 
-/// Does something when it is dropped.
+/// Runs an action when it is dropped.
 pub struct Guard {
     pub cx: Cx,
     pub deed: Option<Deed>,
@@ -117,8 +117,12 @@ impl Drop for Guard {
             Some(Deed::TryLock) => {
                 let guard = world.locks.reentrant.try_lock();
                 let owner = world.locks.owner();
-                let is_foreign = owner.is_some_and(|owner| owner != task.number);
-                if guard.is_ok() && is_foreign && IDENTITY_IN_DESTRUCTORS && !self.cx.is_left {
+                let is_held_by_another = owner.is_some_and(|owner| owner != task.number);
+                if guard.is_ok()
+                    && is_held_by_another
+                    && IDENTITY_IN_DESTRUCTORS
+                    && !self.cx.is_left
+                {
                     world.complain(format!(
                         "a destructor of task {} locked what task {owner:?} holds",
                         task.number

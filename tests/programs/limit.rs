@@ -1,4 +1,4 @@
-//! Sleeps and time limits, and results that are ready at once.
+//! Sleeps and timeouts, and results that are ready at once.
 
 use std::cell::Cell;
 use std::future::{Future, pending, poll_fn};
@@ -16,14 +16,14 @@ use super::run::{branch, wait_as};
 use super::wait::Wait;
 use super::world::World;
 
-/// What the system adds to a deadline.
+/// The lateness of deadlines that the system may cause.
 const GRACE: Duration = Duration::from_millis(1);
 
 pub async fn sleep(cx: &Cx, ms: u64) {
     let duration = Duration::from_millis(ms);
     let begin = Instant::now();
     let sleep = time::sleep(duration);
-    // This thread may have lost its core since: what counts from here is surely late.
+    // This thread may have been suspended since: a deadline that counts from here is surely later.
     let deadline = Instant::now() + duration;
     let what = format!("a sleep of task {}", cx.task.number);
     let is_due = move |_: &World| Instant::now() > deadline + GRACE;
@@ -38,7 +38,7 @@ pub async fn limited(cx: &Cx, limit: Limit, ms: u64, script: Script) -> Flow {
     let duration = Duration::from_millis(ms);
     let inner = branch(cx, script);
     let begin = Instant::now();
-    // Known once the limit was polled: it counts from there.
+    // Known after the first poll of the timeout, which starts it.
     let due = Rc::new(Cell::new(None));
     let seen = due.clone();
     let is_due =
@@ -47,12 +47,20 @@ pub async fn limited(cx: &Cx, limit: Limit, ms: u64, script: Script) -> Flow {
     let deadline = Some(begin + duration);
     let timed = Wait::new(what, cx.is_attended, is_due);
     let _waiting = cx.world.begin_wait(Wait { deadline, is_limit: true, ..timed });
-    let note = || due.set(due.get().or(Some(Instant::now() + duration)));
+    let record_due = || due.set(due.get().or(Some(Instant::now() + duration)));
     let result = match limit {
-        Limit::Timeout => noting(note, time::timeout(duration, inner)).await,
-        Limit::TimeoutAt => noting(note, time::timeout_at(begin + duration, inner)).await,
+        Limit::Timeout => {
+            with_callback_after_polls(record_due, time::timeout(duration, inner)).await
+        }
+        Limit::TimeoutAt => {
+            with_callback_after_polls(record_due, time::timeout_at(begin + duration, inner)).await
+        }
         Limit::Scope => {
-            noting(note, time::timeout_scope(duration, async move |_| inner.await)).await
+            with_callback_after_polls(
+                record_due,
+                time::timeout_scope(duration, async move |_| inner.await),
+            )
+            .await
         }
     };
     match result {
@@ -66,12 +74,12 @@ pub async fn limited(cx: &Cx, limit: Limit, ms: u64, script: Script) -> Flow {
     }
 }
 
-/// Calls `note` after each poll.
-async fn noting<F: Future>(note: impl Fn(), future: F) -> F::Output {
+/// Calls `callback` after each poll.
+async fn with_callback_after_polls<F: Future>(callback: impl Fn(), future: F) -> F::Output {
     let mut future = pin!(future);
     poll_fn(|context| {
         let polled = future.as_mut().poll(context);
-        note();
+        callback();
         polled
     })
     .await

@@ -1,6 +1,6 @@
-//! A random program: its event loops, one after the other, and what the tasks in them do.
+//! A random program: its event loops, one by one, and the scripts of their tasks.
 
-/// What one future does, one step after the other.
+/// The steps of one future, one by one.
 pub type Script = Vec<Step>;
 
 #[derive(Clone, Debug)]
@@ -8,7 +8,7 @@ pub struct Program {
     pub loops: Vec<Life>,
 }
 
-/// One loop: how it is driven, and the script of its first task.
+/// One loop: its driver, and the script of its first task.
 #[derive(Clone, Debug)]
 pub struct Life {
     pub driver: Driver,
@@ -27,13 +27,13 @@ pub enum Driver {
     TurnAndWait,
 }
 
-/// A number stands for an object of the world: a handle, a gate, a set. It counts modulo how many
-/// of these there are. Durations are milliseconds.
+/// A number names an object of the world: a handle, a gate, a set. It is taken modulo the number of
+/// these objects. Durations are milliseconds.
 #[derive(Clone, Debug)]
 pub enum Step {
     Yield,
     Sleep(u64),
-    /// Takes that many results that are ready at once, each spends budget.
+    /// Takes that many results that are ready at once; each spends budget.
     Busy(Leaf, usize),
     /// Takes results that are ready at once until the program is released.
     Spin(Leaf),
@@ -47,9 +47,9 @@ pub enum Step {
     Join(Vec<Script>),
     Unordered(Vec<Script>),
     Select(Script, Script),
-    /// So many scopes, one inside the other.
+    /// That many scopes, one inside the other.
     Tower(usize, Script),
-    /// A scope with so many children that each yield and take that many ready results.
+    /// A scope with that many children, which each yield and take that many ready results.
     Crowd(usize, usize),
     Await(usize),
     Abort(usize),
@@ -65,22 +65,22 @@ pub enum Step {
     Lock(Lock, Script),
     WaitGate(usize),
     OpenGate(usize, Via),
-    /// A callback calls `call_soon`: what that calls runs in a later turn.
+    /// A callback calls `call_soon`: the scheduled function runs in a later turn.
     CallTwice,
     /// Another thread wakes this task.
     WakeFromThread,
     /// Inside a value of the task-local.
     Local(Script),
-    /// A task in a new runtime, of which so many turns run inside this task.
+    /// A task in a new runtime, which runs that many turns inside this task.
     Turns(usize, Script),
     /// An error: the script ends; in a child of `try_scope`, the scope too.
     Fail,
     Panic(Payload),
     /// Its destructor runs when the script ends or is dropped.
     Guard(Deed),
-    /// Polled once and kept, for another task or another loop to drop.
+    /// A future that is polled once and stored, for another task or another loop to drop.
     Leave(Script),
-    /// A sleep that a foreign waker waits for, kept.
+    /// A stored sleep that was polled with a waker of the test.
     LeaveForeign(Payload),
     DropLeft(usize),
 }
@@ -91,7 +91,7 @@ pub enum Leaf {
     Semaphore,
     Queue,
     Mpsc,
-    /// These are in a state that is final, and so ready for ever.
+    /// These are in a final state, and so always ready.
     ClosedWatch,
     ClosedOneshot,
     ClosedMpsc,
@@ -105,9 +105,9 @@ pub enum Leaf {
 pub enum Kind {
     Task,
     Eager,
-    /// With the task-local of the task that spawns it.
+    /// A task with the task-local of its spawner.
     Heir,
-    /// Of the innermost scope; without one, a task.
+    /// A child of the innermost scope; a task if there is none.
     Child,
     Member(usize),
     /// `Handle::spawn` on another thread.
@@ -144,7 +144,7 @@ pub enum Lock {
     Reentrant,
 }
 
-/// From where a gate is opened.
+/// The code that opens a gate.
 #[derive(Clone, Copy, Debug)]
 pub enum Via {
     Here,
@@ -157,11 +157,11 @@ pub enum Via {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Payload {
     Plain,
-    /// Its destructor panics, with a plain one.
+    /// A payload whose destructor panics with a plain one.
     PanicsInDrop,
 }
 
-/// What a destructor does.
+/// The action of a destructor.
 #[derive(Clone, Debug)]
 pub enum Deed {
     Spawn(Script),
@@ -173,7 +173,7 @@ pub enum Deed {
 }
 
 impl Step {
-    /// The scripts inside this step.
+    /// Returns the scripts inside this step.
     pub fn scripts_mut(&mut self) -> Vec<&mut Script> {
         match self {
             Step::Spawn(_, script)

@@ -1,4 +1,4 @@
-//! The channels and locks of a program, and a model of each that says whether a wait is due.
+//! The channels and locks of a program, and a model of each that decides whether a wait is due.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -15,7 +15,7 @@ use super::census::{Census, Value};
 use super::program::Channel;
 use super::world::World;
 
-/// Of every channel with a bound.
+/// The capacity of every bounded channel.
 pub const CAPACITY: usize = 2;
 
 pub struct Channels {
@@ -32,7 +32,7 @@ pub struct Channels {
     pub oneshot_end: End<oneshot::Receiver<Value>>,
     pub thread: Shared<thread_channel::Sender<Value>>,
     pub thread_end: End<thread_channel::Receiver<Value>>,
-    /// Values in each channel, by what its sends and receives returned.
+    /// The number of values in each channel, computed from the results of its sends and receives.
     counts: [Arc<AtomicUsize>; 8],
 }
 
@@ -42,7 +42,7 @@ pub type End<T> = Rc<RefCell<Option<T>>>;
 /// A sending half, until the program ends.
 pub type Shared<T> = RefCell<Option<T>>;
 
-/// A receiving half that goes back when it is dropped.
+/// A receiving half that is stored again when it is dropped.
 pub struct Taken<T> {
     from: End<T>,
     pub end: Option<T>,
@@ -53,9 +53,9 @@ pub struct Locks {
     pub semaphore: Semaphore,
     pub rw_lock: RwLock<()>,
     pub reentrant: ReentrantMutex<()>,
-    /// The task that holds the reentrant mutex, and how often.
+    /// The task that holds the reentrant mutex, and the number of its guards.
     owner: Cell<Option<(usize, usize)>>,
-    /// Readers and writers that hold the lock.
+    /// The readers and writers that hold the lock.
     pub rw_holders: Rc<Cell<usize>>,
     /// Leaves that are ready at once.
     pub free: Semaphore,
@@ -63,10 +63,10 @@ pub struct Locks {
     pub cell: OnceCell<u8>,
 }
 
-/// Counts one holder, as long as it lives.
+/// Counts one holder while it lives.
 pub struct Counted(Rc<Cell<usize>>);
 
-/// Says in the model that the reentrant mutex is held.
+/// Marks the reentrant mutex in the model as held.
 pub struct Owned(Rc<World>);
 
 fn end<T>(half: T) -> End<T> {
@@ -212,7 +212,7 @@ impl Owned {
 impl Drop for Owned {
     fn drop(&mut self) {
         let owner = &self.0.locks.owner;
-        let held = owner.get().expect("the model knows who holds it");
+        let held = owner.get().expect("the model records the owner");
         owner.set((held.1 > 1).then_some((held.0, held.1 - 1)));
     }
 }

@@ -1,8 +1,8 @@
-//! Makes a program that fails shorter.
+//! Shortens a failing program.
 
 use super::program::{Program, Script};
 
-/// Removes steps, and puts what is inside a step in its place, as long as the program still fails.
+/// Removes steps, and replaces steps with their inner scripts, while the program still fails.
 pub fn shrink(mut program: Program, mut fails: impl FnMut(&Program) -> bool) -> Program {
     let mut place = 0;
     loop {
@@ -41,7 +41,7 @@ enum Edited {
     Shorter,
 }
 
-/// Changes the step at `place`, counted in the order in which they are written. Loops come first.
+/// Changes the step at `place`, counted in the written order. Loops come first.
 fn edit(program: &mut Program, mut place: usize, change: Change) -> Edited {
     if place < program.loops.len() {
         if change == Change::Inline || program.loops.len() == 1 {

@@ -41,7 +41,7 @@ pub fn spawn(cx: &Cx, kind: Kind, script: Script) {
     }
 }
 
-/// Keeps the handle of a task.
+/// Stores the handle of a task.
 pub fn enlist(cx: &Cx, handle: Option<AnyHandle>) -> Rc<Entry> {
     if let Some(AnyHandle::Task(handle)) = &handle {
         check_id(cx, handle.id());
@@ -60,7 +60,7 @@ fn check_id(cx: &Cx, id: task::TaskId) {
     let known = cx.task.id.lock().unwrap().replace(id);
     if known.is_some_and(|known| known != id) {
         let number = cx.task.number;
-        cx.world.complain(format!("task {number} ran as {known:?}, its handle says {id:?}"));
+        cx.world.complain(format!("task {number} ran as {known:?}, its handle has the id {id:?}"));
     }
 }
 

@@ -134,7 +134,7 @@ async fn join_next(cx: &Cx, n: usize) {
     }
 }
 
-/// A set that goes back when it is dropped.
+/// A set that is stored again when it is dropped.
 struct TakenSet(JoinSet<Value>, Rc<World>, usize);
 
 impl TakenSet {
@@ -238,7 +238,7 @@ async fn receive(cx: &Cx, channel: Channel) {
         Channel::Oneshot => {
             let Some(mut end) = Taken::new(&channels.oneshot_end) else { return };
             if get(cx, channel, end.end()).await.is_some() {
-                // It has given its value, and is of no use any more.
+                // The receiver has returned its value, and can be used no more.
                 drop(end.end.take());
                 return;
             }
@@ -246,7 +246,7 @@ async fn receive(cx: &Cx, channel: Channel) {
         }
     };
     if taken {
-        // A sender on another thread counts after it sent.
+        // A sender on another thread updates the count after its send.
         let counter = channels.counter(channel);
         counter.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| Some(n.wrapping_sub(1))).ok();
     }
@@ -257,7 +257,7 @@ async fn get<T>(cx: &Cx, channel: Channel, future: impl Future<Output = T>) -> O
     wait(cx, &format!("a receive from {channel:?}"), is_due, future).await
 }
 
-/// A receiver that was too slow skips what it has missed.
+/// Receives a value. A receiver that lagged skips the values that it missed.
 async fn receive_broadcast(cx: &Cx) {
     let channels = &cx.world.channels;
     let Some(mut end) = Taken::new(&channels.broadcast_end) else { return };

@@ -1,4 +1,4 @@
-//! The futures that wait, and gates: what is known of them from outside.
+//! Waiting futures and gates, as the test observes them.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -9,24 +9,24 @@ use std::time::Instant;
 
 use super::world::World;
 
-/// Where tasks wait for each other, by wakers that go to any thread.
+/// A gate for which tasks wait. Its wakers may be used on any thread.
 #[derive(Default)]
 pub struct Gate {
     /// Set before the wakes, so that no waiter is lost.
     pub is_open: Cell<bool>,
     pub wakers: RefCell<Vec<Waker>>,
-    /// All wakes were made, perhaps on another thread.
+    /// All wakes have been made, perhaps on another thread.
     pub is_rung: Arc<AtomicUsize>,
 }
 
-/// A future that waits, as long as it lives.
+/// The record of a waiting future, while the future lives.
 pub struct Wait {
     pub what: String,
-    /// Somebody polls it when it is woken.
+    /// A loop polls it when it is woken.
     pub is_attended: bool,
     pub is_limit: bool,
     pub deadline: Option<Instant>,
-    /// Whether it has no more to wait for.
+    /// Returns whether its event has happened.
     pub is_due: Box<dyn Fn(&World) -> bool>,
     pub waker: RefCell<Option<Waker>>,
     pub due_since: Cell<Option<usize>>,

@@ -64,7 +64,7 @@ pub async fn wake_from_thread(cx: &Cx) {
         if is_woken.load(Ordering::SeqCst) {
             return Poll::Ready(());
         }
-        // An earlier waker may be of another poll, by a select or a join.
+        // An earlier waker may belong to another poll, by a select or a join.
         let (waker, is_woken) = (context.waker().clone(), is_woken.clone());
         let is_rung = is_rung.clone();
         if !std::mem::replace(&mut is_sent, true) {

@@ -1,4 +1,4 @@
-//! What all loops and tasks of a program share, and what is checked after each turn.
+//! The state that all loops and tasks of a program share, and the checks after each turn.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -20,17 +20,17 @@ use super::helper;
 use super::shared::{Channels, Locks};
 use super::wait::{Gate, Wait, Waiting};
 
-/// A wait whose condition holds for more turns is lost, or starved.
+/// A wait whose condition holds for more turns counts as lost or starved.
 const LATE_MAX: usize = 400;
-/// The same in a program without crowds and towers, for a time limit.
+/// The same for a timeout, in a program without crowds and towers.
 const LIMIT_LATE_MAX: usize = 8;
-/// Turns without progress after which a program is released: all its waits end.
+/// The number of turns without progress after which a program is released: all its waits end.
 const QUIET_MAX: usize = 12;
-/// Turns that a released program may take to end.
+/// The number of turns in which a released program must end.
 const RELEASED_MAX: usize = 600;
-/// Polls of a turn: so that turns are short though tasks spend the whole budget of each poll.
+/// The number of polls in a turn: turns stay short though tasks spend the budget of each poll.
 const BATCH_MAX: usize = 32;
-/// A deadline that is further away is not waited for.
+/// The test does not wait for later deadlines.
 const SOON: Duration = Duration::from_secs(1);
 
 pub struct World {
@@ -41,9 +41,9 @@ pub struct World {
     pub gates: [Gate; 8],
     pub channels: Channels,
     pub locks: Locks,
-    /// What outlives the task that made it, and perhaps its loop.
+    /// Futures that outlive their task, and perhaps their loop.
     pub left: RefCell<Vec<Box<dyn Any>>>,
-    /// The loop that runs now. Nested ones count too.
+    /// The running loop. Nested ones count too.
     pub in_loop: Cell<usize>,
     pub released: Cell<bool>,
     pub given_up: Cell<bool>,
@@ -51,7 +51,7 @@ pub struct World {
     pub is_crowded: bool,
     /// Each round is one turn of the loop.
     pub counts_turns: Cell<bool>,
-    /// A foreign waker panics when its loop ends, and so that end does.
+    /// A waker of the test panics when its loop ends, so the shutdown panics too.
     pub end_may_panic: Cell<bool>,
     complaints: RefCell<Vec<String>>,
     pub waits: RefCell<BTreeMap<usize, Rc<Wait>>>,
@@ -109,7 +109,7 @@ impl World {
         world
     }
 
-    /// The world of the program that runs on this thread.
+    /// Returns the world of the program that runs on this thread.
     pub fn here() -> Rc<World> {
         WORLD.with(|here| here.borrow().clone()).expect("a program runs on this thread")
     }
@@ -141,7 +141,7 @@ impl World {
         self.loops_over.borrow().get(number).is_none_or(|is_over| *is_over)
     }
 
-    /// A number for a loop that begins.
+    /// Returns a number for a new loop.
     pub fn begin_loop(&self) -> usize {
         let mut loops = self.loops_over.borrow_mut();
         loops.push(false);
@@ -160,7 +160,7 @@ impl World {
         Loop { number, world: self.clone(), runtime: Some(builder.build().unwrap()) }
     }
 
-    /// A loop reports the panic of a task.
+    /// Checks the panic of a task that a loop reports.
     fn hear(&self, number: usize, error: JoinError) {
         if let Ok(payload) = error.try_into_panic() {
             if let Some(raised) = payload.downcast_ref::<Raised>() {
@@ -173,14 +173,14 @@ impl World {
         }
     }
 
-    /// Drops a payload that came out. Only the program's own may.
+    /// Drops a payload that was propagated. Only payloads of the program may be.
     pub fn check_payload(&self, payload: Box<dyn Any + Send>) {
         if let Some(text) = stranger(payload) {
             self.complain(format!("a panic that is not the program's: {text}"));
         }
     }
 
-    /// Compares a task's output with what its future saw.
+    /// Compares a task's output with the recorded outcome of its future.
     pub fn judge(&self, task: &Task, output: Result<Value, JoinError>) {
         let (number, outcome) = (task.number, task.outcome());
         let in_loop = task.in_loop.load(Ordering::SeqCst);
@@ -198,7 +198,7 @@ impl World {
             let output = output.as_ref().map(|value| value.number);
             self.complain(format!(
                 "task {number} had {outcome:?} (it may be cancelled: {may_be_cancelled}), and its \
-                 handle gives {output:?}"
+                 handle returned {output:?}"
             ));
         }
         if let Err(Ok(payload)) = output.map_err(JoinError::try_into_panic) {
@@ -213,7 +213,7 @@ impl World {
         Waiting { world: self.clone(), key, wait }
     }
 
-    /// Called after each turn.
+    /// Checks all waits. Called after each turn.
     pub fn end_round(&self) {
         self.round.set(self.round.get() + 1);
         self.check_waits();
@@ -238,7 +238,7 @@ impl World {
         }
     }
 
-    /// Whether time or the other thread will change something soon.
+    /// Returns whether time or the second thread will change something soon.
     fn expects_more(&self) -> bool {
         let is_soon = |deadline: Instant| deadline < Instant::now() + SOON;
         let is_timed = |wait: &Rc<Wait>| wait.is_attended && wait.deadline.is_some_and(is_soon);
@@ -263,7 +263,7 @@ impl World {
         }
     }
 
-    /// Ends all waits, once nothing else will. Whatever is due by then was lost.
+    /// Ends all waits when nothing else will end them. A wait that is due by then was lost.
     fn release(&self) {
         let (round, waits) = (self.round.get(), self.waits.borrow().clone());
         for wait in waits.values() {
@@ -287,7 +287,7 @@ impl World {
         }
     }
 
-    /// Another loop begins.
+    /// Begins another loop.
     pub fn begin_life(&self) {
         self.released.set(false);
         self.released_for.set(0);
@@ -295,7 +295,7 @@ impl World {
         drop(self.root_waker.take());
     }
 
-    /// Drops all that is left, and checks all handles. No loop runs.
+    /// Drops all remaining objects, and checks all handles. No loop runs.
     pub fn end(&self) {
         helper::flush();
         while let Some(left) = { self.left.borrow_mut().pop() } {
@@ -333,7 +333,7 @@ impl World {
         }
     }
 
-    /// The handle of a task whose loop, or scope, is over.
+    /// Checks the handle of a task whose loop or scope has ended.
     fn check_handle(&self, entry: &Entry, mut handle: AnyHandle) {
         let mut cx = Context::from_waker(Waker::noop());
         let task = &entry.task;
@@ -346,7 +346,7 @@ impl World {
         self.dispose(handle);
     }
 
-    /// The output of a member of a set. Which member it was shows in the output alone.
+    /// Checks the output of a member of a set. Only the output identifies the member.
     pub fn check_member(
         &self,
         members: &RefCell<Vec<Arc<Task>>>,
@@ -368,7 +368,7 @@ impl World {
         }
     }
 
-    /// Runs what belongs to a loop.
+    /// Runs code that belongs to a loop.
     pub fn inside<T>(&self, number: usize, f: impl FnOnce() -> T) -> T {
         let outer = self.in_loop.replace(number);
         let result = catch_unwind(AssertUnwindSafe(f));
@@ -389,5 +389,5 @@ impl Drop for Loop {
     }
 }
 
-/// A handle that another thread made, or will make.
+/// Returns a handle that another thread made, or will make.
 pub type Late<T> = Arc<Mutex<Option<T>>>;
