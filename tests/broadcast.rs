@@ -219,7 +219,9 @@ fn wakers_can_use_the_channel() {
     let mut waits = receiving(receiver);
     assert!(other.poll(&mut waits).is_pending() && probe.poll(&mut waits).is_pending());
     sender.send(1).unwrap();
-    let Poll::Ready((mut receiver, received)) = probe.poll(&mut waits) else { panic!("the value is there") };
+    let Poll::Ready((mut receiver, received)) = probe.poll(&mut waits) else {
+        panic!("the value is there")
+    };
     assert_eq!((received, drain(&mut receiver)), (Ok(1), vec![2]));
 }
 

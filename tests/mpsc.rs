@@ -648,7 +648,11 @@ fn a_waker_of_a_close_can_poll_and_drop_other_senders() {
     receiver.close();
     assert!(refused.take() == Some(Poll::Ready(Err(SendError(2)))));
     let wakes = [&first, &second, &third].map(Probe::wakes_and_kept);
-    assert_eq!(wakes, [(1, 0); 3], "all were removed from the wait queue before the first waker ran");
+    assert_eq!(
+        wakes,
+        [(1, 0); 3],
+        "all were removed from the wait queue before the first waker ran"
+    );
     assert_eq!(drain(&mut receiver), [0]);
 }
 

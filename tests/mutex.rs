@@ -228,11 +228,15 @@ fn a_waiting_writer_holds_back_new_readers_which_then_read_together() {
     assert!(probes[3].poll(&mut last).is_pending());
     drop(reader);
     assert_eq!(wakes(), [1, 0, 0, 0]);
-    let Poll::Ready(mut guard) = probes[0].poll(&mut writer) else { panic!("the lock was not handed to it") };
+    let Poll::Ready(mut guard) = probes[0].poll(&mut writer) else {
+        panic!("the lock was not handed to it")
+    };
     *guard += 1;
     drop(guard);
     assert_eq!(wakes(), [1, 1, 1, 0]);
-    let Poll::Ready(reading) = probes[1].poll(&mut one) else { panic!("the lock was not handed to it") };
+    let Poll::Ready(reading) = probes[1].poll(&mut one) else {
+        panic!("the lock was not handed to it")
+    };
     assert_eq!(*reading, 1);
     drop(reading);
     drop(two);
@@ -267,7 +271,9 @@ fn downgrade_lets_no_writer_in_between() {
     *writer = 7;
     let read = writer.downgrade();
     assert_eq!((*read, reads.calls.wakes.get(), writes.calls.wakes.get()), (7, 1, 0));
-    let Poll::Ready(other) = reads.poll(&mut reader) else { panic!("the lock was not handed to it") };
+    let Poll::Ready(other) = reads.poll(&mut reader) else {
+        panic!("the lock was not handed to it")
+    };
     assert_eq!(*other, 7);
     drop((read, other));
     assert_eq!(writes.calls.wakes.get(), 1);

@@ -380,7 +380,9 @@ fn a_waker_of_the_unlock_in_a_condvar_wait_can_notify_that_wait() {
     assert_eq!(probe.calls.wakes.get(), 1, "for the mutex");
     assert!(probe.poll(&mut wait).is_pending());
     assert_eq!((probe.calls.wakes.get(), other.calls.wakes.get()), (2, 1));
-    let Poll::Ready(guard) = other.poll(&mut locking) else { panic!("the mutex was not handed to it") };
+    let Poll::Ready(guard) = other.poll(&mut locking) else {
+        panic!("the mutex was not handed to it")
+    };
     drop(guard);
     assert!(probe.poll(&mut wait).is_ready());
 }

@@ -131,7 +131,10 @@ fn a_dropped_initializer_lets_the_next_future_try() {
         [1, 2, 3].map(|value| waiting(&cell, value));
     drop(making);
     assert_eq!((first.0.calls.wakes.get(), probe.calls.wakes.get()), (1, 0));
-    assert!(matches!(cell.set(9), Err(SetError::Initializing(9))), "the permit is assigned to the first one");
+    assert!(
+        matches!(cell.set(9), Err(SetError::Initializing(9))),
+        "the permit is assigned to the first one"
+    );
     drop(first.1);
     assert_eq!((probe.calls.wakes.get(), other.calls.wakes.get()), (1, 0));
     assert!(probe.poll(&mut second) == Poll::Ready(2));

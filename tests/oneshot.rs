@@ -195,7 +195,10 @@ fn closed_waits_until_the_receiver_is_closed_or_dropped() {
             assert_eq!(probes.each_ref().map(Probe::wakes_and_kept), [(0, 0), (1, 0)]);
             assert!(probes[1].poll(&mut closed).is_ready());
         }
-        assert!(probes[0].poll(&mut pin!(sender.closed())).is_ready(), "a later wait completes at once");
+        assert!(
+            probes[0].poll(&mut pin!(sender.closed())).is_ready(),
+            "a later wait completes at once"
+        );
         drop(receiver);
         assert_eq!(probes.each_ref().map(Probe::wakes_and_kept), [(0, 0), (1, 0)]);
     }

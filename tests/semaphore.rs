@@ -116,7 +116,11 @@ fn dropping_a_request_for_many_permits_serves_the_requests_behind_it() {
     drop(many.1);
     assert_eq!(many.0.wakes_and_kept(), (0, 0));
     assert_eq!(wakes(&[one, two, other]), [1, 1, 0]);
-    assert_eq!(semaphore.available_permits(), 2, "dropped futures release the permits assigned to them");
+    assert_eq!(
+        semaphore.available_permits(),
+        2,
+        "dropped futures release the permits assigned to them"
+    );
 }
 
 #[test]
