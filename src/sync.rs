@@ -16,6 +16,18 @@
 //! | [`watch`] | let many receivers see the newest value |
 //! | [`thread_channel`] | send values between threads |
 //!
+//! What a completed wait returns:
+//!
+//! | wait | result |
+//! |---|---|
+//! | [`Mutex::lock`], [`Mutex::lock_owned`] | [`MutexGuard`], [`OwnedMutexGuard`] |
+//! | [`RwLock::read`], [`RwLock::write`] | [`RwLockReadGuard`], [`RwLockWriteGuard`] |
+//! | [`Semaphore::acquire`] | [`SemaphorePermit`] |
+//! | [`Semaphore::acquire_owned`] | [`OwnedSemaphorePermit`] |
+//! | [`Barrier::wait`] | [`BarrierWaitResult`] |
+//!
+//! [`Notify::notified`] returns its future as a named type, [`Notified`].
+//!
 //! [`queue`](crate::queue) has queues with many receivers, and
 //! [`ReentrantMutex`](crate::task::ReentrantMutex) is a mutex that its owner can lock again.
 //!
@@ -57,12 +69,12 @@
 //!
 //! Each converts into an [`io::Error`](std::io::Error), as do the errors of the channels.
 
-// Layer 4. The wait queues are in `wait`: this module must not wake a task by another way.
+// Layer 4. The wait queues and the waker slots are in `wait`.
 //
 // | private file | holds |
 // |---|---|
 // | `raw_semaphore` | permits: the base of the locks, the semaphore, the cell and the queues |
-// | `notify_list` | notifications: the base of `Notify`, `Event`, `Condvar`, `Barrier`, the channels |
+// | `notify_list` | notifications: the base of `Notify`, `Event`, `Condvar`, `Barrier`, `watch` |
 // | `mpsc_queue`, `thread_queue` | the state that the halves of a channel share |
 // | `blocked` | a thread that blocks until a future completes |
 //
@@ -99,9 +111,11 @@ pub use self::event::Event;
 #[doc(alias = "Lock")]
 #[doc(alias = "StrictFIFOLock")]
 pub use self::mutex::Mutex;
+pub use self::mutex::MutexGuard;
 #[doc(alias = "MutexGuardArc")]
 pub use self::mutex::OwnedMutexGuard;
-pub use self::mutex::{MutexGuard, TryLockError};
+#[doc(alias = "WouldBlock")]
+pub use self::mutex::TryLockError;
 pub use self::notify::Notified;
 #[doc(alias = "ParkingLot")]
 pub use self::notify::Notify;

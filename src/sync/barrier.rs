@@ -109,6 +109,7 @@ impl Barrier {
         if self.is_broken() {
             return Err(BrokenBarrier(()));
         }
+        // Dropped on return and on cancellation: the last future to leave starts the next round.
         let _inside = Inside::new(self);
         if self.inside.get() == self.parties {
             self.passed.set(0);

@@ -117,6 +117,7 @@ impl<T> OnceCell<T> {
             return Ok(value);
         }
         let mut acquire = Acquire::new(self, 1);
+        // Held until this returns: if `init` fails, panics or is dropped, the next waiter gets it.
         let permit = poll_fn(|cx| acquire.poll(cx)).await;
         if permit.is_ok() {
             self.set_value(init().await?);

@@ -200,6 +200,7 @@ impl<T> Future for Receiver<T> {
 impl<T> Drop for Sender<T> {
     fn drop(&mut self) {
         self.shared.is_sender_dropped.set(true);
+        // `closed` may have stored a waker that nothing will call any more.
         drop(self.shared.sender.take());
         if let Some(receiver) = self.shared.receiver.take() {
             receiver.wake();

@@ -111,7 +111,8 @@ impl RawSemaphore {
     }
 
     /// Closes the semaphore, and frees the permits of woken waiters that did not take them yet. The
-    /// caller must [refuse](RawSemaphore::refuse) the waiters.
+    /// caller must [refuse](RawSemaphore::refuse) the waiters, once its own state is complete: that
+    /// calls wakers.
     pub(crate) fn close_now(&self) {
         self.state.set(State::Closed);
         let revoked = self.waiters.revoke(REFUSED);

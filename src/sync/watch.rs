@@ -124,6 +124,7 @@ impl<T> Sender<T> {
         let old = modify.value.replace(Rc::new(value));
         drop(modify);
         self.shared.notify_changed();
+        // A destructor is user code: it sees the channel with its new value.
         drop(old);
         Ok(())
     }
@@ -197,6 +198,7 @@ impl<T> Sender<T> {
     /// Dropping the future loses nothing.
     pub async fn closed(&self) {
         loop {
+            // Woken waits look again: a receiver may have been created since.
             let wait = self.shared.closed.wait();
             if self.is_closed() {
                 return budget::unit().await;
@@ -258,6 +260,8 @@ impl<T> Receiver<T> {
         poll_fn(budget::poll_left).await;
         let shared = self.shared.clone();
         loop {
+            // Created before the look: it reports every change since, also one that cloning a
+            // waker causes.
             let mut wait = shared.changed.wait();
             let has_changed = self.has_changed();
             if has_changed != Ok(false) {
