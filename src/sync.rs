@@ -67,7 +67,8 @@
 //! | [`BrokenBarrier`] | [`Barrier::wait`] |
 //! | [`SetError`] | [`OnceCell::set`] |
 //!
-//! Each converts into an [`io::Error`](std::io::Error), as do the errors of the channels.
+//! Each converts into an [`io::Error`](std::io::Error), as do the errors of the channels. An error
+//! that holds a value converts if the value is `Send` and `Sync`.
 
 // Layer 4. The wait queues and the waker slots are in `wait`.
 //
