@@ -1,7 +1,85 @@
-//! L4: passing values between the tasks of one thread, and waiting for each other.
+//! Locks, events and channels for the tasks of one thread.
 //!
-//! Made for one thread: no atomic, no lock, no allocation for a waiter. First come, first served;
-//! dropping a future loses nothing. These work under any executor.
+//! | item | use it to |
+//! |---|---|
+//! | [`Mutex`] | let one task at a time use a value, also across an `await` |
+//! | [`RwLock`] | let many tasks read a value, or one task change it |
+//! | [`Semaphore`] | limit how many tasks do something at a time |
+//! | [`Event`] | let tasks wait until a flag is set |
+//! | [`Notify`] | wake one waiting task, or all of them |
+//! | [`Condvar`] | wait until the value in a [`Mutex`] has changed |
+//! | [`Barrier`] | let a number of tasks continue together |
+//! | [`OnceCell`] | set a value once, by the first task that needs it |
+//! | [`oneshot`] | send one value to one receiver |
+//! | [`mpsc`] | send values from many senders to one receiver |
+//! | [`broadcast`] | send every value to every receiver |
+//! | [`watch`] | let many receivers see the newest value |
+//! | [`thread_channel`] | send values between threads |
+//!
+//! What a completed wait returns:
+//!
+//! | wait | result |
+//! |---|---|
+//! | [`Mutex::lock`], [`Mutex::lock_owned`] | [`MutexGuard`], [`OwnedMutexGuard`] |
+//! | [`RwLock::read`], [`RwLock::write`] | [`RwLockReadGuard`], [`RwLockWriteGuard`] |
+//! | [`Semaphore::acquire`] | [`SemaphorePermit`] |
+//! | [`Semaphore::acquire_owned`] | [`OwnedSemaphorePermit`] |
+//! | [`Barrier::wait`] | [`BarrierWaitResult`] |
+//!
+//! [`Notify::notified`] returns its future as a named type, [`Notified`].
+//!
+//! [`queue`](crate::queue) has queues with many receivers, and
+//! [`ReentrantMutex`](crate::task::ReentrantMutex) is a mutex that its owner can lock again.
+//!
+//! All but [`thread_channel`] are made for one thread: they use no atomic and no lock. A waiting
+//! future allocates nothing once the wait queue has its memory. Waiting tasks are served first
+//! come, first served. Each future is cancel safe: its documentation says what a drop loses. These
+//! types work under any executor.
+//!
+//! ```
+//! use std::rc::Rc;
+//! use evloop::sync::{Event, Mutex, mpsc};
+//!
+//! evloop::block_on(async {
+//!     let (total, start) = (Rc::new(Mutex::new(0)), Rc::new(Event::new()));
+//!     let (sender, mut done) = mpsc::unbounded();
+//!     for n in 1..=3 {
+//!         let (total, start, sender) = (total.clone(), start.clone(), sender.clone());
+//!         evloop::spawn(async move {
+//!             start.wait().await;
+//!             *total.lock().await += n;
+//!             sender.send(n).unwrap();
+//!         });
+//!     }
+//!     drop(sender);
+//!     start.set();
+//!     while done.recv().await.is_some() {}
+//!     assert_eq!(*total.lock().await, 6);
+//! });
+//! ```
+//!
+//! # Errors
+//!
+//! | error | reported by |
+//! |---|---|
+//! | [`TryLockError`] | the `try_` methods of [`Mutex`] and [`RwLock`] |
+//! | [`AcquireError`], [`TryAcquireError`], [`AddPermitsError`] | [`Semaphore`] |
+//! | [`BrokenBarrier`] | [`Barrier::wait`] |
+//! | [`SetError`] | [`OnceCell::set`] |
+//!
+//! Each converts into an [`io::Error`](std::io::Error), as do the errors of the channels. An error
+//! that holds a value converts if the value is `Send` and `Sync`.
+
+// Layer 4. The wait queues and the waker slots are in `wait`.
+//
+// | private file | holds |
+// |---|---|
+// | `raw_semaphore` | permits: the base of the locks, the semaphore, the cell and the queues |
+// | `notify_list` | notifications: the base of `Notify`, `Event`, `Condvar`, `Barrier`, `watch` |
+// | `mpsc_queue`, `thread_queue` | the state that the halves of a channel share |
+// | `blocked` | a thread that blocks until a future completes |
+//
+// Invariant: no user code (a waker, a destructor) runs while a cell is borrowed or a lock is held.
 
 mod barrier;
 mod blocked;
@@ -25,12 +103,33 @@ pub mod thread_channel;
 mod thread_queue;
 pub mod watch;
 
-pub use self::barrier::{Barrier, BarrierWaitResult, BrokenBarrier};
+#[doc(alias = "BrokenBarrierError")]
+pub use self::barrier::BrokenBarrier;
+pub use self::barrier::{Barrier, BarrierWaitResult};
+#[doc(alias = "Condition")]
 pub use self::condvar::Condvar;
 pub use self::event::Event;
-pub use self::mutex::{Mutex, MutexGuard, OwnedMutexGuard, TryLockError};
-pub use self::notify::{Notified, Notify};
-pub use self::once_cell::{OnceCell, SetError};
+#[doc(alias = "Lock")]
+#[doc(alias = "StrictFIFOLock")]
+pub use self::mutex::Mutex;
+pub use self::mutex::MutexGuard;
+#[doc(alias = "MutexGuardArc")]
+pub use self::mutex::OwnedMutexGuard;
+#[doc(alias = "WouldBlock")]
+pub use self::mutex::TryLockError;
+pub use self::notify::Notified;
+#[doc(alias = "ParkingLot")]
+pub use self::notify::Notify;
+#[doc(alias = "SetOnce")]
+pub use self::once_cell::OnceCell;
+#[doc(alias = "SetOnceError")]
+pub use self::once_cell::SetError;
 pub use self::rw_lock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
-pub use self::semaphore::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+#[doc(alias = "SemaphoreGuardArc")]
+pub use self::semaphore::OwnedSemaphorePermit;
+#[doc(alias = "BoundedSemaphore")]
+#[doc(alias = "CapacityLimiter")]
+pub use self::semaphore::Semaphore;
+#[doc(alias = "SemaphoreGuard")]
+pub use self::semaphore::SemaphorePermit;
 pub use self::semaphore_error::{AcquireError, AddPermitsError, TryAcquireError};

@@ -1,4 +1,5 @@
-//! `sync::Barrier`: filling, draining, resetting, breaking, and futures that are dropped meanwhile.
+//! `sync::Barrier`: filling, draining, resetting, breaking, and futures that are dropped in each
+//! state.
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -12,11 +13,11 @@ use futures::FutureExt;
 use futures::future::{LocalBoxFuture, join_all};
 use probe::Probe;
 
-/// Wakers that tell what was done with them.
+/// Wakers that count what happens to them.
 #[allow(unreachable_pub, dead_code)]
 mod probe;
 
-/// What one poll of a task may take from leaves that are always ready: src/current/budget.rs.
+/// The budget of one poll of a task: src/current/budget.rs.
 const PER_POLL: usize = 128;
 
 type Passed = Result<BarrierWaitResult, BrokenBarrier>;
@@ -31,21 +32,21 @@ fn wait(barrier: &Rc<Barrier>) -> LocalBoxFuture<'static, Passed> {
     async move { barrier.wait().await }.boxed_local()
 }
 
-/// One that was polled, and waits.
+/// A future that was polled and waits, with its probe.
 fn waiting(barrier: &Rc<Barrier>) -> Waiting {
     let (probe, mut waits) = (Probe::new(), wait(barrier));
     assert!(probe.poll(&mut waits).is_pending());
     (probe, waits)
 }
 
-/// One that comes last.
+/// Arrives as the last task.
 fn last(barrier: &Rc<Barrier>) -> BarrierWaitResult {
     let result = wait(barrier).now_or_never().unwrap().unwrap();
     assert!(result.is_leader());
     result
 }
 
-/// What is known of one that was polled again.
+/// The state of a future that was polled again.
 #[derive(Debug, PartialEq)]
 enum State {
     Waits,
@@ -61,26 +62,26 @@ fn state((probe, waits): &mut Waiting) -> State {
     }
 }
 
-fn states(line: &mut [Waiting]) -> Vec<State> {
-    line.iter_mut().map(state).collect()
+fn states(waiters: &mut [Waiting]) -> Vec<State> {
+    waiters.iter_mut().map(state).collect()
 }
 
 #[test]
-fn all_go_on_when_the_last_one_comes() {
+fn all_tasks_continue_when_the_last_one_arrives() {
     let barrier = barrier(3);
     for _round in 0..3 {
-        let mut line = [(); 2].map(|()| waiting(&barrier));
+        let mut waiters = [(); 2].map(|()| waiting(&barrier));
         assert_eq!((barrier.parties(), barrier.n_waiting()), (3, 2));
-        assert_eq!(states(&mut line), [State::Waits, State::Waits]);
+        assert_eq!(states(&mut waiters), [State::Waits, State::Waits]);
         assert_eq!(last(&barrier).index(), 2);
         assert_eq!(barrier.n_waiting(), 0);
-        assert_eq!(line.each_ref().map(|(probe, _)| probe.wakes_and_kept()), [(1, 0); 2]);
-        assert_eq!(states(&mut line), [State::Passed(0), State::Passed(1)]);
+        assert_eq!(waiters.each_ref().map(|(probe, _)| probe.wakes_and_kept()), [(1, 0); 2]);
+        assert_eq!(states(&mut waiters), [State::Passed(0), State::Passed(1)]);
     }
 }
 
 #[test]
-fn a_barrier_for_one_is_open() {
+fn a_barrier_for_one_task_never_waits() {
     let barrier = barrier(1);
     for _ in 0..3 {
         assert_eq!((last(&barrier).index(), barrier.n_waiting()), (0, 0));
@@ -89,21 +90,21 @@ fn a_barrier_for_one_is_open() {
 
 #[test]
 #[should_panic(expected = "a barrier needs at least 1 party")]
-fn a_barrier_for_nobody_is_refused() {
+fn a_barrier_for_zero_tasks_is_refused() {
     let _ = Barrier::new(0);
 }
 
 #[test]
-fn who_comes_while_it_drains_waits_outside() {
+fn a_task_that_arrives_while_the_barrier_drains_waits_outside() {
     let barrier = barrier(3);
-    let mut line = [(); 2].map(|()| waiting(&barrier));
+    let mut waiters = [(); 2].map(|()| waiting(&barrier));
     last(&barrier);
     let mut next = [(); 2].map(|()| waiting(&barrier));
-    assert_eq!(state(&mut line[1]), State::Passed(0));
+    assert_eq!(state(&mut waiters[1]), State::Passed(0));
     assert_eq!((barrier.n_waiting(), states(&mut next)), (0, vec![State::Waits, State::Waits]));
-    assert_eq!(state(&mut line[0]), State::Passed(1));
+    assert_eq!(state(&mut waiters[0]), State::Passed(1));
     assert_eq!(next.each_ref().map(|(probe, _)| probe.calls.wakes.get()), [1, 1]);
-    assert_eq!(barrier.n_waiting(), 0, "they have not come in yet");
+    assert_eq!(barrier.n_waiting(), 0, "they have not entered yet");
     assert_eq!(states(&mut next), [State::Waits, State::Waits]);
     assert_eq!(barrier.n_waiting(), 2);
     last(&barrier);
@@ -111,7 +112,7 @@ fn who_comes_while_it_drains_waits_outside() {
 }
 
 #[test]
-fn one_that_is_dropped_while_it_fills_has_not_come() {
+fn a_future_dropped_while_the_barrier_fills_has_not_arrived() {
     let barrier = barrier(3);
     let [first, mut second] = [(); 2].map(|()| waiting(&barrier));
     drop(first.1);
@@ -122,7 +123,7 @@ fn one_that_is_dropped_while_it_fills_has_not_come() {
 }
 
 #[test]
-fn one_that_is_dropped_while_it_drains_does_not_stop_it() {
+fn a_future_dropped_while_the_barrier_drains_does_not_stop_it() {
     let barrier = barrier(3);
     let [first, mut second] = [(); 2].map(|()| waiting(&barrier));
     last(&barrier);
@@ -134,7 +135,7 @@ fn one_that_is_dropped_while_it_drains_does_not_stop_it() {
 }
 
 #[test]
-fn one_that_is_dropped_outside_is_forgotten() {
+fn a_future_dropped_outside_leaves_nothing() {
     let barrier = barrier(2);
     let mut inside = waiting(&barrier);
     last(&barrier);
@@ -145,51 +146,51 @@ fn one_that_is_dropped_outside_is_forgotten() {
 }
 
 #[test]
-fn a_reset_while_it_fills_sends_all_away_and_fills_anew_when_they_went() {
+fn a_reset_while_the_barrier_fills_breaks_all_waits_and_fills_again() {
     let barrier = barrier(3);
     barrier.reset();
-    let mut line = [(); 2].map(|()| waiting(&barrier));
+    let mut waiters = [(); 2].map(|()| waiting(&barrier));
     barrier.reset();
     assert_eq!(barrier.n_waiting(), 0);
     let mut outside = waiting(&barrier);
-    assert_eq!(state(&mut line[0]), State::Broken);
+    assert_eq!(state(&mut waiters[0]), State::Broken);
     assert_eq!(state(&mut outside), State::Waits);
-    assert_eq!(barrier.n_waiting(), 0, "one is still inside");
-    assert_eq!(state(&mut line[1]), State::Broken);
+    assert_eq!(barrier.n_waiting(), 0, "one future is still inside");
+    assert_eq!(state(&mut waiters[1]), State::Broken);
     assert_eq!((state(&mut outside), barrier.n_waiting()), (State::Waits, 1));
     assert!(!barrier.is_broken());
 }
 
 #[test]
-fn a_reset_while_it_drains_meets_those_who_have_not_gone() {
+fn a_reset_while_the_barrier_drains_breaks_the_remaining_waits() {
     let barrier = barrier(3);
-    let mut line = [(); 2].map(|()| waiting(&barrier));
+    let mut waiters = [(); 2].map(|()| waiting(&barrier));
     last(&barrier);
-    assert_eq!(state(&mut line[0]), State::Passed(0));
+    assert_eq!(state(&mut waiters[0]), State::Passed(0));
     barrier.reset();
-    assert_eq!((state(&mut line[1]), barrier.n_waiting()), (State::Broken, 0));
-    let mut line = [(); 2].map(|()| waiting(&barrier));
+    assert_eq!((state(&mut waiters[1]), barrier.n_waiting()), (State::Broken, 0));
+    let mut waiters = [(); 2].map(|()| waiting(&barrier));
     last(&barrier);
-    assert_eq!(states(&mut line), [State::Passed(0), State::Passed(1)]);
+    assert_eq!(states(&mut waiters), [State::Passed(0), State::Passed(1)]);
 }
 
 #[test]
-fn an_aborted_barrier_is_broken_for_all_until_it_is_reset() {
+fn an_aborted_barrier_stays_broken_until_it_is_reset() {
     let barrier = barrier(3);
-    let mut line = [(); 2].map(|()| waiting(&barrier));
+    let mut waiters = [(); 2].map(|()| waiting(&barrier));
     barrier.abort();
     assert!(barrier.is_broken() && barrier.n_waiting() == 0);
     assert!(wait(&barrier).now_or_never().unwrap().is_err());
-    assert_eq!(state(&mut line[0]), State::Broken);
+    assert_eq!(state(&mut waiters[0]), State::Broken);
     barrier.reset();
     assert!(!barrier.is_broken());
     let mut outside = waiting(&barrier);
-    assert_eq!(state(&mut line[1]), State::Broken);
+    assert_eq!(state(&mut waiters[1]), State::Broken);
     assert_eq!((state(&mut outside), barrier.n_waiting()), (State::Waits, 1));
 }
 
 #[test]
-fn an_abort_while_it_drains_meets_those_inside_and_those_outside() {
+fn an_abort_while_the_barrier_drains_breaks_the_waits_inside_and_outside() {
     let barrier = barrier(2);
     let mut inside = waiting(&barrier);
     last(&barrier);
@@ -204,25 +205,25 @@ fn an_abort_while_it_drains_meets_those_inside_and_those_outside() {
 }
 
 #[test]
-fn the_wake_of_the_last_one_passes_and_comes_again() {
+fn a_waker_of_the_last_arrival_can_pass_and_arrive_again() {
     let barrier = barrier(2);
     let (hook, waits) = (barrier.clone(), Rc::new(RefCell::new(wait(&barrier))));
     let (again, polls) = (Rc::new(Cell::new(None)), waits.clone());
-    let comes = again.clone();
+    let arrives = again.clone();
     let probe = Probe::new().on_wake(move || {
         let passed = (&mut *polls.borrow_mut()).now_or_never().unwrap();
         assert_eq!(passed.unwrap().index(), 0);
-        comes.set(Some(waiting(&hook)));
+        arrives.set(Some(waiting(&hook)));
     });
     assert!(probe.poll(&mut *waits.borrow_mut()).is_pending());
     last(&barrier);
     let mut again = again.take().unwrap();
-    assert_eq!(again.0.calls.wakes.get(), 1, "the last one had not gone yet");
+    assert_eq!(again.0.calls.wakes.get(), 1, "the last task had not left yet");
     assert_eq!((state(&mut again), barrier.n_waiting()), (State::Waits, 1));
 }
 
 #[test]
-fn tasks_meet_again_and_again() {
+fn tasks_meet_in_many_rounds() {
     block_on(async {
         const TASKS: usize = 5;
         let (barrier, rounds) = (barrier(TASKS), Rc::new(RefCell::new([0; TASKS])));
@@ -247,24 +248,24 @@ fn tasks_meet_again_and_again() {
 }
 
 #[test]
-fn those_who_pass_together_have_different_numbers_whoever_gives_up() {
+fn tasks_that_pass_together_have_different_indices() {
     block_on(async {
         let barrier = barrier(4);
         let tasks: Vec<_> = (0..6).map(|_| spawn(wait(&barrier))).collect();
         tasks[0].abort();
         yield_now().await;
-        // Five came; the fifth is outside.
-        let mut numbers = Vec::new();
+        // Five tasks arrived. The fifth waits until the barrier fills again.
+        let mut indices = Vec::new();
         for task in tasks.into_iter().skip(1).take(4) {
-            numbers.push(task.await.unwrap().unwrap().index());
+            indices.push(task.await.unwrap().unwrap().index());
         }
-        numbers.sort_unstable();
-        assert_eq!(numbers, [0, 1, 2, 3]);
+        indices.sort_unstable();
+        assert_eq!(indices, [0, 1, 2, 3]);
     });
 }
 
 #[test]
-fn a_task_that_waits_for_nobody_lets_others_run() {
+fn a_task_that_never_waits_lets_others_run() {
     block_on(async {
         let passed = Rc::new(Cell::new(0));
         let count = passed.clone();
@@ -281,7 +282,7 @@ fn a_task_that_waits_for_nobody_lets_others_run() {
 }
 
 #[test]
-fn errors_convert_and_all_is_printed() {
+fn errors_convert_and_all_types_implement_debug() {
     let barrier = barrier(2);
     barrier.abort();
     let error = wait(&barrier).now_or_never().unwrap().unwrap_err();

@@ -1,5 +1,5 @@
-//! `sync::broadcast`: every receiver gets every value, lagging, cancellation, closing, wakers and
-//! values that call back; and random operations against a plain sequential model.
+//! `sync::broadcast`: delivery to every receiver, lagging, cancellation, closing, wakers and values
+//! that call back; and random operations against a plain sequential model.
 
 // A `recv` or `changed` of the model is dropped before its receiver is borrowed again.
 #![allow(clippy::await_holding_refcell_ref)]
@@ -21,16 +21,16 @@ use probe::Probe;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-/// Wakers and values that tell what was done with them.
+/// Wakers and values that count what happens to them.
 #[allow(dead_code, unreachable_pub)]
 mod probe;
 
-/// What one poll of a task may take from leaves that are always ready: src/current/budget.rs.
+/// The budget of one poll of a task: src/current/budget.rs.
 const PER_POLL: usize = 128;
 
 type Receiving<T> = LocalBoxFuture<'static, (Receiver<T>, Result<T, RecvError>)>;
 
-/// A receive that owns its receiver, and gives it back.
+/// A `recv` that owns its receiver, and returns it.
 fn receiving<T: Clone + 'static>(mut receiver: Receiver<T>) -> Receiving<T> {
     async move {
         let received = receiver.recv().await;
@@ -55,7 +55,7 @@ fn every_receiver_gets_every_value() {
 }
 
 #[test]
-fn a_receiver_gets_what_is_sent_after_it_came() {
+fn a_receiver_gets_the_values_sent_after_its_creation() {
     let (sender, mut first) = broadcast::channel(4);
     sender.send(1).unwrap();
     let mut second = sender.subscribe();
@@ -64,7 +64,7 @@ fn a_receiver_gets_what_is_sent_after_it_came() {
 }
 
 #[test]
-fn who_falls_back_is_told_how_many_values_it_missed() {
+fn a_slow_receiver_gets_the_number_of_missed_values() {
     let (sender, mut slow) = broadcast::channel(2);
     let mut fast = sender.subscribe();
     for i in 0..5 {
@@ -85,7 +85,7 @@ fn a_capacity_of_zero_is_refused() {
 }
 
 #[test]
-fn without_receivers_the_value_comes_back() {
+fn send_without_receivers_returns_the_value() {
     let (sender, receiver) = broadcast::channel(1);
     assert_eq!(sender.receiver_count(), 1);
     drop(receiver);
@@ -97,7 +97,7 @@ fn without_receivers_the_value_comes_back() {
 }
 
 #[test]
-fn what_was_sent_before_the_end_is_received() {
+fn values_sent_before_the_end_are_received() {
     let (sender, mut receiver) = broadcast::channel(4);
     let other = sender.clone();
     sender.send(1).unwrap();
@@ -115,7 +115,7 @@ fn what_was_sent_before_the_end_is_received() {
 }
 
 #[test]
-fn all_who_wait_are_woken_in_order_and_once() {
+fn waiting_receivers_are_woken_in_order_and_once() {
     block_on(async {
         let (sender, first) = broadcast::channel(2);
         let order = Rc::new(RefCell::new(Vec::new()));
@@ -142,7 +142,7 @@ fn all_who_wait_are_woken_in_order_and_once() {
 }
 
 #[test]
-fn a_receive_that_is_dropped_loses_nothing_and_leaves_nothing_behind() {
+fn a_dropped_recv_loses_no_value_and_leaves_no_waker() {
     let (sender, mut receiver) = broadcast::channel(2);
     let probe = Probe::new();
     for woken in [false, true] {
@@ -174,11 +174,11 @@ fn the_last_receiver_gets_the_value_itself() {
     drop(first.try_recv().unwrap());
     assert_eq!(clones.get(), 1);
     let last = second.try_recv().unwrap();
-    assert_eq!((clones.get(), Rc::strong_count(&clones)), (1, 2), "{last:?} is alone");
+    assert_eq!((clones.get(), Rc::strong_count(&clones)), (1, 2), "{last:?} is the only one left");
 }
 
 #[test]
-fn values_may_use_the_channel_while_they_are_cloned_and_dropped() {
+fn values_can_use_the_channel_while_they_are_cloned_and_dropped() {
     struct Uses(Sender<Option<Uses>>, Rc<Cell<usize>>);
     impl Clone for Uses {
         fn clone(&self) -> Uses {
@@ -198,14 +198,14 @@ fn values_may_use_the_channel_while_they_are_cloned_and_dropped() {
     drop(first.try_recv());
     assert_eq!(ends.get(), 1);
     (0..3).for_each(|_| _ = sender.send(None));
-    assert_eq!(ends.get(), 2, "it was pushed out");
+    assert_eq!(ends.get(), 2, "the full channel dropped it");
     _ = sender.send(Some(Uses(sender.clone(), ends.clone())));
     drop((first, second));
-    assert_eq!(ends.get(), 3, "nobody was left to receive it");
+    assert_eq!(ends.get(), 3, "no receiver was left");
 }
 
 #[test]
-fn wakers_may_use_the_channel() {
+fn wakers_can_use_the_channel() {
     let (sender, receiver) = broadcast::channel(2);
     let uses = sender.clone();
     let probe = Probe::new().on_wake(move || {
@@ -219,22 +219,24 @@ fn wakers_may_use_the_channel() {
     let mut waits = receiving(receiver);
     assert!(other.poll(&mut waits).is_pending() && probe.poll(&mut waits).is_pending());
     sender.send(1).unwrap();
-    let Poll::Ready((mut receiver, received)) = probe.poll(&mut waits) else { panic!("it came") };
+    let Poll::Ready((mut receiver, received)) = probe.poll(&mut waits) else {
+        panic!("the value is there")
+    };
     assert_eq!((received, drain(&mut receiver)), (Ok(1), vec![2]));
 }
 
 #[test]
-fn what_is_sent_while_a_waker_is_cloned_is_seen() {
+fn a_send_while_a_waker_is_cloned_is_seen() {
     let (sender, receiver) = broadcast::channel(1);
     let probe = Probe::new().on_clone(move || _ = sender.send(5).unwrap());
     let Poll::Ready((_, received)) = probe.poll(&mut receiving(receiver)) else {
-        panic!("it came")
+        panic!("the value is there")
     };
     assert_eq!((received, probe.kept()), (Ok(5), 0));
 }
 
 #[test]
-fn a_channel_that_is_always_ready_lets_others_run() {
+fn a_receiver_that_never_waits_lets_others_run() {
     block_on(async {
         let (sender, mut receiver) = broadcast::channel(1);
         let ran = Rc::new(Cell::new(false));
@@ -251,7 +253,7 @@ fn a_channel_that_is_always_ready_lets_others_run() {
 }
 
 #[test]
-fn it_works_under_another_executor() {
+fn a_channel_works_under_another_executor() {
     let (sender, mut receiver) = broadcast::channel(8);
     (0..3).for_each(|i| _ = sender.send(i));
     let sum = LocalPool::new().run_until(async {
@@ -266,7 +268,7 @@ fn it_works_under_another_executor() {
 }
 
 #[test]
-fn errors_say_what_happened_and_become_io_errors() {
+fn errors_have_messages_and_convert_to_io_errors() {
     let errors: [(io::Error, io::ErrorKind, &str); 3] = [
         (RecvError::Lagged(3).into(), io::ErrorKind::Other, "3 values were missed"),
         (RecvError::Closed.into(), io::ErrorKind::UnexpectedEof, "the senders were dropped"),
@@ -282,20 +284,20 @@ fn errors_say_what_happened_and_become_io_errors() {
     );
 }
 
-/// What is done to a channel. A number stands for one of the receivers; it counts round.
+/// An operation on a channel. A number selects one of the receivers, modulo their count.
 #[derive(Clone, Copy, Debug)]
 enum Op {
     Send,
     Subscribe,
-    /// Begins or goes on with a `recv`.
+    /// Begins or continues a `recv`.
     Poll(usize),
-    /// Gives up a `recv`, if there is one, and receives at once.
+    /// Drops a `recv`, if there is one, and calls `try_recv`.
     TryRecv(usize),
     Drop(usize),
     Close,
 }
 
-/// Counts the values that live.
+/// A value that counts the live values.
 struct Value(usize, Rc<Cell<usize>>);
 
 impl Value {
@@ -317,10 +319,10 @@ impl Drop for Value {
     }
 }
 
-/// Notes who is woken.
-struct Bell(usize, Arc<Mutex<Vec<usize>>>);
+/// A waker that records the receiver it wakes.
+struct LogWaker(usize, Arc<Mutex<Vec<usize>>>);
 
-impl Wake for Bell {
+impl Wake for LogWaker {
     fn wake(self: Arc<Self>) {
         self.1.lock().unwrap().push(self.0);
     }
@@ -329,15 +331,15 @@ impl Wake for Bell {
 type Recv = LocalBoxFuture<'static, Result<Value, RecvError>>;
 type WithRecv = (Rc<RefCell<Receiver<Value>>>, Option<Recv>);
 
-/// The channel, and what it should be.
+/// The channel and its model.
 struct Both {
     capacity: usize,
     live: Rc<Cell<usize>>,
     log: Arc<Mutex<Vec<usize>>>,
     sender: Option<Sender<Value>>,
-    /// Each with its `recv`, if that has begun.
+    /// The receivers, each with its `recv`, if one has begun.
     receivers: BTreeMap<usize, WithRecv>,
-    /// The model: all values, what each receiver gets next, and who waits.
+    /// The model: all values, the next value of each receiver, and the waiting receivers.
     sent: Vec<usize>,
     next: BTreeMap<usize, usize>,
     waiting: Vec<usize>,
@@ -353,7 +355,8 @@ impl Both {
         self.receivers.keys().nth(n % self.receivers.len().max(1)).copied()
     }
 
-    /// Does the same to both. Returns who is to be woken; `None` if it can not be done now.
+    /// Applies an operation to both. Returns the receivers to be woken, or `None` if the operation
+    /// is impossible now.
     fn apply(&mut self, step: usize, op: Op) -> Option<Vec<usize>> {
         match op {
             Op::Send => {
@@ -416,7 +419,7 @@ impl Both {
             let receiver = receiver.clone();
             async move { receiver.borrow_mut().recv().await }.boxed_local()
         });
-        let waker = Waker::from(Arc::new(Bell(id, self.log.clone())));
+        let waker = Waker::from(Arc::new(LogWaker(id, self.log.clone())));
         let polled = polls.poll_unpin(&mut Context::from_waker(&waker));
         let polled = polled.map(|r| r.map(|value| value.0).map_err(TryRecvError::from));
         if expected != Err(TryRecvError::Empty) {
@@ -430,7 +433,7 @@ impl Both {
         }
     }
 
-    fn assert_alike(&self) {
+    fn compare(&self) {
         let oldest = self.sent.len().saturating_sub(self.capacity);
         let is_unread = |i: &usize| self.next.values().any(|next| next <= i);
         assert_eq!(self.live.get(), (oldest..self.sent.len()).filter(is_unread).count());
@@ -456,7 +459,7 @@ fn run(capacity: usize, ops: Vec<Op>) {
     for (step, op) in (1..).zip(ops) {
         let Some(woken) = both.apply(step, op) else { continue };
         assert_eq!(std::mem::take(&mut *both.log.lock().unwrap()), woken);
-        both.assert_alike();
+        both.compare();
     }
     let live = both.live.clone();
     drop(both);
@@ -467,7 +470,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_channel_does_what_the_model_does(
+    fn a_channel_behaves_like_its_model(
         capacity in 1..4_usize,
         ops in vec(
             prop_oneof![

@@ -1,5 +1,5 @@
-//! What the locks ask of the heap: nothing as long as nobody waits, and nothing again once as many
-//! have waited at once.
+//! The heap allocations of the locks. There is none while no future waits, and none once as many
+//! futures have waited at the same time.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -14,8 +14,8 @@ use evloop::{block_on, spawn};
 use futures::FutureExt;
 
 thread_local! {
-    /// Requests of this thread.
-    static REQUESTS: Cell<usize> = const { Cell::new(0) };
+    /// The number of allocations by this thread.
+    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
 }
 
 struct Counting;
@@ -26,7 +26,7 @@ static ALLOCATOR: Counting = Counting;
 // SAFETY: every call goes to the system's allocator as it came.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        REQUESTS.set(REQUESTS.get() + 1);
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
         // SAFETY: the caller keeps the same promise.
         unsafe { System.alloc(layout) }
     }
@@ -37,17 +37,17 @@ unsafe impl GlobalAlloc for Counting {
     }
 
     unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        REQUESTS.set(REQUESTS.get() + 1);
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
         // SAFETY: the caller keeps the same promise.
         unsafe { System.realloc(ptr, layout, new_size) }
     }
 }
 
-/// How often `work` asked for memory.
-fn requests(work: impl FnOnce()) -> usize {
-    let before = REQUESTS.get();
+/// Returns the number of allocations that `work` makes.
+fn allocations(work: impl FnOnce()) -> usize {
+    let before = ALLOCATIONS.get();
     work();
-    REQUESTS.get() - before
+    ALLOCATIONS.get() - before
 }
 
 fn is_pending(future: &mut (impl Future + Unpin)) -> bool {
@@ -63,12 +63,12 @@ fn now<T>(future: impl Future<Output = T>) -> T {
 
 #[test]
 fn the_allocator_counts() {
-    assert_eq!(requests(|| drop(std::hint::black_box(Box::new(7)))), 1);
+    assert_eq!(allocations(|| drop(std::hint::black_box(Box::new(7)))), 1);
 }
 
 #[test]
-fn who_does_not_wait_asks_for_nothing() {
-    let asked = requests(|| {
+fn locking_without_waiting_allocates_nothing() {
+    let count = allocations(|| {
         let semaphore = Semaphore::new(5);
         drop(now(semaphore.acquire_many(3)).unwrap());
         drop(semaphore.try_acquire().unwrap());
@@ -95,10 +95,10 @@ fn who_does_not_wait_asks_for_nothing() {
         assert!(now(Barrier::new(1).wait()).is_ok());
         Condvar::new().notify_all();
     });
-    assert_eq!(asked, 0);
+    assert_eq!(count, 0);
 }
 
-/// Polls, wakes and drops futures of all kinds that wait.
+/// Polls, wakes and drops waiting futures of all kinds.
 fn contend(all: &(Semaphore, Mutex<usize>, RwLock<usize>, Notify, Event, Condvar, Barrier)) {
     let (semaphore, mutex, lock, notify, event, condvar, barrier) = all;
     let held = semaphore.try_acquire().unwrap();
@@ -136,16 +136,16 @@ fn contend(all: &(Semaphore, Mutex<usize>, RwLock<usize>, Notify, Event, Condvar
 }
 
 #[test]
-fn who_waits_asks_for_nothing_once_it_is_warm() {
+fn waiting_allocates_nothing_once_the_wait_queue_is_warm() {
     let (mutex, lock) = (Mutex::default(), RwLock::default());
     let (notify, event, condvar) = (Notify::new(), Event::new(), Condvar::new());
     let all = (Semaphore::new(1), mutex, lock, notify, event, condvar, Barrier::new(2));
-    assert!(requests(|| contend(&all)) > 0);
-    assert_eq!(requests(|| (0..1000).for_each(|_| contend(&all))), 0);
+    assert!(allocations(|| contend(&all)) > 0);
+    assert_eq!(allocations(|| (0..1000).for_each(|_| contend(&all))), 0);
 }
 
 #[test]
-fn a_thousand_tasks_at_one_semaphore_ask_for_nothing_once_it_is_warm() {
+fn a_thousand_tasks_at_one_warm_semaphore_allocate_nothing() {
     const TASKS: usize = 1000;
     block_on(async {
         let (semaphore, rounds) = (Rc::new(Semaphore::new(5)), Rc::new(Cell::new(0)));
@@ -165,8 +165,8 @@ fn a_thousand_tasks_at_one_semaphore_ask_for_nothing_once_it_is_warm() {
             }
         };
         until(2 * TASKS).await;
-        let before = REQUESTS.get();
+        let before = ALLOCATIONS.get();
         until(10 * TASKS).await;
-        assert_eq!(REQUESTS.get() - before, 0);
+        assert_eq!(ALLOCATIONS.get() - before, 0);
     });
 }

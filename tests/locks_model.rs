@@ -1,7 +1,8 @@
-//! The locks against plain sequential models: random operations on both, compared at each step.
+//! Compares the locks with plain sequential models: random operations on both, compared at each
+//! step.
 //!
-//! What is compared: the answer, who is woken and in which order, which wakers are kept, and what
-//! the lock tells of itself. A failure prints the shortest list of operations that shows it.
+//! The test compares the answer, the wakes and their order, the stored wakers, and the state that
+//! the lock reports. A failure prints the shortest list of operations that shows it.
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
@@ -18,16 +19,16 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
-/// Lists of operations for each kind of lock: enough for a second.
+/// The number of lists of operations for each kind of lock: enough for a second.
 const CASES: u32 = 300;
-/// The longest of the lists has about so many operations.
+/// The approximate number of operations in the longest list.
 const STEPS_MAX: usize = 150;
-/// A future is polled with one or the other of so many wakers.
+/// The number of wakers that a future may be polled with.
 const WAKERS: usize = 2;
-/// One of so many calls of a cell sets it.
+/// One call of a cell in this number of calls sets it.
 const RARELY: usize = 8;
 
-/// What is done to a lock. A number stands for one of what there is; it counts round.
+/// An operation on a lock. A number selects one of the futures, modulo their count.
 #[derive(Clone, Copy, Debug)]
 enum Op {
     /// Begins a future of some kind, which is not polled yet.
@@ -38,23 +39,23 @@ enum Op {
     Call(usize),
 }
 
-/// Which future was woken, by which of its wakers.
+/// The woken futures, each with the index of the woken waker.
 type Woken = Vec<(usize, usize)>;
-/// `None`: an error.
+/// The result of a future. `None` is an error.
 type Answer = Option<usize>;
 
-/// A lock, or what it should be.
+/// A lock or its model.
 trait Lock {
     fn call(&mut self, call: usize) -> bool;
-    /// What it tells of itself.
+    /// The state that the lock reports.
     fn state(&self) -> Vec<usize>;
 }
 
-/// What a lock should be.
+/// The model of a lock.
 trait Model: Lock {
     fn poll(&mut self, id: usize, kind: usize, waker: usize) -> Poll<Answer>;
     fn drop(&mut self, id: usize);
-    /// The waker that is kept of a future.
+    /// The index of the stored waker of a future.
     fn kept(&self, id: usize) -> Option<usize>;
     fn woken(&mut self) -> Woken;
 }
@@ -64,12 +65,12 @@ trait Real: Lock {
     fn begin(&self, kind: usize, id: usize) -> LocalBoxFuture<'static, Answer>;
 }
 
-/// Futures in a line, with the wakers by which they are woken.
+/// A queue of waiting futures, each with the index of its waker.
 #[derive(Default)]
-struct Line(VecDeque<(usize, usize)>);
+struct Waiters(VecDeque<(usize, usize)>);
 
-impl Line {
-    /// Waits at the end, or where it is, with another waker.
+impl Waiters {
+    /// Enqueues a future, or replaces the waker of one that waits.
     fn wait(&mut self, id: usize, waker: usize) {
         match self.0.iter_mut().find(|(waiting, _)| *waiting == id) {
             Some(place) => place.1 = waker,
@@ -77,7 +78,7 @@ impl Line {
         }
     }
 
-    fn leave(&mut self, id: usize) {
+    fn remove(&mut self, id: usize) {
         self.0.retain(|(waiting, _)| *waiting != id);
     }
 
@@ -86,15 +87,15 @@ impl Line {
     }
 }
 
-/// Permits, as a semaphore, a mutex and a read-write lock have them.
+/// The model of permits: of a semaphore, a mutex, a read-write lock and a cell.
 #[derive(Default)]
 struct Permits {
     free: usize,
     is_closed: bool,
-    line: Line,
-    /// By future: how many it waits for, was given, or has.
+    waiters: Waiters,
+    /// The number of permits that each future waits for, was assigned, or holds.
     counts: BTreeMap<usize, usize>,
-    given: Vec<usize>,
+    assigned: Vec<usize>,
     held: Vec<usize>,
     woken: Woken,
 }
@@ -105,14 +106,14 @@ impl Permits {
     }
 
     fn may_take(&self, count: usize) -> bool {
-        !self.is_closed && count <= self.free && (count == 0 || self.line.0.is_empty())
+        !self.is_closed && count <= self.free && (count == 0 || self.waiters.0.is_empty())
     }
 
     fn poll(&mut self, id: usize, count: usize, waker: usize) -> Poll<Result<(), ()>> {
-        let is_given = self.given.contains(&id);
-        if is_given || self.may_take(count) && self.line.waker(id).is_none() {
-            self.given.retain(|given| *given != id);
-            self.free -= if is_given { 0 } else { count };
+        let is_assigned = self.assigned.contains(&id);
+        if is_assigned || self.may_take(count) && self.waiters.waker(id).is_none() {
+            self.assigned.retain(|assigned| *assigned != id);
+            self.free -= if is_assigned { 0 } else { count };
             self.held.push(id);
             self.counts.insert(id, count);
             return Poll::Ready(Ok(()));
@@ -121,57 +122,58 @@ impl Permits {
             return Poll::Ready(Err(()));
         }
         self.counts.insert(id, count);
-        self.line.wait(id, waker);
+        self.waiters.wait(id, waker);
         Poll::Pending
     }
 
-    fn give(&mut self, count: usize) {
+    fn release(&mut self, count: usize) {
         self.free += count;
-        while let Some((id, waker)) = self.line.0.front().copied() {
+        while let Some((id, waker)) = self.waiters.0.front().copied() {
             let count = self.counts[&id];
             if count > self.free {
                 break;
             }
             self.free -= count;
-            self.line.0.pop_front();
-            self.given.push(id);
+            self.waiters.0.pop_front();
+            self.assigned.push(id);
             self.woken.push((id, waker));
         }
     }
 
     fn close(&mut self) {
         self.is_closed = true;
-        self.woken.extend(take(&mut self.line.0));
+        self.woken.extend(take(&mut self.waiters.0));
     }
 
     fn drop(&mut self, id: usize) {
-        self.line.leave(id);
+        self.waiters.remove(id);
         let has = |ids: &Vec<usize>| ids.contains(&id);
-        let count = if has(&self.given) || has(&self.held) { self.counts[&id] } else { 0 };
+        let count = if has(&self.assigned) || has(&self.held) { self.counts[&id] } else { 0 };
         self.forget(id);
-        self.give(count);
+        self.release(count);
     }
 
-    /// Keeps `left` of those it has.
-    fn keep(&mut self, id: usize, left: usize) {
+    /// Releases all permits of a future but `left`.
+    fn release_all_but(&mut self, id: usize, left: usize) {
         let count = self.counts.insert(id, left).unwrap();
-        self.give(count - left);
+        self.release(count - left);
     }
 
     fn forget(&mut self, id: usize) {
-        self.given.retain(|given| *given != id);
+        self.assigned.retain(|assigned| *assigned != id);
         self.held.retain(|held| *held != id);
     }
 }
 
-/// Semaphore: futures want 0 to 3 permits and hold them, want 1 and forget it, or try to get 1.
-struct Permitting {
+/// The model of a semaphore. Futures acquire 0 to 3 permits and hold them, acquire 1 and forget it,
+/// or try to acquire 1.
+struct SemaphoreModel {
     permits: Permits,
     total: usize,
     limit: usize,
 }
 
-impl Lock for Permitting {
+impl Lock for SemaphoreModel {
     fn call(&mut self, call: usize) -> bool {
         if call == 5 {
             self.permits.close();
@@ -180,7 +182,7 @@ impl Lock for Permitting {
         let fits = self.total + call <= self.limit;
         if fits {
             self.total += call;
-            self.permits.give(call);
+            self.permits.release(call);
         }
         fits
     }
@@ -190,7 +192,7 @@ impl Lock for Permitting {
     }
 }
 
-impl Model for Permitting {
+impl Model for SemaphoreModel {
     fn poll(&mut self, id: usize, kind: usize, waker: usize) -> Poll<Answer> {
         let count = if kind < 4 { kind } else { 1 };
         if kind == 5 && !self.permits.held.contains(&id) && !self.permits.may_take(1) {
@@ -215,7 +217,7 @@ impl Model for Permitting {
     }
 
     fn kept(&self, id: usize) -> Option<usize> {
-        self.permits.line.waker(id)
+        self.permits.waiters.waker(id)
     }
 
     fn woken(&mut self) -> Woken {
@@ -255,13 +257,14 @@ impl Real for Rc<Semaphore> {
     }
 }
 
-/// A read-write lock: futures read, write, write and then read, or try to read or write.
-struct Sharing(Permits);
+/// The model of a read-write lock. Futures read, write, write and downgrade, or try to read or
+/// write.
+struct RwLockModel(Permits);
 
-/// More than readers ever are.
+/// The permits of a writer: more than there are readers.
 const ALL: usize = 1000;
 
-impl Lock for Sharing {
+impl Lock for RwLockModel {
     fn call(&mut self, _call: usize) -> bool {
         self.0.may_take(ALL)
     }
@@ -271,12 +274,12 @@ impl Lock for Sharing {
     }
 }
 
-impl Model for Sharing {
+impl Model for RwLockModel {
     fn poll(&mut self, id: usize, kind: usize, waker: usize) -> Poll<Answer> {
         let count = if kind == 0 || kind == 3 { 1 } else { ALL };
         if self.0.held.contains(&id) {
             if kind == 2 {
-                self.0.keep(id, 1);
+                self.0.release_all_but(id, 1);
             }
         } else if kind >= 3 && !self.0.may_take(count) {
             return Poll::Ready(None);
@@ -291,7 +294,7 @@ impl Model for Sharing {
     }
 
     fn kept(&self, id: usize) -> Option<usize> {
-        self.0.line.waker(id)
+        self.0.waiters.waker(id)
     }
 
     fn woken(&mut self) -> Woken {
@@ -309,8 +312,8 @@ impl Lock for Rc<RwLock<()>> {
     }
 }
 
-/// `Pending`, once.
-async fn stop() {
+/// Returns `Pending` once.
+async fn pending_once() {
     let mut is_second = false;
     poll_fn(|_| match std::mem::replace(&mut is_second, true) {
         true => Poll::Ready(()),
@@ -329,7 +332,7 @@ impl Real for Rc<RwLock<()>> {
                 1 => _writing = lock.write().await,
                 2 => {
                     let guard = lock.write().await;
-                    stop().await;
+                    pending_once().await;
                     _reading = guard.downgrade();
                 }
                 3 => _reading = lock.try_read().ok()?,
@@ -341,48 +344,48 @@ impl Real for Rc<RwLock<()>> {
     }
 }
 
-/// Notify, and Event: futures wait.
+/// The model of a notify and of an event. Futures wait.
 #[derive(Default)]
-struct Ringing {
+struct NotifyModel {
     is_event: bool,
-    /// The permit, or whether the event is set.
+    /// Whether a permit is stored, or the event is set.
     is_set: bool,
-    line: Line,
-    /// Told alone; told with all.
-    one: Vec<usize>,
-    all: Vec<usize>,
+    waiters: Waiters,
+    /// The futures that were notified alone, and those notified with all others.
+    notified_alone: Vec<usize>,
+    notified_together: Vec<usize>,
     woken: Woken,
 }
 
-impl Ringing {
-    fn one(&mut self) {
-        match self.line.0.pop_front() {
+impl NotifyModel {
+    fn notify_one(&mut self) {
+        match self.waiters.0.pop_front() {
             Some((id, waker)) => {
-                self.one.push(id);
+                self.notified_alone.push(id);
                 self.woken.push((id, waker));
             }
             None => self.is_set = true,
         }
     }
 
-    fn all(&mut self) {
-        for (id, waker) in take(&mut self.line.0) {
-            self.all.push(id);
+    fn notify_all(&mut self) {
+        for (id, waker) in take(&mut self.waiters.0) {
+            self.notified_together.push(id);
             self.woken.push((id, waker));
         }
     }
 }
 
-impl Lock for Ringing {
+impl Lock for NotifyModel {
     fn call(&mut self, call: usize) -> bool {
         match (self.is_event, call % 2) {
             (true, 0) => {
                 self.is_set = true;
-                self.all();
+                self.notify_all();
             }
             (true, _) => self.is_set = false,
-            (false, 0) => self.one(),
-            (false, _) => self.all(),
+            (false, 0) => self.notify_one(),
+            (false, _) => self.notify_all(),
         }
         true
     }
@@ -392,30 +395,30 @@ impl Lock for Ringing {
     }
 }
 
-impl Model for Ringing {
+impl Model for NotifyModel {
     fn poll(&mut self, id: usize, _kind: usize, waker: usize) -> Poll<Answer> {
-        let is_new = self.line.waker(id).is_none();
-        let is_told = self.one.contains(&id) || self.all.contains(&id);
-        if is_told || (is_new && self.is_set) {
-            self.is_set &= is_told || self.is_event;
-            self.one.retain(|told| *told != id);
-            self.all.retain(|told| *told != id);
+        let is_new = self.waiters.waker(id).is_none();
+        let is_notified = self.notified_alone.contains(&id) || self.notified_together.contains(&id);
+        if is_notified || (is_new && self.is_set) {
+            self.is_set &= is_notified || self.is_event;
+            self.notified_alone.retain(|notified| *notified != id);
+            self.notified_together.retain(|notified| *notified != id);
             return Poll::Ready(Some(0));
         }
-        self.line.wait(id, waker);
+        self.waiters.wait(id, waker);
         Poll::Pending
     }
 
     fn drop(&mut self, id: usize) {
-        self.line.leave(id);
-        if self.one.contains(&id) {
-            self.one.retain(|told| *told != id);
-            self.one();
+        self.waiters.remove(id);
+        if self.notified_alone.contains(&id) {
+            self.notified_alone.retain(|notified| *notified != id);
+            self.notify_one();
         }
     }
 
     fn kept(&self, id: usize) -> Option<usize> {
-        self.line.waker(id)
+        self.waiters.waker(id)
     }
 
     fn woken(&mut self) -> Woken {
@@ -473,32 +476,32 @@ impl Real for Rc<Event> {
     }
 }
 
-/// A mutex and a condition variable: futures lock; or lock, wait, and have it locked again.
+/// The model of a mutex and a condition variable. Futures lock; or lock, wait, and lock again.
 #[derive(Default)]
-struct Conditional {
+struct CondvarModel {
     mutex: Permits,
-    bell: Ringing,
-    /// Those that wait for the second time for the mutex, and whether they were told alone.
-    told: BTreeMap<usize, bool>,
+    notify: NotifyModel,
+    /// The notified futures that wait for the mutex again, and whether they were notified alone.
+    relocking: BTreeMap<usize, bool>,
 }
 
-impl Conditional {
-    fn ring(&mut self) {
-        self.bell.one();
-        self.bell.is_set = false;
-        self.mutex.woken.append(&mut self.bell.woken);
+impl CondvarModel {
+    fn notify_one(&mut self) {
+        self.notify.notify_one();
+        self.notify.is_set = false;
+        self.mutex.woken.append(&mut self.notify.woken);
     }
 }
 
-impl Lock for Conditional {
+impl Lock for CondvarModel {
     fn call(&mut self, call: usize) -> bool {
         match call {
             0 => {
-                self.bell.all();
-                self.mutex.woken.append(&mut self.bell.woken);
+                self.notify.notify_all();
+                self.mutex.woken.append(&mut self.notify.woken);
             }
-            // One too many is none.
-            n => (1..n).for_each(|_| self.ring()),
+            // `Condvar::notify_n(n - 1)`: a call of 1 notifies no future.
+            n => (1..n).for_each(|_| self.notify_one()),
         }
         true
     }
@@ -508,22 +511,25 @@ impl Lock for Conditional {
     }
 }
 
-impl Model for Conditional {
+impl Model for CondvarModel {
     fn poll(&mut self, id: usize, kind: usize, waker: usize) -> Poll<Answer> {
         if self.mutex.held.contains(&id) {
             return Poll::Pending;
         }
-        let is_alone = self.bell.one.contains(&id);
-        if is_alone || self.bell.all.contains(&id) {
-            self.bell.one.retain(|told| *told != id);
-            self.bell.all.retain(|told| *told != id);
-            self.told.insert(id, is_alone);
-        } else if self.bell.line.waker(id).is_some() {
-            self.bell.line.wait(id, waker);
+        let is_alone = self.notify.notified_alone.contains(&id);
+        if is_alone || self.notify.notified_together.contains(&id) {
+            self.notify.notified_alone.retain(|notified| *notified != id);
+            self.notify.notified_together.retain(|notified| *notified != id);
+            self.relocking.insert(id, is_alone);
+        } else if self.notify.waiters.waker(id).is_some() {
+            self.notify.waiters.wait(id, waker);
             return Poll::Pending;
         }
-        if self.mutex.poll(id, 1, waker).is_ready() && self.told.remove(&id).is_none() && kind > 0 {
-            self.bell.line.wait(id, waker);
+        if self.mutex.poll(id, 1, waker).is_ready()
+            && self.relocking.remove(&id).is_none()
+            && kind > 0
+        {
+            self.notify.waiters.wait(id, waker);
             self.mutex.drop(id);
         }
         Poll::Pending
@@ -531,16 +537,17 @@ impl Model for Conditional {
 
     fn drop(&mut self, id: usize) {
         self.mutex.drop(id);
-        self.bell.line.leave(id);
-        let was_alone = self.bell.one.contains(&id) || self.told.get(&id) == Some(&true);
-        self.bell.one.retain(|told| *told != id);
+        self.notify.waiters.remove(id);
+        let was_alone =
+            self.notify.notified_alone.contains(&id) || self.relocking.get(&id) == Some(&true);
+        self.notify.notified_alone.retain(|notified| *notified != id);
         if was_alone {
-            self.ring();
+            self.notify_one();
         }
     }
 
     fn kept(&self, id: usize) -> Option<usize> {
-        self.mutex.line.waker(id).or(self.bell.line.waker(id))
+        self.mutex.waiters.waker(id).or(self.notify.waiters.waker(id))
     }
 
     fn woken(&mut self) -> Woken {
@@ -577,15 +584,15 @@ impl Real for Rc<(Mutex<()>, Condvar)> {
     }
 }
 
-/// A barrier, as asyncio's source tells it.
-struct Meeting {
+/// The model of a barrier, after asyncio's source.
+struct BarrierModel {
     parties: usize,
     state: Stage,
-    /// Came in: let go or not.
+    /// The futures that have entered, released or not.
     inside: Vec<usize>,
-    full: Line,
-    open: Line,
-    gone: usize,
+    full: Waiters,
+    open: Waiters,
+    passed: usize,
     woken: Woken,
 }
 
@@ -597,33 +604,33 @@ enum Stage {
     Broken,
 }
 
-impl Meeting {
-    fn stop(&mut self, state: Stage) {
+impl BarrierModel {
+    fn stop_filling(&mut self, state: Stage) {
         self.state = state;
         self.woken.extend(take(&mut self.full.0));
     }
 
-    fn fill(&mut self) {
+    fn start_filling(&mut self) {
         self.state = Stage::Filling;
         self.woken.extend(take(&mut self.open.0));
     }
 
-    fn leave(&mut self, id: usize) {
-        self.full.leave(id);
+    fn remove(&mut self, id: usize) {
+        self.full.remove(id);
         self.inside.retain(|inside| *inside != id);
         if self.inside.is_empty() && matches!(self.state, Stage::Draining | Stage::Resetting) {
-            self.fill();
+            self.start_filling();
         }
     }
 }
 
-impl Lock for Meeting {
+impl Lock for BarrierModel {
     fn call(&mut self, call: usize) -> bool {
         match call % 2 {
-            0 if self.inside.is_empty() => self.fill(),
-            0 => self.stop(Stage::Resetting),
+            0 if self.inside.is_empty() => self.start_filling(),
+            0 => self.stop_filling(Stage::Resetting),
             _ => {
-                self.stop(Stage::Broken);
+                self.stop_filling(Stage::Broken);
                 self.woken.extend(take(&mut self.open.0));
             }
         }
@@ -636,16 +643,16 @@ impl Lock for Meeting {
     }
 }
 
-impl Model for Meeting {
+impl Model for BarrierModel {
     fn poll(&mut self, id: usize, _kind: usize, waker: usize) -> Poll<Answer> {
         if self.inside.contains(&id) {
             if self.state == Stage::Filling {
                 self.full.wait(id, waker);
                 return Poll::Pending;
             }
-            let index = (self.state == Stage::Draining).then_some(self.gone);
-            self.gone += 1;
-            self.leave(id);
+            let index = (self.state == Stage::Draining).then_some(self.passed);
+            self.passed += 1;
+            self.remove(id);
             return Poll::Ready(index);
         }
         match self.state {
@@ -660,16 +667,16 @@ impl Model for Meeting {
             self.full.wait(id, waker);
             return Poll::Pending;
         }
-        self.gone = 0;
-        self.stop(Stage::Draining);
-        self.leave(id);
+        self.passed = 0;
+        self.stop_filling(Stage::Draining);
+        self.remove(id);
         Poll::Ready(Some(self.parties - 1))
     }
 
     fn drop(&mut self, id: usize) {
-        self.open.leave(id);
+        self.open.remove(id);
         if self.inside.contains(&id) {
-            self.leave(id);
+            self.remove(id);
         }
     }
 
@@ -703,28 +710,28 @@ impl Real for Rc<Barrier> {
     }
 }
 
-/// A cell: futures need two polls to make the value, or to fail to.
-struct Making {
-    turn: Permits,
+/// The model of a cell. Futures need two polls to make the value, or to fail.
+struct OnceCellModel {
+    permit: Permits,
     value: Option<usize>,
     calls: usize,
 }
 
-impl Making {
+impl OnceCellModel {
     fn set(&mut self, value: usize) {
         self.value = Some(value);
-        self.turn.close();
+        self.permit.close();
     }
 }
 
-impl Lock for Making {
+impl Lock for OnceCellModel {
     fn call(&mut self, _call: usize) -> bool {
         self.calls += 1;
-        // Not each time, or nobody would ever make it.
+        // Not each call sets the value: otherwise no future would ever make it.
         if self.calls % RARELY > 0 {
             return self.value.is_some();
         }
-        let may_set = self.turn.may_take(1);
+        let may_set = self.permit.may_take(1);
         if may_set {
             self.set(usize::MAX);
         }
@@ -736,35 +743,35 @@ impl Lock for Making {
     }
 }
 
-impl Model for Making {
+impl Model for OnceCellModel {
     fn poll(&mut self, id: usize, kind: usize, waker: usize) -> Poll<Answer> {
-        if self.turn.held.contains(&id) {
+        if self.permit.held.contains(&id) {
             if kind == 0 {
                 self.set(id);
             }
-            self.turn.drop(id);
+            self.permit.drop(id);
             return Poll::Ready(self.value.filter(|_| kind == 0));
         }
-        match self.turn.poll(id, 1, waker) {
+        match self.permit.poll(id, 1, waker) {
             Poll::Ready(Err(())) => Poll::Ready(self.value),
             Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
         }
     }
 
     fn drop(&mut self, id: usize) {
-        self.turn.drop(id);
+        self.permit.drop(id);
     }
 
     fn kept(&self, id: usize) -> Option<usize> {
-        self.turn.line.waker(id)
+        self.permit.waiters.waker(id)
     }
 
     fn woken(&mut self) -> Woken {
-        take(&mut self.turn.woken)
+        take(&mut self.permit.woken)
     }
 }
 
-/// A cell, and how often it was called.
+/// A cell, and the number of its calls.
 type Cells = Rc<(OnceCell<usize>, Cell<usize>)>;
 
 impl Lock for Cells {
@@ -787,7 +794,7 @@ impl Real for Cells {
         let cell = self.clone();
         let future = async move {
             let make = async || {
-                stop().await;
+                pending_once().await;
                 if kind == 0 { Ok(id) } else { Err(()) }
             };
             cell.0.get_or_try_init(make).await.ok().copied()
@@ -797,37 +804,37 @@ impl Real for Cells {
 }
 
 /// The wakers of one future.
-struct Bells([(Arc<Bell>, Waker); WAKERS]);
+struct LogWakers([(Arc<LogWaker>, Waker); WAKERS]);
 
-struct Bell {
+struct LogWaker {
     name: (usize, usize),
     log: Arc<Log<Woken>>,
 }
 
-impl Wake for Bell {
+impl Wake for LogWaker {
     fn wake(self: Arc<Self>) {
         self.log.lock().unwrap().push(self.name);
     }
 }
 
-impl Bells {
-    fn new(id: usize, log: &Arc<Log<Woken>>) -> Bells {
-        Bells(std::array::from_fn(|waker| {
-            let bell = Arc::new(Bell { name: (id, waker), log: log.clone() });
-            (bell.clone(), Waker::from(bell))
+impl LogWakers {
+    fn new(id: usize, log: &Arc<Log<Woken>>) -> LogWakers {
+        LogWakers(std::array::from_fn(|waker| {
+            let waker = Arc::new(LogWaker { name: (id, waker), log: log.clone() });
+            (waker.clone(), Waker::from(waker))
         }))
     }
 
-    /// Of each waker, how many clones the lock keeps.
+    /// Returns how many clones of each waker the lock stores.
     fn kept(&self) -> [usize; WAKERS] {
-        self.0.each_ref().map(|(bell, _)| Arc::strong_count(bell) - 2)
+        self.0.each_ref().map(|(waker, _)| Arc::strong_count(waker) - 2)
     }
 }
 
 struct Begun {
     kind: usize,
     future: LocalBoxFuture<'static, Answer>,
-    bells: Bells,
+    wakers: LogWakers,
 }
 
 /// A model and a real lock, side by side.
@@ -836,12 +843,12 @@ struct Pair<M, R> {
     real: R,
     begun: BTreeMap<usize, Begun>,
     log: Arc<Log<Woken>>,
-    /// Ids are the numbers of the steps.
+    /// The number of the step. Ids are the numbers of their steps.
     step: usize,
 }
 
 impl<M: Model, R: Real> Pair<M, R> {
-    /// The n-th of the futures that there are.
+    /// Returns the id of the n-th future, modulo their count.
     fn id(&self, n: usize) -> Option<usize> {
         self.begun.keys().nth(n % self.begun.len().max(1)).copied()
     }
@@ -850,14 +857,14 @@ impl<M: Model, R: Real> Pair<M, R> {
         self.step += 1;
         match op {
             Op::Begin(kind) => {
-                let bells = Bells::new(self.step, &self.log);
+                let wakers = LogWakers::new(self.step, &self.log);
                 let future = self.real.begin(kind, self.step);
-                self.begun.insert(self.step, Begun { kind, future, bells });
+                self.begun.insert(self.step, Begun { kind, future, wakers });
             }
             Op::Poll(n, waker) => {
                 let id = self.id(n)?;
-                let Begun { kind, future, bells } = self.begun.get_mut(&id)?;
-                let polled = future.poll_unpin(&mut Context::from_waker(&bells.0[waker].1));
+                let Begun { kind, future, wakers } = self.begun.get_mut(&id)?;
+                let polled = future.poll_unpin(&mut Context::from_waker(&wakers.0[waker].1));
                 assert_eq!(polled, self.model.poll(id, *kind, waker), "the answer");
                 if polled.is_ready() {
                     self.begun.remove(&id);
@@ -875,17 +882,17 @@ impl<M: Model, R: Real> Pair<M, R> {
     }
 
     fn compare(&mut self) {
-        assert_eq!(take(&mut *self.log.lock().unwrap()), self.model.woken(), "who was woken");
+        assert_eq!(take(&mut *self.log.lock().unwrap()), self.model.woken(), "the wakes");
         assert_eq!(self.real.state(), self.model.state(), "the state");
         for (id, begun) in &self.begun {
             let kept = self.model.kept(*id);
             let expected = std::array::from_fn(|waker| usize::from(kept == Some(waker)));
-            assert_eq!(begun.bells.kept(), expected, "the wakers kept of {id}");
+            assert_eq!(begun.wakers.kept(), expected, "the stored wakers of {id}");
         }
     }
 }
 
-/// Random operations with so many kinds of futures and of calls.
+/// Random operations with `kinds` kinds of futures and `calls` kinds of calls.
 fn ops(kinds: usize, calls: usize) -> impl Strategy<Value = Vec<Op>> {
     let op = prop_oneof![
         5 => (0..kinds).prop_map(Op::Begin),
@@ -917,50 +924,50 @@ fn check<M: Model, R: Real>(
 }
 
 #[test]
-fn a_semaphore_does_what_the_model_does() {
-    let model = |limit, total| Permitting { permits: Permits::new(total), total, limit };
+fn a_semaphore_behaves_like_its_model() {
+    let model = |limit, total| SemaphoreModel { permits: Permits::new(total), total, limit };
     check((6, 6), |n| model(usize::MAX, n), |n| Rc::new(Semaphore::new(n)));
     check((6, 5), |n| model(n, n), |n| Rc::new(Semaphore::bounded(n)));
 }
 
 #[test]
-fn a_read_write_lock_does_what_the_model_does() {
-    check((5, 1), |_| Sharing(Permits::new(ALL)), |_| Rc::new(RwLock::new(())));
+fn a_read_write_lock_behaves_like_its_model() {
+    check((5, 1), |_| RwLockModel(Permits::new(ALL)), |_| Rc::new(RwLock::new(())));
 }
 
 #[test]
-fn a_notify_does_what_the_model_does() {
-    check((1, 2), |_| Ringing::default(), |_| Rc::new(Notify::new()));
+fn a_notify_behaves_like_its_model() {
+    check((1, 2), |_| NotifyModel::default(), |_| Rc::new(Notify::new()));
 }
 
 #[test]
-fn an_event_does_what_the_model_does() {
-    let model = |_| Ringing { is_event: true, ..Ringing::default() };
+fn an_event_behaves_like_its_model() {
+    let model = |_| NotifyModel { is_event: true, ..NotifyModel::default() };
     check((1, 2), model, |_| Rc::new(Event::new()));
 }
 
 #[test]
-fn a_mutex_and_a_condvar_do_what_the_model_does() {
-    let model = |_| Conditional { mutex: Permits::new(1), ..Conditional::default() };
+fn a_mutex_and_a_condvar_behave_like_their_model() {
+    let model = |_| CondvarModel { mutex: Permits::new(1), ..CondvarModel::default() };
     check((3, 4), model, |_| Rc::<(Mutex<()>, Condvar)>::default());
 }
 
 #[test]
-fn a_barrier_does_what_the_model_does() {
-    let model = |parties| Meeting {
+fn a_barrier_behaves_like_its_model() {
+    let model = |parties| BarrierModel {
         parties,
         state: Stage::Filling,
         inside: Vec::new(),
-        full: Line::default(),
-        open: Line::default(),
-        gone: 0,
+        full: Waiters::default(),
+        open: Waiters::default(),
+        passed: 0,
         woken: Woken::new(),
     };
     check((1, 2), model, |parties| Rc::new(Barrier::new(parties)));
 }
 
 #[test]
-fn a_cell_does_what_the_model_does() {
-    let model = |_| Making { turn: Permits::new(1), value: None, calls: 0 };
+fn a_cell_behaves_like_its_model() {
+    let model = |_| OnceCellModel { permit: Permits::new(1), value: None, calls: 0 };
     check((2, 1), model, |_| Cells::default());
 }

@@ -18,18 +18,18 @@ use futures::task::LocalSpawnExt;
 use futures::{FutureExt, Stream, StreamExt};
 use probe::{Counted, Drops, Probe};
 
-/// Bytes that live on the heap, counted by this program's allocator.
+/// The live bytes on the heap, counted by this program's allocator.
 #[cfg(target_os = "linux")]
 #[allow(unreachable_pub)]
 mod heap;
 
-/// Wakers and values that tell what was done with them.
+/// Wakers and values that count what happens to them.
 #[allow(unreachable_pub)]
 mod probe;
 
-/// Senders that wait at once: were leaving not O(1), dropping them would take minutes.
+/// Senders that wait at the same time. Dropping them would take minutes if a removal were not O(1).
 const MANY: usize = 100_000;
-/// What one poll of a task may take from leaves that are always ready: src/current/budget.rs.
+/// The budget of one poll of a task: src/current/budget.rs.
 const PER_POLL: usize = 128;
 
 /// Runs its closure when it is dropped.
@@ -45,10 +45,10 @@ fn panics(f: impl FnOnce()) -> bool {
     catch_unwind(AssertUnwindSafe(f)).is_err()
 }
 
-/// A send that owns its sender, polled or not; so that hooks can have it.
+/// A send that owns its sender, polled or not, so that wakers can hold it.
 type Sending<T> = LocalBoxFuture<'static, Result<(), SendError<T>>>;
 
-/// Senders that wait, with a probe each.
+/// Sends that wait, with a probe each.
 type Waiting<const N: usize> = [(Probe, Sending<usize>); N];
 
 fn sending<T: 'static>(sender: &Sender<T>, value: T) -> Sending<T> {
@@ -56,7 +56,7 @@ fn sending<T: 'static>(sender: &Sender<T>, value: T) -> Sending<T> {
     async move { sender.send(value).await }.boxed_local()
 }
 
-/// A send of `value` that was polled with `probe` and waits.
+/// Returns a send of `value` that was polled with `probe` and waits.
 fn waiting<T: 'static>(sender: &Sender<T>, value: T, probe: &Probe) -> Sending<T> {
     let mut sending = sending(sender, value);
     assert!(probe.poll(&mut sending).is_pending());
@@ -73,8 +73,8 @@ fn holding<T: 'static>(sender: &Sender<T>) -> LocalBoxFuture<'static, ()> {
     hold.boxed_local()
 }
 
-/// A full queue of capacity 1, the value in it 0; and `N` senders that wait with a probe each, with
-/// the values from 1 on.
+/// Creates a full channel of capacity 1 that holds the value 0. `N` senders wait with a probe each,
+/// with the values from 1 on.
 fn full<const N: usize>() -> (Sender<usize>, Receiver<usize>, Waiting<N>) {
     let (sender, receiver) = mpsc::bounded(1);
     sender.try_send(0).unwrap();
@@ -90,7 +90,7 @@ fn wakes<const N: usize>(waiting: &Waiting<N>) -> [usize; N] {
     waiting.each_ref().map(|(probe, _)| probe.calls.wakes.get())
 }
 
-/// Takes all that is there.
+/// Receives all available values.
 fn drain<T>(receiver: &mut Receiver<T>) -> Vec<T> {
     std::iter::from_fn(|| receiver.try_recv().ok()).collect()
 }
@@ -100,7 +100,7 @@ fn slot<T>(value: T) -> Rc<Cell<Option<T>>> {
 }
 
 #[test]
-fn values_come_out_in_the_order_in_which_they_went_in() {
+fn values_are_received_in_the_order_of_their_sends() {
     let (sender, mut receiver) = mpsc::bounded(3);
     for round in 0..10 {
         for i in 0..3 {
@@ -112,7 +112,7 @@ fn values_come_out_in_the_order_in_which_they_went_in() {
 }
 
 #[test]
-fn values_of_several_senders_come_out_in_the_order_of_sending() {
+fn values_of_several_senders_are_received_in_the_order_of_their_sends() {
     let (sender, mut receiver) = mpsc::unbounded();
     let senders = [sender.clone(), sender.clone(), sender];
     for i in 0..9 {
@@ -146,7 +146,7 @@ fn a_capacity_of_zero_is_refused() {
 }
 
 #[test]
-fn the_largest_capacity_is_counted_too() {
+fn the_largest_capacity_is_counted() {
     let (sender, mut receiver) = mpsc::bounded(usize::MAX);
     sender.try_send(7).unwrap();
     assert_eq!(receiver.try_recv(), Ok(7));
@@ -154,12 +154,12 @@ fn the_largest_capacity_is_counted_too() {
 }
 
 #[test]
-fn senders_that_wait_are_served_in_the_order_in_which_they_began() {
+fn waiting_senders_are_served_in_order() {
     let (_sender, mut receiver, mut waiting) = full::<3>();
     for i in 0..3 {
         assert_eq!(receiver.try_recv(), Ok(i));
-        let chosen = std::array::from_fn(|k| usize::from(k <= i));
-        assert_eq!(wakes(&waiting), chosen, "one slot, one wake");
+        let woken = std::array::from_fn(|k| usize::from(k <= i));
+        assert_eq!(wakes(&waiting), woken, "one slot wakes one sender");
         let (probe, sending) = &mut waiting[i];
         assert!(probe.poll(sending) == Poll::Ready(Ok(())));
     }
@@ -168,7 +168,7 @@ fn senders_that_wait_are_served_in_the_order_in_which_they_began() {
 }
 
 #[test]
-fn a_waiting_sender_keeps_its_place_when_it_is_polled_again_with_another_waker() {
+fn a_waiting_sender_keeps_its_place_with_another_waker() {
     let (_sender, mut receiver, mut waiting) = full::<2>();
     let next = Probe::new();
     assert!(next.poll(&mut waiting[0].1).is_pending());
@@ -179,7 +179,7 @@ fn a_waiting_sender_keeps_its_place_when_it_is_polled_again_with_another_waker()
 }
 
 #[test]
-fn several_slots_choose_several_senders_and_the_order_of_their_polls_is_theirs() {
+fn woken_senders_may_be_polled_in_any_order() {
     let (sender, mut receiver) = mpsc::bounded(3);
     (0..3).for_each(|i| sender.try_send(i).unwrap());
     let probes: [Probe; 3] = std::array::from_fn(|_| Probe::new());
@@ -190,11 +190,11 @@ fn several_slots_choose_several_senders_and_the_order_of_their_polls_is_theirs()
     for i in (0..3).rev() {
         assert!(probes[i].poll(&mut sendings[i]) == Poll::Ready(Ok(())));
     }
-    assert_eq!(drain(&mut receiver), [12, 11, 10], "a slot is not a place among the values");
+    assert_eq!(drain(&mut receiver), [12, 11, 10], "a slot is no place among the values");
 }
 
 #[test]
-fn nobody_takes_the_slot_of_a_chosen_sender() {
+fn the_slot_of_a_woken_sender_is_reserved() {
     let (sender, mut receiver, mut waiting) = full::<1>();
     assert_eq!(receiver.try_recv(), Ok(0));
     assert_eq!((sender.free(), receiver.len()), (0, 0));
@@ -212,12 +212,12 @@ fn nobody_takes_the_slot_of_a_chosen_sender() {
 }
 
 #[test]
-fn a_sender_that_waits_and_is_dropped_leaves_the_line() {
-    for gone in 0..3 {
+fn a_dropped_waiting_sender_leaves_the_wait_queue() {
+    for dropped in 0..3 {
         let (sender, mut receiver, waiting) = full::<3>();
         let mut left = Vec::new();
         for (i, (probe, sending)) in waiting.into_iter().enumerate() {
-            match i == gone {
+            match i == dropped {
                 true => {
                     drop(sending);
                     assert_eq!(probe.wakes_and_kept(), (0, 0));
@@ -227,7 +227,7 @@ fn a_sender_that_waits_and_is_dropped_leaves_the_line() {
         }
         assert_eq!(receiver.try_recv(), Ok(0));
         for (i, probe, mut sending) in left {
-            assert_eq!(probe.calls.wakes.get(), 1, "without {gone}");
+            assert_eq!(probe.calls.wakes.get(), 1, "without {dropped}");
             assert!(probe.poll(&mut sending) == Poll::Ready(Ok(())));
             assert_eq!(receiver.try_recv(), Ok(i));
         }
@@ -236,7 +236,7 @@ fn a_sender_that_waits_and_is_dropped_leaves_the_line() {
 }
 
 #[test]
-fn a_chosen_sender_that_is_dropped_passes_its_turn_on() {
+fn a_dropped_woken_sender_passes_its_slot_on() {
     let (sender, mut receiver, [first, second, (third, mut sending)]) = full::<3>();
     assert_eq!(receiver.try_recv(), Ok(0));
     let wakes = || [&first.0, &second.0, &third].map(|probe| probe.calls.wakes.get());
@@ -252,7 +252,7 @@ fn a_chosen_sender_that_is_dropped_passes_its_turn_on() {
 }
 
 #[test]
-fn the_last_chosen_sender_that_is_dropped_frees_its_slot() {
+fn the_last_dropped_woken_sender_frees_its_slot() {
     let (sender, mut receiver, [(_, sending)]) = full::<1>();
     assert_eq!(receiver.try_recv(), Ok(0));
     assert_eq!(sender.free(), 0);
@@ -263,7 +263,7 @@ fn the_last_chosen_sender_that_is_dropped_frees_its_slot() {
 }
 
 #[test]
-fn a_send_that_is_dropped_drops_its_value_once_in_each_state() {
+fn a_dropped_send_drops_its_value_once_in_each_state() {
     let drops = Drops::default();
     let (sender, mut receiver) = mpsc::bounded(1);
     drop(sending(&sender, drops.value()));
@@ -272,15 +272,15 @@ fn a_send_that_is_dropped_drops_its_value_once_in_each_state() {
     let probe = Probe::new();
     drop(waiting(&sender, drops.value(), &probe));
     assert_eq!(drops.count(), 2, "waiting");
-    let chosen = waiting(&sender, drops.value(), &probe);
+    let woken = waiting(&sender, drops.value(), &probe);
     drop(receiver.try_recv());
     assert_eq!(drops.count(), 3, "received");
-    drop(chosen);
-    assert_eq!(drops.count(), 4, "chosen");
+    drop(woken);
+    assert_eq!(drops.count(), 4, "woken");
     sender.try_send(drops.value()).ok().unwrap();
     let mut refused = waiting(&sender, drops.value(), &probe);
     drop(receiver);
-    assert_eq!(drops.count(), 5, "in the queue");
+    assert_eq!(drops.count(), 5, "in the channel");
     let Poll::Ready(error) = probe.poll(&mut refused) else { panic!("it is closed") };
     assert_eq!(drops.count(), 5);
     drop(error);
@@ -290,7 +290,7 @@ fn a_send_that_is_dropped_drops_its_value_once_in_each_state() {
 }
 
 #[test]
-fn a_sender_that_was_polled_with_its_value_in_is_done() {
+fn a_completed_send_leaves_its_value_when_it_is_dropped() {
     let (sender, mut receiver) = mpsc::bounded(1);
     let probe = Probe::new();
     let mut sending = sending(&sender, 7);
@@ -301,7 +301,7 @@ fn a_sender_that_was_polled_with_its_value_in_is_done() {
 }
 
 #[test]
-fn close_wakes_each_waiting_sender_once_and_gives_the_values_back() {
+fn close_wakes_each_waiting_sender_once_and_returns_the_values() {
     let (sender, mut receiver, mut waiting) = full::<3>();
     receiver.close();
     receiver.close();
@@ -311,24 +311,24 @@ fn close_wakes_each_waiting_sender_once_and_gives_the_values_back() {
         assert!(probe.poll(sending) == Poll::Ready(Err(SendError(i + 1))));
         assert_eq!(probe.kept(), 0);
     }
-    assert_eq!(receiver.try_recv(), Ok(0), "what came before stays");
+    assert_eq!(receiver.try_recv(), Ok(0), "a value sent before the close stays");
     assert_eq!(receiver.try_recv(), Err(TryRecvError::Closed));
 }
 
 #[test]
-fn a_sender_chosen_before_the_close_learns_of_it_and_is_not_woken_again() {
+fn a_sender_woken_before_a_close_sees_it_without_another_wake() {
     let (_sender, mut receiver, mut waiting) = full::<2>();
     assert_eq!(receiver.try_recv(), Ok(0));
     receiver.close();
     assert_eq!(wakes(&waiting), [1, 1]);
-    assert_eq!(receiver.try_recv(), Err(TryRecvError::Closed), "nobody can fill its slot");
+    assert_eq!(receiver.try_recv(), Err(TryRecvError::Closed), "its slot cannot be filled");
     for (i, (probe, sending)) in waiting.iter_mut().enumerate() {
         assert!(probe.poll(sending) == Poll::Ready(Err(SendError(i + 1))));
     }
 }
 
 #[test]
-fn senders_dropped_after_the_close_wake_nobody() {
+fn senders_dropped_after_a_close_wake_no_sender() {
     for is_dropped in [false, true] {
         let (sender, mut receiver, [first, second, third]) = full::<3>();
         assert_eq!(receiver.try_recv(), Ok(0));
@@ -345,7 +345,7 @@ fn senders_dropped_after_the_close_wake_nobody() {
 }
 
 #[test]
-fn after_the_close_everything_is_refused_with_its_value() {
+fn a_closed_channel_refuses_each_value() {
     let (sender, mut receiver) = mpsc::bounded(2);
     receiver.close();
     assert!(sender.send(1).now_or_never() == Some(Err(SendError(1))));
@@ -362,7 +362,7 @@ fn after_the_close_everything_is_refused_with_its_value() {
 }
 
 #[test]
-fn a_queue_that_is_full_and_closed_says_closed() {
+fn a_full_and_closed_channel_reports_closed() {
     let (sender, mut receiver, []) = full::<0>();
     assert!(sender.try_send(1) == Err(TrySendError::Full(1)));
     receiver.close();
@@ -370,7 +370,7 @@ fn a_queue_that_is_full_and_closed_says_closed() {
 }
 
 #[test]
-fn a_permit_keeps_its_slot_until_it_is_dropped() {
+fn a_permit_reserves_its_slot_until_it_is_dropped() {
     let (sender, receiver) = mpsc::bounded::<i32>(2);
     let [first, second] = [(); 2].map(|()| sender.try_reserve().ok().unwrap());
     assert_eq!((sender.free(), receiver.len()), (0, 0));
@@ -382,7 +382,7 @@ fn a_permit_keeps_its_slot_until_it_is_dropped() {
 }
 
 #[test]
-fn a_permit_sends_when_its_holder_likes() {
+fn a_permit_can_send_after_later_values() {
     let (sender, mut receiver) = mpsc::bounded(2);
     let permit = sender.reserve().now_or_never().unwrap().ok().unwrap();
     sender.try_send(1).unwrap();
@@ -396,7 +396,7 @@ fn a_permit_sends_when_its_holder_likes() {
 }
 
 #[test]
-fn a_permit_that_is_dropped_goes_to_who_waited_longest() {
+fn the_slot_of_a_dropped_permit_goes_to_the_longest_waiting_sender() {
     let (sender, mut receiver) = mpsc::bounded(1);
     let permit = sender.try_reserve().ok().unwrap();
     let probes = [Probe::new(), Probe::new()];
@@ -411,7 +411,7 @@ fn a_permit_that_is_dropped_goes_to_who_waited_longest() {
 }
 
 #[test]
-fn after_the_close_recv_waits_for_the_permits() {
+fn recv_waits_for_the_permits_after_a_close() {
     let (sender, mut receiver) = mpsc::bounded(3);
     let [filled, dropped] = [(); 2].map(|()| sender.try_reserve().ok().unwrap());
     sender.try_send(1).unwrap();
@@ -425,13 +425,13 @@ fn after_the_close_recv_waits_for_the_permits() {
     assert!(probe.poll(&mut pin!(receiver.recv())) == Poll::Ready(Some(2)));
     assert!(probe.poll(&mut pin!(receiver.recv())).is_pending());
     drop(dropped);
-    assert_eq!(probe.wakes_and_kept(), (2, 0), "the last that could still be filled");
+    assert_eq!(probe.wakes_and_kept(), (2, 0), "the last reserved slot is released");
     assert!(probe.poll(&mut pin!(receiver.recv())) == Poll::Ready(None));
     assert_eq!(receiver.try_recv(), Err(TryRecvError::Closed));
 }
 
 #[test]
-fn a_value_put_into_a_permit_after_the_receiver_was_dropped_is_dropped() {
+fn a_permit_drops_its_value_after_the_receiver_was_dropped() {
     let drops = Drops::default();
     let (sender, receiver) = mpsc::bounded(1);
     let permit = sender.try_reserve().ok().unwrap();
@@ -441,7 +441,7 @@ fn a_value_put_into_a_permit_after_the_receiver_was_dropped_is_dropped() {
 }
 
 #[test]
-fn a_value_that_owns_its_sender_ends_in_a_permit_whose_receiver_is_gone() {
+fn a_value_that_owns_its_sender_is_dropped_by_a_permit_without_a_receiver() {
     let drops = Drops::default();
     let (sender, receiver) = mpsc::bounded::<(Counted, Box<dyn std::any::Any>)>(1);
     let permit = sender.try_reserve().ok().unwrap();
@@ -452,7 +452,7 @@ fn a_value_that_owns_its_sender_ends_in_a_permit_whose_receiver_is_gone() {
 }
 
 #[test]
-fn a_forgotten_permit_costs_its_slot_and_not_the_end() {
+fn a_forgotten_permit_costs_its_slot_but_not_the_end_of_stream() {
     let (sender, mut receiver) = mpsc::bounded(2);
     mem::forget(sender.try_reserve());
     sender.try_send(7).unwrap();
@@ -463,7 +463,7 @@ fn a_forgotten_permit_costs_its_slot_and_not_the_end() {
 }
 
 #[test]
-fn a_receiver_waits_and_is_woken_by_each_way_of_sending() {
+fn each_way_of_sending_wakes_the_receiver() {
     let (sender, mut receiver) = mpsc::bounded(4);
     let probe = Probe::new();
     let mut expected = 0;
@@ -477,7 +477,7 @@ fn a_receiver_waits_and_is_woken_by_each_way_of_sending() {
         way(&sender);
         way(&sender);
         expected += 1;
-        assert_eq!(probe.wakes_and_kept(), (expected, 0), "it is woken once");
+        assert_eq!(probe.wakes_and_kept(), (expected, 0), "the receiver is woken once");
         assert_eq!(drain(&mut receiver), [7, 7]);
     }
     assert!(probe.poll(&mut pin!(receiver.recv())).is_pending());
@@ -500,18 +500,18 @@ fn the_latest_waker_of_the_receiver_is_woken() {
 }
 
 #[test]
-fn a_recv_that_is_dropped_loses_no_value() {
+fn a_dropped_recv_loses_no_value() {
     let (sender, mut receiver) = mpsc::bounded(1);
     let probe = Probe::new();
     assert!(probe.poll(&mut pin!(receiver.recv())).is_pending());
     sender.try_send(7).unwrap();
-    assert_eq!(probe.calls.wakes.get(), 1, "and then it is dropped instead of polled");
+    assert_eq!(probe.calls.wakes.get(), 1, "then the recv is dropped instead of polled");
     drop(receiver.recv());
     assert_eq!(receiver.recv().now_or_never(), Some(Some(7)));
 }
 
 #[test]
-fn the_last_of_the_clones_closes_the_queue() {
+fn the_drop_of_the_last_sender_ends_the_stream() {
     let (sender, mut receiver) = mpsc::bounded::<i32>(1);
     let probe = Probe::new();
     let clones = [sender.clone(), sender.clone()];
@@ -528,7 +528,7 @@ fn the_last_of_the_clones_closes_the_queue() {
 }
 
 #[test]
-fn senders_gone_then_the_rest_is_received() {
+fn remaining_values_are_received_after_the_senders_are_dropped() {
     let (sender, mut receiver) = mpsc::unbounded();
     (0..3).for_each(|i| sender.clone().send(i).unwrap());
     drop(sender);
@@ -537,7 +537,7 @@ fn senders_gone_then_the_rest_is_received() {
 }
 
 #[test]
-fn a_receiver_that_is_dropped_drops_what_it_did_not_take_and_its_waker() {
+fn a_dropped_receiver_drops_the_remaining_values_and_its_waker() {
     let drops = Drops::default();
     let (sender, mut receiver) = mpsc::bounded(4);
     let probe = Probe::new();
@@ -554,7 +554,7 @@ fn a_receiver_that_is_dropped_drops_what_it_did_not_take_and_its_waker() {
 }
 
 #[test]
-fn the_receiver_is_a_stream_that_ends_and_stays_ended() {
+fn the_receiver_is_a_stream_that_stays_ended() {
     fn assert_stream<S: Stream<Item = i32> + Unpin>(_: &S) {}
     let (sender, mut receiver) = mpsc::unbounded();
     assert_stream(&receiver);
@@ -568,7 +568,7 @@ fn the_receiver_is_a_stream_that_ends_and_stays_ended() {
 }
 
 #[test]
-fn the_wake_of_a_receive_polls_the_sender_that_was_chosen() {
+fn a_waker_of_a_receive_can_poll_its_sender() {
     let (sender, mut receiver, [(probe, sending)]) = full::<1>();
     let sending = slot(sending);
     let probe = probe.on_wake(move || {
@@ -576,13 +576,13 @@ fn the_wake_of_a_receive_polls_the_sender_that_was_chosen() {
         assert!(next.poll(&mut sending.take().unwrap()) == Poll::Ready(Ok(())));
     });
     assert_eq!(receiver.try_recv(), Ok(0));
-    assert_eq!((receiver.len(), sender.free()), (1, 0), "it filled the slot at once");
+    assert_eq!((receiver.len(), sender.free()), (1, 0), "the sender filled the slot at once");
     assert_eq!(receiver.try_recv(), Ok(1));
     assert_eq!((probe.calls.wakes.get(), sender.free()), (1, 1));
 }
 
 #[test]
-fn the_wake_of_a_receive_drops_the_sender_that_was_chosen_and_the_next_gets_the_slot() {
+fn a_waker_of_a_receive_can_drop_its_sender_and_the_next_one_gets_the_slot() {
     let (sender, mut receiver, [(first, sending), (second, mut next)]) = full::<2>();
     let first = first.on_wake(move || drop(sending));
     assert_eq!(receiver.try_recv(), Ok(0));
@@ -593,7 +593,7 @@ fn the_wake_of_a_receive_drops_the_sender_that_was_chosen_and_the_next_gets_the_
 }
 
 #[test]
-fn the_wake_of_a_receive_drops_the_senders_behind() {
+fn a_waker_of_a_receive_can_drop_the_senders_behind_it() {
     let (sender, mut receiver, [(first, mut sending), (second, next), (third, last)]) = full::<3>();
     let first = first.on_wake(move || drop((next, last)));
     assert_eq!(receiver.try_recv(), Ok(0));
@@ -604,7 +604,7 @@ fn the_wake_of_a_receive_drops_the_senders_behind() {
 }
 
 #[test]
-fn the_wake_of_a_send_receives() {
+fn a_waker_of_a_send_can_receive() {
     let (sender, mut receiver) = mpsc::bounded(1);
     let probe = Probe::new();
     assert!(probe.poll(&mut pin!(receiver.recv())).is_pending());
@@ -616,12 +616,12 @@ fn the_wake_of_a_send_receives() {
     });
     sender.try_send(7).unwrap();
     assert_eq!(got.take(), Some(Some(Some(7))));
-    assert!(sender.is_closed(), "the receiver went with the hook");
+    assert!(sender.is_closed(), "the closure of the waker dropped the receiver");
     assert_eq!(probe.wakes_and_kept(), (1, 0));
 }
 
 #[test]
-fn the_wake_of_the_last_sender_drops_the_receiver() {
+fn a_waker_of_the_last_dropped_sender_can_drop_the_receiver() {
     let (sender, mut receiver) = mpsc::unbounded::<i32>();
     let probe = Probe::new();
     assert!(probe.poll(&mut pin!(receiver.recv())).is_pending());
@@ -634,7 +634,7 @@ fn the_wake_of_the_last_sender_drops_the_receiver() {
 }
 
 #[test]
-fn the_wake_of_a_close_polls_and_drops_other_senders() {
+fn a_waker_of_a_close_can_poll_and_drop_other_senders() {
     let (sender, mut receiver, [(first, mut sending), (second, mut next), (third, last)]) =
         full::<3>();
     let refused = slot(Poll::Pending);
@@ -648,12 +648,16 @@ fn the_wake_of_a_close_polls_and_drops_other_senders() {
     receiver.close();
     assert!(refused.take() == Some(Poll::Ready(Err(SendError(2)))));
     let wakes = [&first, &second, &third].map(Probe::wakes_and_kept);
-    assert_eq!(wakes, [(1, 0); 3], "they were told before the first of them ran");
+    assert_eq!(
+        wakes,
+        [(1, 0); 3],
+        "all were removed from the wait queue before the first waker ran"
+    );
     assert_eq!(drain(&mut receiver), [0]);
 }
 
 #[test]
-fn the_wake_of_a_dropped_permit_closes_and_drops_the_receiver() {
+fn a_waker_of_a_dropped_permit_can_drop_the_receiver() {
     let (sender, receiver) = mpsc::bounded::<i32>(1);
     let mut hold = holding(&sender);
     assert!(Probe::new().poll(&mut hold).is_pending());
@@ -667,7 +671,7 @@ fn the_wake_of_a_dropped_permit_closes_and_drops_the_receiver() {
 }
 
 #[test]
-fn the_drop_of_a_replaced_waker_sends_and_the_new_one_is_woken() {
+fn a_send_while_a_replaced_waker_is_dropped_wakes_the_new_one() {
     let (sender, mut receiver) = mpsc::bounded(1);
     let probe = Probe::new();
     assert!(probe.poll(&mut pin!(receiver.recv())).is_pending());
@@ -678,7 +682,7 @@ fn the_drop_of_a_replaced_waker_sends_and_the_new_one_is_woken() {
 }
 
 #[test]
-fn the_drop_of_a_replaced_waker_receives_and_the_new_one_is_woken() {
+fn a_receive_while_a_replaced_waker_is_dropped_wakes_the_new_one() {
     let (sender, mut receiver, [(probe, mut sending)]) = full::<1>();
     let got = slot(Err(TryRecvError::Empty));
     let result = got.clone();
@@ -699,7 +703,7 @@ fn the_drop_of_a_replaced_waker_receives_and_the_new_one_is_woken() {
 }
 
 #[test]
-fn the_drop_of_a_waiting_senders_waker_drops_the_one_behind_it() {
+fn the_waker_of_a_dropped_sender_can_drop_the_sender_behind_it() {
     let (sender, mut receiver, [(first, sending), (second, next), (third, mut last)]) = full::<3>();
     let first = first.on_drop(move || drop(next));
     drop(sending);
@@ -711,7 +715,7 @@ fn the_drop_of_a_waiting_senders_waker_drops_the_one_behind_it() {
 }
 
 #[test]
-fn values_that_use_their_own_queue_as_they_are_dropped() {
+fn values_can_use_their_own_channel_while_they_are_dropped() {
     let (sender, receiver) = mpsc::bounded::<OnDrop>(2);
     let refused = Rc::new(Cell::new(0));
     for _ in 0..2 {
@@ -728,7 +732,7 @@ fn values_that_use_their_own_queue_as_they_are_dropped() {
 }
 
 #[test]
-fn the_clone_of_the_receivers_waker_sends_and_the_receiver_learns_it() {
+fn a_send_while_the_receivers_waker_is_cloned_is_seen() {
     let (sender, mut receiver) = mpsc::unbounded();
     let other = sender.clone();
     let probe = Probe::new().on_clone(move || other.send(7).unwrap());
@@ -738,19 +742,19 @@ fn the_clone_of_the_receivers_waker_sends_and_the_receiver_learns_it() {
 }
 
 #[test]
-fn the_clone_of_a_senders_waker_receives_and_the_sender_learns_it() {
+fn a_receive_while_a_senders_waker_is_cloned_is_seen() {
     let (sender, receiver, []) = full::<0>();
     let receiver = Rc::new(RefCell::new(receiver));
-    let of_hook = receiver.clone();
+    let of_waker = receiver.clone();
     let probe = Probe::new().on_clone(move || {
-        assert_eq!(of_hook.borrow_mut().try_recv(), Ok(0));
+        assert_eq!(of_waker.borrow_mut().try_recv(), Ok(0));
     });
     let first = probe.poll(&mut sending(&sender, 1));
     assert!(first.is_ready() || probe.calls.wakes.get() == 1);
 }
 
 #[test]
-fn the_clone_of_a_senders_waker_closes_and_the_sender_learns_it() {
+fn a_close_while_a_senders_waker_is_cloned_is_seen() {
     let (sender, receiver, []) = full::<0>();
     let probe = Probe::new().on_clone(move || drop(receiver));
     let mut sending = sending(&sender, 1);
@@ -759,7 +763,7 @@ fn the_clone_of_a_senders_waker_closes_and_the_sender_learns_it() {
 }
 
 #[test]
-fn the_clone_of_a_waiting_senders_next_waker_closes() {
+fn a_close_while_a_waiting_senders_next_waker_is_cloned_is_seen() {
     let (_sender, receiver, [(_first, mut sending)]) = full::<1>();
     let probe = Probe::new().on_clone(move || drop(receiver));
     let first = probe.poll(&mut sending);
@@ -767,23 +771,23 @@ fn the_clone_of_a_waiting_senders_next_waker_closes() {
 }
 
 #[test]
-fn the_clone_of_a_waiting_senders_next_waker_receives() {
+fn a_receive_while_a_waiting_senders_next_waker_is_cloned_is_seen() {
     let (sender, receiver, [(first, mut sending)]) = full::<1>();
     let receiver = Rc::new(RefCell::new(receiver));
-    let of_hook = receiver.clone();
+    let of_waker = receiver.clone();
     let probe = Probe::new().on_clone(move || {
-        assert_eq!(of_hook.borrow_mut().try_recv(), Ok(0));
+        assert_eq!(of_waker.borrow_mut().try_recv(), Ok(0));
     });
     assert!(probe.poll(&mut sending).is_ready());
-    assert_eq!(first.calls.wakes.get(), 1, "it had the slot before it waited again");
-    assert_eq!(sender.free(), 0, "its value fills it");
+    assert_eq!(first.calls.wakes.get(), 1, "the sender had the slot before it waited again");
+    assert_eq!(sender.free(), 0, "the value fills the slot");
 }
 
 #[test]
-fn a_wake_that_panics_in_a_send_leaves_the_value_in_the_queue() {
+fn a_waker_that_panics_in_a_send_leaves_the_value_in_the_channel() {
     let drops = Drops::default();
     let (sender, mut receiver) = mpsc::bounded(1);
-    let probe = Probe::new().on_wake(|| panic!("the waker's own"));
+    let probe = Probe::new().on_wake(|| panic!("a panic of a waker"));
     assert!(probe.poll(&mut pin!(receiver.recv())).is_pending());
     assert!(panics(|| drop(sender.try_send(drops.value()))));
     assert_eq!((drops.count(), receiver.len(), sender.free()), (0, 1, 0));
@@ -792,17 +796,17 @@ fn a_wake_that_panics_in_a_send_leaves_the_value_in_the_queue() {
 }
 
 #[test]
-fn a_wake_that_panics_in_a_close_does_not_stop_the_others() {
+fn a_waker_that_panics_in_a_close_does_not_stop_the_other_wakes() {
     let (_sender, mut receiver, [first, second, third]) = full::<3>();
-    let _first = (first.0.on_wake(|| panic!("the waker's own")), first.1);
+    let _first = (first.0.on_wake(|| panic!("a panic of a waker")), first.1);
     assert!(panics(|| receiver.close()));
     assert_eq!([second.0, third.0].map(|probe| probe.calls.wakes.get()), [1, 1]);
 }
 
 #[test]
-fn a_wake_that_panics_as_a_chosen_sender_is_dropped_leaves_the_turn_with_the_next() {
+fn a_waker_that_panics_in_a_drop_of_a_sender_keeps_the_passed_slot() {
     let (sender, mut receiver, [(_, sending), (second, mut next)]) = full::<2>();
-    let second = second.on_wake(|| panic!("the waker's own"));
+    let second = second.on_wake(|| panic!("a panic of a waker"));
     assert_eq!(receiver.try_recv(), Ok(0));
     assert!(panics(|| drop(sending)));
     assert!(second.poll(&mut next) == Poll::Ready(Ok(())));
@@ -811,27 +815,28 @@ fn a_wake_that_panics_as_a_chosen_sender_is_dropped_leaves_the_turn_with_the_nex
 }
 
 #[test]
-fn a_value_that_panics_as_it_is_dropped_leaves_a_closed_queue() {
+fn a_value_that_panics_in_its_drop_leaves_a_closed_channel() {
     let drops = Drops::default();
     let (sender, receiver) = mpsc::unbounded();
     let counted = drops.value();
-    let bad = OnDrop(Some(Box::new(move || panic!("the value's own: {counted:?}"))));
+    let bad = OnDrop(Some(Box::new(move || panic!("a panic of a value: {counted:?}"))));
     sender.send(bad).ok().unwrap();
     let counted = drops.value();
     sender.send(OnDrop(Some(Box::new(move || drop(counted))))).ok().unwrap();
     assert!(panics(|| drop(receiver)));
-    assert_eq!(drops.count(), 2, "the values behind it are dropped all the same");
+    assert_eq!(drops.count(), 2, "the values behind it are dropped too");
     assert!(sender.is_closed());
 }
 
-/// A link: passes on what comes, one higher.
+/// Receives values, and sends each one plus 1.
 async fn relay(mut from: Receiver<usize>, to: Sender<usize>) {
     while let Some(value) = from.recv().await {
         to.send(value + 1).await.unwrap();
     }
 }
 
-/// Whether values come in order out of a chain of queues, each link a task of its own.
+/// Returns whether values arrive in order through a chain of channels. A task of its own runs each
+/// link.
 async fn chain(links: usize, values: usize, spawn: impl Fn(LocalBoxFuture<'static, ()>)) -> bool {
     let (sender, mut end) = mpsc::bounded(1);
     for _ in 0..links {
@@ -849,7 +854,7 @@ async fn chain(links: usize, values: usize, spawn: impl Fn(LocalBoxFuture<'stati
 }
 
 #[test]
-fn a_chain_of_queues_under_each_executor() {
+fn a_chain_of_channels_under_each_executor() {
     let ours = block_on(chain(5, 1000, |link| drop(spawn(link))));
     assert!(ours);
     let mut pool = LocalPool::new();
@@ -866,7 +871,7 @@ fn a_chain_of_queues_under_each_executor() {
 }
 
 #[test]
-fn many_senders_share_one_slot_in_turn() {
+fn many_senders_use_one_slot_in_turn() {
     const SENDERS: usize = 50;
     let order = block_on(async {
         let (sender, receiver) = mpsc::bounded(1);
@@ -883,27 +888,27 @@ fn many_senders_share_one_slot_in_turn() {
         yield_now().await;
         receiver.collect::<Vec<_>>().await
     });
-    assert_eq!(order[0], SENDERS, "what was there before");
+    assert_eq!(order[0], SENDERS, "the value that was sent first");
     let round_robin: Vec<_> = (0..10).flat_map(|_| 0..SENDERS).collect();
     assert_eq!(order[1..], round_robin);
 }
 
-/// Which of `MANY` is the n-th to be dropped.
+/// Returns the index of the n-th of `MANY` to be dropped.
 type Order = fn(usize) -> usize;
 
 /// The orders in which dropping could be slow.
 fn orders() -> [(&'static str, Order); 4] {
     [
-        ("first come", |i| i),
-        ("last come", |i| MANY - 1 - i),
+        ("first to last", |i| i),
+        ("last to first", |i| MANY - 1 - i),
         ("from both ends", |i| if i % 2 == 0 { i / 2 } else { MANY - 1 - i / 2 }),
         // 7 and MANY have no common divisor.
-        ("all over", |i| i * 7 % MANY),
+        ("scattered", |i| i * 7 % MANY),
     ]
 }
 
 #[test]
-fn a_hundred_thousand_sends_that_wait_and_are_dropped_in_any_order_leave_nothing() {
+fn a_hundred_thousand_waiting_sends_can_be_dropped_in_any_order() {
     let drops = Drops::default();
     let (sender, mut receiver) = mpsc::bounded(1);
     let probe = Probe::new();
@@ -923,7 +928,7 @@ fn a_hundred_thousand_sends_that_wait_and_are_dropped_in_any_order_leave_nothing
 }
 
 #[test]
-fn a_turn_that_a_hundred_thousand_senders_pass_on_ends_as_a_free_slot() {
+fn a_slot_passed_on_by_a_hundred_thousand_senders_becomes_free() {
     let (sender, mut receiver, []) = full::<0>();
     let probe = Probe::new();
     let waiting: Vec<_> = (0..MANY).map(|i| waiting(&sender, i, &probe)).collect();
@@ -935,8 +940,8 @@ fn a_turn_that_a_hundred_thousand_senders_pass_on_ends_as_a_free_slot() {
     assert_eq!((probe.wakes_and_kept(), sender.free()), ((MANY, 0), 1));
 }
 
-/// Waits until the main thread, which started this one, has nothing left to do but wait for it:
-/// what it allocates would count.
+/// Waits until the main thread only waits for this one, which it started: the main thread's
+/// allocations would be counted.
 #[cfg(target_os = "linux")]
 fn until_main_waits() {
     let stat = format!("/proc/self/task/{}/stat", std::process::id());
@@ -945,7 +950,8 @@ fn until_main_waits() {
     }
 }
 
-/// Runs the test `name` in a process of its own, where nobody else allocates. `true`: this is it.
+/// Runs the test `name` in a process of its own, where no other thread allocates. Returns `true` in
+/// that process.
 #[cfg(target_os = "linux")]
 fn is_alone(name: &str) -> bool {
     use std::{env, process::Command};
@@ -956,17 +962,17 @@ fn is_alone(name: &str) -> bool {
     let args = [name, "--exact", "--nocapture", "--include-ignored", "--test-threads=1"];
     let mut command = Command::new(env::current_exe().unwrap());
     let output = command.args(args).env("EVLOOP_ALONE", "1").output().unwrap();
-    let [said, complained] = [&output.stdout, &output.stderr].map(|s| String::from_utf8_lossy(s));
-    assert!(output.status.success(), "{}\n{said}\n{complained}", output.status);
-    assert!(said.contains("1 passed"), "no such test: {name}");
+    let [stdout, stderr] = [&output.stdout, &output.stderr].map(|s| String::from_utf8_lossy(s));
+    assert!(output.status.success(), "{}\n{stdout}\n{stderr}", output.status);
+    assert!(stdout.contains("1 passed"), "no such test: {name}");
     false
 }
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_queue_gives_all_its_memory_back_and_a_warm_one_takes_no_more() {
+fn a_channel_frees_all_its_memory_and_a_warm_one_allocates_none() {
     use std::task::{Context, Waker};
-    if !is_alone("a_queue_gives_all_its_memory_back_and_a_warm_one_takes_no_more") {
+    if !is_alone("a_channel_frees_all_its_memory_and_a_warm_one_allocates_none") {
         return;
     }
     let none = heap::live();
@@ -997,8 +1003,8 @@ fn a_queue_gives_all_its_memory_back_and_a_warm_one_takes_no_more() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn sends_that_wait_one_after_the_other_take_one_place() {
-    if !is_alone("sends_that_wait_one_after_the_other_take_one_place") {
+fn sends_that_wait_in_turn_use_the_memory_of_one() {
+    if !is_alone("sends_that_wait_in_turn_use_the_memory_of_one") {
         return;
     }
     let (sender, _receiver, []) = full::<0>();
@@ -1009,11 +1015,11 @@ fn sends_that_wait_one_after_the_other_take_one_place() {
             live.push(heap::live());
         }
     }
-    // The first reading is before `live` itself has room.
+    // The first reading is taken before `live` itself allocates.
     assert_eq!(live[1..], [live[1]; 3]);
 }
 
-/// How often a task with `busy` in it is polled until it ends.
+/// Returns how often a task that awaits `busy` is polled until it completes.
 fn polls(busy: impl Future<Output = ()> + 'static) -> usize {
     let polls = Rc::new(Cell::new(0));
     let counted = polls.clone();
@@ -1042,7 +1048,7 @@ fn one_poll_of_a_task_receives_no_more_than_its_budget() {
         }
         assert_eq!(receiver.recv().await, None);
     });
-    assert_eq!(polls, 11, "ten that are full, and one for the end");
+    assert_eq!(polls, 11, "ten polls that use the whole budget, and one for the end");
 }
 
 #[test]
@@ -1054,12 +1060,12 @@ fn one_poll_of_a_task_sends_no_more_than_its_budget() {
         }
         yield_now().await;
     });
-    assert_eq!(polls, 11, "ten that are full, and one that comes back from the yield");
+    assert_eq!(polls, 11, "ten polls that use the whole budget, and one after the yield");
     assert_eq!(drain(&mut receiver).len(), 10 * PER_POLL);
 }
 
 #[test]
-fn a_receiver_of_a_queue_that_is_always_full_lets_others_run() {
+fn a_receiver_that_never_waits_lets_others_run() {
     let longest = block_on(async {
         let (sender, mut receiver) = mpsc::unbounded();
         let since = Rc::new(Cell::new(0));
@@ -1083,7 +1089,7 @@ fn a_receiver_of_a_queue_that_is_always_full_lets_others_run() {
 }
 
 #[test]
-fn a_receiver_whose_budget_is_spent_loses_no_value_and_comes_back_by_itself() {
+fn a_receiver_without_budget_loses_no_value_and_is_polled_again() {
     let (sender, mut receiver) = mpsc::unbounded();
     let polls = polls(async move {
         for i in 0..=PER_POLL {
@@ -1093,13 +1099,13 @@ fn a_receiver_whose_budget_is_spent_loses_no_value_and_comes_back_by_itself() {
             assert_eq!(receiver.recv().await, Some(i));
         }
         assert_eq!(receiver.recv().now_or_never(), None, "the budget is spent");
-        assert_eq!(receiver.try_recv(), Ok(PER_POLL), "which the value outlived");
+        assert_eq!(receiver.try_recv(), Ok(PER_POLL), "the value stays in the channel");
     });
     assert_eq!(polls, 1);
 }
 
 #[test]
-fn errors_and_halves_are_printed_whatever_the_value() {
+fn errors_and_halves_implement_debug_for_any_value() {
     struct Opaque;
     let (sender, mut receiver) = mpsc::bounded(1);
     assert_eq!(receiver.try_recv().err().unwrap().to_string(), "the queue is empty");

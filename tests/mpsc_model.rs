@@ -2,5 +2,5 @@
 
 use evloop::sync::mpsc as channel;
 
-/// The model, for whichever channel it is.
+/// The model, for the channel above.
 mod channel_model;

@@ -1,5 +1,5 @@
-//! `sync::Mutex`, `sync::RwLock`, `task::ReentrantMutex`: who is let in, in which order, and what
-//! is left when futures and guards are dropped.
+//! `sync::Mutex`, `sync::RwLock`, `task::ReentrantMutex`: the order of locking, and the state after
+//! futures and guards are dropped.
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -17,16 +17,16 @@ use futures::future::{LocalBoxFuture, join};
 use futures::task::LocalSpawnExt;
 use probe::{Drops, Probe};
 
-/// Wakers and values that tell what was done with them.
+/// Wakers and values that count what happens to them.
 #[allow(unreachable_pub, dead_code)]
 mod probe;
 
-/// What one poll of a task may take from leaves that are always ready: src/current/budget.rs.
+/// The budget of one poll of a task: src/current/budget.rs.
 const PER_POLL: usize = 128;
 
 type Locking = LocalBoxFuture<'static, OwnedMutexGuard<usize>>;
 
-/// One that was polled, and waits.
+/// A future that was polled and waits, with its probe.
 fn waiting(mutex: &Rc<Mutex<usize>>) -> (Probe, Locking) {
     let (probe, mut locking) = (Probe::new(), mutex.clone().lock_owned().boxed_local());
     assert!(probe.poll(&mut locking).is_pending());
@@ -40,12 +40,12 @@ fn wakes<const N: usize>(waiting: &[(Probe, Locking); N]) -> [usize; N] {
 fn guard((probe, locking): &mut (Probe, Locking)) -> OwnedMutexGuard<usize> {
     match probe.poll(locking) {
         Poll::Ready(guard) => guard,
-        Poll::Pending => panic!("it was not chosen"),
+        Poll::Pending => panic!("the mutex was not handed to it"),
     }
 }
 
 #[test]
-fn one_at_a_time_has_the_value() {
+fn one_guard_at_a_time_has_the_value() {
     let mut mutex = Mutex::from(1);
     let mut guard = mutex.try_lock().unwrap();
     assert!(mutex.is_locked() && mutex.try_lock().is_err());
@@ -59,7 +59,7 @@ fn one_at_a_time_has_the_value() {
 }
 
 #[test]
-fn an_owned_guard_has_the_value_with_it() {
+fn an_owned_guard_holds_the_value() {
     let drops = Drops::default();
     let mutex = Rc::new(Mutex::new((drops.value(), 1)));
     let mut guard = mutex.clone().try_lock_owned().unwrap();
@@ -75,15 +75,15 @@ fn an_owned_guard_has_the_value_with_it() {
 }
 
 #[test]
-fn a_lock_is_handed_to_who_waited_longest_and_nobody_gets_in_between() {
+fn an_unlocked_mutex_is_handed_to_the_longest_waiting_future() {
     let mutex = Rc::new(Mutex::new(0));
     let first = mutex.clone().try_lock_owned().unwrap();
-    let mut line = [(); 3].map(|()| waiting(&mutex));
+    let mut waiters = [(); 3].map(|()| waiting(&mutex));
     drop(first);
     for i in 0..3 {
-        assert_eq!(wakes(&line), std::array::from_fn(|k| usize::from(k <= i)));
+        assert_eq!(wakes(&waiters), std::array::from_fn(|k| usize::from(k <= i)));
         assert!(mutex.is_locked() && mutex.try_lock().is_err());
-        let mut guard = guard(&mut line[i]);
+        let mut guard = guard(&mut waiters[i]);
         assert_eq!(*guard, i);
         *guard += 1;
     }
@@ -91,7 +91,7 @@ fn a_lock_is_handed_to_who_waited_longest_and_nobody_gets_in_between() {
 }
 
 #[test]
-fn a_lock_that_was_handed_to_one_who_is_dropped_goes_to_the_next() {
+fn a_dropped_future_hands_its_lock_to_the_next_one() {
     let mutex = Rc::new(Mutex::new(0));
     let held = mutex.clone().try_lock_owned().unwrap();
     let [first, second, mut third] = [(); 3].map(|()| waiting(&mutex));
@@ -106,7 +106,7 @@ fn a_lock_that_was_handed_to_one_who_is_dropped_goes_to_the_next() {
 }
 
 #[test]
-fn a_panic_unlocks_and_poisons_nothing() {
+fn a_panic_unlocks_without_poisoning() {
     let mutex = Mutex::new(0);
     let panicked = catch_unwind(AssertUnwindSafe(|| {
         let mut guard = mutex.try_lock().unwrap();
@@ -118,16 +118,16 @@ fn a_panic_unlocks_and_poisons_nothing() {
 }
 
 #[test]
-fn a_guard_that_is_forgotten_keeps_the_lock() {
+fn a_forgotten_guard_keeps_the_mutex_locked() {
     let mut mutex = Mutex::new(7);
     std::mem::forget(mutex.try_lock().unwrap());
     assert!(mutex.try_lock().is_err());
-    assert_eq!(*mutex.get_mut(), 7, "who is alone needs no lock");
+    assert_eq!(*mutex.get_mut(), 7, "a mutable borrow needs no lock");
     assert_eq!(mutex.into_inner(), 7);
 }
 
 #[test]
-fn the_wake_of_an_unlock_locks_and_uses_the_value() {
+fn a_waker_of_an_unlock_can_lock_and_use_the_value() {
     let mutex = Rc::new(Mutex::new(0));
     let held = mutex.clone().try_lock_owned().unwrap();
     let locking = Rc::new(RefCell::new(mutex.clone().lock_owned().boxed_local()));
@@ -143,7 +143,7 @@ fn the_wake_of_an_unlock_locks_and_uses_the_value() {
 }
 
 #[test]
-fn a_borrowed_guard_wakes_when_its_borrow_is_over() {
+fn a_borrowed_guard_ends_its_borrow_before_it_wakes() {
     let mutex = Rc::new(Mutex::new(0));
     let uses = mutex.clone();
     let mut locking = mutex.clone().lock_owned().boxed_local();
@@ -157,7 +157,7 @@ fn a_borrowed_guard_wakes_when_its_borrow_is_over() {
 }
 
 #[test]
-fn tasks_take_turns() {
+fn tasks_lock_in_turn() {
     block_on(async {
         let (mutex, order) = (Rc::new(Mutex::new(())), Rc::new(RefCell::new(String::new())));
         let task = |name: char| {
@@ -178,7 +178,7 @@ fn tasks_take_turns() {
 }
 
 #[test]
-fn a_task_that_locks_what_is_free_lets_others_run() {
+fn a_task_that_locks_a_free_mutex_in_a_loop_lets_others_run() {
     block_on(async {
         let locked = Rc::new(Cell::new(0));
         let count = locked.clone();
@@ -196,7 +196,7 @@ fn a_task_that_locks_what_is_free_lets_others_run() {
 }
 
 #[test]
-fn readers_share_and_a_writer_is_alone() {
+fn readers_share_the_lock_and_a_writer_excludes_all() {
     let mut lock = RwLock::from(1);
     let (one, other) = (lock.try_read().unwrap(), lock.try_read().unwrap());
     assert_eq!(*one + *other, 2);
@@ -214,7 +214,7 @@ fn readers_share_and_a_writer_is_alone() {
 }
 
 #[test]
-fn a_writer_that_waits_stops_new_readers_and_readers_behind_it_come_together() {
+fn a_waiting_writer_holds_back_new_readers_which_then_read_together() {
     let lock = RwLock::new(0);
     let reader = lock.try_read().unwrap();
     let probes: [Probe; 4] = std::array::from_fn(|_| Probe::new());
@@ -228,21 +228,25 @@ fn a_writer_that_waits_stops_new_readers_and_readers_behind_it_come_together() {
     assert!(probes[3].poll(&mut last).is_pending());
     drop(reader);
     assert_eq!(wakes(), [1, 0, 0, 0]);
-    let Poll::Ready(mut guard) = probes[0].poll(&mut writer) else { panic!("it was chosen") };
+    let Poll::Ready(mut guard) = probes[0].poll(&mut writer) else {
+        panic!("the lock was not handed to it")
+    };
     *guard += 1;
     drop(guard);
     assert_eq!(wakes(), [1, 1, 1, 0]);
-    let Poll::Ready(reading) = probes[1].poll(&mut one) else { panic!("it was chosen") };
+    let Poll::Ready(reading) = probes[1].poll(&mut one) else {
+        panic!("the lock was not handed to it")
+    };
     assert_eq!(*reading, 1);
     drop(reading);
     drop(two);
-    assert_eq!(wakes(), [1, 1, 1, 1], "the other reader gave up its turn");
+    assert_eq!(wakes(), [1, 1, 1, 1], "the dropped reader released its lock");
     assert!(probes[3].poll(&mut last).is_ready());
     assert!(lock.try_write().is_ok());
 }
 
 #[test]
-fn a_writer_that_gives_up_lets_the_readers_behind_it_in() {
+fn a_dropped_waiting_writer_lets_the_readers_behind_it_read() {
     let lock = RwLock::new(0);
     let _reader = lock.try_read().unwrap();
     let (probe, other) = (Probe::new(), Probe::new());
@@ -256,7 +260,7 @@ fn a_writer_that_gives_up_lets_the_readers_behind_it_in() {
 }
 
 #[test]
-fn a_writer_goes_on_as_a_reader_with_nobody_in_between() {
+fn downgrade_lets_no_writer_in_between() {
     let lock = RwLock::new(0);
     let mut writer = lock.try_write().unwrap();
     let (reads, writes) = (Probe::new(), Probe::new());
@@ -267,7 +271,9 @@ fn a_writer_goes_on_as_a_reader_with_nobody_in_between() {
     *writer = 7;
     let read = writer.downgrade();
     assert_eq!((*read, reads.calls.wakes.get(), writes.calls.wakes.get()), (7, 1, 0));
-    let Poll::Ready(other) = reads.poll(&mut reader) else { panic!("it was chosen") };
+    let Poll::Ready(other) = reads.poll(&mut reader) else {
+        panic!("the lock was not handed to it")
+    };
     assert_eq!(*other, 7);
     drop((read, other));
     assert_eq!(writes.calls.wakes.get(), 1);
@@ -283,7 +289,7 @@ fn an_unsized_value_can_be_locked() {
 }
 
 #[test]
-fn its_owner_locks_again_and_others_wait_for_the_last_guard() {
+fn an_owner_locks_again_and_other_tasks_wait_for_its_last_guard() {
     block_on(async {
         let mutex = Rc::new(ReentrantMutex::new(Cell::new(0)));
         let outer = mutex.lock().await;
@@ -310,7 +316,7 @@ fn its_owner_locks_again_and_others_wait_for_the_last_guard() {
 }
 
 #[test]
-fn owners_take_turns_in_the_order_in_which_they_came() {
+fn owners_take_turns_in_the_order_of_their_waits() {
     block_on(async {
         let mutex = Rc::new(ReentrantMutex::new(RefCell::new(String::new())));
         let task = |name: char| {
@@ -334,7 +340,7 @@ fn owners_take_turns_in_the_order_in_which_they_came() {
 }
 
 #[test]
-fn futures_of_one_task_are_one_owner_and_one_that_waited_needs_not_wait_on() {
+fn a_waiting_future_completes_when_its_task_becomes_the_owner() {
     block_on(async {
         let mutex = Rc::new(ReentrantMutex::new(()));
         let locks = mutex.clone();
@@ -352,13 +358,13 @@ fn futures_of_one_task_are_one_owner_and_one_that_waited_needs_not_wait_on() {
 }
 
 #[test]
-fn one_that_waited_and_found_its_task_to_be_the_owner_leaves_the_line() {
+fn a_future_that_completes_because_its_task_is_the_owner_leaves_the_wait_queue() {
     block_on(async {
         let mutex = Rc::new(ReentrantMutex::new(()));
         let locks = mutex.clone();
         let held = mutex.lock().await;
         let task = spawn(async move {
-            // Neither is dropped when it completes.
+            // The pinned futures outlive their completion.
             let (mut one, mut other) = (pin!(locks.lock()), pin!(locks.lock()));
             drop(join(one.as_mut(), other.as_mut()).await);
             assert!(locks.try_lock().is_ok());
@@ -370,7 +376,7 @@ fn one_that_waited_and_found_its_task_to_be_the_owner_leaves_the_line() {
 }
 
 #[test]
-fn a_child_of_a_scope_is_an_owner_of_its_own() {
+fn a_child_task_of_a_scope_is_another_owner() {
     block_on(async {
         let mutex = ReentrantMutex::new(Cell::new(0));
         task::scope(async |s| {
@@ -380,7 +386,7 @@ fn a_child_of_a_scope_is_an_owner_of_its_own() {
                 mutex.lock().await.set(locked_again(&mutex));
             });
             yield_now().await;
-            assert!(mutex.try_lock().is_ok(), "it is still the body's");
+            assert!(mutex.try_lock().is_ok(), "the body still owns it");
             drop(held);
             child.await.unwrap();
         })
@@ -389,13 +395,13 @@ fn a_child_of_a_scope_is_an_owner_of_its_own() {
     });
 }
 
-/// Locks what its caller has locked.
+/// Locks a mutex that the caller has locked.
 fn locked_again(mutex: &ReentrantMutex<Cell<i32>>) -> i32 {
     mutex.try_lock().unwrap().get() + 2
 }
 
 #[test]
-fn a_guard_that_another_task_drops_is_its_owners() {
+fn a_guard_that_another_task_drops_unlocks_for_its_owner() {
     block_on(async {
         let mutex = &ReentrantMutex::new(());
         let guard = mutex.lock().await;
@@ -410,7 +416,7 @@ fn a_guard_that_another_task_drops_is_its_owners() {
 }
 
 #[test]
-fn without_a_task_nobody_is_the_owner() {
+fn a_lock_outside_of_a_task_has_no_owner() {
     let mutex = ReentrantMutex::new(7);
     let guard = mutex.try_lock().unwrap();
     assert!(mutex.try_lock().is_err() && mutex.lock().now_or_never().is_none());
@@ -426,7 +432,7 @@ fn without_a_task_nobody_is_the_owner() {
 }
 
 #[test]
-fn errors_convert_and_everything_is_printed() {
+fn errors_convert_and_all_types_implement_debug() {
     let lock = RwLock::new(5);
     let write = lock.try_write().unwrap();
     let error = lock.try_read().unwrap_err();
@@ -443,7 +449,7 @@ fn errors_convert_and_everything_is_printed() {
 }
 
 #[test]
-fn a_task_tells_that_it_waits_for_a_lock_or_an_event() {
+fn task_info_reports_a_wait_for_a_lock_or_an_event() {
     block_on(async {
         let (mutex, event) = (Rc::new(Mutex::new(())), Rc::new(Event::new()));
         let guard = mutex.lock().await;

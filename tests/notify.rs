@@ -1,5 +1,5 @@
-//! `sync::Notify`, `sync::Event`, `sync::Condvar`: who is told, in which order, and who else when
-//! that one does not listen any more.
+//! `sync::Notify`, `sync::Event`, `sync::Condvar`: which tasks are notified, in which order, and
+//! which task gets the notification of a dropped future.
 
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,18 +13,18 @@ use futures::FutureExt;
 use futures::future::LocalBoxFuture;
 use probe::Probe;
 
-/// Wakers that tell what was done with them.
+/// Wakers that count what happens to them.
 #[allow(unreachable_pub, dead_code)]
 mod probe;
 
-/// What one poll of a task may take from leaves that are always ready: src/current/budget.rs.
+/// The budget of one poll of a task: src/current/budget.rs.
 const PER_POLL: usize = 128;
-/// Futures that wait at once: were leaving not O(1), dropping them would take minutes.
+/// Futures that wait at the same time. Dropping them would take minutes if a removal were not O(1).
 const MANY: usize = 100_000;
 
 type Waiting<'a> = (Probe, LocalBoxFuture<'a, ()>);
 
-/// A future that was polled, and waits.
+/// A future that was polled and waits, with its probe.
 fn waiting<'a>(future: impl Future<Output = ()> + 'a) -> Waiting<'a> {
     let (probe, mut future) = (Probe::new(), future.boxed_local());
     assert!(probe.poll(&mut future).is_pending());
@@ -39,7 +39,7 @@ fn is_ready((probe, future): &mut Waiting<'_>) -> bool {
     probe.poll(future).is_ready()
 }
 
-/// A wait that owns its share of what it waits for, so that hooks can have it.
+/// A wait that owns a share of its `Notify`, so that wakers can hold it.
 fn notified(notify: &Rc<Notify>) -> LocalBoxFuture<'static, ()> {
     let notify = notify.clone();
     async move { notify.notified().await }.boxed_local()
@@ -50,47 +50,47 @@ fn is_notified(notify: &Notify) -> bool {
 }
 
 #[test]
-fn a_notification_without_a_listener_is_kept_once() {
+fn a_notification_without_a_waiting_task_is_stored_once() {
     let notify = Notify::new();
     assert!(!is_notified(&notify));
     notify.notify_one();
     notify.notify_one();
     assert!(is_notified(&notify) && !is_notified(&notify));
     notify.notify_waiters();
-    assert!(!is_notified(&notify), "it was for those who waited");
+    assert!(!is_notified(&notify), "notify_waiters stores no permit");
 }
 
 #[test]
-fn one_after_the_other_is_notified() {
+fn waiting_futures_are_notified_in_order() {
     let notify = Notify::new();
-    let mut line = [(); 3].map(|()| waiting(notify.notified()));
+    let mut waiters = [(); 3].map(|()| waiting(notify.notified()));
     for i in 0..3 {
         notify.notify_one();
-        assert_eq!(wakes(&line), std::array::from_fn(|k| usize::from(k <= i)));
-        assert!(!is_notified(&notify), "who comes does not get what another was given");
+        assert_eq!(wakes(&waiters), std::array::from_fn(|k| usize::from(k <= i)));
+        assert!(!is_notified(&notify), "a new future does not get another one's notification");
     }
-    for waits in line.iter_mut().rev() {
+    for waits in waiters.iter_mut().rev() {
         assert!(is_ready(waits));
         assert_eq!(waits.0.kept(), 0);
     }
-    drop(line);
+    drop(waiters);
     assert!(!is_notified(&notify));
 }
 
 #[test]
-fn a_notification_is_passed_on_by_who_is_dropped_and_kept_in_the_end() {
+fn dropped_futures_pass_a_notification_on_until_it_is_stored() {
     let notify = Notify::new();
-    let [first, gone, second] = [(); 3].map(|()| waiting(notify.notified()));
+    let [first, dropped, second] = [(); 3].map(|()| waiting(notify.notified()));
     notify.notify_one();
-    drop(gone.1);
+    drop(dropped.1);
     drop(first.1);
-    assert_eq!((gone.0.wakes_and_kept(), second.0.calls.wakes.get()), ((0, 0), 1));
+    assert_eq!((dropped.0.wakes_and_kept(), second.0.calls.wakes.get()), ((0, 0), 1));
     drop(second.1);
     assert!(is_notified(&notify) && !is_notified(&notify));
 }
 
 #[test]
-fn all_who_wait_are_notified_and_pass_nothing_on() {
+fn futures_notified_together_pass_nothing_on() {
     let notify = Notify::new();
     let [mut first, second, mut third] = [(); 3].map(|()| waiting(notify.notified()));
     let never_polled = notify.notified();
@@ -99,25 +99,25 @@ fn all_who_wait_are_notified_and_pass_nothing_on() {
     assert!(is_ready(&mut first));
     drop(second);
     assert!(is_ready(&mut third) && !is_ready(&mut late));
-    assert!(never_polled.now_or_never().is_some(), "it was made before");
+    assert!(never_polled.now_or_never().is_some(), "it was created before");
     assert_eq!(late.0.calls.wakes.get(), 0);
     drop(late);
     assert!(!is_notified(&notify));
 }
 
 #[test]
-fn one_that_was_chosen_passes_on_though_all_were_notified_since() {
+fn a_dropped_future_passes_its_own_notification_on_after_one_for_all() {
     let notify = Notify::new();
-    let chosen = waiting(notify.notified());
+    let notified = waiting(notify.notified());
     notify.notify_one();
     notify.notify_waiters();
     let mut late = waiting(notify.notified());
-    drop(chosen);
+    drop(notified);
     assert!(is_ready(&mut late));
 }
 
 #[test]
-fn one_made_before_a_notification_to_all_leaves_the_permit_where_it_is() {
+fn a_future_created_before_a_notification_for_all_takes_no_permit() {
     let notify = Notify::new();
     let old = notify.notified();
     notify.notify_waiters();
@@ -127,13 +127,13 @@ fn one_made_before_a_notification_to_all_leaves_the_permit_where_it_is() {
 }
 
 #[test]
-fn a_notification_to_all_ends_at_once_whatever_its_wakers_do() {
+fn a_notification_for_all_takes_effect_before_its_wakers_run() {
     let notify = Rc::new(Notify::new());
     let (second, late) = (Rc::new(RefCell::new(None)), Rc::new(RefCell::new(None)));
     let (polls, joins, notifies) = (second.clone(), late.clone(), notify.clone());
     let probe = Probe::new().on_wake(move || {
         let mut second: Waiting<'_> = polls.take().unwrap();
-        assert!(is_ready(&mut second), "it has heard, though it was not woken yet");
+        assert!(is_ready(&mut second), "it is notified, but not woken yet");
         *joins.borrow_mut() = Some(waiting(notified(&notifies)));
         notifies.notify_one();
     });
@@ -145,14 +145,14 @@ fn a_notification_to_all_ends_at_once_whatever_its_wakers_do() {
     assert_eq!(third.0.calls.wakes.get(), 1);
     assert!(is_ready(&mut third));
     let mut late = late.take().unwrap();
-    assert_eq!(late.0.calls.wakes.get(), 1, "the one was for who did not hear the other");
+    assert_eq!(late.0.calls.wakes.get(), 1, "it gets the notification for one task");
     assert!(is_ready(&mut late) && !is_notified(&notify));
 }
 
 #[test]
-fn a_wake_that_panics_does_not_stop_the_others_from_hearing() {
+fn a_waker_that_panics_does_not_stop_the_other_notifications() {
     let notify = Notify::new();
-    let panicking = Probe::new().on_wake(|| panic!("a waker of a test"));
+    let panicking = Probe::new().on_wake(|| panic!("a panic of a waker"));
     let mut first = notify.notified().boxed_local();
     assert!(panicking.poll(&mut first).is_pending());
     let mut second = waiting(notify.notified());
@@ -162,7 +162,7 @@ fn a_wake_that_panics_does_not_stop_the_others_from_hearing() {
 }
 
 #[test]
-fn the_clone_and_the_drop_of_a_waker_notify() {
+fn a_waker_can_notify_while_it_is_cloned_or_dropped() {
     let notify = Rc::new(Notify::new());
     let [clones, drops] = [(); 2].map(|()| notify.clone());
     let probe = Probe::new().on_clone(move || clones.notify_one());
@@ -176,16 +176,16 @@ fn the_clone_and_the_drop_of_a_waker_notify() {
 }
 
 #[test]
-fn a_hundred_thousand_that_pass_a_notification_on_leave_it_to_who_comes() {
+fn a_notification_passed_on_a_hundred_thousand_times_is_stored() {
     let (notify, probe) = (Notify::new(), Probe::new());
-    let mut line = Vec::new();
+    let mut waiters = Vec::new();
     for _ in 0..MANY {
         let mut notified = notify.notified();
         assert!(probe.poll(&mut notified).is_pending());
-        line.push(notified);
+        waiters.push(notified);
     }
     notify.notify_one();
-    drop(line);
+    drop(waiters);
     assert_eq!(probe.wakes_and_kept(), (MANY, 0));
     assert!(is_notified(&notify));
 }
@@ -207,15 +207,15 @@ fn an_event_stays_set_until_it_is_cleared() {
 }
 
 #[test]
-fn who_was_let_go_goes_though_the_event_is_cleared_and_who_comes_then_waits() {
+fn released_futures_continue_after_a_clear_and_new_ones_wait() {
     let event = Event::new();
-    let mut line = [(); 3].map(|()| waiting(event.wait()));
+    let mut waiters = [(); 3].map(|()| waiting(event.wait()));
     let never_polled = event.wait();
     event.set();
-    assert_eq!(wakes(&line), [1, 1, 1]);
+    assert_eq!(wakes(&waiters), [1, 1, 1]);
     event.clear();
     let mut late = waiting(event.wait());
-    assert!(line.iter_mut().all(is_ready));
+    assert!(waiters.iter_mut().all(is_ready));
     assert!(never_polled.now_or_never().is_none() && !is_ready(&mut late));
     event.set();
     event.set();
@@ -223,7 +223,7 @@ fn who_was_let_go_goes_though_the_event_is_cleared_and_who_comes_then_waits() {
 }
 
 #[test]
-fn a_wait_that_is_dropped_leaves_an_event_as_it_was() {
+fn a_dropped_wait_leaves_the_event_unchanged() {
     let event = Event::new();
     let [first, second, mut third] = [(); 3].map(|()| waiting(event.wait()));
     drop(first.1);
@@ -234,7 +234,7 @@ fn a_wait_that_is_dropped_leaves_an_event_as_it_was() {
 }
 
 #[test]
-fn an_event_that_its_first_wake_clears_lets_all_go() {
+fn an_event_cleared_by_its_first_waker_releases_all() {
     let event = Rc::new(Event::new());
     let clears = event.clone();
     let probe = Probe::new().on_wake(move || clears.clear());
@@ -245,7 +245,7 @@ fn an_event_that_its_first_wake_clears_lets_all_go() {
     assert!(is_ready(&mut second) && probe.poll(&mut first).is_ready() && !event.is_set());
 }
 
-/// How often a task does `work`, which is always ready, in its first poll.
+/// Returns how often a task does `work`, which is always ready, in its first poll.
 async fn times(work: impl AsyncFn() + 'static) -> usize {
     let count = Rc::new(Cell::new(0));
     let counts = count.clone();
@@ -261,28 +261,28 @@ async fn times(work: impl AsyncFn() + 'static) -> usize {
 }
 
 #[test]
-fn a_task_that_waits_for_what_is_there_lets_others_run() {
+fn a_task_that_waits_for_a_set_event_in_a_loop_lets_others_run() {
     block_on(async {
         let event = Event::new();
         event.set();
         assert_eq!(times(async move || event.wait().await).await, PER_POLL);
         let notify = Rc::new(Notify::new());
         let notifies = notify.clone();
-        let listen = async move || {
+        let wait = async move || {
             notifies.notify_one();
             notifies.notified().await;
         };
-        assert_eq!(times(listen).await, PER_POLL);
-        assert!(is_notified(&notify), "the last of them found no budget, and took nothing");
+        assert_eq!(times(wait).await, PER_POLL);
+        assert!(is_notified(&notify), "the last wait had no budget, and took no permit");
     });
 }
 
-/// A mutex's value, and what tells of its changes.
+/// A mutex and its condition variable.
 #[derive(Default)]
 struct Shared(Mutex<usize>, Condvar);
 
 impl Shared {
-    /// Waits once, then counts down.
+    /// Waits once, then decrements the value.
     async fn wait(&self) {
         let mut guard = self.1.wait(self.0.lock().await).await;
         *guard = guard.wrapping_sub(1);
@@ -294,24 +294,24 @@ impl Shared {
 }
 
 #[test]
-fn a_wait_unlocks_and_locks_again() {
+fn a_condvar_wait_unlocks_and_locks_again() {
     let shared = Shared::default();
-    let mut line = [(); 3].map(|()| waiting(shared.wait()));
+    let mut waiters = [(); 3].map(|()| waiting(shared.wait()));
     shared.1.notify_one();
-    assert_eq!((wakes(&line), shared.value()), ([1, 0, 0], 0));
+    assert_eq!((wakes(&waiters), shared.value()), ([1, 0, 0], 0));
     let held = shared.0.try_lock().unwrap();
-    assert!(!is_ready(&mut line[0]), "it was notified, and waits for the mutex");
+    assert!(!is_ready(&mut waiters[0]), "it is notified, and waits for the mutex");
     drop(held);
-    assert!(shared.0.try_lock().is_err(), "which it is given");
-    assert!(is_ready(&mut line[0]));
+    assert!(shared.0.try_lock().is_err(), "the mutex is handed to it");
+    assert!(is_ready(&mut waiters[0]));
     shared.1.notify_n(5);
-    assert_eq!(wakes(&line), [2, 1, 1]);
-    assert!(is_ready(&mut line[1]) && is_ready(&mut line[2]));
+    assert_eq!(wakes(&waiters), [2, 1, 1]);
+    assert!(is_ready(&mut waiters[1]) && is_ready(&mut waiters[2]));
     assert_eq!(shared.value(), 0_usize.wrapping_sub(3));
 }
 
 #[test]
-fn a_notification_that_nobody_waits_for_is_lost() {
+fn a_condvar_notification_without_a_waiting_task_is_lost() {
     let shared = Shared::default();
     shared.1.notify_one();
     shared.1.notify_all();
@@ -322,7 +322,7 @@ fn a_notification_that_nobody_waits_for_is_lost() {
 }
 
 #[test]
-fn a_wait_that_is_dropped_passes_its_notification_on_until_it_has_the_mutex() {
+fn a_dropped_condvar_wait_passes_its_notification_on() {
     for locks in [false, true] {
         let shared = Shared::default();
         let [mut first, mut second] = [(); 2].map(|()| waiting(shared.wait()));
@@ -340,7 +340,7 @@ fn a_wait_that_is_dropped_passes_its_notification_on_until_it_has_the_mutex() {
 }
 
 #[test]
-fn a_wait_that_is_dropped_when_it_was_given_the_mutex_gives_both_on() {
+fn a_dropped_condvar_wait_passes_its_notification_and_the_mutex_on() {
     let shared = Shared::default();
     let [mut first, mut second] = [(); 2].map(|()| waiting(shared.wait()));
     shared.1.notify_one();
@@ -355,7 +355,7 @@ fn a_wait_that_is_dropped_when_it_was_given_the_mutex_gives_both_on() {
 }
 
 #[test]
-fn those_notified_together_pass_nothing_on() {
+fn condvar_waits_notified_together_pass_nothing_on() {
     let shared = Shared::default();
     let [first, mut second] = [(); 2].map(|()| waiting(shared.wait()));
     shared.1.notify_all();
@@ -366,7 +366,7 @@ fn those_notified_together_pass_nothing_on() {
 }
 
 #[test]
-fn who_is_woken_by_the_unlocking_of_a_wait_may_notify_it() {
+fn a_waker_of_the_unlock_in_a_condvar_wait_can_notify_that_wait() {
     let shared = Rc::new(Shared::default());
     let (waits, notifies) = (shared.clone(), shared.clone());
     let mut wait = async move { waits.wait().await }.boxed_local();
@@ -380,13 +380,15 @@ fn who_is_woken_by_the_unlocking_of_a_wait_may_notify_it() {
     assert_eq!(probe.calls.wakes.get(), 1, "for the mutex");
     assert!(probe.poll(&mut wait).is_pending());
     assert_eq!((probe.calls.wakes.get(), other.calls.wakes.get()), (2, 1));
-    let Poll::Ready(guard) = other.poll(&mut locking) else { panic!("the mutex is its") };
+    let Poll::Ready(guard) = other.poll(&mut locking) else {
+        panic!("the mutex was not handed to it")
+    };
     drop(guard);
     assert!(probe.poll(&mut wait).is_ready());
 }
 
 #[test]
-fn wait_for_goes_on_when_it_is_true_and_not_before() {
+fn wait_for_completes_when_its_condition_is_true() {
     block_on(async {
         let shared = Rc::new(Shared::default());
         let (waits, asked) = (shared.clone(), Rc::new(Cell::new(0)));
@@ -397,7 +399,7 @@ fn wait_for_goes_on_when_it_is_true_and_not_before() {
                 *value >= 2
             });
             let guard = guard.await;
-            // At once, since it is true.
+            // The condition is true at first: this does not wait.
             *waits.1.wait_for(guard, |value| *value > 0).await
         });
         for value in 0..3 {
@@ -411,7 +413,7 @@ fn wait_for_goes_on_when_it_is_true_and_not_before() {
 }
 
 #[test]
-fn all_is_printed() {
+fn all_types_implement_debug() {
     let notify = Notify::default();
     notify.notify_one();
     assert_eq!(format!("{notify:?}"), "Notify { has_permit: true, .. }");

@@ -1,4 +1,4 @@
-//! `sync::OnceCell`: who makes the value, who waits for it, and who tries next.
+//! `sync::OnceCell`: which task makes the value, which tasks wait, and which task tries next.
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -13,13 +13,13 @@ use futures::FutureExt;
 use futures::future::{LocalBoxFuture, pending, ready};
 use probe::{Drops, Probe};
 
-/// Wakers and values that tell what was done with them.
+/// Wakers and values that count what happens to them.
 #[allow(unreachable_pub, dead_code)]
 mod probe;
 
 type Getting = LocalBoxFuture<'static, usize>;
 
-/// One that makes `value` if `makes` completes.
+/// A `get_or_init` that makes `value` once `makes` completes.
 fn getting(
     cell: &Rc<OnceCell<usize>>,
     value: usize,
@@ -36,14 +36,14 @@ fn getting(
     get.boxed_local()
 }
 
-/// One that was polled, and waits.
+/// A `get_or_init` that was polled and waits, with its probe.
 fn waiting(cell: &Rc<OnceCell<usize>>, value: usize) -> (Probe, Getting) {
     let (probe, mut getting) = (Probe::new(), getting(cell, value, ready(())));
     assert!(probe.poll(&mut getting).is_pending());
     (probe, getting)
 }
 
-/// One that makes a value and never has it.
+/// A `get_or_init` that has begun to make a value and never completes.
 fn making(cell: &Rc<OnceCell<usize>>) -> Getting {
     let mut making = getting(cell, 0, pending());
     assert!((&mut making).now_or_never().is_none());
@@ -63,14 +63,14 @@ fn a_value_is_set_once() {
     assert!(cell.get().is_some() && cell.get_mut().is_some() && cell.is_initialized());
     drop(cell.take());
     assert_eq!((drops.count(), cell.is_initialized()), (2, false));
-    assert!(cell.set(drops.value()).is_ok(), "it can be set anew");
+    assert!(cell.set(drops.value()).is_ok(), "it can be set again");
     drop(cell.into_inner());
     assert_eq!(drops.count(), 3);
     assert_eq!(OnceCell::from(5).set(6).unwrap_err().into_inner(), 6);
 }
 
 #[test]
-fn a_value_that_is_there_is_given_at_once_and_not_made() {
+fn a_value_that_is_set_is_returned_at_once() {
     let cell = OnceCell::from(7);
     let made = cell.get_or_init(async || unreachable!()).now_or_never();
     assert_eq!(made, Some(&7));
@@ -79,7 +79,7 @@ fn a_value_that_is_there_is_given_at_once_and_not_made() {
 }
 
 #[test]
-fn one_makes_it_and_the_others_wait() {
+fn one_task_makes_the_value_and_the_others_wait() {
     block_on(async {
         let (cell, made) = (Rc::new(OnceCell::new()), Rc::new(Cell::new(0)));
         let tasks: Vec<_> = (0..5)
@@ -103,7 +103,7 @@ fn one_makes_it_and_the_others_wait() {
 }
 
 #[test]
-fn all_who_wait_are_woken_when_it_is_there() {
+fn all_waiting_futures_are_woken_when_the_value_is_set() {
     let cell = Rc::new(OnceCell::new());
     let (probe, done) = (Probe::new(), Rc::new(Cell::new(false)));
     let finished = done.clone();
@@ -113,25 +113,28 @@ fn all_who_wait_are_woken_when_it_is_there() {
     });
     let mut making = getting(&cell, 1, make);
     assert!(probe.poll(&mut making).is_pending());
-    let mut line = [2, 3].map(|value| waiting(&cell, value));
+    let mut waiters = [2, 3].map(|value| waiting(&cell, value));
     assert!(matches!(cell.set(9), Err(SetError::Initializing(9))));
     done.set(true);
     assert!(probe.poll(&mut making) == Poll::Ready(1));
-    for (probe, getting) in &mut line {
+    for (probe, getting) in &mut waiters {
         assert_eq!(probe.wakes_and_kept(), (1, 0));
         assert!(probe.poll(getting) == Poll::Ready(1));
     }
 }
 
 #[test]
-fn one_that_is_dropped_lets_the_next_try() {
+fn a_dropped_initializer_lets_the_next_future_try() {
     let cell = Rc::new(OnceCell::new());
     let making = making(&cell);
     let [first, (probe, mut second), (other, mut third)] =
         [1, 2, 3].map(|value| waiting(&cell, value));
     drop(making);
     assert_eq!((first.0.calls.wakes.get(), probe.calls.wakes.get()), (1, 0));
-    assert!(matches!(cell.set(9), Err(SetError::Initializing(9))), "it is the first one's turn");
+    assert!(
+        matches!(cell.set(9), Err(SetError::Initializing(9))),
+        "the permit is assigned to the first one"
+    );
     drop(first.1);
     assert_eq!((probe.calls.wakes.get(), other.calls.wakes.get()), (1, 0));
     assert!(probe.poll(&mut second) == Poll::Ready(2));
@@ -139,7 +142,7 @@ fn one_that_is_dropped_lets_the_next_try() {
 }
 
 #[test]
-fn the_last_that_is_dropped_leaves_a_cell_that_can_be_set() {
+fn a_cell_can_be_set_after_all_initializers_are_dropped() {
     let cell = Rc::new(OnceCell::new());
     let making = making(&cell);
     let waits = waiting(&cell, 1);
@@ -149,7 +152,7 @@ fn the_last_that_is_dropped_leaves_a_cell_that_can_be_set() {
 }
 
 #[test]
-fn one_that_fails_keeps_its_error_and_lets_the_next_try() {
+fn a_failed_initializer_returns_its_error_and_lets_the_next_future_try() {
     let cell = OnceCell::new();
     let (first, second) = (Probe::new(), Probe::new());
     let fails = Cell::new(false);
@@ -168,15 +171,15 @@ fn one_that_fails_keeps_its_error_and_lets_the_next_try() {
 }
 
 #[test]
-fn one_that_panics_lets_the_next_try() {
+fn a_panicking_initializer_lets_the_next_future_try() {
     let cell = OnceCell::new();
-    let make = || cell.get_or_init(async || panic!("a test of a panic")).now_or_never();
+    let make = || cell.get_or_init(async || panic!("a panic of an initializer")).now_or_never();
     assert!(catch_unwind(AssertUnwindSafe(make)).is_err());
     assert_eq!(cell.get_or_init(async || 2).now_or_never(), Some(&2));
 }
 
 #[test]
-fn the_wake_of_one_whose_turn_it_is_drops_who_waits_behind_it() {
+fn a_waker_of_the_next_initializer_can_drop_the_future_behind_it() {
     let cell = Rc::new(OnceCell::new());
     let making = making(&cell);
     let second = Rc::new(RefCell::new(None));
@@ -195,7 +198,7 @@ fn the_wake_of_one_whose_turn_it_is_drops_who_waits_behind_it() {
 }
 
 #[test]
-fn a_loop_that_reads_a_value_lets_others_run() {
+fn a_task_that_reads_a_set_value_in_a_loop_lets_others_run() {
     block_on(async {
         let cell = OnceCell::from(1);
         let other = spawn(async {});
@@ -208,7 +211,7 @@ fn a_loop_that_reads_a_value_lets_others_run() {
 }
 
 #[test]
-fn errors_convert_and_all_is_printed() {
+fn errors_convert_and_all_types_implement_debug() {
     let cell = Rc::new(OnceCell::default());
     let making = making(&cell);
     let error = cell.set(1).unwrap_err();

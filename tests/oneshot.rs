@@ -17,14 +17,14 @@ use futures::task::LocalSpawnExt;
 use futures::{FutureExt, StreamExt};
 use probe::{Drops, Probe};
 
-/// Wakers and values that tell what was done with them.
+/// Wakers and values that count what happens to them.
 #[allow(unreachable_pub)]
 mod probe;
 
-/// What one poll of a task may take from leaves that are always ready: src/current/budget.rs.
+/// The budget of one poll of a task: src/current/budget.rs.
 const PER_POLL: usize = 128;
 
-/// Something that a hook can take.
+/// A value that the closure of a waker can take.
 fn slot<T>(value: T) -> Rc<Cell<Option<T>>> {
     Rc::new(Cell::new(Some(value)))
 }
@@ -42,7 +42,7 @@ fn sent_then_polled() {
     assert_eq!(sender.send(7), Ok(()));
     assert_eq!(probe.poll(&mut receiver), Poll::Ready(Ok(7)));
     assert_eq!(probe.wakes_and_kept(), (0, 0));
-    assert_eq!(probe.calls.clones.get(), 0, "who does not wait keeps no waker");
+    assert_eq!(probe.calls.clones.get(), 0, "a receiver that does not wait stores no waker");
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn polled_sender_dropped_woken_polled() {
 }
 
 #[test]
-fn a_completed_receiver_gives_an_error_at_every_further_poll() {
+fn a_completed_receiver_returns_an_error_from_every_further_poll() {
     let (sender, mut receiver) = oneshot::channel();
     let probe = Probe::new();
     sender.send(7).unwrap();
@@ -80,7 +80,7 @@ fn a_completed_receiver_gives_an_error_at_every_further_poll() {
 }
 
 #[test]
-fn a_receiver_that_was_refused_gives_an_error_at_every_further_poll() {
+fn a_receiver_without_a_sender_returns_an_error_from_every_poll() {
     let (sender, mut receiver) = oneshot::channel::<i32>();
     let probe = Probe::new();
     drop(sender);
@@ -104,7 +104,7 @@ fn the_latest_waker_is_woken_and_the_earlier_ones_are_dropped() {
 }
 
 #[test]
-fn a_wait_that_is_given_up_loses_no_value() {
+fn a_dropped_wait_loses_no_value() {
     let (sender, mut receiver) = oneshot::channel();
     let probe = Probe::new();
     assert!(probe.poll(&mut &mut receiver).is_pending());
@@ -114,7 +114,7 @@ fn a_wait_that_is_given_up_loses_no_value() {
 }
 
 #[test]
-fn try_recv_of_a_value() {
+fn try_recv_returns_a_sent_value() {
     let (sender, mut receiver) = oneshot::channel();
     assert_eq!(receiver.try_recv(), Err(TryRecvError::Empty));
     assert_eq!(sender.send(7), Ok(()));
@@ -123,14 +123,14 @@ fn try_recv_of_a_value() {
 }
 
 #[test]
-fn try_recv_when_the_sender_was_dropped() {
+fn try_recv_after_the_sender_was_dropped() {
     let (sender, mut receiver) = oneshot::channel::<i32>();
     drop(sender);
     assert_eq!(receiver.try_recv(), Err(TryRecvError::Closed));
 }
 
 #[test]
-fn try_recv_when_it_was_closed_and_nothing_had_come() {
+fn try_recv_after_a_close_without_a_value() {
     let (sender, mut receiver) = oneshot::channel();
     receiver.close();
     assert_eq!(receiver.try_recv(), Err(TryRecvError::Closed));
@@ -139,7 +139,7 @@ fn try_recv_when_it_was_closed_and_nothing_had_come() {
 }
 
 #[test]
-fn try_recv_when_it_was_closed_after_a_value_came() {
+fn try_recv_after_a_close_with_a_value() {
     let (sender, mut receiver) = oneshot::channel();
     sender.send(7).unwrap();
     receiver.close();
@@ -148,7 +148,7 @@ fn try_recv_when_it_was_closed_after_a_value_came() {
 }
 
 #[test]
-fn sent_closed_awaited() {
+fn a_value_sent_before_a_close_is_received() {
     let (sender, mut receiver) = oneshot::channel();
     sender.send(7).unwrap();
     receiver.close();
@@ -158,7 +158,7 @@ fn sent_closed_awaited() {
 }
 
 #[test]
-fn closed_then_awaited_is_an_error_at_once_and_sending_gives_the_value_back() {
+fn a_closed_channel_refuses_the_value_and_ends_the_receiver() {
     let (sender, mut receiver) = oneshot::channel();
     assert!(!sender.is_closed());
     receiver.close();
@@ -169,16 +169,16 @@ fn closed_then_awaited_is_an_error_at_once_and_sending_gives_the_value_back() {
 }
 
 #[test]
-fn sending_to_a_receiver_that_was_dropped_gives_the_value_back() {
+fn sending_to_a_dropped_receiver_returns_the_value() {
     let (sender, receiver) = oneshot::channel();
     assert!(!sender.is_closed());
     drop(receiver);
     assert!(sender.is_closed());
-    assert_eq!(sender.send("it comes back".to_string()), Err("it comes back".to_string()));
+    assert_eq!(sender.send("a refused value".to_string()), Err("a refused value".to_string()));
 }
 
 #[test]
-fn closed_waits_for_the_receiver_to_be_closed_or_dropped() {
+fn closed_waits_until_the_receiver_is_closed_or_dropped() {
     let ends: [fn(&mut Option<Receiver<i32>>); 2] =
         [|receiver| receiver.as_mut().unwrap().close(), |receiver| drop(receiver.take())];
     for end in ends {
@@ -195,14 +195,17 @@ fn closed_waits_for_the_receiver_to_be_closed_or_dropped() {
             assert_eq!(probes.each_ref().map(Probe::wakes_and_kept), [(0, 0), (1, 0)]);
             assert!(probes[1].poll(&mut closed).is_ready());
         }
-        assert!(probes[0].poll(&mut pin!(sender.closed())).is_ready(), "and from then on at once");
+        assert!(
+            probes[0].poll(&mut pin!(sender.closed())).is_ready(),
+            "a later wait completes at once"
+        );
         drop(receiver);
         assert_eq!(probes.each_ref().map(Probe::wakes_and_kept), [(0, 0), (1, 0)]);
     }
 }
 
 #[test]
-fn closed_is_given_up_and_the_value_still_arrives() {
+fn a_value_arrives_after_a_dropped_wait_for_closed() {
     let (mut sender, mut receiver) = oneshot::channel();
     let [closing, receiving] = [Probe::new(), Probe::new()];
     assert!(receiving.poll(&mut receiver).is_pending());
@@ -213,7 +216,7 @@ fn closed_is_given_up_and_the_value_still_arrives() {
 }
 
 #[test]
-fn a_sender_that_is_gone_leaves_no_waker_and_is_not_woken() {
+fn a_dropped_sender_leaves_no_waker() {
     let (mut sender, receiver) = oneshot::channel();
     let probe = Probe::new();
     assert!(probe.poll(&mut pin!(sender.closed())).is_pending());
@@ -224,7 +227,7 @@ fn a_sender_that_is_gone_leaves_no_waker_and_is_not_woken() {
 }
 
 #[test]
-fn a_receiver_that_is_dropped_leaves_no_waker_and_is_not_woken() {
+fn a_dropped_receiver_leaves_no_waker() {
     let (sender, mut receiver) = oneshot::channel();
     let probe = Probe::new();
     assert!(probe.poll(&mut receiver).is_pending());
@@ -235,13 +238,13 @@ fn a_receiver_that_is_dropped_leaves_no_waker_and_is_not_woken() {
 }
 
 #[test]
-fn a_value_is_dropped_once_by_whoever_has_it_last() {
+fn a_value_is_dropped_once_by_its_last_owner() {
     let drops = Drops::default();
     let (sender, receiver) = oneshot::channel();
     sender.send(drops.value()).unwrap();
     assert_eq!(drops.count(), 0);
     drop(receiver);
-    assert_eq!(drops.count(), 1, "nobody took it");
+    assert_eq!(drops.count(), 1, "the value was not received");
 
     let (sender, mut receiver) = oneshot::channel();
     sender.send(drops.value()).unwrap();
@@ -249,27 +252,27 @@ fn a_value_is_dropped_once_by_whoever_has_it_last() {
     drop(receiver);
     assert_eq!(drops.count(), 1);
     drop(value);
-    assert_eq!(drops.count(), 2, "it was taken");
+    assert_eq!(drops.count(), 2, "the value was received");
 
     let (sender, receiver) = oneshot::channel();
     drop(receiver);
     let refused = sender.send(drops.value());
     assert_eq!(drops.count(), 2);
     drop(refused);
-    assert_eq!(drops.count(), 3, "it came back");
+    assert_eq!(drops.count(), 3, "the value was returned");
 
     let (sender, mut receiver) = oneshot::channel();
     sender.send(drops.value()).unwrap();
     receiver.close();
-    assert_eq!(drops.count(), 3, "closing keeps it");
+    assert_eq!(drops.count(), 3, "closing keeps the value");
     drop(receiver);
-    assert_eq!(drops.count(), 4, "it was closed in");
+    assert_eq!(drops.count(), 4, "the value was in the closed channel");
 }
 
-/// A receiver that hooks can reach, and what they got from it.
+/// A receiver that the closure of a waker can use.
 type Shared<T> = Rc<RefCell<Option<Receiver<T>>>>;
 
-/// A channel whose receiver waits with `probe`.
+/// Creates a channel whose receiver waits with `probe`.
 fn awaited_with<T>(probe: &Probe) -> (oneshot::Sender<T>, Shared<T>) {
     let (sender, mut receiver) = oneshot::channel();
     assert!(probe.poll(&mut receiver).is_pending());
@@ -277,7 +280,7 @@ fn awaited_with<T>(probe: &Probe) -> (oneshot::Sender<T>, Shared<T>) {
 }
 
 #[test]
-fn the_wake_of_a_send_polls_the_receiver() {
+fn a_waker_of_a_send_can_poll_the_receiver() {
     let probe = Probe::new();
     let (sender, receiver) = awaited_with(&probe);
     let got = slot(Poll::Pending);
@@ -292,7 +295,7 @@ fn the_wake_of_a_send_polls_the_receiver() {
 }
 
 #[test]
-fn the_wake_of_a_send_drops_the_receiver_and_the_value_with_it() {
+fn a_waker_of_a_send_can_drop_the_receiver_with_the_value() {
     let drops = Drops::default();
     let probe = Probe::new();
     let (sender, receiver) = awaited_with(&probe);
@@ -301,13 +304,13 @@ fn the_wake_of_a_send_drops_the_receiver_and_the_value_with_it() {
         drop(receiver.take());
         assert_eq!(dropped.count(), 1);
     });
-    assert!(sender.send(drops.value()).is_ok(), "it was there when the value came");
+    assert!(sender.send(drops.value()).is_ok(), "the receiver existed when the value was sent");
     assert_eq!(drops.count(), 1);
     assert_eq!(probe.wakes_and_kept(), (1, 0));
 }
 
 #[test]
-fn the_wake_of_a_dropped_sender_polls_and_drops_the_receiver() {
+fn a_waker_of_a_dropped_sender_can_poll_and_drop_the_receiver() {
     let probe = Probe::new();
     let (sender, receiver) = awaited_with::<i32>(&probe);
     let got = slot(Poll::Pending);
@@ -321,7 +324,7 @@ fn the_wake_of_a_dropped_sender_polls_and_drops_the_receiver() {
 }
 
 #[test]
-fn the_wake_of_closed_sends_and_the_value_comes_back() {
+fn a_waker_of_closed_can_send_and_gets_the_value_back() {
     for is_dropped in [false, true] {
         let (mut sender, mut receiver) = oneshot::channel();
         let probe = Probe::new();
@@ -340,7 +343,7 @@ fn the_wake_of_closed_sends_and_the_value_comes_back() {
 }
 
 #[test]
-fn the_wake_of_closed_drops_the_sender_while_the_receiver_is_dropped() {
+fn a_waker_of_closed_can_drop_the_sender_while_the_receiver_is_dropped() {
     let (mut sender, mut receiver) = oneshot::channel::<i32>();
     let [closing, receiving] = [Probe::new(), Probe::new()];
     assert!(closing.poll(&mut pin!(sender.closed())).is_pending());
@@ -352,7 +355,7 @@ fn the_wake_of_closed_drops_the_sender_while_the_receiver_is_dropped() {
 }
 
 #[test]
-fn the_drop_of_a_replaced_waker_sends_and_the_new_one_is_woken() {
+fn a_send_while_a_replaced_waker_is_dropped_wakes_the_new_one() {
     let probe = Probe::new();
     let (sender, receiver) = awaited_with(&probe);
     let probe = probe.on_drop(move || sender.send(7).unwrap());
@@ -363,7 +366,7 @@ fn the_drop_of_a_replaced_waker_sends_and_the_new_one_is_woken() {
 }
 
 #[test]
-fn the_drop_of_a_replaced_waker_closes_and_the_new_one_of_closed_is_woken() {
+fn a_close_while_a_replaced_waker_is_dropped_wakes_the_new_one() {
     let (mut sender, receiver) = oneshot::channel::<i32>();
     let probe = Probe::new();
     assert!(probe.poll(&mut pin!(sender.closed())).is_pending());
@@ -375,7 +378,7 @@ fn the_drop_of_a_replaced_waker_closes_and_the_new_one_of_closed_is_woken() {
 }
 
 #[test]
-fn the_clone_of_a_waker_sends_and_the_receiver_learns_it() {
+fn a_send_while_a_waker_is_cloned_is_seen() {
     let (sender, mut receiver) = oneshot::channel();
     let probe = Probe::new().on_clone(move || sender.send(7).unwrap());
     let first = probe.poll(&mut receiver);
@@ -383,7 +386,7 @@ fn the_clone_of_a_waker_sends_and_the_receiver_learns_it() {
 }
 
 #[test]
-fn the_clone_of_a_waker_closes_and_the_sender_learns_it() {
+fn a_close_while_a_waker_is_cloned_is_seen() {
     let (mut sender, receiver) = oneshot::channel::<i32>();
     let probe = Probe::new().on_clone(move || drop(receiver));
     let first = probe.poll(&mut pin!(sender.closed()));
@@ -391,7 +394,7 @@ fn the_clone_of_a_waker_closes_and_the_sender_learns_it() {
 }
 
 #[test]
-fn a_dropped_waker_drops_the_sender_while_the_receiver_is_dropped() {
+fn the_waker_of_a_dropped_receiver_can_drop_the_sender() {
     let drops = Drops::default();
     let probe = Probe::new();
     let (sender, receiver) = awaited_with(&probe);
@@ -401,7 +404,7 @@ fn a_dropped_waker_drops_the_sender_while_the_receiver_is_dropped() {
     let probe = probe.on_drop(move || result.set(sender.send(value.unwrap()).err()));
     drop(receiver);
     assert_eq!(drops.count(), 0);
-    drop(refused.take().expect("it came back"));
+    drop(refused.take().expect("the value was returned"));
     assert_eq!((drops.count(), probe.kept()), (1, 0));
 }
 
@@ -415,7 +418,7 @@ impl Drop for OnDrop {
 }
 
 #[test]
-fn a_value_that_uses_other_channels_as_it_is_dropped() {
+fn a_value_can_use_other_channels_while_it_is_dropped() {
     let (next, next_receiver) = oneshot::channel();
     let (sender, receiver) = oneshot::channel();
     sender.send(OnDrop(Some(Box::new(move || next.send(7).unwrap())))).ok().unwrap();
@@ -428,9 +431,9 @@ fn panics(f: impl FnOnce()) -> bool {
 }
 
 #[test]
-fn a_wake_that_panics_in_send_leaves_the_value_to_the_receiver() {
+fn a_waker_that_panics_in_a_send_leaves_the_value_to_the_receiver() {
     let drops = Drops::default();
-    let probe = Probe::new().on_wake(|| panic!("the waker's own"));
+    let probe = Probe::new().on_wake(|| panic!("a panic of a waker"));
     let (sender, receiver) = awaited_with(&probe);
     assert!(panics(|| drop(sender.send(drops.value()))));
     assert_eq!(drops.count(), 0);
@@ -439,9 +442,9 @@ fn a_wake_that_panics_in_send_leaves_the_value_to_the_receiver() {
 }
 
 #[test]
-fn a_wake_that_panics_as_the_receiver_is_dropped_leaves_a_closed_channel() {
+fn a_waker_that_panics_in_a_drop_of_the_receiver_leaves_a_closed_channel() {
     let (mut sender, receiver) = oneshot::channel();
-    let probe = Probe::new().on_wake(|| panic!("the waker's own"));
+    let probe = Probe::new().on_wake(|| panic!("a panic of a waker"));
     assert!(probe.poll(&mut pin!(sender.closed())).is_pending());
     assert!(panics(|| drop(receiver)));
     assert!(sender.is_closed());
@@ -449,19 +452,19 @@ fn a_wake_that_panics_as_the_receiver_is_dropped_leaves_a_closed_channel() {
 }
 
 #[test]
-fn a_value_that_panics_as_it_is_dropped_is_dropped_once() {
+fn a_value_that_panics_in_its_drop_is_dropped_once() {
     let probe = Probe::new();
     let (mut sender, receiver) = oneshot::channel();
     assert!(probe.poll(&mut pin!(sender.closed())).is_pending());
-    sender.send(OnDrop(Some(Box::new(|| panic!("the value's own"))))).ok().unwrap();
+    sender.send(OnDrop(Some(Box::new(|| panic!("a panic of a value"))))).ok().unwrap();
     assert!(panics(|| drop(receiver)));
     assert_eq!(probe.kept(), 0);
 }
 
 #[test]
-fn a_clone_that_panics_leaves_a_channel_that_works() {
+fn a_waker_that_panics_in_its_clone_leaves_a_usable_channel() {
     let (sender, mut receiver) = oneshot::channel();
-    let probe = Probe::new().on_clone(|| panic!("the waker's own"));
+    let probe = Probe::new().on_clone(|| panic!("a panic of a waker"));
     assert!(panics(|| assert!(probe.poll(&mut receiver).is_pending())));
     let next = Probe::new();
     assert!(next.poll(&mut receiver).is_pending());
@@ -470,7 +473,7 @@ fn a_clone_that_panics_leaves_a_channel_that_works() {
     assert_eq!(next.poll(&mut receiver), Poll::Ready(Ok(7)));
 }
 
-/// Two tasks of any executor: each answers the other's question before it asks the next.
+/// Sends a ball `rounds` times, and waits for each answer.
 async fn ping(mut to: oneshot::Sender<Ball>, rounds: usize) -> usize {
     for round in 0..rounds {
         let (back, returned) = oneshot::channel();
@@ -518,7 +521,7 @@ fn a_thousand_exchanges_under_each_executor() {
 }
 
 #[test]
-fn receivers_in_a_set_complete_in_the_order_of_sending() {
+fn receivers_in_a_set_complete_in_the_order_of_their_sends() {
     let received = executor::block_on(async {
         let mut set = FuturesUnordered::new();
         let mut senders = Vec::new();
@@ -538,7 +541,7 @@ fn receivers_in_a_set_complete_in_the_order_of_sending() {
 }
 
 #[test]
-fn a_worker_stops_when_nobody_awaits_its_answer() {
+fn a_worker_stops_when_its_receiver_is_dropped() {
     block_on(async {
         let (mut sender, receiver) = oneshot::channel::<i32>();
         let worker = spawn(async move {
@@ -555,7 +558,7 @@ fn a_worker_stops_when_nobody_awaits_its_answer() {
 }
 
 #[test]
-fn ten_thousand_tasks_each_answer_one() {
+fn ten_thousand_tasks_answer_one_task() {
     let sum = block_on(async {
         let mut sum = 0;
         for i in 0..10_000_u64 {
@@ -569,7 +572,7 @@ fn ten_thousand_tasks_each_answer_one() {
 }
 
 #[test]
-fn one_poll_of_a_task_takes_no_more_answers_than_its_budget() {
+fn one_poll_of_a_task_receives_no_more_than_its_budget() {
     const ANSWERS: usize = 10 * PER_POLL;
     let mut receivers = Vec::new();
     for i in 0..ANSWERS {
@@ -595,12 +598,12 @@ fn one_poll_of_a_task_takes_no_more_answers_than_its_budget() {
     });
     runtime.run_until_stalled().unwrap();
     assert!(task.is_finished());
-    // Ten that are full, and one that comes back from the yield.
+    // Ten polls use the whole budget, and one follows the yield.
     assert_eq!(polls.get(), ANSWERS / PER_POLL + 1);
 }
 
 #[test]
-fn halves_and_errors_are_printed_whatever_the_value() {
+fn halves_and_errors_implement_debug_for_any_value() {
     struct Opaque;
     let (sender, mut receiver) = oneshot::channel::<Opaque>();
     assert_eq!(format!("{sender:?}"), "Sender { is_closed: false, .. }");

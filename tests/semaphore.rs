@@ -1,5 +1,5 @@
-//! `sync::Semaphore`: order, many at once, cancellation at each state, closing, wakers that call
-//! back.
+//! `sync::Semaphore`: order, several permits at once, cancellation in each state, closing, and
+//! wakers that call back.
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -16,13 +16,13 @@ use futures::future::LocalBoxFuture;
 use futures::task::LocalSpawnExt;
 use probe::Probe;
 
-/// Wakers that tell what was done with them.
+/// Wakers that count what happens to them.
 #[allow(unreachable_pub, dead_code)]
 mod probe;
 
-/// What one poll of a task may take from leaves that are always ready: src/current/budget.rs.
+/// The budget of one poll of a task: src/current/budget.rs.
 const PER_POLL: usize = 128;
-/// Futures that wait at once: were leaving not O(1), dropping them would take minutes.
+/// Futures that wait at the same time. Dropping them would take minutes if a removal were not O(1).
 const MANY: usize = 100_000;
 
 type Acquiring = LocalBoxFuture<'static, Result<OwnedSemaphorePermit, AcquireError>>;
@@ -35,7 +35,7 @@ fn acquiring(semaphore: &Rc<Semaphore>, count: usize) -> Acquiring {
     semaphore.clone().acquire_many_owned(count).boxed_local()
 }
 
-/// One that wants `count`, was polled, and waits.
+/// A future that waits for `count` permits and was polled, with its probe.
 fn waiting(semaphore: &Rc<Semaphore>, count: usize) -> (Probe, Acquiring) {
     let (probe, mut acquiring) = (Probe::new(), acquiring(semaphore, count));
     assert!(probe.poll(&mut acquiring).is_pending());
@@ -46,7 +46,7 @@ fn wakes<const N: usize>(waiting: &[(Probe, Acquiring); N]) -> [usize; N] {
     waiting.each_ref().map(|(probe, _)| probe.calls.wakes.get())
 }
 
-/// The permit of one that was chosen.
+/// Returns the permit of a woken future.
 fn permit((probe, acquiring): &mut (Probe, Acquiring)) -> OwnedSemaphorePermit {
     match probe.poll(acquiring) {
         Poll::Ready(Ok(permit)) => permit,
@@ -77,81 +77,85 @@ fn permits_are_counted() {
 }
 
 #[test]
-fn who_waits_is_served_in_the_order_in_which_it_began() {
+fn waiting_futures_are_served_in_order() {
     let semaphore = semaphore(0);
-    let mut line = [1, 1, 1].map(|count| waiting(&semaphore, count));
+    let mut waiters = [1, 1, 1].map(|count| waiting(&semaphore, count));
     for i in 0..3 {
         semaphore.add_permits(1).unwrap();
-        assert_eq!(wakes(&line), std::array::from_fn(|k| usize::from(k <= i)));
-        assert_eq!(semaphore.available_permits(), 0, "it is the chosen one's");
+        assert_eq!(wakes(&waiters), std::array::from_fn(|k| usize::from(k <= i)));
+        assert_eq!(semaphore.available_permits(), 0, "it is assigned to the woken future");
         assert!(semaphore.try_acquire().is_err());
     }
-    // The order of the polls is theirs.
+    // The futures are polled in another order.
     for i in [2, 0, 1] {
-        permit(&mut line[i]).forget();
-        assert_eq!(line[i].0.wakes_and_kept(), (1, 0));
+        permit(&mut waiters[i]).forget();
+        assert_eq!(waiters[i].0.wakes_and_kept(), (1, 0));
     }
     assert_eq!(semaphore.available_permits(), 0);
 }
 
 #[test]
-fn one_who_wants_many_is_not_overtaken() {
+fn a_request_for_many_permits_is_not_overtaken() {
     let semaphore = semaphore(2);
-    let mut line = [3, 1, 1].map(|count| waiting(&semaphore, count));
+    let mut waiters = [3, 1, 1].map(|count| waiting(&semaphore, count));
     assert_eq!(semaphore.available_permits(), 2);
     assert_eq!(semaphore.try_acquire().unwrap_err(), TryAcquireError::NoPermits, "others wait");
     semaphore.add_permits(1).unwrap();
-    assert_eq!(wakes(&line), [1, 0, 0]);
-    let three = permit(&mut line[0]);
+    assert_eq!(wakes(&waiters), [1, 0, 0]);
+    let three = permit(&mut waiters[0]);
     assert_eq!((three.num_permits(), semaphore.available_permits()), (3, 0));
     drop(three);
-    assert_eq!(wakes(&line), [1, 1, 1]);
+    assert_eq!(wakes(&waiters), [1, 1, 1]);
     assert_eq!(semaphore.available_permits(), 1);
 }
 
 #[test]
-fn without_the_one_who_wants_many_those_behind_are_served() {
+fn dropping_a_request_for_many_permits_serves_the_requests_behind_it() {
     let semaphore = semaphore(2);
     let [many, one, two, other] = [3, 1, 1, 1].map(|count| waiting(&semaphore, count));
     drop(many.1);
     assert_eq!(many.0.wakes_and_kept(), (0, 0));
     assert_eq!(wakes(&[one, two, other]), [1, 1, 0]);
-    assert_eq!(semaphore.available_permits(), 2, "dropped, they gave back what they were given");
+    assert_eq!(
+        semaphore.available_permits(),
+        2,
+        "dropped futures release the permits assigned to them"
+    );
 }
 
 #[test]
-fn one_that_waits_and_is_dropped_leaves_the_line() {
-    for gone in 0..3 {
+fn a_dropped_waiting_future_leaves_the_wait_queue() {
+    for dropped in 0..3 {
         let semaphore = semaphore(0);
-        let mut line: Vec<_> = (0..3).map(|_| waiting(&semaphore, 1)).collect();
-        let (probe, acquiring) = line.remove(gone);
+        let mut waiters: Vec<_> = (0..3).map(|_| waiting(&semaphore, 1)).collect();
+        let (probe, acquiring) = waiters.remove(dropped);
         drop(acquiring);
         assert_eq!(probe.wakes_and_kept(), (0, 0));
-        for chosen in &mut line {
+        for woken in &mut waiters {
             semaphore.add_permits(1).unwrap();
-            permit(chosen).forget();
+            permit(woken).forget();
         }
         assert_eq!(semaphore.available_permits(), 0);
     }
 }
 
 #[test]
-fn one_that_was_chosen_and_is_dropped_passes_its_permits_on() {
+fn a_dropped_woken_future_hands_its_permits_on() {
     let semaphore = semaphore(0);
-    let mut line = [2, 1, 1, 1].map(|count| waiting(&semaphore, count));
+    let mut waiters = [2, 1, 1, 1].map(|count| waiting(&semaphore, count));
     semaphore.add_permits(2).unwrap();
-    assert_eq!(wakes(&line), [1, 0, 0, 0]);
-    line[0].1 = std::future::pending().boxed_local();
-    assert_eq!(wakes(&line), [1, 1, 1, 0]);
-    permit(&mut line[2]).forget();
-    line[1].1 = std::future::pending().boxed_local();
-    assert_eq!(wakes(&line), [1, 1, 1, 1]);
-    line[3].1 = std::future::pending().boxed_local();
+    assert_eq!(wakes(&waiters), [1, 0, 0, 0]);
+    waiters[0].1 = std::future::pending().boxed_local();
+    assert_eq!(wakes(&waiters), [1, 1, 1, 0]);
+    permit(&mut waiters[2]).forget();
+    waiters[1].1 = std::future::pending().boxed_local();
+    assert_eq!(wakes(&waiters), [1, 1, 1, 1]);
+    waiters[3].1 = std::future::pending().boxed_local();
     assert_eq!(semaphore.available_permits(), 1);
 }
 
 #[test]
-fn one_that_was_never_polled_changes_nothing() {
+fn a_future_that_was_never_polled_changes_nothing() {
     let semaphore = semaphore(1);
     drop(acquiring(&semaphore, 1));
     let held = acquiring(&semaphore, 1).now_or_never().unwrap().unwrap();
@@ -161,7 +165,7 @@ fn one_that_was_never_polled_changes_nothing() {
 }
 
 #[test]
-fn none_at_all_can_be_had_at_any_time() {
+fn zero_permits_can_be_acquired_at_any_time() {
     let semaphore = semaphore(0);
     let _line = waiting(&semaphore, 1);
     assert_eq!(semaphore.try_acquire_many(0).unwrap().num_permits(), 0);
@@ -172,23 +176,23 @@ fn none_at_all_can_be_had_at_any_time() {
 }
 
 #[test]
-fn what_is_forgotten_can_be_added_again_and_no_more() {
+fn forgotten_permits_can_be_added_again() {
     let semaphore = Rc::new(Semaphore::bounded(2));
     assert!(semaphore.add_permits(1).is_err());
     semaphore.try_acquire_many(2).unwrap().forget();
     semaphore.add_permits(1).unwrap();
     assert!(semaphore.add_permits(2).is_err());
-    assert_eq!(semaphore.available_permits(), 1, "of those refused none is added");
+    assert_eq!(semaphore.available_permits(), 1, "a refused call adds none");
     let held = semaphore.clone().try_acquire_owned().unwrap();
     semaphore.add_permits(1).unwrap();
-    assert!(semaphore.add_permits(1).is_err(), "what is held comes back by itself");
+    assert!(semaphore.add_permits(1).is_err(), "a held permit is not forgotten");
     held.forget();
     semaphore.add_permits(1).unwrap();
     assert_eq!(semaphore.available_permits(), 2);
 }
 
 #[test]
-fn permits_are_counted_to_the_end() {
+fn permits_are_counted_up_to_the_largest_number() {
     let semaphore = semaphore(usize::MAX);
     assert!(semaphore.add_permits(1).is_err());
     let all = semaphore.try_acquire_many(usize::MAX).unwrap();
@@ -200,20 +204,20 @@ fn permits_are_counted_to_the_end() {
 }
 
 #[test]
-fn close_wakes_all_who_wait_and_those_chosen_before_keep_what_they_have() {
+fn close_wakes_all_waiters_and_woken_ones_keep_their_permits() {
     let semaphore = semaphore(0);
-    let mut line = [1, 1, 5, 1].map(|count| waiting(&semaphore, count));
+    let mut waiters = [1, 1, 5, 1].map(|count| waiting(&semaphore, count));
     semaphore.add_permits(2).unwrap();
     semaphore.close();
     semaphore.close();
-    assert_eq!(wakes(&line), [1, 1, 1, 1]);
+    assert_eq!(wakes(&waiters), [1, 1, 1, 1]);
     assert!(semaphore.is_closed());
-    let held = permit(&mut line[0]);
-    for (probe, acquiring) in &mut line[2..] {
+    let held = permit(&mut waiters[0]);
+    for (probe, acquiring) in &mut waiters[2..] {
         assert!(probe.poll(acquiring).map(|result| result.is_err()) == Poll::Ready(true));
         assert_eq!(probe.kept(), 0);
     }
-    drop((line, held));
+    drop((waiters, held));
     assert_eq!(semaphore.available_permits(), 2);
     assert_eq!(semaphore.try_acquire().unwrap_err(), TryAcquireError::Closed);
     assert!(acquiring(&semaphore, 1).now_or_never().unwrap().is_err());
@@ -222,16 +226,16 @@ fn close_wakes_all_who_wait_and_those_chosen_before_keep_what_they_have() {
 }
 
 #[test]
-fn those_refused_and_dropped_give_nothing_back() {
+fn refused_futures_that_are_dropped_release_nothing() {
     let semaphore = semaphore(0);
-    let line = [1, 2].map(|count| waiting(&semaphore, count));
+    let waiters = [1, 2].map(|count| waiting(&semaphore, count));
     semaphore.close();
-    drop(line);
+    drop(waiters);
     assert_eq!(semaphore.available_permits(), 0);
 }
 
 #[test]
-fn a_permit_given_back_while_a_close_wakes_goes_to_nobody() {
+fn a_permit_released_during_a_close_is_assigned_to_no_waiter() {
     let semaphore = semaphore(1);
     let held = semaphore.clone().try_acquire_owned().unwrap();
     let mut acquiring = acquiring(&semaphore, 1);
@@ -245,7 +249,7 @@ fn a_permit_given_back_while_a_close_wakes_goes_to_nobody() {
 }
 
 #[test]
-fn the_wake_of_a_release_polls_who_was_chosen_and_releases_again() {
+fn a_waker_of_a_release_can_acquire_and_release_again() {
     let semaphore = semaphore(0);
     let order = Rc::new(RefCell::new(Vec::new()));
     let futures = [0, 1, 2].map(|i| {
@@ -266,7 +270,7 @@ fn the_wake_of_a_release_polls_who_was_chosen_and_releases_again() {
 }
 
 #[test]
-fn the_wake_of_a_release_drops_the_next_in_the_line() {
+fn a_waker_of_a_release_can_drop_the_next_waiter() {
     let semaphore = semaphore(0);
     let next = Rc::new(Cell::new(None));
     let dropped = next.clone();
@@ -283,7 +287,7 @@ fn the_wake_of_a_release_drops_the_next_in_the_line() {
 }
 
 #[test]
-fn the_clone_of_a_waker_brings_the_permit() {
+fn a_permit_added_while_a_waker_is_cloned_is_taken() {
     let semaphore = semaphore(0);
     let adds = semaphore.clone();
     let probe = Probe::new().on_clone(move || adds.add_permits(1).unwrap());
@@ -295,7 +299,7 @@ fn the_clone_of_a_waker_brings_the_permit() {
 }
 
 #[test]
-fn the_drop_of_a_waker_that_is_not_kept_takes_the_permit_away_again() {
+fn a_permit_taken_while_an_unneeded_waker_is_dropped_is_waited_for() {
     let semaphore = semaphore(0);
     let (adds, takes) = (semaphore.clone(), semaphore.clone());
     let probe = Probe::new()
@@ -309,7 +313,7 @@ fn the_drop_of_a_waker_that_is_not_kept_takes_the_permit_away_again() {
 }
 
 #[test]
-fn the_drop_of_a_replaced_waker_releases_and_the_new_one_is_woken() {
+fn a_permit_added_while_a_replaced_waker_is_dropped_wakes_the_new_one() {
     let semaphore = semaphore(0);
     let adds = semaphore.clone();
     let mut acquiring = acquiring(&semaphore, 1);
@@ -322,7 +326,7 @@ fn the_drop_of_a_replaced_waker_releases_and_the_new_one_is_woken() {
 }
 
 #[test]
-fn the_drop_of_a_waker_of_one_that_leaves_meets_a_whole_line() {
+fn the_waker_of_a_dropped_future_is_dropped_after_the_next_waiter_is_served() {
     let semaphore = semaphore(1);
     let looks = semaphore.clone();
     let seen = Rc::new(Cell::new(0));
@@ -331,16 +335,16 @@ fn the_drop_of_a_waker_of_one_that_leaves_meets_a_whole_line() {
     assert!(probe.poll(&mut many).is_pending());
     let mut one = waiting(&semaphore, 1);
     drop(many);
-    assert_eq!(seen.get(), 10, "the one behind had its permit by then");
+    assert_eq!(seen.get(), 10, "the waiter behind it has its permit already");
     permit(&mut one).forget();
 }
 
 #[test]
-fn a_wake_that_panics_does_not_stop_the_others() {
+fn a_waker_that_panics_does_not_stop_the_other_wakes() {
     for closes in [false, true] {
         let semaphore = semaphore(0);
         let mut first = acquiring(&semaphore, 1);
-        let probe = Probe::new().on_wake(|| panic!("a waker of a test"));
+        let probe = Probe::new().on_wake(|| panic!("a panic of a waker"));
         assert!(probe.poll(&mut first).is_pending());
         let mut rest = [1, 1].map(|count| waiting(&semaphore, count));
         let wake = || match closes {
@@ -357,11 +361,11 @@ fn a_wake_that_panics_does_not_stop_the_others() {
 }
 
 #[test]
-fn a_hundred_thousand_that_wait_and_are_dropped_leave_nothing() {
+fn a_hundred_thousand_waiting_futures_can_be_dropped_in_any_order() {
     let semaphore = semaphore(0);
     let probe = Probe::new();
     for stride in [1, 7, MANY - 1] {
-        let mut line: Vec<_> = (0..MANY)
+        let mut waiters: Vec<_> = (0..MANY)
             .map(|_| {
                 let mut acquiring = acquiring(&semaphore, 1);
                 assert!(probe.poll(&mut acquiring).is_pending());
@@ -370,7 +374,7 @@ fn a_hundred_thousand_that_wait_and_are_dropped_leave_nothing() {
             .collect();
         let mut i = 0;
         for _ in 0..MANY {
-            drop(line[i].take().unwrap());
+            drop(waiters[i].take().unwrap());
             i = (i + stride) % MANY;
         }
         assert_eq!(probe.wakes_and_kept(), (0, 0));
@@ -400,7 +404,7 @@ fn one_poll_of_a_task_acquires_no_more_than_its_budget() {
 }
 
 #[test]
-fn one_whose_budget_is_spent_has_its_place_in_the_line() {
+fn a_task_without_budget_keeps_its_place_in_the_wait_queue() {
     block_on(async {
         let (free, gate) = (semaphore(PER_POLL), semaphore(0));
         let order = Rc::new(RefCell::new(Vec::new()));
@@ -425,7 +429,7 @@ fn one_whose_budget_is_spent_has_its_place_in_the_line() {
 }
 
 #[test]
-fn it_works_under_any_executor() {
+fn a_semaphore_works_under_another_executor() {
     let (semaphore, mut pool) = (semaphore(2), LocalPool::new());
     let (inside, most) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
     for _ in 0..20 {
@@ -444,7 +448,7 @@ fn it_works_under_any_executor() {
 }
 
 #[test]
-fn it_can_be_a_constant() {
+fn a_semaphore_can_be_created_in_a_const() {
     thread_local! {
         static FIVE: Semaphore = const { Semaphore::new(5) };
     }
@@ -452,7 +456,7 @@ fn it_can_be_a_constant() {
 }
 
 #[test]
-fn errors_convert_and_everything_is_printed() {
+fn errors_convert_and_all_types_implement_debug() {
     let semaphore = semaphore(1);
     let one = semaphore.clone().try_acquire_owned().unwrap();
     assert_eq!(format!("{one:?}"), "OwnedSemaphorePermit(1)");

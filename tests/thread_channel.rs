@@ -1,5 +1,5 @@
 //! `sync::thread_channel`: threads and loops, in both directions; closing from both ends; one wake
-//! for one reason. What it has in common with `sync::mpsc` is compared in `thread_channel_model`.
+//! for each wait. `thread_channel_model` compares it with the model of `sync::mpsc`.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
@@ -17,24 +17,24 @@ use futures::future::LocalBoxFuture;
 use futures::{FutureExt, StreamExt};
 use probe::{Drops, Probe};
 
-/// Wakers and values that tell what was done with them.
+/// Wakers and values that count what happens to them.
 #[allow(unreachable_pub)]
 mod probe;
 
-/// Values sent between threads: enough that they meet in every state.
+/// The number of values sent between threads: enough to meet in every state.
 const MANY: usize = 20_000;
-/// What one poll of a task may take from leaves that are always ready: src/current/budget.rs.
+/// The budget of one poll of a task: src/current/budget.rs.
 const PER_POLL: usize = 128;
 
 type Sending<T> = LocalBoxFuture<'static, Result<(), SendError<T>>>;
 
-/// A send that owns its sender, so that hooks can have it.
+/// A send that owns its sender, so that wakers can hold it.
 fn sending<T: 'static>(sender: &Sender<T>, value: T) -> Sending<T> {
     let sender = sender.clone();
     async move { sender.send(value).await }.boxed_local()
 }
 
-/// A full channel of capacity 1, the value in it 0.
+/// Creates a full channel of capacity 1 that holds the value 0.
 fn full() -> (Sender<usize>, Receiver<usize>) {
     let (sender, receiver) = thread_channel::bounded(1);
     sender.try_send(0).unwrap();
@@ -49,7 +49,7 @@ fn message(f: impl FnOnce()) -> String {
     }
 }
 
-/// Runs `f` on a thread. It is known to block, or about to, once `began` was waited for.
+/// Runs `f` on a thread. The thread blocks, or is about to, once the caller has waited for `began`.
 fn thread<T: Send + 'static>(
     f: impl FnOnce() -> T + Send + 'static,
 ) -> (Arc<Barrier>, JoinHandle<T>) {
@@ -63,7 +63,7 @@ fn thread<T: Send + 'static>(
 }
 
 #[test]
-fn its_halves_go_to_other_threads() {
+fn the_halves_are_send_and_sync() {
     fn is_send_and_sync<T: Send + Sync>() {}
     is_send_and_sync::<(Sender<u8>, UnboundedSender<u8>, Receiver<u8>)>();
 }
@@ -118,7 +118,7 @@ fn many_threads_send_without_a_limit() {
     assert_eq!(received.len(), MANY);
     for k in 0..4 {
         let of_one = received.iter().filter(|(of, _)| *of == k).map(|(_, i)| *i);
-        assert!(of_one.eq(0..MANY / 4), "each one's in its order");
+        assert!(of_one.eq(0..MANY / 4), "each sender's values are in order");
     }
 }
 
@@ -160,17 +160,17 @@ fn two_loops_play_ping_pong() {
 }
 
 #[test]
-fn a_thread_and_a_task_wait_in_one_line() {
+fn a_thread_and_a_task_wait_in_one_queue() {
     let (sender, mut receiver) = full();
     let probes = [Probe::new(), Probe::new()];
     let mut first = sending(&sender, 1);
     assert!(probes[0].poll(&mut first).is_pending() && probes[0].poll(&mut first).is_pending());
-    assert_eq!(probes[0].calls.clones.get(), 1, "its waker is kept once");
+    assert_eq!(probes[0].calls.clones.get(), 1, "its waker is stored once");
     let blocks = sender.clone();
     let (began, thread) = thread(move || blocks.blocking_send(2));
     began.wait();
     assert_eq!(receiver.try_recv(), Ok(0));
-    assert_eq!(probes[0].wakes_and_kept(), (1, 0), "the slot is the task's");
+    assert_eq!(probes[0].wakes_and_kept(), (1, 0), "the slot is assigned to the task");
     assert!(probes[0].poll(&mut first) == Poll::Ready(Ok(())));
     assert_eq!(receiver.try_recv(), Ok(1));
     assert_eq!(receiver.blocking_recv(), Some(2));
@@ -178,7 +178,7 @@ fn a_thread_and_a_task_wait_in_one_line() {
 }
 
 #[test]
-fn a_blocked_receiver_learns_that_the_senders_are_gone() {
+fn a_blocked_receiver_returns_when_the_senders_are_dropped() {
     let (sender, mut receiver) = thread_channel::bounded::<u8>(1);
     let other = sender.clone();
     let (began, thread) = thread(move || receiver.blocking_recv());
@@ -188,7 +188,7 @@ fn a_blocked_receiver_learns_that_the_senders_are_gone() {
 }
 
 #[test]
-fn blocked_senders_learn_that_the_receiver_is_gone() {
+fn blocked_senders_return_when_the_receiver_is_closed_or_dropped() {
     for closes in [true, false] {
         let (sender, mut receiver) = full();
         let threads: Vec<_> = (1..4)
@@ -200,7 +200,7 @@ fn blocked_senders_learn_that_the_receiver_is_gone() {
         threads.iter().for_each(|(began, _)| _ = began.wait());
         if closes {
             receiver.close();
-            assert_eq!(receiver.blocking_recv(), Some(0), "it came before");
+            assert_eq!(receiver.blocking_recv(), Some(0), "the value was sent before");
             assert_eq!(receiver.blocking_recv(), None);
         } else {
             drop(receiver);
@@ -213,7 +213,7 @@ fn blocked_senders_learn_that_the_receiver_is_gone() {
 }
 
 #[test]
-fn blocking_on_the_thread_of_a_running_loop_panics_with_a_sentence() {
+fn blocking_on_the_thread_of_a_running_loop_panics() {
     block_on(async {
         let (sender, mut receiver) = thread_channel::bounded(1);
         let text = message(|| _ = sender.blocking_send(1));
@@ -278,14 +278,14 @@ fn a_parked_loop_is_woken_from_another_thread_once() {
 }
 
 #[test]
-fn permits_are_slots_and_outlive_a_close() {
+fn permits_reserve_slots_and_stay_valid_after_a_close() {
     let (sender, mut receiver) = thread_channel::bounded(2);
     let [first, second] = [sender.try_reserve().unwrap(), sender.try_reserve().unwrap()];
     assert!(sender.try_send(1) == Err(TrySendError::Full(1)));
     receiver.close();
     let probe = Probe::new();
     let mut recv = async { receiver.recv().await }.boxed_local();
-    assert!(probe.poll(&mut recv).is_pending(), "one may come");
+    assert!(probe.poll(&mut recv).is_pending(), "a permit can still send");
     first.send(5);
     assert!(probe.poll(&mut recv) == Poll::Ready(Some(5)));
     drop(recv);
@@ -298,7 +298,7 @@ fn permits_are_slots_and_outlive_a_close() {
 }
 
 #[test]
-fn a_chosen_sender_that_is_dropped_passes_its_turn_on() {
+fn a_dropped_woken_sender_passes_its_slot_on() {
     let (sender, mut receiver) = full();
     let probes = [Probe::new(), Probe::new()];
     let [mut first, mut second] = [sending(&sender, 1), sending(&sender, 2)];
@@ -311,7 +311,7 @@ fn a_chosen_sender_that_is_dropped_passes_its_turn_on() {
 }
 
 #[test]
-fn values_are_dropped_where_nothing_is_locked() {
+fn values_are_dropped_outside_of_the_lock() {
     struct Uses(UnboundedSender<Option<Uses>>);
     impl Drop for Uses {
         fn drop(&mut self) {
@@ -331,7 +331,7 @@ fn values_are_dropped_where_nothing_is_locked() {
 }
 
 #[test]
-fn wakers_may_use_the_channel() {
+fn wakers_can_use_the_channel() {
     let acts: [fn(&mut Receiver<usize>); 2] = [|receiver| _ = receiver.try_recv(), Receiver::close];
     for act in acts {
         let (sender, mut receiver) = full();
@@ -354,7 +354,7 @@ fn wakers_may_use_the_channel() {
 }
 
 #[test]
-fn what_is_sent_while_a_waker_is_cloned_is_seen() {
+fn a_send_while_a_waker_is_cloned_is_seen() {
     let (sender, mut receiver) = thread_channel::unbounded();
     let probe = Probe::new().on_clone(move || sender.send(5).unwrap());
     let mut recv = async { receiver.recv().await }.boxed_local();
@@ -363,7 +363,7 @@ fn what_is_sent_while_a_waker_is_cloned_is_seen() {
 }
 
 #[test]
-fn a_channel_that_is_always_ready_lets_others_run() {
+fn a_task_that_never_waits_lets_others_run() {
     block_on(async {
         let (sender, mut receiver) = thread_channel::bounded(1);
         let ran = Rc::new(std::cell::Cell::new(false));
@@ -381,7 +381,7 @@ fn a_channel_that_is_always_ready_lets_others_run() {
 }
 
 #[test]
-fn it_tells_its_state() {
+fn halves_implement_debug() {
     let (sender, receiver) = full();
     assert_eq!(format!("{sender:?}"), "Sender(Queue { len: 1, is_closed: false, .. })");
     drop(sender);

@@ -1,6 +1,6 @@
-//! `sync::thread_channel` on one thread against the model of `sync::mpsc`: it does the same.
+//! `sync::thread_channel` on one thread against the model of `sync::mpsc`: both behave alike.
 
 use evloop::sync::thread_channel as channel;
 
-/// The model, for whichever channel it is.
+/// The model, for the channel above.
 mod channel_model;

@@ -21,11 +21,11 @@ use probe::{Drops, Probe};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-/// Wakers and values that tell what was done with them.
+/// Wakers and values that count what happens to them.
 #[allow(unreachable_pub)]
 mod probe;
 
-/// What one poll of a task may take from leaves that are always ready: src/current/budget.rs.
+/// The budget of one poll of a task: src/current/budget.rs.
 const PER_POLL: usize = 128;
 
 fn message(f: impl FnOnce()) -> String {
@@ -43,8 +43,8 @@ fn receivers_see_the_newest_value() {
     assert!(receiver.changed().now_or_never().is_none());
     (1..4).for_each(|i| sender.send(i).unwrap());
     assert_eq!(receiver.has_changed(), Ok(true));
-    assert_eq!(*receiver.borrow(), 3, "which does not count as seen");
-    assert_eq!(receiver.changed().now_or_never(), Some(Ok(())), "once for all three");
+    assert_eq!(*receiver.borrow(), 3, "borrow does not mark it as seen");
+    assert_eq!(receiver.changed().now_or_never(), Some(Ok(())), "one change stands for three");
     assert_eq!((receiver.has_changed(), *sender.borrow()), (Ok(false), 3));
     sender.send(4).unwrap();
     assert_eq!(*receiver.borrow_and_update(), 4);
@@ -52,7 +52,7 @@ fn receivers_see_the_newest_value() {
 }
 
 #[test]
-fn a_new_receiver_has_seen_the_value_and_a_clone_what_its_original_has() {
+fn a_new_receiver_has_seen_the_value_and_a_clone_keeps_its_state() {
     let (sender, old) = watch::channel('a');
     sender.send('b').unwrap();
     assert_eq!(sender.subscribe().has_changed(), Ok(false));
@@ -61,7 +61,7 @@ fn a_new_receiver_has_seen_the_value_and_a_clone_what_its_original_has() {
 }
 
 #[test]
-fn a_value_that_is_held_stays_as_it_was() {
+fn a_held_value_stays_unchanged() {
     let (sender, receiver) = watch::channel(vec![1]);
     let held = receiver.borrow();
     sender.send(vec![2]).unwrap();
@@ -76,7 +76,7 @@ fn a_value_that_is_held_stays_as_it_was() {
 }
 
 #[test]
-fn a_value_that_nobody_holds_is_modified_in_place() {
+fn a_value_that_is_not_held_is_modified_in_place() {
     #[derive(Default)]
     struct Counts(Rc<Cell<usize>>);
     impl Clone for Counts {
@@ -97,7 +97,7 @@ fn a_value_that_nobody_holds_is_modified_in_place() {
 }
 
 #[test]
-fn receivers_are_told_only_of_what_is_said_to_be_modified() {
+fn send_if_modified_notifies_only_if_it_returns_true() {
     let (sender, receiver) = watch::channel(1);
     assert!(!sender.send_if_modified(|value| *value > 1));
     assert_eq!(receiver.has_changed(), Ok(false));
@@ -109,7 +109,7 @@ fn receivers_are_told_only_of_what_is_said_to_be_modified() {
 }
 
 #[test]
-fn misuse_while_the_value_is_modified_panics_with_a_sentence_and_breaks_nothing() {
+fn use_of_the_value_while_it_is_modified_panics() {
     let (sender, receiver) = watch::channel(1);
     let changed = "a watched value was changed while it was being modified";
     let borrowed = "a watched value was borrowed while it was being modified";
@@ -118,16 +118,16 @@ fn misuse_while_the_value_is_modified_panics_with_a_sentence_and_breaks_nothing(
     assert_eq!(message(|| sender.send_modify(|_| drop(receiver.borrow()))), borrowed);
     let panics = |value: &mut i32| {
         *value = 7;
-        panic!("foreign")
+        panic!("a panic of the caller")
     };
-    assert_eq!(message(|| sender.send_modify(panics)), "foreign");
+    assert_eq!(message(|| sender.send_modify(panics)), "a panic of the caller");
     assert_eq!((receiver.has_changed(), *receiver.borrow()), (Ok(false), 7));
     sender.send(8).unwrap();
     assert_eq!((receiver.has_changed(), *receiver.borrow()), (Ok(true), 8));
 }
 
 #[test]
-fn without_receivers_a_value_comes_back_but_can_be_modified() {
+fn send_without_receivers_returns_the_value_and_send_modify_changes_it() {
     let (sender, receiver) = watch::channel(1);
     drop(receiver);
     assert!(sender.is_closed() && sender.send(2) == Err(SendError(2)));
@@ -137,7 +137,7 @@ fn without_receivers_a_value_comes_back_but_can_be_modified() {
 }
 
 #[test]
-fn receivers_learn_that_the_senders_are_gone_after_the_last_change() {
+fn receivers_see_the_last_change_before_the_end() {
     let (sender, mut receiver) = watch::channel(1);
     let other = sender.clone();
     let probe = Probe::new();
@@ -150,12 +150,12 @@ fn receivers_learn_that_the_senders_are_gone_after_the_last_change() {
     assert_eq!(probe.wakes_and_kept(), (1, 0));
     assert!(matches!(probe.poll(&mut changed), Poll::Ready(Err(_))));
     assert!(receiver.has_changed().is_err() && *receiver.borrow() == 1);
-    let (sender, mut told) = watch::channel(1);
+    let (sender, mut late) = watch::channel(1);
     sender.send(2).unwrap();
     drop(sender);
-    assert_eq!(told.has_changed(), Ok(true));
-    assert_eq!(told.changed().now_or_never(), Some(Ok(())));
-    let error = told.changed().now_or_never().unwrap().unwrap_err();
+    assert_eq!(late.has_changed(), Ok(true));
+    assert_eq!(late.changed().now_or_never(), Some(Ok(())));
+    let error = late.changed().now_or_never().unwrap().unwrap_err();
     assert_eq!(io::Error::from(error).kind(), io::ErrorKind::UnexpectedEof);
     assert_eq!(error.to_string(), "the value will not change: its senders were dropped");
     assert!(receiver.wait_for(|value| *value == 1).now_or_never().unwrap().is_ok());
@@ -174,14 +174,14 @@ fn closed_waits_for_the_last_receiver() {
     drop(other);
     assert_eq!(probe.wakes_and_kept(), (1, 0));
     let back = sender.subscribe();
-    assert!(probe.poll(&mut closed).is_pending(), "there is one again");
+    assert!(probe.poll(&mut closed).is_pending(), "there is a receiver again");
     drop(back);
     assert!(probe.poll(&mut closed).is_ready());
     assert_eq!(sender.closed().now_or_never(), Some(()));
 }
 
 #[test]
-fn wait_for_sees_each_value_that_is_there_when_it_runs() {
+fn wait_for_checks_the_newest_value_at_each_poll() {
     block_on(async {
         let (sender, mut receiver) = watch::channel(0);
         let waits = spawn(async move {
@@ -204,7 +204,7 @@ fn wait_for_sees_each_value_that_is_there_when_it_runs() {
 }
 
 #[test]
-fn all_who_wait_are_woken_in_order() {
+fn waiting_receivers_are_woken_in_order() {
     block_on(async {
         let (sender, receiver) = watch::channel(0);
         let order = Rc::new(RefCell::new(Vec::new()));
@@ -232,7 +232,7 @@ fn all_who_wait_are_woken_in_order() {
 }
 
 #[test]
-fn a_wait_that_is_dropped_loses_nothing_and_leaves_nothing_behind() {
+fn a_dropped_wait_loses_no_change_and_leaves_no_waker() {
     let (sender, mut receiver) = watch::channel(0);
     let probe = Probe::new();
     for woken in [false, true] {
@@ -248,7 +248,7 @@ fn a_wait_that_is_dropped_loses_nothing_and_leaves_nothing_behind() {
 }
 
 #[test]
-fn wakers_and_values_may_use_the_channel() {
+fn wakers_and_values_can_use_the_channel() {
     struct Uses(Option<watch::Sender<Uses>>);
     impl Drop for Uses {
         fn drop(&mut self) {
@@ -286,7 +286,7 @@ fn a_change_while_a_waker_is_cloned_is_seen() {
 }
 
 #[test]
-fn values_end_once() {
+fn values_are_dropped_once() {
     let drops = Drops::default();
     let (sender, receiver) = watch::channel(drops.value());
     let held = receiver.borrow();
@@ -299,7 +299,7 @@ fn values_end_once() {
 }
 
 #[test]
-fn a_value_that_always_changes_lets_others_run() {
+fn a_receiver_that_never_waits_lets_others_run() {
     block_on(async {
         let (sender, mut receiver) = watch::channel(0);
         for waits in [false, true] {
@@ -321,34 +321,34 @@ fn a_value_that_always_changes_lets_others_run() {
 }
 
 #[test]
-fn it_tells_its_state() {
+fn halves_implement_debug() {
     let (sender, receiver) = watch::channel(0);
     sender.send(1).unwrap();
     let text = "Sender { version: 1, .. } Receiver { seen: 0, .. }";
     assert_eq!(format!("{sender:?} {receiver:?}"), text);
 }
 
-/// What is done to a channel. A number stands for one of the receivers; it counts round.
+/// An operation on a channel. A number selects one of the receivers, modulo their count.
 #[derive(Clone, Copy, Debug)]
 enum Op {
     Send,
     Modify(bool),
     Subscribe,
     Clone(usize),
-    /// Begins or goes on with a `changed`.
+    /// Begins or continues a `changed`.
     Changed(usize),
-    /// Gives up a `changed`, if there is one, and looks.
+    /// Drops a `changed`, if there is one, and borrows the value as seen.
     Update(usize),
-    /// Holds the value until the end.
+    /// Borrows the value, and holds it until the end.
     Hold(usize),
     Drop(usize),
     Close,
 }
 
-/// Notes who is woken.
-struct Bell(usize, Arc<Mutex<Vec<usize>>>);
+/// A waker that records the receiver it wakes.
+struct LogWaker(usize, Arc<Mutex<Vec<usize>>>);
 
-impl Wake for Bell {
+impl Wake for LogWaker {
     fn wake(self: Arc<Self>) {
         self.1.lock().unwrap().push(self.0);
     }
@@ -356,14 +356,14 @@ impl Wake for Bell {
 
 type Watching = (Rc<RefCell<Receiver<usize>>>, Option<LocalBoxFuture<'static, bool>>);
 
-/// The channel, and what it should be.
+/// The channel and its model.
 struct Both {
     log: Arc<Mutex<Vec<usize>>>,
     sender: Option<watch::Sender<usize>>,
-    /// Each with its `changed`, if that has begun.
+    /// The receivers, each with its `changed`, if one has begun.
     receivers: BTreeMap<usize, Watching>,
     held: Vec<(Ref<usize>, usize)>,
-    /// The model: the value, which receivers have not seen it, and who waits.
+    /// The model: the value, the receivers that have not seen it, and the waiting receivers.
     value: usize,
     unseen: BTreeMap<usize, bool>,
     waiting: Vec<usize>,
@@ -379,7 +379,8 @@ impl Both {
         self.receivers.keys().nth(n % self.receivers.len().max(1)).copied()
     }
 
-    /// Does the same to both. Returns who is to be woken; `None` if it can not be done now.
+    /// Applies an operation to both. Returns the receivers to be woken, or `None` if the operation
+    /// is impossible now.
     fn apply(&mut self, step: usize, op: Op) -> Option<Vec<usize>> {
         match op {
             Op::Send | Op::Modify(_) => return self.change(step, op),
@@ -413,15 +414,15 @@ impl Both {
 
     fn change(&mut self, step: usize, op: Op) -> Option<Vec<usize>> {
         let sender = self.sender.as_ref()?;
-        let tells = match op {
-            Op::Modify(says) => {
+        let notifies = match op {
+            Op::Modify(is_modified) => {
                 let modify = |value: &mut usize| {
                     *value = step;
-                    says
+                    is_modified
                 };
-                assert_eq!(sender.send_if_modified(modify), says);
+                assert_eq!(sender.send_if_modified(modify), is_modified);
                 self.value = step;
-                says
+                is_modified
             }
             _ => {
                 let is_sent = sender.send(step).is_ok();
@@ -430,7 +431,7 @@ impl Both {
                 is_sent
             }
         };
-        if !tells {
+        if !notifies {
             return Some(Vec::new());
         }
         self.unseen.values_mut().for_each(|unseen| *unseen = true);
@@ -443,7 +444,7 @@ impl Both {
             let receiver = receiver.clone();
             async move { receiver.borrow_mut().changed().await.is_ok() }.boxed_local()
         });
-        let waker = Waker::from(Arc::new(Bell(id, self.log.clone())));
+        let waker = Waker::from(Arc::new(LogWaker(id, self.log.clone())));
         let polled = polls.poll_unpin(&mut Context::from_waker(&waker));
         let is_unseen = self.unseen.insert(id, false).unwrap();
         if is_unseen || self.sender.is_none() {
@@ -501,7 +502,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_channel_does_what_the_model_does(
+    fn a_channel_behaves_like_its_model(
         ops in vec(
             prop_oneof![
                 4 => Just(Op::Send),

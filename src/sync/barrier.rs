@@ -8,10 +8,11 @@ use std::io;
 use super::notify_list::NotifyList;
 use crate::current::budget;
 
-/// Lets a number of tasks go on once all of them have come: asyncio's `Barrier`.
+/// Lets a number of tasks continue once all of them have arrived.
 ///
-/// It fills until the last one comes, then drains until all have gone, and can be used again: who
-/// comes while it drains waits until it fills anew.
+/// The barrier fills until the last task arrives. Then it drains until every task has left, and can
+/// be used again. A task that arrives while the barrier drains waits until it fills again. This is
+/// asyncio's `Barrier`.
 ///
 /// ```
 /// use std::rc::Rc;
@@ -35,71 +36,71 @@ use crate::current::budget;
 pub struct Barrier {
     parties: usize,
     state: Cell<State>,
-    /// Futures that came in and have not gone: they wait, or were let go and not polled yet.
+    /// Futures that have entered and not left. They wait, or they are released and not polled yet.
     inside: Cell<usize>,
-    /// Those that have gone since it is draining, the last that came not among them.
-    gone: Cell<usize>,
-    /// Rung for those inside when it stops filling.
+    /// Released futures that have left since the barrier drains, without the last to arrive.
+    passed: Cell<usize>,
+    /// Wakes the futures inside when the barrier stops filling.
     full: NotifyList,
-    /// Rung for those outside when it fills again, or breaks.
+    /// Wakes the futures outside when the barrier fills again or breaks.
     open: NotifyList,
 }
 
-/// What goes on inside. Draining and resetting end when the last one goes.
+/// The phase of the barrier. `Draining` and `Resetting` end when the last future leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Filling,
     Draining,
-    /// Those inside go with an error.
+    /// The futures inside return an error.
     Resetting,
-    /// And those who come, too.
+    /// The futures inside, and those that arrive, return an error.
     Broken,
 }
 
-/// A future that came in. Goes when it is dropped.
+/// A future that entered the barrier. It leaves when this is dropped.
 struct Inside<'a>(&'a Barrier);
 
-/// What [`Barrier::wait`] gives to one that passed.
+/// The result of [`Barrier::wait`] for one task that passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BarrierWaitResult {
     index: usize,
     is_leader: bool,
 }
 
-/// The barrier was reset while one waited, or aborted.
+/// The error of a task whose barrier was reset while it waited, or aborted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[doc(alias = "BrokenBarrierError")]
 pub struct BrokenBarrier(());
 
 impl Barrier {
-    /// A barrier for so many tasks.
+    /// Creates a barrier for `parties` tasks.
     ///
     /// # Panics
     ///
-    /// If `parties` is zero.
+    /// Panics if `parties` is zero.
     pub const fn new(parties: usize) -> Barrier {
         assert!(parties > 0, "a barrier needs at least 1 party");
         Barrier {
             parties,
             state: Cell::new(State::Filling),
             inside: Cell::new(0),
-            gone: Cell::new(0),
+            passed: Cell::new(0),
             full: NotifyList::new(false),
             open: NotifyList::new(false),
         }
     }
 
-    /// Waits until as many tasks have come as the barrier is for.
+    /// Waits until [`parties`](Barrier::parties) tasks have arrived.
     ///
     /// # Errors
     ///
-    /// If the barrier is aborted, before or meanwhile, or reset meanwhile. If that happens when all
-    /// have come, it meets those who have not gone on yet.
+    /// Returns an error if the barrier is aborted, before or during the wait, or is reset during
+    /// the wait. A reset or an abort also reaches a task that is released already and has not
+    /// continued yet.
     ///
     /// # Cancel safety
     ///
-    /// A future that is dropped has not come; the others wait for one more. If the barrier was full
-    /// already, they go on.
+    /// A future that is dropped has not arrived: the others wait for one more task. If the barrier
+    /// was full already, the others continue.
     pub async fn wait(&self) -> Result<BarrierWaitResult, BrokenBarrier> {
         budget::unit().await;
         while matches!(self.state.get(), State::Draining | State::Resetting) {
@@ -108,43 +109,45 @@ impl Barrier {
         if self.is_broken() {
             return Err(BrokenBarrier(()));
         }
+        // Dropped on return and on cancellation: the last future to leave starts the next round.
         let _inside = Inside::new(self);
         if self.inside.get() == self.parties {
-            self.gone.set(0);
+            self.passed.set(0);
             self.stop_filling(State::Draining);
             return Ok(BarrierWaitResult { index: self.parties - 1, is_leader: true });
         }
         self.full.wait().await;
         match self.state.get() {
             State::Draining => {
-                let index = self.gone.replace(self.gone.get() + 1);
+                let index = self.passed.replace(self.passed.get() + 1);
                 Ok(BarrierWaitResult { index, is_leader: false })
             }
             _ => Err(BrokenBarrier(())),
         }
     }
 
-    /// Begins anew: those who wait get an error. Mends a barrier that was aborted.
+    /// Resets the barrier: the waiting tasks get an error. This also repairs an aborted barrier.
     pub fn reset(&self) {
         match self.inside.get() {
-            0 => self.fill(),
+            0 => self.start_filling(),
             _ => self.stop_filling(State::Resetting),
         }
     }
 
-    /// Breaks the barrier: those who wait, and those who come, get an error, until it is
+    /// Breaks the barrier: tasks that wait and tasks that arrive get an error, until the barrier is
     /// [reset](Barrier::reset).
     pub fn abort(&self) {
         self.stop_filling(State::Broken);
         self.open.notify_all();
     }
 
-    /// How many tasks it is for.
+    /// Returns the number of tasks that pass together.
     pub fn parties(&self) -> usize {
         self.parties
     }
 
-    /// How many tasks have come, while it fills.
+    /// Returns the number of tasks that have arrived while the barrier fills, and 0 in its other
+    /// phases.
     pub fn n_waiting(&self) -> usize {
         match self.state.get() {
             State::Filling => self.inside.get(),
@@ -152,7 +155,7 @@ impl Barrier {
         }
     }
 
-    /// Whether it was aborted.
+    /// Returns whether the barrier was aborted.
     #[doc(alias = "broken")]
     pub fn is_broken(&self) -> bool {
         self.state.get() == State::Broken
@@ -163,7 +166,7 @@ impl Barrier {
         self.full.notify_all();
     }
 
-    fn fill(&self) {
+    fn start_filling(&self) {
         self.state.set(State::Filling);
         self.open.notify_all();
     }
@@ -181,19 +184,22 @@ impl Drop for Inside<'_> {
         let Barrier { inside, state, .. } = self.0;
         inside.set(inside.get() - 1);
         if inside.get() == 0 && matches!(state.get(), State::Draining | State::Resetting) {
-            self.0.fill();
+            self.0.start_filling();
         }
     }
 }
 
 impl BarrierWaitResult {
-    /// A number from 0 on below that of the parties; no two that pass together have the same one.
-    /// The last that came has the highest; the others count up as they go on.
+    /// Returns a number from 0 to `parties - 1` that is unique among the tasks that pass together.
+    ///
+    /// The last task to arrive has the highest number. The others count up in the order in which
+    /// they continue.
     pub fn index(&self) -> usize {
         self.index
     }
 
-    /// Whether this is the one that came last, and let all go on: one of those who pass together.
+    /// Returns whether this task arrived last and released the others. One task of each round is
+    /// the leader.
     pub fn is_leader(&self) -> bool {
         self.is_leader
     }

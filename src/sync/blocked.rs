@@ -1,4 +1,4 @@
-//! A thread that blocks until a future completes.
+//! Blocks a thread until a future completes.
 
 use std::future::Future;
 use std::pin::pin;
@@ -7,22 +7,24 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use crate::current;
 
-/// A thread that blocks until it is woken.
+/// A thread that blocks until its waker is called.
 #[derive(Default)]
 struct Blocked {
     is_woken: Mutex<bool>,
     woken: Condvar,
 }
 
-/// Runs one future on this thread, which blocks while it waits.
+/// Runs one future on this thread, which blocks while the future waits. `caller` names the public
+/// function in the panic message.
 pub(super) fn block_on<F: Future>(caller: &str, future: F) -> F::Output {
     assert!(
         !current::is_running(),
-        "{caller} was called on the thread of a running loop, which it would stop: \
-         await what it is the blocking form of"
+        "{caller} was called on the thread of a running loop, which it would block: \
+         await the async method instead"
     );
     let mut future = pin!(future);
-    // Most do not wait.
+    // Most calls complete at once: the first poll needs no allocated waker. A future that waits is
+    // polled again below, which replaces the no-op waker.
     if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
         return output;
     }

@@ -1,4 +1,24 @@
-//! A queue from which every receiver gets every value.
+//! Sends every value to every receiver.
+//!
+//! | item | what it is |
+//! |---|---|
+//! | [`channel`] | creates a channel |
+//! | [`Sender`] | sends, and creates more receivers by [`subscribe`](Sender::subscribe) |
+//! | [`Receiver`] | receives each value that is sent after the receiver was created |
+//! | [`RecvError`], [`TryRecvError`] | the channel is closed, or values were missed |
+//! | [`SendError`] | there is no receiver; returns the value |
+//!
+//! ```
+//! use evloop::sync::broadcast;
+//!
+//! evloop::block_on(async {
+//!     let (sender, mut first) = broadcast::channel(16);
+//!     let mut second = sender.subscribe();
+//!     sender.send("news").unwrap();
+//!     assert_eq!(first.recv().await, Ok("news"));
+//!     assert_eq!(second.recv().await, Ok("news"));
+//! });
+//! ```
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -12,24 +32,25 @@ pub use super::mpsc_error::SendError;
 use super::notify_list::NotifyList;
 use crate::current::{self, WaitsFor, budget};
 
-/// Sends to all receivers; made by [`channel`]. Its clones send to the same.
+/// Sends to all receivers. [`channel`] creates it; its clones send to the same channel.
 pub struct Sender<T> {
     shared: Rc<Shared<T>>,
 }
 
-/// Receives every value that is sent after it was made, by [`channel`] or [`Sender::subscribe`].
+/// Receives every value that is sent after this receiver was created by [`channel`] or
+/// [`Sender::subscribe`].
 pub struct Receiver<T> {
     shared: Rc<Shared<T>>,
-    /// The number of the value that it receives next.
+    /// The sequence number of the value that it receives next.
     next: u64,
 }
 
-/// Invariant: a value is read by no fewer receivers than a later one, so the first that is read by
-/// all is at the front.
+/// Invariant: an older value has at most as many unread receivers as a newer one. So the first
+/// value that every receiver has read is at the front.
 struct Shared<T> {
     capacity: usize,
     values: RefCell<VecDeque<Sent<T>>>,
-    /// The number of the value at the front.
+    /// The sequence number of the value at the front.
     first: Cell<u64>,
     senders: Cell<usize>,
     receivers: Cell<usize>,
@@ -38,20 +59,20 @@ struct Shared<T> {
 
 /// A value in the queue.
 struct Sent<T> {
-    /// In an `Rc`, so that it is cloned while nothing is borrowed.
+    /// In an `Rc`: user code clones the value while nothing is borrowed.
     value: Rc<T>,
-    /// How many receivers it is still for.
+    /// The number of receivers that have not read it.
     unread: usize,
 }
 
-/// A channel that keeps the last `capacity` values for who has not received them yet.
+/// Creates a channel that stores up to `capacity` values for receivers that have not read them.
 ///
-/// Sending never waits. A receiver that falls back behind more than `capacity` values is told how
-/// many it missed, and goes on with the oldest that is left.
+/// Sending never waits: a full channel drops its oldest value. A receiver that missed values gets
+/// [`RecvError::Lagged`] with their number. Then it continues with the oldest value that is left.
 ///
 /// # Panics
 ///
-/// If `capacity` is zero.
+/// Panics if `capacity` is zero.
 ///
 /// ```
 /// use evloop::sync::broadcast::{self, RecvError};
@@ -83,11 +104,11 @@ pub fn channel<T: Clone>(capacity: usize) -> (Sender<T>, Receiver<T>) {
 }
 
 impl<T> Sender<T> {
-    /// Sends a value to all receivers. Returns how many there are.
+    /// Sends a value to all receivers. Returns the number of receivers.
     ///
     /// # Errors
     ///
-    /// If there is none, the value comes back.
+    /// Returns the value if there is no receiver.
     pub fn send(&self, value: T) -> Result<usize, SendError<T>> {
         let shared = &self.shared;
         let receivers = shared.receivers.get();
@@ -95,15 +116,16 @@ impl<T> Sender<T> {
             return Err(SendError(value));
         }
         let mut values = shared.values.borrow_mut();
-        let missed = if values.len() == shared.capacity { shared.pop(&mut values) } else { None };
+        // A destructor is user code: the dropped value outlives the borrow.
+        let dropped = if values.len() == shared.capacity { shared.pop(&mut values) } else { None };
         values.push_back(Sent { value: Rc::new(value), unread: receivers });
         drop(values);
         shared.waiters.notify_all();
-        drop(missed);
+        drop(dropped);
         Ok(receivers)
     }
 
-    /// One more receiver: of what is sent from now on.
+    /// Creates another receiver. It receives the values that are sent from now on.
     pub fn subscribe(&self) -> Receiver<T> {
         let shared = self.shared.clone();
         shared.receivers.set(shared.receivers.get() + 1);
@@ -111,27 +133,30 @@ impl<T> Sender<T> {
         Receiver { shared, next }
     }
 
-    /// How many receivers there are.
+    /// Returns the number of receivers.
     pub fn receiver_count(&self) -> usize {
         self.shared.receivers.get()
     }
 }
 
 impl<T: Clone> Receiver<T> {
-    /// Waits for the next value. The last receiver of a value gets it itself, the others clones.
+    /// Waits for the next value. The last receiver of a value gets the value itself, the others get
+    /// clones.
     ///
     /// # Errors
     ///
-    /// [`RecvError::Lagged`] if values were missed, once for all of them; [`RecvError::Closed`] if
-    /// the senders were dropped, and everything was received.
+    /// Returns [`RecvError::Lagged`] if values were missed, once for all of them. Returns
+    /// [`RecvError::Closed`] if all senders were dropped and every value was received.
     ///
     /// # Cancel safety
     ///
-    /// No value is lost.
+    /// Dropping the future loses no value.
     pub async fn recv(&mut self) -> Result<T, RecvError> {
         let Receiver { shared, next } = self;
         poll_fn(budget::poll_left).await;
         loop {
+            // Created before the look: it reports every `notify_all` since, also one
+            // that cloning a waker causes.
             let mut wait = shared.waiters.wait();
             let received = match shared.take(next) {
                 Err(TryRecvError::Empty) => {
@@ -152,18 +177,19 @@ impl<T: Clone> Receiver<T> {
         }
     }
 
-    /// Receives the next value if it is there.
+    /// Receives the next value if one is available.
     ///
     /// # Errors
     ///
-    /// If it is not, if values were missed, or if none will come.
+    /// Returns an error if no value is available, if values were missed, or if the channel is
+    /// closed.
     pub fn try_recv(&mut self) -> Result<T, TryRecvError> {
         self.shared.take(&mut self.next).map(Rc::unwrap_or_clone)
     }
 }
 
 impl<T> Shared<T> {
-    /// The value that is `next`, which goes on to the one behind it.
+    /// Returns the value with the number `next`, and advances `next`.
     fn take(&self, next: &mut u64) -> Result<Rc<T>, TryRecvError> {
         let first = self.first.get();
         if *next < first {
@@ -187,15 +213,16 @@ impl<T> Shared<T> {
         Ok(value)
     }
 
-    /// Takes out the value at the front.
+    /// Removes the value at the front.
     fn pop(&self, values: &mut VecDeque<Sent<T>>) -> Option<Rc<T>> {
         let sent = values.pop_front()?;
         self.first.set(self.first.get() + 1);
         Some(sent.value)
     }
 
-    /// A receiver is gone that had received what comes before `next`. Returns what was only for it.
-    fn leave(&self, next: u64) -> Vec<Rc<T>> {
+    /// Removes a receiver that has read the values before `next`. Returns the values that no other
+    /// receiver has to read, for the caller to drop.
+    fn remove_receiver(&self, next: u64) -> Vec<Rc<T>> {
         self.receivers.set(self.receivers.get() - 1);
         let mut values = self.values.borrow_mut();
         let received = next.saturating_sub(self.first.get()) as usize;
@@ -226,7 +253,7 @@ impl<T> Drop for Sender<T> {
 
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
-        drop(self.shared.leave(self.next));
+        drop(self.shared.remove_receiver(self.next));
     }
 }
 

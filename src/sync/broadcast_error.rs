@@ -1,26 +1,28 @@
-//! Why a receiver of all values has none.
+//! The errors of a broadcast receiver.
 
 use std::error::Error;
 use std::fmt;
 use std::io;
 
-/// Why [`Receiver::recv`](super::broadcast::Receiver::recv) has no value.
+/// The error of [`Receiver::recv`](super::broadcast::Receiver::recv).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecvError {
-    /// So many values were missed. The next one that is left comes next.
+    /// The receiver missed this number of values. The next receive returns the oldest value that is
+    /// left.
     Lagged(u64),
-    /// The senders were dropped, and everything was received.
+    /// All senders were dropped, and every value was received.
     Closed,
 }
 
-/// Why [`Receiver::try_recv`](super::broadcast::Receiver::try_recv) has no value.
+/// The error of [`Receiver::try_recv`](super::broadcast::Receiver::try_recv).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TryRecvError {
-    /// None is there now.
+    /// No value is in the channel now.
     Empty,
-    /// So many values were missed. The next one that is left comes next.
+    /// The receiver missed this number of values. The next receive returns the oldest value that is
+    /// left.
     Lagged(u64),
-    /// The senders were dropped, and everything was received.
+    /// All senders were dropped, and every value was received.
     Closed,
 }
 

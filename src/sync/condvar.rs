@@ -1,4 +1,4 @@
-//! Waiting for a change of a value that a mutex guards.
+//! Waits for a change of a value that a mutex guards.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -6,11 +6,11 @@ use std::future::poll_fn;
 use super::mutex::MutexGuard;
 use super::notify_list::NotifyList;
 
-/// Lets tasks that hold a [`Mutex`](super::Mutex) wait until another one has changed its value:
-/// asyncio's `Condition`.
+/// Lets tasks that hold a [`Mutex`](super::Mutex) wait until another task has changed its value.
 ///
-/// A notification may be spurious: who goes on looks at the value again, which is what
-/// [`wait_for`](Condvar::wait_for) does. Who notifies need not hold the mutex.
+/// A notification may be spurious: a task that continues must check the value again, which
+/// [`wait_for`](Condvar::wait_for) does. The notifying task need not hold the mutex. This is
+/// asyncio's `Condition`, without a mutex of its own.
 ///
 /// ```
 /// use std::rc::Rc;
@@ -32,33 +32,34 @@ use super::notify_list::NotifyList;
 ///     assert_eq!(consumer.await.unwrap(), 6);
 /// });
 /// ```
-#[doc(alias = "Condition")]
 pub struct Condvar {
     waiters: NotifyList,
 }
 
 impl Condvar {
-    /// Nobody waits for it.
+    /// Creates a condition variable without waiting tasks.
     pub const fn new() -> Condvar {
         Condvar { waiters: NotifyList::new(false) }
     }
 
-    /// Unlocks the mutex, waits to be notified, and locks it again. Nothing comes between the
-    /// unlocking and the waiting.
+    /// Unlocks the mutex, waits for a notification, and locks the mutex again.
+    ///
+    /// The future is registered before the mutex is unlocked: it misses no notification in between.
     ///
     /// # Cancel safety
     ///
-    /// The guard goes with the future: the mutex is unlocked, and stays so. A future that was
-    /// notified, and is dropped before it has locked the mutex again, passes the notification on to
-    /// who waited longest, as asyncio does; if nobody else waits, it is lost.
+    /// A dropped future drops its guard: the mutex is unlocked, and stays unlocked. A notified
+    /// future that is dropped before it has locked the mutex again notifies the longest-waiting
+    /// task instead, as in asyncio. If no other task waits, the notification is lost.
     pub async fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
         let mutex = guard.mutex();
         let (mut wait, mut guard) = (self.waiters.wait(), Some(guard));
         poll_fn(|cx| {
-            let rung = wait.poll_notified(cx);
-            // It listens now; so if this wakes somebody who notifies, it hears that.
+            let notified = wait.poll_notified(cx);
+            // The wait is registered now: if the unlock wakes a task that notifies, this wait gets
+            // the notification.
             drop(guard.take());
-            rung
+            notified
         })
         .await;
         let guard = mutex.lock().await;
@@ -66,11 +67,12 @@ impl Condvar {
         guard
     }
 
-    /// Waits until `is_true` says so of the value: asks at first, and whenever it was notified.
+    /// Waits until `is_true` returns true for the value. It is called at first, and after each
+    /// notification.
     ///
     /// # Cancel safety
     ///
-    /// That of [`wait`](Condvar::wait).
+    /// The same as for [`wait`](Condvar::wait).
     pub async fn wait_for<'a, T>(
         &self,
         mut guard: MutexGuard<'a, T>,
@@ -82,19 +84,19 @@ impl Condvar {
         guard
     }
 
-    /// Notifies who waited longest. Nothing happens if nobody waits.
+    /// Notifies the longest-waiting task. Does nothing if no task waits.
     #[doc(alias = "notify")]
     pub fn notify_one(&self) {
         self.notify_n(1);
     }
 
-    /// Notifies the `n` who waited longest, or all, if they are fewer.
+    /// Notifies the `n` longest-waiting tasks, or all if fewer wait.
     #[doc(alias = "notify")]
     pub fn notify_n(&self, n: usize) {
         self.waiters.notify(n);
     }
 
-    /// Notifies all who wait.
+    /// Notifies all waiting tasks.
     pub fn notify_all(&self) {
         self.waiters.notify_all();
     }

@@ -1,4 +1,4 @@
-//! Something that has happened, or not yet.
+//! A flag that tasks wait for.
 
 use std::cell::Cell;
 use std::fmt;
@@ -6,11 +6,11 @@ use std::fmt;
 use super::notify_list::NotifyList;
 use crate::current::budget;
 
-/// A flag for which tasks wait: asyncio's and threading's `Event`.
+/// A flag that tasks wait for: asyncio's and threading's `Event`.
 ///
-/// It is a level, not an edge: it stays set until it is cleared, and whoever waits meanwhile goes
-/// on at once. Waiting counts towards the operations that a poll of a task may complete, so that a
-/// task which waits in a loop for an event that is set lets the others run.
+/// The flag stays set until it is cleared, and a task that waits for a set flag continues at once.
+/// Waiting counts towards the budget of a task's poll, so that a task which waits in a loop for a
+/// set flag lets other tasks run.
 ///
 /// ```
 /// use std::rc::Rc;
@@ -34,24 +34,25 @@ pub struct Event {
 }
 
 impl Event {
-    /// An event that is not set.
+    /// Creates an event that is not set.
     pub const fn new() -> Event {
         Event { is_set: Cell::new(false), waiters: NotifyList::new(false) }
     }
 
-    /// Sets the event: all who wait go on, in the order in which they came; also if it is cleared
-    /// before they do.
+    /// Sets the event. All waiting tasks continue, in the order in which they began to wait, even
+    /// if the event is cleared before they run.
     pub fn set(&self) {
         self.is_set.set(true);
         self.waiters.notify_all();
     }
 
-    /// Clears the event: who waits from now on waits for the next [`set`](Event::set).
+    /// Clears the event: a task that waits from now on waits for the next [`set`](Event::set).
     pub fn clear(&self) {
         self.is_set.set(false);
     }
 
-    /// Whether it is set.
+    /// Returns whether the event is set.
+    #[doc(alias = "isSet")]
     pub fn is_set(&self) -> bool {
         self.is_set.get()
     }
@@ -60,7 +61,7 @@ impl Event {
     ///
     /// # Cancel safety
     ///
-    /// Nothing changes.
+    /// Dropping the future loses nothing.
     pub async fn wait(&self) {
         if !self.is_set.get() {
             return self.waiters.wait().await;

@@ -1,33 +1,34 @@
-//! Why a value was not sent or received.
+//! The errors of the channels.
 
 use std::error::Error;
 use std::fmt;
 use std::io;
 
-/// The receiver was dropped or closed. Holds the value that was not sent.
+/// The error of a send: the receiver was dropped or closed. Holds the value that was not sent.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct SendError<T>(pub T);
 
-/// Why [`Sender::try_send`](super::mpsc::Sender::try_send) did not send. Holds the value.
+/// The error of [`Sender::try_send`](super::mpsc::Sender::try_send). Holds the value that was not
+/// sent.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum TrySendError<T> {
-    /// No slot is free, or others wait for one.
+    /// No slot is free, or other senders wait for one.
     Full(T),
     /// The receiver was dropped or closed.
     Closed(T),
 }
 
-/// Why [`Receiver::try_recv`](super::mpsc::Receiver::try_recv) has no value.
+/// The error of [`Receiver::try_recv`](super::mpsc::Receiver::try_recv).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TryRecvError {
-    /// None is there now.
+    /// No value is in the channel now.
     Empty,
-    /// None will come: the senders were dropped, or the receiver was closed.
+    /// The channel is at its end: the senders were dropped, or the receiver was closed.
     Closed,
 }
 
 impl<T> TrySendError<T> {
-    /// The value that was not sent.
+    /// Returns the value that was not sent.
     pub fn into_inner(self) -> T {
         match self {
             TrySendError::Full(value) | TrySendError::Closed(value) => value,
@@ -54,7 +55,7 @@ impl fmt::Display for TryRecvError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             TryRecvError::Empty => "the queue is empty",
-            TryRecvError::Closed => "the queue is empty, and nothing more will come",
+            TryRecvError::Closed => "the queue is empty, and no value can be sent any more",
         })
     }
 }

@@ -1,11 +1,12 @@
-//! What the halves of a queue share: its values, its slots, and who waits for them.
+//! The state that the halves of an [`mpsc`](super::mpsc) channel share: values, slots, wakers.
 //!
-//! Invariant: the values, the kept slots and the free ones together are the capacity; a slot is
-//! free only while nobody waits for one.
+//! Invariant: values, reserved slots and free slots together are the capacity. A slot is free only
+//! while no sender waits for one.
 //!
-//! The slots are not [`RawSemaphore`](super::raw_semaphore): there is one receiver, so values need
-//! no line, and all lies in one cell that a send or a receive borrows once. A message takes a third
-//! fewer instructions than through a [queue](crate::queue), which is made of permits.
+//! The slots are no [`RawSemaphore`](super::raw_semaphore). There is one receiver, so values need
+//! no wait queue, and the whole state lies in one cell that a send or a receive borrows once. A
+//! message takes a third fewer instructions than through a [queue](crate::queue), which is made of
+//! permits.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -18,30 +19,30 @@ use super::mpsc_error::{SendError, TryRecvError, TrySendError};
 use crate::current::{self, WaitsFor, budget};
 use crate::wait::{WaitKey, WaiterList, wake};
 
-/// More slots than can be filled: the capacity of a queue without a bound.
+/// The capacity of a channel without a limit: more slots than can be filled.
 pub(super) const UNBOUNDED: usize = usize::MAX;
 
-/// A queue, and what its halves know of each other.
+/// The shared state of a channel.
 pub(super) struct Queue<T>(RefCell<State<T>>);
 
 struct State<T> {
     values: VecDeque<T>,
-    /// Slots that are neither filled nor kept.
+    /// Slots that are neither filled nor reserved.
     free: usize,
-    /// Slots that are kept: by a permit, or by a waiting sender that was chosen.
-    kept: usize,
-    /// Senders that wait for a slot. Empty once the queue is closed.
+    /// Slots that are reserved by a permit, or assigned to a woken sender.
+    reserved: usize,
+    /// Senders that wait for a slot. Empty once the channel is closed.
     waiting: WaiterList,
     senders: usize,
-    /// Nothing more is sent, but by permits.
+    /// Only permits can still send.
     is_closed: bool,
-    /// The receiver is gone: not even by permits.
-    is_abandoned: bool,
-    /// Of the receiver, while it waits for a value.
+    /// Permits cannot send either.
+    is_receiver_dropped: bool,
+    /// The receiver's waker, while the receiver waits for a value.
     receiver: Option<Waker>,
 }
 
-/// A sender that waits for a slot.
+/// A future's wait for a slot.
 pub(super) struct Reserve<'a, T> {
     queue: &'a Queue<T>,
     key: WaitKey,
@@ -52,12 +53,12 @@ impl<'a, T> Reserve<'a, T> {
         Reserve { queue, key: WaitKey::default() }
     }
 
-    /// Keeps a slot.
+    /// Reserves a slot.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError<()>>> {
-        self.poll_slot(cx, |state| state.kept += 1)
+        self.poll_slot(cx, |state| state.reserved += 1)
     }
 
-    /// Fills a slot with `value`, which is taken when this completes.
+    /// Fills a slot with `value`. Takes the value out only when this completes.
     pub(super) fn poll_send(
         &mut self,
         cx: &mut Context<'_>,
@@ -71,7 +72,7 @@ impl<'a, T> Reserve<'a, T> {
         Poll::Ready(Ok(()))
     }
 
-    /// Completes with what `take` makes of a slot.
+    /// Gets a slot, and completes with the result of `take`.
     #[inline]
     fn poll_slot<R>(
         &mut self,
@@ -84,7 +85,7 @@ impl<'a, T> Reserve<'a, T> {
         loop {
             let mut state = queue.0.borrow_mut();
             if state.is_closed {
-                // Its place went with the list.
+                // `close` has replaced the wait queue, and the waiter with it.
                 *key = WaitKey::default();
                 budget::spend();
                 return Poll::Ready(Err(SendError(())));
@@ -105,13 +106,13 @@ impl<'a, T> Reserve<'a, T> {
                 return current::pending(WaitsFor::Channel);
             }
             drop(state);
-            // Then looked at again: cloning a waker is foreign, and may have received or closed.
+            // Cloning a waker is user code, which may receive or close: check the state again.
             waker = Some(cx.waker().clone());
         }
     }
 
     #[cold]
-    fn leave(&mut self) {
+    fn deregister(&mut self) {
         let mut state = self.queue.0.borrow_mut();
         if state.is_closed {
             return;
@@ -121,7 +122,7 @@ impl<'a, T> Reserve<'a, T> {
         drop(state);
         drop(waker);
         if was_woken {
-            self.queue.give_back();
+            self.queue.release_reserved();
         }
     }
 }
@@ -131,17 +132,17 @@ impl<T> Queue<T> {
         Rc::new(Queue(RefCell::new(State {
             values: VecDeque::new(),
             free: capacity,
-            kept: 0,
+            reserved: 0,
             waiting: WaiterList::new(),
             senders: 1,
             is_closed: false,
-            is_abandoned: false,
+            is_receiver_dropped: false,
             receiver: None,
         })))
     }
 
-    /// Keeps a slot if one is free.
-    pub(super) fn try_keep(&self) -> Result<(), TrySendError<()>> {
+    /// Reserves a slot if one is free.
+    pub(super) fn try_reserve(&self) -> Result<(), TrySendError<()>> {
         let mut state = self.0.borrow_mut();
         if state.is_closed {
             return Err(TrySendError::Closed(()));
@@ -149,27 +150,27 @@ impl<T> Queue<T> {
         if !state.try_take(&mut WaitKey::default()) {
             return Err(TrySendError::Full(()));
         }
-        state.kept += 1;
+        state.reserved += 1;
         Ok(())
     }
 
-    /// Gives a kept slot on.
-    pub(super) fn give_back(&self) {
+    /// Releases a reserved slot.
+    pub(super) fn release_reserved(&self) {
         let mut state = self.0.borrow_mut();
-        state.kept -= 1;
+        state.reserved -= 1;
         let assigned = state.release();
-        // It may have been the last that could still be filled.
+        // A closed channel ends with its last reserved slot.
         let receiver = if state.is_closed { state.receiver.take() } else { None };
         drop(state);
         wake(assigned);
         wake(receiver);
     }
 
-    /// Fills a kept slot.
+    /// Fills a reserved slot.
     pub(super) fn fill(&self, value: T) {
         let mut state = self.0.borrow_mut();
-        state.kept -= 1;
-        if state.is_abandoned {
+        state.reserved -= 1;
+        if state.is_receiver_dropped {
             drop(state);
             drop(value);
             return;
@@ -179,7 +180,7 @@ impl<T> Queue<T> {
         wake(receiver);
     }
 
-    /// Fills a slot of a queue that always has one.
+    /// Fills a slot of an unbounded channel, which always has a free one.
     pub(super) fn push(&self, value: T) -> Result<(), SendError<T>> {
         let mut state = self.0.borrow_mut();
         if state.is_closed {
@@ -192,12 +193,12 @@ impl<T> Queue<T> {
         Ok(())
     }
 
-    /// The next value, if it is there.
+    /// Returns the next value, if there is one.
     #[inline]
     pub(super) fn try_recv(&self) -> Result<T, TryRecvError> {
         let mut state = self.0.borrow_mut();
         let Some(value) = state.values.pop_front() else {
-            return Err(if state.is_over() { TryRecvError::Closed } else { TryRecvError::Empty });
+            return Err(if state.is_ended() { TryRecvError::Closed } else { TryRecvError::Empty });
         };
         let assigned = state.release();
         drop(state);
@@ -205,7 +206,7 @@ impl<T> Queue<T> {
         Ok(value)
     }
 
-    /// The next value; without one, leaves the receiver's waker.
+    /// Returns the next value, or stores the receiver's waker.
     #[inline]
     pub(super) fn poll_recv(&self, cx: &mut Context<'_>) -> Poll<Option<T>> {
         ready!(budget::poll_left(cx));
@@ -224,14 +225,14 @@ impl<T> Queue<T> {
         }
         let waker = cx.waker().clone();
         let mut state = self.0.borrow_mut();
-        let may_wait = state.values.is_empty() && !state.is_over();
+        let may_wait = state.values.is_empty() && !state.is_ended();
         let unneeded = if may_wait { state.receiver.replace(waker) } else { Some(waker) };
         drop(state);
         if unneeded.is_none() {
             return current::pending(WaitsFor::Channel);
         }
         drop(unneeded);
-        // Looked at again: cloning and dropping a waker are foreign, and may have sent.
+        // Cloning and dropping a waker are user code, which may send: check the state again.
         self.poll_recv(cx)
     }
 
@@ -240,17 +241,18 @@ impl<T> Queue<T> {
         state.is_closed = true;
         let mut waiting = mem::replace(&mut state.waiting, WaiterList::new());
         let woken = waiting.wake_all();
-        // Who was chosen and has not looked yet will learn that the queue is closed.
+        // A woken sender that has not been polled yet will find the channel closed, and never
+        // releases its slot.
         let assigned = waiting.len() - woken.len();
-        state.kept -= assigned;
+        state.reserved -= assigned;
         state.free += assigned;
         drop(state);
         woken.wake();
     }
 
-    /// The receiver is gone: drops what it did not take.
-    pub(super) fn abandon(&self) {
-        self.0.borrow_mut().is_abandoned = true;
+    /// Closes the channel for the dropped receiver, and drops the values that it did not receive.
+    pub(super) fn drop_receiver(&self) {
+        self.0.borrow_mut().is_receiver_dropped = true;
         self.close();
         let mut state = self.0.borrow_mut();
         let receiver = state.receiver.take();
@@ -265,7 +267,7 @@ impl<T> Queue<T> {
         self.clone()
     }
 
-    /// One of the senders was dropped.
+    /// Removes a sender. Wakes the receiver after the last one.
     pub(super) fn drop_sender(&self) {
         let mut state = self.0.borrow_mut();
         state.senders -= 1;
@@ -289,11 +291,11 @@ impl<T> Queue<T> {
 }
 
 impl<T> State<T> {
-    /// Takes a free slot, or, if `key` has a place, the slot that was kept for it.
+    /// Takes a free slot, or, if `key` is registered, the slot that was assigned to it.
     fn try_take(&mut self, key: &mut WaitKey) -> bool {
         if key.is_registered() {
             let was_woken = self.waiting.take_woken(key);
-            self.kept -= usize::from(was_woken);
+            self.reserved -= usize::from(was_woken);
             return was_woken;
         }
         if self.free == 0 {
@@ -303,27 +305,28 @@ impl<T> State<T> {
         true
     }
 
-    /// Fills a slot that is neither free nor kept any more. The receiver is to be woken.
+    /// Adds a value whose slot is no longer free or reserved. Returns the receiver's waker, to be
+    /// woken.
     fn push(&mut self, value: T) -> Option<Waker> {
         self.values.push_back(value);
         self.receiver.take()
     }
 
-    /// Gives a slot that is neither filled nor kept to who waited longest, who is to be woken, or
-    /// frees it.
+    /// Assigns a slot to the longest-waiting sender and returns its waker, to be woken, or frees
+    /// the slot.
     fn release(&mut self) -> Option<Waker> {
         let assigned = self.waiting.wake_one();
         match assigned {
-            Some(_) => self.kept += 1,
+            Some(_) => self.reserved += 1,
             None => self.free += 1,
         }
         assigned
     }
 
-    /// Whether an empty queue stays empty.
-    fn is_over(&self) -> bool {
-        // A permit borrows its sender: without senders nobody can fill a slot.
-        self.senders == 0 || (self.is_closed && self.kept == 0)
+    /// Whether the stream ends once the channel is empty.
+    fn is_ended(&self) -> bool {
+        // A permit borrows its sender: without senders there is no permit.
+        self.senders == 0 || (self.is_closed && self.reserved == 0)
     }
 }
 
@@ -331,7 +334,7 @@ impl<T> Drop for Reserve<'_, T> {
     #[inline]
     fn drop(&mut self) {
         if self.key.is_registered() {
-            self.leave();
+            self.deregister();
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A value that one task at a time may use, also across awaits.
+//! A value that one task at a time may use, also across an `await`.
 
 use std::cell::{RefCell, RefMut};
 use std::error::Error;
@@ -10,14 +10,15 @@ use std::rc::Rc;
 
 use super::raw_semaphore::{Acquire, HasSemaphore, RawPermit, RawSemaphore, Refusal};
 
-/// Lets one task at a time use a value, also while it awaits something in between.
+/// Lets one task at a time use a value, also while the task awaits something else.
 ///
-/// Where nothing is awaited while the value is in use, a plain `RefCell` does: between two awaits a
+/// If nothing is awaited while the value is in use, a `RefCell` is enough: between two awaits a
 /// task has the thread to itself.
 ///
-/// First come, first served: an unlocked mutex goes to who waited longest, and nobody else can get
-/// it in between; if that one's future is dropped, to the next. There is no poisoning: a task that
-/// panics unlocks. Locking counts towards the operations that a poll of a task may complete.
+/// Locks are first come, first served. An unlocked mutex is handed to the longest-waiting task, and
+/// no other task can lock it in between. If that task's future is dropped, the mutex is handed to
+/// the next one. There is no poisoning: a task that panics unlocks. Locking counts towards the
+/// budget of a task's poll. asyncio calls this `Lock`.
 ///
 /// ```
 /// use std::rc::Rc;
@@ -39,55 +40,58 @@ use super::raw_semaphore::{Acquire, HasSemaphore, RawPermit, RawSemaphore, Refus
 ///     assert_eq!(*tickets.lock().await, 0);
 /// });
 /// ```
-#[doc(alias = "Lock")]
 pub struct Mutex<T> {
     permits: RawSemaphore,
-    /// `None`: an [`OwnedMutexGuard`] has it.
+    /// `None` while an [`OwnedMutexGuard`] holds the value.
     value: RefCell<Option<T>>,
 }
 
-/// The value of a locked [`Mutex`]. Unlocks it when it is dropped.
+/// A guard of a locked [`Mutex`], which dereferences to the value. Unlocks the mutex when it is
+/// dropped.
 #[must_use = "a mutex is unlocked when its guard is dropped"]
 pub struct MutexGuard<'a, T> {
-    // In this order: whoever is next may use the value at once.
+    // Dropped in this order: the next task may borrow the value as soon as the permit is released.
     value: RefMut<'a, T>,
-    taken: RawPermit<&'a Mutex<T>>,
+    permit: RawPermit<&'a Mutex<T>>,
 }
 
-/// The value of a locked [`Mutex`] that is held by an `Rc`. Unlocks it when it is dropped.
+/// A guard that owns a share of the locked [`Mutex`]. Unlocks the mutex when it is dropped.
 ///
-/// It holds the value itself: locking and unlocking move it.
+/// The guard holds the value itself: locking and unlocking move the value.
 #[must_use = "a mutex is unlocked when its guard is dropped"]
 pub struct OwnedMutexGuard<T> {
-    /// There until the guard is dropped.
+    /// `Some` until the guard is dropped.
     value: Option<T>,
-    taken: RawPermit<Rc<Mutex<T>>>,
+    permit: RawPermit<Rc<Mutex<T>>>,
 }
 
-/// Why [`Mutex::try_lock`] and its like did not lock: it is locked, or others wait for it.
+/// The error of [`Mutex::try_lock`] and of [`RwLock`](super::RwLock)'s `try_` methods: the lock is
+/// held, or other tasks wait for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TryLockError(());
 
 impl<T> Mutex<T> {
-    /// A mutex that is not locked.
+    /// Creates an unlocked mutex.
     pub const fn new(value: T) -> Mutex<T> {
         Mutex { permits: RawSemaphore::new(1), value: RefCell::new(Some(value)) }
     }
 
-    /// Waits until the mutex is not locked, and locks it. A task that locks it again while it has
-    /// the guard waits for itself, for ever; see [`ReentrantMutex`](crate::task::ReentrantMutex).
+    /// Waits until the mutex is unlocked, and locks it.
+    ///
+    /// A task that locks the mutex again while it holds the guard waits for itself forever.
+    /// [`ReentrantMutex`](crate::task::ReentrantMutex) can be locked again by its owner.
     ///
     /// # Cancel safety
     ///
-    /// Nothing is lost but the place in the line.
+    /// Dropping the future loses only its place in the wait queue.
     #[doc(alias = "acquire")]
     pub fn lock(&self) -> impl Future<Output = MutexGuard<'_, T>> {
         let mut acquire = Acquire::new(self, 1);
         poll_fn(move |cx| acquire.poll_lock(cx).map(MutexGuard::new))
     }
 
-    /// Like [`lock`](Mutex::lock), with its cancel safety; the guard owns a share of the mutex, and
-    /// the value.
+    /// Locks like [`lock`](Mutex::lock), with the same cancel safety. The guard owns a share of the
+    /// mutex, and the value.
     ///
     /// ```
     /// use std::rc::Rc;
@@ -106,67 +110,71 @@ impl<T> Mutex<T> {
     ///     assert_eq!(*turn.lock().await, 1);
     /// });
     /// ```
+    #[doc(alias = "lock_arc")]
     pub fn lock_owned(self: Rc<Self>) -> impl Future<Output = OwnedMutexGuard<T>> {
         let mut acquire = Acquire::new(self, 1);
         poll_fn(move |cx| acquire.poll_lock(cx).map(OwnedMutexGuard::new))
     }
 
-    /// Locks the mutex if it is not locked and nobody waits for it.
+    /// Locks the mutex if it is unlocked and no task waits for it.
     ///
     /// # Errors
     ///
-    /// If it is, or somebody does.
+    /// Returns an error if the mutex is locked or a task waits for it.
+    #[doc(alias = "acquire_nowait")]
     pub fn try_lock(&self) -> Result<MutexGuard<'_, T>, TryLockError> {
         Ok(MutexGuard::new(RawPermit::try_new(self, 1)?))
     }
 
-    /// Like [`try_lock`](Mutex::try_lock); the guard owns a share of the mutex, and the value.
+    /// Locks like [`try_lock`](Mutex::try_lock). The guard owns a share of the mutex, and the
+    /// value.
     ///
     /// # Errors
     ///
-    /// If it is locked, or somebody waits for it.
+    /// Returns an error if the mutex is locked or a task waits for it.
+    #[doc(alias = "try_lock_arc")]
     pub fn try_lock_owned(self: Rc<Self>) -> Result<OwnedMutexGuard<T>, TryLockError> {
         Ok(OwnedMutexGuard::new(RawPermit::try_new(self, 1)?))
     }
 
-    /// Whether it is locked, or about to be by who waited for it.
+    /// Returns whether the mutex is locked, or is handed to a woken task.
     #[doc(alias = "locked")]
     pub fn is_locked(&self) -> bool {
         self.permits.free() == 0
     }
 
-    /// The value, without locking: who can borrow the mutex mutably is alone.
+    /// Returns the value without locking: a mutable borrow of the mutex is exclusive.
     pub fn get_mut(&mut self) -> &mut T {
         self.value.get_mut().as_mut().expect(NOT_OWNED)
     }
 
-    /// The value.
+    /// Returns the value.
     pub fn into_inner(self) -> T {
         self.value.into_inner().expect(NOT_OWNED)
     }
 }
 
-/// Why the value is there: an owned guard would have the permit, and a share of the mutex.
+/// The message of a broken invariant: an owned guard holds the permit and a share of the mutex.
 const NOT_OWNED: &str = "a mutex without an owned guard has its value";
 
 impl<'a, T> MutexGuard<'a, T> {
     #[inline]
-    fn new(taken: RawPermit<&'a Mutex<T>>) -> MutexGuard<'a, T> {
-        let value = taken.of().value.borrow_mut();
+    fn new(permit: RawPermit<&'a Mutex<T>>) -> MutexGuard<'a, T> {
+        let value = permit.owner().value.borrow_mut();
         let value = RefMut::map(value, |value| value.as_mut().expect(NOT_OWNED));
-        MutexGuard { value, taken }
+        MutexGuard { value, permit }
     }
 
-    /// What it has locked.
+    /// Returns the locked mutex.
     pub(super) fn mutex(&self) -> &'a Mutex<T> {
-        self.taken.of()
+        self.permit.owner()
     }
 }
 
 impl<T> OwnedMutexGuard<T> {
-    fn new(taken: RawPermit<Rc<Mutex<T>>>) -> OwnedMutexGuard<T> {
-        let value = taken.of().value.take();
-        OwnedMutexGuard { value, taken }
+    fn new(permit: RawPermit<Rc<Mutex<T>>>) -> OwnedMutexGuard<T> {
+        let value = permit.owner().value.take();
+        OwnedMutexGuard { value, permit }
     }
 }
 
@@ -188,20 +196,21 @@ impl<T> Deref for OwnedMutexGuard<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        self.value.as_ref().expect("the value is there until the guard is dropped")
+        self.value.as_ref().expect("the guard holds the value until it is dropped")
     }
 }
 
 impl<T> DerefMut for OwnedMutexGuard<T> {
     fn deref_mut(&mut self) -> &mut T {
-        self.value.as_mut().expect("the value is there until the guard is dropped")
+        self.value.as_mut().expect("the guard holds the value until it is dropped")
     }
 }
 
 impl<T> Drop for OwnedMutexGuard<T> {
     fn drop(&mut self) {
-        // Its permit is given back after this.
-        self.taken.of().value.replace(self.value.take());
+        // The permit is released after this, when the field is dropped: the next task finds the
+        // value.
+        self.permit.owner().value.replace(self.value.take());
     }
 }
 

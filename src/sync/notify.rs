@@ -7,11 +7,12 @@ use std::task::{Context, Poll};
 
 use super::notify_list::{NotifyList, Wait};
 
-/// Tells one task, or all that wait, that there is something to look at.
+/// Wakes one waiting task, or all waiting tasks.
 ///
-/// It holds one permit at most: [`notify_one`](Notify::notify_one) when nobody waits is kept for
-/// who waits next, and twice is once. Where what is told stays true, an [`Event`](super::Event)
-/// tells it.
+/// A `Notify` holds at most one permit. [`notify_one`](Notify::notify_one) without a waiting task
+/// stores the permit for the next task that waits; a second call stores no second permit. For a
+/// condition that stays true, use an [`Event`](super::Event). The behaviour is that of tokio's
+/// `Notify`.
 ///
 /// ```
 /// use std::{cell::RefCell, rc::Rc};
@@ -41,34 +42,39 @@ pub struct Notify {
     waiters: NotifyList,
 }
 
-/// Waits for a notification; made by [`Notify::notified`].
+/// A future that waits for a notification. [`Notify::notified`] creates it.
 ///
 /// # Cancel safety
 ///
-/// Dropped after it was chosen and before it told, it passes the notification on. What is lost is
-/// the place in the line.
+/// A future that is notified, and dropped before it completes, notifies the next waiting task.
+/// Dropping a waiting future loses only its place in the wait queue.
 #[must_use = "notified does nothing unless it is awaited"]
 pub struct Notified<'a>(Wait<'a>);
 
 impl Notify {
-    /// Without a permit.
+    /// Creates a `Notify` without a permit.
     pub const fn new() -> Notify {
         Notify { waiters: NotifyList::new(true) }
     }
 
-    /// Waits for a notification, or takes the permit that is there. First come, first served; a
-    /// future comes when it is polled first, but for
-    /// [`notify_waiters`](Notify::notify_waiters) when it is made.
+    /// Waits for a notification, or takes the stored permit.
+    ///
+    /// Futures are served first come, first served. A future waits from its first poll; but
+    /// [`notify_waiters`](Notify::notify_waiters) reaches it from its creation.
+    #[doc(alias = "park")]
     pub fn notified(&self) -> Notified<'_> {
         Notified(self.waiters.wait())
     }
 
-    /// Notifies who waited longest. If nobody waits, who waits next.
+    /// Notifies the longest-waiting task. If no task waits, stores a permit for the next one.
+    #[doc(alias = "unpark")]
     pub fn notify_one(&self) {
         self.waiters.notify(1);
     }
 
-    /// Notifies all who wait. Leaves no permit.
+    /// Notifies all waiting tasks. Stores no permit.
+    #[doc(alias = "unpark_all")]
+    #[doc(alias = "notify_all")]
     pub fn notify_waiters(&self) {
         self.waiters.notify_all();
     }

@@ -1,10 +1,11 @@
-//! The tasks that wait for a notification: what [`Notify`](super::Notify), [`Event`](super::Event),
-//! [`Condvar`](super::Condvar) and [`Barrier`](super::Barrier) wait for.
+//! The tasks that wait for a notification: the base of [`Notify`](super::Notify),
+//! [`Event`](super::Event), [`Condvar`](super::Condvar), [`Barrier`](super::Barrier) and the
+//! [`broadcast`](super::broadcast) and [`watch`](super::watch) channels.
 //!
-//! A notification is for the longest-waiting task, or for all. One for all is complete at once: a
-//! counter goes up, and every future that was made before is notified, whether it is woken yet or
-//! not. Invariant: a notification for one is consumed by one future; a notified future that is
-//! dropped before that notifies the next one.
+//! A notification is for the longest-waiting task, or for all. One for all takes effect at once: it
+//! increments the generation, and every future that was created before is notified, woken yet or
+//! not. Invariant: a notification for one task is consumed by one future. A notified future that is
+//! dropped before it consumes the notification passes it to the next one.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -14,20 +15,21 @@ use std::task::{Context, Poll, ready};
 use crate::current::{self, WaitsFor, budget};
 use crate::wait::{WaitKey, WaitQueue};
 
-/// Notifies the tasks that wait.
+/// A list of tasks that wait for notifications.
 pub(crate) struct NotifyList {
-    /// A note is the number of notifications for all before the wait.
+    /// A waiter's note is the generation in which its future was created.
     waiters: WaitQueue<u64>,
     generation: Cell<u64>,
-    /// A notification for one while none waits is kept for the next that does.
-    keeps_permit: bool,
+    /// Whether a notification for one task is stored if no task waits.
+    stores_permit: bool,
     has_permit: Cell<bool>,
 }
 
-/// The note of futures that a notification for all woke: they have nothing to hand on.
+/// The note of waiters that a notification for all woke: they have no notification to pass on.
 const FOR_ALL: u64 = u64::MAX;
 
-/// Waits: for notifications for all since it was made, for the others since its first poll.
+/// A future that waits for a notification: for one to all tasks since its creation, for one to a
+/// single task since its first poll.
 #[must_use = "a future does nothing unless it is awaited"]
 pub(crate) struct Wait<'a> {
     waiters: &'a NotifyList,
@@ -36,16 +38,16 @@ pub(crate) struct Wait<'a> {
 }
 
 impl NotifyList {
-    pub(crate) const fn new(keeps_permit: bool) -> NotifyList {
+    pub(crate) const fn new(stores_permit: bool) -> NotifyList {
         let (generation, has_permit) = (Cell::new(0), Cell::new(false));
-        NotifyList { waiters: WaitQueue::new(), generation, keeps_permit, has_permit }
+        NotifyList { waiters: WaitQueue::new(), generation, stores_permit, has_permit }
     }
 
     pub(crate) fn wait(&self) -> Wait<'_> {
         Wait { waiters: self, since: self.generation.get(), key: WaitKey::default() }
     }
 
-    /// Whether a notification is kept for the next that waits.
+    /// Returns whether a notification is stored for the next task that waits.
     pub(crate) fn has_permit(&self) -> bool {
         self.has_permit.get()
     }
@@ -53,19 +55,19 @@ impl NotifyList {
     /// Notifies the `n` longest-waiting tasks.
     pub(crate) fn notify(&self, mut n: usize) {
         self.waiters.call(|waiters| match waiters.first()? {
-            // It belongs to a notification for all that is still waking.
+            // The waiter is part of a notification for all that is still waking its waiters.
             since if since < self.generation.get() => waiters.wake_one_with(FOR_ALL),
             _ => {
                 n = n.checked_sub(1)?;
                 waiters.wake_one()
             }
         });
-        if n > 0 && self.keeps_permit {
+        if n > 0 && self.stores_permit {
             self.has_permit.set(true);
         }
     }
 
-    /// Notifies all tasks that wait.
+    /// Notifies all waiting tasks.
     pub(crate) fn notify_all(&self) {
         self.generation.set(self.generation.get() + 1);
         self.notify(0);
@@ -73,8 +75,8 @@ impl NotifyList {
 }
 
 impl Wait<'_> {
-    /// `Ready` once this future is notified. It may still hand that on, by being dropped,
-    /// until [`consume`](Wait::consume).
+    /// Returns `Ready` once this future is notified. Until [`consume`](Wait::consume) is called,
+    /// dropping the future passes the notification on.
     pub(crate) fn poll_notified(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Wait { waiters, since, key } = self;
         let is_notified = |key: WaitKey| match key.is_registered() {

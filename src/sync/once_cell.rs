@@ -1,4 +1,4 @@
-//! A value that is made once, by whichever task needs it first.
+//! A value that is set once, by the first task that needs it.
 
 use std::cell;
 use std::convert::Infallible;
@@ -10,10 +10,10 @@ use std::io;
 use super::raw_semaphore::{Acquire, HasSemaphore, RawPermit, RawSemaphore};
 use crate::current::budget;
 
-/// A value that is set once; made, if need be, by a future.
+/// A value that is set once, or initialized by a future.
 ///
-/// One task makes it, and the others who need it wait. If that one fails, panics or is dropped, the
-/// one who waited longest tries, with what it brought to make the value.
+/// One task initializes the value, and other tasks that need it wait. If the initializing task
+/// fails, panics or is dropped, the longest-waiting task runs its own initializer.
 ///
 /// ```
 /// use std::rc::Rc;
@@ -32,36 +32,37 @@ use crate::current::budget;
 /// ```
 pub struct OnceCell<T> {
     value: cell::OnceCell<T>,
-    /// One, for who makes the value; closed once it is set.
+    /// One permit, for the initializing task. Closed once the value is set.
     permits: RawSemaphore,
 }
 
-/// Why [`OnceCell::set`] did not set the value. Holds it.
+/// The error of [`OnceCell::set`]. Holds the value that was not set.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum SetError<T> {
-    /// There is one already.
+    /// The cell has a value already.
     AlreadySet(T),
-    /// One is being made.
+    /// A task is initializing the value.
     Initializing(T),
 }
 
 impl<T> OnceCell<T> {
-    /// A cell without a value.
+    /// Creates a cell without a value.
     pub const fn new() -> OnceCell<T> {
         OnceCell { value: cell::OnceCell::new(), permits: RawSemaphore::new(1) }
     }
 
-    /// The value, if it was set.
+    /// Returns the value, if it was set.
     pub fn get(&self) -> Option<&T> {
         self.value.get()
     }
 
-    /// The value, if it was set.
+    /// Returns the value, if it was set.
     pub fn get_mut(&mut self) -> Option<&mut T> {
         self.value.get_mut()
     }
 
-    /// Whether the value was set.
+    /// Returns whether the value was set.
+    #[doc(alias = "initialized")]
     pub fn is_initialized(&self) -> bool {
         self.get().is_some()
     }
@@ -70,25 +71,26 @@ impl<T> OnceCell<T> {
     ///
     /// # Errors
     ///
-    /// If there is one, or one is being made, this one comes back.
+    /// Returns the value if the cell has a value or a task is initializing it.
+    #[doc(alias = "try_set")]
     pub fn set(&self, value: T) -> Result<(), SetError<T>> {
         if self.is_initialized() {
             return Err(SetError::AlreadySet(value));
         }
-        let Ok(_turn) = RawPermit::try_new(self, 1) else {
+        let Ok(_permit) = RawPermit::try_new(self, 1) else {
             return Err(SetError::Initializing(value));
         };
-        self.fill(value);
+        self.set_value(value);
         Ok(())
     }
 
-    /// The value; if there is none, `init` makes it. Who comes meanwhile waits.
+    /// Returns the value. If there is none, `init` makes it, and other tasks that call this wait.
     ///
-    /// Made from inside of `init`, with the same cell, it waits for itself, for ever.
+    /// A call from inside of `init` with the same cell waits for itself forever.
     ///
     /// # Cancel safety
     ///
-    /// The future that makes the value is dropped with this one; the next who waits tries.
+    /// Dropping this future drops the running `init`. The next waiting task runs its own.
     pub async fn get_or_init(&self, init: impl AsyncFnOnce() -> T) -> &T {
         let made = self.get_or_try_init(async || Ok::<T, Infallible>(init().await)).await;
         match made {
@@ -96,15 +98,16 @@ impl<T> OnceCell<T> {
         }
     }
 
-    /// The value; if there is none, `init` makes it, or fails to. Who comes meanwhile waits.
+    /// Returns the value. If there is none, `init` makes it or fails, and other tasks that call
+    /// this wait.
     ///
     /// # Errors
     ///
-    /// That of `init`. The next who waits tries.
+    /// Returns the error of `init`. The next waiting task runs its own `init`.
     ///
     /// # Cancel safety
     ///
-    /// The future that makes the value is dropped with this one; the next who waits tries.
+    /// Dropping this future drops the running `init`. The next waiting task runs its own.
     pub async fn get_or_try_init<E>(
         &self,
         init: impl AsyncFnOnce() -> Result<T, E>,
@@ -114,27 +117,28 @@ impl<T> OnceCell<T> {
             return Ok(value);
         }
         let mut acquire = Acquire::new(self, 1);
-        let turn = poll_fn(|cx| acquire.poll(cx)).await;
-        if turn.is_ok() {
-            self.fill(init().await?);
+        // Held until this returns: if `init` fails, panics or is dropped, the next waiter gets it.
+        let permit = poll_fn(|cx| acquire.poll(cx)).await;
+        if permit.is_ok() {
+            self.set_value(init().await?);
         }
-        Ok(self.get().expect("the cell is closed when its value was set"))
+        Ok(self.get().expect("the cell closes when its value is set"))
     }
 
-    /// Takes the value out; the cell is without one again.
+    /// Takes the value out of the cell, which has none afterwards.
     pub fn take(&mut self) -> Option<T> {
         std::mem::take(self).into_inner()
     }
 
-    /// The value, if it was set.
+    /// Returns the value, if it was set.
     pub fn into_inner(self) -> Option<T> {
         self.value.into_inner()
     }
 
-    /// Sets the value; the caller has the turn to do so.
-    fn fill(&self, value: T) {
+    /// Sets the value. The caller holds the permit, or owns the cell.
+    fn set_value(&self, value: T) {
         let is_first = self.value.set(value).is_ok();
-        debug_assert!(is_first, "whoever has the turn sets it");
+        debug_assert!(is_first, "a cell is set once");
         self.permits.close();
     }
 }
@@ -154,7 +158,7 @@ impl<T> Default for OnceCell<T> {
 impl<T> From<T> for OnceCell<T> {
     fn from(value: T) -> OnceCell<T> {
         let cell = OnceCell::new();
-        cell.fill(value);
+        cell.set_value(value);
         cell
     }
 }

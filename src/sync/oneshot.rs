@@ -1,4 +1,22 @@
-//! One value, from one task to another: asyncio's `Future`, in two halves.
+//! Sends one value from one task to another: asyncio's `Future`, in two halves.
+//!
+//! | item | what it is |
+//! |---|---|
+//! | [`channel`] | creates a channel |
+//! | [`Sender`] | sends the value, once |
+//! | [`Receiver`] | a future that completes with the value |
+//! | [`RecvError`], [`TryRecvError`] | the channel is closed, or empty |
+//!
+//! ```
+//! use evloop::sync::oneshot;
+//!
+//! evloop::block_on(async {
+//!     let (sender, mut receiver) = oneshot::channel();
+//!     assert_eq!(receiver.try_recv(), Err(oneshot::TryRecvError::Empty));
+//!     sender.send(7).unwrap();
+//!     assert_eq!(receiver.await, Ok(7));
+//! });
+//! ```
 
 use std::cell::Cell;
 use std::error::Error;
@@ -12,30 +30,32 @@ use std::task::{Context, Poll, Waker, ready};
 use crate::current::{self, WaitsFor, budget};
 use crate::wait::keep;
 
-/// The half that sends; made by [`channel`].
+/// The sending half. [`channel`] creates it.
 pub struct Sender<T> {
     shared: Rc<Shared<T>>,
 }
 
-/// The half that receives: a future; made by [`channel`]. Once it has completed it gives a
-/// [`RecvError`].
+/// The receiving half, a future. [`channel`] creates it. Polled again after it has completed, it
+/// returns a [`RecvError`].
 ///
 /// # Cancel safety
 ///
-/// `&mut receiver` may be awaited and given up at any time; a value that has come stays.
+/// `&mut receiver` can be awaited, dropped and awaited again: a value that was sent stays in the
+/// channel.
 #[must_use = "a receiver does nothing unless it is awaited"]
 pub struct Receiver<T> {
     shared: Rc<Shared<T>>,
 }
 
-/// Nothing was sent before the sender was dropped or the receiver closed.
+/// The error of a [`Receiver`]: no value was sent before the sender was dropped or the receiver was
+/// closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RecvError(());
 
-/// Why [`Receiver::try_recv`] has no value.
+/// The error of [`Receiver::try_recv`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TryRecvError {
-    /// It may still come.
+    /// No value was sent yet.
     Empty,
     /// The sender was dropped, the receiver was closed, or the value was taken.
     Closed,
@@ -43,17 +63,17 @@ pub enum TryRecvError {
 
 struct Shared<T> {
     value: Cell<Option<T>>,
-    /// Of the half that waits for the other: the receiver for the value, or the sender, in
-    /// [`Sender::closed`], for the receiver's end.
+    /// The wakers of waiting halves. The receiver waits for the value; the sender, in
+    /// [`Sender::closed`], for the receiver to close.
     receiver: Cell<Option<Waker>>,
     sender: Cell<Option<Waker>>,
-    /// The sender is gone, having sent or not.
-    is_sent: Cell<bool>,
-    /// The receiver takes nothing any more.
+    /// The sender is dropped, after a send or without one.
+    is_sender_dropped: Cell<bool>,
+    /// The receiver accepts no value any more.
     is_closed: Cell<bool>,
 }
 
-/// A channel for one value.
+/// Creates a channel for one value.
 ///
 /// ```
 /// use evloop::sync::oneshot;
@@ -64,42 +84,47 @@ struct Shared<T> {
 ///     assert_eq!(receiver.await, Ok("answer"));
 /// });
 /// ```
-#[doc(alias = "create_future")]
 #[doc(alias = "AsyncResult")]
+#[doc(alias = "create_future")]
 pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
     let shared = Rc::new(Shared {
         value: Cell::new(None),
         receiver: Cell::new(None),
         sender: Cell::new(None),
-        is_sent: Cell::new(false),
+        is_sender_dropped: Cell::new(false),
         is_closed: Cell::new(false),
     });
     (Sender { shared: shared.clone() }, Receiver { shared })
 }
 
 impl<T> Sender<T> {
-    /// Sends the value. It comes back if the receiver was dropped or closed.
+    /// Sends the value.
+    ///
+    /// # Errors
+    ///
+    /// Returns the value if the receiver was dropped or closed.
     #[doc(alias = "set_result")]
     pub fn send(self, value: T) -> Result<(), T> {
         if self.shared.is_closed.get() {
             return Err(value);
         }
-        // Empty before: a sender sends once.
+        // The slot was empty: a sender sends once. The drop of `self` wakes the receiver.
         self.shared.value.set(Some(value));
         Ok(())
     }
 
-    /// Whether the receiver was dropped or closed.
+    /// Returns whether the receiver was dropped or closed.
+    #[doc(alias = "cancelled")]
     pub fn is_closed(&self) -> bool {
         self.shared.is_closed.get()
     }
 
-    /// Waits until the receiver is dropped or closed: who works on an answer that nobody awaits can
-    /// stop.
+    /// Waits until the receiver is dropped or closed. A task can stop work whose result is not
+    /// needed any more.
     ///
     /// # Cancel safety
     ///
-    /// Nothing changes.
+    /// Dropping the future loses nothing.
     pub async fn closed(&mut self) {
         poll_fn(|cx| {
             if self.shared.is_closed.get() {
@@ -117,29 +142,32 @@ impl<T> Sender<T> {
 }
 
 impl<T> Receiver<T> {
-    /// Takes the value if it has come.
+    /// Returns the value if it was sent.
     ///
     /// # Errors
     ///
-    /// [`TryRecvError`] if it has not.
+    /// Returns [`TryRecvError`] if no value is in the channel.
+    #[doc(alias = "get_nowait")]
+    #[doc(alias = "done")]
     pub fn try_recv(&mut self) -> Result<T, TryRecvError> {
-        let is_over = self.shared.is_over();
-        self.shared.value.take().ok_or(match is_over {
+        let is_ended = self.shared.is_ended();
+        self.shared.value.take().ok_or(match is_ended {
             true => TryRecvError::Closed,
             false => TryRecvError::Empty,
         })
     }
 
-    /// Takes nothing any more. A value that came before can still be taken.
+    /// Closes the channel for the sender. A value that was sent before can still be received.
+    #[doc(alias = "cancel")]
     pub fn close(&mut self) {
         self.shared.close();
     }
 }
 
 impl<T> Shared<T> {
-    /// Nothing will be sent any more.
-    fn is_over(&self) -> bool {
-        self.is_sent.get() || self.is_closed.get()
+    /// Whether no value can be sent any more.
+    fn is_ended(&self) -> bool {
+        self.is_sender_dropped.get() || self.is_closed.get()
     }
 
     fn close(&self) {
@@ -155,10 +183,10 @@ impl<T> Future for Receiver<T> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let shared = &self.shared;
-        if !shared.is_over() {
+        if !shared.is_ended() {
             keep(&shared.receiver, cx.waker());
-            // Looked at again: cloning a waker is foreign, and may have sent.
-            if !shared.is_over() {
+            // Cloning a waker is user code, which may send: check the state again.
+            if !shared.is_ended() {
                 return current::pending(WaitsFor::Channel);
             }
             drop(shared.receiver.take());
@@ -171,7 +199,8 @@ impl<T> Future for Receiver<T> {
 
 impl<T> Drop for Sender<T> {
     fn drop(&mut self) {
-        self.shared.is_sent.set(true);
+        self.shared.is_sender_dropped.set(true);
+        // `closed` may have stored a waker that nothing will call any more.
         drop(self.shared.sender.take());
         if let Some(receiver) = self.shared.receiver.take() {
             receiver.wake();
@@ -229,7 +258,7 @@ impl<T> fmt::Debug for Sender<T> {
 
 impl<T> fmt::Debug for Receiver<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let is_sent = self.shared.is_sent.get();
-        f.debug_struct("Receiver").field("is_sent", &is_sent).finish_non_exhaustive()
+        let is_sender_dropped = self.shared.is_sender_dropped.get();
+        f.debug_struct("Receiver").field("is_sent", &is_sender_dropped).finish_non_exhaustive()
     }
 }

@@ -1,12 +1,12 @@
-//! Permits, given to one after the other: what [`Semaphore`](super::Semaphore) gives out, and what
-//! [`Mutex`](super::Mutex), [`RwLock`](super::RwLock), [`OnceCell`](super::OnceCell),
-//! [`ReentrantMutex`](crate::task::ReentrantMutex) and the [queues](crate::queue) are made of: a
-//! queue's free slots are permits to put, its values permits to get.
+//! A semaphore of permits: the base of [`Semaphore`](super::Semaphore), [`Mutex`](super::Mutex),
+//! [`RwLock`](super::RwLock), [`OnceCell`](super::OnceCell),
+//! [`ReentrantMutex`](crate::task::ReentrantMutex) and the [queues](crate::queue). A queue's free
+//! slots are permits to put, its values are permits to get.
 //!
-//! A request while others wait goes to the end of the queue, even if enough permits are free: so a
-//! request for many is not overtaken for ever. Invariant: while a request waits, fewer permits are
-//! free than the first in the queue asks for; every permit is free, taken, or assigned to a woken
-//! waiter.
+//! A request that arrives while others wait goes to the end of the wait queue, even if enough
+//! permits are free. So a request for many permits is not overtaken forever. Invariant: while a
+//! request waits, fewer permits are free than the first waiter asks for. Every permit is free,
+//! held, or assigned to a woken waiter.
 
 use std::cell::Cell;
 use std::ops::Deref;
@@ -15,57 +15,58 @@ use std::task::{Context, Poll, ready};
 use crate::current::{self, WaitsFor, budget, debug};
 use crate::wait::{WaitKey, WaitQueue};
 
-/// A number of permits.
+/// A number of permits, and the futures that wait for them.
 pub(crate) struct RawSemaphore {
     free: Cell<usize>,
     state: Cell<State>,
-    /// A note is the number of permits that a waiter asks for, or was assigned.
+    /// A waiter's note is the number of permits that it asks for, or that were assigned to it.
     waiters: WaitQueue<usize>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     Open,
-    /// What is free can be taken, but nobody waits for more.
+    /// Free permits can be taken, but no future waits for more.
     Ended,
-    /// Nothing is given any more.
+    /// No permit can be taken or assigned any more.
     Closed,
 }
 
-/// The note of waiters that get nothing.
+/// The note of refused waiters, which get no permits.
 const REFUSED: usize = 0;
 
-/// What has permits to give: a primitive.
+/// A primitive that has a semaphore.
 pub(crate) trait HasSemaphore {
-    /// Its name, if a task should not end while it has the permits.
+    /// The name of a lock, in debug mode's report of a task that ends while it holds the lock.
+    /// `None` for a primitive whose permits a task may hold when it ends.
     const LOCK: Option<&'static str> = None;
 
-    /// What a task is said to wait for.
+    /// What a waiting task is reported to wait for.
     const WAITS_FOR: WaitsFor = WaitsFor::Lock;
 
     fn semaphore(&self) -> &RawSemaphore;
 }
 
-/// Asks for permits. `D` is how the primitive is held: borrowed, or by an `Rc`.
+/// A request for permits. `D` is how the primitive is held: borrowed, or by an `Rc`.
 pub(crate) struct Acquire<D: Deref<Target: HasSemaphore>> {
-    /// `None`: it has completed.
-    of: Option<D>,
+    /// `None` once the request has completed.
+    owner: Option<D>,
     want: usize,
     key: WaitKey,
 }
 
-/// Permits that were taken. Gives them back when it is dropped.
+/// Held permits. Releases them when it is dropped.
 pub(crate) struct RawPermit<D: Deref<Target: HasSemaphore>> {
-    of: D,
+    owner: D,
     count: usize,
 }
 
-/// Why nothing was given.
+/// Why a request got no permits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// Too little is free, or others wait.
+    /// Too few permits are free, or other futures wait.
     Short,
-    /// Nothing is given any more.
+    /// No permit will be assigned any more.
     Closed,
 }
 
@@ -86,7 +87,7 @@ impl RawSemaphore {
         self.state.get() == State::Closed
     }
 
-    /// Gives permits back, or new ones.
+    /// Adds permits, released or new ones, and assigns them to waiters.
     #[inline]
     pub(crate) fn give(&self, count: usize) {
         self.free.set(self.free.get() + count);
@@ -95,13 +96,13 @@ impl RawSemaphore {
         }
     }
 
-    /// No permit is assigned any more. Woken waiters keep theirs.
+    /// Closes the semaphore: no permit is assigned any more. Woken waiters keep theirs.
     pub(crate) fn close(&self) {
         self.state.set(State::Closed);
         self.refuse();
     }
 
-    /// No more will come: nobody has to wait for it.
+    /// Ends the supply: no permit will be added, so no future waits for one.
     pub(crate) fn end(&self) {
         if self.state.get() == State::Open {
             self.state.set(State::Ended);
@@ -109,25 +110,26 @@ impl RawSemaphore {
         }
     }
 
-    /// No permit is assigned any more, and those of woken waiters that did not take them yet are
-    /// free again. The waiters are to be [refused](RawSemaphore::refuse).
+    /// Closes the semaphore, and frees the permits of woken waiters that did not take them yet. The
+    /// caller must [refuse](RawSemaphore::refuse) the waiters, once its own state is complete: that
+    /// calls wakers.
     pub(crate) fn close_now(&self) {
         self.state.set(State::Closed);
-        let given = self.waiters.revoke(REFUSED);
-        self.free.set(self.free.get() + given);
+        let revoked = self.waiters.revoke(REFUSED);
+        self.free.set(self.free.get() + revoked);
     }
 
-    /// Wakes all waiters; they get nothing.
+    /// Wakes all waiters, without permits.
     pub(crate) fn refuse(&self) {
         self.waiters.call(|waiters| waiters.wake_one_with(REFUSED));
     }
 
-    /// Takes all that are free.
+    /// Takes all free permits.
     pub(crate) fn take_all(&self) {
         self.free.set(0);
     }
 
-    /// Takes permits that can be had at once, for who counts them himself.
+    /// Takes permits that are available at once, for a caller that counts the permits itself.
     #[inline]
     pub(crate) fn try_take(&self, count: usize) -> Result<(), Refusal> {
         let refusal = match self.state.get() {
@@ -147,7 +149,7 @@ impl RawSemaphore {
     fn assign(&self) {
         self.waiters.call(|waiters| {
             if self.is_closed() {
-                // They are about to be refused.
+                // The caller that closed the semaphore is about to refuse them.
                 return None;
             }
             let left = self.free.get().checked_sub(waiters.first()?)?;
@@ -166,28 +168,31 @@ impl RawSemaphore {
 }
 
 impl<D: Deref<Target: HasSemaphore>> Acquire<D> {
-    pub(crate) fn new(of: D, want: usize) -> Acquire<D> {
-        Acquire { of: Some(of), want, key: WaitKey::default() }
+    pub(crate) fn new(owner: D, want: usize) -> Acquire<D> {
+        Acquire { owner: Some(owner), want, key: WaitKey::default() }
     }
 
-    /// Waits for the permits.
+    /// Polls for the permits.
     ///
     /// # Errors
     ///
-    /// [`Refusal::Closed`], and no other.
+    /// Returns [`Refusal::Closed`], and no other error.
     #[inline]
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<RawPermit<D>, Refusal>> {
-        self.poll_uncounted(cx).map_ok(|of| RawPermit::new(of, self.want))
+        self.poll_uncounted(cx).map_ok(|owner| RawPermit::new(owner, self.want))
     }
 
-    /// The same, for who counts what he takes himself: dropping what comes gives nothing back.
+    /// Polls for the permits, for a caller that counts them itself: dropping the result releases
+    /// nothing.
     #[inline]
     pub(crate) fn poll_uncounted(&mut self, cx: &mut Context<'_>) -> Poll<Result<D, Refusal>> {
         if !self.key.is_registered() && budget::is_left() {
-            // The way of most: nobody waits, and it is there.
-            if let Some(of) = self.of.take_if(|of| of.semaphore().try_take(self.want).is_ok()) {
+            // The fast path: no future waits, and the permits are free.
+            if let Some(owner) =
+                self.owner.take_if(|owner| owner.semaphore().try_take(self.want).is_ok())
+            {
                 budget::spend();
-                return Poll::Ready(Ok(of));
+                return Poll::Ready(Ok(owner));
             }
         }
         self.poll_waiters(cx)
@@ -195,31 +200,32 @@ impl<D: Deref<Target: HasSemaphore>> Acquire<D> {
 
     #[cold]
     fn poll_waiters(&mut self, cx: &mut Context<'_>) -> Poll<Result<D, Refusal>> {
-        let Acquire { of, want, key } = self;
-        let permits = of.as_ref().expect("it is not polled after it completed").semaphore();
+        let Acquire { owner, want, key } = self;
+        let permits = owner.as_ref().expect("a request was polled after it completed").semaphore();
         if permits.waiters.poll(key, *want, cx, |key| permits.is_ready(key, *want)).is_pending() {
             return current::pending(D::Target::WAITS_FOR);
         }
         ready!(budget::poll_left(cx));
-        let was_given = key.is_registered() && permits.waiters.leave(key).0 != Some(REFUSED);
-        // Who was refused may still find what another passed on since.
-        let taken = if was_given { Ok(()) } else { permits.try_take(*want) };
+        let was_assigned = key.is_registered() && permits.waiters.leave(key).0 != Some(REFUSED);
+        // A refused waiter may still find permits that another future released since.
+        let taken = if was_assigned { Ok(()) } else { permits.try_take(*want) };
         budget::spend();
-        let of = of.take().expect("it was there");
-        Poll::Ready(taken.map(|()| of))
+        let owner = owner.take().expect("a pending request has its primitive");
+        Poll::Ready(taken.map(|()| owner))
     }
 
-    /// Leaves the queue.
+    /// Removes this request from the wait queue.
     #[cold]
-    fn leave(&mut self) {
-        let Some(of) = &self.of else { return };
-        let permits = of.semaphore();
+    fn deregister(&mut self) {
+        let Some(owner) = &self.owner else { return };
+        let permits = owner.semaphore();
         let (woken, _waker) = permits.waiters.leave(&mut self.key);
-        // A woken waiter hands its permits on; without the first waiter, the next may have enough.
+        // A woken waiter hands its permits on. A removed first waiter may leave enough permits for
+        // the next one, also if it holds none.
         permits.give(woken.unwrap_or(0));
     }
 
-    /// The same, for what is never closed.
+    /// Polls for the permits of a semaphore that is never closed.
     #[inline]
     pub(crate) fn poll_lock(&mut self, cx: &mut Context<'_>) -> Poll<RawPermit<D>> {
         self.poll(cx).map(|taken| taken.expect("a lock is never closed"))
@@ -228,39 +234,39 @@ impl<D: Deref<Target: HasSemaphore>> Acquire<D> {
 
 impl<D: Deref<Target: HasSemaphore>> RawPermit<D> {
     #[inline]
-    fn new(of: D, count: usize) -> RawPermit<D> {
+    fn new(owner: D, count: usize) -> RawPermit<D> {
         if let Some(lock) = D::Target::LOCK {
-            debug::locked(lock, &raw const *of.semaphore());
+            debug::locked(lock, &raw const *owner.semaphore());
         }
-        RawPermit { of, count }
+        RawPermit { owner, count }
     }
 
-    /// Takes permits that can be had at once.
+    /// Takes permits that are available at once.
     #[inline]
-    pub(crate) fn try_new(of: D, count: usize) -> Result<RawPermit<D>, Refusal> {
-        of.semaphore().try_take(count)?;
-        Ok(RawPermit::new(of, count))
+    pub(crate) fn try_new(owner: D, count: usize) -> Result<RawPermit<D>, Refusal> {
+        owner.semaphore().try_take(count)?;
+        Ok(RawPermit::new(owner, count))
     }
 
-    /// What the permits are of.
-    pub(crate) fn of(&self) -> &D {
-        &self.of
+    /// Returns the primitive of the permits.
+    pub(crate) fn owner(&self) -> &D {
+        &self.owner
     }
 
     pub(crate) fn count(&self) -> usize {
         self.count
     }
 
-    /// Does not give the permits back. Returns how many there were.
+    /// Drops the permits without releasing them. Returns their number.
     pub(crate) fn forget(mut self) -> usize {
         std::mem::take(&mut self.count)
     }
 
-    /// Gives back all but `count` of them.
-    pub(crate) fn keep(&mut self, count: usize) {
-        let rest = self.count - count;
+    /// Releases all permits but `count`.
+    pub(crate) fn release_all_but(&mut self, count: usize) {
+        let released = self.count - count;
         self.count = count;
-        self.of.semaphore().give(rest);
+        self.owner.semaphore().give(released);
     }
 }
 
@@ -268,7 +274,7 @@ impl<D: Deref<Target: HasSemaphore>> Drop for Acquire<D> {
     #[inline]
     fn drop(&mut self) {
         if self.key.is_registered() {
-            self.leave();
+            self.deregister();
         }
     }
 }
@@ -277,8 +283,8 @@ impl<D: Deref<Target: HasSemaphore>> Drop for RawPermit<D> {
     #[inline]
     fn drop(&mut self) {
         if D::Target::LOCK.is_some() {
-            debug::unlocked(&raw const *self.of.semaphore());
+            debug::unlocked(&raw const *self.owner.semaphore());
         }
-        self.of.semaphore().give(self.count);
+        self.owner.semaphore().give(self.count);
     }
 }

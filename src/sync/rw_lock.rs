@@ -1,4 +1,4 @@
-//! A value that many tasks may read or one may change, also across awaits.
+//! A value that many tasks may read or one may change, also across an `await`.
 
 use std::cell::{Ref, RefCell, RefMut};
 use std::fmt;
@@ -8,12 +8,14 @@ use std::ops::{Deref, DerefMut};
 use super::mutex::TryLockError;
 use super::raw_semaphore::{Acquire, HasSemaphore, RawPermit, RawSemaphore};
 
-/// Lets many tasks read a value, or one change it, also while they await something in between.
+/// Lets many tasks read a value, or one task change it, also while the tasks await something else.
 ///
-/// First come, first served: while a task waits to write, those who come to read wait behind it, so
-/// that neither readers nor writers can keep the others out for ever. So a task that reads must not
-/// ask to read again: a writer in between would wait for it, and it for the writer. There is no
-/// poisoning. Locking counts towards the operations that a poll of a task may complete.
+/// Locks are first come, first served. While a task waits to write, tasks that arrive to read wait
+/// behind it. So neither readers nor writers can keep the others out forever.
+///
+/// A task that holds a read guard must not lock for reading again: a writer in between would wait
+/// for the task, and the task for the writer. There is no poisoning. Locking counts towards the
+/// budget of a task's poll.
 ///
 /// ```
 /// use evloop::sync::RwLock;
@@ -33,101 +35,104 @@ pub struct RwLock<T: ?Sized> {
     value: RefCell<T>,
 }
 
-/// The permits of a lock: one for a reader, all for a writer. A `RefCell` counts as many readers.
+/// The permits of a lock: a reader takes one, a writer takes all. A `RefCell` counts as many
+/// readers.
 const ALL: usize = isize::MAX as usize;
 
-/// The value of an [`RwLock`], to read. Unlocks it when it is dropped.
+/// A guard of an [`RwLock`] that is locked for reading. Unlocks it when it is dropped.
 #[must_use = "a lock is unlocked when its guard is dropped"]
 pub struct RwLockReadGuard<'a, T: ?Sized> {
-    // In this order: whoever is next may use the value at once.
+    // Dropped in this order: the next task may borrow the value as soon as the permits are
+    // released.
     value: Ref<'a, T>,
-    _taken: RawPermit<&'a RwLock<T>>,
+    _permit: RawPermit<&'a RwLock<T>>,
 }
 
-/// The value of an [`RwLock`], to change. Unlocks it when it is dropped.
+/// A guard of an [`RwLock`] that is locked for writing. Unlocks it when it is dropped.
 #[must_use = "a lock is unlocked when its guard is dropped"]
 pub struct RwLockWriteGuard<'a, T: ?Sized> {
-    // In this order: whoever is next may use the value at once.
+    // Dropped in this order: the next task may borrow the value as soon as the permits are
+    // released.
     value: RefMut<'a, T>,
-    taken: RawPermit<&'a RwLock<T>>,
+    permit: RawPermit<&'a RwLock<T>>,
 }
 
 impl<T> RwLock<T> {
-    /// A lock that nobody holds.
+    /// Creates an unlocked lock.
     pub const fn new(value: T) -> RwLock<T> {
         RwLock { permits: RawSemaphore::new(ALL), value: RefCell::new(value) }
     }
 
-    /// The value.
+    /// Returns the value.
     pub fn into_inner(self) -> T {
         self.value.into_inner()
     }
 }
 
 impl<T: ?Sized> RwLock<T> {
-    /// Waits until nobody writes, nor waits to write, and locks for reading.
+    /// Waits until no task writes or waits to write, and locks for reading.
     ///
     /// # Cancel safety
     ///
-    /// Nothing is lost but the place in the line.
+    /// Dropping the future loses only its place in the wait queue.
     pub fn read(&self) -> impl Future<Output = RwLockReadGuard<'_, T>> {
         let mut acquire = Acquire::new(self, 1);
         poll_fn(move |cx| acquire.poll_lock(cx).map(RwLockReadGuard::new))
     }
 
-    /// Waits until nobody reads or writes, and locks for writing.
+    /// Waits until no task reads or writes, and locks for writing.
     ///
     /// # Cancel safety
     ///
-    /// Nothing is lost but the place in the line.
+    /// Dropping the future loses only its place in the wait queue.
     pub fn write(&self) -> impl Future<Output = RwLockWriteGuard<'_, T>> {
         let mut acquire = Acquire::new(self, ALL);
         poll_fn(move |cx| acquire.poll_lock(cx).map(RwLockWriteGuard::new))
     }
 
-    /// Locks for reading if nobody writes or waits.
+    /// Locks for reading if no task writes or waits.
     ///
     /// # Errors
     ///
-    /// If somebody does.
+    /// Returns an error if the lock cannot be permit at once.
     pub fn try_read(&self) -> Result<RwLockReadGuard<'_, T>, TryLockError> {
         Ok(RwLockReadGuard::new(RawPermit::try_new(self, 1)?))
     }
 
-    /// Locks for writing if nobody reads, writes or waits.
+    /// Locks for writing if no task reads, writes or waits.
     ///
     /// # Errors
     ///
-    /// If somebody does.
+    /// Returns an error if the lock cannot be permit at once.
     pub fn try_write(&self) -> Result<RwLockWriteGuard<'_, T>, TryLockError> {
         Ok(RwLockWriteGuard::new(RawPermit::try_new(self, ALL)?))
     }
 
-    /// The value, without locking: who can borrow the lock mutably is alone.
+    /// Returns the value without locking: a mutable borrow of the lock is exclusive.
     pub fn get_mut(&mut self) -> &mut T {
         self.value.get_mut()
     }
 }
 
 impl<'a, T: ?Sized> RwLockReadGuard<'a, T> {
-    fn new(taken: RawPermit<&'a RwLock<T>>) -> RwLockReadGuard<'a, T> {
-        RwLockReadGuard { value: taken.of().value.borrow(), _taken: taken }
+    fn new(permit: RawPermit<&'a RwLock<T>>) -> RwLockReadGuard<'a, T> {
+        RwLockReadGuard { value: permit.owner().value.borrow(), _permit: permit }
     }
 }
 
 impl<'a, T: ?Sized> RwLockWriteGuard<'a, T> {
-    fn new(taken: RawPermit<&'a RwLock<T>>) -> RwLockWriteGuard<'a, T> {
-        RwLockWriteGuard { value: taken.of().value.borrow_mut(), taken }
+    fn new(permit: RawPermit<&'a RwLock<T>>) -> RwLockWriteGuard<'a, T> {
+        RwLockWriteGuard { value: permit.owner().value.borrow_mut(), permit }
     }
 
-    /// Goes on as a reader, without anybody writing in between. Readers who are next in the line
-    /// read too.
+    /// Turns this guard into a read guard. No other task writes in between. Readers that are next
+    /// in the wait queue read too.
     pub fn downgrade(self) -> RwLockReadGuard<'a, T> {
-        let RwLockWriteGuard { value, mut taken } = self;
+        let RwLockWriteGuard { value, mut permit } = self;
         drop(value);
-        let value = taken.of().value.borrow();
-        taken.keep(1);
-        RwLockReadGuard { value, _taken: taken }
+        let value = permit.owner().value.borrow();
+        permit.release_all_but(1);
+        RwLockReadGuard { value, _permit: permit }
     }
 }
 

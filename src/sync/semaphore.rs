@@ -1,4 +1,4 @@
-//! A number of permits, for which tasks wait.
+//! A number of permits that tasks wait for.
 
 use std::cell::Cell;
 use std::fmt;
@@ -10,9 +10,9 @@ use super::semaphore_error::{AcquireError, AddPermitsError, TryAcquireError};
 
 /// Lets a limited number of tasks do something at a time.
 ///
-/// Strictly first come, first served: who wants many permits and waits for them is not overtaken by
-/// those behind who want few. Acquiring counts towards the operations that a poll of a task may
-/// complete, so that a task which acquires in a loop lets the others run.
+/// Permits are strictly first come, first served: a task that waits for many permits is not
+/// overtaken by tasks behind it that want few. Acquiring counts towards the budget of a task's
+/// poll, so that a task which acquires in a loop lets other tasks run.
 ///
 /// ```
 /// use std::rc::Rc;
@@ -34,30 +34,31 @@ use super::semaphore_error::{AcquireError, AddPermitsError, TryAcquireError};
 ///     }
 /// });
 /// ```
-#[doc(alias = "BoundedSemaphore")]
 pub struct Semaphore {
     permits: RawSemaphore,
-    /// Those that are free and those that are held.
+    /// The number of free and held permits.
     total: Cell<usize>,
     limit: usize,
 }
 
-/// Permits of a [`Semaphore`]. Gives them back when it is dropped.
-#[must_use = "a permit that is dropped is given back"]
+/// Permits of a [`Semaphore`]. Releases them when it is dropped.
+#[must_use = "a permit is released when it is dropped"]
 pub struct SemaphorePermit<'a>(RawPermit<&'a Semaphore>);
 
-/// Permits of a [`Semaphore`] that is held by an `Rc`. Gives them back when it is dropped.
-#[must_use = "a permit that is dropped is given back"]
+/// Permits of a [`Semaphore`] that own a share of it. Releases them when it is dropped.
+#[must_use = "a permit is released when it is dropped"]
 pub struct OwnedSemaphorePermit(RawPermit<Rc<Semaphore>>);
 
 impl Semaphore {
-    /// A semaphore with so many permits; more can be added.
+    /// Creates a semaphore with this number of permits. More can be added.
     pub const fn new(permits: usize) -> Semaphore {
         Semaphore::with_limit(permits, usize::MAX)
     }
 
-    /// A semaphore that never has more permits than these: adding one that was not forgotten
-    /// before is an error. asyncio's `BoundedSemaphore`.
+    /// Creates a semaphore that never has more than this number of permits: asyncio's
+    /// `BoundedSemaphore`.
+    ///
+    /// Adding a permit is an error unless one was forgotten before.
     ///
     /// ```
     /// let semaphore = evloop::sync::Semaphore::bounded(1);
@@ -77,25 +78,27 @@ impl Semaphore {
     ///
     /// # Errors
     ///
-    /// If the semaphore is closed, before or meanwhile.
+    /// Returns an error if the semaphore is closed, before or during the wait.
     ///
     /// # Cancel safety
     ///
-    /// Nothing is lost but the place in the line.
+    /// Dropping the future loses only its place in the wait queue.
     pub fn acquire(&self) -> impl Future<Output = Result<SemaphorePermit<'_>, AcquireError>> {
         self.acquire_many(1)
     }
 
-    /// Waits for so many permits at once. While there are fewer in all, it waits, and all who come
-    /// later wait behind it.
+    /// Waits for `count` permits at once.
+    ///
+    /// If the semaphore has fewer permits in total, this waits until some are added. Tasks that
+    /// acquire later wait behind this one.
     ///
     /// # Errors
     ///
-    /// If the semaphore is closed, before or meanwhile.
+    /// Returns an error if the semaphore is closed, before or during the wait.
     ///
     /// # Cancel safety
     ///
-    /// Nothing is lost but the place in the line.
+    /// Dropping the future loses only its place in the wait queue.
     pub fn acquire_many(
         &self,
         count: usize,
@@ -104,16 +107,17 @@ impl Semaphore {
         poll_fn(move |cx| acquire.poll(cx).map_ok(SemaphorePermit).map_err(AcquireError::from))
     }
 
-    /// Like [`acquire`](Semaphore::acquire), with its errors and its cancel safety; the permit owns
-    /// a share of the semaphore.
+    /// Waits for a permit like [`acquire`](Semaphore::acquire), with the same errors and cancel
+    /// safety. The permit owns a share of the semaphore.
+    #[doc(alias = "acquire_arc")]
     pub fn acquire_owned(
         self: Rc<Self>,
     ) -> impl Future<Output = Result<OwnedSemaphorePermit, AcquireError>> {
         self.acquire_many_owned(1)
     }
 
-    /// Like [`acquire_many`](Semaphore::acquire_many), with its errors and its cancel safety; the
-    /// permits own a share of the semaphore.
+    /// Waits for permits like [`acquire_many`](Semaphore::acquire_many), with the same errors and
+    /// cancel safety. The permits own a share of the semaphore.
     pub fn acquire_many_owned(
         self: Rc<Self>,
         count: usize,
@@ -122,39 +126,42 @@ impl Semaphore {
         poll_fn(move |cx| acquire.poll(cx).map_ok(OwnedSemaphorePermit).map_err(AcquireError::from))
     }
 
-    /// Takes a permit if one is free and nobody waits.
+    /// Takes a permit if one is free and no task waits.
     ///
     /// # Errors
     ///
-    /// If not, or if the semaphore is closed.
+    /// Returns an error if too few permits are free, a task waits, or the semaphore is closed.
+    #[doc(alias = "acquire_nowait")]
     pub fn try_acquire(&self) -> Result<SemaphorePermit<'_>, TryAcquireError> {
         self.try_acquire_many(1)
     }
 
-    /// Takes so many permits if they are free and nobody waits.
+    /// Takes `count` permits if they are free and no task waits.
     ///
     /// # Errors
     ///
-    /// If not, or if the semaphore is closed.
+    /// Returns an error if too few permits are free, a task waits, or the semaphore is closed.
     pub fn try_acquire_many(&self, count: usize) -> Result<SemaphorePermit<'_>, TryAcquireError> {
         Ok(SemaphorePermit(RawPermit::try_new(self, count)?))
     }
 
-    /// Like [`try_acquire`](Semaphore::try_acquire); the permit owns a share of the semaphore.
-    ///
-    /// # Errors
-    ///
-    /// If none is free, somebody waits, or the semaphore is closed.
-    pub fn try_acquire_owned(self: Rc<Self>) -> Result<OwnedSemaphorePermit, TryAcquireError> {
-        self.try_acquire_many_owned(1)
-    }
-
-    /// Like [`try_acquire_many`](Semaphore::try_acquire_many); the permits own a share of the
+    /// Takes a permit like [`try_acquire`](Semaphore::try_acquire). The permit owns a share of the
     /// semaphore.
     ///
     /// # Errors
     ///
-    /// If too few are free, somebody waits, or the semaphore is closed.
+    /// Returns an error if no permit is free, a task waits, or the semaphore is closed.
+    #[doc(alias = "try_acquire_arc")]
+    pub fn try_acquire_owned(self: Rc<Self>) -> Result<OwnedSemaphorePermit, TryAcquireError> {
+        self.try_acquire_many_owned(1)
+    }
+
+    /// Takes permits like [`try_acquire_many`](Semaphore::try_acquire_many). The permits own a
+    /// share of the semaphore.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if too few permits are free, a task waits, or the semaphore is closed.
     pub fn try_acquire_many_owned(
         self: Rc<Self>,
         count: usize,
@@ -162,12 +169,12 @@ impl Semaphore {
         Ok(OwnedSemaphorePermit(RawPermit::try_new(self, count)?))
     }
 
-    /// Adds permits: new ones, or some that were [forgotten](SemaphorePermit::forget).
+    /// Adds permits: new ones, or permits that were [forgotten](SemaphorePermit::forget).
     ///
     /// # Errors
     ///
-    /// If there would be more than a [bounded](Semaphore::bounded) semaphore began with, or more
-    /// than a `usize` counts. None is added then.
+    /// Returns an error, and adds none, if there would be more permits than a
+    /// [bounded](Semaphore::bounded) semaphore started with, or more than a `usize` counts.
     #[doc(alias = "release")]
     pub fn add_permits(&self, count: usize) -> Result<(), AddPermitsError> {
         let total = self.total.get().checked_add(count).filter(|total| *total <= self.limit);
@@ -176,17 +183,20 @@ impl Semaphore {
         Ok(())
     }
 
-    /// How many permits nobody holds. While somebody waits they are kept for him.
+    /// Returns the number of free permits. While a task waits, they are reserved for it.
+    #[doc(alias = "available_tokens")]
+    #[doc(alias = "locked")]
     pub fn available_permits(&self) -> usize {
         self.permits.free()
     }
 
-    /// Lets nothing more be acquired: those who wait get an error. What is held stays valid.
+    /// Closes the semaphore: waiting tasks get an error, and no permit can be acquired any more.
+    /// Held permits stay valid.
     pub fn close(&self) {
         self.permits.close();
     }
 
-    /// Whether it was closed.
+    /// Returns whether the semaphore was closed.
     pub fn is_closed(&self) -> bool {
         self.permits.is_closed()
     }
@@ -197,33 +207,33 @@ impl Semaphore {
 }
 
 impl SemaphorePermit<'_> {
-    /// Does not give the permits back: the semaphore has fewer from now on.
+    /// Drops the permits without releasing them: the semaphore has fewer permits from now on.
     pub fn forget(self) {
-        let semaphore = *self.0.of();
+        let semaphore = *self.0.owner();
         semaphore.forget(self.0.forget());
     }
 
-    /// How many permits it holds.
+    /// Returns the number of permits that it holds.
     pub fn num_permits(&self) -> usize {
         self.0.count()
     }
 }
 
 impl OwnedSemaphorePermit {
-    /// Does not give the permits back: the semaphore has fewer from now on.
+    /// Drops the permits without releasing them: the semaphore has fewer permits from now on.
     pub fn forget(self) {
-        let semaphore = self.0.of().clone();
+        let semaphore = self.0.owner().clone();
         semaphore.forget(self.0.forget());
     }
 
-    /// How many permits it holds.
+    /// Returns the number of permits that it holds.
     pub fn num_permits(&self) -> usize {
         self.0.count()
     }
 
-    /// What the permits are of.
+    /// Returns the semaphore of the permits.
     pub fn semaphore(&self) -> &Rc<Semaphore> {
-        self.0.of()
+        self.0.owner()
     }
 }
 

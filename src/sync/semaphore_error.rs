@@ -1,4 +1,4 @@
-//! Why a permit was not acquired or added.
+//! The errors of a semaphore.
 
 use std::error::Error;
 use std::fmt;
@@ -6,20 +6,21 @@ use std::io;
 
 use super::raw_semaphore::Refusal;
 
-/// The semaphore was closed.
+/// The error of [`Semaphore::acquire`](super::Semaphore::acquire): the semaphore was closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AcquireError(());
 
-/// Why [`Semaphore::try_acquire`](super::Semaphore::try_acquire) has no permit.
+/// The error of [`Semaphore::try_acquire`](super::Semaphore::try_acquire).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TryAcquireError {
-    /// Too few are free, or others wait.
+    /// Too few permits are free, or other tasks wait.
     NoPermits,
     /// The semaphore was closed.
     Closed,
 }
 
-/// There would be more permits than the semaphore may have.
+/// The error of [`Semaphore::add_permits`](super::Semaphore::add_permits): the semaphore may not
+/// have that many permits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AddPermitsError(pub(super) ());
 

@@ -1,6 +1,16 @@
-//! A queue between threads: between a thread and a loop, in either direction, or two loops.
+//! Sends values between threads: from a thread to an event loop, back, or from loop to loop.
 //!
-//! A thread blocks where a task awaits. For tasks of one thread, [`mpsc`](super::mpsc) has no lock.
+//! A task awaits where a thread blocks. For the tasks of one thread, [`mpsc`](super::mpsc) needs no
+//! lock.
+//!
+//! | item | what it is |
+//! |---|---|
+//! | [`bounded`], [`unbounded`] | create a channel |
+//! | [`Sender`] | sends into a bounded channel; waits or blocks while it is full |
+//! | [`UnboundedSender`] | sends into an unbounded channel; never waits |
+//! | [`Receiver`] | receives the values: awaits, blocks, or is a `Stream` |
+//! | [`Permit`] | a reserved slot of a bounded channel |
+//! | [`SendError`], [`TrySendError`], [`TryRecvError`] | the channel is closed, full or empty |
 //!
 //! ```
 //! use evloop::sync::thread_channel;
@@ -35,57 +45,59 @@ use super::blocked::block_on;
 pub use super::mpsc_error::{SendError, TryRecvError, TrySendError};
 use super::thread_queue::{Reserve, ThreadQueue};
 
-/// Sends into a bounded queue; made by [`bounded`]. Its clones send into the same.
+/// Sends into a bounded channel. [`bounded`] creates it; its clones send into the same channel.
 pub struct Sender<T> {
     queue: Arc<ThreadQueue<T>>,
 }
 
-/// Sends into an unbounded queue; made by [`unbounded`]. Its clones send into the same.
+/// Sends into an unbounded channel. [`unbounded`] creates it; its clones send into the same
+/// channel.
 pub struct UnboundedSender<T> {
     queue: Arc<ThreadQueue<T>>,
 }
 
-/// Receives from a queue, value by value; made by [`bounded`] and [`unbounded`]. Also a `Stream`.
+/// Receives the values of a channel, in order. [`bounded`] and [`unbounded`] create it. It is also
+/// a `Stream`.
 pub struct Receiver<T> {
     queue: Arc<ThreadQueue<T>>,
 }
 
-/// A slot of the queue that is kept for its holder; made by [`Sender::reserve`]. Dropping it gives
-/// the slot back.
-#[must_use = "a permit that is dropped gives its slot back"]
+/// A reserved slot of a channel. [`Sender::reserve`] creates it. Dropping it releases the slot.
+#[must_use = "a permit releases its slot when it is dropped"]
 pub struct Permit<'a, T> {
     queue: &'a ThreadQueue<T>,
 }
 
-/// A queue that holds up to `capacity` values; a sender waits while it is full.
+/// Creates a channel that holds up to `capacity` values. A sender waits while the channel is full.
 ///
 /// # Panics
 ///
-/// If `capacity` is zero.
+/// Panics if `capacity` is zero.
 pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     assert!(capacity > 0, "a bounded queue needs a capacity of at least 1");
     let queue = ThreadQueue::new(capacity);
     (Sender { queue: queue.clone() }, Receiver { queue })
 }
 
-/// A queue without a limit: sending never waits, so a receiver that is slow costs memory.
+/// Creates a channel without a limit: sending never waits, so the buffer grows if the receiver is
+/// slow.
 pub fn unbounded<T>() -> (UnboundedSender<T>, Receiver<T>) {
     let queue = ThreadQueue::new(usize::MAX);
     (UnboundedSender { queue: queue.clone() }, Receiver { queue })
 }
 
 impl<T> Sender<T> {
-    /// Sends a value, once there is a slot for it. Senders, tasks and threads alike, get slots in
-    /// the order in which they began to wait.
+    /// Sends a value, and waits while the channel is full. Waiting senders, tasks and threads
+    /// alike, get slots in the order in which they began to wait.
     ///
     /// # Errors
     ///
-    /// If the receiver was dropped or closed, the value comes back.
+    /// Returns the value if the receiver was dropped or closed.
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped before it completes, the value was not sent and is dropped with it;
-    /// see [`reserve`](Sender::reserve) to keep it.
+    /// If the future is dropped before it completes, the value is not sent, and is dropped with the
+    /// future. Use [`reserve`](Sender::reserve) to keep the value.
     pub fn send(&self, value: T) -> impl Future<Output = Result<(), SendError<T>>> {
         let mut reserve = Reserve::new(&self.queue);
         let mut value = Some(value);
@@ -102,39 +114,42 @@ impl<T> Sender<T> {
         })
     }
 
-    /// Blocks this thread until there is a slot, and sends a value.
+    /// Sends a value, and blocks this thread while the channel is full.
     ///
     /// # Errors
     ///
-    /// If the receiver was dropped or closed, the value comes back.
+    /// Returns the value if the receiver was dropped or closed.
     ///
     /// # Panics
     ///
-    /// On the thread of a running loop, which it would stop: there, await [`send`](Sender::send).
+    /// Panics on the thread of a running loop, which it would block: await [`send`](Sender::send)
+    /// there.
+    #[doc(alias = "send_blocking")]
     pub fn blocking_send(&self, value: T) -> Result<(), SendError<T>> {
         block_on("blocking_send", self.send(value))
     }
 
-    /// Waits for a slot, and keeps it.
+    /// Waits for a free slot, and reserves it.
     ///
     /// # Errors
     ///
-    /// If the receiver was dropped or closed.
+    /// Returns an error if the receiver was dropped or closed.
     ///
     /// # Cancel safety
     ///
-    /// Nothing is lost but the place among the waiting senders.
+    /// Dropping the future loses only its place among the waiting senders.
     pub async fn reserve(&self) -> Result<Permit<'_, T>, SendError<()>> {
         let mut reserve = Reserve::new(&self.queue);
         poll_fn(|cx| reserve.poll(cx)).await?;
         Ok(Permit { queue: &self.queue })
     }
 
-    /// Sends a value if there is a slot for it now.
+    /// Sends a value if a slot is free now.
     ///
     /// # Errors
     ///
-    /// The value comes back if there is none, or nobody receives.
+    /// Returns the value if no slot is free or other senders wait for one, or if the receiver was
+    /// dropped or closed.
     #[doc(alias = "put_nowait")]
     pub fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
         match self.try_reserve() {
@@ -147,22 +162,23 @@ impl<T> Sender<T> {
         }
     }
 
-    /// Keeps a slot if one is free now.
+    /// Reserves a slot if one is free now.
     ///
     /// # Errors
     ///
-    /// If none is, or nobody receives.
+    /// Returns an error if no slot is free or other senders wait for one, or if the receiver was
+    /// dropped or closed.
     pub fn try_reserve(&self) -> Result<Permit<'_, T>, TrySendError<()>> {
-        self.queue.try_keep()?;
+        self.queue.try_reserve()?;
         Ok(Permit { queue: &self.queue })
     }
 
-    /// How many values can be sent now without waiting.
+    /// Returns the number of values that can be sent now without waiting.
     pub fn free(&self) -> usize {
         self.queue.free()
     }
 
-    /// Whether the receiver was dropped or closed.
+    /// Returns whether the receiver was dropped or closed.
     pub fn is_closed(&self) -> bool {
         self.queue.is_closed()
     }
@@ -173,10 +189,10 @@ impl<T> UnboundedSender<T> {
     ///
     /// # Errors
     ///
-    /// If the receiver was dropped or closed, the value comes back.
+    /// Returns the value if the receiver was dropped or closed.
     #[doc(alias = "put_nowait")]
     pub fn send(&self, value: T) -> Result<(), SendError<T>> {
-        match self.queue.try_keep() {
+        match self.queue.try_reserve() {
             Ok(()) => {
                 self.queue.fill(value);
                 Ok(())
@@ -185,65 +201,68 @@ impl<T> UnboundedSender<T> {
         }
     }
 
-    /// Whether the receiver was dropped or closed.
+    /// Returns whether the receiver was dropped or closed.
     pub fn is_closed(&self) -> bool {
         self.queue.is_closed()
     }
 }
 
 impl<T> Receiver<T> {
-    /// Waits for the next value. `None`: the senders were dropped, or the receiver was closed, and
-    /// everything was received.
+    /// Waits for the next value. Returns `None` at the end of the stream: the senders were dropped
+    /// or the receiver was closed, and every value was received.
     ///
     /// # Cancel safety
     ///
-    /// No value is lost.
+    /// Dropping the future loses no value.
     pub fn recv(&mut self) -> impl Future<Output = Option<T>> {
         poll_fn(|cx| self.poll_recv(cx))
     }
 
-    /// The next value, if it is there.
+    /// Polls for the next value, as [`recv`](Receiver::recv) does.
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
         self.queue.poll_pop(cx).map(Result::ok)
     }
 
-    /// Blocks this thread until the next value comes. `None` as for [`recv`](Receiver::recv).
+    /// Blocks this thread until the next value arrives. Returns `None` as [`recv`](Receiver::recv)
+    /// does.
     ///
     /// # Panics
     ///
-    /// On the thread of a running loop, which it would stop: there, await `recv`.
+    /// Panics on the thread of a running loop, which it would block: await `recv` there.
+    #[doc(alias = "recv_blocking")]
     pub fn blocking_recv(&mut self) -> Option<T> {
         block_on("blocking_recv", self.recv())
     }
 
-    /// Takes the next value if it is there.
+    /// Returns the next value if one is available.
     ///
     /// # Errors
     ///
-    /// If none is there, or none will come.
+    /// Returns an error if the channel is empty, or is at its end.
     #[doc(alias = "get_nowait")]
     pub fn try_recv(&mut self) -> Result<T, TryRecvError> {
         self.queue.pop()
     }
 
-    /// Lets nothing more be sent. What is in the queue, or has a permit, can be received.
+    /// Closes the channel for senders. Values in the channel, and values of permits, can still be
+    /// received.
     pub fn close(&mut self) {
         self.queue.close();
     }
 
-    /// How many values are in the queue.
+    /// Returns the number of values in the channel.
     pub fn len(&self) -> usize {
         self.queue.len()
     }
 
-    /// Whether no value is in the queue.
+    /// Returns whether no value is in the channel.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
 impl<T> Permit<'_, T> {
-    /// Puts a value into the slot. If the receiver was dropped meanwhile, the value is dropped.
+    /// Sends a value into the slot. If the receiver was dropped, the value is dropped.
     pub fn send(self, value: T) {
         let queue = self.queue;
         mem::forget(self);
@@ -253,13 +272,13 @@ impl<T> Permit<'_, T> {
 
 impl<T> Drop for Permit<'_, T> {
     fn drop(&mut self) {
-        self.queue.give_back();
+        self.queue.release_reserved();
     }
 }
 
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
-        self.queue.abandon();
+        self.queue.drop_receiver();
     }
 }
 

@@ -1,11 +1,11 @@
-//! What the halves of a queue between threads share: its values, its slots, who waits for them.
+//! The state that the halves of a [`thread_channel`](super::thread_channel) share.
 //!
-//! Invariant: values, kept slots and free ones together are the capacity; a slot is free only while
-//! nobody waits for one. Under the lock nothing foreign runs: no waker is cloned, woken or dropped,
-//! no value dropped.
+//! Invariant: values, reserved slots and free slots together are the capacity. A slot is free only
+//! while no sender waits for one. No user code runs under the lock: no waker is cloned, woken or
+//! dropped, and no value is dropped.
 //!
-//! Its steps are those of `mpsc_queue`. They are written twice since there it is a cell that is
-//! borrowed, for nothing, and here a lock: one text for both would need a trait only for that.
+//! The steps are those of `mpsc_queue`. They are written twice: that file borrows a cell at no
+//! cost, and this file takes a lock. One text for both would need a trait only for that.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -16,43 +16,43 @@ use super::mpsc_error::{SendError, TryRecvError, TrySendError};
 use crate::current::{self, WaitsFor, budget};
 use crate::wait::{WaitKey, WaiterList, WakeList, wake};
 
-/// A queue, and what its halves know of each other.
+/// The shared state of a channel.
 pub(super) struct ThreadQueue<T>(Mutex<State<T>>);
 
 struct State<T> {
     values: VecDeque<T>,
-    /// Slots that are neither filled nor kept.
+    /// Slots that are neither filled nor reserved.
     free: usize,
-    /// Slots that are kept: by a permit, or by a waiting sender that was chosen.
-    kept: usize,
-    /// Senders that wait for a slot. Empty once the queue is closed.
+    /// Slots that are reserved by a permit, or assigned to a woken sender.
+    reserved: usize,
+    /// Senders that wait for a slot. Empty once the channel is closed.
     waiting: WaiterList,
     senders: usize,
-    /// Nothing more is sent, but by permits.
+    /// Only permits can still send.
     is_closed: bool,
-    /// The receiver is gone: not even by permits.
-    is_abandoned: bool,
-    /// Of the receiver, while it waits for a value.
+    /// Permits cannot send either.
+    is_receiver_dropped: bool,
+    /// The receiver's waker, while the receiver waits for a value.
     receiver: Option<Waker>,
 }
 
-/// A sender that waits for a slot.
+/// A future's wait for a slot.
 pub(super) struct Reserve<'a, T> {
     queue: &'a ThreadQueue<T>,
     key: WaitKey,
 }
 
 impl<T> ThreadQueue<T> {
-    /// With a capacity of `usize::MAX`: unbounded.
+    /// A capacity of `usize::MAX` is unbounded.
     pub(super) fn new(capacity: usize) -> Arc<ThreadQueue<T>> {
         Arc::new(ThreadQueue(Mutex::new(State {
             values: VecDeque::new(),
             free: capacity,
-            kept: 0,
+            reserved: 0,
             waiting: WaiterList::new(),
             senders: 1,
             is_closed: false,
-            is_abandoned: false,
+            is_receiver_dropped: false,
             receiver: None,
         })))
     }
@@ -61,20 +61,20 @@ impl<T> ThreadQueue<T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keeps a slot if one is free.
-    pub(super) fn try_keep(&self) -> Result<(), TrySendError<()>> {
+    /// Reserves a slot if one is free.
+    pub(super) fn try_reserve(&self) -> Result<(), TrySendError<()>> {
         let mut state = self.lock();
         if state.is_closed {
             return Err(TrySendError::Closed(()));
         }
-        state.try_keep().then_some(()).ok_or(TrySendError::Full(()))
+        state.try_reserve().then_some(()).ok_or(TrySendError::Full(()))
     }
 
-    /// Fills a kept slot.
+    /// Fills a reserved slot.
     pub(super) fn fill(&self, value: T) {
         let mut state = self.lock();
-        state.kept -= 1;
-        if state.is_abandoned {
+        state.reserved -= 1;
+        if state.is_receiver_dropped {
             drop(state);
             return drop(value);
         }
@@ -84,12 +84,12 @@ impl<T> ThreadQueue<T> {
         wake(receiver);
     }
 
-    /// Gives a kept slot on.
-    pub(super) fn give_back(&self) {
+    /// Releases a reserved slot.
+    pub(super) fn release_reserved(&self) {
         let mut state = self.lock();
-        state.kept -= 1;
+        state.reserved -= 1;
         let assigned = state.release();
-        // It may have been the last that could still be filled.
+        // A closed channel ends with its last reserved slot.
         let is_closed = state.is_closed;
         let receiver = state.receiver.take_if(|_| is_closed);
         drop(state);
@@ -106,10 +106,10 @@ impl<T> ThreadQueue<T> {
         })
     }
 
-    /// The next value; the waker of a receiver that waits for it is kept.
+    /// Returns the next value, or stores the receiver's waker.
     pub(super) fn poll_pop(&self, cx: &mut Context<'_>) -> Poll<Result<T, TryRecvError>> {
         ready!(budget::poll_left(cx));
-        let mut kept = None;
+        let mut cloned = None;
         loop {
             let mut state = self.lock();
             let popped = state.pop();
@@ -121,13 +121,13 @@ impl<T> ThreadQueue<T> {
                     value
                 }));
             }
-            let old = match kept.take() {
+            let old = match cloned.take() {
                 _ if state.will_wake_receiver(cx.waker()) => None,
                 Some(waker) => state.receiver.replace(waker),
                 None => {
                     drop(state);
-                    // Cloning is foreign, and may have sent: it is looked at again.
-                    kept = Some(cx.waker().clone());
+                    // Cloning a waker is user code, which may send: check the state again.
+                    cloned = Some(cx.waker().clone());
                     continue;
                 }
             };
@@ -138,26 +138,28 @@ impl<T> ThreadQueue<T> {
     }
 
     pub(super) fn close(&self) {
-        self.end(false);
+        self.close_inner(false);
     }
 
-    /// The receiver is gone: drops what it did not take.
-    pub(super) fn abandon(&self) {
-        self.end(true);
+    /// Closes the channel for the dropped receiver, and drops the values that it did not receive.
+    pub(super) fn drop_receiver(&self) {
+        self.close_inner(true);
     }
 
-    fn end(&self, is_abandoned: bool) {
+    fn close_inner(&self, is_receiver_dropped: bool) {
         let mut state = self.lock();
         state.is_closed = true;
-        state.is_abandoned = is_abandoned;
+        state.is_receiver_dropped = is_receiver_dropped;
         let mut waiting = std::mem::replace(&mut state.waiting, WaiterList::new());
         let registered = waiting.len();
         let woken = waiting.wake_all();
-        // Who was chosen and has not looked yet will learn that the queue is closed.
+        // A woken sender that has not been polled yet will find the channel closed, and never
+        // releases its slot.
         let assigned = registered - woken.len();
-        state.kept -= assigned;
+        state.reserved -= assigned;
         state.free += assigned;
-        let dropped = is_abandoned.then(|| (state.values.split_off(0), state.receiver.take()));
+        let dropped =
+            is_receiver_dropped.then(|| (state.values.split_off(0), state.receiver.take()));
         drop(state);
         woken.wake();
         drop(dropped);
@@ -168,7 +170,7 @@ impl<T> ThreadQueue<T> {
         self.clone()
     }
 
-    /// One of the senders was dropped.
+    /// Removes a sender. Wakes the receiver after the last one.
     pub(super) fn drop_sender(&self) {
         let mut state = self.lock();
         state.senders -= 1;
@@ -193,51 +195,52 @@ impl<T> ThreadQueue<T> {
 }
 
 impl<T> State<T> {
-    fn try_keep(&mut self) -> bool {
+    fn try_reserve(&mut self) -> bool {
         let is_free = self.free > 0;
         self.free -= usize::from(is_free);
-        self.kept += usize::from(is_free);
+        self.reserved += usize::from(is_free);
         is_free
     }
 
-    /// Gives a slot that is neither filled nor kept to who waited longest, or frees it.
+    /// Assigns a slot to the longest-waiting sender and returns its waker, or frees the slot.
     #[must_use = "wake it once the lock is released"]
     fn release(&mut self) -> Option<Waker> {
         let assigned = self.waiting.wake_one();
         match assigned {
-            Some(_) => self.kept += 1,
+            Some(_) => self.reserved += 1,
             None => self.free += 1,
         }
         assigned
     }
 
-    /// The next value, and who gets its slot.
+    /// Returns the next value, and the waker of the sender that gets its slot.
     fn pop(&mut self) -> Result<(T, Option<Waker>), TryRecvError> {
-        let value = self.values.pop_front().ok_or_else(|| self.why_empty())?;
+        let value = self.values.pop_front().ok_or_else(|| self.empty_error())?;
         Ok((value, self.release()))
     }
 
-    fn why_empty(&self) -> TryRecvError {
-        // A permit borrows its sender: without senders nobody can fill a slot.
-        if self.senders == 0 || (self.is_closed && self.kept == 0) {
+    fn empty_error(&self) -> TryRecvError {
+        // A permit borrows its sender: without senders there is no permit.
+        if self.senders == 0 || (self.is_closed && self.reserved == 0) {
             return TryRecvError::Closed;
         }
         TryRecvError::Empty
     }
 
     fn will_wake_receiver(&self, waker: &Waker) -> bool {
-        self.receiver.as_ref().is_some_and(|kept| kept.will_wake(waker))
+        self.receiver.as_ref().is_some_and(|old| old.will_wake(waker))
     }
 
-    /// Whether a slot is kept for `key` now, or the queue is closed.
-    fn look(&mut self, key: &mut WaitKey) -> Option<Result<(), SendError<()>>> {
+    /// Takes a free slot, or the slot that was assigned to `key`. Returns an error if the channel
+    /// is closed, and `None` if the sender has to wait.
+    fn poll_slot(&mut self, key: &mut WaitKey) -> Option<Result<(), SendError<()>>> {
         if self.is_closed {
-            // Its place went with the list.
+            // `close` has replaced the wait queue, and the waiter with it.
             *key = WaitKey::default();
             return Some(Err(SendError(())));
         }
         if !key.is_registered() {
-            return self.try_keep().then_some(Ok(()));
+            return self.try_reserve().then_some(Ok(()));
         }
         let is_woken = self.waiting.is_woken(*key);
         if is_woken {
@@ -254,20 +257,20 @@ impl<'a, T> Reserve<'a, T> {
 
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError<()>>> {
         ready!(budget::poll_left(cx));
-        let mut kept = None;
+        let mut cloned = None;
         loop {
             let mut state = self.queue.lock();
-            if let Some(result) = state.look(&mut self.key) {
+            if let Some(result) = state.poll_slot(&mut self.key) {
                 drop(state);
                 budget::spend();
                 return Poll::Ready(result);
             }
-            let old = match kept.take() {
+            let old = match cloned.take() {
                 _ if state.waiting.will_wake(self.key, cx.waker()) => None,
                 Some(waker) => state.waiting.enqueue_waker(&mut self.key, waker),
                 None => {
                     drop(state);
-                    kept = Some(cx.waker().clone());
+                    cloned = Some(cx.waker().clone());
                     continue;
                 }
             };
@@ -291,7 +294,7 @@ impl<T> Drop for Reserve<'_, T> {
         let waker = state.waiting.remove(&mut self.key);
         drop(state);
         if was_woken {
-            self.queue.give_back();
+            self.queue.release_reserved();
         }
         drop(waker);
     }

@@ -1,4 +1,26 @@
-//! One value that changes, and those who watch it: they see the newest, not each.
+//! Holds one value that changes, and lets receivers wait for its newest state.
+//!
+//! | item | what it is |
+//! |---|---|
+//! | [`channel`] | creates a channel with its first value |
+//! | [`Sender`] | changes the value |
+//! | [`Receiver`] | waits for a change, and borrows the newest value |
+//! | [`Ref`] | a borrowed value |
+//! | [`RecvError`], [`SendError`] | the senders, or the receivers, were dropped |
+//!
+//! A receiver sees the newest value, not each value.
+//!
+//! ```
+//! use evloop::sync::watch;
+//!
+//! evloop::block_on(async {
+//!     let (sender, mut receiver) = watch::channel(0);
+//!     sender.send(1).unwrap();
+//!     sender.send(2).unwrap();
+//!     receiver.changed().await.unwrap();
+//!     assert_eq!(*receiver.borrow(), 2);
+//! });
+//! ```
 
 use std::cell::{Cell, RefCell};
 use std::error::Error;
@@ -12,47 +34,50 @@ pub use super::mpsc_error::SendError;
 use super::notify_list::NotifyList;
 use crate::current::budget;
 
-/// Changes the value; made by [`channel`]. Its clones change the same.
+/// Changes the value. [`channel`] creates it; its clones change the same value.
 pub struct Sender<T> {
     shared: Rc<Shared<T>>,
 }
 
-/// Watches the value; made by [`channel`] and [`Sender::subscribe`]. A clone has seen the same.
+/// Watches the value. [`channel`] and [`Sender::subscribe`] create it. A clone has seen the same
+/// version.
 pub struct Receiver<T> {
     shared: Rc<Shared<T>>,
     /// The version that it has seen.
     seen: u64,
 }
 
-/// The value as it was when it was borrowed.
+/// A value as it was when it was borrowed.
 ///
-/// It may be held at will: a change makes another value, and this one stays as it is.
+/// It may be held for any time, also across an `await`: a change makes another value, and this one
+/// stays as it is.
 pub struct Ref<T>(Rc<T>);
 
-/// The senders were dropped: the value will not change any more.
+/// The error of a receiver: the senders were dropped, so the value will not change any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RecvError(());
 
 struct Shared<T> {
-    /// `None` while it is being modified.
+    /// `None` while the value is being modified.
     value: RefCell<Option<Rc<T>>>,
-    /// How often it was changed.
+    /// The number of changes.
     version: Cell<u64>,
     senders: Cell<usize>,
     receivers: Cell<usize>,
-    /// Rung when the value has changed, or the senders are gone.
+    /// Notified when the value has changed, or the last sender was dropped.
     changed: NotifyList,
-    /// Rung when the receivers are gone.
+    /// Notified when the last receiver was dropped.
     closed: NotifyList,
 }
 
-/// The value while it is being modified. Dropped, it is back, also if that panicked.
+/// The value while it is being modified. The drop puts the value back, also after a panic of the
+/// caller.
 struct Modify<'a, T> {
     shared: &'a Shared<T>,
     value: Option<Rc<T>>,
 }
 
-/// A channel whose receivers see its newest value. They have seen `value` already.
+/// Creates a channel whose receivers see its newest value. They have seen `value` already.
 ///
 /// ```
 /// use evloop::sync::watch;
@@ -82,15 +107,15 @@ pub fn channel<T>(value: T) -> (Sender<T>, Receiver<T>) {
 }
 
 impl<T> Sender<T> {
-    /// Changes the value, and tells the receivers.
+    /// Changes the value, and wakes the waiting receivers.
     ///
     /// # Errors
     ///
-    /// If there is no receiver, the value comes back, and the one before stays.
+    /// Returns the value if there is no receiver. The value in the channel stays.
     ///
     /// # Panics
     ///
-    /// From within `send_modify` or `send_if_modified` on the same value.
+    /// Panics inside of a `send_modify` or `send_if_modified` on the same value.
     pub fn send(&self, value: T) -> Result<(), SendError<T>> {
         if self.shared.receivers.get() == 0 {
             return Err(SendError(value));
@@ -98,19 +123,20 @@ impl<T> Sender<T> {
         let mut modify = self.shared.modify();
         let old = modify.value.replace(Rc::new(value));
         drop(modify);
-        self.shared.tell();
+        self.shared.notify_changed();
+        // A destructor is user code: it sees the channel with its new value.
         drop(old);
         Ok(())
     }
 
-    /// Changes the value in place, and tells the receivers, if there are any.
+    /// Changes the value in place, and wakes the waiting receivers. It needs no receiver.
     ///
-    /// Whoever holds what [`borrow`](Sender::borrow) gave keeps the value as it was: only then is
-    /// it cloned. If `modify` panics, the value stays as it left it, and nobody is told.
+    /// The value is cloned only if a [`Ref`] of it is held, which keeps the value as it was. If
+    /// `modify` panics, the value stays as `modify` left it, and no receiver is notified.
     ///
     /// # Panics
     ///
-    /// From within itself on the same value; `modify` must not borrow it either.
+    /// Panics inside of itself on the same value. `modify` must not borrow the value either.
     pub fn send_modify(&self, modify: impl FnOnce(&mut T))
     where
         T: Clone,
@@ -121,45 +147,46 @@ impl<T> Sender<T> {
         });
     }
 
-    /// The same, but tells the receivers only if `modify` says that it changed something. Returns
-    /// what it says.
+    /// Changes the value in place like [`send_modify`](Sender::send_modify), but wakes the
+    /// receivers only if `modify` returns true. Returns what `modify` returns.
     ///
     /// # Panics
     ///
-    /// As [`send_modify`](Sender::send_modify) does.
+    /// Panics where [`send_modify`](Sender::send_modify) does.
     pub fn send_if_modified(&self, modify: impl FnOnce(&mut T) -> bool) -> bool
     where
         T: Clone,
     {
         let mut value = self.shared.modify();
-        let is_modified = modify(Rc::make_mut(value.value.as_mut().expect("it was taken out")));
+        let is_modified =
+            modify(Rc::make_mut(value.value.as_mut().expect("the value was taken out")));
         drop(value);
         if is_modified {
-            self.shared.tell();
+            self.shared.notify_changed();
         }
         is_modified
     }
 
-    /// The value as it is now.
+    /// Returns the value as it is now.
     ///
     /// # Panics
     ///
-    /// From within `send_modify` or `send_if_modified` on the same value.
+    /// Panics inside of a `send_modify` or `send_if_modified` on the same value.
     pub fn borrow(&self) -> Ref<T> {
         self.shared.borrow()
     }
 
-    /// One more receiver, which has seen the value as it is.
+    /// Creates another receiver, which has seen the value as it is now.
     pub fn subscribe(&self) -> Receiver<T> {
         Receiver::new(&self.shared, self.shared.version.get())
     }
 
-    /// How many receivers there are.
+    /// Returns the number of receivers.
     pub fn receiver_count(&self) -> usize {
         self.shared.receivers.get()
     }
 
-    /// Whether there is no receiver.
+    /// Returns whether there is no receiver.
     pub fn is_closed(&self) -> bool {
         self.receiver_count() == 0
     }
@@ -168,9 +195,10 @@ impl<T> Sender<T> {
     ///
     /// # Cancel safety
     ///
-    /// Nothing changes.
+    /// Dropping the future loses nothing.
     pub async fn closed(&self) {
         loop {
+            // Woken waits look again: a receiver may have been created since.
             let wait = self.shared.closed.wait();
             if self.is_closed() {
                 return budget::unit().await;
@@ -186,31 +214,31 @@ impl<T> Receiver<T> {
         Receiver { shared: shared.clone(), seen }
     }
 
-    /// The value as it is now. It does not count as seen.
+    /// Returns the value as it is now, without marking it as seen.
     ///
     /// # Panics
     ///
-    /// From within `send_modify` or `send_if_modified` on the same value.
+    /// Panics inside of a `send_modify` or `send_if_modified` on the same value.
     pub fn borrow(&self) -> Ref<T> {
         self.shared.borrow()
     }
 
-    /// The value as it is now, which is seen by that.
+    /// Returns the value as it is now, and marks it as seen.
     ///
     /// # Panics
     ///
-    /// As [`borrow`](Receiver::borrow) does.
+    /// Panics where [`borrow`](Receiver::borrow) does.
     pub fn borrow_and_update(&mut self) -> Ref<T> {
         let value = self.shared.borrow();
         self.seen = self.shared.version.get();
         value
     }
 
-    /// Whether the value has changed since it was seen.
+    /// Returns whether the value has changed since it was seen.
     ///
     /// # Errors
     ///
-    /// If it has not, and the senders were dropped.
+    /// Returns an error if the value has not changed and the senders were dropped.
     pub fn has_changed(&self) -> Result<bool, RecvError> {
         let has_changed = self.seen != self.shared.version.get();
         match has_changed || self.shared.senders.get() > 0 {
@@ -219,19 +247,21 @@ impl<T> Receiver<T> {
         }
     }
 
-    /// Waits until the value has changed since it was seen. Then it is seen.
+    /// Waits until the value has changed since it was seen, and marks it as seen.
     ///
     /// # Errors
     ///
-    /// If it has not, and the senders were dropped.
+    /// Returns an error if the value has not changed and the senders were dropped.
     ///
     /// # Cancel safety
     ///
-    /// No change is lost.
+    /// Dropping the future loses no change.
     pub async fn changed(&mut self) -> Result<(), RecvError> {
         poll_fn(budget::poll_left).await;
         let shared = self.shared.clone();
         loop {
+            // Created before the look: it reports every change since, also one that cloning a
+            // waker causes.
             let mut wait = shared.changed.wait();
             let has_changed = self.has_changed();
             if has_changed != Ok(false) {
@@ -243,15 +273,16 @@ impl<T> Receiver<T> {
         }
     }
 
-    /// Waits until `is_met` says so of the value, which is seen by that: it may be so at once.
+    /// Waits until `is_met` returns true for the value, and marks the value as seen. If it does so
+    /// at first, this completes at once.
     ///
     /// # Errors
     ///
-    /// If it does not, and the senders were dropped.
+    /// Returns an error if `is_met` returned false for the last value and the senders were dropped.
     ///
     /// # Cancel safety
     ///
-    /// What `is_met` was asked about is seen; nothing else changes.
+    /// The values that `is_met` was called with are seen. Nothing else changes.
     pub async fn wait_for(
         &mut self,
         mut is_met: impl FnMut(&T) -> bool,
@@ -274,15 +305,15 @@ impl<T> Shared<T> {
         Ref(value.expect("a watched value was borrowed while it was being modified"))
     }
 
-    /// Takes the value out.
+    /// Takes the value out, until the result is dropped.
     fn modify(&self) -> Modify<'_, T> {
         let value = self.value.take();
         assert!(value.is_some(), "a watched value was changed while it was being modified");
         Modify { shared: self, value }
     }
 
-    /// The value has changed.
-    fn tell(&self) {
+    /// Counts a change, and wakes the waiting receivers.
+    fn notify_changed(&self) {
         self.version.set(self.version.get() + 1);
         self.changed.notify_all();
     }

@@ -1,8 +1,9 @@
-//! A channel against a plain sequential model: random operations on both, compared at each step.
+//! Compares a channel with a plain sequential model: random operations on both, compared at each
+//! step.
 //!
-//! What is compared: the answer, who is woken and in which order, the counts that the halves tell,
-//! which wakers are kept, and how many values live. A failure prints the shortest list of
-//! operations that shows it.
+//! The test compares the answer, the wakes and their order, the counts that the halves report, the
+//! stored wakers, and the number of live values. A failure prints the shortest list of operations
+//! that shows it.
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -20,31 +21,31 @@ use proptest::test_runner::TestRunner;
 
 use crate::channel::{self, Receiver, SendError, Sender, TryRecvError, TrySendError};
 
-/// Lists of operations: enough for a second or two.
+/// The number of lists of operations: enough for a second or two.
 const CASES: u32 = 500;
-/// The longest of the lists has about so many operations.
+/// The approximate number of operations in the longest list.
 const STEPS_MAX: usize = 150;
-/// A future is polled with one or the other of so many wakers.
+/// The number of wakers that a future may be polled with.
 const WAKERS: usize = 2;
-/// In the place of a future's id: the receiver.
+/// The id that stands for the receiver.
 const RECEIVER: usize = usize::MAX;
 
-/// What is done to a queue. A number stands for one of the senders, or of the futures that began;
-/// it counts round.
+/// An operation on a channel. A number selects one of the senders, or of the futures that have
+/// begun, modulo their count.
 #[derive(Clone, Copy, Debug)]
 enum Op {
     /// Begins a future, which is not polled yet: `send`, `reserve`, or a `try_reserve` whose permit
     /// is held.
     Begin(Kind, usize),
     Poll(usize, usize),
-    /// Gives a permit its value.
+    /// Sends a value by a permit.
     Fill(usize),
-    /// Drops a future: never polled, waiting, chosen, or with a permit.
+    /// Drops a future: never polled, waiting, woken, or with a permit.
     Drop(usize),
     TrySend(usize),
     Clone(usize),
     DropSender(usize),
-    /// A `recv` that is polled once and dropped.
+    /// Polls a `recv` once and drops it.
     Recv(usize),
     TryRecv,
     Close,
@@ -62,34 +63,34 @@ enum Kind {
 enum Answer {
     Done,
     Pending,
-    /// With the value that came back, where there was one.
+    /// With the returned value, if there is one.
     Full(Option<usize>),
     Closed(Option<usize>),
     Value(usize),
     Empty,
 }
 
-/// Who was woken: a future, or the receiver; and with which of its wakers.
+/// The woken futures, or the receiver, each with the index of the woken waker.
 type Woken = Vec<(usize, usize)>;
 
-/// What the queue should be: all that its halves know, in plain collections.
+/// The expected channel: its whole state, in plain collections.
 struct Model {
     capacity: usize,
     values: VecDeque<usize>,
-    /// Futures that wait for a slot.
-    line: VecDeque<usize>,
-    futures: BTreeMap<usize, Plan>,
+    /// Futures that wait for a slot, in order.
+    waiters: VecDeque<usize>,
+    futures: BTreeMap<usize, ModelFuture>,
     senders: BTreeSet<usize>,
     is_closed: bool,
     has_receiver: bool,
-    /// The waker of a receiver that waits.
+    /// The waker of a waiting receiver.
     receiver: Option<usize>,
     woken: Woken,
-    /// Ids are the numbers of the steps; so are the values.
+    /// The number of the step. Ids and values are the numbers of their steps.
     step: usize,
 }
 
-struct Plan {
+struct ModelFuture {
     kind: Kind,
     value: usize,
     state: State,
@@ -100,7 +101,7 @@ struct Plan {
 enum State {
     New,
     Waiting,
-    Chosen,
+    Woken,
     Holding,
 }
 
@@ -109,7 +110,7 @@ impl Model {
         Model {
             capacity,
             values: VecDeque::new(),
-            line: VecDeque::new(),
+            waiters: VecDeque::new(),
             futures: BTreeMap::new(),
             senders: BTreeSet::from([0]),
             is_closed: false,
@@ -120,21 +121,21 @@ impl Model {
         }
     }
 
-    /// The same operation with the ids of what there is; `None`, if it can not be done now.
+    /// Returns the operation with the ids of existing objects, or `None` if it is impossible now.
     fn resolve(&self, op: Op) -> Option<Op> {
         let sender = |n: usize| self.senders.iter().nth(n % self.senders.len().max(1)).copied();
-        let future = |n: usize, may: fn(&Plan) -> bool| {
-            let ids: Vec<_> = self.futures.iter().filter(|(_, plan)| may(plan)).collect();
+        let future = |n: usize, may: fn(&ModelFuture) -> bool| {
+            let ids: Vec<_> = self.futures.iter().filter(|(_, future)| may(future)).collect();
             (!ids.is_empty()).then(|| *ids[n % ids.len()].0)
         };
-        let holds = |plan: &Plan| plan.state == State::Holding;
+        let holds = |future: &ModelFuture| future.state == State::Holding;
         Some(match op {
             Op::Begin(kind, n) => Op::Begin(kind, sender(n)?),
             Op::TrySend(n) => Op::TrySend(sender(n)?),
             Op::Clone(n) => Op::Clone(sender(n)?),
             Op::DropSender(n) => Op::DropSender(sender(n)?),
             Op::Poll(n, waker) => {
-                Op::Poll(future(n, |plan| plan.state != State::Holding)?, waker % WAKERS)
+                Op::Poll(future(n, |future| future.state != State::Holding)?, waker % WAKERS)
             }
             Op::Fill(n) => Op::Fill(future(n, holds)?),
             Op::Drop(n) => Op::Drop(future(n, |_| true)?),
@@ -151,8 +152,8 @@ impl Model {
         let id = self.step;
         match op {
             Op::Begin(kind, _) => {
-                let plan = Plan { kind, value: id, state: State::New, waker: 0 };
-                self.futures.insert(id, plan);
+                let future = ModelFuture { kind, value: id, state: State::New, waker: 0 };
+                self.futures.insert(id, future);
             }
             Op::Poll(id, waker) => return self.poll(id, waker),
             Op::Fill(id) => {
@@ -166,7 +167,7 @@ impl Model {
             Op::Clone(_) => drop(self.senders.insert(id)),
             Op::DropSender(id) => {
                 self.senders.remove(&id);
-                self.after_a_sender();
+                self.wake_receiver_without_senders();
             }
             Op::Recv(_) | Op::TryRecv => return self.receive(op),
             Op::Close => self.close(),
@@ -182,26 +183,26 @@ impl Model {
 
     fn poll(&mut self, id: usize, waker: usize) -> Answer {
         let (free, is_closed) = (self.free(), self.is_closed);
-        let plan = self.futures.get_mut(&id).unwrap();
-        let came_back = (plan.kind == Kind::Send).then_some(plan.value);
+        let future = self.futures.get_mut(&id).unwrap();
+        let returned = (future.kind == Kind::Send).then_some(future.value);
         if is_closed {
             self.end(id);
-            return Answer::Closed(came_back);
+            return Answer::Closed(returned);
         }
-        let is_free = plan.state == State::New && free > 0;
-        if !is_free && plan.state != State::Chosen {
-            if plan.kind == Kind::TryReserve {
+        let is_free = future.state == State::New && free > 0;
+        if !is_free && future.state != State::Woken {
+            if future.kind == Kind::TryReserve {
                 self.end(id);
                 return Answer::Full(None);
             }
-            if plan.state == State::New {
-                self.line.push_back(id);
+            if future.state == State::New {
+                self.waiters.push_back(id);
             }
-            (plan.state, plan.waker) = (State::Waiting, waker);
+            (future.state, future.waker) = (State::Waiting, waker);
             return Answer::Pending;
         }
-        plan.state = State::Holding;
-        match plan.kind {
+        future.state = State::Holding;
+        match future.kind {
             Kind::Send => self.fill(id),
             Kind::Reserve | Kind::TryReserve => return Answer::Pending,
         }
@@ -218,8 +219,8 @@ impl Model {
     fn drop_future(&mut self, id: usize) {
         let state = self.futures[&id].state;
         self.futures.get_mut(&id).unwrap().state = State::New;
-        self.line.retain(|waiting| *waiting != id);
-        if matches!(state, State::Chosen | State::Holding) {
+        self.waiters.retain(|waiting| *waiting != id);
+        if matches!(state, State::Woken | State::Holding) {
             self.release();
             if self.is_closed {
                 self.wake_receiver();
@@ -228,13 +229,13 @@ impl Model {
         self.end(id);
     }
 
-    /// The future is gone, and its sender with it if that was dropped.
+    /// Removes a future, and the share of its sender.
     fn end(&mut self, id: usize) {
         self.futures.remove(&id);
-        self.after_a_sender();
+        self.wake_receiver_without_senders();
     }
 
-    fn after_a_sender(&mut self) {
+    fn wake_receiver_without_senders(&mut self) {
         if self.has_senders() {
             return;
         }
@@ -250,7 +251,7 @@ impl Model {
             self.release();
             return Answer::Value(value);
         }
-        if self.kept() == 0 && (self.is_closed || !self.has_senders()) {
+        if self.reserved() == 0 && (self.is_closed || !self.has_senders()) {
             return Answer::Closed(None);
         }
         match op {
@@ -264,22 +265,22 @@ impl Model {
 
     fn close(&mut self) {
         self.is_closed = true;
-        for plan in self.futures.values_mut().filter(|plan| plan.state == State::Chosen) {
-            plan.state = State::New;
+        for future in self.futures.values_mut().filter(|future| future.state == State::Woken) {
+            future.state = State::New;
         }
-        for id in std::mem::take(&mut self.line) {
-            let plan = self.futures.get_mut(&id).unwrap();
-            plan.state = State::New;
-            self.woken.push((id, plan.waker));
+        for id in std::mem::take(&mut self.waiters) {
+            let future = self.futures.get_mut(&id).unwrap();
+            future.state = State::New;
+            self.woken.push((id, future.waker));
         }
     }
 
-    /// A slot came free: it goes to who waited longest.
+    /// Assigns a free slot to the longest-waiting future.
     fn release(&mut self) {
-        if let Some(id) = self.line.pop_front() {
-            let plan = self.futures.get_mut(&id).unwrap();
-            plan.state = State::Chosen;
-            self.woken.push((id, plan.waker));
+        if let Some(id) = self.waiters.pop_front() {
+            let future = self.futures.get_mut(&id).unwrap();
+            future.state = State::Woken;
+            self.woken.push((id, future.waker));
         }
     }
 
@@ -295,30 +296,30 @@ impl Model {
         self.woken.extend(self.receiver.take().map(|waker| (RECEIVER, waker)));
     }
 
-    /// Slots that are kept for somebody.
-    fn kept(&self) -> usize {
-        let keeps = |plan: &&Plan| matches!(plan.state, State::Chosen | State::Holding);
+    /// Returns the number of reserved slots.
+    fn reserved(&self) -> usize {
+        let keeps = |future: &&ModelFuture| matches!(future.state, State::Woken | State::Holding);
         self.futures.values().filter(keeps).count()
     }
 
     fn free(&self) -> usize {
-        self.capacity - self.values.len() - self.kept()
+        self.capacity - self.values.len() - self.reserved()
     }
 
-    /// Values in the queue and in futures that did not send theirs.
+    /// Returns the number of values in the channel and in futures that have not sent theirs.
     fn live_values(&self) -> usize {
-        let unsent = self.futures.values().filter(|plan| plan.kind == Kind::Send).count();
+        let unsent = self.futures.values().filter(|future| future.kind == Kind::Send).count();
         self.values.len() + unsent
     }
 }
 
-/// The queue itself, and the futures that use it.
+/// The channel itself, and the futures that use it.
 struct Real {
-    /// A sender lives as long as a future that borrows it.
+    /// In an `Rc`: a sender lives as long as a future that borrows it.
     senders: BTreeMap<usize, Rc<Sender<Value>>>,
     receiver: Option<Receiver<Value>>,
     futures: BTreeMap<usize, Begun>,
-    bells: Bells,
+    wakers: LogWakers,
     log: Arc<Mutex<Woken>>,
     live: Rc<Cell<usize>>,
     step: usize,
@@ -326,31 +327,31 @@ struct Real {
 
 struct Begun {
     future: LocalBoxFuture<'static, Answer>,
-    /// What its permit is to send.
+    /// The value for its permit to send.
     fill: Rc<Cell<Option<Value>>>,
-    bells: Bells,
+    wakers: LogWakers,
 }
 
-/// Counts the values that live.
+/// A value that counts the live values.
 #[derive(Debug)]
 struct Value(usize, Rc<Cell<usize>>);
 
-/// Notes who is woken.
-struct Bell(usize, usize, Arc<Mutex<Woken>>);
+/// A waker that records its id and index when it is woken.
+struct LogWaker(usize, usize, Arc<Mutex<Woken>>);
 
-struct Bells([(Arc<Bell>, Waker); WAKERS]);
+struct LogWakers([(Arc<LogWaker>, Waker); WAKERS]);
 
-impl Wake for Bell {
+impl Wake for LogWaker {
     fn wake(self: Arc<Self>) {
         self.2.lock().unwrap().push((self.0, self.1));
     }
 }
 
-impl Bells {
-    fn new(id: usize, log: &Arc<Mutex<Woken>>) -> Bells {
-        Bells(std::array::from_fn(|waker| {
-            let bell = Arc::new(Bell(id, waker, log.clone()));
-            (bell.clone(), Waker::from(bell))
+impl LogWakers {
+    fn new(id: usize, log: &Arc<Mutex<Woken>>) -> LogWakers {
+        LogWakers(std::array::from_fn(|waker| {
+            let waker = Arc::new(LogWaker(id, waker, log.clone()));
+            (waker.clone(), Waker::from(waker))
         }))
     }
 
@@ -358,9 +359,9 @@ impl Bells {
         Context::from_waker(&self.0[waker].1)
     }
 
-    /// Of each waker, how many clones the queue keeps.
+    /// Returns how many clones of each waker the channel stores.
     fn kept(&self) -> [usize; WAKERS] {
-        self.0.each_ref().map(|(bell, _)| Arc::strong_count(bell) - 2)
+        self.0.each_ref().map(|(waker, _)| Arc::strong_count(waker) - 2)
     }
 }
 
@@ -378,7 +379,7 @@ impl Real {
             senders: BTreeMap::from([(0, Rc::new(sender))]),
             receiver: Some(receiver),
             futures: BTreeMap::new(),
-            bells: Bells::new(RECEIVER, &log),
+            wakers: LogWakers::new(RECEIVER, &log),
             log,
             live: Rc::default(),
             step: 0,
@@ -418,7 +419,7 @@ impl Real {
             }
             Answer::Done
         };
-        Begun { future: future.boxed_local(), fill, bells: Bells::new(self.step, &self.log) }
+        Begun { future: future.boxed_local(), fill, wakers: LogWakers::new(self.step, &self.log) }
     }
 
     fn apply(&mut self, op: Op) -> Answer {
@@ -444,7 +445,7 @@ impl Real {
             Op::DropSender(sender) => drop(self.senders.remove(&sender)),
             Op::Recv(waker) => {
                 let mut recv = pin!(self.receiver.as_mut().unwrap().recv());
-                return match recv.poll_unpin(&mut self.bells.context(waker)) {
+                return match recv.poll_unpin(&mut self.wakers.context(waker)) {
                     Poll::Ready(value) => {
                         value.map_or(Answer::Closed(None), |v| Answer::Value(v.0))
                     }
@@ -466,7 +467,7 @@ impl Real {
 
     fn poll(&mut self, id: usize, waker: usize) -> Answer {
         let begun = self.futures.get_mut(&id).unwrap();
-        match begun.future.poll_unpin(&mut begun.bells.context(waker)) {
+        match begun.future.poll_unpin(&mut begun.wakers.context(waker)) {
             Poll::Ready(answer) => {
                 self.futures.remove(&id);
                 answer
@@ -476,11 +477,11 @@ impl Real {
     }
 }
 
-/// What both tell of themselves after a step.
-fn assert_alike(model: &mut Model, real: &Real) {
+/// Compares the states of both after a step.
+fn compare(model: &mut Model, real: &Real) {
     assert_eq!(std::mem::take(&mut *real.log.lock().unwrap()), std::mem::take(&mut model.woken));
     assert_eq!(real.live.get(), model.live_values());
-    assert!(model.line.is_empty() || model.is_closed || model.free() == 0);
+    assert!(model.waiters.is_empty() || model.is_closed || model.free() == 0);
     if let Some(receiver) = &real.receiver {
         assert_eq!(receiver.len(), model.values.len());
         assert_eq!(receiver.is_empty(), model.values.is_empty());
@@ -490,11 +491,11 @@ fn assert_alike(model: &mut Model, real: &Real) {
         assert!(model.is_closed || sender.free() == model.free());
     }
     let kept = |waker: Option<usize>| std::array::from_fn(|i| usize::from(Some(i) == waker));
-    assert_eq!(real.bells.kept(), kept(model.receiver));
+    assert_eq!(real.wakers.kept(), kept(model.receiver));
     assert!(real.futures.keys().eq(model.futures.keys()));
-    for (begun, plan) in real.futures.values().zip(model.futures.values()) {
-        let waits = plan.state == State::Waiting;
-        assert_eq!(begun.bells.kept(), kept(waits.then_some(plan.waker)));
+    for (begun, future) in real.futures.values().zip(model.futures.values()) {
+        let waits = future.state == State::Waiting;
+        assert_eq!(begun.wakers.kept(), kept(waits.then_some(future.waker)));
     }
 }
 
@@ -505,7 +506,7 @@ fn run(capacity: usize, ops: &[Op]) {
         real.step += 1;
         if let Some(op) = model.resolve(*op) {
             assert_eq!(real.apply(op), model.apply(op), "{op:?}");
-            assert_alike(&mut model, &real);
+            compare(&mut model, &real);
         }
     }
     let live = real.live.clone();
@@ -530,7 +531,7 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
-/// Operations that end the queue, by one end or the other, amid those that use it.
+/// Operations that end the channel, by one end or the other, between operations that use it.
 fn ops() -> impl Strategy<Value = Vec<Op>> {
     let end = prop_oneof![
         2 => Just(Op::Close),
@@ -542,7 +543,7 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
 }
 
 #[test]
-fn a_bounded_queue_does_what_the_model_does() {
+fn a_bounded_channel_behaves_like_its_model() {
     let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(CASES) };
     let strategy = (1..4_usize, ops());
     let result = TestRunner::new(config).run(&strategy, |(capacity, ops)| {
@@ -555,14 +556,14 @@ fn a_bounded_queue_does_what_the_model_does() {
 }
 
 #[test]
-fn an_unbounded_queue_does_what_a_deque_does() {
+fn an_unbounded_channel_behaves_like_a_deque() {
     let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(CASES) };
-    // Below 3: send. Below 5: wait for a value. 5: take one if it is there.
+    // Below 3: send. Below 5: wait for a value. 5: receive a value if one is available.
     let strategy = (vec(0..6_usize, 0..STEPS_MAX), any::<bool>());
     let result = TestRunner::new(config).run(&strategy, |(ops, is_closed)| {
         let (sender, mut receiver) = channel::unbounded();
         let log = Arc::default();
-        let bells = Bells::new(RECEIVER, &log);
+        let wakers = LogWakers::new(RECEIVER, &log);
         let (mut model, mut waits) = (VecDeque::new(), false);
         for (i, op) in ops.into_iter().enumerate() {
             let mut expected = Woken::new();
@@ -572,7 +573,7 @@ fn an_unbounded_queue_does_what_a_deque_does() {
                 expected.extend(waits.then_some((RECEIVER, 0)));
                 waits = false;
             } else if op < 5 {
-                let received = receiver.poll_recv(&mut bells.context(0));
+                let received = receiver.poll_recv(&mut wakers.context(0));
                 let value = model.pop_front();
                 waits |= value.is_none();
                 assert_eq!(received, value.map_or(Poll::Pending, |value| Poll::Ready(Some(value))));
@@ -581,7 +582,7 @@ fn an_unbounded_queue_does_what_a_deque_does() {
             }
             assert_eq!(receiver.len(), model.len());
             assert_eq!(std::mem::take(&mut *log.lock().unwrap()), expected);
-            assert_eq!(bells.kept(), [usize::from(waits), 0]);
+            assert_eq!(wakers.kept(), [usize::from(waits), 0]);
         }
         if is_closed {
             receiver.close();
