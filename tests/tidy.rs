@@ -399,10 +399,8 @@ fn unsafe_code(source: &Source) -> Findings<'_> {
 }
 
 fn heads(source: &Source) -> Findings<'_> {
-    // The front door may have the README as its head.
-    let is_head = |line: &str| line.starts_with("//!") || line.starts_with("#![doc = include_str!");
     judge(source.lines().take(1), |line| {
-        (!is_head(line)).then_some("stands where `//!` should say what the file is")
+        (!line.starts_with("//!")).then_some("stands where `//!` should say what the file is")
     })
 }
 
@@ -630,7 +628,6 @@ fn unsafe_stays_in_its_two_files() {
 fn files_begin_with_what_they_are() {
     show(heads, "src/a.rs | 1 | use std::io;");
     show(heads, "src/a.rs |   | //! Reads.");
-    show(heads, "src/lib.rs | | #![doc = include_str!(\"../README.md\")]");
     assert_tidy(heads, RUST);
 }
 
