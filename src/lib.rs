@@ -76,7 +76,7 @@
 //! | see what the tasks do | [`task::all`], [`runtime::Builder::debug`] |
 //!
 //! The search finds an item by its name in asyncio, gevent, trio and tokio, too: `wait_for`,
-//! `joinall`, `open_nursery`, `LocalSet`.
+//! `joinall`, `open_nursery`, `spawn_local`.
 //!
 //! # The guide
 //!
