@@ -102,8 +102,8 @@
 //! - A task never moves to another thread, and a poll that computes for long delays all others.
 //! - There is no TLS yet, and no `select!` or `join!` of its own: those of `futures`,
 //!   `futures-lite` and `futures-concurrency` work unchanged.
-//! - Streams implement the traits of futures-io, not those of tokio: hyper and crates built on it do
-//!   not run on this loop yet.
+//! - Streams implement the traits of futures-io, not those of tokio. So hyper and crates that are
+//!   built on it do not run on this loop yet.
 //! - Tests run on Linux. macOS, the BSDs and Windows are compiled only.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -683,6 +683,33 @@ fn the_docs_map_every_file() {
     );
 }
 
+/// The functions that `docs` names as `file.rs::function` and that the file does not have.
+fn unknown_functions<'a>(docs: &'a str, sources: &[Source]) -> Vec<&'a str> {
+    let mut functions = BTreeSet::new();
+    for source in sources {
+        for pair in source.tokens().windows(2).filter(|pair| pair[0].text == "fn") {
+            functions.insert((source.path.clone(), pair[1].text.to_string()));
+        }
+    }
+    let is_known = |name: &str| {
+        let (file, function) = name.split_once("::").expect("a name in two parts");
+        functions.contains(&(format!("src/{file}"), function.to_string()))
+    };
+    let names = docs.split('`').filter(|text| text.contains(".rs::"));
+    names.filter(|name| !is_known(name)).collect()
+}
+
+#[test]
+fn the_docs_name_functions_that_exist() {
+    let text = "impl A { fn f() {} } // fn g\nfn fg<T>() {}".into();
+    let sources = [Source { path: "src/a/b.rs".into(), text }];
+    let docs = "`a/b.rs::f` calls `a/b.rs::fg`, `a/b.rs::g` and `b.rs::f`; `f::f` in `a/b.rs`.";
+    assert_eq!(unknown_functions(docs, &sources), ["a/b.rs::g", "b.rs::f"]);
+    let docs = fs::read_to_string("docs/internals.md").unwrap();
+    assert!(docs.matches(".rs::").count() > 50, "it walks through the code");
+    assert_eq!(unknown_functions(&docs, &files(SRC)), [""; 0], "docs/internals.md names it");
+}
+
 #[test]
 fn nothing_is_unfinished_or_tells_of_the_making() {
     let texts = "
