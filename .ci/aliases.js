@@ -1,6 +1,5 @@
-// Checks that rustdoc's search finds each name of aliases.txt: searches as the page's search box
-// does, by rustdoc's own code, which lies beside the documentation. Its format is rustdoc's
-// business, so nothing here reads the index.
+// Checks that rustdoc's search finds each name of aliases.txt. It runs the code of the page's search
+// box, which rustdoc writes beside the documentation: the format of the index is not stable.
 //
 // Run after `cargo doc --no-deps --all-features`: node .ci/aliases.js target/doc
 'use strict';
@@ -11,7 +10,7 @@ const path = require('path');
 const CRATE = 'evloop';
 const folder = path.resolve(process.argv[2] ?? 'target/doc');
 
-// The script of rustdoc's whose name begins so; the rest of the name is a hash.
+// Loads one of rustdoc's scripts. Its name is the prefix and a hash.
 function script(prefix) {
     const statics = path.join(folder, 'static.files');
     const name = fs.readdirSync(statics).find(name => name.startsWith(prefix));
@@ -19,13 +18,13 @@ function script(prefix) {
     return require(path.join(statics, name));
 }
 
-// Runs a part of the index. It calls functions that `loadRoot` was given.
+// Runs a file of the index. It calls the callbacks that `loadRoot` has made global.
 function load(...parts) {
     (0, eval)(fs.readFileSync(`${path.join(folder, 'search.index', ...parts)}.js`, 'utf8'));
 }
 
 async function openSearch() {
-    // A helper that the page's main script has.
+    // The search calls this function of the page's main script.
     globalThis.nonnull = (value, message) => {
         if (value === null) throw new Error(message ?? 'unexpected null');
         return value;
@@ -41,11 +40,11 @@ async function openSearch() {
     });
 }
 
-// The paths of the items that have `name` as their name or alias, as the search shows them.
+// Returns the paths of the items that have `name` as their name or alias, as the search shows them.
 async function find({ docSearch, DocSearch }, name) {
     const query = DocSearch.parseQuery(name);
     const results = await docSearch.execQuery(query, CRATE, CRATE);
-    // The search takes capitals and underscores as equal to none.
+    // The search ignores case and underscores.
     const plain = text => text.toLowerCase().replaceAll('_', '');
     const found = [];
     for await (const { item: { name: own }, alias, displayPath } of results.others) {
@@ -68,7 +67,7 @@ async function main() {
             console.error(`${name} does not find ${item}, but: ${found.join(', ') || 'nothing'}`);
         }
     }
-    // A search that finds everything would pass, too.
+    // The check itself: a search that finds everything would pass.
     const found = await find(search, 'no_such_name');
     if (found.length > 0) throw new Error(`no_such_name finds ${found}`);
     console.log(`${rows.length - missing} of ${rows.length} names are found`);
