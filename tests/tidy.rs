@@ -1,7 +1,7 @@
 //! The style as a test: layers, sizes, `unsafe`, documentation, read from the text of the crate.
 //!
 //! A rule takes one file and returns the places that break it. Rules about code read
-//! `Source::tokens`, which leaves out comments and literals: prose may say `unsafe`. Each test first
+//! `Source::tokens`, which leaves out comments and literals: prose may say `unsafe`. A test first
 //! runs its rule on made-up texts, to check that the rule reports what it should.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -157,8 +157,8 @@ fn closing(tokens: &[Token], open: usize) -> usize {
     closes.map_or(tokens.len() - 1, |at| open + at)
 }
 
-/// Returns the names right below the crate root that the file uses by `crate::` or `super::`. Macros
-/// are left out.
+/// Returns the names right below the crate root that the file uses by `crate::` or `super::`, but no
+/// macros.
 fn imports(source: &Source) -> Vec<Token<'_>> {
     let (tokens, mut found) = (source.tokens(), Vec::new());
     let text = |at: usize| tokens.get(at).map_or("", |token| token.text);
