@@ -157,7 +157,7 @@ fn closing(tokens: &[Token], open: usize) -> usize {
     closes.map_or(tokens.len() - 1, |at| open + at)
 }
 
-/// Returns the names right below the crate root that the file uses by `crate::` or `super::`, but no
+/// Returns the names right below the crate root that the file uses by `crate::` or `super::`: no
 /// macros.
 fn imports(source: &Source) -> Vec<Token<'_>> {
     let (tokens, mut found) = (source.tokens(), Vec::new());
