@@ -1,15 +1,122 @@
-#![doc = include_str!("../README.md")]
+//! An event loop for one thread: the programming model of Python's asyncio with Rust's safety.
+//!
+//! Tasks, timers, sockets, streams, files, child processes and signals all run on one thread, on
+//! the operating system's selector ([mio](https://docs.rs/mio)). Three things follow:
+//!
+//! - A future need not be `Send`. Tasks share data by `Rc`, `Cell` and `RefCell`.
+//! - Between two awaits a task has the thread to itself.
+//! - A wake on the loop's own thread takes no atomic operation, no lock and no allocation.
+//!
+//! # A first program
+//!
+//! A server that returns a line in capitals, and a client with a time limit:
+//!
+//! ```
+//! use std::io;
+//! use std::net::SocketAddr;
+//! use std::time::Duration;
+//!
+//! use evloop::{StreamReader, StreamWriter};
+//!
+//! async fn serve(mut reader: StreamReader, mut writer: StreamWriter) -> io::Result<()> {
+//!     let line = reader.read_line().await?;
+//!     writer.write(&line.to_ascii_uppercase());
+//!     writer.drain().await
+//! }
+//!
+//! async fn ask(address: SocketAddr) -> io::Result<Vec<u8>> {
+//!     let (mut reader, writer) = evloop::open_connection(address).await?;
+//!     writer.write(b"hello\n");
+//!     reader.read_line().await
+//! }
+//!
+//! fn main() -> io::Result<()> {
+//!     evloop::block_on(async {
+//!         let server = evloop::start_server("127.0.0.1:0", serve).await?;
+//!         let client = evloop::spawn(ask(server.local_addrs()[0]));
+//!         let answer = evloop::time::timeout(Duration::from_secs(20), client).await??;
+//!         assert_eq!(answer?, b"HELLO\n");
+//!         Ok(())
+//!     })
+//! }
+//! ```
+//!
+//! [`block_on`] makes a loop, runs the future on it, and ends the loop. A spawned task runs beside
+//! the others. Awaiting its [`JoinHandle`] returns its output; dropping the handle detaches the
+//! task.
+//!
+//! # What is where
+//!
+//! | I want to … | Use |
+//! |---|---|
+//! | run a future to its end | [`block_on`] |
+//! | keep a loop, or drive it from another one | [`Runtime`] |
+//! | run a task beside others | [`spawn`], [`task::Builder`] |
+//! | run tasks that borrow, and wait for all | [`task::scope`], [`task::try_scope`] |
+//! | await many futures or tasks | [`task::gather`], [`task::JoinSet`], [`task::wait`] |
+//! | wait, or limit a time | [`time::sleep`], [`time::timeout`], [`time::timeout_scope`] |
+//! | do something periodically | [`time::interval`], [`call_later`] |
+//! | send values to other tasks | [`sync::oneshot`], [`sync::mpsc`], [`sync::broadcast`] |
+//! | hand out work, and wait until it is done | [`queue`] |
+//! | lock a value, limit concurrency | [`sync::Mutex`], [`sync::RwLock`], [`sync::Semaphore`] |
+//! | wait for a condition | [`sync::Event`], [`sync::Condvar`], [`sync::Notify`] |
+//! | share the latest value of something | [`sync::watch`] |
+//! | read and write lines and messages | [`open_connection`], [`start_server`], [`streams`] |
+//! | use sockets and pipes | [`net`] |
+//! | wait for a descriptor | [`io::AsyncFd`] |
+//! | use standard input and output; copy | [`io::stdin`], [`io::stdout`], [`io::copy()`] |
+//! | use files and directories | [`fs`] |
+//! | run a program | [`process::Command`] |
+//! | handle Ctrl-C and other signals | [`signal::ctrl_c`], [`signal::unix`](signal::unix()) |
+//! | call a function that blocks or computes | [`task::spawn_blocking`] |
+//! | reach the loop from other threads | [`Handle`], [`sync::thread_channel`] |
+//! | keep a value for each task | [`task_local!`] |
+//! | use several cores | [`shards`](mod@shards): a loop on each thread |
+//! | write a generator | [`coroutine`] |
+//! | see what the tasks do | [`task::all`], [`runtime::Builder::debug`] |
+//!
+//! The search finds an item by its name in asyncio, gevent, trio and tokio, too: `wait_for`,
+//! `joinall`, `open_nursery`, `spawn_local`.
+//!
+//! # The guide
+//!
+//! [Coming from asyncio](guide::asyncio), and [from gevent or threads](guide::gevent): Python, and
+//! the Rust that does the same.
+//!
+//! # Cancellation
+//!
+//! Cancelling is dropping: a future may be dropped at any await, and its destructors run. Where
+//! something would be lost by that, the documentation says "not cancel safe" and names what to use
+//! instead; [`io`] has a table of all operations.
+//!
+//! # Features
+//!
+//! | Feature | Adds | Default |
+//! |---|---|---|
+//! | `process` | [`process`]: child processes, on Unix; enables `signal` | yes |
+//! | `signal` | [`signal`]: Ctrl-C and other signals, on Unix | yes |
+//! | `lookup-addr` | `net::lookup_addr`: the name of an address | no |
+//!
+//! # Limits
+//!
+//! - A task never moves to another thread, and a poll that computes for long delays all others.
+//! - There is no TLS yet, and no `select!` or `join!` of its own: those of `futures`,
+//!   `futures-lite` and `futures-concurrency` work unchanged.
+//! - Streams implement the traits of futures-io, not those of tokio. So hyper and crates that are
+//!   built on it do not run on this loop yet.
+//! - Tests run on Linux. macOS, the BSDs and Windows are compiled only.
+
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(unsafe_code)]
 
-// L0: the state of this thread, the clock, what differs between operating systems.
+// L0: the state of this thread, the clock, the differences between operating systems.
 mod caught;
 mod clock;
 mod current;
 mod io_error;
 mod sys;
 
-// L1: what other threads and the loop share; how futures wait.
+// L1: state shared with other threads; wait queues.
 mod threads;
 mod wait;
 
@@ -38,7 +145,7 @@ pub mod sync;
 pub mod task;
 pub mod time;
 
-// Documentation alone.
+// Documentation only.
 pub mod guide;
 
 pub use runtime::{Handle, Runtime, block_on, call_at, call_later, call_soon};
@@ -47,3 +154,8 @@ pub use streams::{Server, StreamReader, StreamWriter, open_connection, start_ser
 #[cfg(unix)]
 pub use streams::{open_unix_connection, start_unix_server};
 pub use task::{JoinHandle, spawn};
+
+/// Has the examples of the README compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,8 +1,8 @@
-//! The style as a test: what DESIGN.md and STYLE.md fix about the text of the crate, read from it.
+//! The style as a test: layers, sizes, `unsafe`, documentation, read from the text of the crate.
 //!
-//! A rule looks at one file and answers with what breaks it. Rules about code read
-//! `Source::tokens`, which leaves out comments and literals: prose may say `unsafe`. The tests at
-//! the end first show a rule made-up texts, so that it is known to report what it should.
+//! A rule takes one file and returns the places that break it. Rules about code read
+//! `Source::tokens`, which leaves out comments and literals: prose may say `unsafe`. A test first
+//! runs its rule on made-up texts, to check that the rule reports what it should.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -23,14 +23,14 @@ const TASK_SIDE: &str = "executor";
 const IO_SIDE: &str = "reactor";
 
 const UNSAFE_FILES: &str = "src/executor/waker.rs src/executor/task_cell.rs";
-/// Few enough to be read in one sitting by whoever wants to trust the crate.
+/// Few enough to be reviewed in one sitting.
 const UNSAFE_LINES_MAX: usize = 20;
 const WIDTH_MAX: usize = 100;
 const FUNCTION_LINES_MAX: usize = 70;
 const FILE_LINES_MAX: usize = 400;
 /// Files of src that may be longer, each with its reason.
 const LONG_FILES: [(&str, &str); 0] = [];
-/// Drawn folder by folder, the imports of src form at most so many floors.
+/// The most floors that the imports of src form, drawn folder by folder.
 const FLOORS_MAX: usize = 9;
 const FILE_LINES_MIN: usize = 40;
 /// Files of src that may be shorter, each with its reason. Parents may be, too.
@@ -49,7 +49,7 @@ const SMALL_FILES: [(&str, &str); 12] = [
     ("src/sys/pidfd.rs", "Linux"),
 ];
 const UNFINISHED: &str = "TODO FIXME XXX todo! unimplemented! dbg!";
-/// In lower case. The text speaks of the crate, not of how it came to be.
+/// In lower case. Text describes the crate, not its history.
 const MAKING_OF: [&str; 5] = ["claude", "anthropic", "/work/", "/root/", "issue #"];
 
 const SRC: &[&str] = &["src"];
@@ -69,7 +69,7 @@ struct Token<'a> {
     text: &'a str,
 }
 
-/// What breaks a rule, and the sentence that says why.
+/// The places that break a rule, each with the reason.
 type Findings<'a> = Vec<(Token<'a>, &'static str)>;
 
 impl Source {
@@ -143,7 +143,7 @@ fn prose_len(text: &str) -> usize {
     text.len()
 }
 
-/// Where in `tokens` the bracket that opens at `open` is closed.
+/// Returns the index in `tokens` of the bracket that closes the one at `open`.
 fn closing(tokens: &[Token], open: usize) -> usize {
     let mut depth = 0;
     let closes = tokens[open..].iter().position(|token| {
@@ -157,7 +157,8 @@ fn closing(tokens: &[Token], open: usize) -> usize {
     closes.map_or(tokens.len() - 1, |at| open + at)
 }
 
-/// What the file names right below the root of the crate, by `crate::` or `super::`; no macros.
+/// Returns the names right below the crate root that the file uses by `crate::` or `super::`: no
+/// macros.
 fn imports(source: &Source) -> Vec<Token<'_>> {
     let (tokens, mut found) = (source.tokens(), Vec::new());
     let text = |at: usize| tokens.get(at).map_or("", |token| token.text);
@@ -193,7 +194,7 @@ fn imports(source: &Source) -> Vec<Token<'_>> {
     found
 }
 
-/// Those of `tokens` for which there is a sentence.
+/// Returns those of `tokens` for which `why` returns a reason.
 fn judge<'a>(
     tokens: impl IntoIterator<Item = Token<'a>>,
     why: impl Fn(&str) -> Option<&'static str>,
@@ -287,12 +288,12 @@ fn expand<'a>(
     }
 }
 
-/// Which of the names in a graph each name imports.
+/// For each name, the names that it imports.
 type Graph = BTreeMap<String, BTreeSet<String>>;
 
-/// The imports between the files of src: `net/tcp` -> `io`. What a parent hands on of its own
-/// child with `pub use` is no import; the root of the crate imports nothing. Files of tests are
-/// left out: they are parts of what they test.
+/// Returns the imports between the files of src: `net/tcp` -> `io`. A parent's `pub use` of its own
+/// child is no import; the crate root imports nothing. Test files are left out: they are parts of
+/// the files that they test.
 fn graph(sources: &[Source]) -> Graph {
     let modules: Vec<_> = sources.iter().map(Source::module).collect();
     let is_left_out =
@@ -313,8 +314,9 @@ fn graph(sources: &[Source]) -> Graph {
     graph
 }
 
-/// Removes what imports nothing that is left, again and again: the rounds are floors. Of what
-/// remains, removes what nothing imports, again and again: the rest is in cycles, or between two.
+/// Removes the names that import no other that is left, until there is none: each round is a floor.
+/// Then removes the names that no other imports, in the same way. The rest is in cycles, or between
+/// two.
 fn floors(mut graph: Graph) -> (usize, Vec<String>) {
     for floor in 0.. {
         let is_left = |name: &String| graph.contains_key(name);
@@ -329,7 +331,7 @@ fn floors(mut graph: Graph) -> (usize, Vec<String>) {
     unreachable!("a graph has fewer floors than names")
 }
 
-/// Those that are imported, without those that only such import as are not.
+/// Removes the names that nothing imports, until there is none.
 fn imported(mut graph: Graph) -> Vec<String> {
     loop {
         let (before, targets) = (graph.len(), graph.values().flatten().cloned());
@@ -341,7 +343,7 @@ fn imported(mut graph: Graph) -> Vec<String> {
     }
 }
 
-/// The same graph, drawn folder by folder.
+/// Returns the same graph, drawn folder by folder.
 fn by_folder(graph: &Graph) -> Graph {
     let folder = |name: &str| name.split('/').next().unwrap_or(name).to_owned();
     let mut folders = Graph::new();
@@ -353,7 +355,7 @@ fn by_folder(graph: &Graph) -> Graph {
     folders
 }
 
-/// Children that import their parent: what they need of it belongs into a file of its own.
+/// Returns the children that import their parent: the shared part belongs in a file of its own.
 fn upward(graph: &Graph) -> Vec<String> {
     let is_upward = |name: &str, edge: &str| name.starts_with(&format!("{edge}/"));
     let pairs = graph.iter().flat_map(|(name, edges)| edges.iter().map(move |edge| (name, edge)));
@@ -361,7 +363,7 @@ fn upward(graph: &Graph) -> Vec<String> {
     upward.map(|(name, edge)| format!("{name} imports {edge}")).collect()
 }
 
-/// Files of src that are small without a reason, or more than one folder deep.
+/// Returns the files of src that are small without a reason, or more than one folder deep.
 fn misplaced(sources: &[Source]) -> Vec<&str> {
     let modules: Vec<_> = sources.iter().map(Source::module).collect();
     let is_parent =
@@ -399,10 +401,8 @@ fn unsafe_code(source: &Source) -> Findings<'_> {
 }
 
 fn heads(source: &Source) -> Findings<'_> {
-    // The front door may have the README as its head.
-    let is_head = |line: &str| line.starts_with("//!") || line.starts_with("#![doc = include_str!");
     judge(source.lines().take(1), |line| {
-        (!is_head(line)).then_some("stands where `//!` should say what the file is")
+        (!line.starts_with("//!")).then_some("stands where `//!` should say what the file is")
     })
 }
 
@@ -466,7 +466,9 @@ fn world(source: &Source) -> Findings<'_> {
 fn words(source: &Source) -> Findings<'_> {
     let is_split = |c| !is_word(c) && c != '!';
     let why = |text: &str| match text.to_lowercase() {
-        lower if MAKING_OF.iter().any(|word| lower.contains(word)) => Some("tells of the making"),
+        lower if MAKING_OF.iter().any(|word| lower.contains(word)) => {
+            Some("describes how the crate was made")
+        }
         _ if text.split(is_split).any(|word| has_word(UNFINISHED, word)) => Some("is unfinished"),
         _ => None,
     };
@@ -475,7 +477,7 @@ fn words(source: &Source) -> Findings<'_> {
     judge(lines, why)
 }
 
-/// The files below `places`; in the folders of code, the Rust files that are the crate's own.
+/// Returns the files below `places`; in the folders of code, only the crate's own Rust files.
 fn files(places: &[&str]) -> Vec<Source> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut paths: Vec<PathBuf> = places.iter().map(|place| root.join(place)).collect();
@@ -489,7 +491,7 @@ fn files(places: &[&str]) -> Vec<Source> {
             let is_built = |path: &PathBuf| path.ends_with("target");
             paths.extend(inner.filter(|path| !path.ends_with("benches/peers") && !is_built(path)));
         } else if path.ends_with(".rs") || !in_code {
-            // What is missing or no text has nothing to say.
+            // A file that is missing or no text counts as empty.
             let text = fs::read_to_string(&file).unwrap_or_default();
             sources.push(Source { path, text });
         }
@@ -497,7 +499,7 @@ fn files(places: &[&str]) -> Vec<Source> {
     sources
 }
 
-/// Fails with all that `rule` finds below `places`, one `file:line: sentence` a line.
+/// Panics with all that `rule` finds below `places`, one `file:line: reason` a line.
 fn assert_tidy(rule: fn(&Source) -> Findings, places: &[&str]) {
     let mut found = Vec::new();
     for source in files(places) {
@@ -547,7 +549,7 @@ fn modules_import_only_what_is_below_them() {
     assert_tidy(layers, SRC);
 }
 
-/// Sources written as `path | text`.
+/// Returns sources written as `path | text`.
 fn made_up(texts: &str) -> Vec<Source> {
     let rows = texts.lines().filter_map(|row| row.split_once('|'));
     let source =
@@ -570,7 +572,7 @@ fn no_two_files_import_each_other() {
     );
     let found = graph(&sources);
     let edges = |name: &str| found[name].iter().map(String::as_str).collect::<Vec<_>>().join(" ");
-    assert_eq!(edges("a"), "", "what it hands on is no import");
+    assert_eq!(edges("a"), "", "a re-export is no import");
     assert_eq!((edges("a/x"), edges("a/y")), ("a/y b".into(), "a/x".into()));
     assert_eq!((edges("c"), edges("d")), ("d".into(), "b/x".into()));
     assert_eq!(upward(&found), ["b/x imports b"]);
@@ -630,7 +632,6 @@ fn unsafe_stays_in_its_two_files() {
 fn files_begin_with_what_they_are() {
     show(heads, "src/a.rs | 1 | use std::io;");
     show(heads, "src/a.rs |   | //! Reads.");
-    show(heads, "src/lib.rs | | #![doc = include_str!(\"../README.md\")]");
     assert_tidy(heads, RUST);
 }
 
@@ -665,8 +666,8 @@ fn time_and_chance_come_from_the_loop() {
     assert_tidy(world, SRC);
 }
 
-/// The files of src that the file map in `docs` does not name, or names twice.
-fn unmapped<'a>(docs: &str, sources: &'a [Source]) -> Vec<&'a str> {
+/// Returns the files of src that the list in `docs` does not name, or names twice.
+fn unlisted<'a>(docs: &str, sources: &'a [Source]) -> Vec<&'a str> {
     let map: Vec<_> = docs.lines().filter_map(|line| line.split("  ").next()).collect();
     let named = |path: &str| map.iter().filter(|name| **name == path).count();
     let paths = sources.iter().filter_map(|source| source.path.strip_prefix("src/"));
@@ -674,20 +675,43 @@ fn unmapped<'a>(docs: &str, sources: &'a [Source]) -> Vec<&'a str> {
 }
 
 #[test]
-fn the_docs_map_every_file() {
+fn the_docs_list_every_file() {
     let file = |path: &str| Source { path: path.into(), text: String::new() };
     let sources = ["src/a.rs", "src/b/c.rs", "src/d.rs"].map(file);
-    assert_eq!(unmapped("b/c.rs  a c\nd.rs   a d\nd.rs   again\n", &sources), ["a.rs", "d.rs"]);
+    assert_eq!(unlisted("b/c.rs  a c\nd.rs   a d\nd.rs   again\n", &sources), ["a.rs", "d.rs"]);
     let docs = fs::read_to_string("docs/internals.md").unwrap();
-    assert_eq!(
-        unmapped(&docs, &files(SRC)),
-        [""; 0],
-        "not once in the file map of docs/internals.md"
-    );
+    assert_eq!(unlisted(&docs, &files(SRC)), [""; 0], "not once in the list of docs/internals.md");
+}
+
+/// Returns the functions that `docs` names as `file.rs::function` and that the file does not have.
+fn unknown_functions<'a>(docs: &'a str, sources: &[Source]) -> Vec<&'a str> {
+    let mut functions = BTreeSet::new();
+    for source in sources {
+        for pair in source.tokens().windows(2).filter(|pair| pair[0].text == "fn") {
+            functions.insert((source.path.clone(), pair[1].text.to_string()));
+        }
+    }
+    let is_known = |name: &str| {
+        let (file, function) = name.split_once("::").expect("a name in two parts");
+        functions.contains(&(format!("src/{file}"), function.to_string()))
+    };
+    let names = docs.split('`').filter(|text| text.contains(".rs::"));
+    names.filter(|name| !is_known(name)).collect()
 }
 
 #[test]
-fn nothing_is_unfinished_or_tells_of_the_making() {
+fn the_docs_name_functions_that_exist() {
+    let text = "impl A { fn f() {} } // fn g\nfn fg<T>() {}".into();
+    let sources = [Source { path: "src/a/b.rs".into(), text }];
+    let docs = "`a/b.rs::f` calls `a/b.rs::fg`, `a/b.rs::g` and `b.rs::f`; `f::f` in `a/b.rs`.";
+    assert_eq!(unknown_functions(docs, &sources), ["a/b.rs::g", "b.rs::f"]);
+    let docs = fs::read_to_string("docs/internals.md").unwrap();
+    assert!(docs.matches(".rs::").count() > 50, "too few: the walks are missing");
+    assert_eq!(unknown_functions(&docs, &files(SRC)), [""; 0], "docs/internals.md names these");
+}
+
+#[test]
+fn no_text_is_unfinished_or_describes_how_it_was_made() {
     let texts = "
         src/net.rs | 1 2 4 | // TODO: more⏎todo!()⏎todo TODOS⏎// see Issue #7
         README.md  | 1 2   | (dbg!)⏎in /root/x
