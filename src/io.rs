@@ -7,9 +7,9 @@
 //! | [`Interest`] | the states of a descriptor: readable, writable, error |
 //! | [`copy()`], [`copy_buf`] | copy from a reader to a writer until the reader ends |
 //! | [`copy_bidirectional()`] | copies between two connections in both directions |
-//! | [`duplex`], [`DuplexStream`] | a connection in memory, for instance for tests |
-//! | [`stdin`], [`Stdin`] | the standard input of the program |
-//! | [`stdout`], [`stderr`], [`Output`] | the standard output and error of the program |
+//! | [`duplex()`], [`DuplexStream`] | a connection in memory, for instance for tests |
+//! | [`stdin()`], [`Stdin`] | the standard input of the program |
+//! | [`stdout()`], [`stderr`], [`Output`] | the standard output and error of the program |
 //!
 //! ```
 //! use evloop::io::{copy, duplex};

@@ -55,6 +55,7 @@ pub use self::call::{call_at, call_soon};
 #[doc(alias = "LocalRuntime")]
 #[doc(alias = "LocalExecutor")]
 #[doc(alias = "Hub")]
+#[doc(alias = "LocalSet")]
 pub use self::event_loop::Runtime;
 #[doc(alias = "run")]
 pub use self::event_loop::block_on;

@@ -5,17 +5,17 @@
 //!
 //! | item | what it does |
 //! |---|---|
-//! | [`spawn`] | spawns a task |
+//! | [`spawn()`] | spawns a task |
 //! | [`Builder`] | spawns a task with a name, or one that is polled at once |
 //! | [`JoinHandle`], [`JoinError`] | waits for a task, or aborts it; why it has no output |
 //! | [`AbortHandle`] | aborts a task |
 //! | [`shield`] | protects a task from the end of the future that awaits it |
-//! | [`gather`], [`try_gather`] | runs futures together and returns all outputs |
+//! | [`gather()`], [`try_gather`] | runs futures together and returns all outputs |
 //! | [`scope()`], [`Scope`], [`ScopedHandle`] | runs tasks that borrow, and waits for all of them |
-//! | [`try_scope`], [`TryScope`], [`GroupError`] | a scope that ends at the first error |
+//! | [`try_scope()`], [`TryScope`], [`GroupError`] | a scope that ends at the first error |
 //! | [`JoinSet`], [`wait`], [`ReturnWhen`] | joins tasks in the order in which they end |
-//! | [`spawn_blocking`], [`BlockingHandle`] | runs blocking work on a thread of the blocking pool |
-//! | [`yield_now`], [`YieldNow`] | lets other tasks run |
+//! | [`spawn_blocking()`], [`BlockingHandle`] | runs work on a thread of the blocking pool |
+//! | [`yield_now()`], [`YieldNow`] | lets other tasks run |
 //! | [`task_local!`](crate::task_local), [`LocalKey`], [`OutOfScope`] | values of a task |
 //! | [`ReentrantMutex`], [`ReentrantMutexGuard`] | a mutex that its owner can lock again |
 //! | [`current`], [`all`] | the running task; all tasks |
@@ -95,7 +95,9 @@ pub use self::spawn_blocking::BlockingHandle;
 #[doc(alias = "to_thread")]
 #[doc(alias = "run_in_executor")]
 #[doc(alias = "run_sync")]
+#[doc(alias = "ThreadPool")]
 #[doc(alias = "ThreadPoolExecutor")]
+#[doc(alias = "block_in_place")]
 #[doc(alias = "unblock")]
 pub use self::spawn_blocking::spawn_blocking;
 #[doc(alias = "ExceptionGroup")]

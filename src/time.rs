@@ -2,12 +2,12 @@
 //!
 //! | item | purpose |
 //! |---|---|
-//! | [`sleep`], [`sleep_until`] | wait for a duration, or until an instant |
+//! | [`sleep()`], [`sleep_until`] | wait for a duration, or until an instant |
 //! | [`Sleep`] | the future of both; it can be reset |
-//! | [`timeout`], [`timeout_at`] | limit the time of a future |
-//! | [`timeout_scope`], [`TimeoutScope`] | a limit that can be moved while the future runs |
+//! | [`timeout()`], [`timeout_at`] | limit the time of a future |
+//! | [`timeout_scope()`], [`TimeoutScope`] | a limit that can be moved while the future runs |
 //! | [`Elapsed`] | the error of a future that reached its time limit |
-//! | [`interval`], [`interval_at`] | tick at a fixed period |
+//! | [`interval()`], [`interval_at`] | tick at a fixed period |
 //! | [`Interval`], [`MissedTick`] | the ticks, and the policy for late ones |
 //! | [`now`] | the current time by the loop's clock |
 //!

@@ -271,7 +271,7 @@ impl<T: AsFd> AsyncFd<T> {
         self.socket.io(direction, move |_| self.run_if_ready(direction, &mut op))
     }
 
-    /// See [`Source::poll_io`](crate::reactor::source::Source::poll_io).
+    /// See [`Source::poll_io`](crate::reactor::Source::poll_io).
     pub(super) fn poll_io<R>(
         &self,
         direction: Direction,

@@ -16,7 +16,7 @@ use super::kind::SignalKind;
 use crate::context;
 use crate::reactor::{Direction, Done, Reactor, Socket, WaiterKey};
 
-/// Waits for a signal, repeatedly; returned by [`unix`](super::unix). It is also a `Stream`, which
+/// Waits for a signal, repeatedly; returned by [`unix()`]. It is also a `Stream`, which
 /// never ends.
 ///
 /// A signal that comes before the listener is awaited is stored until then. Several signals may

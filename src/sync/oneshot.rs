@@ -43,6 +43,7 @@ pub struct Sender<T> {
 /// `&mut receiver` can be awaited, dropped and awaited again: a value that was sent stays in the
 /// channel.
 #[must_use = "a receiver does nothing unless it is awaited"]
+#[doc(alias = "Future")]
 pub struct Receiver<T> {
     shared: Rc<Shared<T>>,
 }
