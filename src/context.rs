@@ -25,7 +25,7 @@ pub(crate) struct Context {
 }
 
 /// The settings of a loop.
-pub(crate) struct Parts {
+pub(crate) struct Settings {
     pub(crate) name: String,
     pub(crate) events_capacity: usize,
     pub(crate) blocking_threads_max: usize,
@@ -43,7 +43,7 @@ thread_local! {
 }
 
 impl Context {
-    pub(crate) fn new(parts: Parts) -> io::Result<Rc<Context>> {
+    pub(crate) fn new(parts: Settings) -> io::Result<Rc<Context>> {
         let reactor = Rc::new(Reactor::new(parts.events_capacity)?);
         let inbox = Arc::new(Inbox::new(reactor.unpark()?));
         let id = inbox::register(inbox.clone())?;

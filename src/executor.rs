@@ -30,7 +30,7 @@ pub(crate) use self::batch::Batch;
 pub(crate) use self::child_slot::{ChildSlot, ScopeState};
 pub use self::join_error::JoinError;
 pub use self::join_handle::{AbortHandle, JoinHandle};
-pub(crate) use self::runnable::{Runnable, tell};
+pub(crate) use self::runnable::{Runnable, wake_waiter};
 pub(crate) use self::task_cell::{Output, TaskCell, abort};
 pub(crate) use self::task_info::SpawnOptions;
 pub use self::task_info::{TaskInfo, TaskState};

@@ -17,7 +17,7 @@ mod timers;
 mod waiters;
 
 pub(crate) use self::selector::Reactor;
-pub(crate) use self::socket::{Polled, Socket};
+pub(crate) use self::socket::{PollWaiters, Socket};
 #[cfg(unix)]
 pub(crate) use self::source::Waiter;
 pub(crate) use self::source::{Direction, Done, Readiness, Source};

@@ -9,4 +9,4 @@ mod wait_queue;
 mod wake_list;
 
 pub(crate) use self::wait_queue::{WaitKey, WaitQueue, WaiterList};
-pub(crate) use self::wake_list::{WakeList, keep, wake};
+pub(crate) use self::wake_list::{WakeList, store_waker, wake};

@@ -202,7 +202,7 @@ fn values_in_channels_delay_no_timeout() {
 fn tasks_delay_no_timeout() {
     check_mut!("join set, empty", JoinSet::<()>::new(), |s| s.join_next().await);
     check_mut!("wait, empty", JoinSet::<()>::new(), |s| {
-        task::wait(s, ReturnWhen::AllCompleted, None).await
+        task::wait(s, ReturnWhen::All, None).await
     });
     check!("eager task", (), |_s| task::Builder::new().eager(true).spawn(ready(1)).await);
     check!("empty scope", (), |_s| scope(async |_| ()).await);

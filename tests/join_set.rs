@@ -165,14 +165,14 @@ fn wait_returns_at_the_chosen_condition_or_at_the_limit() {
         let mut set = fill();
         assert_eq!(task::wait(&mut set, ReturnWhen::FirstCompleted, None).await.len(), 1);
         assert_eq!(task::wait(&mut set, ReturnWhen::FirstException, None).await.len(), 1);
-        assert_eq!(task::wait(&mut set, ReturnWhen::AllCompleted, None).await.len(), 1);
+        assert_eq!(task::wait(&mut set, ReturnWhen::All, None).await.len(), 1);
         assert!(task::wait(&mut set, ReturnWhen::FirstCompleted, None).await.is_empty());
         let mut set = fill();
         assert_eq!(task::wait(&mut set, ReturnWhen::FirstException, None).await.len(), 2);
         set.abort_all();
         set.spawn(pending());
         let limit = Some(Duration::from_millis(1));
-        assert_eq!(task::wait(&mut set, ReturnWhen::AllCompleted, limit).await.len(), 1);
+        assert_eq!(task::wait(&mut set, ReturnWhen::All, limit).await.len(), 1);
         assert_eq!(set.len(), 1, "a task that has not ended runs on");
     });
 }
@@ -181,7 +181,7 @@ fn wait_returns_at_the_chosen_condition_or_at_the_limit() {
 fn wait_returns_all_ended_tasks_in_the_order_of_their_ends() {
     block_on(async {
         for when in
-            [ReturnWhen::FirstCompleted, ReturnWhen::FirstException, ReturnWhen::AllCompleted]
+            [ReturnWhen::FirstCompleted, ReturnWhen::FirstException, ReturnWhen::All]
         {
             let mut set = JoinSet::new();
             for i in 1..=3 {

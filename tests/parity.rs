@@ -129,7 +129,7 @@ async fn tasks() -> Fallible {
     set.try_join_next();
     set.len();
     task::wait(&mut set, ReturnWhen::FirstCompleted, Some(MS)).await;
-    task::wait(&mut set, ReturnWhen::AllCompleted, None).await;
+    task::wait(&mut set, ReturnWhen::All, None).await;
     set.abort_all();
     let _: Vec<i32> = set.join_all().await;
     task::shield(evloop::spawn(async {})).await?;

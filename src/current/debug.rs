@@ -39,7 +39,7 @@ pub(crate) fn is_on() -> bool {
 }
 
 /// Writes a message to stderr.
-pub(crate) fn say(message: fmt::Arguments<'_>) {
+pub(crate) fn report(message: fmt::Arguments<'_>) {
     eprintln!("evloop: {message}");
 }
 

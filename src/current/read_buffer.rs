@@ -14,7 +14,7 @@ thread_local! {
 }
 
 /// Calls `f` with the buffer. Its contents are arbitrary.
-pub(crate) fn lend<T>(f: impl FnOnce(&mut [u8]) -> T) -> T {
+pub(crate) fn with_buffer<T>(f: impl FnOnce(&mut [u8]) -> T) -> T {
     // An outer call may have it, or the thread may be ending: then a new buffer is made.
     let mut buffer = BUFFER.try_with(Cell::take).unwrap_or_default();
     buffer.resize(SIZE, 0);
@@ -30,14 +30,14 @@ mod tests {
     #[test]
     fn nested_calls_get_different_buffers() {
         let at = |buffer: &mut [u8]| buffer.as_ptr() as usize;
-        let (outer, inner) = lend(|buffer| (at(buffer), lend(at)));
+        let (outer, inner) = with_buffer(|buffer| (at(buffer), with_buffer(at)));
         assert_ne!(outer, inner);
-        assert_eq!(lend(|buffer| buffer.len()), SIZE);
+        assert_eq!(with_buffer(|buffer| buffer.len()), SIZE);
     }
 
     #[test]
     fn later_calls_get_the_same_buffer() {
         let at = |buffer: &mut [u8]| buffer.as_ptr() as usize;
-        assert_eq!(lend(at), lend(at));
+        assert_eq!(with_buffer(at), with_buffer(at));
     }
 }

@@ -15,7 +15,7 @@ use super::runnable::{RunOutcome, Runnable};
 use super::task_info::{Header, Record};
 use crate::caught::Caught;
 use crate::current;
-use crate::wait::keep;
+use crate::wait::store_waker;
 
 /// Represents one child.
 pub(crate) struct ChildSlot {
@@ -63,7 +63,7 @@ impl ScopeState {
     /// Begins a poll of the scope, which lasts until [`ScopeState::end_poll`].
     pub(crate) fn begin_poll(&self, waker: &Waker) {
         self.is_polled.set(true);
-        keep(&self.scope, waker);
+        store_waker(&self.scope, waker);
     }
 
     pub(crate) fn end_poll(&self) {

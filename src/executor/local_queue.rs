@@ -142,7 +142,7 @@ pub(crate) fn pop() -> Option<(u32, Option<Rc<dyn Runnable>>)> {
 /// Stores a panic that no handle will return, for the loop that is in a turn to report. Outside a
 /// turn the panic is dropped: only the panic hook has reported it.
 #[cold]
-pub(crate) fn lose(panic: JoinError) {
+pub(crate) fn store_unhandled(panic: JoinError) {
     let local_queue = RUNNING.with(|running| running.local_queue.borrow().clone());
     if let Some(local_queue) = local_queue {
         local_queue.unhandled.borrow_mut().push_back(panic);

@@ -28,7 +28,7 @@ impl Executor {
     }
 
     /// Inserts a child of a scope into the run queue.
-    pub(crate) fn adopt(
+    pub(crate) fn insert_child(
         &self,
         options: SpawnOptions,
         scope_state: Rc<ScopeState>,

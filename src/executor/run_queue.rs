@@ -125,18 +125,18 @@ impl<T> RunQueue<T> {
     /// Frees the memory of a burst of tasks after the burst. Cheap enough to be called before each
     /// wait: the cost of a scan is amortized over the tasks that ended since the last one.
     #[inline]
-    pub(crate) fn give_back(&mut self) {
+    pub(crate) fn shrink(&mut self) {
         let is_due = self.slots.len() > KEPT_MAX
             && self.removed as usize >= self.slots.len() / SHRINK_PART
             && self.len == 0;
         if is_due && self.slots.last().is_some_and(|last| last.task.is_none()) {
-            self.shrink();
+            self.shrink_now();
         }
     }
 
     /// Frees the slots behind the last one that holds a task. No slot may be queued.
     #[cold]
-    fn shrink(&mut self) {
+    fn shrink_now(&mut self) {
         self.removed = 0;
         let last = self.slots.iter().rposition(|slot| slot.task.is_some());
         let kept = last.map_or(0, |last| last + 1).max(KEPT_MAX);
@@ -308,7 +308,7 @@ mod tests {
         let (stays, ends) = burst.split_at(1000);
         for id in ends {
             queue.remove(id.slot());
-            queue.give_back();
+            queue.shrink();
         }
         assert!(queue.slots.capacity() <= KEPT_MAX);
         // Vacant slots are reused, the lowest first, and the wakers of the burst are stale.
@@ -329,18 +329,18 @@ mod tests {
         let (last, others) = burst.split_last().unwrap();
         queue.push(others[1]);
         others.iter().for_each(|id| _ = queue.remove(id.slot()));
-        queue.give_back();
+        queue.shrink();
         assert_eq!(queue.pop(), None, "a slot was queued when its task was removed");
-        queue.give_back();
+        queue.shrink();
         queue.push(*last);
         assert_eq!(queue.pop(), Some((last.slot(), Some(9))));
         assert!(queue.slots.len() > 100_000);
         queue.push(*last);
         queue.remove(last.slot());
-        queue.give_back();
+        queue.shrink();
         assert!(queue.slots.len() > 100_000, "the slot is queued");
         assert_eq!(queue.pop(), None);
-        queue.give_back();
+        queue.shrink();
         assert_eq!(queue.slots.len(), KEPT_MAX);
     }
 

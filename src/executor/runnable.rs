@@ -40,7 +40,7 @@ pub(crate) enum RunOutcome {
 /// Wakes the waiter of a task that has ended and left its slot. Called once per task. Returns the
 /// task's panic if the task is detached. A panic of this function comes from the waiter's waker,
 /// not from the task.
-pub(crate) fn tell(task: &dyn Runnable) -> Option<JoinError> {
+pub(crate) fn wake_waiter(task: &dyn Runnable) -> Option<JoinError> {
     let header = task.header();
     if header.is_detached.get() {
         return task.discard();

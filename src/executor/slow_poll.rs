@@ -22,7 +22,7 @@ impl Executor {
     pub(super) fn check_locks(&self, header: &Header) {
         for lock in debug::take_held(header.id) {
             let task = self.info(header);
-            debug::say(format_args!("{task} has ended, and left a {lock} locked"));
+            debug::report(format_args!("{task} has ended, and left a {lock} locked"));
         }
     }
 }
@@ -39,7 +39,7 @@ impl Drop for PollTimer {
     fn drop(&mut self) {
         let took = clock::now().saturating_duration_since(self.began);
         if let Some(task) = self.task.as_ref().filter(|_| took > self.limit) {
-            debug::say(format_args!(
+            debug::report(format_args!(
                 "{task} ran for {took:?} without an await, and held up all others"
             ));
         }

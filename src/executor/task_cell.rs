@@ -33,7 +33,7 @@ use super::task_info::{Header, Record, State};
 use super::waker::waker;
 use crate::caught::{Caught, catch};
 use crate::current::{self, WaitsFor, budget, debug};
-use crate::wait::keep;
+use crate::wait::store_waker;
 
 /// A task. `H` is its record, or leads to it.
 pub(crate) struct TaskCell<F: Future, H = Header> {
@@ -245,7 +245,7 @@ impl<F: Future, H: Record<F::Output>> Output<F::Output> for TaskCell<F, H> {
                 output.expect("a JoinHandle was polled after it returned its output"),
             );
         }
-        keep(&header.waiter, cx.waker());
+        store_waker(&header.waiter, cx.waker());
         if header.is_finished() {
             // The task ended while `keep` cloned the waker, which is user code: no later event
             // would wake the waiter.

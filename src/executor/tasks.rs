@@ -17,7 +17,7 @@ use super::join_error::JoinError;
 use super::join_handle::JoinHandle;
 use super::local_queue::{LocalQueue, TurnGuard};
 use super::run_queue::ROOT;
-use super::runnable::{Runnable, tell};
+use super::runnable::{Runnable, wake_waiter};
 use super::task_cell::TaskCell;
 use super::task_info::{Header, SpawnOptions, TaskInfo, TaskState};
 use crate::caught::{Caught, catch};
@@ -148,8 +148,8 @@ impl Executor {
     }
 
     /// Frees the memory of a burst of tasks after the burst.
-    pub(crate) fn give_back(&self) {
-        self.local_queue.with(|queue| queue.give_back());
+    pub(crate) fn shrink(&self) {
+        self.local_queue.with(|queue| queue.shrink());
     }
 
     /// Begins a turn: until it ends, wakers on this thread push straight to the run queue.
@@ -217,15 +217,15 @@ impl Executor {
     /// Removes a task that has ended from its slot, and wakes its waiter.
     pub(super) fn end(&self, task: &dyn Runnable) {
         // The slot first: the waiter's waker is user code, and may spawn or list tasks.
-        self.leave_slot(task.header());
+        self.remove_task(task.header());
         self.clear_running();
-        if let Some(error) = tell(task) {
+        if let Some(error) = wake_waiter(task) {
             self.report(error);
         }
     }
 
     /// Removes a task that has ended from its slot: the executor knows it no longer.
-    pub(crate) fn leave_slot(&self, header: &Header) {
+    pub(crate) fn remove_task(&self, header: &Header) {
         if debug::is_on() {
             self.check_locks(header);
         }

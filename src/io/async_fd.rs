@@ -19,7 +19,7 @@ use super::interest::Interest;
 use super::watched::{self, Watched};
 use crate::context;
 use crate::current::budget;
-use crate::reactor::{Direction, Done, Polled, Socket, Waiter, WaiterKey};
+use crate::reactor::{Direction, Done, PollWaiters, Socket, Waiter, WaiterKey};
 
 /// A descriptor that the loop waits for: a pipe, a terminal, an eventfd, a timerfd, an inotify,
 /// another epoll, the socket of a library.
@@ -60,7 +60,7 @@ pub struct AsyncFd<T: AsFd> {
     /// once. `None` for other descriptors, whose states poll(2) reports repeatedly.
     changes: Option<Cell<Interest>>,
     /// The waiters of the `poll_` methods.
-    polled: Polled,
+    polled: PollWaiters,
 }
 
 impl<T: AsFd> AsyncFd<T> {
@@ -127,7 +127,7 @@ impl<T: AsFd> AsyncFd<T> {
             _ => error,
         })?;
         let changes = is_file.then_some(Cell::new(Interest::NOTHING));
-        Ok(AsyncFd { socket, changes, polled: Polled::default() })
+        Ok(AsyncFd { socket, changes, polled: PollWaiters::default() })
     }
 
     /// Waits until a read would not wait: bytes, the end of stream or an error are available.

@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Waker, ready};
 use futures_io::{AsyncRead, AsyncWrite};
 
 use crate::current::budget;
-use crate::wait::keep;
+use crate::wait::store_waker;
 
 /// One end of a connection in memory; see [`duplex`].
 ///
@@ -90,7 +90,7 @@ impl Pipe {
         ready!(budget::poll_left(cx));
         let has_capacity = bufs.iter().any(|buf| !buf.is_empty());
         if has_capacity && self.bytes.borrow().is_empty() && !self.is_write_closed.get() {
-            keep(&self.reader, cx.waker());
+            store_waker(&self.reader, cx.waker());
             return Poll::Pending;
         }
         budget::spend();
@@ -112,7 +112,7 @@ impl Pipe {
         }
         let before = self.bytes.borrow().len();
         if before == self.capacity && bufs.iter().any(|buf| !buf.is_empty()) {
-            keep(&self.writer, cx.waker());
+            store_waker(&self.writer, cx.waker());
             return Poll::Pending;
         }
         budget::spend();

@@ -65,7 +65,7 @@ impl Transfer {
         R: AsyncRead + Unpin + ?Sized,
         W: AsyncWrite + Unpin + ?Sized,
     {
-        read_buffer::lend(|buffer| {
+        read_buffer::with_buffer(|buffer| {
             let n = ready!(Pin::new(reader).poll_read(cx, buffer))?;
             self.is_at_end = n == 0;
             let mut bytes = &buffer[..n];

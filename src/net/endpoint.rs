@@ -11,7 +11,7 @@ use std::task::{Context, Poll, ready};
 use super::transport::IoObject;
 use crate::context;
 use crate::io::Interest;
-use crate::reactor::{Direction, Done, Polled, Socket};
+use crate::reactor::{Direction, Done, PollWaiters, Socket};
 use crate::sys::{self, Owned};
 
 /// A socket or an end of a pipe.
@@ -20,12 +20,12 @@ pub(super) struct Endpoint<S: IoObject> {
     /// The object was non-blocking before it was registered.
     was_nonblocking: bool,
     /// The waiters of the `poll_` methods.
-    polled: Polled,
+    polled: PollWaiters,
 }
 
 impl<S: IoObject> Endpoint<S> {
     pub(super) fn new(socket: Socket<S>) -> Endpoint<S> {
-        Endpoint { socket, was_nonblocking: false, polled: Polled::default() }
+        Endpoint { socket, was_nonblocking: false, polled: PollWaiters::default() }
     }
 
     /// Registers an object with the running loop, and makes it non-blocking.

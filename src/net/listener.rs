@@ -148,7 +148,7 @@ impl<T: Transport> Incoming<'_, T> {
         });
         let is_starved = |error| accept_failure(error) == AcceptFailure::Starved;
         if accepted.as_ref().is_err_and(is_starved) {
-            socket.reactor().starved().clear(Direction::Read);
+            socket.reactor().descriptor_waiters().clear(Direction::Read);
             starved_until.set(Some(now() + STARVED_PAUSE));
         }
         Poll::Ready(accepted)
@@ -157,7 +157,7 @@ impl<T: Transport> Incoming<'_, T> {
     /// Waits until a descriptor may be free, if the last accept found none.
     fn poll_descriptor(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Listener { end: Endpoint { socket, .. }, starved_until } = self.listener;
-        let starved = socket.reactor().starved();
+        let starved = socket.reactor().descriptor_waiters();
         while let Some(until) = starved_until.get() {
             if starved.poll_ready(Direction::Read, cx, &mut self.descriptor_waiter).is_pending() {
                 let pause = self.pause.get_or_insert_with(|| sleep_until(until));
@@ -178,7 +178,7 @@ impl<T: Transport> Drop for Incoming<'_, T> {
     fn drop(&mut self) {
         let socket = &self.listener.end.socket;
         socket.leave(Direction::Read, &mut self.connection_waiter);
-        socket.reactor().starved().leave(Direction::Read, &mut self.descriptor_waiter);
+        socket.reactor().descriptor_waiters().leave(Direction::Read, &mut self.descriptor_waiter);
     }
 }
 

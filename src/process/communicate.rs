@@ -57,7 +57,7 @@ async fn feed(stdin: &mut Option<Sender>, input: &[u8], written: &mut usize) -> 
 async fn take_in(pipe: &mut Option<Receiver>, into: &mut Vec<u8>) -> io::Result<()> {
     if let Some(receiver) = pipe {
         let mut read = || {
-            read_buffer::lend(|room| {
+            read_buffer::with_buffer(|room| {
                 let done = receiver.receive(room)?;
                 into.extend_from_slice(&room[..done.value]);
                 Ok(done)

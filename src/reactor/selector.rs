@@ -243,7 +243,7 @@ impl Reactor {
     }
 
     /// Returns the source whose waiters are woken when this loop closes a descriptor.
-    pub(crate) fn starved(&self) -> &Source {
+    pub(crate) fn descriptor_waiters(&self) -> &Source {
         &self.starved
     }
 

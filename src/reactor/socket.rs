@@ -114,12 +114,12 @@ impl<S: event::Source> Drop for Socket<S> {
 
 /// The keys of the waiters of the `poll_` methods, one for each direction.
 #[derive(Default)]
-pub(crate) struct Polled {
+pub(crate) struct PollWaiters {
     read: Cell<WaiterKey>,
     write: Cell<WaiterKey>,
 }
 
-impl Polled {
+impl PollWaiters {
     /// Calls `poll` with the waiter of one direction, and removes the waiter on completion.
     pub(crate) fn poll<T>(
         &self,

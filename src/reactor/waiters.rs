@@ -11,7 +11,7 @@ use std::task::Waker;
 
 use slab::Slab;
 
-use crate::wait::keep;
+use crate::wait::store_waker;
 
 /// The waiters of one direction.
 #[derive(Default)]
@@ -65,7 +65,7 @@ impl Waiters {
             }
             _ => return self.wait_in_others(key, waker.clone()),
         }
-        keep(&self.first, waker);
+        store_waker(&self.first, waker);
         self.has_wakers.set(true);
     }
 

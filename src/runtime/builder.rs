@@ -3,7 +3,7 @@
 use std::env;
 use std::time::Duration;
 
-use crate::context::Parts;
+use crate::context::Settings;
 use crate::executor::{Hooks, JoinError};
 
 /// The most polls between two calls of the selector. One system call serves up to this many polls,
@@ -33,7 +33,7 @@ const BLOCKING_THREADS_MAX: usize = 64;
 pub struct Builder {
     pub(super) batch_max: usize,
     pub(super) spin: Duration,
-    pub(super) parts: Parts,
+    pub(super) parts: Settings,
     is_debug: bool,
     slow_poll_threshold: Duration,
 }
@@ -41,7 +41,7 @@ pub struct Builder {
 impl Builder {
     /// Creates a builder with the default configuration.
     pub fn new() -> Builder {
-        let parts = Parts {
+        let parts = Settings {
             name: "evloop".into(),
             events_capacity: EVENTS_CAPACITY,
             blocking_threads_max: BLOCKING_THREADS_MAX,
@@ -176,7 +176,7 @@ impl Builder {
     }
 
     /// Returns the parts of the loop, with debug mode applied.
-    pub(super) fn into_parts(mut self) -> Parts {
+    pub(super) fn into_settings(mut self) -> Settings {
         self.parts.hooks.slow_poll = self.is_debug.then_some(self.slow_poll_threshold);
         self.parts
     }

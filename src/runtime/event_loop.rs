@@ -116,7 +116,7 @@ impl Builder {
     pub fn build(self) -> io::Result<Runtime> {
         let (batch_max, spin) = (self.batch_max, self.spin);
         let runtime = Runtime {
-            context: Context::new(self.into_parts())?,
+            context: Context::new(self.into_settings())?,
             batch_max,
             spin,
             drained: Drained::default(),
@@ -177,7 +177,7 @@ impl Runtime {
                 let limit = inbox.is_stopping().then_some(Duration::ZERO);
                 runtime.iterate(None, limit)?;
                 if inbox.is_stopping() {
-                    inbox.stopped();
+                    inbox.clear_stop();
                     return Ok(());
                 }
             }
@@ -309,7 +309,7 @@ impl Runtime {
         if executor.ready() > 0 {
             return reactor.wait(Some(Duration::ZERO));
         }
-        executor.give_back();
+        executor.shrink();
         let ControlFlow::Continue(limit) = busy_poll(&self.context, self.spin, limit)? else {
             return Ok(());
         };
@@ -335,7 +335,7 @@ impl Runtime {
             let options = SpawnOptions::at(called_at);
             drop(self.context.executor.spawn(async { function() }, options));
         }
-        self.drained.give_back();
+        self.drained.shrink();
     }
 
     /// Runs `f` with the loop entered and not parked.

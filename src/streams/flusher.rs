@@ -235,7 +235,7 @@ impl Drop for Flusher {
         if unsent > 0 {
             if debug::is_on() {
                 let peer = &shared.socket;
-                debug::say(format_args!(
+                debug::report(format_args!(
                     "the loop ended before {unsent} bytes were sent by {peer:?}"
                 ));
             }

@@ -115,7 +115,7 @@ impl SharedStream {
     /// Reads once into the buffer that all connections of the thread share, and calls `take` with
     /// the bytes. So an idle connection needs no buffer of its own.
     pub(super) fn read_socket(&self, take: impl FnOnce(&[u8])) -> io::Result<Done<usize>> {
-        read_buffer::lend(|buffer| {
+        read_buffer::with_buffer(|buffer| {
             let done = self.socket.receive(buffer)?;
             take(&buffer[..done.value]);
             self.has_peer_ended.set(done.value == 0);

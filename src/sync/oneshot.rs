@@ -28,7 +28,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
 
 use crate::current::{self, WaitsFor, budget};
-use crate::wait::keep;
+use crate::wait::store_waker;
 
 /// The sending half. [`channel`] creates it.
 pub struct Sender<T> {
@@ -131,7 +131,7 @@ impl<T> Sender<T> {
             if self.shared.is_closed.get() {
                 return Poll::Ready(());
             }
-            keep(&self.shared.sender, cx.waker());
+            store_waker(&self.shared.sender, cx.waker());
             match self.shared.is_closed.get() {
                 true => Poll::Ready(()),
                 false => current::pending(WaitsFor::Channel),
@@ -185,7 +185,7 @@ impl<T> Future for Receiver<T> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let shared = &self.shared;
         if !shared.is_ended() {
-            keep(&shared.receiver, cx.waker());
+            store_waker(&shared.receiver, cx.waker());
             // Cloning a waker is user code, which may send: check the state again.
             if !shared.is_ended() {
                 return current::pending(WaitsFor::Channel);

@@ -16,7 +16,7 @@ use super::scoped_handle::ScopedHandle;
 use crate::caught::catch;
 use crate::context;
 use crate::current::{self, WaitsFor, budget};
-use crate::executor::{Runnable, ScopeState, SpawnOptions, TaskCell, local_queue, tell};
+use crate::executor::{Runnable, ScopeState, SpawnOptions, TaskCell, local_queue, wake_waiter};
 
 /// The children that a scope's body and its children spawn.
 pub(super) struct Children<'env> {
@@ -56,7 +56,7 @@ impl<'env> Children<'env> {
     ) -> ScopedHandle<'env, F::Output> {
         let executor = &self.context.executor;
         let key = self.list.borrow().vacant_key();
-        let child_slot = executor.adopt(options, self.scope_state.clone(), key);
+        let child_slot = executor.insert_child(options, self.scope_state.clone(), key);
         let task = TaskCell::new(child_slot.clone(), future);
         let handle = ScopedHandle::new(task.clone(), child_slot.clone());
         if self.is_cancelled.get() || executor.is_closing() {
@@ -148,8 +148,8 @@ impl<'env> Children<'env> {
         let child = self.list.borrow_mut().try_remove(key);
         drop(child);
         let executor = &self.context.executor;
-        executor.leave_slot(task.header());
-        if let Some(unhandled) = tell(task).and_then(|panic| self.scope_state.fail(panic)) {
+        executor.remove_task(task.header());
+        if let Some(unhandled) = wake_waiter(task).and_then(|panic| self.scope_state.fail(panic)) {
             executor.report(unhandled);
         }
     }
@@ -175,7 +175,7 @@ impl Drop for End<'_, '_> {
     fn drop(&mut self) {
         self.0.is_cancelled.set(true);
         if let Some(unhandled) = self.0.scope_state.end() {
-            local_queue::lose(unhandled);
+            local_queue::store_unhandled(unhandled);
         }
         self.0.clear();
     }

@@ -15,7 +15,7 @@ use crate::context;
 use crate::current::{self, WaitsFor, budget};
 use crate::executor::{AbortHandle, JoinError, JoinHandle, SpawnOptions};
 use crate::time::timeout;
-use crate::wait::keep;
+use crate::wait::store_waker;
 
 /// A set of tasks that are joined in the order in which they end: asyncio's `as_completed` and
 /// `wait`, gevent's `Group`.
@@ -69,7 +69,7 @@ pub enum ReturnWhen {
     /// `FIRST_EXCEPTION`.
     FirstException,
     /// When all tasks have ended: asyncio's `ALL_COMPLETED`.
-    AllCompleted,
+    All,
 }
 
 impl<T> JoinSet<T> {
@@ -112,7 +112,7 @@ impl<T> JoinSet<T> {
             budget::spend();
             return Poll::Ready(Some(output));
         }
-        keep(&self.ended.waiter, cx.waker());
+        store_waker(&self.ended.waiter, cx.waker());
         // A task's future is dropped a moment before its output is stored, and cloning the waker
         // ran user code, in which a future may have been dropped. So the task is polled for its
         // output.
@@ -240,7 +240,7 @@ pub async fn wait<T>(
             match when {
                 ReturnWhen::FirstCompleted => break,
                 ReturnWhen::FirstException if is_error => break,
-                ReturnWhen::FirstException | ReturnWhen::AllCompleted => {}
+                ReturnWhen::FirstException | ReturnWhen::All => {}
             }
         }
     };

@@ -74,7 +74,7 @@ impl<T> Drop for ScopedHandle<'_, T> {
         let unhandled =
             self.task.detach().and_then(|panic| self.child_slot.scope_state().fail(panic));
         if let Some(panic) = unhandled {
-            local_queue::lose(panic);
+            local_queue::store_unhandled(panic);
         }
     }
 }

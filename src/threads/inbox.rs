@@ -62,7 +62,7 @@ pub(crate) struct Drained {
 
 impl Drained {
     /// Frees the memory of a burst after the burst.
-    pub(crate) fn give_back(&mut self) {
+    pub(crate) fn shrink(&mut self) {
         if self.wakes.capacity() > KEPT_MAX {
             self.wakes = Vec::new();
         }
@@ -136,7 +136,7 @@ impl Inbox {
     }
 
     /// Clears the request of [`stop`](Inbox::stop): the loop ends its `run`.
-    pub(crate) fn stopped(&self) {
+    pub(crate) fn clear_stop(&self) {
         self.is_stopping.store(false, Ordering::Release);
     }
 

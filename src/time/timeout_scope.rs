@@ -12,7 +12,7 @@ use super::sleep::{Sleep, now, sleep_until};
 use super::timeout::Elapsed;
 use crate::clock;
 use crate::current::budget;
-use crate::wait::keep;
+use crate::wait::store_waker;
 
 /// The limit of a [`timeout_scope`], which passes it to its body. Clones share the limit.
 ///
@@ -81,7 +81,7 @@ pub async fn timeout_scope<T>(
         if let Poll::Ready(output) = body.as_mut().poll(cx) {
             return Poll::Ready(Ok(output));
         }
-        keep(&limit.waiter, cx.waker());
+        store_waker(&limit.waiter, cx.waker());
         let Some(deadline) = limit.deadline.get() else {
             sleep = None;
             return Poll::Pending;

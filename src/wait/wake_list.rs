@@ -61,7 +61,7 @@ impl Drop for WakeList {
 
 /// Stores a clone of `waker` in `slot`, unless the stored one wakes the same task. Cloning and
 /// dropping a waker is user code: the caller must check again whether its event has happened.
-pub(crate) fn keep(slot: &Cell<Option<Waker>>, waker: &Waker) {
+pub(crate) fn store_waker(slot: &Cell<Option<Waker>>, waker: &Waker) {
     let old = slot.take();
     let same = old.as_ref().is_some_and(|old| old.will_wake(waker));
     slot.set(if same { old } else { Some(waker.clone()) });
