@@ -53,20 +53,12 @@ enum Operation {
     Seek(SeekFrom),
 }
 
-/// What the blocking thread returns.
+/// What the blocking thread returns. `is_rewound`: the system's file offset was moved back by the
+/// unread bytes.
 enum Done {
-    Read {
-        buffer: Vec<u8>,
-        result: io::Result<usize>,
-    },
-    /// `is_rewound`: the system's offset was moved back by the unread bytes.
-    Write {
-        is_rewound: bool,
-        result: io::Result<()>,
-    },
-    Seek {
-        result: io::Result<u64>,
-    },
+    Read { buffer: Vec<u8>, result: io::Result<usize> },
+    Write { is_rewound: bool, result: io::Result<()> },
+    Seek { result: io::Result<u64> },
 }
 
 /// The operation whose result was applied to the cursor.
