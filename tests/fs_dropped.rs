@@ -3,14 +3,14 @@
 
 #![cfg(unix)]
 
+/// A blocking thread that is busy.
+mod busy_pool;
 /// A directory for the files of one test.
 mod temp_dir;
 
-use std::fs::File as StdFile;
 use std::future::Future;
-use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::Path;
-use std::pin::Pin;
 use std::rc::Rc;
 
 use evloop::fs::{self, File};
@@ -18,32 +18,8 @@ use evloop::task::yield_now;
 use evloop::{Runtime, block_on, spawn};
 use futures::{AsyncSeekExt, FutureExt, poll};
 
+use busy_pool::Busy;
 use temp_dir::Dir;
-
-/// Keeps the only blocking thread of a loop busy: it reads a FIFO that is still open.
-struct Busy {
-    /// The other end of the FIFO.
-    writer: StdFile,
-    work: Pin<Box<dyn Future<Output = io::Result<Vec<u8>>>>>,
-}
-
-impl Busy {
-    fn new() -> Busy {
-        let dir = Dir::new();
-        let fifo = dir.fifo("fifo");
-        let mut work = Box::pin(fs::read(fifo.clone()));
-        assert!(work.as_mut().now_or_never().is_none());
-        // Opening this end waits until the blocking thread has opened the other one.
-        let writer = StdFile::options().write(true).open(fifo).unwrap();
-        Busy { writer, work }
-    }
-
-    /// Ends the work of the blocking thread.
-    async fn end(self) {
-        drop(self.writer);
-        self.work.await.unwrap();
-    }
-}
 
 /// Runs `future` on a loop with one blocking thread.
 fn run<T>(future: impl Future<Output = T>) -> T {

@@ -2,6 +2,11 @@
 
 #![cfg(all(unix, feature = "process"))]
 
+/// A blocking thread that is busy.
+mod busy_pool;
+/// A directory for the files of one test.
+mod temp_dir;
+
 use std::collections::HashMap;
 use std::future::Future;
 use std::io;
@@ -15,6 +20,8 @@ use evloop::signal::SignalKind;
 use evloop::time::timeout;
 use futures::FutureExt;
 use futures::io::{AsyncBufReadExt, BufReader};
+
+use busy_pool::Busy;
 
 /// A test that takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -76,13 +83,16 @@ fn arguments_environment_and_pipes_reach_the_child() {
 
 #[test]
 fn a_process_is_started_on_another_thread() {
-    run(async {
+    let mut runtime = Runtime::builder().blocking_threads_max(1).build().unwrap();
+    let started = async {
         let mut command = Command::shell("read line; echo $line; exit 3");
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         for line in ["one", "two"] {
+            let busy = Busy::new();
             let mut starts = Box::pin(command.spawn_async());
-            // The first poll returns before the program is loaded.
+            // The poll returns while the blocking thread has not started the process.
             assert!(starts.as_mut().now_or_never().is_none());
+            busy.end().await;
             let mut child = starts.await.unwrap();
             let output = child.communicate(line).await.unwrap();
             assert_eq!(String::from_utf8_lossy(&output.stdout).trim_end(), line);
@@ -95,7 +105,8 @@ fn a_process_is_started_on_another_thread() {
             let sentence = "could not start \"no-such-program\": ";
             assert!(error.to_string().starts_with(sentence), "{error}");
         }
-    });
+    };
+    runtime.block_on(async { timeout(LIMIT, started).await.expect("the test hangs") });
 }
 
 #[test]

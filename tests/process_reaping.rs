@@ -21,9 +21,15 @@ use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
 /// Runs tests in processes of their own.
 #[allow(unreachable_pub)]
 mod alone;
+/// A blocking thread that is busy.
+mod busy_pool;
 /// Restarts a test with a signal ignored.
 #[allow(unreachable_pub)]
 mod ignoring;
+/// A directory for the files of one test.
+mod temp_dir;
+
+use busy_pool::Busy;
 
 /// A test that takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -136,17 +142,20 @@ fn a_dropped_spawn_async_leaves_no_process() {
     if !alone::is_here("a_dropped_spawn_async_leaves_no_process") {
         return;
     }
-    // One thread runs all work in turn.
+    // One thread runs all work on files in turn, and starts processes.
     let mut runtime = Runtime::builder().blocking_threads_max(1).build().unwrap();
     runtime.block_on(async {
         let mut sleeper = Command::new("sleep");
         sleeper.arg("1000").stdout(Stdio::null()).kill_on_drop(true);
+        let busy = Busy::new();
         for mut command in [cat(), sleeper] {
             assert!(command.spawn_async().now_or_never().is_none());
             let error = command.spawn().unwrap_err();
             assert!(error.to_string().starts_with("could not start \"\": "), "{error}");
         }
-        evloop::task::spawn_blocking(|| ()).await.unwrap();
+        busy.end().await;
+        // The thread runs this after both starts.
+        evloop::fs::metadata("/").await.unwrap();
         timeout(LIMIT, until_childless_after_spawn()).await.expect("a child is left");
     });
 }
