@@ -9,7 +9,7 @@
 //! | [`File`] | an open file: read, write, seek, flush, sync |
 //! | [`OpenOptions`] | how a file is opened; see [`File::options`] |
 //! | [`read`], [`read_to_string`], [`write`](write()) | a whole file at once |
-//! | [`metadata`], [`symlink_metadata`], [`set_permissions`], [`try_exists`] | what a path names |
+//! | [`metadata`], [`symlink_metadata`], [`set_permissions`], [`try_exists`] | metadata of a path |
 //! | [`read_dir`], [`ReadDir`], [`DirEntry`] | the entries of a directory |
 //! | [`create_dir`], [`create_dir_all`], [`remove_dir`], [`remove_dir_all`] | directories |
 //! | [`copy`], [`rename`], [`remove_file`] | files: copy, move, remove |
