@@ -2,9 +2,9 @@
 
 usage: echo_clients.py BIN
 
-Every byte must come back, but to the connections that are reset; the server's memory must not grow
-from one round to an identical second one, its descriptors must all be closed, it must do with one
-thread, and SIGINT must end it with status 0.
+The server must return every byte, except to the connections that are reset. Its memory must not
+grow from one round to an identical second one. It must close all descriptors and use one thread.
+SIGINT must end it with status 0.
 """
 
 import asyncio
@@ -18,12 +18,12 @@ from harness import PATIENCE, Server, Tally, install, raise_descriptor_limit, wa
 
 CONNECTIONS = 1000
 SEED = 20_000
-GROWTH_MAX = 4 * 1024  # KiB: what an allocator may keep
+GROWTH_MAX = 4 * 1024  # KiB: memory that an allocator may keep
 RESET_AT_ONCE = struct.pack("ii", 1, 0)  # SO_LINGER on, zero seconds: close sends RST
 
 
 def curl_echoes(port):
-    """Curl's telnet mode never closes by itself: it is ended once its lines have come back."""
+    """Curl's telnet mode never closes by itself: it is terminated after its last line."""
     command = ["curl", "--silent", "--no-buffer", "--max-time", str(PATIENCE)]
     command.append(f"telnet://127.0.0.1:{port}")
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as curl:
@@ -63,7 +63,7 @@ async def send_in_pieces(writer, data, rng):
 
 
 async def connection(port, number, all_open):
-    """One connection, its end chosen by its number; whether every byte came back."""
+    """Runs a connection. Its number decides how it ends. Returns whether all bytes came back."""
     rng = random.Random(SEED + number)
     data = rng.randbytes(rng.randint(0, rng.choice([10, 1000, 10_000, 200_000])))
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -92,7 +92,7 @@ async def connection(port, number, all_open):
 
 
 async def round_of_connections(port):
-    """How many of `CONNECTIONS`, all open at once, got what they should."""
+    """Opens `CONNECTIONS` at the same time. Returns how many received the right bytes."""
     opened, gate = 0, asyncio.Event()
 
     async def all_open():
@@ -120,9 +120,9 @@ def main():
         if tool in tools:
             tally.check(f"{tool} gets its echo", lambda: echoes(server.port))
         else:
-            print(f"skipped: there is no {tool}, and installing it takes root and apt-get")
+            print(f"skipped: {tool} is missing, and installing it needs root and apt-get")
 
-    # One is open throughout: SIGINT must end the server all the same.
+    # One connection stays open: SIGINT must end the server nevertheless.
     idle = socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE)
     idle.sendall(b"a")
     idle.recv(1)

@@ -1,18 +1,18 @@
-"""System calls made to fail, of the echo server: nothing may be lost, nothing may spin. And of the
-example `tail`, whose input and output are files: no signal may end it.
+"""Injects failing system calls into the echo server: it must lose no byte and must not spin. Also
+into the example `tail`, with files as input and output: no signal may end it.
 
 usage: faults.py ECHO_SERVER TAIL
 
-strace's `inject=` makes chosen calls fail without making them, `when=N+S` the N-th of a thread and
-every S-th after it. Here only the server is traced; the clients are in this process. Its calls are
-counted in strace's log: a server that tries in vain, or polls while it should wait, makes many
-calls for each one that carries bytes.
+strace's `inject=` makes chosen calls fail without executing them. `when=N+S` selects the N-th call
+of a thread and every S-th after it. Only the server is traced; the clients run in this process. The
+script counts the calls in strace's log: a server that retries in vain, or polls while it should
+wait, makes many calls for each call that transfers bytes.
 
-An injected EAGAIN tells the server that a socket is full which is not, so the kernel sees no reason
-to report it as writable later: epoll is edge-triggered. That cannot happen in reality and nobody
-could survive it. Therefore under that fault the clients, while they wait, send single bytes more:
-data that arrives is an edge, and it reports what can be written as well. What a really full
-socket does is tried beside it, with clients that send megabytes before they read.
+An injected EAGAIN reports a full socket that is not full. epoll is edge-triggered, so the kernel
+never reports the socket as writable afterwards. That cannot happen in reality, and no program could
+handle it. Therefore the clients send single bytes while they wait under that fault: arriving data
+is an edge, and it reports writability too. A socket that is really full is tested separately, with
+clients that send megabytes before they read.
 """
 
 import asyncio
@@ -29,13 +29,13 @@ from harness import PATIENCE, Server, Tally, install, wait_until
 
 CONNECTIONS = 20
 MESSAGES = 30
-BIG = 8 << 20  # bytes: more than the socket buffers of both ends hold
+BIG = 8 << 20  # bytes: more than the capacity of the socket buffers of both ends
 WAITS = "?epoll_wait,?epoll_pwait"
 TRACED = f"{WAITS},accept4,recvfrom,sendto"
 
 
 class Traced(Server):
-    """A server under strace, with the fault if there is one. `-D`: the server is our child."""
+    """A server under strace, with an optional fault. `-D`: it is a child of this process."""
 
     def __init__(self, binary, fault=None, descriptors=None):
         self.log_file = tempfile.NamedTemporaryFile("r")
@@ -49,15 +49,15 @@ class Traced(Server):
         return self.log_file.read()
 
     def calls(self):
-        """How many calls were made of each name; `epoll_pwait` counts as `epoll_wait`."""
+        """Returns the number of calls by name. `epoll_pwait` counts as `epoll_wait`."""
         names = re.findall(r"^\d+ +(\w+)\(", self.log(), re.MULTILINE)
         names = [name.replace("pwait", "wait") for name in names]
         return {name: names.count(name) for name in set(names)}
 
     def spins(self):
-        """The calls of which there are too many for the bytes that were carried."""
-        carried = len(re.findall(r"(?:recvfrom|sendto)\(.* = [1-9]", self.log()))
-        most = 2 * (carried + self.injected()) + 100
+        """Returns the calls that are too frequent for the number of transfers."""
+        transfers = len(re.findall(r"(?:recvfrom|sendto)\(.* = [1-9]", self.log()))
+        most = 2 * (transfers + self.injected()) + 100
         limits = {"accept4": 2 * CONNECTIONS + 50}
         return {call: n for call, n in self.calls().items() if n > limits.get(call, most)}
 
@@ -65,7 +65,7 @@ class Traced(Server):
         return self.log().count("(INJECTED)")
 
     def interrupt(self):
-        # The fault may hit what the signal's handler writes to wake the loop: send it again.
+        # The fault may hit the handler's write that wakes the loop: send the signal again.
         for _ in range(5):
             self.process.send_signal(signal.SIGINT)
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -77,7 +77,7 @@ class Traced(Server):
 
 
 async def messages(port, number, nudges):
-    """Sends message after message, each when the echo of the last has come; True if all came."""
+    """Sends each message after the echo of the last one. Returns True if all echoes came."""
     rng = random.Random(number)
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     sent = received = b""
@@ -101,7 +101,7 @@ async def messages(port, number, nudges):
 
 
 async def megabytes(port, number, _nudges):
-    """Fills every buffer up to the server's own before it reads; True if all came back."""
+    """Fills all buffers of both ends before it reads. Returns True if all bytes came back."""
     data = random.Random(number).randbytes(BIG)
     reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1)
     writer.write(data)
@@ -120,19 +120,19 @@ async def exchange(client, port, count, nudges):
 
 
 def run(tally, name, server, client=messages, count=CONNECTIONS, nudges=False):
-    """One case on a server that was just started; its lines on stderr."""
+    """Runs one case on a new server. Returns the lines of its stderr."""
     results = asyncio.run(exchange(client, server.port, count, nudges))
     detail = [result for result in results if result is not True]
     tally.check(f"{name}: {count} connections get every byte", not detail, detail)
-    tally.check(f"{name}: it comes to rest", comes_to_rest(server))
+    tally.check(f"{name}: the idle server makes no calls", becomes_idle(server))
     status = server.interrupt()
     tally.check(f"{name}: SIGINT ends it with status 0", status == 0, status)
-    tally.check(f"{name}: it does not spin", not server.spins(), server.calls())
+    tally.check(f"{name}: the server does not spin", not server.spins(), server.calls())
     return server.stderr().splitlines()
 
 
-def comes_to_rest(server):
-    """Whether a server without work soon makes no calls."""
+def becomes_idle(server):
+    """Returns whether an idle server soon makes no calls."""
     calls = server.calls()
     for _ in range(10):
         time.sleep(0.3)
@@ -142,13 +142,13 @@ def comes_to_rest(server):
 
 
 def full_buffers(log):
-    """How many times sendto could not take all that it was given."""
+    """Returns how many calls of sendto wrote less than requested."""
     sends = re.findall(r"sendto\(.*, (\d+), [\w|]+, NULL, 0\) += (-?\d+)", log)
-    return sum(asked != taken for asked, taken in sends)
+    return sum(asked != written for asked, written in sends)
 
 
 def interrupted_files(tally, binary):
-    """stdin and stdout are files, and a signal interrupts every second call on them."""
+    """Runs `tail` on files, and interrupts every second call on them."""
     lines = b"".join(b"%d\n" % number for number in range(100))
     with tempfile.TemporaryDirectory() as folder:
         path = {name: f"{folder}/{name}" for name in ["in", "out", "log"]}
@@ -162,7 +162,7 @@ def interrupted_files(tally, binary):
             printed, log = out.read(), log.read()
     name = "files EINTR"
     tally.check(f"{name}: status 0", done.returncode == 0, done.returncode)
-    tally.check(f"{name}: every line comes once", printed == lines + b"(the end)\n", printed)
+    tally.check(f"{name}: every line is printed once", printed == lines + b"(the end)\n", printed)
     for call in ["read", "write"]:
         injected = len(re.findall(rf"{call}\(.*INJECTED", log))
         tally.check(f"{name}: {call} was interrupted {injected} times", injected > 0)
@@ -171,7 +171,7 @@ def interrupted_files(tally, binary):
 def main():
     binary, tail, tally = *sys.argv[1:], Tally()
     if "strace" not in install(strace="strace"):
-        sys.exit("there is no strace, and installing it takes root and apt-get")
+        sys.exit("strace is missing, and installing it needs root and apt-get")
     interrupted_files(tally, tail)
     complaints = run(tally, "no fault", Traced(binary))
     tally.check("no fault: nothing on stderr", not complaints, complaints)
@@ -188,7 +188,7 @@ def main():
         server = Traced(binary, f"{call}:error={error}:when={when}")
         complaints = run(tally, name, server, nudges=error == "EAGAIN")
         injected = server.injected()
-        tally.check(f"{name}: it was injected {injected} times", injected > 0)
+        tally.check(f"{name}: the fault was injected {injected} times", injected > 0)
         expected = injected if call == "accept4" else 0
         what = f"{name}: {expected} lines on stderr"
         tally.check(what, len(complaints) == expected, complaints)
@@ -196,13 +196,13 @@ def main():
     server = Traced(binary)
     run(tally, "full buffers", server, megabytes, count=4)
     full = full_buffers(server.log())
-    tally.check(f"full buffers: sendto met {full} of them", full > 0)
+    tally.check(f"full buffers: sendto wrote less than requested {full} times", full > 0)
 
-    # The server has less than ten for connections: they are served a few at a time.
+    # The server has less than ten descriptors for connections, and serves a few at a time.
     name, server = "descriptors used up", Traced(binary, descriptors=16)
     complaints = run(tally, name, server)
     full = len(re.findall(r"accept4\(.* EMFILE", server.log()))
-    tally.check(f"{name}: accept4 met EMFILE {full} times", full > 0)
+    tally.check(f"{name}: accept4 returned EMFILE {full} times", full > 0)
     tally.check(f"{name}: each is one line on stderr", len(complaints) == full, complaints)
     tally.close()
 

@@ -1,4 +1,4 @@
-"""What the scripts beside this file share: a tally of checks, tools from apt, a server to test."""
+"""Shared by the scripts of this folder: a tally of checks, tools from apt, a server to test."""
 
 import atexit
 import contextlib
@@ -13,16 +13,16 @@ import tempfile
 import threading
 import time
 
-PATIENCE = 60  # seconds until something that should have happened is called a failure
+PATIENCE = 60  # seconds to wait for an expected event before the check fails
 
 
 class Tally:
-    """Counts what passed and what failed; one printed line each."""
+    """Counts passed and failed checks, and prints a line for each."""
 
     passed = failed = 0
 
     def check(self, name, ok, detail=""):
-        """`ok` is a truth or a function that returns one; what it raises is a failure."""
+        """`ok` is a boolean or a function that returns one. An exception is a failure."""
         if callable(ok):
             try:
                 ok = ok()
@@ -35,13 +35,13 @@ class Tally:
         print("ok  " if ok else "FAIL", name, "" if ok else str(detail)[:1000], flush=True)
 
     def close(self):
-        """Prints the closing line and ends the script."""
+        """Prints the totals and ends the script."""
         print(f"{self.passed} passed, {self.failed} failed")
         sys.exit(1 if self.failed or not self.passed else 0)
 
 
 def install(**packages):
-    """Installs the Debian package of each missing tool, if root; returns the tools there are."""
+    """Installs the Debian packages of missing tools if root. Returns the available tools."""
     missing = [package for tool, package in packages.items() if not shutil.which(tool)]
     if missing and os.geteuid() == 0 and shutil.which("apt-get"):
         subprocess.run(["apt-get", "update"], stdout=subprocess.DEVNULL)
@@ -51,13 +51,13 @@ def install(**packages):
 
 
 def raise_descriptor_limit():
-    """A thousand connections need more than the usual 1,024 descriptors at each end."""
+    """Raises the limit: a thousand connections need more than the usual 1,024 descriptors."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def wait_until(condition):
-    """Whether the condition came true in time."""
+    """Returns whether the condition became true in time."""
     deadline = time.monotonic() + PATIENCE
     while not condition():
         if time.monotonic() > deadline:
@@ -67,7 +67,7 @@ def wait_until(condition):
 
 
 class Server:
-    """A running echo server: its port, what it prints, what it uses."""
+    """A running server: its port, its output, its use of resources."""
 
     def __init__(self, command, descriptors=None):
         def limit():
@@ -88,10 +88,10 @@ class Server:
         threading.Thread(target=self._read_stdout, daemon=True).start()
         wait_until(lambda: self.port or self.process.poll() is not None)
         if not self.port:
-            sys.exit(f"{command} did not say where it listens\n{self.stderr()}")
+            sys.exit(f"{command} did not print its address\n{self.stderr()}")
 
     def _read_stdout(self):
-        # To the end: a full pipe would stop the server.
+        # Reads to the end: a full pipe would block the server.
         for line in self.process.stdout:
             if found := re.search(r"listening on 127\.0\.0\.1:(\d+)", line):
                 self.port = int(found[1])
@@ -101,7 +101,7 @@ class Server:
         return self.stderr_file.read()
 
     def rss(self):
-        """Resident memory in KiB."""
+        """Returns the resident memory in KiB."""
         with open(f"/proc/{self.pid}/status") as status:
             return int(re.search(r"VmRSS:\s+(\d+) kB", status.read())[1])
 
@@ -112,7 +112,7 @@ class Server:
         return len(os.listdir(f"/proc/{self.pid}/task"))
 
     def interrupt(self):
-        """Sends SIGINT; the exit status, or None if the server does not end."""
+        """Sends SIGINT. Returns the exit status, or None if the server does not end."""
         self.process.send_signal(signal.SIGINT)
         with contextlib.suppress(subprocess.TimeoutExpired):
             return self.process.wait(PATIENCE)

@@ -1,4 +1,4 @@
-"""The examples of child processes: what they print, how they end, and that nobody is left behind.
+"""Tests the examples of child processes: their output, their exit status, no process left behind.
 
 usage: processes.py PIPELINE SUPERVISOR
 """
@@ -18,26 +18,26 @@ BIG = 10 << 20
 
 
 def pipeline(binary, *lines, data=b""):
-    """Status, stdout, and the lines of stderr."""
+    """Returns the exit status, stdout, and the lines of stderr."""
     done = subprocess.run([binary, *lines], input=data, capture_output=True, timeout=PATIENCE)
     return done.returncode, done.stdout, done.stderr.decode().splitlines()
 
 
 def check_pipelines(tally, binary):
     status, out, err = pipeline(binary)
-    tally.check("pipeline: its own example", status == 0 and int(out) > 0 and len(err) == 3, err)
+    tally.check("pipeline: built-in commands", status == 0 and int(out) > 0 and len(err) == 3, err)
     data = os.urandom(BIG)
     status, out, err = pipeline(binary, *["cat"] * 5, data=data)
     tally.check("pipeline: 10 MiB through five", status == 0 and out == data, err)
-    tally.check("pipeline: they are counted", err == [f"cat: {BIG} bytes, exit status: 0"] * 5, err)
+    tally.check("pipeline: bytes counted", err == [f"cat: {BIG} bytes, exit status: 0"] * 5, err)
     status, out, err = pipeline(binary, "yes", "head -n 3", "tr y n")
     is_right = (status, out) == (0, b"n\n" * 3)
-    tally.check("pipeline: one that reads a part ends the rest", is_right, err)
+    tally.check("pipeline: a command that reads a part ends the others", is_right, err)
     status, out, err = pipeline(binary, "echo a", "no-such-program", "cat")
     missing = "no-such-program: 0 bytes, exit status: 127"
-    tally.check("pipeline: one that does not exist", missing in err, err)
+    tally.check("pipeline: a command that does not exist", missing in err, err)
     status, out, err = pipeline(binary, "echo a", "cat; exit 3")
-    tally.check("pipeline: the last status counts", (status, out) == (1, b"a\n"), err)
+    tally.check("pipeline: the last status is returned", (status, out) == (1, b"a\n"), err)
 
 
 class Supervisor:
@@ -58,23 +58,23 @@ class Supervisor:
 
     def all_run(self):
         is_restarted = len(self.pids("bad")) >= 3
-        return is_restarted and self.pids("good") and "3: ready" in self.said()
+        return is_restarted and self.pids("good") and "3: ready" in self.lines()
 
     def pids(self, name):
         with contextlib.suppress(FileNotFoundError):
             return [int(line) for line in (self.folder / name).read_text().split()]
         return []
 
-    def said(self):
+    def lines(self):
         return (self.folder / "log").read_text().splitlines()
 
     def left(self):
-        """Those of the children that live, or are zombies."""
+        """Returns the children that are alive or zombies."""
         every = [pid for name in self.COMMANDS for pid in self.pids(name)]
         return [pid for pid in every if os.path.exists(f"/proc/{pid}")]
 
     def end(self, *signals):
-        """The exit status."""
+        """Sends signals and returns the exit status."""
         for number in signals:
             self.process.send_signal(number)
             time.sleep(0.1)
@@ -87,18 +87,18 @@ def check_supervisors(tally, binary):
     for name in ["SIGINT", "SIGTERM"]:
         with tempfile.TemporaryDirectory() as folder:
             supervisor = Supervisor(binary, folder)
-            tally.check(f"supervisor, {name}: all run", supervisor.has_started, supervisor.said())
+            tally.check(f"supervisor, {name}: all run", supervisor.has_started, supervisor.lines())
             status = supervisor.end(getattr(signal, name))
-            said = supervisor.said()
-            tally.check(f"supervisor, {name}: it ends well", status == 0, (status, said))
-            tally.check(f"supervisor, {name}: nobody is left", not supervisor.left(), said)
+            lines = supervisor.lines()
+            tally.check(f"supervisor, {name}: exit status 0", status == 0, (status, lines))
+            tally.check(f"supervisor, {name}: no process is left", not supervisor.left(), lines)
             expected = {
                 "2: exit status: 3; again in 100 ms",
                 "2: exit status: 3; again in 200 ms",
                 "1: signal: 15 (SIGTERM)",
                 "3: signal: 9 (SIGKILL)",
             }
-            tally.check(f"supervisor, {name}: it says how", expected <= set(said), said)
+            tally.check(f"supervisor, {name}: it prints each end", expected <= set(lines), lines)
     with tempfile.TemporaryDirectory() as folder:
         supervisor = Supervisor(binary, folder)
         status = supervisor.end(signal.SIGINT, signal.SIGINT)

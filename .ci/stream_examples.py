@@ -35,18 +35,18 @@ def upper(tally):
             client.shutdown(socket.SHUT_WR)
             return read_to_end(client) == data.upper()
 
-    tally.check("upper-server: lines, and one without an end", lambda: comes_back(b"one\nTwo\nlast"))
+    tally.check("upper-server: lines, one unfinished", lambda: comes_back(b"one\nTwo\nlast"))
     tally.check("upper-server: a long line", lambda: comes_back(b"x" * 60_000 + b"\n"))
     with connect(server.port) as client:
         client.sendall(b"y" * 200_000)
-        # It does not read on: closing with bytes unread may be a reset.
+        # The server stops reading: closing with unread bytes may send a reset.
         try:
             ended = client.recv(1) == b""
         except ConnectionError:
             ended = True
         tally.check("upper-server: a line beyond the limit ends the connection", ended)
-    tally.check("upper-server: it goes on", lambda: comes_back(b"again\n"))
-    tally.check("upper-server: the error is told", "higher StreamOptions::limit" in server.stderr())
+    tally.check("upper-server: it serves the next client", lambda: comes_back(b"again\n"))
+    tally.check("upper-server: error is printed", "higher StreamOptions::limit" in server.stderr())
     return server
 
 
@@ -56,54 +56,54 @@ def proxy(tally, target):
 
     def through():
         with connect(server.port) as client:
-            # Both ways at once: the answer is longer than what the sockets hold.
+            # Both directions at once: the answer exceeds the capacity of the socket buffers.
             with ThreadPoolExecutor() as pool:
                 answer = pool.submit(read_to_end, client)
                 client.sendall(data)
                 client.shutdown(socket.SHUT_WR)
                 return answer.result(PATIENCE) == data
 
-    tally.check("proxy: all goes through, and the end in its time", through)
+    tally.check("proxy: all bytes and the end of stream arrive", through)
     with connect(server.port) as client:
         client.sendall(b"half")
-    tally.check("proxy: it goes on", through)
+    tally.check("proxy: it serves the next client", through)
 
 
 def chat(tally):
     server = Server([EXAMPLES / "chat", ANY])
 
-    def guest(name):
+    def join(name):
         client = connect(server.port)
         client.sendall(name + b"\n")
         return client, client.makefile("rb")
 
-    (ann, to_ann), (bea, to_bea) = guest(b"ann"), (None, None)
-    # Ann is in the room before bea comes: else she might not hear of it.
+    (ann, to_ann), (bea, to_bea) = join(b"ann"), (None, None)
+    # Makes sure that ann has joined before bea connects: else ann might miss the message.
     with connect(server.port) as passing:
         passing.sendall(b"pat\n")
-        tally.check("chat: who comes is told", lambda: to_ann.readline() == b"* pat is here\n")
-    tally.check("chat: who goes is told", lambda: to_ann.readline() == b"* pat is gone\n")
-    bea, to_bea = guest(b"bea")
-    tally.check("chat: the next", lambda: to_ann.readline() == b"* bea is here\n")
+        tally.check("chat: a client is announced", lambda: to_ann.readline() == b"* pat is here\n")
+    tally.check("chat: its end is announced", lambda: to_ann.readline() == b"* pat is gone\n")
+    bea, to_bea = join(b"bea")
+    tally.check("chat: the next is announced", lambda: to_ann.readline() == b"* bea is here\n")
     ann.sendall(b"hello\n")
-    tally.check("chat: the others hear", lambda: to_bea.readline() == b"<ann> hello\n")
+    tally.check("chat: the others receive a line", lambda: to_bea.readline() == b"<ann> hello\n")
 
-    slow, to_slow = guest(b"slow")
+    slow, to_slow = join(b"slow")
     for reader in (to_ann, to_bea):
         reader.readline()
     line = bytes(random.Random(1).choices(b"abcdefgh", k=50_000)) + b"\n"
 
-    heard = set()
-    for _ in range(300):  # 15 MB, of which slow takes nothing
+    others = set()
+    for _ in range(300):  # 15 MB, of which slow reads nothing
         ann.sendall(line)
-        while (said := to_bea.readline()) != b"<ann> " + line:
-            heard.add(said)
-    tally.check("chat: who does not listen holds nobody up", True)
-    tally.check("chat: and is given up", heard == {b"* slow is gone\n"}, heard)
+        while (received := to_bea.readline()) != b"<ann> " + line:
+            others.add(received)
+    tally.check("chat: a client that does not read delays no other", True)
+    tally.check("chat: and is disconnected", others == {b"* slow is gone\n"}, others)
     ann.sendall(b"bye\n")
-    tally.check("chat: the others go on", lambda: to_bea.readline() == b"<ann> bye\n")
-    heard = to_slow.readline()
-    tally.check("chat: what slow got is whole", heard == b"<ann> " + line, heard[:50])
+    tally.check("chat: the others continue", lambda: to_bea.readline() == b"<ann> bye\n")
+    received = to_slow.readline()
+    tally.check("chat: slow received a whole line", received == b"<ann> " + line, received[:50])
 
 
 def scanner(tally):
@@ -128,7 +128,7 @@ def tail(tally):
     lines = [*first, *process.stdout]
     expected = [b"one\n", b"(nothing for 1 s)\n", b"half\n", b"last(the end)\n"]
     tally.check("tail: lines, a silence, the end", lines == expected, lines)
-    tally.check("tail: it ends well", process.wait(PATIENCE) == 0)
+    tally.check("tail: exit status 0", process.wait(PATIENCE) == 0)
 
 
 def main():

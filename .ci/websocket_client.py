@@ -1,4 +1,4 @@
-"""A WebSocket client on a bare socket (RFC 6455), for the example of an echo.
+"""A WebSocket client on a plain socket (RFC 6455), for the example `websocket`.
 
 usage: websocket_client.py BIN
 """
@@ -75,11 +75,11 @@ def main():
 
     other = Client(server.port)
     other.socket.sendall(b"nonsense\r\n\r\n")
-    tally.check("nonsense is not served", lambda: b"101" not in other.reader.read())
+    tally.check("an invalid request is refused", lambda: b"101" not in other.reader.read())
     code = struct.pack("!H", 1000)
     client.send(CLOSE, code)
     tally.check("the closing handshake", lambda: client.receive() == (CLOSE, code))
-    tally.check("the end", lambda: client.reader.read() == b"")
+    tally.check("end of stream", lambda: client.reader.read() == b"")
     tally.close()
 
 

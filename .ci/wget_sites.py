@@ -1,10 +1,10 @@
-"""The wget example on real sites: three of Python's http.server, and some with bad manners.
+"""The wget example on real sites: three of Python's http.server, and some that behave badly.
 
 usage: wget_sites.py BIN
 
-The sites are on 127.0.0.1, 127.0.0.2 and localhost. What must hold of the output: a line of each
-page begins with its host, its status line is shown, and so is the size of its body in bytes. A URL
-that fails is one line on stderr and makes the exit status 1, while the others are fetched.
+The sites are on 127.0.0.1, 127.0.0.2 and localhost. The output must have for each page a line that
+begins with its host, its status line, and the size of its body in bytes. A URL that fails must
+print one line on stderr and set the exit status to 1, and the others must be fetched.
 """
 
 import collections
@@ -26,7 +26,7 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
 
 
 class Page(http.server.BaseHTTPRequestHandler):
-    """Serves PAGES; by HTTP/1.1, so that the connection would stay open after the body."""
+    """Serves PAGES by HTTP/1.1, which keeps the connection open after the body."""
 
     protocol_version = "HTTP/1.1"
 
@@ -43,7 +43,7 @@ class Page(http.server.BaseHTTPRequestHandler):
 
 
 def byte_by_byte(conn):
-    """The whole header in packets of one byte."""
+    """Sends the whole header in packets of one byte."""
     conn.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     for byte in OK + b"Content-Length: 777\r\n\r\n":
         conn.sendall(bytes([byte]))
@@ -52,7 +52,7 @@ def byte_by_byte(conn):
 
 
 def chunked(conn):
-    """Chunks of all sizes, an extension, a trailer, and packets that end anywhere."""
+    """Sends chunks of all sizes, an extension, a trailer, and packets with random ends."""
     rng, body = random.Random(7), b"c" * 54_321
     answer = OK + b"Transfer-Encoding: chunked\r\n\r\n"
     while body:
@@ -70,7 +70,7 @@ def until_close(conn):
 
 
 def together(conn, meeting=threading.Barrier(TOGETHER, timeout=PATIENCE)):
-    """Answers no request before TOGETHER have come: a client that takes turns gets none."""
+    """Answers after TOGETHER requests have come: a sequential client would get no answer."""
     meeting.wait()
     conn.sendall(OK + b"Content-Length: 88\r\n\r\n" + b"t" * 88)
 
@@ -92,7 +92,7 @@ def truncated_header(conn):
 
 
 def site(answer, host="127.0.0.1"):
-    """Starts a site; `answer` is a handler of http.server or writes to the accepted socket."""
+    """Starts a site. `answer` is a handler of http.server, or writes to the accepted socket."""
 
     class Raw(socketserver.StreamRequestHandler):
         def handle(self):
@@ -109,13 +109,13 @@ def site(answer, host="127.0.0.1"):
 
 
 def refusing():
-    """An address where nobody listens."""
+    """Returns a URL whose port is closed."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return f"http://127.0.0.1:{listener.getsockname()[1]}/"
 
 
 def wget(*urls):
-    """Runs the example; its exit status is None if it does not end."""
+    """Runs the example. The exit status is None if it does not end."""
     command = [sys.argv[1], *urls]
     try:
         return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
@@ -124,11 +124,11 @@ def wget(*urls):
 
 
 def check_good(tally, what, done, hosts, sizes):
-    """All pages were fetched: by host, status line and size."""
+    """Checks that all pages were fetched: host, status line and size."""
     tally.check(f"{what}: exit status 0", done.returncode == 0, done)
     lines = done.stdout.splitlines()
     for host in sorted(set(hosts)):
-        tally.check(f"{what}: {host} is in front", any(l.startswith(host) for l in lines), lines)
+        tally.check(f"{what}: lines with {host}", any(l.startswith(host) for l in lines), lines)
     shown = sum("200 OK" in line for line in lines)
     tally.check(f"{what}: {len(sizes)} status lines", shown == len(sizes), lines)
     found = collections.Counter(map(int, re.findall(r"\b(\d+) bytes? in ", done.stdout)))
@@ -143,8 +143,8 @@ def main():
     done = wget(*(url for url, _ in pages))
     check_good(tally, "http.server", done, hosts, [*PAGES.values()] * 3)
 
-    manners = {byte_by_byte: 777, chunked: 54_321, until_close: 33_333}
-    for answer, size in manners.items():
+    answers = {byte_by_byte: 777, chunked: 54_321, until_close: 33_333}
+    for answer, size in answers.items():
         check_good(tally, answer.__name__, wget(site(answer) + "/a?b#c"), hosts[:1], [size])
     done = wget(*[site(together)] * TOGETHER)
     check_good(tally, "together", done, hosts[:1], [88] * TOGETHER)
@@ -164,11 +164,11 @@ def main():
     complaints = done.stderr.splitlines()
     tally.check(f"mixed: {len(bad)} lines on stderr", len(complaints) == len(bad), complaints)
     found = [f"{size} bytes" in done.stdout for size in (1_234, 54_321)]
-    tally.check("mixed: the good ones are fetched", all(found), done.stdout)
+    tally.check("mixed: the valid pages are fetched", all(found), done.stdout)
 
     done = wget()
     tally.check("without arguments: exit status 0", done.returncode == 0, done)
-    tally.check("without arguments: it fetches", "200 OK" in done.stdout, done)
+    tally.check("without arguments: it fetches pages", "200 OK" in done.stdout, done)
     tally.check("without arguments: nothing on stderr", not done.stderr, done)
     tally.close()
 

@@ -1,8 +1,9 @@
-//! A chat: what one says, all the others hear. Who does not listen is not waited for.
+//! A chat server: it sends the lines of each client to all others. It does not wait for slow
+//! clients.
 //!
 //! ```sh
 //! cargo run --example chat                  # listens on 127.0.0.1:7777
-//! cargo run --example chat '[::1]:9000'     # or where you like
+//! cargo run --example chat '[::1]:9000'     # or another address
 //! ```
 //!
 //! It prints `listening on 127.0.0.1:7777`. In two or more other terminals:
@@ -17,8 +18,9 @@
 //! * bea is gone
 //! ```
 //!
-//! What a client has not taken yet waits in its writer: `write` never waits, so a slow client holds
-//! nobody up. One that lets too much pile up is given up.
+//! Bytes that a client has not received yet are buffered in its writer. `write` never waits, so a
+//! slow client does not delay the others. The server aborts a connection whose buffer grows too
+//! large.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -28,16 +30,16 @@ use std::rc::Rc;
 
 use evloop::{StreamReader, StreamWriter, start_server};
 
-/// Bytes that may wait for a client.
-const UNHEARD_MAX: usize = 1024 * 1024;
+/// The most bytes that are buffered for one client.
+const BUFFERED_MAX: usize = 1024 * 1024;
 
-/// The writers of those who are here.
+/// The writers of all clients, by address.
 #[derive(Clone, Default)]
-struct Room(Rc<RefCell<BTreeMap<SocketAddr, Rc<StreamWriter>>>>);
+struct Clients(Rc<RefCell<BTreeMap<SocketAddr, Rc<StreamWriter>>>>);
 
-/// Somebody who is here, until this is dropped.
-struct Guest<'a> {
-    room: &'a Room,
+/// A connected client. Dropping it removes the client from the chat.
+struct Client<'a> {
+    clients: &'a Clients,
     addr: SocketAddr,
     name: String,
 }
@@ -45,21 +47,25 @@ struct Guest<'a> {
 fn main() -> io::Result<()> {
     let addr = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:7777".to_owned());
     evloop::block_on(async {
-        let room = Room::default();
-        let handler = async move |reader, writer| talk(&room, reader, writer).await;
+        let clients = Clients::default();
+        let handler = async move |reader, writer| serve(&clients, reader, writer).await;
         let server = start_server(addr, handler).await?;
         println!("listening on {}", server.local_addrs()[0]);
         server.serve_forever().await
     })
 }
 
-/// One guest, from name to end.
-async fn talk(room: &Room, mut reader: StreamReader, writer: StreamWriter) -> io::Result<()> {
+/// Serves one client, from its name to the end of its input.
+async fn serve(
+    clients: &Clients,
+    mut reader: StreamReader,
+    writer: StreamWriter,
+) -> io::Result<()> {
     let name = text(&reader.read_line().await?);
-    let guest = room.enter(name, writer)?;
+    let client = clients.add(name, writer)?;
     let mut lines = reader.lines();
     while let Some(line) = lines.next().await {
-        guest.say(&format!("<{}> {}\n", guest.name, text(&line?)));
+        client.broadcast(&format!("<{}> {}\n", client.name, text(&line?)));
     }
     Ok(())
 }
@@ -68,22 +74,22 @@ fn text(line: &[u8]) -> String {
     String::from_utf8_lossy(line).trim().to_owned()
 }
 
-impl Room {
-    fn enter(&self, name: String, writer: StreamWriter) -> io::Result<Guest<'_>> {
+impl Clients {
+    fn add(&self, name: String, writer: StreamWriter) -> io::Result<Client<'_>> {
         let addr = writer.peer_addr()?;
         self.0.borrow_mut().insert(addr, Rc::new(writer));
-        let guest = Guest { room: self, addr, name };
-        guest.say(&format!("* {} is here\n", guest.name));
-        Ok(guest)
+        let client = Client { clients: self, addr, name };
+        client.broadcast(&format!("* {} is here\n", client.name));
+        Ok(client)
     }
 }
 
-impl Guest<'_> {
-    /// To all the others.
-    fn say(&self, line: &str) {
-        for (addr, writer) in &*self.room.0.borrow() {
-            if writer.write_buffer_size() > UNHEARD_MAX {
-                // Its task reads to its end then, and lets it go.
+impl Client<'_> {
+    /// Sends a line to all other clients.
+    fn broadcast(&self, line: &str) {
+        for (addr, writer) in &*self.clients.0.borrow() {
+            if writer.write_buffer_size() > BUFFERED_MAX {
+                // The read of its task fails or ends then, and the task drops the client.
                 writer.abort();
             } else if *addr != self.addr {
                 writer.write(line.as_bytes());
@@ -92,9 +98,9 @@ impl Guest<'_> {
     }
 }
 
-impl Drop for Guest<'_> {
+impl Drop for Client<'_> {
     fn drop(&mut self) {
-        self.say(&format!("* {} is gone\n", self.name));
-        self.room.0.borrow_mut().remove(&self.addr);
+        self.broadcast(&format!("* {} is gone\n", self.name));
+        self.clients.0.borrow_mut().remove(&self.addr);
     }
 }

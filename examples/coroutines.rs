@@ -1,4 +1,4 @@
-//! Coroutines that are sent values: a consumer, a pipeline, one source for several sinks, events.
+//! Coroutines that receive values: a consumer, a pipeline, one source for several sinks, events.
 //!
 //! ```sh
 //! cargo run --example coroutines
@@ -34,7 +34,7 @@
 
 use evloop::coroutine::{Coroutine, Step};
 
-/// Takes lines, and gives nothing for them.
+/// A coroutine that receives lines and yields no values.
 type Sink = Coroutine<'static, (), &'static str>;
 
 const LOG: [&str; 4] =
@@ -59,7 +59,7 @@ fn main() {
     }
 }
 
-/// Answers each number that it is sent.
+/// A consumer: yields an answer to each number that it receives.
 fn consumer() -> Coroutine<'static, &'static str, u32> {
     Coroutine::new(async |co| {
         let mut answer = "";
@@ -90,7 +90,7 @@ fn follow(lines: &[&'static str], target: &mut Sink) {
     }
 }
 
-/// A filter: sends on the lines in which `word` occurs.
+/// A filter: forwards the lines that contain `word`.
 fn grep(word: &'static str, mut target: Sink) -> Sink {
     target.next();
     Coroutine::new(async move |co| {
@@ -103,7 +103,7 @@ fn grep(word: &'static str, mut target: Sink) -> Sink {
     })
 }
 
-/// A sink: prints what it is sent.
+/// A sink: prints the lines that it receives.
 fn printer(name: impl Into<String>) -> Sink {
     let name = name.into();
     Coroutine::new(async move |co| {
@@ -113,7 +113,7 @@ fn printer(name: impl Into<String>) -> Sink {
     })
 }
 
-/// Sends every line to all of `targets`.
+/// Forwards every line to all of `targets`.
 fn broadcast<const N: usize>(mut targets: [Sink; N]) -> Sink {
     targets.iter_mut().for_each(|target| _ = target.next());
     Coroutine::new(async move |co| {
@@ -124,18 +124,18 @@ fn broadcast<const N: usize>(mut targets: [Sink; N]) -> Sink {
     })
 }
 
-/// What a parser tells of a document while it reads it.
+/// An event of a parser that reads a document.
 enum Event {
     Start(&'static str),
     Text(&'static str),
     End(&'static str),
 }
 
-/// Handles events: where it has stopped is what it has seen, so it needs no table of states.
+/// Handles events. Its position in the code is its state, so it needs no table of states.
 fn on_buses(direction: &'static str) -> Coroutine<'static, (), Event> {
     Coroutine::new(async move |co| {
         loop {
-            // Until a bus begins; then its fields until it ends.
+            // Skips events until a bus starts, and then reads its fields until it ends.
             let Event::Start("bus") = co.yield_(()).await else { continue };
             let (mut id, mut goes) = ("", "");
             loop {

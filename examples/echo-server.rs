@@ -1,11 +1,11 @@
-//! Sends back what it gets, to any number of clients at once, on one thread.
+//! Sends all received bytes back, to any number of clients at the same time, on one thread.
 //!
 //! ```sh
 //! cargo run --release --example echo-server              # listens on 127.0.0.1:7777
-//! cargo run --release --example echo-server '[::]:9000'  # or where you like
+//! cargo run --release --example echo-server '[::]:9000'  # or another address
 //! ```
 //!
-//! It prints `listening on 127.0.0.1:7777`. In other terminals, talk to it:
+//! It prints `listening on 127.0.0.1:7777`. In other terminals, connect to it:
 //!
 //! ```sh
 //! nc 127.0.0.1 7777                    # type lines; Ctrl-D or Ctrl-C ends it
@@ -13,7 +13,8 @@
 //! printf 'hello' | nc -N 127.0.0.1 7777
 //! ```
 //!
-//! Each line comes back, and the server says who comes and goes. Ctrl-C ends it:
+//! The server sends each line back, and prints a line when a client connects or disconnects. Ctrl-C
+//! ends it:
 //!
 //! ```text
 //! listening on 127.0.0.1:7777
@@ -34,10 +35,10 @@ use evloop::net::{TcpListener, TcpStream};
 
 const DEFAULT_ADDR: &str = "127.0.0.1:7777";
 
-/// What one connection reads at most before it writes.
+/// The size of the read buffer of a connection, in bytes.
 const BUFFER: usize = 16 * 1024;
 
-/// How many connections there are.
+/// The numbers of open connections and of all connections.
 #[derive(Default)]
 struct Count {
     open: Cell<usize>,
@@ -61,12 +62,12 @@ async fn run(addr: String) -> io::Result<()> {
     let listener = TcpListener::bind(addr).await?;
     let addr = listener.local_addr()?;
     let count = Rc::new(Count::default());
-    // The task begins while this one waits for Ctrl-C: from its first line on, Ctrl-C is heard.
+    // The task starts when this one waits for Ctrl-C: Ctrl-C is handled from its first line on.
     drop(evloop::spawn(serve(listener, addr, count.clone())));
     interrupted().await?;
     let (total, open) = (count.total.get(), count.open.get());
     let plural = if total == 1 { "" } else { "s" };
-    say(format_args!("served {total} connection{plural}, {open} still open"));
+    print(format_args!("served {total} connection{plural}, {open} still open"));
     Ok(())
 }
 
@@ -82,13 +83,13 @@ async fn interrupted() -> io::Result<()> {
     std::future::pending().await
 }
 
-/// Gives each connection a task of its own.
+/// Spawns a task for each connection.
 async fn serve(listener: TcpListener, addr: SocketAddr, count: Rc<Count>) {
-    say(format_args!("listening on {addr}"));
+    print(format_args!("listening on {addr}"));
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => drop(evloop::spawn(serve_one(stream, peer, count.clone()))),
-            // The listener goes on: the next accept waits until it may succeed.
+            // The listener stays usable: the next accept waits until it may succeed.
             Err(error) => eprintln!("accept: {error}"),
         }
     }
@@ -97,15 +98,15 @@ async fn serve(listener: TcpListener, addr: SocketAddr, count: Rc<Count>) {
 async fn serve_one(stream: TcpStream, peer: SocketAddr, count: Rc<Count>) {
     count.total.set(count.total.get() + 1);
     count.open.set(count.open.get() + 1);
-    say(format_args!("{peer} came: {} open", count.open.get()));
+    print(format_args!("{peer} came: {} open", count.open.get()));
     if let Err(error) = echo(&stream).await {
         eprintln!("{peer}: {error}");
     }
     count.open.set(count.open.get() - 1);
-    say(format_args!("{peer} left: {} open", count.open.get()));
+    print(format_args!("{peer} left: {} open", count.open.get()));
 }
 
-/// Sends back what comes, until the client has finished writing.
+/// Sends the received bytes back until the client closes its sending side.
 async fn echo(stream: &TcpStream) -> io::Result<()> {
     let mut buf = vec![0; BUFFER];
     loop {
@@ -116,7 +117,7 @@ async fn echo(stream: &TcpStream) -> io::Result<()> {
     }
 }
 
-/// Prints a line. A server whose output nobody reads goes on.
-fn say(line: fmt::Arguments<'_>) {
+/// Prints a line. An error of stdout does not end the server.
+fn print(line: fmt::Arguments<'_>) {
     let _ = writeln!(io::stdout(), "{line}");
 }

@@ -1,11 +1,11 @@
-//! Sends back what it gets, on all cores: a loop on each, and one port for all of them.
+//! Sends all received bytes back, on all cores: one loop on each core, one port for all loops.
 //!
 //! ```sh
 //! cargo run --release --example echo-shards                      # 127.0.0.1:7777, all cores
 //! cargo run --release --example echo-shards -- 127.0.0.1:9000 2  # two loops
 //! ```
 //!
-//! The system gives each connection to one of the loops, where it stays. Ctrl-C ends it:
+//! The system assigns each connection to one loop, where it stays. Ctrl-C ends the program:
 //!
 //! ```text
 //! 2 shards listen on 127.0.0.1:7777
@@ -26,10 +26,10 @@ use evloop::shards::{Shard, try_shards};
 
 const DEFAULT_ADDR: &str = "127.0.0.1:7777";
 
-/// What one connection reads at most before it writes.
+/// The size of the read buffer of a connection, in bytes.
 const BUFFER: usize = 16 * 1024;
 
-/// Tells, when its shard ends, how many connections there were.
+/// The number of connections of a shard. Prints it when the shard ends.
 struct Count {
     shard: usize,
     connections: Cell<usize>,
@@ -53,7 +53,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Serves until Ctrl-C, which the first shard hears for all.
+/// Serves until Ctrl-C. The first shard receives it and stops all shards.
 async fn run(shard: Shard, addr: SocketAddr) -> io::Result<()> {
     let options = ListenOptions { reuse_port: true, ..ListenOptions::default() };
     let listener = TcpListener::bind_with(addr, &options).await?;
@@ -89,13 +89,13 @@ async fn serve(listener: TcpListener, count: Rc<Count>) -> io::Result<()> {
                 count.connections.set(count.connections.get() + 1);
                 drop(evloop::spawn(echo(stream)));
             }
-            // The listener goes on: the next accept waits until it may succeed.
+            // The listener stays usable: the next accept waits until it may succeed.
             Err(error) => eprintln!("accept: {error}"),
         }
     }
 }
 
-/// Sends back what comes, until the client has finished writing or is gone.
+/// Sends the received bytes back until the client closes its sending side or the connection fails.
 async fn echo(stream: TcpStream) -> io::Result<()> {
     let mut buf = vec![0; BUFFER];
     loop {

@@ -4,14 +4,14 @@
 //! cargo run --example hello
 //! ```
 //!
-//! prints at once
+//! prints at once:
 //!
 //! ```text
 //! Hello world! (first)
 //! Hello world! (second)
 //! ```
 //!
-//! and a second later, since both sleep through the same second,
+//! and a second later, since both sleep at the same time:
 //!
 //! ```text
 //! Hello again! (first)
@@ -32,7 +32,7 @@ fn main() {
     evloop::block_on(async {
         let first = evloop::spawn(greet("first"));
         let second = evloop::spawn(greet("second"));
-        first.await.expect("it does not panic");
-        second.await.expect("it does not panic");
+        first.await.expect("the task does not panic");
+        second.await.expect("the task does not panic");
     });
 }

@@ -1,5 +1,5 @@
-//! Says hello to web browsers and load generators, on all cores. It is no web server: it answers
-//! every request alike, and reads no more of it than where it ends.
+//! Answers web browsers and load generators with a greeting, on all cores. It is no web server: it
+//! sends the same response to every request, and reads a request only to find its end.
 //!
 //! ```sh
 //! cargo run --release --example http-shards                      # 127.0.0.1:8080, all cores
@@ -13,8 +13,8 @@
 //! wrk -t2 -c64 -d10 http://127.0.0.1:8080/
 //! ```
 //!
-//! Connections stay open, and requests may come several at a time; their answers then go out in one
-//! write. A request with a body is answered too, but its body is taken for the next request.
+//! Connections stay open. Several requests may arrive together; one write sends their responses. A
+//! request with a body is answered too, but its body is parsed as the next request.
 
 use std::env;
 use std::io;
@@ -33,10 +33,10 @@ const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\n\
     \r\n\
     Hello, world!\n";
 
-/// The end of a request's head.
+/// The bytes that end the head of a request.
 const END: &[u8] = b"\r\n\r\n";
 
-/// A head that is longer ends its connection.
+/// The longest head of a request. A longer one ends its connection.
 const HEAD_MAX: usize = 16 * 1024;
 
 fn main() -> ExitCode {
@@ -66,13 +66,13 @@ async fn serve(listener: TcpListener) -> io::Result<()> {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => drop(evloop::spawn(answer_all(stream))),
-            // The listener goes on: the next accept waits until it may succeed.
+            // The listener stays usable: the next accept waits until it may succeed.
             Err(error) => eprintln!("accept: {error}"),
         }
     }
 }
 
-/// Answers requests until the client has no more of them.
+/// Answers requests until the client closes its sending side.
 async fn answer_all(stream: TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let (mut buf, mut len) = (vec![0; HEAD_MAX], 0);
@@ -90,7 +90,7 @@ async fn answer_all(stream: TcpStream) -> io::Result<()> {
         }
         stream.write_all(&answers).await?;
         answers.clear();
-        // What is left is the beginning of the next request.
+        // The remaining bytes are the beginning of the next request.
         buf.copy_within(begin..len, 0);
         len -= begin;
     }

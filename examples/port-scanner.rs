@@ -1,4 +1,4 @@
-//! Finds the open TCP ports of a host, with no more than so many attempts at once.
+//! Finds the open TCP ports of a host, with a limit on concurrent attempts.
 //!
 //! ```sh
 //! cargo run --example port-scanner 127.0.0.1           # ports 1 to 1024
@@ -11,7 +11,7 @@
 //! 2 of 1024 are open
 //! ```
 //!
-//! Scan hosts that are yours.
+//! Scan only your own hosts.
 
 use std::io;
 use std::net::SocketAddr;
@@ -24,10 +24,10 @@ use evloop::spawn;
 use evloop::sync::Semaphore;
 use evloop::time::timeout;
 
-/// Attempts at once: fewer than the descriptors that a process usually may have.
-const AT_ONCE: usize = 200;
+/// The most concurrent attempts: fewer than the usual limit of descriptors of a process.
+const ATTEMPTS_MAX: usize = 200;
 
-/// A port that says nothing for so long is none.
+/// A port that does not answer for this long counts as closed.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
@@ -48,18 +48,18 @@ fn main() -> ExitCode {
 
 async fn scan(host: &str, first: u16, last: u16) -> io::Result<()> {
     let mut addrs = lookup_host((host, 0)).await?;
-    let ip = addrs.next().expect("a host that is found has an address").ip();
-    let turns = Rc::new(Semaphore::new(AT_ONCE));
+    let ip = addrs.next().expect("a resolved host has an address").ip();
+    let permits = Rc::new(Semaphore::new(ATTEMPTS_MAX));
     let mut attempts = Vec::new();
     for port in first..=last {
-        // Waits while there are so many: the tasks are as few as the attempts.
-        let turn = turns.clone().acquire_owned().await.expect("it is never closed");
+        // Waits for a permit before the spawn, so that there are never more tasks than attempts.
+        let permit = permits.clone().acquire_owned().await.expect("the semaphore is never closed");
         attempts.push(spawn(async move {
             let is_open = is_open(SocketAddr::new(ip, port)).await;
             if is_open {
                 println!("{port} is open");
             }
-            drop(turn);
+            drop(permit);
             is_open
         }));
     }

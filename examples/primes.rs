@@ -1,4 +1,4 @@
-//! Counts primes on helper threads, while the loop stays free: it ticks on as if nothing were.
+//! Counts primes on the blocking pool. The loop is not blocked: its timer ticks on time meanwhile.
 //!
 //! ```sh
 //! cargo run --release --example primes              # below 10 millions
@@ -12,7 +12,7 @@
 //! meanwhile the loop ticked 221 times, at worst 0.4 ms late
 //! ```
 //!
-//! Only as many threads run as there are cores: work that computes gains nothing from more.
+//! The pool has one thread for each core: more threads do not speed up computation.
 
 use std::env;
 use std::ops::Range;
@@ -25,7 +25,7 @@ use evloop::time::{interval, now};
 
 const DEFAULT_LIMIT: u64 = 10_000_000;
 
-/// Numbers that one piece of work looks at.
+/// How many numbers one call on the pool checks.
 const PIECE: u64 = 100_000;
 
 const TICK: Duration = Duration::from_millis(5);
@@ -38,7 +38,7 @@ fn main() -> ExitCode {
     };
     let threads = thread::available_parallelism().map_or(1, |cores| cores.get());
     let runtime = evloop::Runtime::builder().blocking_threads_max(threads).build();
-    let mut runtime = runtime.expect("the system grants a selector");
+    let mut runtime = runtime.expect("the system provides a selector");
     runtime.block_on(async {
         let ticks = evloop::spawn(tick()).abort_on_drop();
         let begin = now();
@@ -54,7 +54,7 @@ async fn count_below(limit: u64) -> Result<usize, JoinError> {
     let mut pieces = Vec::new();
     for begin in (0..limit).step_by(PIECE as usize) {
         let piece = begin..limit.min(begin + PIECE);
-        // It begins at once, or when a thread is free.
+        // Starts at once, or when a thread is free.
         pieces.push(spawn_blocking(move || piece_count(piece)));
     }
     let mut primes = 0;
@@ -73,7 +73,7 @@ fn is_prime(n: u64) -> bool {
     n == 2 || n > 2 && n % 2 == 1 && divisors.into_iter().all(|divisor| n % divisor != 0)
 }
 
-/// What the loop is free for. Tells of it when it is dropped.
+/// Statistics of the ticks. Prints them when it is dropped.
 struct Ticks {
     count: usize,
     worst: Duration,

@@ -1,4 +1,4 @@
-//! A TCP proxy: what comes to it goes to another address, and back.
+//! A TCP proxy: forwards each connection to another address, in both directions.
 //!
 //! ```sh
 //! cargo run --example proxy 127.0.0.1:7778 example.org:80
@@ -10,7 +10,7 @@
 //! curl -H 'Host: example.org' http://127.0.0.1:7778
 //! ```
 //!
-//! And it says how much went each way:
+//! The proxy prints the number of bytes in each direction:
 //!
 //! ```text
 //! 127.0.0.1:40174: 78 bytes there, 1591 back
@@ -46,13 +46,14 @@ async fn serve(from: &str, to: &str) -> io::Result<()> {
     loop {
         match listener.accept().await {
             Ok((client, peer)) => drop(evloop::spawn(forward(client, peer, to.clone()))),
-            // The listener goes on: the next accept waits until it may succeed.
+            // The listener stays usable: the next accept waits until it may succeed.
             Err(error) => eprintln!("accept: {error}"),
         }
     }
 }
 
-/// One connection, until both ends have ended. When one ends, the other still may answer.
+/// Forwards one connection until both directions have ended. After one has ended, the other goes
+/// on.
 async fn forward(client: TcpStream, peer: SocketAddr, to: Rc<str>) {
     let copied = async {
         let server = TcpStream::connect(&*to).await?;

@@ -1,5 +1,5 @@
-//! Prints each line of its input as it comes, and says when there is none for a while: Python's
-//! `select([stdin], [], [], 5)`.
+//! Prints each line of its input when it arrives, and a note when none arrives for some seconds, as
+//! Python's `select([stdin], [], [], 5)` does.
 //!
 //! ```sh
 //! tail -f /var/log/syslog | cargo run --example tail        # 5 seconds
@@ -27,15 +27,15 @@ fn main() -> io::Result<()> {
 async fn follow(seconds: u64) -> io::Result<()> {
     let (mut input, mut output) = (stdin(), stdout());
     loop {
-        // What came of a line when the time is over stays for the next attempt.
+        // After a timeout the received part of a line stays for the next call.
         match timeout(Duration::from_secs(seconds), input.read_line()).await {
             Ok(line) => match &*line? {
                 [] => return output.write_all(b"(the end)\n").await,
                 line => output.write_all(line).await?,
             },
             Err(_) => {
-                let words = format!("(nothing for {seconds} s)\n");
-                output.write_all(words.as_bytes()).await?;
+                let note = format!("(nothing for {seconds} s)\n");
+                output.write_all(note.as_bytes()).await?;
             }
         }
     }

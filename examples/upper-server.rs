@@ -1,8 +1,8 @@
-//! Sends back each line in upper case: asyncio's first server, `conn.send(data.upper())`.
+//! Sends each line back in upper case, as asyncio's first server: `conn.send(data.upper())`.
 //!
 //! ```sh
 //! cargo run --example upper-server                  # listens on 127.0.0.1:7777
-//! cargo run --example upper-server '[::1]:9000'     # or where you like
+//! cargo run --example upper-server '[::1]:9000'     # or another address
 //! ```
 //!
 //! It prints `listening on 127.0.0.1:7777`. In another terminal:
@@ -29,12 +29,12 @@ fn main() -> io::Result<()> {
     })
 }
 
-/// Serves one connection. Its error, if a client goes without a word, is a line on stderr.
+/// Serves one connection. `start_server` prints its error to stderr, such as a reset.
 async fn upper(mut reader: StreamReader, writer: StreamWriter) -> io::Result<()> {
     let mut lines = reader.lines();
     while let Some(line) = lines.next().await {
         writer.write(&line?.to_ascii_uppercase());
-        // Not before this client has taken most of what was sent is there more for it.
+        // Flow control: waits until the client has received most of the sent bytes.
         writer.drain().await?;
     }
     Ok(())

@@ -1,9 +1,40 @@
-//! L4: files, on the loop's helper threads.
+//! Files and directories: the operations of [`std::fs`] as futures.
 //!
-//! The system has no readiness for files: a read of a disk blocks whoever asks. So each operation
-//! here is the one of `std::fs` with the same name, done on a helper thread while the loop goes on.
-//! Invariant: an operation that has begun is carried out, whether or not its future is dropped.
-//! What the loop's end finds waiting for a thread is not.
+//! No operating system reports when a file on a disk is ready: a read blocks its thread. Each
+//! operation here is the one of [`std::fs`] with the same name. It runs on a thread of the blocking
+//! pool, and the loop goes on meanwhile.
+//!
+//! | Item | Purpose |
+//! |---|---|
+//! | [`File`] | an open file: read, write, seek, flush, sync |
+//! | [`OpenOptions`] | how a file is opened; see [`File::options`] |
+//! | [`read`], [`read_to_string`], [`write`](write()) | a whole file at once |
+//! | [`metadata`], [`symlink_metadata`], [`set_permissions`], [`try_exists`] | metadata of a path |
+//! | [`read_dir`], [`ReadDir`], [`DirEntry`] | the entries of a directory |
+//! | [`create_dir`], [`create_dir_all`], [`remove_dir`], [`remove_dir_all`] | directories |
+//! | [`copy`], [`rename`], [`remove_file`] | files: copy, move, remove |
+//! | [`hard_link`], [`read_link`], [`canonicalize`] | links and absolute paths |
+//! | [`Metadata`], [`FileType`], [`Permissions`] | the types of [`std::fs`] |
+//!
+//! An operation that a thread has begun is carried out, whether or not its future is dropped. An
+//! operation that still waits for a thread when the loop ends is not carried out.
+//!
+//! ```
+//! use evloop::fs;
+//!
+//! evloop::block_on(async {
+//!     let dir = std::env::temp_dir().join(format!("evloop-dir-{}", std::process::id()));
+//!     fs::create_dir_all(dir.join("notes")).await?;
+//!     fs::write(dir.join("draft"), "hello").await?;
+//!     assert_eq!(fs::copy(dir.join("draft"), dir.join("notes/copy")).await?, 5);
+//!     fs::rename(dir.join("draft"), dir.join("notes/final")).await?;
+//!     assert_eq!(fs::metadata(dir.join("notes/final")).await?.len(), 5);
+//!     fs::remove_file(dir.join("notes/copy")).await?;
+//!     fs::remove_dir_all(&dir).await
+//! }).unwrap();
+//! ```
+
+// L4. Invariant: an operation that has begun is carried out, whether or not its future is dropped.
 
 mod cursor;
 mod dir;
@@ -17,11 +48,73 @@ mod paths;
 
 pub use std::fs::{FileType, Metadata, Permissions};
 
-pub use self::dir::{DirEntry, ReadDir, read_dir};
+pub use self::dir::{DirEntry, ReadDir};
+
+#[doc(alias = "FileObject")]
+#[doc(alias = "open_file")]
+#[doc(alias = "wrap_file")]
 pub use self::file::File;
+
+#[doc(alias = "touch")]
 pub use self::open_options::OpenOptions;
-pub use self::paths::{
-    canonicalize, copy, create_dir, create_dir_all, hard_link, metadata, read, read_link,
-    read_to_string, remove_dir, remove_dir_all, remove_file, rename, set_permissions,
-    symlink_metadata, try_exists, write,
-};
+
+#[doc(alias = "iterdir")]
+#[doc(alias = "listdir")]
+#[doc(alias = "scandir")]
+pub use self::dir::read_dir;
+
+#[doc(alias = "absolute")]
+#[doc(alias = "realpath")]
+#[doc(alias = "resolve")]
+pub use self::paths::canonicalize;
+
+#[doc(alias = "copyfile")]
+pub use self::paths::copy;
+
+#[doc(alias = "mkdir")]
+pub use self::paths::create_dir;
+
+#[doc(alias = "makedirs")]
+pub use self::paths::create_dir_all;
+
+#[doc(alias = "hardlink_to")]
+#[doc(alias = "link")]
+pub use self::paths::hard_link;
+
+#[doc(alias = "stat")]
+pub use self::paths::metadata;
+
+#[doc(alias = "read_bytes")]
+pub use self::paths::read;
+
+#[doc(alias = "readlink")]
+pub use self::paths::read_link;
+
+#[doc(alias = "read_text")]
+pub use self::paths::read_to_string;
+
+#[doc(alias = "rmdir")]
+pub use self::paths::remove_dir;
+
+#[doc(alias = "rmtree")]
+pub use self::paths::remove_dir_all;
+
+#[doc(alias = "unlink")]
+pub use self::paths::remove_file;
+
+#[doc(alias = "replace")]
+pub use self::paths::rename;
+
+#[doc(alias = "chmod")]
+pub use self::paths::set_permissions;
+
+#[doc(alias = "is_symlink")]
+#[doc(alias = "lstat")]
+pub use self::paths::symlink_metadata;
+
+#[doc(alias = "exists")]
+pub use self::paths::try_exists;
+
+#[doc(alias = "write_bytes")]
+#[doc(alias = "write_text")]
+pub use self::paths::write;

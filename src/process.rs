@@ -1,8 +1,31 @@
-//! L4: child processes. Unix.
+//! Child processes: start, signal, communicate, wait. Unix only.
 //!
-//! No thread waits for a child: on Linux a descriptor of it (a pidfd) becomes readable when it
-//! ends, elsewhere SIGCHLD tells. Invariant: whoever drops what, a process that was started here is
-//! reaped, by who waits for it, else by a task of its loop, else when the next one is started.
+//! | Item | Purpose |
+//! |---|---|
+//! | [`Command`] | a program to start: arguments, environment, pipes |
+//! | [`Child`] | a started process: wait, signals, [`communicate`](Child::communicate) |
+//! | [`ChildStdin`], [`ChildStdout`], [`ChildStderr`] | the pipes of a child |
+//! | [`Stdio`], [`ExitStatus`], [`Output`] | the types of [`std::process`] |
+//!
+//! No thread waits for a child. On Linux a pidfd, a descriptor of the process, becomes readable
+//! when the process ends. On other systems SIGCHLD wakes the tasks that wait. Every child is
+//! reaped, even if its [`Child`] is dropped: no zombie stays.
+//!
+//! ```
+//! use evloop::process::{Command, Stdio};
+//!
+//! evloop::block_on(async {
+//!     let mut sort = Command::new("sort");
+//!     let mut child = sort.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+//!     let output = child.communicate("b\na\n").await?;
+//!     assert!(output.status.success());
+//!     assert_eq!(output.stdout, b"a\nb\n");
+//!     std::io::Result::Ok(())
+//! }).unwrap();
+//! ```
+
+// L4. Invariant: every process that was started here is reaped, whatever is dropped: by the future
+// that waits for it, else by a task of its loop, else when the next process is started.
 
 mod child;
 mod child_signal;
@@ -13,5 +36,15 @@ mod running;
 
 pub use std::process::{ExitStatus, Output, Stdio};
 
-pub use self::child::{Child, ChildStderr, ChildStdin, ChildStdout};
+pub use self::child::{ChildStderr, ChildStdin, ChildStdout};
+
+#[doc(alias = "Popen")]
+#[doc(alias = "Process")]
+pub use self::child::Child;
+
+#[doc(alias = "Popen")]
+#[doc(alias = "create_subprocess_exec")]
+#[doc(alias = "open_process")]
+#[doc(alias = "run_process")]
+#[doc(alias = "subprocess_exec")]
 pub use self::command::Command;

@@ -1,6 +1,6 @@
-//! Files: contents, directories, the cursor, and errors that stay.
+//! Files: contents, directories, the cursor, and persistent errors.
 
-/// Files of one test.
+/// A directory for the files of one test.
 mod temp_dir;
 
 use std::collections::BTreeSet;
@@ -24,7 +24,7 @@ fn contents(path: &Path) -> String {
 }
 
 #[test]
-fn whole_files_are_written_and_read() {
+fn write_replaces_the_contents_and_read_returns_them() {
     let dir = Dir::new();
     block_on(async {
         let path = dir.join("a");
@@ -42,7 +42,7 @@ fn whole_files_are_written_and_read() {
 }
 
 #[test]
-fn names_are_changed_copied_linked_and_removed() {
+fn copy_rename_hard_link_remove_and_permissions() {
     let dir = Dir::new();
     block_on(async {
         let [a, b, c, d] = ["a", "b", "c", "d"].map(|name| dir.join(name));
@@ -55,7 +55,7 @@ fn names_are_changed_copied_linked_and_removed() {
         assert_eq!(fs::read(&d).await.unwrap(), b"contents");
         let error = fs::read(&c).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound);
-        assert!(error.raw_os_error().is_some(), "the system's error as it is");
+        assert!(error.raw_os_error().is_some(), "the error has the system's number");
         let mut permissions = fs::metadata(&d).await.unwrap().permissions();
         permissions.set_readonly(true);
         fs::set_permissions(&d, permissions).await.unwrap();
@@ -67,7 +67,7 @@ fn names_are_changed_copied_linked_and_removed() {
 
 #[cfg(unix)]
 #[test]
-fn symbolic_links_are_seen() {
+fn symbolic_links_are_read_and_reported() {
     let dir = Dir::new();
     let (file, link) = (dir.file("a", b"contents"), dir.join("link"));
     std::os::unix::fs::symlink(&file, &link).unwrap();
@@ -85,7 +85,7 @@ fn symbolic_links_are_seen() {
 }
 
 #[test]
-fn directories_are_made_listed_and_removed() {
+fn directories_are_created_listed_and_removed() {
     let dir = Dir::new();
     block_on(async {
         let deep = dir.join("x").join("y");
@@ -95,7 +95,7 @@ fn directories_are_made_listed_and_removed() {
         let error = fs::remove_dir(&deep).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::DirectoryNotEmpty);
         fs::remove_dir(deep.join("z")).await.unwrap();
-        // Some batches, the last of them full.
+        // `ReadDir` reads 64 entries a batch: the last batch is empty, partly full, or full.
         for count in [0, 1, 63, 64, 65, 128, 300] {
             let names: BTreeSet<_> = (0..count).map(|i| format!("{i}")).collect();
             for name in &names {
@@ -119,7 +119,7 @@ fn directories_are_made_listed_and_removed() {
 }
 
 #[test]
-fn a_file_is_opened_as_the_options_say() {
+fn options_decide_how_a_file_is_opened() {
     let dir = Dir::new();
     block_on(async {
         let path = dir.join("a");
@@ -153,7 +153,7 @@ fn reads_writes_and_seeks_move_one_cursor() {
         assert_eq!(read(&mut file, 2).await, "67");
         assert_eq!(file.seek(SeekFrom::End(-1)).await.unwrap(), 9);
         assert_eq!(read(&mut file, 9).await, "9");
-        assert_eq!(read(&mut file, 9).await, "", "the end");
+        assert_eq!(read(&mut file, 9).await, "", "end of file");
         assert_eq!(read(&mut file, 0).await, "");
         let error = file.seek(SeekFrom::Current(-11)).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
@@ -170,14 +170,18 @@ fn reads_writes_and_seeks_move_one_cursor() {
 }
 
 #[test]
-fn a_large_file_goes_in_pieces() {
+fn a_large_file_is_written_and_read_in_pieces() {
     let dir = Dir::new();
     let path = dir.join("large");
     let bytes: Vec<u8> = (0..1_000_003u32).map(|i| (i % 251) as u8).collect();
     block_on(async {
         let mut file = File::create(&path).await.unwrap();
         file.write_all(&bytes).await.unwrap();
-        assert_eq!(std::fs::read(&path).unwrap(), bytes, "written when write_all is done");
+        assert_eq!(
+            std::fs::read(&path).unwrap(),
+            bytes,
+            "all bytes are written when write_all completes"
+        );
         let mut copy = Vec::new();
         File::open(&path).await.unwrap().read_to_end(&mut copy).await.unwrap();
         assert_eq!(copy, bytes);
@@ -191,15 +195,15 @@ fn a_large_file_goes_in_pieces() {
 }
 
 #[test]
-fn a_write_that_failed_fails_every_later_one_while_reads_go_on() {
+fn after_a_failed_write_every_later_write_fails_and_reads_succeed() {
     let dir = Dir::new();
     let path = dir.file("a", b"0123");
     block_on(async {
         let mut file = File::open(&path).await.unwrap();
-        assert_eq!(file.write(b"x").await.unwrap(), 1, "taken over");
+        assert_eq!(file.write(b"x").await.unwrap(), 1, "accepted");
         let error = file.seek(SeekFrom::Start(2)).await.unwrap_err();
         assert!(error.raw_os_error().is_some(), "{error}");
-        assert_eq!(read(&mut file, 1).await, "0", "the seek was not made");
+        assert_eq!(read(&mut file, 1).await, "0", "the seek did not take place");
         for _ in 0..2 {
             let again = file.write(b"x").await.unwrap_err();
             assert_eq!(again.raw_os_error(), error.raw_os_error());
@@ -214,7 +218,7 @@ fn a_write_that_failed_fails_every_later_one_while_reads_go_on() {
 
 #[cfg(unix)]
 #[test]
-fn a_file_that_is_non_blocking_has_an_error_that_says_so() {
+fn a_read_of_a_non_blocking_file_returns_resource_busy() {
     let (reader, _writer) = std::io::pipe().unwrap();
     rustix::io::ioctl_fionbio(&reader, true).unwrap();
     block_on(async {
@@ -228,10 +232,10 @@ fn a_file_that_is_non_blocking_has_an_error_that_says_so() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_full_disk_stays_an_error() {
+fn every_write_after_a_full_disk_returns_storage_full() {
     block_on(async {
         let mut file = File::options().write(true).open("/dev/full").await.unwrap();
-        assert_eq!(file.write(b"x").await.unwrap(), 1, "taken over");
+        assert_eq!(file.write(b"x").await.unwrap(), 1, "accepted");
         for _ in 0..3 {
             let outcomes = [
                 file.flush().await,
@@ -249,7 +253,7 @@ fn a_full_disk_stays_an_error() {
                 assert_eq!(error.raw_os_error(), Some(rustix::io::Errno::NOSPC.raw_os_error()));
             }
         }
-        // A new start.
+        // A clone does not have the error.
         let mut clone = file.try_clone().await.unwrap();
         assert_eq!(clone.write(b"x").await.unwrap(), 1);
         assert_eq!(clone.metadata().await.unwrap_err().kind(), ErrorKind::StorageFull);
@@ -270,7 +274,7 @@ fn clones_share_the_cursor() {
 }
 
 #[test]
-fn a_file_goes_from_std_and_back() {
+fn a_file_converts_from_std_and_back() {
     let dir = Dir::new();
     let path = dir.join("a");
     let mut std = std::fs::File::create(&path).unwrap();
@@ -286,7 +290,7 @@ fn a_file_goes_from_std_and_back() {
 }
 
 #[test]
-fn a_task_reads_a_file_while_others_run() {
+fn fifty_tasks_read_files_at_the_same_time() {
     let dir = Dir::new();
     let path = dir.file("a", &[7; 100_000]);
     block_on(async {

@@ -1,16 +1,16 @@
-//! Operations on files that are dropped, or wait for a helper thread: what they leave, and where
-//! the cursor is afterwards.
+//! Operations on files that are dropped or wait for a blocking thread: their effects, and the
+//! cursor afterwards.
 
 #![cfg(unix)]
 
-/// Files of one test.
+/// A blocking thread that is busy.
+mod busy_pool;
+/// A directory for the files of one test.
 mod temp_dir;
 
-use std::fs::File as StdFile;
 use std::future::Future;
-use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::Path;
-use std::pin::Pin;
 use std::rc::Rc;
 
 use evloop::fs::{self, File};
@@ -18,38 +18,15 @@ use evloop::task::yield_now;
 use evloop::{Runtime, block_on, spawn};
 use futures::{AsyncSeekExt, FutureExt, poll};
 
+use busy_pool::Busy;
 use temp_dir::Dir;
 
-/// A loop whose only helper thread for files is busy: it reads a FIFO that has no end yet.
-struct Busy {
-    /// The other end of the FIFO.
-    writer: StdFile,
-    work: Pin<Box<dyn Future<Output = io::Result<Vec<u8>>>>>,
-}
-
-impl Busy {
-    fn new() -> Busy {
-        let dir = Dir::new();
-        let fifo = dir.fifo("fifo");
-        let mut work = Box::pin(fs::read(fifo.clone()));
-        assert!(work.as_mut().now_or_never().is_none());
-        // Waits until the helper thread has opened its end.
-        let writer = StdFile::options().write(true).open(fifo).unwrap();
-        Busy { writer, work }
-    }
-
-    async fn end(self) {
-        drop(self.writer);
-        self.work.await.unwrap();
-    }
-}
-
-/// Runs `future` on a loop with one helper thread.
+/// Runs `future` on a loop with one blocking thread.
 fn run<T>(future: impl Future<Output = T>) -> T {
     Runtime::builder().blocking_threads_max(1).build().unwrap().block_on(future)
 }
 
-/// Polls a future once, which must not complete, and drops it.
+/// Polls a future once and drops it. The poll must return `Pending`.
 fn poll_and_drop(future: impl Future) {
     assert!(future.now_or_never().is_none());
 }
@@ -65,7 +42,7 @@ fn contents(path: &Path) -> String {
 }
 
 #[test]
-fn a_dropped_entry_is_not_lost() {
+fn a_dropped_next_entry_loses_no_entry() {
     let dir = Dir::new();
     (0..100).for_each(|i| drop(dir.file(&i.to_string(), b"")));
     run(async {
@@ -86,7 +63,7 @@ fn a_dropped_entry_is_not_lost() {
 }
 
 #[test]
-fn a_dropped_read_leaves_its_bytes_for_the_next() {
+fn a_dropped_read_leaves_its_bytes_for_the_next_read() {
     let dir = Dir::new();
     let path = dir.file("a", b"0123456789");
     run(async {
@@ -97,14 +74,14 @@ fn a_dropped_read_leaves_its_bytes_for_the_next() {
         poll_and_drop(file.read(&mut buf));
         busy.end().await;
         assert_eq!(read(&mut file, 2).await, "01");
-        assert_eq!(read(&mut file, 9).await, "23", "what was asked for, and no more");
+        assert_eq!(read(&mut file, 9).await, "23", "the bytes that the dropped read requested");
         assert_eq!(read(&mut file, 9).await, "456789");
-        assert_eq!(buf, [0; 4], "a dropped read touches no buffer");
+        assert_eq!(buf, [0; 4], "a dropped read does not write to its buffer");
     });
 }
 
 #[test]
-fn a_dropped_read_at_the_end_is_the_end() {
+fn after_a_dropped_read_at_the_end_the_next_read_returns_zero() {
     let dir = Dir::new();
     let path = dir.file("a", b"");
     run(async {
@@ -119,7 +96,7 @@ fn a_dropped_read_at_the_end_is_the_end() {
 }
 
 #[test]
-fn seeks_and_writes_count_from_where_the_caller_has_read_to() {
+fn seeks_and_writes_start_at_the_cursor_of_the_caller() {
     let dir = Dir::new();
     let path = dir.file("a", b"0123456789");
     let begin = async || {
@@ -128,7 +105,7 @@ fn seeks_and_writes_count_from_where_the_caller_has_read_to() {
         let busy = Busy::new();
         poll_and_drop(file.read(&mut [0; 5]));
         busy.end().await;
-        // One of the five is taken: the caller is at 2, the system at 6.
+        // One of the five bytes is read: the caller's cursor is 2, the system's offset is 6.
         assert_eq!(read(&mut file, 1).await, "1");
         file
     };
@@ -142,7 +119,7 @@ fn seeks_and_writes_count_from_where_the_caller_has_read_to() {
         let mut file = begin().await;
         let error = file.seek(SeekFrom::Current(-3)).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
-        assert_eq!(read(&mut file, 9).await, "2345", "nothing has moved");
+        assert_eq!(read(&mut file, 9).await, "2345", "the cursor has not moved");
         assert_eq!(read(&mut file, 9).await, "6789");
         let mut file = begin().await;
         assert_eq!(
@@ -171,7 +148,7 @@ fn a_dropped_seek_takes_place() {
         let busy = Busy::new();
         poll_and_drop(file.seek(SeekFrom::Current(3)));
         busy.end().await;
-        assert_eq!(file.seek(SeekFrom::Current(3)).await.unwrap(), 6, "both");
+        assert_eq!(file.seek(SeekFrom::Current(3)).await.unwrap(), 6, "both seeks took place");
         let busy = Busy::new();
         poll_and_drop(file.seek(SeekFrom::Start(1)));
         busy.end().await;
@@ -180,7 +157,7 @@ fn a_dropped_seek_takes_place() {
 }
 
 #[test]
-fn a_dropped_seek_takes_place_after_what_was_under_way() {
+fn a_dropped_seek_takes_place_after_the_pending_operation() {
     let dir = Dir::new();
     let path = dir.file("a", b"0123456789");
     run(async {
@@ -196,7 +173,7 @@ fn a_dropped_seek_takes_place_after_what_was_under_way() {
         poll_and_drop(file.seek(SeekFrom::Current(1)));
         poll_and_drop(file.seek(SeekFrom::Current(1)));
         busy.end().await;
-        assert_eq!(read(&mut file, 2).await, "34", "all three after a write");
+        assert_eq!(read(&mut file, 2).await, "34", "three seeks after a write");
         let busy = Busy::new();
         poll_and_drop(file.read(&mut [0; 4]));
         poll_and_drop(file.seek(SeekFrom::Current(1)));
@@ -207,7 +184,7 @@ fn a_dropped_seek_takes_place_after_what_was_under_way() {
 }
 
 #[test]
-fn a_seek_by_the_traits_is_made_once_however_often_it_is_polled() {
+fn a_seek_by_the_trait_takes_place_once_after_many_polls() {
     let dir = Dir::new();
     let path = dir.file("a", b"0123456789");
     run(async {
@@ -225,13 +202,13 @@ fn a_seek_by_the_traits_is_made_once_however_often_it_is_polled() {
 }
 
 #[test]
-fn an_error_of_what_was_under_way_comes_before_a_dropped_seek() {
+fn the_error_of_the_pending_operation_is_returned_before_a_dropped_seek() {
     let dir = Dir::new();
     let path = dir.file("a", b"0123456789");
     run(async {
         let mut file = File::open(&path).await.unwrap();
         let busy = Busy::new();
-        assert_eq!(file.write(b"x").now_or_never().unwrap().unwrap(), 1, "taken over");
+        assert_eq!(file.write(b"x").now_or_never().unwrap().unwrap(), 1, "accepted");
         poll_and_drop(file.seek(SeekFrom::Start(5)));
         busy.end().await;
         file.read(&mut [0; 2]).await.unwrap_err();
@@ -240,7 +217,7 @@ fn an_error_of_what_was_under_way_comes_before_a_dropped_seek() {
 }
 
 #[test]
-fn a_write_is_taken_over_or_not() {
+fn a_dropped_write_has_accepted_no_bytes() {
     let dir = Dir::new();
     let path = dir.join("a");
     run(async {
@@ -254,14 +231,14 @@ fn a_write_is_taken_over_or_not() {
         busy.end().await;
         assert_eq!(file.write(b"three").await.unwrap(), 5);
         drop(file);
-        // The thread comes to it after the file was dropped.
+        // The thread runs the write after the file was dropped, and before this operation.
         fs::metadata(&path).await.unwrap();
         assert_eq!(contents(&path), "onethree");
     });
 }
 
 #[test]
-fn metadata_sync_and_length_see_what_was_written() {
+fn metadata_sync_and_set_len_come_after_pending_writes() {
     let dir = Dir::new();
     let path = dir.join("a");
     run(async {
@@ -293,7 +270,7 @@ fn metadata_sync_and_length_see_what_was_written() {
 }
 
 #[test]
-fn a_pipe_has_no_places_but_is_read() {
+fn a_pipe_can_be_read_but_not_seeked() {
     use std::os::fd::OwnedFd;
     let (reader, mut writer) = std::io::pipe().unwrap();
     run(async {
@@ -305,14 +282,14 @@ fn a_pipe_has_no_places_but_is_read() {
         assert_eq!(read(&mut file, 2).await, "01");
         let error = file.seek(SeekFrom::Current(1)).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotSeekable);
-        assert_eq!(read(&mut file, 9).await, "23", "kept");
+        assert_eq!(read(&mut file, 9).await, "23", "the unread bytes stay");
         drop(writer);
         assert_eq!(read(&mut file, 9).await, "");
     });
 }
 
 #[test]
-fn an_operation_whose_loop_ended_says_so() {
+fn an_operation_whose_loop_has_ended_returns_an_error() {
     let dir = Dir::new();
     let path = dir.file("a", b"0123");
     let mut runtime = Runtime::builder().blocking_threads_max(1).build().unwrap();
@@ -322,14 +299,14 @@ fn an_operation_whose_loop_ended_says_so() {
         let mut written = File::create(dir.join("b")).await.unwrap();
         let busy = Busy::new();
         poll_and_drop(file.read(&mut [0; 4]));
-        assert_eq!(written.write(b"x").now_or_never().unwrap().unwrap(), 1, "taken over");
+        assert_eq!(written.write(b"x").now_or_never().unwrap().unwrap(), 1, "accepted");
         (file, written, busy)
     });
     drop(runtime);
     block_on(async {
         let error = file.read(&mut [0; 4]).await.unwrap_err();
         assert_eq!(error.to_string(), "the event loop ended before the work began");
-        assert_eq!(read(&mut file, 9).await, "123", "on another loop it goes on");
+        assert_eq!(read(&mut file, 9).await, "123", "the file is read on another loop");
         for _ in 0..2 {
             let error = written.flush().await.unwrap_err();
             assert_eq!(error.to_string(), "the event loop ended before the work began");

@@ -180,9 +180,7 @@ fn wait_returns_at_the_chosen_condition_or_at_the_limit() {
 #[test]
 fn wait_returns_all_ended_tasks_in_the_order_of_their_ends() {
     block_on(async {
-        for when in
-            [ReturnWhen::FirstCompleted, ReturnWhen::FirstException, ReturnWhen::All]
-        {
+        for when in [ReturnWhen::FirstCompleted, ReturnWhen::FirstException, ReturnWhen::All] {
             let mut set = JoinSet::new();
             for i in 1..=3 {
                 set.spawn(async move { i });

@@ -1,6 +1,11 @@
-//! Child processes: starting, talking, ending; and the ways in which they misbehave.
+//! Child processes: start, communication, end; and children that behave badly.
 
 #![cfg(all(unix, feature = "process"))]
+
+/// A blocking thread that is busy.
+mod busy_pool;
+/// A directory for the files of one test.
+mod temp_dir;
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -16,33 +21,35 @@ use evloop::time::timeout;
 use futures::FutureExt;
 use futures::io::{AsyncBufReadExt, BufReader};
 
-/// What takes longer hangs.
+use busy_pool::Busy;
+
+/// A test that takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(30);
-/// A wait in which what must not happen has time enough to do so.
+/// How long a test waits for an event that must not happen.
 const MOMENT: Duration = Duration::from_millis(50);
 
 fn run<T>(future: impl Future<Output = T>) -> T {
-    evloop::block_on(async { timeout(LIMIT, future).await.expect("it hangs") })
+    evloop::block_on(async { timeout(LIMIT, future).await.expect("the test hangs") })
 }
 
-/// The shell running `line`, with all its pipes here.
+/// Starts a shell that runs `line`, with three pipes.
 fn shell(line: &str) -> Child {
     let mut command = Command::shell(line);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.spawn().unwrap()
 }
 
-/// The first line that a child says.
+/// Reads the first line of the output of a child.
 async fn line(child: &Child) -> String {
     let mut line = String::new();
     let stdout = child.stdout.as_ref().unwrap();
-    // It says no more yet, so what is buffered is the line.
+    // The child has written no more, so the reader buffers nothing but the line.
     BufReader::new(stdout).read_line(&mut line).await.unwrap();
     line.trim_end().into()
 }
 
 #[test]
-fn output_and_status() {
+fn output_and_exit_status_are_returned() {
     run(async {
         let output = Command::shell("echo out; echo err >&2; cat; exit 7").output().await.unwrap();
         assert_eq!((&*output.stdout, &*output.stderr), (&b"out\n"[..], &b"err\n"[..]));
@@ -53,14 +60,14 @@ fn output_and_status() {
 }
 
 #[test]
-fn what_is_built_is_what_is_started() {
+fn arguments_environment_and_pipes_reach_the_child() {
     run(async {
         let mut command = Command::new("/bin/sh");
         command.args(["-c", "pwd; echo $A-$B-$C-$0-$1"]).arg("zero").args(["one"]);
         command.env("A", "a").envs([("B", "b"), ("C", "c")]).env_remove("B").current_dir("/");
         let output = command.output().await.unwrap();
         assert_eq!(String::from_utf8_lossy(&output.stdout), "/\na--c-zero-one\n");
-        // Started again, with a pipe that was set, which counts for both.
+        // The second start keeps the settings of stdout and stderr.
         command.stderr(Stdio::null());
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         assert!(child.stdin.is_none() && child.stderr.is_none());
@@ -76,13 +83,16 @@ fn what_is_built_is_what_is_started() {
 
 #[test]
 fn a_process_is_started_on_another_thread() {
-    run(async {
+    let mut runtime = Runtime::builder().blocking_threads_max(1).build().unwrap();
+    let started = async {
         let mut command = Command::shell("read line; echo $line; exit 3");
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         for line in ["one", "two"] {
+            let busy = Busy::new();
             let mut starts = Box::pin(command.spawn_async());
-            // The loop is free before the program is loaded.
+            // The poll returns while the blocking thread has not started the process.
             assert!(starts.as_mut().now_or_never().is_none());
+            busy.end().await;
             let mut child = starts.await.unwrap();
             let output = child.communicate(line).await.unwrap();
             assert_eq!(String::from_utf8_lossy(&output.stdout).trim_end(), line);
@@ -95,11 +105,12 @@ fn a_process_is_started_on_another_thread() {
             let sentence = "could not start \"no-such-program\": ";
             assert!(error.to_string().starts_with(sentence), "{error}");
         }
-    });
+    };
+    runtime.block_on(async { timeout(LIMIT, started).await.expect("the test hangs") });
 }
 
 #[test]
-fn a_command_that_does_not_exist() {
+fn starting_a_missing_program_returns_an_error() {
     run(async {
         let error = Command::new("no-such-program").spawn().unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::NotFound);
@@ -112,13 +123,16 @@ fn a_command_that_does_not_exist() {
 }
 
 #[test]
-fn a_status_is_given_as_often_as_it_is_asked_for() {
+fn every_wait_returns_the_same_status() {
     run(async {
         let mut child = shell("read line; exit 3");
         assert!(child.try_wait().unwrap().is_none());
         let stdin = child.stdin.take();
         for _ in 0..3 {
-            assert!(timeout(Duration::from_millis(2), child.wait()).await.is_err(), "it lives");
+            assert!(
+                timeout(Duration::from_millis(2), child.wait()).await.is_err(),
+                "the child is alive"
+            );
         }
         assert!(child.wait().now_or_never().is_none());
         drop(stdin);
@@ -132,15 +146,15 @@ fn a_status_is_given_as_often_as_it_is_asked_for() {
 }
 
 #[test]
-fn a_child_that_has_ended_is_found_so() {
+fn a_child_that_ended_before_the_wait_is_reported() {
     run(async {
         let mut child = shell("exit 4");
-        // It has closed its pipes: it ends any moment, while nobody waits.
+        // The child ends while no task waits for it.
         while child.try_wait().unwrap().is_none() {
             evloop::task::yield_now().await;
         }
         assert_eq!(child.wait().await.unwrap().code(), Some(4));
-        // Its end was told before anybody waits, and is still told.
+        // The system reports the end before a task waits: `wait` still returns the status.
         let mut child = shell("exit 5");
         assert_eq!(line(&child).await, "");
         evloop::time::sleep(MOMENT).await;
@@ -149,19 +163,19 @@ fn a_child_that_has_ended_is_found_so() {
 }
 
 #[test]
-fn waiting_closes_what_the_child_reads() {
+fn wait_closes_the_stdin_of_the_child() {
     run(async {
         assert!(shell("cat").wait().await.unwrap().success());
     });
 }
 
 #[test]
-fn ten_megabytes_go_through_both_ways() {
+fn ten_megabytes_are_written_and_read() {
     let data: Vec<u8> = (0..10 << 20).map(|n: u32| (n / 251 + n) as u8).collect();
     run(async {
         let output = shell("tee /dev/stderr").communicate(&data).await.unwrap();
         assert!(output.stdout == data && output.stderr == data && output.status.success());
-        // It says all before it hears anything.
+        // The child writes all of its output before it reads its input.
         let line = "head -c 10485760 /dev/zero; head -c 10485760 /dev/zero >&2; wc -c";
         let output = shell(line).communicate(&data).await.unwrap();
         assert_eq!(output.stderr.len(), 10 << 20);
@@ -170,7 +184,7 @@ fn ten_megabytes_go_through_both_ways() {
 }
 
 #[test]
-fn a_child_need_not_hear_all() {
+fn a_child_that_reads_a_part_of_its_input_is_no_error() {
     run(async {
         let output = shell("head -c 3; exit 6").communicate(vec![b'x'; 10 << 20]).await.unwrap();
         assert_eq!((&*output.stdout, output.status.code()), (&b"xxx"[..], Some(6)));
@@ -178,7 +192,7 @@ fn a_child_need_not_hear_all() {
 }
 
 #[test]
-fn a_talk_that_was_given_up_goes_on() {
+fn communicate_continues_after_a_drop() {
     let data: Vec<u8> = (0..1 << 20).map(|n: u32| (n / 251 + n) as u8).collect();
     run(async {
         let mut child = shell("cat; echo end >&2");
@@ -191,13 +205,13 @@ fn a_talk_that_was_given_up_goes_on() {
             }
         };
         assert!(output.stdout == data && output.stderr == b"end\n", "after {tries} tries");
-        // What a child said before it was killed is there.
-        let (sender, said) = pipe::pair().unwrap();
+        // The output that a child wrote before it was killed is returned.
+        let (sender, written) = pipe::pair().unwrap();
         let mut command = Command::shell("echo first; echo said >&2; exec sleep 1000");
         command.stdout(Stdio::piped()).stderr(sender.into_fd().unwrap());
         let mut child = command.spawn().unwrap();
         assert!(child.communicate("").now_or_never().is_none());
-        said.read_exact(&mut [0; 5]).await.unwrap();
+        written.read_exact(&mut [0; 5]).await.unwrap();
         assert!(timeout(MOMENT, child.communicate("")).await.is_err());
         child.kill().unwrap();
         let output = child.communicate("").await.unwrap();
@@ -206,35 +220,38 @@ fn a_talk_that_was_given_up_goes_on() {
 }
 
 #[test]
-fn a_child_that_closes_its_output_lives_on() {
+fn a_child_that_closes_its_outputs_is_still_waited_for() {
     run(async {
         let mut child = shell("exec >&- 2>&-; read line; exit 8");
         let stdin = child.stdin.take().unwrap();
         assert_eq!(child.stdout.as_ref().unwrap().read(&mut [0; 8]).await.unwrap(), 0);
         assert!(child.try_wait().unwrap().is_none());
-        assert!(timeout(MOMENT, child.output()).await.is_err(), "the output is not the process");
+        assert!(
+            timeout(MOMENT, child.output()).await.is_err(),
+            "the outputs have ended, the process has not"
+        );
         stdin.write_all(b"\n").await.unwrap();
         assert_eq!(child.output().await.unwrap().status.code(), Some(8));
     });
 }
 
 #[test]
-fn a_grandchild_that_keeps_the_pipe() {
+fn a_grandchild_that_holds_the_pipe_keeps_output_waiting() {
     run(async {
         let mut child = shell("sleep 1000 & echo $!; exit 9");
-        let grandchild = SignalTarget(line(&child).await.parse().unwrap());
+        let grandchild = Grandchild(line(&child).await.parse().unwrap());
         assert_eq!(child.wait().await.unwrap().code(), Some(9), "the process has ended");
-        assert!(timeout(MOMENT, child.output()).await.is_err(), "its outputs have not");
+        assert!(timeout(MOMENT, child.output()).await.is_err(), "the outputs have not ended");
         drop((child.stdout.take(), child.stderr.take()));
         assert_eq!(child.output().await.unwrap().status.code(), Some(9));
         drop(grandchild);
     });
 }
 
-/// A process that is none of our children: killed when this is dropped.
-struct SignalTarget(i32);
+/// A process that is no child of this one. It is killed when this is dropped.
+struct Grandchild(i32);
 
-impl Drop for SignalTarget {
+impl Drop for Grandchild {
     fn drop(&mut self) {
         let pid = rustix::process::Pid::from_raw(self.0).unwrap();
         rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
@@ -242,7 +259,7 @@ impl Drop for SignalTarget {
 }
 
 #[test]
-fn a_child_that_ignores_sigterm() {
+fn terminate_within_kills_a_child_that_ignores_sigterm() {
     run(async {
         let mut child = shell("trap '' TERM; echo ready; exec sleep 1000");
         assert_eq!(line(&child).await, "ready");
@@ -250,7 +267,7 @@ fn a_child_that_ignores_sigterm() {
         assert!(timeout(MOMENT, child.wait()).await.is_err());
         let status = child.terminate_within(Duration::from_millis(5)).await.unwrap();
         assert_eq!(status.signal(), Some(9));
-        // One that does as it is asked is not killed.
+        // A child that ends at SIGTERM is not killed.
         let mut child = shell("trap 'exit 10' TERM; echo ready; while :; do read line; done");
         assert_eq!(line(&child).await, "ready");
         let stdin = child.stdin.take();
@@ -260,12 +277,13 @@ fn a_child_that_ignores_sigterm() {
 }
 
 #[test]
-fn signals_are_sent() {
+fn send_signal_reaches_the_child_and_checks_the_number() {
     run(async {
         let mut child = shell("trap 'echo usr1' USR1; echo ready; while read line; do :; done");
         assert_eq!(line(&child).await, "ready");
         child.send_signal(SignalKind::user_defined1()).unwrap();
-        // The shell comes to it between two lines. One that came to it in a line has ended.
+        // A shell runs its trap between two lines of input. If it ran the trap within one, it has
+        // ended.
         let _ = child.stdin.as_ref().unwrap().write_all(b"\n").await;
         assert_eq!(line(&child).await, "usr1");
         let error = child.send_signal(1000).unwrap_err();
@@ -276,10 +294,10 @@ fn signals_are_sent() {
 }
 
 #[test]
-fn many_at_once() {
+fn fifty_children_are_waited_for_in_another_order_than_they_end() {
     run(async {
         let children: Vec<_> = (0..50).map(|n| shell(&format!("read line; exit {n}"))).collect();
-        // They are waited for in another order than they end in.
+        // The waits start in reverse order.
         let waits = children.into_iter().enumerate().rev().map(|(n, mut child)| {
             let stdin = child.stdin.take();
             let wait = evloop::spawn(async move { (n, child.wait().await.unwrap().code()) });
@@ -300,7 +318,7 @@ fn many_at_once() {
 }
 
 #[test]
-fn a_pipeline_without_the_loop_in_between() {
+fn a_pipe_connects_two_children_directly() {
     run(async {
         let mut first = Command::shell("echo b; echo a; echo b");
         let mut first = first.stdout(Stdio::piped()).spawn().unwrap();
@@ -313,11 +331,11 @@ fn a_pipeline_without_the_loop_in_between() {
 }
 
 #[test]
-fn a_child_outlives_its_loop() {
+fn waiting_on_another_loop_returns_not_connected() {
     let mut child = run(async { shell("cat") });
     let error = run(async {
         let wait = child.wait().await.unwrap_err();
-        // Dropped in another loop than its own.
+        // The child is dropped in another loop than its own.
         drop(child);
         wait
     });
@@ -325,7 +343,7 @@ fn a_child_outlives_its_loop() {
 }
 
 #[test]
-fn a_kept_loop_waits_for_its_children() {
+fn a_loop_that_runs_again_waits_for_its_children() {
     let mut runtime = Runtime::new().unwrap();
     let mut child = runtime.block_on(async { shell("exit 11") });
     let status = runtime.block_on(async { timeout(LIMIT, child.wait()).await });
@@ -334,6 +352,6 @@ fn a_kept_loop_waits_for_its_children() {
 
 #[test]
 #[should_panic(expected = "process::Command::spawn was called outside of a running loop")]
-fn outside_of_a_loop_it_panics() {
+fn spawn_outside_of_a_loop_panics() {
     let _ = Command::new("true").spawn();
 }

@@ -1,6 +1,7 @@
-//! What children leave behind: no zombie, no thread, no descriptor, neither here nor in them.
+//! Children leave no zombie, no thread and no descriptor in this process, and inherit no
+//! descriptor.
 //!
-//! Counts are of the process, so each test has a process of its own.
+//! The counts are those of the whole process, so each test runs in a process of its own.
 
 #![cfg(all(target_os = "linux", feature = "process"))]
 
@@ -17,18 +18,24 @@ use evloop::time::{sleep, timeout};
 use futures::FutureExt;
 use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
 
-/// Tests in processes of their own.
+/// Runs tests in processes of their own.
 #[allow(unreachable_pub)]
 mod alone;
-/// Processes that were started with a signal ignored.
+/// A blocking thread that is busy.
+mod busy_pool;
+/// Restarts a test with a signal ignored.
 #[allow(unreachable_pub)]
 mod ignoring;
+/// A directory for the files of one test.
+mod temp_dir;
 
-/// What takes longer hangs.
+use busy_pool::Busy;
+
+/// A test that takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(60);
 
 fn run<T>(future: impl Future<Output = T>) -> T {
-    evloop::block_on(async { timeout(LIMIT, future).await.expect("it hangs") })
+    evloop::block_on(async { timeout(LIMIT, future).await.expect("the test hangs") })
 }
 
 fn cat() -> Command {
@@ -45,7 +52,7 @@ fn descriptors() -> usize {
     count("/proc/self/fd")
 }
 
-/// The children of this process that were not reaped, with the letter of their state.
+/// The children of this process that are not reaped, each with the letter of its state.
 fn children() -> Vec<(u32, char)> {
     let stats = fs::read_dir("/proc").unwrap().filter_map(|entry| {
         let stat = fs::read_to_string(entry.unwrap().path().join("stat")).ok()?;
@@ -57,14 +64,14 @@ fn children() -> Vec<(u32, char)> {
     stats.collect()
 }
 
-/// Waits until no child is left, the loop doing nothing else.
+/// Waits until no child is left. No process is started meanwhile.
 async fn until_childless() {
     while !children().is_empty() {
         sleep(Duration::from_millis(1)).await;
     }
 }
 
-/// Waits, without any loop, until the child has ended; nobody reaps it.
+/// Waits until the child has ended, without a loop. The child is not reaped.
 fn until_zombie(id: u32) {
     while children() != [(id, 'Z')] {
         std::thread::yield_now();
@@ -72,21 +79,21 @@ fn until_zombie(id: u32) {
 }
 
 #[test]
-fn a_child_that_is_dropped_is_reaped() {
-    if !alone::is_here("a_child_that_is_dropped_is_reaped") {
+fn a_dropped_child_is_reaped() {
+    if !alone::is_here("a_dropped_child_is_reaped") {
         return;
     }
     run(async {
-        // The first short one takes a descriptor.
+        // The first short sleep opens a descriptor.
         sleep(Duration::from_millis(1)).await;
         let open = descriptors();
-        // With it goes what it reads, so it ends, sooner or later.
+        // The drop closes the input of `cat`, so it ends.
         drop(cat().spawn().unwrap());
         let names: Vec<_> =
             evloop::task::all().iter().filter_map(|t| t.name().map(str::to_owned)).collect();
         assert!(names.iter().any(|name| name.starts_with("reaper of process ")), "{names:?}");
         until_childless().await;
-        // One whose wait was given up, one whose task was aborted, one that had ended.
+        // A child whose wait was dropped, one whose task was aborted, one that had ended.
         let mut child = cat().spawn().unwrap();
         let stdin = child.stdin.take();
         assert!(child.wait().now_or_never().is_none());
@@ -104,15 +111,15 @@ fn a_child_that_is_dropped_is_reaped() {
 }
 
 #[test]
-fn a_child_that_is_dropped_lives_on_unless_it_is_to_be_killed() {
-    if !alone::is_here("a_child_that_is_dropped_lives_on_unless_it_is_to_be_killed") {
+fn a_dropped_child_runs_on_unless_kill_on_drop_is_set() {
+    if !alone::is_here("a_dropped_child_runs_on_unless_kill_on_drop_is_set") {
         return;
     }
     run(async {
         let mut sleeper = Command::new("sleep");
-        let lives = sleeper.arg("1000").stdout(Stdio::null()).spawn().unwrap();
-        let id = lives.id();
-        drop(lives);
+        let survivor = sleeper.arg("1000").stdout(Stdio::null()).spawn().unwrap();
+        let id = survivor.id();
+        drop(survivor);
         drop(sleeper.kill_on_drop(true).spawn().unwrap());
         let mut output = Box::pin(sleeper.output());
         assert!(output.as_mut().now_or_never().is_none());
@@ -120,7 +127,7 @@ fn a_child_that_is_dropped_lives_on_unless_it_is_to_be_killed() {
         while children().len() > 1 {
             sleep(Duration::from_millis(1)).await;
         }
-        assert!(matches!(*children(), [(left, 'S' | 'R')] if left == id), "{:?}", children());
+        assert!(matches!(*children(), [(pid, 'S' | 'R')] if pid == id), "{:?}", children());
         rustix::process::kill_process(
             rustix::process::Pid::from_raw(id as i32).unwrap(),
             Signal::KILL,
@@ -131,33 +138,36 @@ fn a_child_that_is_dropped_lives_on_unless_it_is_to_be_killed() {
 }
 
 #[test]
-fn a_start_on_another_thread_that_was_given_up_leaves_no_process() {
-    if !alone::is_here("a_start_on_another_thread_that_was_given_up_leaves_no_process") {
+fn a_dropped_spawn_async_leaves_no_process() {
+    if !alone::is_here("a_dropped_spawn_async_leaves_no_process") {
         return;
     }
-    // One thread, which comes to all work in turn.
+    // One thread runs all work on files in turn, and starts processes.
     let mut runtime = Runtime::builder().blocking_threads_max(1).build().unwrap();
     runtime.block_on(async {
         let mut sleeper = Command::new("sleep");
         sleeper.arg("1000").stdout(Stdio::null()).kill_on_drop(true);
+        let busy = Busy::new();
         for mut command in [cat(), sleeper] {
             assert!(command.spawn_async().now_or_never().is_none());
             let error = command.spawn().unwrap_err();
             assert!(error.to_string().starts_with("could not start \"\": "), "{error}");
         }
-        evloop::task::spawn_blocking(|| ()).await.unwrap();
+        busy.end().await;
+        // The thread runs this after both starts.
+        evloop::fs::metadata("/").await.unwrap();
         timeout(LIMIT, until_childless_after_spawn()).await.expect("a child is left");
     });
 }
 
 #[test]
-fn those_that_outlive_their_loop_are_reaped_later() {
-    if !alone::is_here("those_that_outlive_their_loop_are_reaped_later") {
+fn children_that_outlive_their_loop_are_reaped_later() {
+    if !alone::is_here("children_that_outlive_their_loop_are_reaped_later") {
         return;
     }
     let mut in_task = 0;
     let child = run(async {
-        // One in a task that the loop's end drops, one that is dropped after it.
+        // The end of the loop drops the task of the first child; the second is dropped afterwards.
         let mut child = cat().kill_on_drop(true).spawn().unwrap();
         in_task = child.id();
         drop(evloop::spawn(async move {
@@ -166,7 +176,7 @@ fn those_that_outlive_their_loop_are_reaped_later() {
         }));
         cat().spawn().unwrap()
     });
-    // The first was killed, or its input was closed.
+    // The first child was killed, or its input was closed.
     while !children().contains(&(in_task, 'Z')) {
         std::thread::yield_now();
     }
@@ -176,8 +186,8 @@ fn those_that_outlive_their_loop_are_reaped_later() {
         std::thread::yield_now();
     }
     run(async { assert!(Command::new("true").status().await.unwrap().success()) });
-    assert_eq!(children(), [], "process {id} stayed");
-    // A loop that is kept, but does not run when its child is dropped.
+    assert_eq!(children(), [], "process {id} was not reaped");
+    // A loop that exists, but does not run when its child is dropped.
     let mut runtime = Runtime::new().unwrap();
     let child = runtime.block_on(async { cat().spawn().unwrap() });
     let id = child.id();
@@ -187,8 +197,8 @@ fn those_that_outlive_their_loop_are_reaped_later() {
 }
 
 #[test]
-fn a_thousand_children_and_no_thread() {
-    if !alone::is_here("a_thousand_children_and_no_thread") {
+fn a_thousand_children_need_no_thread() {
+    if !alone::is_here("a_thousand_children_need_no_thread") {
         return;
     }
     let limit = getrlimit(Resource::Nofile);
@@ -198,14 +208,14 @@ fn a_thousand_children_and_no_thread() {
         let open = descriptors();
         let children: Vec<Child> = (0..1000).map(|_| cat().spawn().unwrap()).collect();
         assert_eq!(self::children().len(), 1000);
-        let talks = children.into_iter().enumerate().map(|(n, mut child)| {
+        let outputs = children.into_iter().enumerate().map(|(n, mut child)| {
             evloop::spawn(async move { child.communicate(n.to_string()).await.unwrap() })
         });
-        let talks: Vec<_> = talks.collect();
+        let outputs: Vec<_> = outputs.collect();
         yield_now().await;
         assert_eq!(count("/proc/self/task"), threads);
-        for (n, talk) in talks.into_iter().enumerate() {
-            let output = talk.await.unwrap();
+        for (n, output) in outputs.into_iter().enumerate() {
+            let output = output.await.unwrap();
             assert!(output.status.success() && output.stdout == n.to_string().as_bytes());
         }
         assert_eq!(count("/proc/self/task"), threads);
@@ -215,8 +225,8 @@ fn a_thousand_children_and_no_thread() {
 }
 
 #[test]
-fn children_get_none_of_the_loops_descriptors() {
-    if !alone::is_here("children_get_none_of_the_loops_descriptors") {
+fn children_inherit_none_of_the_loops_descriptors() {
+    if !alone::is_here("children_inherit_none_of_the_loops_descriptors") {
         return;
     }
     let list = || {
@@ -224,10 +234,10 @@ fn children_get_none_of_the_loops_descriptors() {
         list.arg("/proc/self/fd");
         list
     };
-    // Whatever started this test may have left it some.
+    // The parent of this test may have left descriptors open.
     let before = list().output().unwrap().stdout;
     run(async {
-        // One of each kind that a loop opens.
+        // One descriptor of each kind that a loop opens.
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         let (stream, accepted) = futures::join!(TcpStream::connect(addr), listener.accept());
@@ -239,23 +249,23 @@ fn children_get_none_of_the_loops_descriptors() {
         let own = descriptors();
         let output = Command::from(list()).output().await.unwrap();
         assert_eq!(String::from_utf8(output.stdout), String::from_utf8(before));
-        assert!(own > 10, "there were some to get: {own}");
+        assert!(own > 10, "the loop has descriptors: {own}");
         drop((stream, accepted, pipe, hangups, child, lookup));
     });
 }
 
 #[test]
-fn when_no_descriptor_is_left() {
-    if !alone::is_here("when_no_descriptor_is_left") {
+fn spawn_without_free_descriptors_returns_an_error_and_leaks_nothing() {
+    if !alone::is_here("spawn_without_free_descriptors_returns_an_error_and_leaks_nothing") {
         return;
     }
     run(async {
-        // Each number in turn fails at another point of starting: at a pipe, at watching.
+        // Each number of free descriptors fails at another step: at a pipe, at the pidfd.
         let open = descriptors() as u64;
         let maximum = getrlimit(Resource::Nofile).maximum;
         let mut failed = 0;
-        for room in 1..40 {
-            setrlimit(Resource::Nofile, Rlimit { current: Some(open + room), maximum }).unwrap();
+        for free in 1..40 {
+            setrlimit(Resource::Nofile, Rlimit { current: Some(open + free), maximum }).unwrap();
             let mut started = Vec::new();
             let error = loop {
                 match cat().stderr(Stdio::piped()).spawn() {
@@ -271,15 +281,16 @@ fn when_no_descriptor_is_left() {
                 assert!(output.status.success() && output.stdout == b"x");
             }
             until_childless_after_spawn().await;
-            // Where SIGCHLD is listened to, that ends a turn after the last child.
+            // The listener of SIGCHLD, if there is one, ends a turn after the last child.
             yield_now().await;
-            assert_eq!(descriptors() as u64, open, "room for {room}");
+            assert_eq!(descriptors() as u64, open, "{free} were free");
         }
         assert_eq!(failed, 39);
     });
 }
 
-/// The same for those that could not be watched: they are reaped when another is started.
+/// Waits until no child is left, and starts processes meanwhile: each start reaps the children that
+/// no task watches.
 async fn until_childless_after_spawn() {
     while !children().is_empty() {
         assert!(Command::new("true").status().await.unwrap().success());
@@ -287,11 +298,11 @@ async fn until_childless_after_spawn() {
 }
 
 #[test]
-fn a_child_that_another_has_reaped_is_an_error() {
-    if !alone::is_here("a_child_that_another_has_reaped_is_an_error") {
+fn waiting_for_a_child_that_was_reaped_elsewhere_returns_echild() {
+    if !alone::is_here("waiting_for_a_child_that_was_reaped_elsewhere_returns_echild") {
         return;
     }
-    // As it is also for all children of a program that ignores SIGCHLD.
+    // The same holds for all children of a program that ignores SIGCHLD.
     run(async {
         let mut child = Command::new("true").spawn().unwrap();
         let pid = rustix::process::Pid::from_raw(child.id() as i32);
@@ -300,23 +311,23 @@ fn a_child_that_another_has_reaped_is_an_error() {
             let error = child.wait().await.unwrap_err();
             assert_eq!(error.raw_os_error(), Some(rustix::io::Errno::CHILD.raw_os_error()));
             assert!(child.try_wait().is_err());
-            child.kill().expect("nobody is there to be killed");
+            child.kill().expect("killing an ended process is no error");
         }
     });
 }
 
 #[test]
-fn a_program_that_ignores_sigchld_goes_on_to_ignore_it() {
-    if !alone::is_here("a_program_that_ignores_sigchld_goes_on_to_ignore_it") {
+fn a_program_that_ignores_sigchld_still_ignores_it_afterwards() {
+    if !alone::is_here("a_program_that_ignores_sigchld_still_ignores_it_afterwards") {
         return;
     }
     ignoring::restart(Signal::CHILD, "CHLD");
     run(async {
         let mut child = cat().spawn().unwrap();
         let stdin = child.stdin.take();
-        assert!(child.wait().now_or_never().is_none(), "it lives");
+        assert!(child.wait().now_or_never().is_none(), "the child is alive");
         drop(stdin);
-        // The system has reaped it.
+        // The system has reaped the child.
         let error = child.wait().await.unwrap_err();
         assert_eq!(error.raw_os_error(), Some(rustix::io::Errno::CHILD.raw_os_error()));
         drop(cat().spawn().unwrap());

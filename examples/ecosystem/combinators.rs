@@ -1,4 +1,4 @@
-//! join!, select!, race and their like, from the crates that everybody uses, on this loop.
+//! join!, select!, race and similar combinators of well-known crates, on this loop.
 //!
 //! ```sh
 //! cd examples/ecosystem
@@ -23,7 +23,7 @@ use futures::stream::{FuturesUnordered, StreamExt};
 use futures::{FutureExt, join, pin_mut, select_biased};
 use futures_concurrency::prelude::*;
 
-/// Gives its name after some milliseconds.
+/// Returns `name` after some milliseconds.
 async fn after(milliseconds: u64, name: &'static str) -> &'static str {
     sleep(Duration::from_millis(milliseconds)).await;
     name

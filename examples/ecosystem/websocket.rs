@@ -1,9 +1,10 @@
-//! A WebSocket echo, by async-tungstenite: any crate on futures-io's traits runs on a `TcpStream`.
+//! A WebSocket echo server by async-tungstenite: a `TcpStream` works with every crate that uses the
+//! traits of futures-io.
 //!
 //! ```sh
 //! cd examples/ecosystem
 //! cargo run --bin websocket                  # listens on 127.0.0.1:7777
-//! cargo run --bin websocket '[::1]:9000'     # or where you like
+//! cargo run --bin websocket '[::1]:9000'     # or another address
 //! ```
 //!
 //! It prints `listening on 127.0.0.1:7777`. Then, in a browser's console:
@@ -29,7 +30,7 @@ fn main() -> io::Result<()> {
         loop {
             match listener.accept().await {
                 Ok((stream, _)) => drop(evloop::spawn(serve(stream))),
-                // The listener goes on: the next accept waits until it may succeed.
+                // The listener stays usable: the next accept waits until it may succeed.
                 Err(error) => eprintln!("accept: {error}"),
             }
         }
@@ -43,7 +44,7 @@ async fn serve(stream: TcpStream) {
     }
 }
 
-/// Sends each message back. Pings and the closing handshake are the protocol's own business.
+/// Sends each message back. The library answers pings and the closing handshake.
 async fn echo(stream: TcpStream) -> Result<(), Error> {
     stream.set_nodelay(true)?;
     let mut socket = accept_async(stream).await?;

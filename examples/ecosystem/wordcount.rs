@@ -1,5 +1,4 @@
-//! Counts the words of many files, each read by a task of its own, with a bar that shows how far it
-//! is.
+//! Counts the words of many files. Each file has its own task, and a bar shows the progress.
 //!
 //! ```sh
 //! cd examples/ecosystem
@@ -19,7 +18,7 @@
 //! 152023 words in 241 files
 //! ```
 //!
-//! A file that is no text, or may not be read, is left out and counted as such.
+//! A file that is not UTF-8 or cannot be read is left out, and counted separately.
 
 use std::env;
 use std::io;
@@ -30,7 +29,7 @@ use evloop::fs;
 use evloop::task::JoinSet;
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// Files that are open at once.
+/// The most files that are open at the same time.
 const OPEN_MAX: usize = 32;
 
 #[derive(Default)]
@@ -41,11 +40,11 @@ struct Total {
 }
 
 fn main() -> ExitCode {
-    let mut places: Vec<PathBuf> = env::args_os().skip(1).map(PathBuf::from).collect();
-    if places.is_empty() {
-        places.push(".".into());
+    let mut paths: Vec<PathBuf> = env::args_os().skip(1).map(PathBuf::from).collect();
+    if paths.is_empty() {
+        paths.push(".".into());
     }
-    match evloop::block_on(run(places)) {
+    match evloop::block_on(run(paths)) {
         Ok(Total { words, files, left_out }) => {
             let left_out = if left_out > 0 { format!(", {left_out} left out") } else { "".into() };
             println!("{words} words in {files} files{left_out}");
@@ -58,11 +57,11 @@ fn main() -> ExitCode {
     }
 }
 
-async fn run(places: Vec<PathBuf>) -> io::Result<Total> {
-    let files = files_below(places).await?;
+async fn run(paths: Vec<PathBuf>) -> io::Result<Total> {
+    let files = files_below(paths).await?;
     let bar = ProgressBar::new(files.len() as u64);
     let style = ProgressStyle::with_template("{bar:40} {pos:>4}/{len} files");
-    bar.set_style(style.expect("the template is right").progress_chars("██░"));
+    bar.set_style(style.expect("the template is valid").progress_chars("██░"));
     let mut total = Total::default();
     let mut tasks = JoinSet::new();
     for file in files {
@@ -78,7 +77,7 @@ async fn run(places: Vec<PathBuf>) -> io::Result<Total> {
     Ok(total)
 }
 
-/// Takes in the next file that is done.
+/// Adds the words of the next file that is done.
 async fn add(total: &mut Total, tasks: &mut JoinSet<io::Result<usize>>, bar: &ProgressBar) {
     match tasks.join_next().await {
         Some(Ok(Ok(words))) => {
@@ -94,20 +93,20 @@ fn words(text: String) -> usize {
     text.split_whitespace().count()
 }
 
-/// All files in these places, and in the directories below them that are not hidden.
-async fn files_below(mut places: Vec<PathBuf>) -> io::Result<Vec<PathBuf>> {
+/// Returns all files of these paths, and of the directories below them that are not hidden.
+async fn files_below(mut paths: Vec<PathBuf>) -> io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
-    while let Some(place) = places.pop() {
-        if !fs::metadata(&place).await?.is_dir() {
-            files.push(place);
+    while let Some(path) = paths.pop() {
+        if !fs::metadata(&path).await?.is_dir() {
+            files.push(path);
             continue;
         }
-        let mut entries = fs::read_dir(&place).await?;
+        let mut entries = fs::read_dir(&path).await?;
         while let Some(entry) = entries.next_entry().await? {
             let is_hidden = entry.file_name().to_string_lossy().starts_with('.');
             let file_type = entry.file_type().await?;
             if file_type.is_dir() && !is_hidden {
-                places.push(entry.path());
+                paths.push(entry.path());
             } else if file_type.is_file() {
                 files.push(entry.path());
             }

@@ -1,8 +1,8 @@
-//! Runs the loop inside of another: one that waits for its own events, as a GUI's or a game's does.
+//! Runs the loop inside another event loop, such as the one of a GUI or a game.
 //!
-//! The other loop watches evloop's descriptor next to its own, waits no longer than until evloop's
-//! next deadline, and gives it a turn when either has come. Here its own events are clicks that
-//! come through a socket.
+//! The other loop watches evloop's descriptor besides its own, and waits at most until evloop's
+//! next deadline. After an event or at the deadline it runs one turn of evloop. Its own events are
+//! clicks here, which it receives through a socket.
 //!
 //! ```sh
 //! cargo run --example embed

@@ -1,4 +1,4 @@
-//! The program, for Unix: it needs the descriptor of a loop.
+//! The program. Unix only: it needs the descriptor of a loop.
 
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -9,7 +9,7 @@ use evloop::Runtime;
 use evloop::time::sleep;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-/// The other loop: it has events and a state of its own.
+/// The other loop, with its own events and state.
 struct Window {
     clicks: UnixStream,
     runtime: Runtime,
@@ -37,7 +37,7 @@ impl Window {
     fn turn(&mut self) -> io::Result<()> {
         let deadline = self.runtime.next_deadline();
         let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
-        let timeout = left.map(|left| Timespec::try_from(left).expect("it is near"));
+        let timeout = left.map(|left| Timespec::try_from(left).expect("the deadline is near"));
         let mut fds =
             [PollFd::new(&self.clicks, PollFlags::IN), PollFd::new(&self.runtime, PollFlags::IN)];
         poll(&mut fds, timeout.as_ref())?;
@@ -45,12 +45,12 @@ impl Window {
         if is_clicked {
             self.click()?;
         }
-        // Also when nothing came: the deadline has.
+        // Also after a timeout: the deadline has passed then.
         self.runtime.turn(Some(Duration::ZERO))?;
         Ok(())
     }
 
-    /// Reacts to a click by work that takes a while, without waiting for it.
+    /// Handles a click: spawns a task that takes some time, and does not wait for it.
     fn click(&mut self) -> io::Result<()> {
         let mut click = [0];
         if self.clicks.read(&mut click)? == 0 {

@@ -1,8 +1,8 @@
-//! Runs a second loop inside of a task of the first: a library that brings a loop of its own, say.
+//! Runs a second loop inside a task of the first one: for instance the loop of a library.
 //!
-//! The first loop waits for the descriptor of the second, as for any other, and gives it a turn
-//! when that is readable. The descriptor tells of everything: of sockets, of timers, and of what
-//! is spawned and woken between two turns.
+//! The first loop waits for the descriptor of the second one, and runs a turn of it when the
+//! descriptor is readable. The descriptor becomes readable for sockets, for timers, and for tasks
+//! that are spawned or woken between two turns.
 //!
 //! ```sh
 //! cargo run --example nested

@@ -1,4 +1,4 @@
-//! The program, for Unix: it needs the descriptor of a loop.
+//! The program. Unix only: it needs the descriptor of a loop.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -11,9 +11,9 @@ use evloop::time::sleep;
 pub(crate) fn main() -> io::Result<()> {
     evloop::block_on(async {
         let mut inner = Runtime::new()?;
-        let tocks = inner.spawn(say("inner: tock", Duration::from_millis(20)));
-        let ticks = evloop::spawn(say("outer: tick", Duration::ZERO));
-        // A second descriptor of the same selector, since turns need the loop for themselves.
+        let tocks = inner.spawn(print("inner: tock", Duration::from_millis(20)));
+        let ticks = evloop::spawn(print("outer: tick", Duration::ZERO));
+        // A second descriptor of the same selector, since `turn` borrows the loop mutably.
         let events = AsyncFd::new(inner.as_fd().try_clone_to_owned()?)?;
         while !tocks.is_finished() {
             events.readable().await?;
@@ -25,11 +25,11 @@ pub(crate) fn main() -> io::Result<()> {
     })
 }
 
-/// Says something three times, 40 ms apart.
-async fn say(what: &str, delay: Duration) {
+/// Prints a line three times, 40 ms apart.
+async fn print(text: &str, delay: Duration) {
     sleep(delay).await;
     for count in 1..=3 {
-        println!("{what} {count}");
+        println!("{text} {count}");
         sleep(Duration::from_millis(40)).await;
     }
 }

@@ -1,12 +1,13 @@
-//! A pipeline of child processes, the bytes going through the loop, which counts them.
+//! A pipeline of child processes. The loop moves the bytes between them and counts them.
 //!
 //! ```sh
 //! cargo run --release --example pipeline          # 'cat README.md' 'grep loop' 'wc -l'
 //! cargo run --release --example pipeline yes 'head -n 100000' 'tr y n' 'tail -n 1'
 //! ```
 //!
-//! Each argument is a line for the shell; what one prints the next one reads. What the last one
-//! prints is printed, and then, on stderr, what has passed and how each has ended:
+//! Each argument is a line for the shell. Each command reads the output of the one before. The
+//! program prints the output of the last one, and then, on stderr, the bytes and the exit status of
+//! each:
 //!
 //! ```text
 //! 24
@@ -15,8 +16,8 @@
 //! wc -l: 3 bytes, exit status: 0
 //! ```
 //!
-//! One that does not read to the end, as `head`, ends those before it, as in a shell. The exit
-//! status is the last one's.
+//! A command that stops reading early, such as `head`, ends the commands before it, as in a shell.
+//! The exit status is that of the last command.
 
 #[cfg(unix)]
 mod unix;

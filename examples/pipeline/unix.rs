@@ -1,4 +1,4 @@
-//! The program, for Unix: it needs `evloop::process`.
+//! The program. Unix only: it needs `evloop::process`.
 
 use std::env;
 use std::io::{self, Write};
@@ -9,7 +9,7 @@ use evloop::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio
 
 const LINES: [&str; 3] = ["cat README.md", "grep loop", "wc -l"];
 
-/// What is read from a child at once.
+/// The size of the read buffer of a pipe, in bytes.
 const BUFFER: usize = 64 * 1024;
 
 pub(crate) fn main() -> ExitCode {
@@ -24,7 +24,7 @@ pub(crate) fn main() -> ExitCode {
     }
 }
 
-/// Runs the pipeline. Gives the status of the last child.
+/// Runs the pipeline. Returns the exit status of the last child.
 async fn run(mut lines: Vec<String>) -> io::Result<ExitStatus> {
     if lines.is_empty() {
         lines = LINES.map(str::to_owned).into();
@@ -40,27 +40,29 @@ async fn run(mut lines: Vec<String>) -> io::Result<ExitStatus> {
     Ok(last)
 }
 
-/// Starts all. The first one reads what this program reads.
+/// Starts all commands. The first one inherits the input of this program.
 fn start(lines: &[String]) -> io::Result<Vec<Child>> {
     let start = |(n, line)| {
         let stdin = if n == 0 { Stdio::inherit() } else { Stdio::piped() };
-        // If one cannot be started those before it are not needed.
+        // If a command cannot be started, the children before it are dropped and killed.
         Command::shell(line).stdin(stdin).stdout(Stdio::piped()).kill_on_drop(true).spawn()
     };
     lines.iter().enumerate().map(start).collect()
 }
 
-/// A task for what each child prints: it goes to the next one, and in the end to stdout.
+/// Spawns a task for the output of each child: it copies to the next child, and at the end to
+/// stdout.
 fn connect(children: &mut [Child]) -> Vec<JoinHandle<io::Result<usize>>> {
     let mut inputs: Vec<_> = children.iter_mut().map(|child| child.stdin.take()).collect();
     inputs.remove(0);
     inputs.push(None);
-    let outputs = children.iter_mut().map(|child| child.stdout.take().expect("it is piped"));
-    outputs.zip(inputs).map(|(output, input)| evloop::spawn(pour(output, input))).collect()
+    let outputs = children.iter_mut().map(|child| child.stdout.take().expect("stdout is piped"));
+    outputs.zip(inputs).map(|(output, input)| evloop::spawn(copy(output, input))).collect()
 }
 
-/// Passes on what a child prints. Both ends are closed when either side has had enough.
-async fn pour(from: ChildStdout, to: Option<ChildStdin>) -> io::Result<usize> {
+/// Copies the output of a child, and returns the number of bytes. Closes both ends when either side
+/// has ended.
+async fn copy(from: ChildStdout, to: Option<ChildStdin>) -> io::Result<usize> {
     let (mut buf, mut bytes) = (vec![0; BUFFER], 0);
     while let n @ 1.. = from.read(&mut buf).await? {
         let written = match &to {

@@ -1,13 +1,13 @@
-//! Keeps commands running: starts each again when it ends, and ends all on Ctrl-C or SIGTERM.
+//! Keeps commands running: restarts each command that ends, and ends all on Ctrl-C or SIGTERM.
 //!
 //! ```sh
-//! cargo run --release --example supervisor                  # three of its own
+//! cargo run --release --example supervisor                  # three built-in commands
 //! cargo run --release --example supervisor 'ping localhost' 'sleep 3'
 //! ```
 //!
-//! Each argument is a line for the shell. One that ends soon is started again later and later:
-//! after 100 ms, 200 ms, up to 10 s. When all are to end, each is asked to; who has not done so
-//! within a second is killed. A second Ctrl-C ends the supervisor itself at once.
+//! Each argument is a line for the shell. The pause before a restart doubles from 100 ms up to 10 s
+//! if a command ends soon after its start. At the end, each command receives SIGTERM, and after a
+//! second SIGKILL. A second Ctrl-C ends the supervisor itself at once.
 //!
 //! ```text
 //! 1: started as process 4711

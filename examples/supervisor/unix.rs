@@ -1,4 +1,4 @@
-//! The program, for Unix: it needs `evloop::process` and signals.
+//! The program. Unix only: it needs `evloop::process` and signals.
 
 use std::env;
 use std::fmt;
@@ -23,12 +23,12 @@ const LINES: [&str; 3] = [
     "trap '' TERM; echo it does not want to end; while :; do sleep 1; done",
 ];
 
-/// The pause before a command is started again: at first, and at most.
+/// The pause before a restart: the first one, and the longest one.
 const PAUSE: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(10);
-/// What lives as long is well: if it ends, the pauses begin anew.
-const WELL: Duration = Duration::from_secs(5);
-/// How long a command may take to end when it is asked to.
+/// A command that has run this long starts with the first pause again.
+const STABLE: Duration = Duration::from_secs(5);
+/// The time between SIGTERM and SIGKILL.
 const GRACE: Duration = Duration::from_secs(1);
 
 pub(crate) fn main() -> ExitCode {
@@ -42,7 +42,7 @@ pub(crate) fn main() -> ExitCode {
     }
 }
 
-/// Keeps all commands running until a signal says that it is enough.
+/// Keeps all commands running until SIGINT or SIGTERM arrives.
 async fn run(mut lines: Vec<String>) -> io::Result<()> {
     if lines.is_empty() {
         lines = LINES.map(str::to_owned).into();
@@ -60,7 +60,7 @@ async fn run(mut lines: Vec<String>) -> io::Result<()> {
     if let Some(received) = signals.join_next().await {
         received??;
     }
-    // From here on the signals do again what they do by default.
+    // From here on the signals have their default action again.
     drop(signals);
     end.set();
     for keeper in keepers {
@@ -69,7 +69,7 @@ async fn run(mut lines: Vec<String>) -> io::Result<()> {
     Ok(())
 }
 
-/// Starts one command again and again.
+/// Runs one command, and restarts it whenever it ends.
 async fn keep(number: usize, line: String, end: Rc<Event>) {
     let mut pause = PAUSE;
     loop {
@@ -77,12 +77,12 @@ async fn keep(number: usize, line: String, end: Rc<Event>) {
         let ended = run_once(number, &line, &end).await;
         let how = ended.map_or_else(|error| error.to_string(), |status| status.to_string());
         if end.is_set() {
-            return say(number, how);
+            return print(number, how);
         }
-        if began.elapsed() >= WELL {
+        if began.elapsed() >= STABLE {
             pause = PAUSE;
         }
-        say(number, format_args!("{how}; again in {} ms", pause.as_millis()));
+        print(number, format_args!("{how}; again in {} ms", pause.as_millis()));
         if timeout(pause, end.wait()).await.is_ok() {
             return;
         }
@@ -90,12 +90,12 @@ async fn keep(number: usize, line: String, end: Rc<Event>) {
     }
 }
 
-/// Runs one command until it ends, or has to.
+/// Runs one command until it ends, or ends it when `end` is set.
 async fn run_once(number: usize, line: &str, end: &Event) -> io::Result<ExitStatus> {
     let mut command = Command::shell(line);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
     let mut child = command.spawn()?;
-    say(number, format_args!("started as process {}", child.id()));
+    print(number, format_args!("started as process {}", child.id()));
     if let Some(stdout) = child.stdout.take() {
         drop(evloop::spawn(relay(number, stdout)));
     }
@@ -105,7 +105,7 @@ async fn run_once(number: usize, line: &str, end: &Event) -> io::Result<ExitStat
     }
 }
 
-/// The output of `future`, or nothing if `end` is set first.
+/// Returns the output of `future`, or `None` if `end` is set first.
 async fn unless<T>(end: &Event, future: impl Future<Output = T>) -> Option<T> {
     let (mut future, mut end) = (pin!(future), pin!(end.wait()));
     poll_fn(|cx| match future.as_mut().poll(cx) {
@@ -115,16 +115,16 @@ async fn unless<T>(end: &Event, future: impl Future<Output = T>) -> Option<T> {
     .await
 }
 
-/// Prints what a command prints, its number in front.
+/// Prints the output of a command, each line after its number.
 async fn relay(number: usize, stdout: ChildStdout) {
     let mut reader = from_pipe(stdout, &StreamOptions::default());
     let mut lines = reader.lines();
     while let Some(Ok(line)) = lines.next().await {
-        say(number, String::from_utf8_lossy(&line).trim_end());
+        print(number, String::from_utf8_lossy(&line).trim_end());
     }
 }
 
-/// Prints a line. A supervisor whose output nobody reads goes on.
-fn say(number: usize, what: impl fmt::Display) {
-    let _ = writeln!(io::stdout(), "{number}: {what}");
+/// Prints a line. An error of stdout does not end the supervisor.
+fn print(number: usize, text: impl fmt::Display) {
+    let _ = writeln!(io::stdout(), "{number}: {text}");
 }

@@ -1,12 +1,12 @@
-//! Fetches pages concurrently on one thread, by the streams layer, as asyncio's tutorial does.
+//! Fetches pages concurrently on one thread with streams, like the program in asyncio's tutorial.
 //!
 //! ```sh
-//! cargo run --release --example wget                    # from three small sites of its own
+//! cargo run --release --example wget                    # from three built-in sites
 //! cargo run --release --example wget http://example.com http://localhost:8000/file
 //! ```
 //!
-//! prints each page's status line and headers as they come, the host in front, then how large the
-//! body was and how long it took:
+//! prints the status line and the headers of each page when they arrive, each line after the host.
+//! Then it prints the size of the body and the time:
 //!
 //! ```text
 //! 127.0.0.1:38211  HTTP/1.1 200 OK
@@ -16,9 +16,10 @@
 //! 3 of 3 pages in 1504 ms; one by one it would take 1754 ms
 //! ```
 //!
-//! What cannot be fetched is one line on stderr; the others go on, and the exit status is 1. Only
-//! http is spoken, without TLS. A redirection or an error page is a page like any other. For a
-//! site of your own: `python3 -m http.server 8000`.
+//! A URL that cannot be fetched is one line on stderr. The others are fetched, and the exit status
+//! is
+//! 1. The program supports http only, without TLS. It treats a redirection or an error page like
+//!    any other page. To run your own site: `python3 -m http.server 8000`.
 
 mod response;
 mod sites;
@@ -35,7 +36,7 @@ use evloop::time::now;
 use response::{LINE_MAX, Response, patiently};
 use url::Url;
 
-/// What became of one URL.
+/// The result of one URL.
 struct Fetched {
     is_ok: bool,
     took: Duration,
@@ -53,7 +54,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whether all could be fetched.
+/// Returns whether all pages were fetched.
 async fn fetch_all(mut urls: Vec<String>) -> io::Result<bool> {
     if urls.is_empty() {
         urls = sites::start().await?;
@@ -72,7 +73,7 @@ async fn fetch_all(mut urls: Vec<String>) -> io::Result<bool> {
     Ok(fetched == pages)
 }
 
-/// Fetches one page, and says what went wrong.
+/// Fetches one page, and prints its error.
 async fn fetch(url: String) -> Fetched {
     let begin = now();
     let result = match Url::parse(&url) {
@@ -101,7 +102,7 @@ async fn get(url: &Url) -> io::Result<()> {
     show(&format!("{size} bytes in {} ms", begin.elapsed().as_millis()))
 }
 
-/// What a stranger sent, made fit for a terminal, and one line.
+/// Returns untrusted text as one line without control characters, safe for a terminal.
 fn printable(text: &str) -> String {
     let mut printable = String::with_capacity(text.len());
     for c in text.chars() {

@@ -1,4 +1,4 @@
-//! Reading a response of HTTP/1.0 or 1.1 (RFC 9112): its head line by line, its body to the end.
+//! Reads a response of HTTP/1.0 or 1.1 (RFC 9112): the head line by line, the body to its end.
 
 use std::future::Future;
 use std::io;
@@ -11,32 +11,32 @@ use evloop::time::timeout;
 /// The longest line of a head.
 pub(crate) const LINE_MAX: usize = 16 * 1024;
 
-/// The most lines of a head, those of interim responses and trailers included.
+/// The most lines of a head, including interim responses and trailers.
 const LINES_MAX: usize = 1000;
 
-/// What is read of a body at once.
+/// How many bytes of a body are read at once.
 const PIECE: u64 = 64 * 1024;
 
-/// How long a server may be silent.
+/// How long to wait for the next bytes of a server.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) struct Response {
     reader: StreamReader,
-    /// How many lines of head may come yet.
+    /// The number of further lines that the head may have.
     lines_left: usize,
 }
 
-/// How the end of a body is found.
+/// How a body ends.
 pub(crate) enum Body {
-    /// After so many bytes.
+    /// After this number of bytes.
     Sized(u64),
-    /// In chunks that say their size; one of size 0 is the last.
+    /// In chunks with their sizes. A chunk of size 0 is the last.
     Chunked,
     /// When the server closes the connection.
     UntilClose,
 }
 
-/// What the header lines say about the body.
+/// The header fields that describe the body.
 #[derive(Default)]
 struct Framing {
     length: Option<u64>,
@@ -49,7 +49,7 @@ impl Response {
         Response { reader, lines_left: LINES_MAX }
     }
 
-    /// Reads all up to the body, and shows each line as it comes.
+    /// Reads the head, and shows each line when it arrives.
     pub(crate) async fn head(&mut self, show: impl Fn(&str) -> io::Result<()>) -> io::Result<Body> {
         loop {
             let line = self.head_line().await?;
@@ -62,7 +62,7 @@ impl Response {
                     break;
                 }
                 show(&line)?;
-                framing.take_in(&line)?;
+                framing.read_line(&line)?;
             }
             // An interim response, such as 103 Early Hints: the real one follows.
             if status >= 200 {
@@ -71,7 +71,7 @@ impl Response {
         }
     }
 
-    /// Reads the body to its end; how many bytes it has.
+    /// Reads the body to its end. Returns its size in bytes.
     pub(crate) async fn body(&mut self, body: Body) -> io::Result<u64> {
         match body {
             Body::Sized(length) => match self.skip(length).await? {
@@ -97,15 +97,15 @@ impl Response {
             }
             let line_end = self.line("a chunk").await?;
             if !line_end.is_empty() {
-                return Err(malformed("a chunk is longer than it says", &line_end));
+                return Err(malformed("a chunk is longer than its size", &line_end));
             }
         }
-        // The trailers, which nobody asked for.
+        // Skips the trailers.
         while !self.head_line().await?.is_empty() {}
         Ok(total)
     }
 
-    /// Reads `length` bytes, or fewer if the stream ends; how many.
+    /// Reads `length` bytes, or fewer if the stream ends. Returns their number.
     async fn skip(&mut self, length: u64) -> io::Result<u64> {
         let mut left = length;
         while left > 0 {
@@ -126,7 +126,8 @@ impl Response {
         self.line("the header").await
     }
 
-    /// A line without its end; what is not UTF-8 in it becomes U+FFFD. It is part of `what`.
+    /// Reads a line, and returns it without its end. Bytes that are not UTF-8 become U+FFFD. An
+    /// error names `what`, the part of the response.
     async fn line(&mut self, what: &str) -> io::Result<String> {
         let line = patiently(self.reader.read_until(b"\n")).await.map_err(|error| {
             if IncompleteRead::of(&error).is_some() {
@@ -144,8 +145,8 @@ impl Response {
 }
 
 impl Framing {
-    fn take_in(&mut self, line: &str) -> io::Result<()> {
-        // A line that goes on from the one before says nothing of ours.
+    fn read_line(&mut self, line: &str) -> io::Result<()> {
+        // A continuation of the line before: none of the fields here has one.
         if line.starts_with([' ', '\t']) {
             return Ok(());
         }
@@ -174,14 +175,14 @@ impl Framing {
     }
 }
 
-/// Waits for a server, but not for ever.
+/// Waits for a server, at most `PATIENCE`.
 pub(crate) async fn patiently<T>(future: impl Future<Output = io::Result<T>>) -> io::Result<T> {
     timeout(PATIENCE, future).await.unwrap_or_else(|_| {
         Err(io::Error::other(format!("no answer for {} s", PATIENCE.as_secs())))
     })
 }
 
-/// The status of a line such as `HTTP/1.1 200 OK`.
+/// Returns the status of a line such as `HTTP/1.1 200 OK`.
 fn parse_status(line: &str) -> io::Result<u16> {
     let status = || {
         let (minor, rest) = line.strip_prefix("HTTP/1.")?.split_once(' ')?;
@@ -193,13 +194,13 @@ fn parse_status(line: &str) -> io::Result<u16> {
     status().ok_or_else(|| malformed("the answer is not HTTP/1", line))
 }
 
-/// The size of a line such as `1F4;extension=1`.
+/// Returns the size of a line such as `1F4;extension=1`.
 fn parse_chunk_size(line: &str) -> io::Result<u64> {
     let (size, _extension) = line.split_once(';').unwrap_or((line, ""));
     parse_number(size.trim(), 16).ok_or_else(|| malformed("a chunk has no size", line))
 }
 
-/// Digits only: Rust would also take a sign.
+/// Accepts digits only: `from_str_radix` would also accept a sign.
 fn parse_number(text: &str, radix: u32) -> Option<u64> {
     text.chars().all(|c| c.is_digit(radix)).then(|| u64::from_str_radix(text, radix).ok())?
 }

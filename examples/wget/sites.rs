@@ -1,4 +1,4 @@
-//! Three small sites on loopback, so that there is something to fetch anywhere.
+//! Three small sites on loopback, so that the example runs without a network.
 
 use std::io;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use evloop::net::{TcpListener, TcpStream};
 use evloop::time::sleep;
 
-/// What a site sends to everybody, and how long it takes before each piece.
+/// A site sends the same pieces to every client, and waits for `delay` before each piece.
 #[derive(Clone, Copy)]
 struct Site {
     name: &'static str,
@@ -14,7 +14,7 @@ struct Site {
     pieces: &'static [&'static str],
 }
 
-/// One for each way in which a body can end.
+/// One site for each way in which a body can end.
 const SITES: [Site; 3] = [
     Site {
         name: "sized",
@@ -37,7 +37,7 @@ const SITES: [Site; 3] = [
     },
 ];
 
-/// Starts the sites on the running loop; their URLs.
+/// Starts the sites on the running loop. Returns their URLs.
 pub(crate) async fn start() -> io::Result<Vec<String>> {
     let mut urls = Vec::new();
     for site in SITES {
@@ -57,7 +57,7 @@ async fn serve(listener: TcpListener, site: Site) {
     }
 }
 
-/// A client that goes away is the client's affair: the error is not told.
+/// Answers one request. The task's error is ignored: a client may disconnect at any time.
 async fn answer(stream: TcpStream, site: Site) -> io::Result<()> {
     read_request(&stream).await?;
     for piece in site.pieces {

@@ -1,4 +1,4 @@
-//! What a URL says: `http://host[:port][/path][?query][#fragment]` (RFC 3986, the part of http).
+//! Parses a URL: `http://host[:port][/path][?query][#fragment]` (RFC 3986, the part of http).
 
 use std::fmt;
 use std::net::Ipv6Addr;
@@ -6,33 +6,33 @@ use std::net::Ipv6Addr;
 const HTTP_PORT: u16 = 80;
 
 pub(crate) struct Url {
-    /// A name or an address; an IPv6 address without its brackets.
+    /// A name or an address. An IPv6 address is stored without its brackets.
     pub(crate) host: String,
     pub(crate) port: u16,
-    /// Path and query, as they go into the request: ASCII without spaces.
+    /// Path and query, as the request contains them: ASCII without spaces.
     pub(crate) target: String,
 }
 
 impl Url {
-    /// The error is a sentence for who wrote the URL.
+    /// Parses a URL. The error is a sentence for the user.
     pub(crate) fn parse(text: &str) -> Result<Url, String> {
         let Some((scheme, rest)) = text.split_once("://") else {
             return Err("this is no URL: write http://host/path".to_owned());
         };
         if !scheme.eq_ignore_ascii_case("http") {
-            return Err(format!("only http is spoken here, not {scheme}"));
+            return Err(format!("only http is supported, not {scheme}"));
         }
         let (rest, _fragment) = rest.split_once('#').unwrap_or((rest, ""));
         let (authority, target) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
         if authority.contains('@') {
-            return Err("a user name in a URL is not understood here".to_owned());
+            return Err("a user name in a URL is not supported".to_owned());
         }
         let (host, port) = split_port(authority)?;
         Ok(Url { host: check_host(host)?, port: parse_port(port)?, target: encode(target) })
     }
 }
 
-/// The host, and the port if it is not 80, as they stand in a URL and in the request.
+/// Writes the host, and the port if it is not 80, as in a URL and in the request.
 impl fmt::Display for Url {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.host {
@@ -46,7 +46,7 @@ impl fmt::Display for Url {
     }
 }
 
-/// Host and port of `host`, `host:port`, `[ipv6]` or `[ipv6]:port`; the brackets stay.
+/// Splits off the port of `host`, `host:port`, `[ipv6]` or `[ipv6]:port`. The brackets stay.
 fn split_port(authority: &str) -> Result<(&str, &str), String> {
     let host_len = match authority.find(']') {
         Some(bracket) => bracket + 1,
@@ -61,7 +61,7 @@ fn split_port(authority: &str) -> Result<(&str, &str), String> {
     }
 }
 
-/// A host that can go into the request; without the brackets of an IPv6 address.
+/// Checks that the host is valid in a request. Removes the brackets of an IPv6 address.
 fn check_host(host: &str) -> Result<String, String> {
     if let Some(inner) = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
         let is_address = inner.parse::<Ipv6Addr>().is_ok();
@@ -82,13 +82,13 @@ fn parse_port(port: &str) -> Result<u16, String> {
     if port.is_empty() {
         return Ok(HTTP_PORT);
     }
-    // Digits only: Rust would also take a sign.
+    // Digits only: `parse` would also accept a sign.
     let digits = port.bytes().all(|byte| byte.is_ascii_digit()).then_some(port);
     let number = digits.and_then(|digits| digits.parse().ok());
     number.ok_or_else(|| format!("the port is no number from 0 to 65535: {port:?}"))
 }
 
-/// Writes as %XX what would break the request's first line.
+/// Writes bytes as %XX that are not allowed in the first line of a request.
 fn encode(target: &str) -> String {
     let mut encoded = String::with_capacity(target.len() + 1);
     if !target.starts_with('/') {

@@ -1,9 +1,9 @@
-//! A file with its place in it: one read, write or seek at a time, in the order of the calls.
+//! A file and its cursor: one read, write or seek at a time, in the order of the calls.
 //!
-//! A read never takes more from the system than its caller asked for. So the system's own place in
-//! the file is the caller's, except for bytes that a dropped read has left here: they are `unread`,
-//! and whatever else comes next takes them into account. Invariant: nothing begins before what is
-//! under way has *landed*: its result has been taken in.
+//! A read never requests more bytes from the system than its caller asked for. So the system's file
+//! offset equals the caller's cursor, except for bytes that a dropped read has left here. They are
+//! *unread*, and the next operation takes them into account. Invariant: an operation starts only
+//! after the result of the pending operation has been applied to the cursor.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -17,29 +17,31 @@ use crate::blocking::{self, Kind, Work};
 use crate::current::budget;
 use crate::io_error::clone_error;
 
-/// The most that goes to a helper thread at once: large beside the cost of going there, small
-/// enough to be kept for each file.
+/// The most bytes that one operation transfers. The copy takes long compared with the way to a
+/// blocking thread and back. The buffer is small enough to be kept for each file.
 const PIECE_MAX: usize = 1 << 17;
 
 pub(super) struct Cursor {
     pub(super) std: Arc<fs::File>,
-    under_way: RefCell<Option<Rc<UnderWay>>>,
+    /// The operation on a blocking thread. Shared: tasks that hold `&File` may wait for it.
+    pending: RefCell<Option<Rc<PendingOperation>>>,
     unread: RefCell<Unread>,
-    /// Seeks to make, in this order, once what is under way has landed.
+    /// Seeks to start, in this order, after the pending operation.
     seeks: VecDeque<SeekFrom>,
-    /// Why bytes that were taken over are not in the file.
-    lost: RefCell<Option<io::Error>>,
+    /// The error of the background write that failed last: accepted bytes are missing in the file.
+    write_error: RefCell<Option<io::Error>>,
 }
 
-/// Bytes that were read and not yet given out; the room stays for the next read.
+/// Bytes that were read and not yet returned. The buffer is reused by the next read.
 #[derive(Default)]
 struct Unread {
-    room: Vec<u8>,
+    buffer: Vec<u8>,
     begin: usize,
     end: usize,
 }
 
-struct UnderWay {
+/// An operation that a blocking thread carries out.
+struct PendingOperation {
     operation: Operation,
     work: Work<Done>,
 }
@@ -51,15 +53,16 @@ enum Operation {
     Seek(SeekFrom),
 }
 
-/// What comes back from the helper thread.
+/// What the blocking thread returns. `is_rewound`: the system's file offset was moved back by the
+/// unread bytes.
 enum Done {
-    Read { room: Vec<u8>, result: io::Result<usize> },
+    Read { buffer: Vec<u8>, result: io::Result<usize> },
     Write { is_rewound: bool, result: io::Result<()> },
     Seek { result: io::Result<u64> },
 }
 
-/// What has been taken in.
-enum Landed {
+/// The operation whose result was applied to the cursor.
+enum Applied {
     Nothing,
     Read,
     Write,
@@ -70,10 +73,10 @@ impl Cursor {
     pub(super) fn new(std: fs::File) -> Cursor {
         Cursor {
             std: Arc::new(std),
-            under_way: RefCell::default(),
+            pending: RefCell::default(),
             unread: RefCell::default(),
             seeks: VecDeque::new(),
-            lost: RefCell::default(),
+            write_error: RefCell::default(),
         }
     }
 
@@ -86,17 +89,18 @@ impl Cursor {
             return Poll::Ready(Ok(0));
         }
         loop {
-            let landed = ready!(self.poll_landed(cx))?;
-            let n = self.unread.get_mut().give(buf);
-            if n > 0 || matches!(landed, Landed::Read) {
+            let applied = ready!(self.poll_all_applied(cx))?;
+            let n = self.unread.get_mut().move_into(buf);
+            // A read of 0 bytes has found the end of the file.
+            if n > 0 || matches!(applied, Applied::Read) {
                 return Poll::Ready(Ok(n));
             }
             self.start_read(buf.len());
         }
     }
 
-    /// Takes over what fits, and writes it in the background. The error of that is told by the
-    /// next operation.
+    /// Copies at most [`PIECE_MAX`] bytes, and writes them in the background. The next operation
+    /// reports an error of that write.
     pub(super) fn poll_write(
         &mut self,
         cx: &mut Context<'_>,
@@ -111,39 +115,40 @@ impl Cursor {
         Poll::Ready(Ok(piece.len()))
     }
 
-    /// Completes once no write is under way. An error is that of what was. A read that is under way
-    /// does not matter.
+    /// Completes when no write is pending. Returns the error of the write that was pending. Does
+    /// not wait for a pending read.
     pub(super) fn poll_written(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.operation() == Some(Operation::Write) {
-            ready!(self.poll_under_way(cx))?;
+            ready!(self.poll_applied(cx))?;
         }
         Poll::Ready(Ok(()))
     }
 
-    /// Completes once everything is written. If anything never will be, the error is the same at
-    /// every call.
+    /// Completes when all accepted bytes are written. If a write has failed, every call returns its
+    /// error.
     pub(super) fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_written(cx))?;
-        Poll::Ready(self.nothing_lost())
+        Poll::Ready(self.write_outcome())
     }
 
-    /// Completes once nothing is under way or left to do. An error is that of what was, or that of
-    /// [`poll_flush`](Cursor::poll_flush).
+    /// Completes when no operation is pending and no seek is queued. Returns the error of a pending
+    /// operation, or that of [`poll_flush`](Cursor::poll_flush).
     pub(super) fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.poll_landed(cx))?;
-        Poll::Ready(self.nothing_lost())
+        ready!(self.poll_all_applied(cx))?;
+        Poll::Ready(self.write_outcome())
     }
 
-    /// Makes a seek after what is under way, and before whatever comes next.
-    pub(super) fn begin_seek(&mut self, target: SeekFrom) {
+    /// Queues a seek: it runs after the pending operation and before the next one.
+    pub(super) fn queue_seek(&mut self, target: SeekFrom) {
         self.seeks.push_back(target);
     }
 
-    /// Completes the latest seek that was begun. If something before it failed, it is not made.
-    pub(super) fn poll_sought(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<u64>> {
-        match ready!(self.poll_landed(cx)) {
-            Ok(Landed::Seek(position)) => Poll::Ready(Ok(position)),
-            Ok(_) => unreachable!("the latest seek lands last"),
+    /// Completes when the latest queued seek is done. If an operation before it fails, that error
+    /// is returned and the seek is not made.
+    pub(super) fn poll_queued_seek(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<u64>> {
+        match ready!(self.poll_all_applied(cx)) {
+            Ok(Applied::Seek(position)) => Poll::Ready(Ok(position)),
+            Ok(_) => unreachable!("the latest seek is the last operation"),
             Err(error) => {
                 self.seeks.pop_back();
                 Poll::Ready(Err(error))
@@ -151,7 +156,8 @@ impl Cursor {
         }
     }
 
-    /// The latest seek is taken for the one that was polled before if it has the same `target`.
+    /// Seeks by the `AsyncSeek` trait, which does not mark the first poll of a seek: a seek to the
+    /// same `target` as the latest one continues that one.
     pub(super) fn poll_seek(
         &mut self,
         cx: &mut Context<'_>,
@@ -159,72 +165,72 @@ impl Cursor {
     ) -> Poll<io::Result<u64>> {
         let latest = self.seeks.back().copied().map(Operation::Seek).or_else(|| self.operation());
         if latest != Some(Operation::Seek(target)) {
-            self.begin_seek(target);
+            self.queue_seek(target);
         }
-        self.poll_sought(cx)
+        self.poll_queued_seek(cx)
     }
 
-    /// How many bytes the system's place in the file is ahead of the caller's.
+    /// Returns by how many bytes the system's file offset is ahead of the caller's cursor.
     pub(super) fn unread(&self) -> usize {
         self.unread.borrow().len()
     }
 
     fn operation(&self) -> Option<Operation> {
-        self.under_way.borrow().as_ref().map(|under_way| under_way.operation)
+        self.pending.borrow().as_ref().map(|pending| pending.operation)
     }
 
-    fn nothing_lost(&self) -> io::Result<()> {
-        self.lost.borrow().as_ref().map_or(Ok(()), |error| Err(clone_error(error)))
+    fn write_outcome(&self) -> io::Result<()> {
+        self.write_error.borrow().as_ref().map_or(Ok(()), |error| Err(clone_error(error)))
     }
 
-    /// Completes once nothing is under way and no seek is left to make. Returns what landed last.
-    fn poll_landed(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Landed>> {
+    /// Completes when no operation is pending and no seek is queued. Returns the last operation.
+    fn poll_all_applied(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Applied>> {
         loop {
-            let landed = ready!(self.poll_under_way(cx))?;
+            let applied = ready!(self.poll_applied(cx))?;
             match self.seeks.pop_front() {
-                None => return Poll::Ready(Ok(landed)),
+                None => return Poll::Ready(Ok(applied)),
                 Some(target) => self.start_seek(target)?,
             }
         }
     }
 
-    /// Completes once what is under way has landed.
-    fn poll_under_way(&self, cx: &mut Context<'_>) -> Poll<io::Result<Landed>> {
-        let Some(under_way) = self.under_way.borrow().clone() else {
-            return Poll::Ready(Ok(Landed::Nothing));
+    /// Completes when the pending operation is done and its result is applied.
+    fn poll_applied(&self, cx: &mut Context<'_>) -> Poll<io::Result<Applied>> {
+        let Some(pending) = self.pending.borrow().clone() else {
+            return Poll::Ready(Ok(Applied::Nothing));
         };
         ready!(budget::poll_left(cx));
-        ready!(under_way.work.poll_done(cx));
-        // Another task may have taken it in.
-        let Some(outcome) = under_way.work.take() else { return Poll::Ready(Ok(Landed::Nothing)) };
+        ready!(pending.work.poll_done(cx));
+        // Another task may have taken the result.
+        let Some(outcome) = pending.work.take() else { return Poll::Ready(Ok(Applied::Nothing)) };
         budget::spend();
-        self.under_way.take();
-        let landed = outcome.or_else(|error| error.resume()).and_then(|done| self.land(done));
-        if let (Operation::Write, Err(error)) = (under_way.operation, &landed) {
-            self.lost.replace(Some(clone_error(error)));
+        self.pending.take();
+        let applied = outcome.or_else(|error| error.resume()).and_then(|done| self.apply(done));
+        if let (Operation::Write, Err(error)) = (pending.operation, &applied) {
+            self.write_error.replace(Some(clone_error(error)));
         }
-        Poll::Ready(landed)
+        Poll::Ready(applied)
     }
 
-    fn land(&self, done: Done) -> io::Result<Landed> {
+    fn apply(&self, done: Done) -> io::Result<Applied> {
         let mut unread = self.unread.borrow_mut();
         match done {
-            Done::Read { room, result } => {
-                let read = Unread { room, begin: 0, end: *result.as_ref().unwrap_or(&0) };
+            Done::Read { buffer, result } => {
+                let read = Unread { buffer, begin: 0, end: *result.as_ref().unwrap_or(&0) };
                 *unread = read;
-                result.map(|_| Landed::Read)
+                result.map(|_| Applied::Read)
             }
             Done::Write { is_rewound, result } => {
                 if is_rewound {
                     unread.clear();
                 }
-                result.map(|()| Landed::Write)
+                result.map(|()| Applied::Write)
             }
             Done::Seek { result } => {
-                // If it failed nothing has moved.
+                // A seek that failed has not moved the offset: the unread bytes stay.
                 result.map(|position| {
                     unread.clear();
-                    Landed::Seek(position)
+                    Applied::Seek(position)
                 })
             }
         }
@@ -232,18 +238,19 @@ impl Cursor {
 
     fn start_read(&mut self, len: usize) {
         let len = len.min(PIECE_MAX);
-        // With its marks: if the work never begins, the room does not come back.
-        let mut room = std::mem::take(self.unread.get_mut()).room;
+        // Takes `begin` and `end` too: if the work never begins, the buffer does not come back.
+        let mut buffer = std::mem::take(self.unread.get_mut()).buffer;
         self.start(Operation::Read, move |mut file| {
-            room.resize(room.len().max(len), 0);
-            let result = blocking::uninterrupted(|| file.read(&mut room[..len]));
-            Done::Read { room, result }
+            buffer.resize(buffer.len().max(len), 0);
+            let result = blocking::uninterrupted(|| file.read(&mut buffer[..len]));
+            Done::Read { buffer, result }
         });
     }
 
     fn start_write(&mut self, piece: Vec<u8>) {
         let unread = self.unread();
         let write = move |mut file: &fs::File| blocking::uninterrupted(|| file.write_all(&piece));
+        // The bytes belong at the cursor, so the system's offset moves back to it first.
         self.start(Operation::Write, move |file| match rewind(file, unread) {
             Ok(is_rewound) => Done::Write { is_rewound, result: write(file) },
             Err(error) => Done::Write { is_rewound: false, result: Err(error) },
@@ -252,6 +259,7 @@ impl Cursor {
 
     fn start_seek(&mut self, target: SeekFrom) -> io::Result<()> {
         let from_system = match target {
+            // The system's offset is ahead of the cursor.
             SeekFrom::Current(offset) => {
                 let unread = i64::try_from(self.unread()).map_err(io::Error::other)?;
                 let offset = offset.checked_sub(unread);
@@ -265,15 +273,11 @@ impl Cursor {
         Ok(())
     }
 
-    fn start(
-        &self,
-        operation: Operation,
-        carry_out: impl FnOnce(&fs::File) -> Done + Send + 'static,
-    ) {
+    fn start(&self, operation: Operation, call: impl FnOnce(&fs::File) -> Done + Send + 'static) {
         let file = self.std.clone();
         let what = "an operation on a file";
-        let work = blocking::start(Kind::File, what, move || carry_out(&file));
-        self.under_way.replace(Some(Rc::new(UnderWay { operation, work })));
+        let work = blocking::start(Kind::File, what, move || call(&file));
+        self.pending.replace(Some(Rc::new(PendingOperation { operation, work })));
     }
 }
 
@@ -286,17 +290,17 @@ impl Unread {
         (self.begin, self.end) = (0, 0);
     }
 
-    /// Moves what fits into `buf`. Returns how much that was.
-    fn give(&mut self, buf: &mut [u8]) -> usize {
+    /// Moves as many bytes as fit into `buf`. Returns their number.
+    fn move_into(&mut self, buf: &mut [u8]) -> usize {
         let n = self.len().min(buf.len());
-        buf[..n].copy_from_slice(&self.room[self.begin..self.begin + n]);
+        buf[..n].copy_from_slice(&self.buffer[self.begin..self.begin + n]);
         self.begin += n;
         n
     }
 }
 
-/// Takes the system's place in the file back by `unread` bytes. `false`: there is nothing to take
-/// back, or the file has no places, as a terminal: then what is unread stays.
+/// Moves the system's file offset back by `unread` bytes. Returns `false` if `unread` is 0, or if
+/// the file is not seekable (a terminal): then the unread bytes stay.
 pub(super) fn rewind(mut file: &fs::File, unread: usize) -> io::Result<bool> {
     if unread == 0 {
         return Ok(false);

@@ -1,4 +1,4 @@
-//! What is in a directory.
+//! The entries of a directory.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
@@ -16,16 +16,20 @@ use futures_core::Stream;
 use super::paths::run;
 use crate::blocking::{self, Kind, Work};
 
-/// Entries that one way to a helper thread brings.
+/// The number of entries that one call on a blocking thread reads.
 const BATCH: usize = 64;
 
-/// The entries of a directory, in no order, without `.` and `..`; made by [`read_dir`]. A `Stream`.
-#[must_use = "the entries are given by the stream, or by next_entry"]
+/// A stream of the entries of a directory, in no order, without `.` and `..`.
+///
+/// [`read_dir`] creates it. [`next_entry`](ReadDir::next_entry) returns the entries, and so does
+/// its `Stream` implementation.
+#[must_use = "the stream and next_entry return the entries"]
 pub struct ReadDir {
     ready: VecDeque<io::Result<DirEntry>>,
-    /// Where the rest comes from; `None` while it is on a helper thread, and at the end.
+    /// The iterator of the remaining entries. `None` while a blocking thread has it, and at the
+    /// end.
     rest: Option<fs::ReadDir>,
-    under_way: Option<Work<Batch>>,
+    pending: Option<Work<Batch>>,
 }
 
 struct Batch {
@@ -33,14 +37,16 @@ struct Batch {
     rest: Option<fs::ReadDir>,
 }
 
-/// Something in a directory.
+/// An entry of a directory.
+///
+/// See [`read_dir`] for an example.
 pub struct DirEntry {
     entry: Arc<fs::DirEntry>,
-    /// Most systems tell it with the name.
+    /// Most systems report it with the name, without another system call.
     file_type: Option<FileType>,
 }
 
-/// The entries of a directory.
+/// Returns a stream of the entries of a directory.
 ///
 /// # Errors
 ///
@@ -48,7 +54,7 @@ pub struct DirEntry {
 ///
 /// # Cancel safety
 ///
-/// Nothing is lost.
+/// Cancel safe.
 ///
 /// # Panics
 ///
@@ -65,12 +71,10 @@ pub struct DirEntry {
 ///     std::io::Result::Ok(())
 /// }).unwrap();
 /// ```
-#[doc(alias = "scandir")]
-#[doc(alias = "listdir")]
 pub async fn read_dir(path: impl AsRef<Path>) -> io::Result<ReadDir> {
     let path = path.as_ref().to_owned();
     let Batch { entries, rest } = run(move || Ok(batch(fs::read_dir(&path)?))).await?;
-    Ok(ReadDir { ready: entries, rest, under_way: None })
+    Ok(ReadDir { ready: entries, rest, pending: None })
 }
 
 fn batch(mut rest: fs::ReadDir) -> Batch {
@@ -80,15 +84,15 @@ fn batch(mut rest: fs::ReadDir) -> Batch {
 }
 
 impl ReadDir {
-    /// The next entry; `None` at the end.
+    /// Returns the next entry, or `None` at the end.
     ///
     /// # Errors
     ///
-    /// As the system says. The entries after it can be had.
+    /// Errors of the system, readdir(3) on Unix. The next call returns the entry after it.
     ///
     /// # Cancel safety
     ///
-    /// Nothing is lost.
+    /// Cancel safe: no entry is lost.
     pub async fn next_entry(&mut self) -> io::Result<Option<DirEntry>> {
         poll_fn(|cx| self.poll_entry(cx)).await.transpose()
     }
@@ -99,11 +103,11 @@ impl ReadDir {
                 return Poll::Ready(Some(entry));
             }
             if let Some(rest) = self.rest.take() {
-                self.under_way = Some(blocking::start(Kind::File, "ReadDir", move || batch(rest)));
+                self.pending = Some(blocking::start(Kind::File, "ReadDir", move || batch(rest)));
             }
-            let Some(work) = &mut self.under_way else { return Poll::Ready(None) };
+            let Some(work) = &mut self.pending else { return Poll::Ready(None) };
             let outcome = ready!(Pin::new(work).poll(cx));
-            self.under_way = None;
+            self.pending = None;
             match outcome.or_else(|error| error.resume()) {
                 Ok(Batch { entries, rest }) => (self.ready, self.rest) = (entries, rest),
                 Err(error) => return Poll::Ready(Some(Err(error))),
@@ -127,17 +131,18 @@ impl DirEntry {
         Ok(DirEntry { entry: Arc::new(entry), file_type })
     }
 
-    /// The directory's path with the name.
+    /// Returns the path of the entry: the path given to [`read_dir`], joined with the name.
     pub fn path(&self) -> PathBuf {
         self.entry.path()
     }
 
-    /// The name.
+    /// Returns the name of the entry, without its directory.
     pub fn file_name(&self) -> OsString {
         self.entry.file_name()
     }
 
-    /// Whether it is a file, a directory, or something else. Does not follow symbolic links.
+    /// Returns the type of the entry: a file, a directory, a symbolic link or another. Does not
+    /// follow symbolic links.
     ///
     /// # Errors
     ///
@@ -145,7 +150,7 @@ impl DirEntry {
     ///
     /// # Cancel safety
     ///
-    /// Nothing is lost.
+    /// Cancel safe.
     pub async fn file_type(&self) -> io::Result<FileType> {
         if let Some(file_type) = self.file_type {
             return Ok(file_type);
@@ -154,7 +159,7 @@ impl DirEntry {
         run(move || entry.file_type()).await
     }
 
-    /// The kind, the size and the age. Does not follow symbolic links.
+    /// Returns the type, the size and the times of the entry. Does not follow symbolic links.
     ///
     /// # Errors
     ///
@@ -162,7 +167,7 @@ impl DirEntry {
     ///
     /// # Cancel safety
     ///
-    /// Nothing is lost.
+    /// Cancel safe.
     pub async fn metadata(&self) -> io::Result<Metadata> {
         let entry = self.entry.clone();
         run(move || entry.metadata()).await

@@ -1,4 +1,4 @@
-//! What files have on Unix alone.
+//! Unix only: the descriptor of a file, and options of open(2).
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::fs::OpenOptionsExt;
@@ -19,13 +19,13 @@ impl AsRawFd for File {
 }
 
 impl OpenOptions {
-    /// Who may do what with a file that is made, as in `chmod`. Default: `0o666`. Unix.
+    /// Sets the permission bits of a file that is created, as in `chmod`. Default: `0o666`. Unix.
     pub fn mode(&mut self, mode: u32) -> &mut OpenOptions {
         self.0.mode(mode);
         self
     }
 
-    /// Flags for `open` beyond those that the other options set. Unix.
+    /// Sets flags for `open` beyond those that the other options set. Unix.
     pub fn custom_flags(&mut self, flags: i32) -> &mut OpenOptions {
         self.0.custom_flags(flags);
         self

@@ -15,28 +15,28 @@ use super::cursor::{Cursor, rewind};
 use super::open_options::OpenOptions;
 use super::paths::run;
 
-/// An open file, read and written on helper threads.
+/// An open file. The blocking pool reads and writes it.
 ///
-/// Its place in the file, the cursor, is where the caller has read and written to. Futures may be
-/// dropped: an operation that has begun is carried out, and
+/// The cursor is the position in the file where the caller's last read, write or seek ended.
+/// Futures may be dropped. An operation that has begun is carried out:
 ///
-/// - a read that was dropped leaves what it read in the file for the next read; a write or a seek
-///   from the current place counts from where the caller's last read ended;
-/// - a write takes its bytes over at once and writes them in the background, so a write that was
-///   dropped took over nothing; [`flush`](File::flush) waits until everything is written, and so
-///   does [`write_all`](File::write_all);
-/// - a seek that was dropped after it had been polled takes place before the next operation.
+/// - A dropped read leaves its bytes in the `File` for the next read. A write, or a seek relative
+///   to the cursor, counts from the end of the caller's last read.
+/// - A write copies its bytes at once and writes them in the background. So a write that was
+///   dropped has accepted no bytes. [`flush`](File::flush) and [`write_all`](File::write_all) wait
+///   until all bytes are written.
+/// - A seek that was polled and then dropped takes place before the next operation.
 ///
-/// The next operation returns the error of what nobody waited for: a write in the background, or
-/// what was dropped. After a write in the background has failed, bytes are missing in the file, so
-/// every later write, flush and sync returns that error again; reads and seeks go on. A
-/// [`try_clone`](File::try_clone) of the file can be written to.
+/// The next operation returns the error of a background write or of a dropped operation. After a
+/// background write has failed, bytes are missing in the file: every later write, flush and sync
+/// returns that error again. Reads and seeks go on, and a clone by
+/// [`try_clone`](File::try_clone) can be written.
 ///
-/// Dropping the file closes it, after what is under way. When the loop ends, what has not begun is
-/// not carried out: flush before.
+/// Dropping the file closes it after its pending operation. An operation that still waits for a
+/// thread when the loop ends is not carried out: flush before.
 ///
-/// Each operation costs a way to a thread and back, some microseconds: wrap a file in a
-/// `BufReader` or `BufWriter`, of the crate `futures` for instance, for many small ones.
+/// Each operation goes to another thread and back, which takes some microseconds. For many small
+/// operations, wrap the file in a `BufReader` or `BufWriter`, for instance of the crate `futures`.
 ///
 /// ```
 /// use evloop::fs::{self, File};
@@ -56,7 +56,7 @@ use super::paths::run;
 pub struct File(Cursor);
 
 impl File {
-    /// Opens a file to read from it.
+    /// Opens a file for reading.
     ///
     /// # Errors
     ///
@@ -64,7 +64,7 @@ impl File {
     ///
     /// # Cancel safety
     ///
-    /// A file that was opened is closed.
+    /// Cancel safe: if the file was opened, it is closed.
     ///
     /// # Panics
     ///
@@ -73,7 +73,7 @@ impl File {
         OpenOptions::new().read(true).open(path).await
     }
 
-    /// Opens a file to write to it; makes it if it is missing, and empties it if it is not.
+    /// Opens a file for writing. Creates a missing file, and truncates an existing one.
     ///
     /// # Errors
     ///
@@ -81,63 +81,66 @@ impl File {
     ///
     /// # Cancel safety
     ///
-    /// Once it has been polled the file is made, and closed.
+    /// Once the future has been polled, the file is created, even if the future is dropped; then it
+    /// is closed.
     pub async fn create(path: impl AsRef<Path>) -> io::Result<File> {
         OpenOptions::new().write(true).create(true).truncate(true).open(path).await
     }
 
-    /// Makes a file to read from it and write to it.
+    /// Creates a file for reading and writing.
     ///
     /// # Errors
     ///
-    /// Kind `AlreadyExists` if there is one; as [`std::fs::File::create_new`].
+    /// Kind `AlreadyExists` if the path exists; as [`std::fs::File::create_new`].
     ///
     /// # Cancel safety
     ///
-    /// Once it has been polled the file is made, and closed.
+    /// Once the future has been polled, the file is created, even if the future is dropped; then it
+    /// is closed.
     pub async fn create_new(path: impl AsRef<Path>) -> io::Result<File> {
         OpenOptions::new().read(true).write(true).create_new(true).open(path).await
     }
 
-    /// To open a file in another way.
+    /// Returns options of opening a file; see [`OpenOptions::open`].
     pub fn options() -> OpenOptions {
         OpenOptions::new()
     }
 
-    /// Takes a file of std's.
+    /// Creates a `File` from a file of the standard library.
     pub fn from_std(file: fs::File) -> File {
         File(Cursor::new(file))
     }
 
-    /// The file as std's, with its cursor where this one's is and everything written.
+    /// Converts the `File` to a file of the standard library, at the same cursor, after all bytes
+    /// are written.
     ///
     /// # Errors
     ///
-    /// The error of a write in the background, again if it was returned before; then the file is
-    /// closed.
+    /// The error of a background write, even if it was returned before. Then the file is closed.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future closes the file.
+    /// Not cancel safe: dropping the future closes the file.
     pub async fn into_std(mut self) -> io::Result<fs::File> {
         poll_fn(|cx| self.0.poll_idle(cx)).await?;
         let (file, unread) = (self.0.std.clone(), self.0.unread());
         drop(self);
         let shared = file.clone();
         run(move || rewind(&shared, unread)).await?;
-        // Another holds it only while a call that nobody waits for is under way.
+        // A call whose future was dropped may still hold the file on its thread.
         Arc::try_unwrap(file).or_else(|file| file.try_clone())
     }
 
-    /// Reads some bytes, at most as many as `buf` holds. Returns how many; 0 at the file's end.
+    /// Reads some bytes, at most as many as `buf` holds. Returns their number: 0 at the end of the
+    /// file.
     ///
     /// # Errors
     ///
-    /// As the system says; the cursor has not moved.
+    /// Errors of the system, read(2) on Unix. The cursor has not moved.
     ///
     /// # Cancel safety
     ///
-    /// Nothing is lost: the next read gives what this one read.
+    /// Cancel safe: the next read returns the bytes that this one read.
     pub async fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         poll_fn(|cx| self.0.poll_read(cx, buf)).await
     }
@@ -150,7 +153,7 @@ impl File {
     ///
     /// # Cancel safety
     ///
-    /// Not cancel safe: it cannot be told how much of `buf` was filled. The cursor is after that.
+    /// Not cancel safe: the number of bytes in `buf` is unknown. The cursor is after them.
     pub async fn read_exact(&mut self, mut buf: &mut [u8]) -> io::Result<()> {
         while !buf.is_empty() {
             match self.read(buf).await? {
@@ -161,15 +164,16 @@ impl File {
         Ok(())
     }
 
-    /// Takes over some bytes of `buf`, to write them in the background. Returns how many.
+    /// Accepts some bytes of `buf` and writes them in the background. Returns their number.
     ///
     /// # Errors
     ///
-    /// That of a write before, again at every call: bytes taken over earlier are missing.
+    /// The error of an earlier write, at every call: bytes accepted earlier are missing in the
+    /// file.
     ///
     /// # Cancel safety
     ///
-    /// Dropped, it took over nothing.
+    /// Cancel safe: a future that is dropped has accepted no bytes.
     pub async fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         poll_fn(|cx| self.0.poll_write(cx, buf)).await
     }
@@ -178,12 +182,12 @@ impl File {
     ///
     /// # Errors
     ///
-    /// As the system says, `StorageFull` for instance. Some of `buf` may be written. That of a
-    /// write before, as [`write`](File::write).
+    /// Errors of the system, for instance of kind `StorageFull`: a part of `buf` may be written.
+    /// The error of an earlier write, as [`write`](File::write).
     ///
     /// # Cancel safety
     ///
-    /// Not cancel safe: it cannot be told how much of `buf` will be written.
+    /// Not cancel safe: it is unknown how many bytes of `buf` will be written.
     pub async fn write_all(&mut self, mut buf: &[u8]) -> io::Result<()> {
         while !buf.is_empty() {
             let n = self.write(buf).await?;
@@ -192,121 +196,123 @@ impl File {
         self.flush().await
     }
 
-    /// Waits until what was taken over is written: the system has it, though perhaps not the disk,
-    /// for which see [`sync_all`](File::sync_all).
+    /// Waits until all accepted bytes are written to the system. [`sync_all`](File::sync_all) waits
+    /// until they are on the disk.
     ///
     /// # Errors
     ///
-    /// That of the write, again at every call: the bytes stay missing.
+    /// The error of the write, at every call: the bytes stay missing.
     ///
     /// # Cancel safety
     ///
-    /// Nothing is lost.
+    /// Cancel safe.
     pub async fn flush(&mut self) -> io::Result<()> {
         poll_fn(|cx| self.0.poll_flush(cx)).await
     }
 
-    /// Moves the cursor. Returns where it is from the beginning of the file.
+    /// Moves the cursor. Returns its new position, in bytes from the start of the file.
     ///
     /// # Errors
     ///
-    /// Kind `InvalidInput` before the beginning, `NotSeekable` where there are no places.
+    /// Kind `InvalidInput` for a position before the start of the file. Kind `NotSeekable` if the
+    /// file is not seekable, such as a pipe.
     ///
     /// # Cancel safety
     ///
-    /// Once it has been polled it takes place: after what was under way, and before the next
-    /// operation.
+    /// Once the future has been polled, the seek takes place, even if the future is dropped: after
+    /// the pending operation and before the next one.
     pub async fn seek(&mut self, target: SeekFrom) -> io::Result<u64> {
-        // Begun anew: an earlier one with the same target that was dropped is another.
-        self.0.begin_seek(target);
-        poll_fn(|cx| self.0.poll_sought(cx)).await
+        // Always a new seek: a dropped one with the same target counts too.
+        self.0.queue_seek(target);
+        poll_fn(|cx| self.0.poll_queued_seek(cx)).await
     }
 
-    /// Sees to it that contents and metadata have reached the disk.
+    /// Waits until the contents and the metadata are on the disk.
     ///
     /// # Errors
     ///
-    /// That of a write in the background, again at every call; as [`std::fs::File::sync_all`].
+    /// The error of a background write, at every call; as [`std::fs::File::sync_all`].
     ///
     /// # Cancel safety
     ///
-    /// Nothing is lost.
+    /// Cancel safe.
     #[doc(alias = "fsync")]
     pub async fn sync_all(&self) -> io::Result<()> {
         poll_fn(|cx| self.0.poll_flush(cx)).await?;
         self.with(|file| file.sync_all()).await
     }
 
-    /// Sees to it that the contents have reached the disk.
+    /// Waits until the contents are on the disk.
     ///
     /// # Errors
     ///
-    /// That of a write in the background, again at every call; as [`std::fs::File::sync_data`].
+    /// The error of a background write, at every call; as [`std::fs::File::sync_data`].
     ///
     /// # Cancel safety
     ///
-    /// Nothing is lost.
+    /// Cancel safe.
     #[doc(alias = "fdatasync")]
     pub async fn sync_data(&self) -> io::Result<()> {
         poll_fn(|cx| self.0.poll_flush(cx)).await?;
         self.with(|file| file.sync_data()).await
     }
 
-    /// Makes the file `len` bytes long: cuts it, or appends zeros. The cursor does not move.
+    /// Truncates or extends the file to `len` bytes. An extension is filled with zeros. The cursor
+    /// does not move.
     ///
     /// # Errors
     ///
-    /// That of a write in the background; as [`std::fs::File::set_len`].
+    /// The error of a background write; as [`std::fs::File::set_len`].
     ///
     /// # Cancel safety
     ///
-    /// Dropped, it may or may not take place.
+    /// Not cancel safe: a future that is dropped may or may not carry out the change.
     #[doc(alias = "truncate")]
     pub async fn set_len(&self, len: u64) -> io::Result<()> {
         self.with(move |file| file.set_len(len)).await
     }
 
-    /// The kind, the size and the age of the file.
+    /// Returns the type, the size and the times of the file.
     ///
     /// # Errors
     ///
-    /// That of a write in the background; as [`std::fs::File::metadata`].
+    /// The error of a background write; as [`std::fs::File::metadata`].
     ///
     /// # Cancel safety
     ///
-    /// Nothing is lost.
+    /// Cancel safe.
     pub async fn metadata(&self) -> io::Result<Metadata> {
         self.with(|file| file.metadata()).await
     }
 
-    /// Changes who may do what with the file.
+    /// Changes the permissions of the file.
     ///
     /// # Errors
     ///
-    /// That of a write in the background; as [`std::fs::File::set_permissions`].
+    /// The error of a background write; as [`std::fs::File::set_permissions`].
     ///
     /// # Cancel safety
     ///
-    /// Dropped, it may or may not take place.
+    /// Not cancel safe: a future that is dropped may or may not carry out the change.
     pub async fn set_permissions(&self, permissions: Permissions) -> io::Result<()> {
         self.with(move |file| file.set_permissions(permissions.clone())).await
     }
 
-    /// A second `File` that shares the cursor, as the system has it: bytes that a dropped read left
-    /// in this one are not seen there.
+    /// Returns a second `File` that shares the system's file offset. It does not see the bytes that
+    /// a dropped read has left in this one.
     ///
     /// # Errors
     ///
-    /// That of a write in the background; as [`std::fs::File::try_clone`].
+    /// The error of a background write; as [`std::fs::File::try_clone`].
     ///
     /// # Cancel safety
     ///
-    /// Nothing is lost.
+    /// Cancel safe.
     pub async fn try_clone(&self) -> io::Result<File> {
         self.with(|file| file.try_clone()).await.map(File::from_std)
     }
 
-    /// Calls `f` on a helper thread once everything is written.
+    /// Calls `f` on a blocking thread after the pending write.
     async fn with<T: Send + 'static>(
         &self,
         mut f: impl FnMut(&fs::File) -> io::Result<T> + Send + 'static,
@@ -350,7 +356,7 @@ impl AsyncWrite for File {
         self.0.poll_flush(cx)
     }
 
-    /// Waits until everything is written. The file is closed when it is dropped.
+    /// Waits until all accepted bytes are written. Dropping the file closes it.
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.0.poll_flush(cx)
     }
@@ -373,7 +379,7 @@ impl fmt::Debug for File {
 }
 
 impl OpenOptions {
-    /// Opens the file.
+    /// Opens the file at `path` with these options.
     ///
     /// # Errors
     ///
@@ -381,7 +387,8 @@ impl OpenOptions {
     ///
     /// # Cancel safety
     ///
-    /// Once it has been polled it takes place; then the file is closed.
+    /// Once the future has been polled, the file is opened, even if the future is dropped; then it
+    /// is closed.
     ///
     /// # Panics
     ///

@@ -1,4 +1,4 @@
-//! What files have on Windows alone.
+//! Windows only: the handle of a file.
 
 use std::os::windows::io::{AsHandle, AsRawHandle, BorrowedHandle, RawHandle};
 

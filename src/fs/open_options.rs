@@ -1,9 +1,11 @@
-//! How a file is opened.
+//! The options of opening a file.
 
 use std::fs;
 
-/// How a file is opened: what may be done with it, and what happens if it is there or is not. As
-/// [`std::fs::OpenOptions`], from which it can be made too.
+/// Options of opening a file: the allowed operations, and the behaviour for an existing or a
+/// missing file.
+///
+/// It has the options of [`std::fs::OpenOptions`], and can be converted from one.
 ///
 /// ```
 /// use evloop::fs::{self, File};
@@ -23,43 +25,43 @@ use std::fs;
 pub struct OpenOptions(pub(super) fs::OpenOptions);
 
 impl OpenOptions {
-    /// Nothing allowed yet.
+    /// Creates options that allow no operation yet.
     #[allow(clippy::new_without_default)]
     pub fn new() -> OpenOptions {
         OpenOptions(fs::OpenOptions::new())
     }
 
-    /// Whether it can be read from.
+    /// Sets whether the file can be read. Default: no.
     pub fn read(&mut self, read: bool) -> &mut OpenOptions {
         self.0.read(read);
         self
     }
 
-    /// Whether it can be written to.
+    /// Sets whether the file can be written. Default: no.
     pub fn write(&mut self, write: bool) -> &mut OpenOptions {
         self.0.write(write);
         self
     }
 
-    /// Whether all that is written goes to the end of the file, whatever the cursor.
+    /// Sets whether each write goes to the end of the file, wherever the cursor is. Default: no.
     pub fn append(&mut self, append: bool) -> &mut OpenOptions {
         self.0.append(append);
         self
     }
 
-    /// Whether what is in it goes.
+    /// Sets whether opening removes the contents of the file. Default: no.
     pub fn truncate(&mut self, truncate: bool) -> &mut OpenOptions {
         self.0.truncate(truncate);
         self
     }
 
-    /// Whether it is made if it is missing.
+    /// Sets whether a missing file is created. Default: no.
     pub fn create(&mut self, create: bool) -> &mut OpenOptions {
         self.0.create(create);
         self
     }
 
-    /// Whether it must be missing, and is made.
+    /// Sets whether the file must be missing, and is created. Default: no.
     pub fn create_new(&mut self, create_new: bool) -> &mut OpenOptions {
         self.0.create_new(create_new);
         self

@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 
 use crate::blocking::{self, Kind};
 
-/// Does `work` on a helper thread for files.
+/// Runs `work` on a thread of the blocking pool, as work on files.
 pub(super) async fn run<T: Send + 'static>(
     work: impl FnMut() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
     blocking::submit(Kind::File, work).await
 }
 
-/// Operations on one path or two that are those of `std::fs`.
+/// Defines asynchronous versions of operations of `std::fs` on one path or two.
 macro_rules! on_paths {
     ($($(#[$meta:meta])* $name:ident($($path:ident),+) -> $output:ty;)*) => {$(
         $(#[$meta])*
@@ -24,7 +24,8 @@ macro_rules! on_paths {
         ///
         /// # Cancel safety
         ///
-        /// Once it has been polled it is carried out, also if the future is dropped.
+        /// Once the future has been polled, the operation is carried out, even if the future is
+        /// dropped.
         ///
         /// # Panics
         ///
@@ -37,7 +38,7 @@ macro_rules! on_paths {
 }
 
 on_paths! {
-    /// The contents of a file.
+    /// Reads a whole file.
     ///
     /// ```
     /// evloop::block_on(async {
@@ -47,7 +48,7 @@ on_paths! {
     /// }).unwrap();
     /// ```
     read(path) -> Vec<u8>;
-    /// The contents of a file that is text; an error of kind `InvalidData` if it is not UTF-8.
+    /// Reads a whole file of text. Returns an error of kind `InvalidData` if it is not UTF-8.
     ///
     /// ```
     /// evloop::block_on(async {
@@ -57,39 +58,33 @@ on_paths! {
     /// }).unwrap();
     /// ```
     read_to_string(path) -> String;
-    /// What there is at `path`, and of what kind, size and age. Follows symbolic links.
+    /// Returns the type, the size and the times of the file at `path`. Follows symbolic links.
     metadata(path) -> Metadata;
-    /// The same without following a symbolic link at the end of `path`.
+    /// Returns the metadata of the file at `path`, without following a symbolic link at its end.
     symlink_metadata(path) -> Metadata;
-    /// Makes a directory. Its parent must exist.
-    #[doc(alias = "mkdir")]
+    /// Creates a directory. Its parent must exist.
     create_dir(path) -> ();
-    /// Makes a directory and those above it that are missing.
-    #[doc(alias = "makedirs")]
+    /// Creates a directory and each missing parent.
     create_dir_all(path) -> ();
     /// Removes a file, or a symbolic link.
-    #[doc(alias = "unlink")]
     remove_file(path) -> ();
     /// Removes an empty directory.
-    #[doc(alias = "rmdir")]
     remove_dir(path) -> ();
-    /// Removes a directory with all that is in it. Follows no symbolic links.
-    #[doc(alias = "rmtree")]
+    /// Removes a directory and all of its contents. Follows no symbolic links.
     remove_dir_all(path) -> ();
-    /// Gives a file or directory another name on the same file system, in the place of what had it.
+    /// Renames a file or directory within one file system. Replaces a file that has the new name.
     rename(from, to) -> ();
-    /// Copies the contents and the permissions of a file. Gives the number of bytes.
+    /// Copies the contents and the permissions of a file. Returns the number of bytes.
     copy(from, to) -> u64;
-    /// Makes `link` a second name of the file `original`.
+    /// Creates `link` as a second name of the file `original`.
     hard_link(original, link) -> ();
-    /// Where a symbolic link leads.
+    /// Returns the target of a symbolic link.
     read_link(path) -> PathBuf;
-    /// The absolute path without symbolic links, `.` and `..`.
-    #[doc(alias = "realpath")]
+    /// Returns the absolute path, without symbolic links, `.` and `..`.
     canonicalize(path) -> PathBuf;
 }
 
-/// Writes a file that has these contents and no others: it is made if it is missing.
+/// Writes a whole file: replaces its contents, and creates the file if it is missing.
 ///
 /// # Errors
 ///
@@ -97,7 +92,7 @@ on_paths! {
 ///
 /// # Cancel safety
 ///
-/// Once it has been polled it is carried out, also if the future is dropped.
+/// Once the future has been polled, the operation is carried out, even if the future is dropped.
 ///
 /// # Panics
 ///
@@ -116,7 +111,7 @@ pub async fn write(path: impl AsRef<Path>, contents: impl AsRef<[u8]>) -> io::Re
     run(move || std::fs::write(&path, &contents)).await
 }
 
-/// Whether there is something at `path`; an error if that cannot be told.
+/// Returns whether `path` exists. Returns an error if the system cannot find out.
 ///
 /// # Errors
 ///
@@ -124,7 +119,7 @@ pub async fn write(path: impl AsRef<Path>, contents: impl AsRef<[u8]>) -> io::Re
 ///
 /// # Cancel safety
 ///
-/// Nothing is lost.
+/// Cancel safe.
 ///
 /// # Panics
 ///
@@ -142,7 +137,7 @@ pub async fn try_exists(path: impl AsRef<Path>) -> io::Result<bool> {
     run(move || path.try_exists()).await
 }
 
-/// Changes who may do what with the file or directory at `path`.
+/// Changes the permissions of the file or directory at `path`.
 ///
 /// # Errors
 ///
@@ -150,12 +145,11 @@ pub async fn try_exists(path: impl AsRef<Path>) -> io::Result<bool> {
 ///
 /// # Cancel safety
 ///
-/// Once it has been polled it is carried out, also if the future is dropped.
+/// Once the future has been polled, the operation is carried out, even if the future is dropped.
 ///
 /// # Panics
 ///
 /// Outside of a running loop.
-#[doc(alias = "chmod")]
 pub async fn set_permissions(path: impl AsRef<Path>, permissions: Permissions) -> io::Result<()> {
     let path = path.as_ref().to_owned();
     run(move || std::fs::set_permissions(&path, permissions.clone())).await

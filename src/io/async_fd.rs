@@ -284,7 +284,7 @@ impl<T: AsFd> AsyncFd<T> {
 
     /// Removes a waiter.
     pub(super) fn deregister(&self, direction: Direction, key: &mut WaiterKey) {
-        self.socket.leave(direction, key);
+        self.socket.deregister(direction, key);
     }
 
     /// Runs `op` if poll(2) reports the state that it needs. Otherwise returns `WouldBlock`, and an

@@ -167,7 +167,7 @@ impl Stdin {
     /// Removes the waiters of this handle.
     fn deregister(&mut self) {
         // At the end of the thread, the thread-local may have been destroyed with all its waiters.
-        let _ = SHARED.try_with(|shared| shared.waiters.leave(&mut self.shared_waiter));
+        let _ = SHARED.try_with(|shared| shared.waiters.deregister(&mut self.shared_waiter));
         if let Some(standard) = &self.standard {
             standard.deregister(Direction::Read, &mut self.waiter);
         }

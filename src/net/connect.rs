@@ -240,7 +240,7 @@ impl Attempt {
             done(io.try_io(|| connected(io)))
         });
         if polled.is_ready() {
-            self.socket.leave(Direction::Write, &mut self.waiter);
+            self.socket.deregister(Direction::Write, &mut self.waiter);
         }
         polled
     }

@@ -177,8 +177,11 @@ impl<T: Transport> Incoming<'_, T> {
 impl<T: Transport> Drop for Incoming<'_, T> {
     fn drop(&mut self) {
         let socket = &self.listener.end.socket;
-        socket.leave(Direction::Read, &mut self.connection_waiter);
-        socket.reactor().descriptor_waiters().leave(Direction::Read, &mut self.descriptor_waiter);
+        socket.deregister(Direction::Read, &mut self.connection_waiter);
+        socket
+            .reactor()
+            .descriptor_waiters()
+            .deregister(Direction::Read, &mut self.descriptor_waiter);
     }
 }
 

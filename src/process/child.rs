@@ -1,4 +1,4 @@
-//! A process that was started.
+//! A handle of a started process.
 
 use std::fmt;
 use std::io;
@@ -17,12 +17,14 @@ use crate::net::pipe::{self, Receiver, Sender};
 use crate::signal::SignalKind;
 use crate::time::timeout;
 
-/// A child process; made by [`Command::spawn`](super::Command::spawn) and
-/// [`spawn_async`](super::Command::spawn_async).
+/// A child process.
 ///
-/// Dropping it lets the process run on, unless
-/// [`kill_on_drop`](super::Command::kill_on_drop) was asked for; in either case a task of the loop,
-/// named `reaper of process N`, sees to it that no zombie stays behind.
+/// [`Command::spawn`](super::Command::spawn) and
+/// [`spawn_async`](super::Command::spawn_async) create it.
+///
+/// If a `Child` is dropped, the process runs on, unless
+/// [`kill_on_drop`](super::Command::kill_on_drop) is set. In both cases a task of the loop, named
+/// `reaper of process N`, reaps the process, so that no zombie stays.
 ///
 /// ```
 /// use evloop::process::{Command, Stdio};
@@ -42,14 +44,14 @@ use crate::time::timeout;
 ///     std::io::Result::Ok(())
 /// }).unwrap();
 /// ```
-#[must_use = "a child that is dropped runs on, but nobody learns how it ends"]
-#[doc(alias = "Popen")]
+#[must_use = "a child that is dropped runs on, and its exit status is lost"]
 pub struct Child {
-    /// What it reads, if that was piped. Take it out to keep it while waiting.
+    /// The pipe to its standard input, if it was piped. `wait` closes it: take it out to keep it
+    /// open.
     pub stdin: Option<ChildStdin>,
-    /// What it writes, if that was piped.
+    /// The pipe from its standard output, if it was piped.
     pub stdout: Option<ChildStdout>,
-    /// What it writes as errors, if that was piped.
+    /// The pipe from its standard error, if it was piped.
     pub stderr: Option<ChildStderr>,
     id: u32,
     kill_on_drop: bool,
@@ -63,7 +65,7 @@ enum State {
 }
 
 impl Child {
-    /// Takes a process into the loop. If that fails it is killed.
+    /// Registers a process with the loop. If that fails, the process is killed.
     pub(super) fn new(
         mut process: process::Child,
         context: &Rc<Context>,
@@ -73,9 +75,9 @@ impl Child {
         let (id, stdin) = (process.id(), process.stdin.take());
         let (stdout, stderr) = (process.stdout.take(), process.stderr.take());
         let running = Running::new(process, context).map_err(|(mut process, error)| {
-            // It fails only for one that has ended.
+            // `kill` fails only for a process that has ended.
             let _ = process.kill();
-            orphans::keep(process);
+            orphans::reap_later(process);
             error
         })?;
         let mut child = Child {
@@ -83,7 +85,7 @@ impl Child {
             stdout: None,
             stderr: None,
             id,
-            // What fails from here on drops it.
+            // An error below drops the child: it is killed then.
             kill_on_drop: true,
             state: State::Running(running),
             communicate: Communicate::default(),
@@ -95,26 +97,27 @@ impl Child {
         Ok(child)
     }
 
-    /// Its process id. Once it was waited for, another process may have the same.
+    /// Returns the process id. After the process was waited for, the system may reuse the id.
     #[doc(alias = "pid")]
     pub fn id(&self) -> u32 {
         self.id
     }
 
-    /// Waits until it has ended, and gives its status, as often as it is asked for.
+    /// Waits until the process has ended, and returns its exit status. Later calls return the same
+    /// status.
     ///
-    /// Before, `stdin` is closed if it is still here, since a child that reads it would not end.
-    /// Outputs are not read: a child that writes more than a pipe holds, 64 KiB on Linux, waits
-    /// until somebody does; see [`communicate`](Child::communicate).
+    /// First it closes `stdin` if it was not taken out, since a child that reads its input would
+    /// not end. It does not read the outputs: a child that writes more than the capacity of a pipe,
+    /// 64 KiB on Linux, blocks until its output is read; see [`communicate`](Child::communicate).
     ///
     /// # Errors
     ///
-    /// ECHILD if another has reaped it: that is so for all children of a program that ignores
-    /// SIGCHLD.
+    /// ECHILD if the process was reaped elsewhere. In a program that ignores SIGCHLD, the system
+    /// reaps every child.
     ///
     /// # Cancel safety
     ///
-    /// The status is not lost; call it again.
+    /// Cancel safe: the next call returns the status.
     pub async fn wait(&mut self) -> io::Result<ExitStatus> {
         self.stdin = None;
         match &mut self.state {
@@ -130,7 +133,7 @@ impl Child {
         }
     }
 
-    /// Its status, if it has ended.
+    /// Returns the exit status if the process has ended, else `None`.
     ///
     /// # Errors
     ///
@@ -150,12 +153,12 @@ impl Child {
         }
     }
 
-    /// Sends it a signal. If it has ended nothing happens.
+    /// Sends a signal to the process. Does nothing if the process has ended.
     ///
     /// # Errors
     ///
-    /// Kind `InvalidInput` if there is no such signal, or it is a real-time one; `PermissionDenied`
-    /// if it runs as another user.
+    /// Kind `InvalidInput` for an unknown signal or a real-time signal. Kind `PermissionDenied` if
+    /// the process runs as another user.
     pub fn send_signal(&self, signal: impl Into<SignalKind>) -> io::Result<()> {
         let kind = signal.into();
         let signal = Signal::from_named_raw(kind.as_raw()).ok_or_else(|| {
@@ -168,7 +171,7 @@ impl Child {
         }
     }
 
-    /// Asks it to end, by SIGTERM, which it may handle or ignore; see
+    /// Sends SIGTERM, which asks the process to end. The process may handle or ignore it; see
     /// [`terminate_within`](Child::terminate_within).
     ///
     /// # Errors
@@ -178,7 +181,7 @@ impl Child {
         self.send_signal(SignalKind::terminate())
     }
 
-    /// Ends it at once, by SIGKILL. Wait for it afterwards.
+    /// Sends SIGKILL, which ends the process at once. Call [`wait`](Child::wait) afterwards.
     ///
     /// # Errors
     ///
@@ -187,7 +190,8 @@ impl Child {
         self.send_signal(SignalKind::kill())
     }
 
-    /// Asks it to end, and kills it if it has not done so within `grace`. Gives its status.
+    /// Sends SIGTERM, and SIGKILL if the process has not ended within `grace`. Returns the exit
+    /// status.
     ///
     /// # Errors
     ///
@@ -195,7 +199,7 @@ impl Child {
     ///
     /// # Cancel safety
     ///
-    /// It was asked, and is not killed. Calling it again asks again.
+    /// After a drop, SIGTERM was sent and SIGKILL was not. Calling it again sends SIGTERM again.
     ///
     /// ```
     /// use std::os::unix::process::ExitStatusExt;
@@ -219,13 +223,15 @@ impl Child {
         self.wait().await
     }
 
-    /// Writes `input` to it, reads all that it says, and waits until it has ended: all at once, so
-    /// that it does not hang however much that is.
+    /// Writes `input` to the process, reads its outputs to their ends, and waits until the process
+    /// has ended. It writes and reads at the same time, so that no amount of data blocks both
+    /// sides.
     ///
-    /// What is not piped is not written, and comes back empty; nor is it an error if the child does
-    /// not read all of the input, unless [SIGPIPE](crate::net::pipe::Sender#sigpipe) ends this
-    /// program. Outputs end when everybody has closed them who has them: a grandchild that lives on
-    /// with them keeps this waiting, though the child has ended.
+    /// An input that is not piped is not written, and an output that is not piped is empty. A child
+    /// that does not read all of its input causes no error, unless
+    /// [SIGPIPE](crate::net::pipe::Sender#sigpipe) ends this program. An output ends when every
+    /// process that holds its other end has closed it: a grandchild that holds it keeps this call
+    /// waiting after the child has ended.
     ///
     /// # Errors
     ///
@@ -233,9 +239,9 @@ impl Child {
     ///
     /// # Cancel safety
     ///
-    /// Nothing is lost: called again with the same input, it goes on where it was. So who has
-    /// waited long enough can kill the child and call it again, to get what it has said; if a
-    /// grandchild keeps the outputs, drop `stdout` and `stderr` before.
+    /// Cancel safe: call it again with the same input, and it continues. So after a timeout, kill
+    /// the child and call it again to receive the output until then. If a grandchild holds the
+    /// outputs, drop `stdout` and `stderr` before.
     ///
     /// ```
     /// use evloop::process::{Command, Stdio};
@@ -256,7 +262,7 @@ impl Child {
         Ok(Output { status, stdout, stderr })
     }
 
-    /// Reads all that it says, and waits until it has ended:
+    /// Reads the outputs to their ends, and waits until the process has ended:
     /// [`communicate`](Child::communicate) without an input.
     ///
     /// # Errors
@@ -265,7 +271,7 @@ impl Child {
     ///
     /// # Cancel safety
     ///
-    /// Nothing is lost: call it again.
+    /// Cancel safe: call it again, and it continues.
     #[doc(alias = "wait_with_output")]
     pub async fn output(&mut self) -> io::Result<Output> {
         self.communicate([]).await
@@ -275,13 +281,13 @@ impl Child {
 impl Drop for Child {
     fn drop(&mut self) {
         if self.kill_on_drop {
-            // It fails for one that has ended, or runs as another user: then it runs on.
+            // `kill` fails for a process that has ended, or that runs as another user: it runs on.
             let _ = self.kill();
         }
-        // Its place is never seen again.
-        let gone = State::Ended(ExitStatus::default());
-        if let State::Running(running) = std::mem::replace(&mut self.state, gone) {
-            orphans::adopt(running);
+        // A placeholder: nothing reads the state after the drop.
+        let ended = State::Ended(ExitStatus::default());
+        if let State::Running(running) = std::mem::replace(&mut self.state, ended) {
+            orphans::reap_in_task(running);
         }
     }
 }
@@ -299,12 +305,12 @@ impl fmt::Debug for Child {
     }
 }
 
-/// What a child reads as its standard input. Dropping it ends that.
+/// The pipe to the standard input of a child. Dropping it ends the input.
 pub type ChildStdin = pipe::Sender;
 
-/// What a child writes to its standard output. [`streams::from_pipe`](crate::streams::from_pipe)
+/// The pipe from the standard output of a child. [`streams::from_pipe`](crate::streams::from_pipe)
 /// reads it line by line.
 pub type ChildStdout = pipe::Receiver;
 
-/// What a child writes to its standard error.
+/// The pipe from the standard error of a child.
 pub type ChildStderr = pipe::Receiver;

@@ -1,10 +1,11 @@
-//! SIGCHLD, for all children of a loop that have no descriptor of their own.
+//! SIGCHLD, for the children of a loop that have no pidfd.
 //!
-//! The signal does not say whose it is, so each child that is waited for is looked at. Invariant:
-//! who waits has found its child alive before, and every signal after that wakes it.
+//! The signal does not name a process, so it wakes every task that waits for a child, and each task
+//! checks its own child. Invariant: a task registers after it has found its child alive, and every
+//! later signal wakes it.
 //!
-//! A process that ignores SIGCHLD gets none: there, a timer takes its place. A handler would stay,
-//! and the system, which reaps the children of such a process by itself, would leave zombies.
+//! A process that ignores SIGCHLD receives none: a timer replaces the signal there. A handler would
+//! stay installed, and the system would then leave zombies instead of reaping the children itself.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -22,64 +23,67 @@ use crate::signal::{self, Listener, SignalKind};
 use crate::time::sleep;
 use crate::wait::WakeList;
 
-/// How often children are looked at where no signal comes: late enough to cost nothing, soon enough
-/// for a person who waits.
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
+/// The interval of checking the children where SIGCHLD is ignored: long enough to cost nothing,
+/// short enough for an interactive program.
+const CHECK_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Tells of each SIGCHLD.
+/// Wakes tasks at each SIGCHLD.
 pub(super) struct ChildSignal {
-    waiting: Rc<Waiters>,
-    /// The task that listens, for as long as this lives.
-    listening: JoinHandle<()>,
+    waiters: Rc<Waiters>,
+    /// The task that receives the signal. It is aborted when this is dropped.
+    listener_task: JoinHandle<()>,
     home: Weak<Context>,
 }
 
 thread_local! {
-    /// Of the loop that last needed one.
+    /// The one of the loop that used one last.
     static SHARED: RefCell<Weak<ChildSignal>> = const { RefCell::new(Weak::new()) };
 }
 
 impl ChildSignal {
-    /// The loop's. Its children share it, and it ends with the last of them.
+    /// Returns the one of the loop. The children of the loop share it, and the last of them drops
+    /// it.
     pub(super) fn of(context: &Rc<Context>) -> io::Result<Rc<ChildSignal>> {
         let home = Rc::downgrade(context);
         let shared = SHARED.with_borrow(Weak::upgrade);
         if let Some(shared) = shared.filter(|shared| shared.home.ptr_eq(&home)) {
             return Ok(shared);
         }
-        let waiting = Rc::new(Waiters::default());
+        let waiters = Rc::new(Waiters::default());
         let kind = SignalKind::child();
         let listener = (!signal::is_ignored(kind)).then(|| signal::unix(kind)).transpose()?;
         let options = SpawnOptions { name: Some("SIGCHLD".into()), ..SpawnOptions::here() };
-        let task = context.executor.spawn(listen(listener, waiting.clone()), options);
-        let shared = Rc::new(ChildSignal { waiting, listening: task.abort_on_drop(), home });
+        let task = context.executor.spawn(listen(listener, waiters.clone()), options);
+        let shared = Rc::new(ChildSignal { waiters, listener_task: task.abort_on_drop(), home });
         SHARED.set(Rc::downgrade(&shared));
         Ok(shared)
     }
 
-    /// Wakes the task at the next SIGCHLD.
+    /// Registers the task to be woken at the next SIGCHLD.
     pub(super) fn poll_wait<T>(
         &self,
         cx: &mut task::Context<'_>,
         waiter: &mut WaiterKey,
     ) -> Poll<io::Result<T>> {
-        if self.listening.is_finished() {
+        if self.listener_task.is_finished() {
             let sentence = "the event loop in which the child was started has ended";
             return Poll::Ready(Err(io::Error::new(io::ErrorKind::NotConnected, sentence)));
         }
-        self.waiting.wait(waiter, cx.waker());
+        self.waiters.wait(waiter, cx.waker());
         current::pending(WaitsFor::Io)
     }
 
-    pub(super) fn leave(&self, waiter: &mut WaiterKey) {
-        self.waiting.leave(waiter);
+    /// Removes the waiter.
+    pub(super) fn deregister(&self, waiter: &mut WaiterKey) {
+        self.waiters.deregister(waiter);
     }
 }
 
-async fn listen(mut listener: Option<Listener>, waiting: Rc<Waiters>) {
+async fn listen(mut listener: Option<Listener>, waiters: Rc<Waiters>) {
     let mut woken = VecDeque::new();
     while next(&mut listener).await.is_ok() {
-        waiting.take_wakers(&mut woken);
+        // Taken first, woken afterwards: a waker is user code and may register again.
+        waiters.take_wakers(&mut woken);
         WakeList::from(mem::take(&mut woken)).wake();
     }
 }
@@ -89,7 +93,7 @@ async fn next(listener: &mut Option<Listener>) -> io::Result<()> {
     match listener {
         Some(listener) => listener.recv().await,
         None => {
-            sleep(LOOK_AGAIN).await;
+            sleep(CHECK_INTERVAL).await;
             Ok(())
         }
     }

@@ -1,4 +1,4 @@
-//! What is to be started, and how.
+//! A program to start, and how to start it.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -14,10 +14,12 @@ use crate::blocking::{self, Kind};
 use crate::context::{self, Context};
 use crate::io_error::explain;
 
-/// A program to start, with arguments, environment and pipes: std's builder for the loop.
+/// A program to start, with arguments, environment and pipes: [`std::process::Command`] for the
+/// loop.
 ///
-/// It can be started more than once. A child gets none of the loop's descriptors, the signals that
-/// are listened to here do to it what they do by default, and what std sets up is as std has it.
+/// A command can be started more than once. A child inherits none of the loop's descriptors.
+/// Signals that this program listens to have their default action in the child. Everything else is
+/// as in [`std::process::Command`].
 ///
 /// ```
 /// use evloop::process::Command;
@@ -31,7 +33,7 @@ use crate::io_error::explain;
 /// }).unwrap();
 /// ```
 ///
-/// A pipeline, in which the first writes to the second without the loop in between:
+/// A pipeline: the first process writes directly to the second, and the loop moves no bytes:
 ///
 /// ```
 /// use evloop::process::{Command, Stdio};
@@ -45,24 +47,22 @@ use crate::io_error::explain;
 ///     std::io::Result::Ok(())
 /// }).unwrap();
 /// ```
-#[doc(alias = "create_subprocess_exec")]
-#[doc(alias = "Popen")]
 pub struct Command {
     std: process::Command,
     kill_on_drop: bool,
-    /// Which of stdin, stdout, stderr the caller has set.
+    /// Whether the caller has set stdin, stdout, stderr, in this order.
     is_set: [bool; 3],
 }
 
 impl Command {
-    /// A command that starts `program`, which is looked for in `PATH` unless it is a path. It
-    /// inherits everything.
+    /// Creates a command that starts `program`. A name without a slash is searched in `PATH`. The
+    /// child inherits the environment, the working directory, stdin, stdout and stderr.
     pub fn new(program: impl AsRef<OsStr>) -> Command {
         process::Command::new(program).into()
     }
 
-    /// A line for the shell, `/bin/sh`. Whatever comes from outside does not belong into it: give
-    /// that as [`args`](Command::args), which the line calls `"$1"`, `"$2"`...
+    /// Creates a command that runs `line` in the shell, `/bin/sh`. Do not put untrusted text into
+    /// the line: pass it as [`args`](Command::args), which the line reads as `"$1"`, `"$2"`...
     ///
     /// ```
     /// use evloop::process::Command;
@@ -74,6 +74,8 @@ impl Command {
     /// }).unwrap();
     /// ```
     #[doc(alias = "create_subprocess_shell")]
+    #[doc(alias = "getoutput")]
+    #[doc(alias = "subprocess_shell")]
     pub fn shell(line: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new("/bin/sh");
         command.arg("-c").arg(line).arg("sh");
@@ -92,13 +94,13 @@ impl Command {
         self
     }
 
-    /// Sets a variable of its environment.
+    /// Sets an environment variable of the child.
     pub fn env(&mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> &mut Command {
         self.std.env(name, value);
         self
     }
 
-    /// Sets variables of its environment.
+    /// Sets environment variables of the child.
     pub fn envs(
         &mut self,
         variables: impl IntoIterator<Item = (impl AsRef<OsStr>, impl AsRef<OsStr>)>,
@@ -107,70 +109,75 @@ impl Command {
         self
     }
 
-    /// Takes a variable out of its environment.
+    /// Removes an environment variable from the child.
     pub fn env_remove(&mut self, name: impl AsRef<OsStr>) -> &mut Command {
         self.std.env_remove(name);
         self
     }
 
-    /// Takes all variables out of its environment.
+    /// Removes all environment variables from the child.
     pub fn env_clear(&mut self) -> &mut Command {
         self.std.env_clear();
         self
     }
 
-    /// The folder that it runs in. A program that is a relative path is better made absolute then.
+    /// Sets the working directory of the child. Make a relative path of the program absolute then:
+    /// it depends on the system which directory it is relative to.
     #[doc(alias = "cwd")]
     pub fn current_dir(&mut self, folder: impl AsRef<Path>) -> &mut Command {
         self.std.current_dir(folder);
         self
     }
 
-    /// What it reads: [`Stdio::piped`], [`Stdio::null`], [`Stdio::inherit`], a file, another
-    /// child's output ([`into_fd`](super::ChildStdout::into_fd)). Default: inherited; with
-    /// [`output`](Command::output) nothing.
+    /// Sets the standard input: [`Stdio::piped`], [`Stdio::null`], [`Stdio::inherit`], a file, or
+    /// another child's output ([`into_fd`](super::ChildStdout::into_fd)). Default: inherited, but
+    /// [`Stdio::null`] with [`output`](Command::output).
+    #[doc(alias = "DEVNULL")]
+    #[doc(alias = "PIPE")]
     pub fn stdin(&mut self, stdin: impl Into<Stdio>) -> &mut Command {
         self.std.stdin(stdin);
         self.is_set[0] = true;
         self
     }
 
-    /// Where its output goes. Default: inherited; with [`output`](Command::output) piped.
+    /// Sets the standard output. Default: inherited, but piped with [`output`](Command::output).
     pub fn stdout(&mut self, stdout: impl Into<Stdio>) -> &mut Command {
         self.std.stdout(stdout);
         self.is_set[1] = true;
         self
     }
 
-    /// Where its errors go. Default: inherited; with [`output`](Command::output) piped.
+    /// Sets the standard error. Default: inherited, but piped with [`output`](Command::output).
     pub fn stderr(&mut self, stderr: impl Into<Stdio>) -> &mut Command {
         self.std.stderr(stderr);
         self.is_set[2] = true;
         self
     }
 
-    /// Whether dropping the [`Child`] before it has ended kills the process, so also when the task
-    /// that has it is aborted, or its loop ends. Default: no.
+    /// Sets whether dropping the [`Child`] kills a process that has not ended. The task that owns
+    /// the `Child` drops it when it is aborted, or when the loop ends. Default: no.
     pub fn kill_on_drop(&mut self, kill_on_drop: bool) -> &mut Command {
         self.kill_on_drop = kill_on_drop;
         self
     }
 
-    /// std's builder, for what this one has no name for, such as a process group or a user id:
-    /// see `std::os::unix::process::CommandExt`. stdin, stdout and stderr are set by this one.
+    /// Returns the builder of the standard library, for options that this one lacks, such as a
+    /// process group or a user id: see `std::os::unix::process::CommandExt`. Set stdin, stdout and
+    /// stderr by the methods of this builder.
     pub fn as_std_mut(&mut self) -> &mut process::Command {
         &mut self.std
     }
 
-    /// Starts it. The loop is blocked until the program is loaded (fork(2), exec(2)): a millisecond
-    /// or so, longer from a slow disk; [`spawn_async`](Command::spawn_async) blocks another thread.
+    /// Starts the process. The loop is blocked until the program is loaded (fork(2), exec(2)):
+    /// about a millisecond, longer from a slow disk. [`spawn_async`](Command::spawn_async) blocks
+    /// another thread instead.
     ///
     /// # Errors
     ///
-    /// Kind `NotFound` if there is no such program, or no such folder to run it in;
-    /// `PermissionDenied` if it may not be executed; `WouldBlock` if there are as many processes as
-    /// the system allows (EAGAIN); `OutOfMemory`; EMFILE or ENFILE if no descriptor is left. No
-    /// process stays behind.
+    /// Kind `NotFound` if the program or the working directory does not exist. `PermissionDenied`
+    /// if the program may not be executed. `WouldBlock` if the limit of processes is reached
+    /// (EAGAIN). `OutOfMemory`. EMFILE or ENFILE if no descriptor is left. After an error no
+    /// process is left.
     ///
     /// # Panics
     ///
@@ -180,21 +187,21 @@ impl Command {
         self.start([Stdio::inherit(), Stdio::inherit(), Stdio::inherit()])
     }
 
-    /// The same as [`spawn`](Command::spawn), on a thread of the blocking pool, so that the loop is
-    /// not blocked until the program is loaded.
+    /// Starts the process like [`spawn`](Command::spawn), but on a thread of the blocking pool. The
+    /// loop is not blocked while the program is loaded.
     ///
-    /// What the system ties to the thread that starts a process is tied to a thread that ends when
-    /// it has no work: PR_SET_PDEATHSIG sends its signal then.
+    /// The system ties some settings to the thread that starts a process. A thread of the pool ends
+    /// when it has no work: PR_SET_PDEATHSIG sends its signal then.
     ///
     /// # Errors
     ///
-    /// As [`spawn`](Command::spawn); also if no thread can be started.
+    /// As [`spawn`](Command::spawn). Also if no thread can be started.
     ///
     /// # Cancel safety
     ///
-    /// Not cancel safe: the process is started nevertheless, its pipes are closed, and it is killed
-    /// if [`kill_on_drop`](Command::kill_on_drop) is set. The command is empty then, and starts
-    /// nothing any more.
+    /// Not cancel safe: the process is started even if the future is dropped. Its pipes are closed,
+    /// and it is killed if [`kill_on_drop`](Command::kill_on_drop) is set. The command is empty
+    /// afterwards, and cannot start a process any more.
     ///
     /// # Panics
     ///
@@ -224,8 +231,8 @@ impl Command {
         self.watch(started.map(Unclaimed::claim), &context)
     }
 
-    /// Runs it, and gives what it said and its status. What it reads is nothing unless set. It is
-    /// started as by [`spawn`](Command::spawn).
+    /// Starts the process like [`spawn`](Command::spawn), waits until it has ended, and returns its
+    /// outputs and its exit status. Its input is empty unless [`stdin`](Command::stdin) was set.
     ///
     /// # Errors
     ///
@@ -233,17 +240,21 @@ impl Command {
     ///
     /// # Cancel safety
     ///
-    /// The process runs on without output, unless [`kill_on_drop`](Command::kill_on_drop) is set.
-    /// To keep what it has said, [`spawn`](Command::spawn) it and use [`Child::output`].
+    /// Not cancel safe: the process runs on, unless [`kill_on_drop`](Command::kill_on_drop) is set,
+    /// and its output is lost. To keep the output, use [`spawn`](Command::spawn) and
+    /// [`Child::output`].
     ///
     /// # Panics
     ///
     /// Outside of a running loop.
+    #[doc(alias = "check_output")]
+    #[doc(alias = "run")]
     pub async fn output(&mut self) -> io::Result<Output> {
         self.start([Stdio::null(), Stdio::piped(), Stdio::piped()])?.output().await
     }
 
-    /// Runs it, and gives its status. It is started as by [`spawn`](Command::spawn).
+    /// Starts the process like [`spawn`](Command::spawn), waits until it has ended, and returns its
+    /// exit status.
     ///
     /// # Errors
     ///
@@ -251,16 +262,17 @@ impl Command {
     ///
     /// # Cancel safety
     ///
-    /// The process runs on, unless [`kill_on_drop`](Command::kill_on_drop) is set.
+    /// Not cancel safe: the process runs on, unless [`kill_on_drop`](Command::kill_on_drop) is set.
     ///
     /// # Panics
     ///
     /// Outside of a running loop.
+    #[doc(alias = "call")]
     pub async fn status(&mut self) -> io::Result<ExitStatus> {
         self.spawn()?.wait().await
     }
 
-    /// Starts it, with `defaults` for what is not set.
+    /// Starts the process, with `defaults` for stdin, stdout and stderr that are not set.
     #[track_caller]
     fn start(&mut self, defaults: [Stdio; 3]) -> io::Result<Child> {
         let context = context::expect("process::Command::spawn");
@@ -269,7 +281,8 @@ impl Command {
         self.watch(started, &context)
     }
 
-    /// Sets `defaults` for what is not set, and reaps what has ended.
+    /// Applies `defaults` to stdin, stdout and stderr that are not set, and reaps orphans that have
+    /// ended.
     fn prepare(&mut self, defaults: [Stdio; 3]) {
         let [stdin, stdout, stderr] = defaults;
         if !self.is_set[0] {
@@ -284,7 +297,7 @@ impl Command {
         orphans::reap();
     }
 
-    /// Takes what was started into the loop.
+    /// Registers the started process with the loop. An error names the program.
     fn watch(
         &self,
         started: io::Result<process::Child>,
@@ -300,7 +313,8 @@ impl Command {
 }
 
 impl From<process::Command> for Command {
-    /// What was set for stdin, stdout and stderr does not count: set it again.
+    /// Converts the builder of the standard library. Its stdin, stdout and stderr are ignored: set
+    /// them again.
     fn from(std: process::Command) -> Command {
         Command { std, kill_on_drop: false, is_set: [false; 3] }
     }

@@ -1,7 +1,8 @@
-//! Feeding a child and taking in what it says, all at once: so that neither waits for the other.
+//! Writes the input of a child and reads its outputs at the same time, so that the child and its
+//! parent never both wait for the other.
 //!
-//! Invariant: what was written and read is noted before the next await, so that a talk that was
-//! given up goes on where it was.
+//! Invariant: progress is stored before the next await, so that a call after a dropped future
+//! continues where that one stopped.
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -12,18 +13,18 @@ use crate::current::read_buffer;
 use crate::net::pipe::{Receiver, Sender};
 use crate::reactor::Direction;
 
-/// How far a talk has come.
+/// The progress of one communication.
 #[derive(Debug, Default)]
 pub(super) struct Communicate {
-    /// Bytes of the input that were written.
+    /// The number of bytes of the input that were written.
     pub(super) written: usize,
     pub(super) stdout: Vec<u8>,
     pub(super) stderr: Vec<u8>,
 }
 
 impl Communicate {
-    /// Talks until the input is written or refused, and both outputs have ended. Each pipe is
-    /// closed when it is done with.
+    /// Completes when the input is written or its pipe is closed by the child, and both outputs
+    /// have ended. Closes each pipe at its end.
     pub(super) async fn run(
         &mut self,
         input: &[u8],
@@ -31,15 +32,19 @@ impl Communicate {
         stdout: &mut Option<Receiver>,
         stderr: &mut Option<Receiver>,
     ) -> io::Result<()> {
-        let feed = pin!(feed(stdin, input, &mut self.written));
-        let out = pin!(take_in(stdout, &mut self.stdout));
-        let err = pin!(take_in(stderr, &mut self.stderr));
-        all([feed, out, err]).await
+        let input = pin!(write_input(stdin, input, &mut self.written));
+        let out = pin!(read_to_end(stdout, &mut self.stdout));
+        let err = pin!(read_to_end(stderr, &mut self.stderr));
+        all([input, out, err]).await
     }
 }
 
-/// Writes the rest of the input. A child that does not want it is no error.
-async fn feed(stdin: &mut Option<Sender>, input: &[u8], written: &mut usize) -> io::Result<()> {
+/// Writes the rest of the input. It is no error if the child closes its end of the pipe.
+async fn write_input(
+    stdin: &mut Option<Sender>,
+    input: &[u8],
+    written: &mut usize,
+) -> io::Result<()> {
     if let Some(sender) = stdin {
         while *written < input.len() {
             match sender.write(&input[*written..]).await {
@@ -53,13 +58,13 @@ async fn feed(stdin: &mut Option<Sender>, input: &[u8], written: &mut usize) -> 
     Ok(())
 }
 
-/// Reads to the end.
-async fn take_in(pipe: &mut Option<Receiver>, into: &mut Vec<u8>) -> io::Result<()> {
+/// Reads the pipe to its end.
+async fn read_to_end(pipe: &mut Option<Receiver>, into: &mut Vec<u8>) -> io::Result<()> {
     if let Some(receiver) = pipe {
         let mut read = || {
-            read_buffer::with_buffer(|room| {
-                let done = receiver.receive(room)?;
-                into.extend_from_slice(&room[..done.value]);
+            read_buffer::with_buffer(|buf| {
+                let done = receiver.receive(buf)?;
+                into.extend_from_slice(&buf[..done.value]);
                 Ok(done)
             })
         };
@@ -69,13 +74,13 @@ async fn take_in(pipe: &mut Option<Receiver>, into: &mut Vec<u8>) -> io::Result<
     Ok(())
 }
 
-/// Runs all of them until each has completed, or one fails.
+/// Polls all futures until each has completed, or one fails.
 async fn all<const N: usize>(
     futures: [Pin<&mut dyn Future<Output = io::Result<()>>>; N],
 ) -> io::Result<()> {
-    let mut left = futures.map(Some);
+    let mut slots = futures.map(Some);
     poll_fn(|cx: &mut Context<'_>| {
-        for slot in &mut left {
+        for slot in &mut slots {
             let Some(future) = slot else { continue };
             match future.as_mut().poll(cx) {
                 Poll::Ready(Ok(())) => *slot = None,
@@ -83,7 +88,7 @@ async fn all<const N: usize>(
                 Poll::Pending => {}
             }
         }
-        match left.iter().all(Option::is_none) {
+        match slots.iter().all(Option::is_none) {
             true => Poll::Ready(Ok(())),
             false => Poll::Pending,
         }

@@ -1,7 +1,7 @@
 //! Processes whose `Child` was dropped before they were reaped.
 //!
-//! A detached task of the loop reaps each. Those that outlive their loop are kept in a list, which
-//! is gone through when a process is started or another one is kept.
+//! A detached task of the loop reaps each of them. Processes that outlive their loop are kept in a
+//! list. The list is checked whenever a process is started or added to the list.
 
 use std::io;
 use std::process;
@@ -11,21 +11,23 @@ use super::running::Running;
 use crate::context;
 use crate::executor::SpawnOptions;
 
-/// Those that no task waits for.
-static KEPT: Mutex<Vec<process::Child>> = Mutex::new(Vec::new());
+/// Processes that no task waits for.
+static UNREAPED: Mutex<Vec<process::Child>> = Mutex::new(Vec::new());
 
-/// What the task owns. Dropped too early, with its loop, it is kept.
+/// A process that its reaper task owns. If the loop drops the task before the process has ended,
+/// the process is added to [`UNREAPED`].
 struct Orphan(Option<Running>);
 
-/// A process on its way from the thread that started it to its loop. Dropped, it is kept.
+/// A process on its way from the thread that started it to its loop. If it is dropped on the way,
+/// the process is added to [`UNREAPED`].
 pub(super) struct Unclaimed {
     process: Option<process::Child>,
     kill_on_drop: bool,
 }
 
-/// Sees to it that the process is reaped.
-pub(super) fn adopt(mut running: Running) {
-    if !may_live(running.try_reap()) {
+/// Spawns a task that reaps the process, unless it has ended already.
+pub(super) fn reap_in_task(mut running: Running) {
+    if !is_unreaped(running.try_reap()) {
         return;
     }
     match running.home().or_else(context::current) {
@@ -34,27 +36,28 @@ pub(super) fn adopt(mut running: Running) {
             let options = SpawnOptions { name: Some(name.into()), ..SpawnOptions::here() };
             drop(home.executor.spawn(Orphan(Some(running)).reap(), options));
         }
-        None => keep(running.into_std()),
+        None => reap_later(running.into_std()),
     }
 }
 
-/// The same for one that is not watched.
-pub(super) fn keep(process: process::Child) {
-    let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
-    kept.push(process);
-    kept.retain_mut(|process| may_live(process.try_wait()));
+/// Adds a process to the list of those that are reaped when the next one is started.
+pub(super) fn reap_later(process: process::Child) {
+    let mut unreaped = UNREAPED.lock().unwrap_or_else(PoisonError::into_inner);
+    unreaped.push(process);
+    unreaped.retain_mut(|process| is_unreaped(process.try_wait()));
 }
 
-/// Reaps those that have ended meanwhile.
+/// Reaps the processes of the list that have ended.
 pub(super) fn reap() {
-    let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
-    kept.retain_mut(|process| may_live(process.try_wait()));
+    let mut unreaped = UNREAPED.lock().unwrap_or_else(PoisonError::into_inner);
+    unreaped.retain_mut(|process| is_unreaped(process.try_wait()));
 }
 
 impl Orphan {
     async fn reap(mut self) {
         if let Some(running) = &mut self.0 {
-            // An error: its loop has ended, and this runs on another. It is kept then.
+            // An error: the loop of the process has ended and this task runs on another loop.
+            // `drop` adds the process to the list.
             if running.reaped().await.is_ok() {
                 self.0 = None;
             }
@@ -65,7 +68,7 @@ impl Orphan {
 impl Drop for Orphan {
     fn drop(&mut self) {
         if let Some(running) = self.0.take() {
-            keep(running.into_std());
+            reap_later(running.into_std());
         }
     }
 }
@@ -84,16 +87,17 @@ impl Drop for Unclaimed {
     fn drop(&mut self) {
         let Some(mut process) = self.process.take() else { return };
         if self.kill_on_drop {
-            // It fails for one that runs as another user: then it runs on.
+            // `kill` fails for a process that runs as another user: it runs on.
             let _ = process.kill();
         }
-        // So that it is not waited for by a child that reads it.
+        // Closes the pipes, so that a child that reads its input ends.
         drop((process.stdin.take(), process.stdout.take(), process.stderr.take()));
-        keep(process);
+        reap_later(process);
     }
 }
 
-/// Whether there is still something to reap. Errors say that another has done so.
-fn may_live(status: io::Result<Option<process::ExitStatus>>) -> bool {
+/// Returns whether the process may still have to be reaped. An error means that it was reaped
+/// elsewhere.
+fn is_unreaped(status: io::Result<Option<process::ExitStatus>>) -> bool {
     matches!(status, Ok(None))
 }

@@ -1,4 +1,4 @@
-//! A process that was started and not reaped yet.
+//! A process that was started and is not reaped yet.
 
 use std::future::Future;
 use std::io;
@@ -19,25 +19,26 @@ use crate::sys::Pidfd;
 pub(super) struct Running {
     process: process::Child,
     watch: Watch,
-    /// The loop in which it was started.
+    /// The loop in which the process was started.
     home: Weak<Context>,
 }
 
-/// What tells that it may have ended.
+/// The source of the wake-up after the process has ended.
 enum Watch {
     Pidfd(Socket<Pidfd>),
     Signal(Rc<ChildSignal>),
 }
 
-/// Waits until it has ended, and reaps it.
-#[must_use = "nobody is reaped unless this is awaited"]
+/// A future that waits until the process has ended, and reaps it.
+#[must_use = "the process is reaped when this is awaited"]
 pub(super) struct Reaped<'a> {
     running: &'a mut Running,
     waiter: WaiterKey,
 }
 
 impl Running {
-    /// Watches a process of which the pipes were taken. If it cannot be watched it comes back.
+    /// Watches a process whose pipes were taken. Returns the process with the error if it cannot be
+    /// watched.
     pub(super) fn new(
         process: process::Child,
         context: &Rc<Context>,
@@ -52,11 +53,11 @@ impl Running {
         self.process.id()
     }
 
-    /// Sends it a signal. If it has ended nothing happens.
+    /// Sends a signal to the process. Does nothing if the process has ended.
     pub(super) fn signal(&self, signal: Signal) -> io::Result<()> {
         let sent = match &self.watch {
             Watch::Pidfd(socket) => socket.get().send(signal),
-            // It was not reaped yet, so its id is its own.
+            // The process is not reaped yet, so no other process has its id.
             Watch::Signal(_) => kill_process(Pid::from_child(&self.process), signal),
         };
         match sent {
@@ -65,7 +66,7 @@ impl Running {
         }
     }
 
-    /// Reaps it if it has ended.
+    /// Reaps the process if it has ended.
     pub(super) fn try_reap(&mut self) -> io::Result<Option<ExitStatus>> {
         self.process.try_wait()
     }
@@ -74,12 +75,12 @@ impl Running {
         Reaped { running: self, waiter: WaiterKey::default() }
     }
 
-    /// The loop in which it was started, if that lives.
+    /// Returns the loop in which the process was started, if that loop still exists.
     pub(super) fn home(&self) -> Option<Rc<Context>> {
         self.home.upgrade()
     }
 
-    /// The process, not watched any more.
+    /// Stops watching the process and returns it.
     pub(super) fn into_std(self) -> process::Child {
         self.process
     }
@@ -90,6 +91,7 @@ impl Watch {
         let pidfd = Pidfd::open(process)
             .and_then(|pidfd| Socket::new(pidfd, context.reactor.clone(), false));
         match pidfd {
+            // No pidfd: another system, Linux before 5.3, a sandbox, or no free descriptor.
             Ok(socket) => Ok(Watch::Pidfd(socket)),
             Err(_) => Ok(Watch::Signal(ChildSignal::of(context)?)),
         }
@@ -125,8 +127,8 @@ impl Future for Reaped<'_> {
 impl Drop for Reaped<'_> {
     fn drop(&mut self) {
         match &self.running.watch {
-            Watch::Pidfd(socket) => socket.leave(Direction::Read, &mut self.waiter),
-            Watch::Signal(signal) => signal.leave(&mut self.waiter),
+            Watch::Pidfd(socket) => socket.deregister(Direction::Read, &mut self.waiter),
+            Watch::Signal(signal) => signal.deregister(&mut self.waiter),
         }
     }
 }

@@ -80,8 +80,8 @@ impl<S: event::Source> Socket<S> {
     }
 
     /// Removes the waiter at `key`, if there is one.
-    pub(crate) fn leave(&self, direction: Direction, key: &mut WaiterKey) {
-        self.entry.source.leave(direction, key);
+    pub(crate) fn deregister(&self, direction: Direction, key: &mut WaiterKey) {
+        self.entry.source.deregister(direction, key);
     }
 
     /// Registers the object again if the selector emulates edges. mio's own types do this by
@@ -134,7 +134,7 @@ impl PollWaiters {
         let mut waiter = key.get();
         let polled = poll(&mut waiter);
         if polled.is_ready() {
-            source.leave(direction, &mut waiter);
+            source.deregister(direction, &mut waiter);
         }
         key.set(waiter);
         polled

@@ -230,8 +230,8 @@ impl Source {
 
     /// Removes the waiter at `key`, if there is one.
     #[inline]
-    pub(crate) fn leave(&self, direction: Direction, key: &mut WaiterKey) {
-        self.side(direction).waiters.leave(key);
+    pub(crate) fn deregister(&self, direction: Direction, key: &mut WaiterKey) {
+        self.side(direction).waiters.deregister(key);
     }
 
     fn side(&self, direction: Direction) -> &Side {
@@ -374,7 +374,7 @@ impl<T, F: FnMut() -> io::Result<Done<T>> + Unpin> Future for Io<'_, F> {
 impl Drop for Waiter<'_> {
     #[inline]
     fn drop(&mut self) {
-        self.side.waiters.leave(&mut self.key);
+        self.side.waiters.deregister(&mut self.key);
     }
 }
 

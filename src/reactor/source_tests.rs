@@ -58,13 +58,13 @@ fn every_waiter_is_woken_and_none_removes_another() {
     // The last one waits again, then the others are removed, as dropped futures do.
     assert_eq!(poll(&source, &mut keys[3], would_block()), Poll::Pending);
     for key in &mut keys[..3] {
-        source.leave(Direction::Read, key);
+        source.deregister(Direction::Read, key);
     }
     assert_eq!(waiters(&source), 1);
-    source.leave(Direction::Read, &mut keys[3]);
+    source.deregister(Direction::Read, &mut keys[3]);
     let mut first = WaiterKey::default();
     assert_eq!(poll(&source, &mut first, would_block()), Poll::Pending);
-    source.leave(Direction::Read, &mut first);
+    source.deregister(Direction::Read, &mut first);
     assert_eq!(waiters(&source), 0, "a removed waiter is not woken");
     assert!(source.read.waiters.is_empty(), "no waiter is left");
 }

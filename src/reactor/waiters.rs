@@ -71,7 +71,7 @@ impl Waiters {
 
     /// Frees the slot of `key`, if it has one.
     #[inline]
-    pub(crate) fn leave(&self, key: &mut WaiterKey) {
+    pub(crate) fn deregister(&self, key: &mut WaiterKey) {
         match key.0.take() {
             None => {}
             Some(FIRST) => {

@@ -253,7 +253,7 @@ impl StreamReader {
 
     /// Removes the registration of a `poll_` method.
     pub(super) fn deregister(&self, waiter: &mut WaiterKey) {
-        self.shared.socket.source().leave(Direction::Read, waiter);
+        self.shared.socket.source().deregister(Direction::Read, waiter);
     }
 
     /// Returns the result of `fill` if the stream has ended.

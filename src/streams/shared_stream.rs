@@ -180,7 +180,7 @@ impl SharedStream {
 
     /// Removes a waiter for a change.
     pub(super) fn deregister(&self, waiter: &mut WaiterKey) {
-        self.changed.leave(waiter);
+        self.changed.deregister(waiter);
     }
 
     pub(super) fn has_failed(&self) -> bool {

@@ -93,7 +93,7 @@ impl Wait<'_> {
     /// Takes the notification that [`poll_notified`](Wait::poll_notified) reported.
     pub(crate) fn consume(&mut self) {
         if self.key.is_registered() {
-            drop(self.waiters.waiters.leave(&mut self.key));
+            drop(self.waiters.waiters.deregister(&mut self.key));
         } else if self.since == self.waiters.generation.get() {
             self.waiters.has_permit.set(false);
         }
@@ -117,7 +117,7 @@ impl Drop for Wait<'_> {
         if !self.key.is_registered() {
             return;
         }
-        let (woken, _waker) = self.waiters.waiters.leave(&mut self.key);
+        let (woken, _waker) = self.waiters.waiters.deregister(&mut self.key);
         if woken.is_some_and(|note| note != FOR_ALL) {
             self.waiters.notify(1);
         }

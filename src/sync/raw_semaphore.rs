@@ -206,7 +206,8 @@ impl<D: Deref<Target: HasSemaphore>> Acquire<D> {
             return current::pending(D::Target::WAITS_FOR);
         }
         ready!(budget::poll_left(cx));
-        let was_assigned = key.is_registered() && permits.waiters.leave(key).0 != Some(REFUSED);
+        let was_assigned =
+            key.is_registered() && permits.waiters.deregister(key).0 != Some(REFUSED);
         // A refused waiter may still find permits that another future released since.
         let taken = if was_assigned { Ok(()) } else { permits.try_take(*want) };
         budget::spend();
@@ -219,7 +220,7 @@ impl<D: Deref<Target: HasSemaphore>> Acquire<D> {
     fn deregister(&mut self) {
         let Some(owner) = &self.owner else { return };
         let permits = owner.semaphore();
-        let (woken, _waker) = permits.waiters.leave(&mut self.key);
+        let (woken, _waker) = permits.waiters.deregister(&mut self.key);
         // A woken waiter hands its permits on. A removed first waiter may leave enough permits for
         // the next one, also if it holds none.
         permits.give(woken.unwrap_or(0));

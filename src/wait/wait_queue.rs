@@ -248,7 +248,7 @@ impl<D: Copy> WaitQueue<D> {
 
     /// Removes a waiter. Returns its data if it was woken, and its waker, which the caller must
     /// drop last.
-    pub(crate) fn leave(&self, key: &mut WaitKey) -> (Option<D>, Option<Waker>) {
+    pub(crate) fn deregister(&self, key: &mut WaitKey) -> (Option<D>, Option<Waker>) {
         let mut waiting = self.0.borrow_mut();
         let data = waiting.data(*key);
         match waiting.remove(key) {

@@ -1,13 +1,13 @@
 //! A directory for the files of one test.
 
-// No test needs all of it.
+// No test file uses every function.
 #![allow(dead_code)]
 
 use std::env;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// A directory of its own, which goes when this is dropped.
+/// A new directory. It is removed when this is dropped.
 pub(crate) struct Dir(pub(crate) PathBuf);
 
 impl Dir {
@@ -23,14 +23,14 @@ impl Dir {
         self.0.join(name)
     }
 
-    /// A file with these contents.
+    /// Creates a file with these contents.
     pub(crate) fn file(&self, name: &str, contents: &[u8]) -> PathBuf {
         let path = self.join(name);
         std::fs::write(&path, contents).unwrap();
         path
     }
 
-    /// A FIFO: opening one end waits for the other.
+    /// Creates a FIFO. Opening one end blocks until the other end is opened.
     #[cfg(unix)]
     pub(crate) fn fifo(&self, name: &str) -> PathBuf {
         let path = self.join(name);
