@@ -462,7 +462,7 @@ fn shutdown_reports_threads_that_still_run() {
     });
     let left = runtime.shutdown_timeout(Duration::ZERO).unwrap_err();
     let text = format!(
-        "1 helper thread of the event loop still runs, with work spawned at {}:{place}:50",
+        "1 blocking thread of the event loop still runs, with work spawned at {}:{place}:50",
         file!()
     );
     assert_eq!(left.to_string(), text);

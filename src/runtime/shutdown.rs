@@ -72,7 +72,10 @@ impl fmt::Display for StillRunning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = self.work.len();
         let (threads, run) = if count == 1 { ("thread", "runs") } else { ("threads", "run") };
-        write!(f, "{count} helper {threads} of the event loop still {run}, with work spawned at ")?;
+        write!(
+            f,
+            "{count} blocking {threads} of the event loop still {run}, with work spawned at "
+        )?;
         for (index, place) in self.work.iter().enumerate() {
             write!(f, "{}{place}", if index > 0 { ", " } else { "" })?;
         }

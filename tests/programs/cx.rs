@@ -12,7 +12,6 @@ use evloop::task::{self, Scope, TryScope};
 use futures::future::LocalBoxFuture;
 
 use super::census::{Outcome, Task, Value};
-use super::generate::IDENTITY_IN_DESTRUCTORS;
 use super::world::World;
 
 evloop::task_local! {
@@ -126,7 +125,7 @@ impl Cx {
 
     /// Checks the task of a destructor: its own, or none.
     pub fn check_in_destructor(&self, place: &str) {
-        if !IDENTITY_IN_DESTRUCTORS || self.is_left || self.task.id().is_none() {
+        if self.is_left || self.task.id().is_none() {
             return;
         }
         let current = task::current().map(|task| task.id());

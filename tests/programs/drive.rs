@@ -9,11 +9,10 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
-use evloop::{Runtime, spawn, time};
+use evloop::{spawn, time};
 
 use super::census::{Census, Outcome, Task, Value};
 use super::cx::Cx;
-use super::generate::PANICS_REACH_THEIR_LOOP;
 use super::program::{Driver, Life, Program, Script, Step};
 use super::run::whole;
 use super::world::{Loop, World};
@@ -30,10 +29,6 @@ pub fn drive(program: &Program) -> Vec<String> {
             world.begin_life();
             drive_life(&world, life);
         }
-    }
-    if !PANICS_REACH_THEIR_LOOP {
-        // The next loop of the thread reports the panics that this loop has not reported.
-        Runtime::new().unwrap().turn(Some(Duration::ZERO)).unwrap();
     }
     world.end();
     World::leave();

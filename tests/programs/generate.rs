@@ -4,31 +4,6 @@ use super::program::{
     Channel, Deed, Driver, Kind, Leaf, Life, Limit, Lock, Payload, Program, Script, Step, Via,
 };
 
-/// Bodies of limits spend the whole budget in each poll.
-pub const SPIN_INSIDE_LIMITS: bool = true;
-/// Towers of scopes deeper than the budget.
-pub const TALL_TOWERS: bool = true;
-/// More busy children than the budget has units, and branches of a join or select that are always
-/// ready.
-pub const BUSY_NEIGHBOURS: bool = true;
-/// Scopes, sleeps and runtimes that outlive their loop and are dropped in the next one.
-pub const LEFT_FROM_ENDED_LOOPS: bool = true;
-/// `current` and `ReentrantMutex` are checked in destructors.
-pub const IDENTITY_IN_DESTRUCTORS: bool = true;
-/// A turn of another runtime runs inside a value of the task-local.
-pub const TURNS_INSIDE_LOCALS: bool = true;
-/// A panic is reported to the handler of its own loop.
-pub const PANICS_REACH_THEIR_LOOP: bool = true;
-/// Payloads whose destructor panics.
-pub const PAYLOADS_PANIC: bool = true;
-/// Wakers of the test that panic when the reactor closes.
-pub const FOREIGN_WAKERS_PANIC: bool = true;
-
-/// Loops over leaves in a final state, and never waits.
-pub const FINAL_STATES: bool = true;
-/// A function that a callback schedules runs in a later turn.
-pub const CALLS_WAIT_FOR_A_TURN: bool = true;
-
 /// Scripts nest to this depth.
 const DEPTH: usize = 4;
 /// The approximate number of steps of a program.
@@ -69,10 +44,6 @@ struct Place {
     depth: usize,
     /// It may never be polled again: it must hold nothing that other tasks wait for.
     is_alone: bool,
-    in_local: bool,
-    /// A neighbour in the same task depends on its polls.
-    is_branch: bool,
-    in_limit: bool,
     /// `FuturesUnordered` leaks the futures behind one whose destructor panics.
     in_unordered: bool,
 }
@@ -92,14 +63,7 @@ impl Generator {
     fn life(&mut self) -> Life {
         let drivers = [Driver::BlockOn, Driver::Runtime, Driver::Turn, Driver::TurnAndWait];
         let driver = self.random.pick(&drivers);
-        let place = Place {
-            depth: 0,
-            is_alone: false,
-            in_local: false,
-            is_branch: false,
-            in_limit: false,
-            in_unordered: false,
-        };
+        let place = Place { depth: 0, is_alone: false, in_unordered: false };
         self.steps_left = self.steps_left.max(STEPS / 4);
         Life { driver, root: self.script(place) }
     }
@@ -116,11 +80,10 @@ impl Generator {
 
     /// The script of a new task, which may inherit the task-local.
     fn task(&mut self, place: Place) -> Script {
-        self.deeper(Place { is_branch: false, in_limit: false, in_unordered: false, ..place })
+        self.deeper(Place { in_unordered: false, ..place })
     }
 
     fn branches(&mut self, place: Place) -> Vec<Script> {
-        let place = Place { is_branch: true, ..place };
         (0..1 + self.random.below(4)).map(|_| self.deeper(place)).collect()
     }
 
@@ -138,27 +101,21 @@ impl Generator {
             12 => Step::TryGather(self.branches(place)),
             13..=14 => {
                 let limit = self.random.pick(&[Limit::Timeout, Limit::TimeoutAt, Limit::Scope]);
-                let place = Place { in_limit: true, ..place };
                 Step::Limit(limit, self.duration(), self.deeper(place))
             }
             15 => Step::Join(self.branches(place)),
             16 => Step::Unordered(self.branches(Place { in_unordered: true, ..place })),
-            17 => {
-                let place = Place { is_branch: true, ..place };
-                Step::Select(self.deeper(place), self.deeper(place))
-            }
+            17 => Step::Select(self.deeper(place), self.deeper(place)),
             18 if self.random.one_in(6) => {
-                let most = if TALL_TOWERS { 160 } else { 50 };
                 let place = Place { depth: DEPTH, ..place };
-                Step::Tower(1 + self.random.below(most), self.script(place))
+                Step::Tower(1 + self.random.below(160), self.script(place))
             }
             19 if self.random.one_in(6) => {
-                let most = if BUSY_NEIGHBOURS { 300 } else { 60 };
-                Step::Crowd(1 + self.random.below(most), self.random.below(3))
+                Step::Crowd(1 + self.random.below(300), self.random.below(3))
             }
             20..=21 if !place.is_alone => Step::Lock(self.lock(), self.deeper(place)),
-            22 => Step::Local(self.deeper(Place { in_local: true, ..place })),
-            23 if TURNS_INSIDE_LOCALS || !place.in_local => {
+            22 => Step::Local(self.deeper(place)),
+            23 => {
                 let place = Place { is_alone: true, ..place };
                 Step::Turns(self.random.below(4), self.task(place))
             }
@@ -185,7 +142,7 @@ impl Generator {
             0..=3 => Step::Yield,
             4..=5 => Step::Sleep(self.duration()),
             6..=7 => Step::Busy(self.leaf(), self.random.below(300)),
-            8..=9 => self.spin(place),
+            8..=9 => Step::Spin(self.leaf()),
             10..=12 => Step::Await(number),
             13..=14 => Step::Abort(number),
             15 => Step::Cancel(number),
@@ -209,20 +166,13 @@ impl Generator {
             35 => Step::Panic(self.payload()),
             36 => Step::Guard(self.deed(Place { depth: DEPTH, ..place })),
             37 => {
-                let panics = FOREIGN_WAKERS_PANIC && self.random.one_in(2);
+                let panics = self.random.one_in(2);
                 Step::LeaveForeign(if panics { Payload::PanicsInDrop } else { Payload::Plain })
             }
             38..=40 => Step::DropLeft(number),
-            41..=42 if CALLS_WAIT_FOR_A_TURN => Step::CallTwice,
+            41..=42 => Step::CallTwice,
             _ => Step::Yield,
         }
-    }
-
-    fn spin(&mut self, place: Place) -> Step {
-        let leaf = self.leaf();
-        let is_allowed =
-            (SPIN_INSIDE_LIMITS || !place.in_limit) && (BUSY_NEIGHBOURS || !place.is_branch);
-        if is_allowed { Step::Spin(leaf) } else { Step::Busy(leaf, 3) }
     }
 
     fn deed(&mut self, place: Place) -> Deed {
@@ -243,7 +193,7 @@ impl Generator {
     }
 
     fn payload(&mut self) -> Payload {
-        let panics = PAYLOADS_PANIC && self.random.one_in(3);
+        let panics = self.random.one_in(3);
         if panics { Payload::PanicsInDrop } else { Payload::Plain }
     }
 
@@ -257,7 +207,7 @@ impl Generator {
             Leaf::EmptySet,
             Leaf::EmptyScope,
         ];
-        match FINAL_STATES && self.random.one_in(2) {
+        match self.random.one_in(2) {
             true => self.random.pick(&final_states),
             false => self.random.pick(&[Leaf::Semaphore, Leaf::Queue, Leaf::Mpsc]),
         }

@@ -12,7 +12,6 @@ use evloop::{Handle, JoinHandle, time};
 
 use super::census::{Raised, Value};
 use super::cx::Cx;
-use super::generate::{IDENTITY_IN_DESTRUCTORS, LEFT_FROM_ENDED_LOOPS};
 use super::handle::AnyHandle;
 use super::program::{Deed, Kind, Payload, Script};
 use super::run::{branch, whole};
@@ -34,7 +33,7 @@ pub fn take_turns(cx: &Cx, turns: usize, script: Script) {
             runtime.turn(Some(Duration::ZERO)).unwrap();
         }
     });
-    if turns % 2 == 0 && LEFT_FROM_ENDED_LOOPS {
+    if turns % 2 == 0 {
         world.left.borrow_mut().push(Box::new(inner));
     } else {
         drop(inner);
@@ -47,7 +46,7 @@ pub async fn leave(cx: &Cx, script: Script) {
     let mut left = Box::pin(branch(&cx, script));
     // Polled only here: a key that a value registered for one task is not valid in another.
     let polled = poll_fn(|context| Poll::Ready(left.as_mut().poll(context))).await;
-    if polled.is_pending() && LEFT_FROM_ENDED_LOOPS {
+    if polled.is_pending() {
         cx.world.left.borrow_mut().push(Box::new(left));
     }
 }
@@ -118,11 +117,7 @@ impl Drop for Guard {
                 let guard = world.locks.reentrant.try_lock();
                 let owner = world.locks.owner();
                 let is_held_by_another = owner.is_some_and(|owner| owner != task.number);
-                if guard.is_ok()
-                    && is_held_by_another
-                    && IDENTITY_IN_DESTRUCTORS
-                    && !self.cx.is_left
-                {
+                if guard.is_ok() && is_held_by_another && !self.cx.is_left {
                     world.complain(format!(
                         "a destructor of task {} locked what task {owner:?} holds",
                         task.number

@@ -14,7 +14,6 @@ use evloop::Runtime;
 use evloop::task::{JoinError, JoinSet};
 
 use super::census::{Census, Outcome, Raised, Task, Value, dispose, stranger};
-use super::generate::PANICS_REACH_THEIR_LOOP;
 use super::handle::{AnyHandle, Entry};
 use super::helper;
 use super::shared::{Channels, Locks};
@@ -165,7 +164,7 @@ impl World {
         if let Ok(payload) = error.try_into_panic() {
             if let Some(raised) = payload.downcast_ref::<Raised>() {
                 let from = raised.in_loop;
-                if PANICS_REACH_THEIR_LOOP && from != number && !self.is_loop_over(from) {
+                if from != number && !self.is_loop_over(from) {
                     self.complain(format!("loop {number} reports a panic of loop {from}"));
                 }
             }
