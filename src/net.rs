@@ -78,8 +78,6 @@ mod udp_socket;
 #[cfg(unix)]
 mod unix_datagram;
 #[cfg(unix)]
-mod unix_listener;
-#[cfg(unix)]
 mod unix_path;
 #[cfg(unix)]
 mod unix_stream;
@@ -122,9 +120,9 @@ pub use self::udp_socket::UdpSocket;
 #[cfg(unix)]
 pub use self::unix_datagram::UnixDatagram;
 #[cfg(unix)]
-pub use self::unix_listener::UnixListener;
-#[cfg(unix)]
 #[doc(alias = "UCred")]
 pub use self::unix_stream::PeerCred;
+#[cfg(unix)]
+pub use self::unix_stream::UnixListener;
 #[cfg(unix)]
 pub use self::unix_stream::{Unix, UnixStream};
