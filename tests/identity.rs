@@ -371,7 +371,21 @@ fn reporting(name: &'static str, seen: &Seen<(&'static str, &'static str)>) -> R
 }
 
 #[test]
-fn a_panic_is_reported_to_the_loop_in_which_its_handle_is_dropped() {
+fn a_panic_is_reported_to_its_own_loop_from_a_turn_of_another() {
+    let seen = Seen::new();
+    let (mut outer, mut inner) = (reporting("outer", &seen), reporting("inner", &seen));
+    outer.block_on(async {
+        let of_outer: JoinHandle<()> = spawn(async { panic_any("of outer") });
+        yield_now().await;
+        drop(inner.spawn(async move { drop(of_outer) }));
+        inner.run_until_stalled().unwrap();
+        assert_eq!(seen.take(), []);
+    });
+    assert_eq!(seen.take(), [("outer", "of outer")]);
+}
+
+#[test]
+fn each_of_two_loops_reports_the_panics_of_its_tasks() {
     let seen = Seen::new();
     let (mut outer, mut inner) = (reporting("outer", &seen), reporting("inner", &seen));
     outer.block_on(async {

@@ -142,7 +142,7 @@ impl<T> Future for JoinHandle<T> {
 impl<T> Drop for JoinHandle<T> {
     fn drop(&mut self) {
         if let Some(panic) = self.task.detach() {
-            local_queue::store_unhandled(panic);
+            local_queue::store_unhandled(self.task.header().in_loop(), panic);
         }
     }
 }

@@ -8,6 +8,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::iter;
 use std::mem::{self, ManuallyDrop};
 use std::ptr;
 use std::rc::Rc;
@@ -26,12 +27,13 @@ pub(crate) struct LocalQueue {
     queue: RefCell<Queue>,
     /// The panics of tasks whose handles were dropped in a turn, until the loop reports them.
     unhandled: RefCell<VecDeque<JoinError>>,
+    /// During a turn: the loop in whose turn this one takes it.
+    outer: RefCell<Option<Rc<LocalQueue>>>,
 }
 
 /// Keeps the loop in a turn until it is dropped. Its drop restores the outer loop.
 pub(crate) struct TurnGuard {
     local_queue: Rc<LocalQueue>,
-    outer_queue: Option<Rc<LocalQueue>>,
     _outer: Outer,
 }
 
@@ -56,7 +58,8 @@ impl LocalQueue {
     /// Makes the queue of a loop without tasks.
     pub(crate) fn new(id: LoopId) -> Rc<LocalQueue> {
         let queue = RefCell::new(RunQueue::new());
-        Rc::new(LocalQueue { id, queue, unhandled: RefCell::default() })
+        let (unhandled, outer) = (RefCell::default(), RefCell::default());
+        Rc::new(LocalQueue { id, queue, unhandled, outer })
     }
 
     pub(crate) fn id(&self) -> LoopId {
@@ -72,13 +75,14 @@ impl LocalQueue {
 
     /// Begins a turn.
     pub(crate) fn begin_turn(self: &Rc<Self>) -> TurnGuard {
-        let outer_queue = enter(Some(self.clone()));
+        let outer = enter(Some(self.clone()));
         // The outer loop's queue must leave the thread-local before this one moves in.
-        if let Some(outer) = &outer_queue {
+        if let Some(outer) = &outer {
             outer.swap();
         }
         self.swap();
-        TurnGuard { local_queue: self.clone(), outer_queue, _outer: current::begin_turn(self.id) }
+        self.outer.replace(outer);
+        TurnGuard { local_queue: self.clone(), _outer: current::begin_turn(self.id) }
     }
 
     /// Takes a panic that no handle will return.
@@ -107,11 +111,12 @@ impl LocalQueue {
 impl Drop for TurnGuard {
     fn drop(&mut self) {
         self.local_queue.swap();
-        if let Some(outer) = &self.outer_queue {
+        let outer = self.local_queue.outer.take();
+        if let Some(outer) = &outer {
             outer.swap();
         }
         // Dropped after the borrow in `enter` has ended: it may be the last reference.
-        let local_queue = enter(self.outer_queue.take());
+        let local_queue = enter(outer);
         drop(local_queue);
     }
 }
@@ -139,12 +144,15 @@ pub(crate) fn pop() -> Option<(u32, Option<Rc<dyn Runnable>>)> {
     RUNNING.with(|running| running.queue.borrow_mut().pop())
 }
 
-/// Stores a panic that no handle will return, for the loop that is in a turn to report. Outside a
-/// turn the panic is dropped: only the panic hook has reported it.
+/// Stores a panic that no handle will return, for a loop in a turn on this thread to report: that
+/// of the task, `in_loop`, or the innermost one if that has ended. Outside a turn the panic is
+/// dropped: only the panic hook has reported it.
 #[cold]
-pub(crate) fn store_unhandled(panic: JoinError) {
-    let local_queue = RUNNING.with(|running| running.local_queue.borrow().clone());
-    if let Some(local_queue) = local_queue {
+pub(crate) fn store_unhandled(in_loop: LoopId, panic: JoinError) {
+    let innermost = RUNNING.with(|running| running.local_queue.borrow().clone());
+    let loops = iter::successors(innermost.clone(), |inner| inner.outer.borrow().clone());
+    let of_task = loops.into_iter().find(|queue| queue.id == in_loop);
+    if let Some(local_queue) = of_task.or(innermost) {
         local_queue.unhandled.borrow_mut().push_back(panic);
     }
 }

@@ -12,7 +12,7 @@ use std::panic::Location;
 use std::rc::Rc;
 use std::task::Waker;
 
-use crate::current::{self, TaskId, WaitsFor, WakerId};
+use crate::current::{self, LoopId, TaskId, WaitsFor, WakerId};
 
 /// The options of a spawn.
 #[derive(Clone, Debug)]
@@ -95,6 +95,11 @@ pub(crate) enum State {
 }
 
 impl Header {
+    /// Returns the id of the task's loop.
+    pub(crate) fn in_loop(&self) -> LoopId {
+        self.waker_id.get().in_loop()
+    }
+
     /// Makes the record of a task whose parent is the running one.
     #[inline]
     pub(crate) fn new(id: TaskId, spawned_at: &'static Location<'static>) -> Header {

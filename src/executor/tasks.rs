@@ -194,6 +194,11 @@ impl Executor {
         panic
     }
 
+    /// Returns the id of the loop.
+    pub(crate) fn loop_id(&self) -> LoopId {
+        self.local_queue.id()
+    }
+
     /// Returns whether the loop ends, or has ended.
     pub(crate) fn is_closing(&self) -> bool {
         self.is_closing.get()

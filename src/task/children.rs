@@ -175,7 +175,7 @@ impl Drop for End<'_, '_> {
     fn drop(&mut self) {
         self.0.is_cancelled.set(true);
         if let Some(unhandled) = self.0.scope_state.end() {
-            local_queue::store_unhandled(unhandled);
+            local_queue::store_unhandled(self.0.context.executor.loop_id(), unhandled);
         }
         self.0.clear();
     }

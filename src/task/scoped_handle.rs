@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use crate::current::TaskId;
-use crate::executor::{ChildSlot, JoinError, Output, abort, local_queue};
+use crate::executor::{ChildSlot, JoinError, Output, Runnable, abort, local_queue};
 
 /// The handle of a scope's child, awaited for its output; made by
 /// [`Scope::spawn`](super::Scope::spawn).
@@ -74,7 +74,8 @@ impl<T> Drop for ScopedHandle<'_, T> {
         let unhandled =
             self.task.detach().and_then(|panic| self.child_slot.scope_state().fail(panic));
         if let Some(panic) = unhandled {
-            local_queue::store_unhandled(panic);
+            let in_loop = Runnable::header(&*self.child_slot).in_loop();
+            local_queue::store_unhandled(in_loop, panic);
         }
     }
 }
