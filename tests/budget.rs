@@ -462,6 +462,21 @@ fn a_branch_that_spends_the_exact_budget_starves_no_other() {
 }
 
 #[test]
+fn a_leaf_inside_many_scopes_is_served_beside_a_busy_branch() {
+    fn tower(depth: usize, served: &Cell<u64>) -> Pin<Box<dyn Future<Output = ()> + '_>> {
+        Box::pin(async move {
+            match depth {
+                0 => busy(served).await,
+                _ => scope(async |s| drop(s.spawn(tower(depth - 1, served)))).await,
+            }
+        })
+    }
+    for depth in [1, 10, 127] {
+        serves_all(&cells(2), |served| future::join(busy(&served[0]), tower(depth, &served[1])));
+    }
+}
+
+#[test]
 fn scopes_nest_to_any_depth() {
     fn deep(n: usize) -> Pin<Box<dyn Future<Output = ()>>> {
         Box::pin(async move {

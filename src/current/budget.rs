@@ -42,9 +42,13 @@ const DECIDED: u64 = 1 << 32;
 /// some microseconds.
 const GRACE_POLLS: u8 = 8;
 
-/// The number of polls for which the maximum of refused leaves is remembered: a refused child of a
-/// scope is polled again only after some polls of its task, one for each scope around it.
+/// The number of polls for which the maximum of refused leaves is remembered, at first: a refused
+/// child of a scope is polled again only after some polls of its task, one for each scope around
+/// it. The number doubles whenever the count rises again, since it was too small then.
 const REMEMBERED: u32 = 8;
+
+/// The limit of that number: scopes nested this deep.
+const REMEMBERED_MAX: u32 = 1 << 16;
 
 /// Once in this many polls of a starved task, the number of leaves to skip is independent of the
 /// number that was refused before.
@@ -90,6 +94,8 @@ struct Refused {
     most: u32,
     /// How many polls ago the maximum was.
     age: u32,
+    /// For how many polls it is remembered; 0 at first.
+    remembered: u32,
 }
 
 /// The budget of an outer poll. Its drop restores the budget.
@@ -233,7 +239,10 @@ impl Starved {
 impl Refused {
     fn begin_poll(&mut self) {
         self.age += 1;
-        if self.now >= self.most || self.age > REMEMBERED {
+        if self.now > self.most {
+            self.remembered = (self.remembered * 2).clamp(REMEMBERED, REMEMBERED_MAX);
+        }
+        if self.now >= self.most || self.age > self.remembered {
             (self.most, self.age) = (self.now, 0);
         }
         self.now = 0;

@@ -164,7 +164,10 @@ impl World {
         if let Ok(payload) = error.try_into_panic() {
             if let Some(raised) = payload.downcast_ref::<Raised>() {
                 let from = raised.in_loop;
-                if from != number && !self.is_loop_over(from) {
+                // A scope that outlived its loop may raise a panic in a turn of the next one. Its
+                // own loop reports it.
+                let is_over = self.is_loop_over(from) || self.is_loop_over(number);
+                if from != number && !is_over {
                     self.complain(format!("loop {number} reports a panic of loop {from}"));
                 }
             }
