@@ -219,7 +219,10 @@ fn check(tree: Tree) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(200)
+    })]
 
     #[test]
     fn every_leaf_advances_and_every_timeout_ends(tree in trees()) {

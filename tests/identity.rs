@@ -385,6 +385,18 @@ fn a_panic_is_reported_to_its_own_loop_from_a_turn_of_another() {
 }
 
 #[test]
+fn a_panic_whose_handle_is_dropped_between_turns_is_reported_by_its_loop() {
+    let seen = Seen::new();
+    let (mut own, mut other) = (reporting("own", &seen), reporting("other", &seen));
+    let task: JoinHandle<()> = own.spawn(async { panic_any("panicked") });
+    own.run_until_stalled().unwrap();
+    other.block_on(async move { drop(task) });
+    assert_eq!(seen.take(), []);
+    own.run_until_stalled().unwrap();
+    assert_eq!(seen.take(), [("own", "panicked")]);
+}
+
+#[test]
 fn each_of_two_loops_reports_the_panics_of_its_tasks() {
     let seen = Seen::new();
     let (mut outer, mut inner) = (reporting("outer", &seen), reporting("inner", &seen));

@@ -8,10 +8,9 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::iter;
 use std::mem::{self, ManuallyDrop};
 use std::ptr;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 use super::join_error::JoinError;
 use super::run_queue::RunQueue;
@@ -27,13 +26,12 @@ pub(crate) struct LocalQueue {
     queue: RefCell<Queue>,
     /// The panics of tasks whose handles were dropped in a turn, until the loop reports them.
     unhandled: RefCell<VecDeque<JoinError>>,
-    /// During a turn: the loop in whose turn this one takes it.
-    outer: RefCell<Option<Rc<LocalQueue>>>,
 }
 
 /// Keeps the loop in a turn until it is dropped. Its drop restores the outer loop.
 pub(crate) struct TurnGuard {
     local_queue: Rc<LocalQueue>,
+    outer_queue: Option<Rc<LocalQueue>>,
     _outer: Outer,
 }
 
@@ -52,14 +50,18 @@ thread_local! {
             queue: RefCell::new(RunQueue::new()),
         })
     };
+    /// The loops of this thread. Empty, it holds no memory.
+    static LOOPS: ManuallyDrop<RefCell<Vec<Weak<LocalQueue>>>> =
+        const { ManuallyDrop::new(RefCell::new(Vec::new())) };
 }
 
 impl LocalQueue {
     /// Makes the queue of a loop without tasks.
     pub(crate) fn new(id: LoopId) -> Rc<LocalQueue> {
         let queue = RefCell::new(RunQueue::new());
-        let (unhandled, outer) = (RefCell::default(), RefCell::default());
-        Rc::new(LocalQueue { id, queue, unhandled, outer })
+        let local_queue = Rc::new(LocalQueue { id, queue, unhandled: RefCell::default() });
+        LOOPS.with(|loops| loops.borrow_mut().push(Rc::downgrade(&local_queue)));
+        local_queue
     }
 
     pub(crate) fn id(&self) -> LoopId {
@@ -75,14 +77,13 @@ impl LocalQueue {
 
     /// Begins a turn.
     pub(crate) fn begin_turn(self: &Rc<Self>) -> TurnGuard {
-        let outer = enter(Some(self.clone()));
+        let outer_queue = enter(Some(self.clone()));
         // The outer loop's queue must leave the thread-local before this one moves in.
-        if let Some(outer) = &outer {
+        if let Some(outer) = &outer_queue {
             outer.swap();
         }
         self.swap();
-        self.outer.replace(outer);
-        TurnGuard { local_queue: self.clone(), _outer: current::begin_turn(self.id) }
+        TurnGuard { local_queue: self.clone(), outer_queue, _outer: current::begin_turn(self.id) }
     }
 
     /// Takes a panic that no handle will return.
@@ -108,15 +109,26 @@ impl LocalQueue {
     }
 }
 
+impl Drop for LocalQueue {
+    fn drop(&mut self) {
+        LOOPS.with(|loops| {
+            let mut loops = loops.borrow_mut();
+            loops.retain(|local_queue| !ptr::eq(local_queue.as_ptr(), self));
+            if loops.is_empty() {
+                *loops = Vec::new();
+            }
+        });
+    }
+}
+
 impl Drop for TurnGuard {
     fn drop(&mut self) {
         self.local_queue.swap();
-        let outer = self.local_queue.outer.take();
-        if let Some(outer) = &outer {
+        if let Some(outer) = &self.outer_queue {
             outer.swap();
         }
         // Dropped after the borrow in `enter` has ended: it may be the last reference.
-        let local_queue = enter(outer);
+        let local_queue = enter(self.outer_queue.take());
         drop(local_queue);
     }
 }
@@ -144,15 +156,17 @@ pub(crate) fn pop() -> Option<(u32, Option<Rc<dyn Runnable>>)> {
     RUNNING.with(|running| running.queue.borrow_mut().pop())
 }
 
-/// Stores a panic that no handle will return, for a loop in a turn on this thread to report: that
-/// of the task, `in_loop`, or the innermost one if that has ended. Outside a turn the panic is
-/// dropped: only the panic hook has reported it.
+/// Stores a panic that no handle will return, for the loop of its task to report. If that has
+/// ended, the loop that is in a turn reports it; outside a turn only the panic hook has reported
+/// it.
 #[cold]
 pub(crate) fn store_unhandled(in_loop: LoopId, panic: JoinError) {
-    let innermost = RUNNING.with(|running| running.local_queue.borrow().clone());
-    let loops = iter::successors(innermost.clone(), |inner| inner.outer.borrow().clone());
-    let of_task = loops.into_iter().find(|queue| queue.id == in_loop);
-    if let Some(local_queue) = of_task.or(innermost) {
+    let of_task = LOOPS.with(|loops| {
+        let loops = loops.borrow();
+        loops.iter().filter_map(Weak::upgrade).find(|local_queue| local_queue.id == in_loop)
+    });
+    let in_turn = RUNNING.with(|running| running.local_queue.borrow().clone());
+    if let Some(local_queue) = of_task.or(in_turn) {
         local_queue.unhandled.borrow_mut().push_back(panic);
     }
 }
