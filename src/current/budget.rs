@@ -26,7 +26,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::future::poll_fn;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 /// The number of results that one poll of a task may take: enough to drain a burst, and few enough
 /// that the poll ends within microseconds and other tasks run.
@@ -140,10 +140,17 @@ pub(crate) fn spend() {
     LEFT.set(LEFT.get().saturating_sub(1));
 }
 
+/// Spends a unit if one is left; wakes the task otherwise. For leaves that complete in this poll.
+#[inline]
+pub(crate) fn poll_unit(cx: &mut Context<'_>) -> Poll<()> {
+    ready!(poll_left(cx));
+    spend();
+    Poll::Ready(())
+}
+
 /// Waits for a unit and spends it. For futures that do their work without waiting.
 pub(crate) async fn unit() {
-    poll_fn(poll_left).await;
-    spend();
+    poll_fn(poll_unit).await;
 }
 
 #[cold]

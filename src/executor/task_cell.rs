@@ -238,8 +238,7 @@ impl<F: Future, H: Record<F::Output>> Output<F::Output> for TaskCell<F, H> {
     fn poll_output(&self, cx: &mut Context<'_>) -> Poll<Result<F::Output, JoinError>> {
         let header = self.header.header();
         if header.is_finished() {
-            ready!(budget::poll_left(cx));
-            budget::spend();
+            ready!(budget::poll_unit(cx));
             let output = self.take_output();
             return Poll::Ready(
                 output.expect("a JoinHandle was polled after it returned its output"),

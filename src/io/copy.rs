@@ -84,8 +84,7 @@ where
     let (mut written, mut is_unflushed) = (0, false);
     poll_fn(|cx| {
         loop {
-            ready!(budget::poll_left(cx));
-            budget::spend();
+            ready!(budget::poll_unit(cx));
             let Poll::Ready(bytes) = Pin::new(&mut reader).poll_fill_buf(cx)? else {
                 if is_unflushed {
                     ready!(Pin::new(&mut writer).poll_flush(cx))?;

@@ -92,8 +92,7 @@ impl Standard {
             }),
             Standard::File(fd) => {
                 // Always ready: the budget lets other tasks run.
-                ready!(budget::poll_left(cx));
-                budget::spend();
+                ready!(budget::poll_unit(cx));
                 Poll::Ready(blocking::uninterrupted(|| Ok(rustix::io::write(fd, buf)?)))
             }
         }

@@ -44,8 +44,7 @@ impl Transfer {
                 return Poll::Ready(Ok(self.written));
             }
             // A reader and a writer that are always ready may spend no budget themselves.
-            ready!(budget::poll_left(cx));
-            budget::spend();
+            ready!(budget::poll_unit(cx));
             if self.poll_pass(cx, reader, writer)?.is_pending() {
                 // The reader waits: buffered bytes must not wait with it.
                 ready!(self.poll_flush(cx, writer))?;

@@ -117,8 +117,7 @@ impl Source {
         let mut waiter = self.waiter(direction);
         poll_fn(move |cx| {
             if is_done() {
-                ready!(budget::poll_left(cx));
-                budget::spend();
+                ready!(budget::poll_unit(cx));
                 return Poll::Ready(Ok(()));
             }
             waiter.side.poll_wait(cx, &mut waiter.key)

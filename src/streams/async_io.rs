@@ -65,8 +65,7 @@ impl AsyncRead for AsyncReader<'_> {
 
 impl AsyncBufRead for AsyncReader<'_> {
     fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
-        ready!(budget::poll_left(cx));
-        budget::spend();
+        ready!(budget::poll_unit(cx));
         let AsyncReader { reader, waiter } = self.get_mut();
         if reader.buffer.is_empty() {
             ready!(reader.poll_fill(cx, waiter))?;

@@ -192,8 +192,7 @@ impl<T> Future for Receiver<T> {
             }
             drop(shared.receiver.take());
         }
-        ready!(budget::poll_left(cx));
-        budget::spend();
+        ready!(budget::poll_unit(cx));
         Poll::Ready(shared.value.take().ok_or(RecvError(())))
     }
 }

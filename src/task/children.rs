@@ -104,8 +104,7 @@ impl<'env> Children<'env> {
         }
         drop(polled);
         if is_done && self.len() == 0 {
-            ready!(budget::poll_left(cx));
-            budget::spend();
+            ready!(budget::poll_unit(cx));
             return Poll::Ready(());
         }
         if self.scope_state.ready() > 0 {
