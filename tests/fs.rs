@@ -1,27 +1,16 @@
 //! Files: contents, directories, the cursor, and persistent errors.
 
-/// A directory for the files of one test.
+/// A directory for the files of one test, and reading them.
 mod temp_dir;
 
 use std::collections::BTreeSet;
 use std::io::{ErrorKind, Seek, SeekFrom, Write};
-use std::path::Path;
 
 use evloop::fs::{self, File};
 use evloop::{block_on, spawn};
 use futures::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt, StreamExt};
 
-use temp_dir::Dir;
-
-async fn read(file: &mut File, n: usize) -> String {
-    let mut buf = vec![0; n];
-    let n = file.read(&mut buf).await.unwrap();
-    String::from_utf8(buf[..n].to_vec()).unwrap()
-}
-
-fn contents(path: &Path) -> String {
-    std::fs::read_to_string(path).unwrap()
-}
+use temp_dir::{Dir, contents, read};
 
 #[test]
 fn write_replaces_the_contents_and_read_returns_them() {

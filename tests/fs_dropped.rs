@@ -5,12 +5,11 @@
 
 /// A blocking thread that is busy.
 mod busy_pool;
-/// A directory for the files of one test.
+/// A directory for the files of one test, and reading them.
 mod temp_dir;
 
 use std::future::Future;
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
-use std::path::Path;
 use std::rc::Rc;
 
 use evloop::fs::{self, File};
@@ -19,7 +18,7 @@ use evloop::{Runtime, block_on, spawn};
 use futures::{AsyncSeekExt, FutureExt, poll};
 
 use busy_pool::Busy;
-use temp_dir::Dir;
+use temp_dir::{Dir, contents, read};
 
 /// Runs `future` on a loop with one blocking thread.
 fn run<T>(future: impl Future<Output = T>) -> T {
@@ -29,16 +28,6 @@ fn run<T>(future: impl Future<Output = T>) -> T {
 /// Polls a future once and drops it. The poll must return `Pending`.
 fn poll_and_drop(future: impl Future) {
     assert!(future.now_or_never().is_none());
-}
-
-async fn read(file: &mut File, n: usize) -> String {
-    let mut buf = vec![0; n];
-    let n = file.read(&mut buf).await.unwrap();
-    String::from_utf8(buf[..n].to_vec()).unwrap()
-}
-
-fn contents(path: &Path) -> String {
-    std::fs::read_to_string(path).unwrap()
 }
 
 #[test]

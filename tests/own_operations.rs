@@ -5,6 +5,7 @@
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::io::{self, ErrorKind};
+use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -55,8 +56,12 @@ fn assert_one_attempt_per_event<F: Future<Output = usize> + 'static, P>(
     assert!(attempts.get() <= 3, "{} attempts", attempts.get());
 }
 
-fn receive(socket: impl std::os::fd::AsFd) -> io::Result<usize> {
+fn receive(socket: impl AsFd) -> io::Result<usize> {
     Ok(recv(socket, &mut [0; 8], RecvFlags::empty())?.0)
+}
+
+fn send_byte(socket: &impl AsFd) {
+    assert_eq!(send(socket, b"x", SendFlags::empty()).unwrap(), 1);
 }
 
 #[test]
@@ -70,7 +75,7 @@ fn try_io_on_a_connection() {
             };
             (read, other)
         },
-        |peer| assert_eq!(send(peer, b"x", SendFlags::empty()).unwrap(), 1),
+        send_byte,
     );
 }
 
@@ -86,7 +91,7 @@ fn try_io_on_a_connection_with_poll_read_ready() {
             };
             (read, other)
         },
-        |peer| assert_eq!(send(peer, b"x", SendFlags::empty()).unwrap(), 1),
+        send_byte,
     );
 }
 
@@ -103,7 +108,7 @@ fn try_io_on_a_udp_socket() {
             };
             (read, other)
         },
-        |peer| assert_eq!(send(peer, b"x", SendFlags::empty()).unwrap(), 1),
+        send_byte,
     );
 }
 
@@ -119,7 +124,7 @@ fn try_io_on_a_unix_datagram_socket() {
             };
             (read, other)
         },
-        |peer| assert_eq!(send(peer, b"x", SendFlags::empty()).unwrap(), 1),
+        send_byte,
     );
 }
 

@@ -1,11 +1,13 @@
-//! A directory for the files of one test.
+//! A directory for the files of one test, and reading them.
 
 // No test file uses every function.
 #![allow(dead_code)]
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+use evloop::fs::File;
 
 /// A new directory. It is removed when this is dropped.
 pub(crate) struct Dir(pub(crate) PathBuf);
@@ -44,4 +46,16 @@ impl Drop for Dir {
     fn drop(&mut self) {
         std::fs::remove_dir_all(&self.0).unwrap();
     }
+}
+
+/// Reads up to `n` bytes at the cursor.
+pub(crate) async fn read(file: &mut File, n: usize) -> String {
+    let mut buf = vec![0; n];
+    let n = file.read(&mut buf).await.unwrap();
+    String::from_utf8(buf[..n].to_vec()).unwrap()
+}
+
+/// Returns the contents of a file as the system has them now.
+pub(crate) fn contents(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap()
 }
