@@ -87,6 +87,7 @@ pub mod broadcast;
 mod broadcast_error;
 mod condvar;
 mod event;
+mod mapped_guard;
 pub mod mpsc;
 mod mpsc_error;
 mod mpsc_queue;
@@ -97,6 +98,7 @@ mod once_cell;
 pub mod oneshot;
 pub(crate) mod raw_semaphore;
 mod rw_lock;
+mod rw_lock_guard;
 mod semaphore;
 mod semaphore_error;
 pub mod thread_channel;
@@ -109,6 +111,7 @@ pub use self::barrier::{Barrier, BarrierWaitResult};
 #[doc(alias = "Condition")]
 pub use self::condvar::Condvar;
 pub use self::event::Event;
+pub use self::mapped_guard::{MappedGuard, MappedMutexGuard, RwLockMappedWriteGuard};
 #[doc(alias = "Lock")]
 #[doc(alias = "StrictFIFOLock")]
 pub use self::mutex::Mutex;
@@ -124,7 +127,12 @@ pub use self::notify::Notify;
 pub use self::once_cell::OnceCell;
 #[doc(alias = "SetOnceError")]
 pub use self::once_cell::SetError;
-pub use self::rw_lock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+#[doc(alias = "RwLockReadGuardArc")]
+pub use self::rw_lock::OwnedRwLockReadGuard;
+#[doc(alias = "RwLockWriteGuardArc")]
+pub use self::rw_lock::OwnedRwLockWriteGuard;
+pub use self::rw_lock::RwLock;
+pub use self::rw_lock_guard::{RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWriteGuard};
 #[doc(alias = "SemaphoreGuardArc")]
 pub use self::semaphore::OwnedSemaphorePermit;
 #[doc(alias = "BoundedSemaphore")]

@@ -52,6 +52,11 @@ impl NotifyList {
         self.has_permit.get()
     }
 
+    /// Returns the number of tasks that wait. Takes time in proportion to that number.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiters.count(|_| true)
+    }
+
     /// Notifies the `n` longest-waiting tasks.
     pub(crate) fn notify(&self, mut n: usize) {
         self.waiters.call(|waiters| match waiters.first()? {
