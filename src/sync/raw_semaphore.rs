@@ -46,6 +46,12 @@ pub(crate) trait HasSemaphore {
     const WAITS_FOR: WaitsFor = WaitsFor::Lock;
 
     fn semaphore(&self) -> &RawSemaphore;
+
+    /// Releases permits that were acquired or assigned.
+    #[inline]
+    fn release(&self, count: usize) {
+        self.semaphore().give(count);
+    }
 }
 
 /// A request for permits. `D` is how the primitive is held: borrowed, or by an `Rc`.
@@ -261,7 +267,7 @@ impl<D: Deref<Target: HasSemaphore>> Acquire<D> {
         let (woken, _waker) = permits.waiters.deregister(&mut self.key);
         // A woken waiter hands its permits on. A removed first waiter may leave enough permits for
         // the next one, also if it holds none.
-        permits.give(woken.unwrap_or(0));
+        owner.release(woken.unwrap_or(0));
     }
 
     /// Polls for the permits of a semaphore that is never closed.
@@ -320,7 +326,7 @@ impl<D: Deref<Target: HasSemaphore>> RawPermit<D> {
     pub(crate) fn release_all_but(&mut self, count: usize) {
         let released = self.count - count;
         self.count = count;
-        self.owner.semaphore().give(released);
+        self.owner.release(released);
     }
 
     /// Adds the permits of `other`, which has the same primitive.
@@ -369,6 +375,6 @@ impl<D: Deref<Target: HasSemaphore>> Drop for RawPermit<D> {
         if D::Target::LOCK.is_some() {
             debug::unlocked(&raw const *self.owner.semaphore());
         }
-        self.owner.semaphore().give(self.count);
+        self.owner.release(self.count);
     }
 }
