@@ -245,8 +245,7 @@ impl<C: Container> AnyQueue<C> {
     /// Frees a slot that belongs to the caller.
     pub(super) fn free_slot(&self) {
         let _last = OnDrop(self, AnyQueue::end_if_complete);
-        self.slots.give(1);
-        self.balance();
+        self.release(1);
     }
 
     pub(super) fn is_rendezvous(&self) -> bool {
@@ -292,6 +291,20 @@ impl<C: Container> AnyQueue<C> {
     pub(super) fn borrow(&self) -> RefMut<'_, C> {
         let values = self.values.try_borrow_mut();
         values.expect("a comparison or a clone of values used the queue that holds them")
+    }
+}
+
+/// The slots, which a rendezvous removes if no task waits for a value.
+impl<C: Container> HasSemaphore for AnyQueue<C> {
+    const WAITS_FOR: WaitsFor = WaitsFor::Channel;
+
+    fn semaphore(&self) -> &RawSemaphore {
+        &self.slots
+    }
+
+    fn release(&self, count: usize) {
+        self.slots.give(count);
+        self.balance();
     }
 }
 

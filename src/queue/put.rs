@@ -29,7 +29,7 @@ impl<C: Container> AnyQueue<C> {
     /// If the future is dropped before it completes, the value is not put and is dropped with the
     /// future. Use [`reserve`](AnyQueue::reserve) to keep it.
     pub fn put(&self, value: C::Value) -> impl Future<Output = Result<(), PutError<C::Value>>> {
-        let mut acquire = Acquire::new(&self.slots, 1);
+        let mut acquire = Acquire::new(self, 1);
         let mut value = Some(value);
         poll_fn(move |cx| {
             let slot = ready!(acquire.poll_uncounted(cx));
@@ -72,7 +72,7 @@ impl<C: Container> AnyQueue<C> {
     ///
     /// A future that is dropped loses its place among the waiting tasks, and nothing else.
     pub async fn reserve(&self) -> Result<Permit<'_, C>, QueueClosed> {
-        let mut acquire = Acquire::new(&self.slots, 1);
+        let mut acquire = Acquire::new(self, 1);
         let slot = poll_fn(|cx| acquire.poll_uncounted(cx)).await;
         slot.map(|_| Permit::new(self)).map_err(|_| QueueClosed)
     }

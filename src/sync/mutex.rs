@@ -84,8 +84,9 @@ impl<T> Mutex<T> {
     /// [`ReentrantMutex`](crate::task::ReentrantMutex) can be locked again by its owner. In
     /// [debug mode](crate::runtime::Builder::debug) a poll of a task that waits for a lock of its
     /// own, and for nothing else, is reported on stderr. A guard that another future of the task
-    /// holds, such as a branch of a `join!`, is not reported: that future may drop it. An
-    /// [`OwnedMutexGuard`] is not reported either: it may have moved to another task.
+    /// holds, such as a branch of a `join!`, is not reported: that future may drop it, once what it
+    /// waits for has come. What futures of other crates wait for is not known, so a report may be
+    /// wrong beside them. An [`OwnedMutexGuard`] is not reported: it may have moved to another task.
     ///
     /// # Cancel safety
     ///
