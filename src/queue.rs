@@ -42,9 +42,9 @@
 // loop.
 //
 // Invariant: stored values, reserved slots and free slots together are the capacity; a queue with a
-// capacity of 0 has as many slots as tasks wait to get. A value is stored until it is taken. A slot is reserved by a permit, or by a `put` to which it was assigned.
-// Free slots and values that can be got are the permits of two semaphores, which assign them to
-// waiting tasks.
+// capacity of 0 has as many slots as tasks wait to get. A value is stored until it is taken. A slot
+// is reserved by a permit, or by a `put` to which it was assigned. Free slots and values that can
+// be got are the permits of two semaphores, which assign them to waiting tasks.
 
 mod any_queue;
 mod container;

@@ -324,12 +324,13 @@ fn a_lock_that_another_future_of_the_task_holds_is_not_reported() {
             let lock = Rc::new(RwLock::new(0));
             let reader = lock.clone().read_owned().await;
             let upgradable = lock.upgradable_read().await;
-            let other = evloop::spawn(async move {
+            yield_now().await;
+            let reader = evloop::spawn(async move {
+                let _reader = reader;
                 yield_now().await;
-                drop(reader);
             });
             *upgradable.upgrade().await += 1;
-            other.await.unwrap();
+            reader.await.unwrap();
         });
     };
     assert_eq!(lines(&stderr), [""; 0]);

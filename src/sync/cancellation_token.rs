@@ -20,8 +20,8 @@ use crate::current::budget;
 /// clones are the same token. A [child](CancellationToken::child_token) is cancelled with its
 /// parent, and can be cancelled alone.
 ///
-/// [`task::scope`](crate::task::scope) and [`JoinHandle::abort`](crate::JoinHandle::abort) end tasks
-/// without their help; a token asks them.
+/// [`task::scope`](crate::task::scope) and [`JoinHandle::abort`](crate::JoinHandle::abort) end
+/// tasks without their help; a token asks them.
 ///
 /// ```
 /// use evloop::sync::CancellationToken;

@@ -14,8 +14,8 @@ use crate::current::{self, TaskId};
 /// Lets a limited number of borrowers do something at a time: trio's `CapacityLimiter`.
 ///
 /// It differs from a [`Semaphore`](super::Semaphore) in two ways. Each token has a borrower, which
-/// holds at most one: a mistake such as a nested acquire is an error, not a deadlock. And the number
-/// of tokens may change at any time, also to less than are borrowed.
+/// holds at most one: a mistake such as a nested acquire is an error, not a deadlock. And the
+/// number of tokens may change at any time, also to less than are borrowed.
 ///
 /// A borrower is the running task, or a value of the type `B` that stands for it. Tokens are first
 /// come, first served. Acquiring counts towards the budget of a task's poll.
@@ -91,8 +91,8 @@ impl CapacityLimiter<TaskId> {
     ///
     /// # Panics
     ///
-    /// Panics outside of a task. Use [`acquire_on_behalf_of`](CapacityLimiter::acquire_on_behalf_of)
-    /// there.
+    /// Panics outside of a task. Use
+    /// [`acquire_on_behalf_of`](CapacityLimiter::acquire_on_behalf_of) there.
     ///
     /// # Cancel safety
     ///
@@ -151,7 +151,8 @@ impl<B> CapacityLimiter<B> {
         self.total.get() - self.permits.free() + self.excess.get()
     }
 
-    /// Returns the number of tokens that can be borrowed now: 0 if more are borrowed than there are.
+    /// Returns the number of tokens that can be borrowed now: 0 if more are borrowed than there
+    /// are.
     pub fn available_tokens(&self) -> usize {
         self.permits.free()
     }

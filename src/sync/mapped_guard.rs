@@ -7,7 +7,8 @@ use std::ops::{Deref, DerefMut};
 use super::raw_semaphore::{RawPermit, RawSemaphore};
 
 /// A guard of a part of the value of a locked [`Mutex`](super::Mutex), or of an
-/// [`RwLock`](super::RwLock) that is locked for writing. Unlocks the whole value when it is dropped.
+/// [`RwLock`](super::RwLock) that is locked for writing. Unlocks the whole value when it is
+/// dropped.
 ///
 /// [`MutexGuard::map`](super::MutexGuard::map) and
 /// [`RwLockWriteGuard::map`](super::RwLockWriteGuard::map) make it. Its functions are no methods:

@@ -86,7 +86,8 @@ impl<T> Mutex<T> {
     /// own, and for nothing else, is reported on stderr. A guard that another future of the task
     /// holds, such as a branch of a `join!`, is not reported: that future may drop it, once what it
     /// waits for has come. What futures of other crates wait for is not known, so a report may be
-    /// wrong beside them. An [`OwnedMutexGuard`] is not reported: it may have moved to another task.
+    /// wrong beside them. An [`OwnedMutexGuard`] is not reported: it may have moved to another
+    /// task.
     ///
     /// # Cancel safety
     ///
@@ -150,7 +151,8 @@ impl<T> Mutex<T> {
         self.permits.free() == 0
     }
 
-    /// Returns the number of tasks that wait for the mutex. Takes time in proportion to that number.
+    /// Returns the number of tasks that wait for the mutex. Takes time in proportion to that
+    /// number.
     #[doc(alias = "statistics")]
     pub fn waiting(&self) -> usize {
         self.permits.waiting(|_| true)

@@ -1,6 +1,7 @@
 //! The tasks that wait for a notification: the base of [`Notify`](super::Notify),
-//! [`Event`](super::Event), [`Condvar`](super::Condvar), [`Barrier`](super::Barrier) and the
-//! [`broadcast`](super::broadcast) and [`watch`](super::watch) channels.
+//! [`Event`](super::Event), [`Condvar`](super::Condvar), [`Barrier`](super::Barrier),
+//! [`CancellationToken`](super::CancellationToken) and the [`broadcast`](super::broadcast) and
+//! [`watch`](super::watch) channels.
 //!
 //! A notification is for the longest-waiting task, or for all. One for all takes effect at once: it
 //! increments the generation, and every future that was created before is notified, woken yet or

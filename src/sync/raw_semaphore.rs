@@ -1,5 +1,6 @@
 //! A semaphore of permits: the base of [`Semaphore`](super::Semaphore), [`Mutex`](super::Mutex),
 //! [`RwLock`](super::RwLock), [`OnceCell`](super::OnceCell),
+//! [`CapacityLimiter`](super::CapacityLimiter), [`Shared`](super::Shared),
 //! [`ReentrantMutex`](crate::task::ReentrantMutex) and the [queues](crate::queue). A queue's free
 //! slots are permits to put, its values are permits to get.
 //!

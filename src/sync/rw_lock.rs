@@ -150,8 +150,8 @@ impl<T: ?Sized> RwLock<T> {
         Ok(RwLock::upgradable_guard(RawPermit::try_new(self, UPGRADABLE)?))
     }
 
-    /// Locks like [`read`](RwLock::read), with the same cancel safety. The guard owns a share of the
-    /// lock.
+    /// Locks like [`read`](RwLock::read), with the same cancel safety. The guard owns a share of
+    /// the lock.
     ///
     /// ```
     /// use std::rc::Rc;

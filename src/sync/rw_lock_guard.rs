@@ -36,8 +36,8 @@ pub struct RwLockWriteGuard<'a, T: ?Sized> {
     cell: &'a RefCell<T>,
 }
 
-/// A guard of an [`RwLock`](super::RwLock) that is locked for reading, and may be locked for writing
-/// without unlocking it in between. Unlocks it when it is dropped.
+/// A guard of an [`RwLock`](super::RwLock) that is locked for reading, and may be locked for
+/// writing without unlocking it in between. Unlocks it when it is dropped.
 #[must_use = "a lock is unlocked when its guard is dropped"]
 pub struct RwLockUpgradableReadGuard<'a, T: ?Sized> {
     // Dropped in this order, as in `RwLockReadGuard`.

@@ -187,8 +187,8 @@ impl Semaphore {
         Ok(())
     }
 
-    /// Removes up to `count` free permits, and returns the number of removed ones: the semaphore has
-    /// fewer permits from now on. [`add_permits`](Semaphore::add_permits) adds them again.
+    /// Removes up to `count` free permits, and returns the number of removed ones: the semaphore
+    /// has fewer permits from now on. [`add_permits`](Semaphore::add_permits) adds them again.
     ///
     /// Permits that are held, or assigned to a woken task, are not free. To remove more, acquire
     /// them and [forget](SemaphorePermit::forget) them.

@@ -108,8 +108,8 @@ impl<T> Shared<T> {
         self.state.outcome.get().is_some()
     }
 
-    /// Returns the number of tasks that wait. Takes time in proportion to that number. The task that
-    /// polls the future of [`from_future`](Shared::from_future) is not counted.
+    /// Returns the number of tasks that wait. Takes time in proportion to that number. The task
+    /// that polls the future of [`from_future`](Shared::from_future) is not counted.
     #[doc(alias = "statistics")]
     pub fn waiting(&self) -> usize {
         self.state.permits.waiting(|_| true)
