@@ -38,6 +38,24 @@ fn lines(stderr: &str) -> Vec<String> {
     .collect()
 }
 
+/// Returns the lines of this crate in `stderr`, with HERE for the line that spawned the task, and
+/// HERE:LINE for others of this file.
+fn places(stderr: &str) -> Vec<String> {
+    let ours = stderr.lines().filter(|line| line.starts_with("evloop:"));
+    ours.map(|line| {
+        let mut parts = line.split("tests/debug_mode.rs:");
+        let mut all = parts.next().unwrap().to_string();
+        for (i, part) in parts.enumerate() {
+            let digits = |c: char| c.is_ascii_digit() || c == ':';
+            let line = part.split(':').next().unwrap();
+            all += &if i == 0 { "HERE".into() } else { format!("HERE:{line}") };
+            all += part.trim_start_matches(digits);
+        }
+        all
+    })
+    .collect()
+}
+
 /// Far longer than a poll that does nothing, also on a busy machine.
 const THRESHOLD: Duration = Duration::from_millis(500);
 
@@ -245,22 +263,22 @@ fn a_task_that_waits_for_its_own_lock_is_reported() {
             let (inside, other) = (mutex.clone(), lock.clone());
             let tasks = [
                 evloop::spawn(async move {
-                    let _guard = inside.lock().await;
+                    let _guard = inside.lock().await; // [m1]
                     yield_now().await;
-                    drop(inside.lock().await);
+                    drop(inside.lock().await); // [m2]
                 }),
                 evloop::spawn(async move {
-                    let _guard = other.write().await;
-                    drop(other.read().await);
+                    let _guard = other.write().await; // [rw1]
+                    drop(other.read().await); // [rw2]
                 }),
                 // A reader that waits behind a writer, which waits for this task.
                 evloop::spawn(async move {
                     let lock = Rc::new(RwLock::new(()));
-                    let _guard = lock.read().await;
+                    let _guard = lock.read().await; // [r1]
                     let writer = lock.clone();
                     drop(evloop::spawn(async move { drop(writer.write().await) }));
                     yield_now().await;
-                    drop(lock.read().await);
+                    drop(lock.read().await); // [r2]
                 }),
             ];
             (0..5).for_each(|_| drop(evloop::spawn(async {})));
@@ -270,14 +288,24 @@ fn a_task_that_waits_for_its_own_lock_is_reported() {
             assert!(tasks.iter().all(|task| !task.is_finished()));
         });
     };
-    let report = |task, lock| {
+    let place = |mark| {
+        let is_here = |line: &&str| line.contains(mark) && !line.contains("place(");
+        1 + include_str!("debug_mode.rs").lines().position(|line| is_here(&line)).unwrap()
+    };
+    let report = |task, lock, locked, waits| {
+        let (locked, waits) = (place(locked), place(waits));
         format!(
-            "evloop: task {task} (spawned at HERE) waits for a {lock} that it holds, and for \
-             nothing else: a deadlock. Drop the guard first, pass it on, or use a ReentrantMutex"
+            "evloop: task {task} (spawned at HERE) waits at HERE:{waits} for a {lock} that it has \
+             locked at HERE:{locked}, and for nothing else: a deadlock. Drop the guard first, pass \
+             it on, or use a ReentrantMutex"
         )
     };
-    let expected = [report(3, "RwLock"), report(2, "Mutex"), report(4, "RwLock")];
-    assert_eq!(lines(&stderr), expected);
+    let expected = [
+        report(3, "RwLock", "// [rw1]", "// [rw2]"),
+        report(2, "Mutex", "// [m1]", "// [m2]"),
+        report(4, "RwLock", "// [r1]", "// [r2]"),
+    ];
+    assert_eq!(places(&stderr), expected);
 }
 
 #[test]

@@ -5,6 +5,7 @@
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::mem::ManuallyDrop;
+use std::panic::Location;
 use std::task::Waker;
 
 use super::state;
@@ -18,13 +19,21 @@ struct HeldLock {
     kind: &'static str,
     /// The waker of the future that locked it. `None`: the guard may have moved to another task.
     waker: Option<Waker>,
+    place: Place,
 }
 
 /// A task that waits for a lock that it holds.
-struct SelfWait {
+#[derive(Clone, Copy)]
+pub(crate) struct SelfWait {
     task: TaskId,
     kind: &'static str,
+    /// Where it locked the lock, and where it waits.
+    locked: Place,
+    waits: Place,
 }
+
+/// The line that called a method of a lock, if it is known.
+type Place = Option<&'static Location<'static>>;
 
 /// Restores the previous mode when it is dropped.
 pub(crate) struct ModeGuard(bool);
@@ -34,6 +43,9 @@ thread_local! {
     static IS_ON: Cell<bool> = const { Cell::new(false) };
     /// Whether a lock was recorded since the thread began.
     static HAS_HELD: Cell<bool> = const { Cell::new(false) };
+    /// The last call of a lock's method that waits, with the address of the lock. The future that
+    /// it returned is polled next, as a rule.
+    static CALL: Cell<(usize, Place)> = const { Cell::new((0, None)) };
     /// Set by a poll that has waited for nothing but a lock of its own task.
     static SELF_WAIT: Cell<Option<SelfWait>> = const { Cell::new(None) };
     static HELD: ManuallyDrop<RefCell<Vec<HeldLock>>> =
@@ -52,6 +64,20 @@ pub(crate) fn is_on() -> bool {
 /// Writes a message to stderr.
 pub(crate) fn report(message: fmt::Arguments<'_>) {
     eprintln!("evloop: {message}");
+}
+
+/// Records the caller of a method that locks the lock at `address`.
+#[inline]
+#[track_caller]
+pub(crate) fn called(address: *const impl Sized) {
+    if is_on() {
+        CALL.set((address.addr(), Some(Location::caller())));
+    }
+}
+
+/// Takes the place of the last call, if it was for the lock at `address`.
+fn take_call(address: usize) -> Place {
+    if CALL.get().0 == address { CALL.take().1 } else { None }
 }
 
 /// Records that the running task has locked the lock at `address`. `waker` polled for it.
@@ -90,7 +116,8 @@ pub(crate) fn unlocked(address: *const impl Sized) {
 fn record(kind: &'static str, address: usize, waker: Option<&Waker>) {
     if let Some(task) = state::task() {
         HAS_HELD.set(true);
-        let held = HeldLock { task, address, kind, waker: waker.cloned() };
+        let place = take_call(address);
+        let held = HeldLock { task, address, kind, waker: waker.cloned(), place };
         HELD.with(|all| all.borrow_mut().push(held));
     }
 }
@@ -105,8 +132,8 @@ fn forget_waker(address: usize) {
 }
 
 /// A poll that waits for something else, before or after, is no deadlock for certain: another
-/// future of the task, such as the other branch of a `join!`, may hold the guard and drop it. So is
-/// one with two wakers, which belong to parts of the task that are polled apart.
+/// future of the task, such as the other branch of a `join!`, may hold the guard and drop it. Nor is
+/// one whose waker differs from that of the locking future: those two are polled apart.
 #[cold]
 fn record_wait(kind: Option<&'static str>, address: usize, waker: &Waker) {
     let task = state::task().filter(|_| state::waits_for().is_none());
@@ -114,9 +141,10 @@ fn record_wait(kind: Option<&'static str>, address: usize, waker: &Waker) {
         let same_waker = held.waker.as_ref().is_some_and(|locked| locked.will_wake(waker));
         Some(held.task) == task && held.address == address && same_waker
     };
-    let is_held = HELD.with(|all| all.borrow().iter().any(is_held));
-    let found = task.zip(kind).filter(|_| is_held);
-    SELF_WAIT.set(found.map(|(task, kind)| SelfWait { task, kind }));
+    let held = HELD.with(|all| all.borrow().iter().rfind(|held| is_held(held)).map(|it| it.place));
+    let waits = take_call(address);
+    let found = held.zip(task).zip(kind);
+    SELF_WAIT.set(found.map(|((locked, task), kind)| SelfWait { task, kind, locked, waits }));
 }
 
 /// Records that a future has stopped waiting for a lock: it was dropped.
@@ -125,8 +153,16 @@ pub(crate) fn stops_waiting() {
 }
 
 /// Takes the lock that `task` waited for, and held, in the poll that has just ended.
-pub(crate) fn take_self_wait(task: TaskId) -> Option<&'static str> {
-    SELF_WAIT.take().filter(|wait| wait.task == task).map(|wait| wait.kind)
+pub(crate) fn take_self_wait(task: TaskId) -> Option<SelfWait> {
+    SELF_WAIT.take().filter(|wait| wait.task == task)
+}
+
+impl fmt::Display for SelfWait {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let at = |place: Place| place.map_or_else(String::new, |place| format!(" at {place}"));
+        let (waits, kind, locked) = (at(self.waits), self.kind, at(self.locked));
+        write!(f, "waits{waits} for a {kind} that it has locked{locked}")
+    }
 }
 
 #[cold]

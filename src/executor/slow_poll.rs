@@ -22,12 +22,12 @@ impl Executor {
     /// Reports that the task which was polled waits for a lock that it holds.
     fn check_self_wait(&self) {
         let Some(task) = self.info_at(self.running.get()) else { return };
-        let Some(lock) = debug::take_self_wait(task.id()) else { return };
-        let waits = task.state() == TaskState::Waiting;
-        if waits && task.waits_for() == Some(WaitsFor::Lock) {
+        let Some(waits_for_lock) = debug::take_self_wait(task.id()) else { return };
+        let is_waiting = task.state() == TaskState::Waiting;
+        if is_waiting && task.waits_for() == Some(WaitsFor::Lock) {
             debug::report(format_args!(
-                "{task} waits for a {lock} that it holds, and for nothing else: a deadlock. Drop \
-                 the guard first, pass it on, or use a ReentrantMutex"
+                "{task} {waits_for_lock}, and for nothing else: a deadlock. Drop the guard first, \
+                 pass it on, or use a ReentrantMutex"
             ));
         }
     }

@@ -10,6 +10,7 @@ use std::rc::Rc;
 
 use super::mapped_guard::{MappedGuard, MappedMutexGuard};
 use super::raw_semaphore::{Acquire, HasSemaphore, RawPermit, RawSemaphore, Refusal};
+use crate::current::debug;
 
 /// Lets one task at a time use a value, also while the task awaits something else.
 ///
@@ -93,7 +94,9 @@ impl<T> Mutex<T> {
     ///
     /// Dropping the future loses only its place in the wait queue.
     #[doc(alias = "acquire")]
+    #[track_caller]
     pub fn lock(&self) -> impl Future<Output = MutexGuard<'_, T>> {
+        debug::called(&raw const self.permits);
         let mut acquire = Acquire::new(self, 1);
         poll_fn(move |cx| acquire.poll_lock(cx).map(MutexGuard::new))
     }

@@ -10,6 +10,7 @@ use super::raw_semaphore::{Acquire, HasSemaphore, RawPermit, RawSemaphore};
 use super::rw_lock_guard::{
     ALL, RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWriteGuard, UPGRADABLE,
 };
+use crate::current::debug;
 
 /// Lets many tasks read a value, or one task change it, also while the tasks await something else.
 ///
@@ -72,7 +73,9 @@ impl<T: ?Sized> RwLock<T> {
     /// # Cancel safety
     ///
     /// Dropping the future loses only its place in the wait queue.
+    #[track_caller]
     pub fn read(&self) -> impl Future<Output = RwLockReadGuard<'_, T>> {
+        debug::called(&raw const self.permits);
         let mut acquire = Acquire::new(self, 1);
         poll_fn(move |cx| acquire.poll_lock(cx).map(RwLock::read_guard))
     }
@@ -82,7 +85,9 @@ impl<T: ?Sized> RwLock<T> {
     /// # Cancel safety
     ///
     /// Dropping the future loses only its place in the wait queue.
+    #[track_caller]
     pub fn write(&self) -> impl Future<Output = RwLockWriteGuard<'_, T>> {
+        debug::called(&raw const self.permits);
         let mut acquire = Acquire::new(self, ALL);
         poll_fn(move |cx| acquire.poll_lock(cx).map(RwLock::write_guard))
     }
@@ -117,7 +122,9 @@ impl<T: ?Sized> RwLock<T> {
     /// # Cancel safety
     ///
     /// Dropping the future loses only its place in the wait queue.
+    #[track_caller]
     pub fn upgradable_read(&self) -> impl Future<Output = RwLockUpgradableReadGuard<'_, T>> {
+        debug::called(&raw const self.permits);
         let mut acquire = Acquire::new(self, UPGRADABLE);
         poll_fn(move |cx| acquire.poll_lock(cx).map(RwLock::upgradable_guard))
     }
