@@ -244,7 +244,7 @@ impl<D: Deref<Target: HasSemaphore>> Acquire<D> {
         if permits.waiters.poll(key, *want, cx, is_ready).is_pending() {
             if overtakes {
                 permits.waiters.move_first(*key);
-            } else {
+            } else if matches!(D::Target::WAITS_FOR, WaitsFor::Lock) {
                 debug::waits(D::Target::LOCK, &raw const *permits, cx.waker());
             }
             return current::pending(D::Target::WAITS_FOR);
@@ -263,7 +263,9 @@ impl<D: Deref<Target: HasSemaphore>> Acquire<D> {
     #[cold]
     fn deregister(&mut self) {
         let Some(owner) = &self.owner else { return };
-        debug::stops_waiting();
+        if matches!(D::Target::WAITS_FOR, WaitsFor::Lock) {
+            debug::stops_waiting();
+        }
         let permits = owner.semaphore();
         let (woken, _waker) = permits.waiters.deregister(&mut self.key);
         // A woken waiter hands its permits on. A removed first waiter may leave enough permits for
