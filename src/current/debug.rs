@@ -132,8 +132,8 @@ fn forget_waker(address: usize) {
 }
 
 /// A poll that waits for something else, before or after, is no deadlock for certain: another
-/// future of the task, such as the other branch of a `join!`, may hold the guard and drop it. Nor is
-/// one whose waker differs from that of the locking future: those two are polled apart.
+/// future of the task, such as the other branch of a `join!`, may hold the guard and drop it. If
+/// the wakers of the two futures differ, they are polled apart.
 #[cold]
 fn record_wait(kind: Option<&'static str>, address: usize, waker: &Waker) {
     let task = state::task().filter(|_| state::waits_for().is_none());
