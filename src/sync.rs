@@ -10,6 +10,9 @@
 //! | [`Condvar`] | wait until the value in a [`Mutex`] has changed |
 //! | [`Barrier`] | let a number of tasks continue together |
 //! | [`OnceCell`] | set a value once, by the first task that needs it |
+//! | [`Shared`] | give one result to many tasks |
+//! | [`CapacityLimiter`] | limit how many borrowers do something, each once |
+//! | [`CancellationToken`] | tell tasks to stop |
 //! | [`oneshot`] | send one value to one receiver |
 //! | [`mpsc`] | send values from many senders to one receiver |
 //! | [`broadcast`] | send every value to every receiver |
@@ -21,9 +24,14 @@
 //! | wait | result |
 //! |---|---|
 //! | [`Mutex::lock`], [`Mutex::lock_owned`] | [`MutexGuard`], [`OwnedMutexGuard`] |
-//! | [`RwLock::read`], [`RwLock::write`] | [`RwLockReadGuard`], [`RwLockWriteGuard`] |
+//! | [`MutexGuard::map`] | [`MappedMutexGuard`] |
+//! | [`RwLock::read`], [`RwLock::read_owned`] | [`RwLockReadGuard`], [`OwnedRwLockReadGuard`] |
+//! | [`RwLock::write`], [`RwLock::write_owned`] | [`RwLockWriteGuard`], [`OwnedRwLockWriteGuard`] |
+//! | [`RwLock::upgradable_read`] | [`RwLockUpgradableReadGuard`] |
+//! | [`RwLockWriteGuard::map`] | [`RwLockMappedWriteGuard`] |
 //! | [`Semaphore::acquire`] | [`SemaphorePermit`] |
 //! | [`Semaphore::acquire_owned`] | [`OwnedSemaphorePermit`] |
+//! | [`CapacityLimiter::acquire`] | [`CapacityToken`] |
 //! | [`Barrier::wait`] | [`BarrierWaitResult`] |
 //!
 //! [`Notify::notified`] returns its future as a named type, [`Notified`].
@@ -66,6 +74,8 @@
 //! | [`AcquireError`], [`TryAcquireError`], [`AddPermitsError`] | [`Semaphore`] |
 //! | [`BrokenBarrier`] | [`Barrier::wait`] |
 //! | [`SetError`] | [`OnceCell::set`] |
+//! | [`AlreadyBorrowed`], [`TryBorrowError`] | [`CapacityLimiter`] |
+//! | [`NeverSet`] | [`Shared::wait`] |
 //!
 //! Each converts into an [`io::Error`](std::io::Error), as do the errors of the channels. An error
 //! that holds a value converts if the value is `Send` and `Sync`.
@@ -85,8 +95,11 @@ mod barrier;
 mod blocked;
 pub mod broadcast;
 mod broadcast_error;
+mod cancellation_token;
+mod capacity_limiter;
 mod condvar;
 mod event;
+mod mapped_guard;
 pub mod mpsc;
 mod mpsc_error;
 mod mpsc_queue;
@@ -97,8 +110,10 @@ mod once_cell;
 pub mod oneshot;
 pub(crate) mod raw_semaphore;
 mod rw_lock;
+mod rw_lock_guard;
 mod semaphore;
 mod semaphore_error;
+mod shared;
 pub mod thread_channel;
 mod thread_queue;
 pub mod watch;
@@ -106,9 +121,14 @@ pub mod watch;
 #[doc(alias = "BrokenBarrierError")]
 pub use self::barrier::BrokenBarrier;
 pub use self::barrier::{Barrier, BarrierWaitResult};
+#[doc(alias = "CancelScope")]
+pub use self::cancellation_token::CancellationToken;
+pub use self::cancellation_token::DropGuard;
+pub use self::capacity_limiter::{AlreadyBorrowed, CapacityLimiter, CapacityToken, TryBorrowError};
 #[doc(alias = "Condition")]
 pub use self::condvar::Condvar;
 pub use self::event::Event;
+pub use self::mapped_guard::{MappedGuard, MappedMutexGuard, RwLockMappedWriteGuard};
 #[doc(alias = "Lock")]
 #[doc(alias = "StrictFIFOLock")]
 pub use self::mutex::Mutex;
@@ -124,12 +144,20 @@ pub use self::notify::Notify;
 pub use self::once_cell::OnceCell;
 #[doc(alias = "SetOnceError")]
 pub use self::once_cell::SetError;
-pub use self::rw_lock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+#[doc(alias = "RwLockReadGuardArc")]
+pub use self::rw_lock::OwnedRwLockReadGuard;
+#[doc(alias = "RwLockWriteGuardArc")]
+pub use self::rw_lock::OwnedRwLockWriteGuard;
+pub use self::rw_lock::RwLock;
+pub use self::rw_lock_guard::{RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWriteGuard};
 #[doc(alias = "SemaphoreGuardArc")]
 pub use self::semaphore::OwnedSemaphorePermit;
 #[doc(alias = "BoundedSemaphore")]
-#[doc(alias = "CapacityLimiter")]
 pub use self::semaphore::Semaphore;
 #[doc(alias = "SemaphoreGuard")]
 pub use self::semaphore::SemaphorePermit;
 pub use self::semaphore_error::{AcquireError, AddPermitsError, TryAcquireError};
+#[doc(alias = "AsyncResult")]
+#[doc(alias = "Future")]
+pub use self::shared::Shared;
+pub use self::shared::{NeverSet, SharedSetter};

@@ -11,6 +11,7 @@ use std::time::Duration;
 use evloop::Runtime;
 use evloop::sync::{Mutex, RwLock, Semaphore};
 use evloop::task::{self, ReentrantMutex, yield_now};
+use futures::{FutureExt, StreamExt};
 
 /// Runs the test `name` in its own process. Returns the stderr of that process; `None` if this is
 /// that process.
@@ -33,6 +34,24 @@ fn lines(stderr: &str) -> Vec<String> {
         let (head, tail) = line.split_once("tests/debug_mode.rs:").unwrap();
         let digits = |c: char| c.is_ascii_digit() || c == ':';
         format!("{head}HERE{}", tail.trim_start_matches(digits))
+    })
+    .collect()
+}
+
+/// Returns the lines of this crate in `stderr`, with HERE for the line that spawned the task, and
+/// HERE:LINE for others of this file.
+fn places(stderr: &str) -> Vec<String> {
+    let ours = stderr.lines().filter(|line| line.starts_with("evloop:"));
+    ours.map(|line| {
+        let mut parts = line.split("tests/debug_mode.rs:");
+        let mut all = parts.next().unwrap().to_string();
+        for (i, part) in parts.enumerate() {
+            let digits = |c: char| c.is_ascii_digit() || c == ':';
+            let line = part.split(':').next().unwrap();
+            all += &if i == 0 { "HERE".into() } else { format!("HERE:{line}") };
+            all += part.trim_start_matches(digits);
+        }
+        all
     })
     .collect()
 }
@@ -232,4 +251,115 @@ fn unsent_bytes_of_a_stream_are_reported_at_the_loops_end() {
     let line = stderr.lines().find(|line| line.starts_with("evloop:")).expect("a line");
     assert!(line.starts_with("evloop: the loop ended before "), "{line}");
     assert!(line.contains(" bytes were sent by Tcp("), "{line}");
+}
+
+#[test]
+fn a_task_that_waits_for_its_own_lock_is_reported() {
+    let name = "a_task_that_waits_for_its_own_lock_is_reported";
+    let Some(stderr) = stderr_of(name, "1") else {
+        return block_on(async {
+            let mutex = Rc::new(Mutex::new(()));
+            let lock = Rc::new(RwLock::new(()));
+            let (inside, other) = (mutex.clone(), lock.clone());
+            let tasks = [
+                evloop::spawn(async move {
+                    let _guard = inside.lock().await; // [m1]
+                    yield_now().await;
+                    drop(inside.lock().await); // [m2]
+                }),
+                evloop::spawn(async move {
+                    let _guard = other.write().await; // [rw1]
+                    drop(other.read().await); // [rw2]
+                }),
+                // A reader that waits behind a writer, which waits for this task.
+                evloop::spawn(async move {
+                    let lock = Rc::new(RwLock::new(()));
+                    let _guard = lock.read().await; // [r1]
+                    let writer = lock.clone();
+                    drop(evloop::spawn(async move { drop(writer.write().await) }));
+                    yield_now().await;
+                    drop(lock.read().await); // [r2]
+                }),
+            ];
+            (0..5).for_each(|_| drop(evloop::spawn(async {})));
+            for _ in 0..5 {
+                yield_now().await;
+            }
+            assert!(tasks.iter().all(|task| !task.is_finished()));
+        });
+    };
+    let place = |mark| {
+        let is_here = |line: &&str| line.contains(mark) && !line.contains("place(");
+        1 + include_str!("debug_mode.rs").lines().position(|line| is_here(&line)).unwrap()
+    };
+    let report = |task, lock, locked, waits| {
+        let (locked, waits) = (place(locked), place(waits));
+        format!(
+            "evloop: task {task} (spawned at HERE) waits at HERE:{waits} for a {lock} that it has \
+             locked at HERE:{locked}, and for nothing else: a deadlock. Drop the guard first, pass \
+             it on, or use a ReentrantMutex"
+        )
+    };
+    let expected = [
+        report(3, "RwLock", "// [rw1]", "// [rw2]"),
+        report(2, "Mutex", "// [m1]", "// [m2]"),
+        report(4, "RwLock", "// [r1]", "// [r2]"),
+    ];
+    assert_eq!(places(&stderr), expected);
+}
+
+#[test]
+fn a_lock_that_another_future_of_the_task_holds_is_not_reported() {
+    let name = "a_lock_that_another_future_of_the_task_holds_is_not_reported";
+    let Some(stderr) = stderr_of(name, "1") else {
+        return block_on(async {
+            let mutex = Rc::new(Mutex::new(0));
+            let hold = async || {
+                let mut guard = mutex.lock().await;
+                evloop::time::sleep(Duration::from_millis(2)).await;
+                *guard += 1;
+            };
+            let add = async || *mutex.lock().await += 1;
+            // Branches of one task, polled together or apart, the holder first or last.
+            futures::join!(hold(), add());
+            let late = async {
+                yield_now().await;
+                add().await;
+            };
+            futures::join!(late, hold());
+            let apart = futures::stream::FuturesUnordered::new();
+            apart.push(hold().boxed_local());
+            apart.push(add().boxed_local());
+            apart.push(add().boxed_local());
+            apart.collect::<()>().await;
+            futures::join!(hold(), evloop::time::timeout(Duration::from_secs(60), add()))
+                .1
+                .unwrap();
+            // The guard is in another task.
+            let guard = mutex.clone().lock_owned().await;
+            let other = evloop::spawn(async move {
+                yield_now().await;
+                drop(guard);
+            });
+            add().await;
+            other.await.unwrap();
+            // A wait that is given up.
+            let guard = mutex.lock().await;
+            assert!(add().now_or_never().is_none());
+            assert!(evloop::time::timeout(Duration::from_millis(2), add()).await.is_err());
+            drop(guard);
+            // An upgrade waits for the other readers.
+            let lock = Rc::new(RwLock::new(0));
+            let reader = lock.clone().read_owned().await;
+            let upgradable = lock.upgradable_read().await;
+            yield_now().await;
+            let reader = evloop::spawn(async move {
+                let _reader = reader;
+                yield_now().await;
+            });
+            *upgradable.upgrade().await += 1;
+            reader.await.unwrap();
+        });
+    };
+    assert_eq!(lines(&stderr), [""; 0]);
 }

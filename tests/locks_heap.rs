@@ -8,7 +8,10 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use evloop::sync::{Barrier, Condvar, Event, Mutex, Notify, OnceCell, RwLock, Semaphore};
+use evloop::sync::{
+    Barrier, Condvar, Event, Mutex, MutexGuard, Notify, OnceCell, RwLock, RwLockWriteGuard,
+    Semaphore,
+};
 use evloop::task::{ReentrantMutex, yield_now};
 use evloop::{block_on, spawn};
 use futures::FutureExt;
@@ -80,6 +83,10 @@ fn locking_without_waiting_allocates_nothing() {
         *now(lock.write()) += 1;
         drop(now(lock.read()));
         drop(lock.try_write().unwrap().downgrade());
+        drop(now(now(lock.upgradable_read()).upgrade()).downgrade_to_upgradable());
+        drop(RwLockWriteGuard::map(lock.try_write().unwrap(), |value| value));
+        let other = Mutex::new(0);
+        drop(MutexGuard::map(now(other.lock()), |value| value));
         let mutex = ReentrantMutex::new(0);
         drop(now(mutex.lock()));
         let notify = Notify::new();
@@ -92,6 +99,7 @@ fn locking_without_waiting_allocates_nothing() {
         let cell = OnceCell::new();
         assert_eq!(now(cell.get_or_init(async || 7)), &7);
         assert!(cell.set(8).is_err());
+        assert_eq!(now(cell.wait()), &7);
         assert!(now(Barrier::new(1).wait()).is_ok());
         Condvar::new().notify_all();
     });
@@ -112,6 +120,12 @@ fn contend(all: &(Semaphore, Mutex<usize>, RwLock<usize>, Notify, Event, Condvar
     assert!(is_pending(&mut writing));
     drop(reading);
     assert!(!is_pending(&mut writing));
+    drop(writing);
+    let (upgradable, reading) = (lock.try_upgradable_read().unwrap(), lock.try_read().unwrap());
+    let mut upgrade = pin!(upgradable.upgrade());
+    assert!(is_pending(&mut upgrade) && lock.writers_waiting() == 1);
+    drop(reading);
+    assert!(!is_pending(&mut upgrade));
     let [mut one, mut two] = [(); 2].map(|()| notify.notified());
     assert!(is_pending(&mut one) && is_pending(&mut two));
     notify.notify_one();

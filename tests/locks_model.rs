@@ -95,6 +95,8 @@ struct Permits {
     waiters: Waiters,
     /// The number of permits that each future waits for, was assigned, or holds.
     counts: BTreeMap<usize, usize>,
+    /// The number of permits that a future which holds some waits for in addition.
+    more: BTreeMap<usize, usize>,
     assigned: Vec<usize>,
     held: Vec<usize>,
     woken: Woken,
@@ -129,7 +131,7 @@ impl Permits {
     fn release(&mut self, count: usize) {
         self.free += count;
         while let Some((id, waker)) = self.waiters.0.front().copied() {
-            let count = self.counts[&id];
+            let count = self.more.get(&id).copied().unwrap_or(self.counts[&id]);
             if count > self.free {
                 break;
             }
@@ -148,7 +150,9 @@ impl Permits {
     fn drop(&mut self, id: usize) {
         self.waiters.remove(id);
         let has = |ids: &Vec<usize>| ids.contains(&id);
-        let count = if has(&self.assigned) || has(&self.held) { self.counts[&id] } else { 0 };
+        let more = self.more.remove(&id);
+        let assigned = if has(&self.assigned) { more.unwrap_or(self.counts[&id]) } else { 0 };
+        let count = if has(&self.held) { self.counts[&id] } else { 0 } + assigned;
         self.forget(id);
         self.release(count);
     }
@@ -159,14 +163,29 @@ impl Permits {
         self.release(count - left);
     }
 
+    /// Waits for `more` permits in addition to the held ones, ahead of all others.
+    fn overtake(&mut self, id: usize, more: usize, waker: usize) {
+        let is_assigned = self.assigned.contains(&id);
+        if is_assigned || !self.more.contains_key(&id) && more <= self.free {
+            self.assigned.retain(|assigned| *assigned != id);
+            self.free -= if is_assigned { 0 } else { more };
+            self.more.remove(&id);
+            *self.counts.get_mut(&id).unwrap() += more;
+        } else {
+            self.more.insert(id, more);
+            self.waiters.remove(id);
+            self.waiters.0.push_front((id, waker));
+        }
+    }
+
     fn forget(&mut self, id: usize) {
         self.assigned.retain(|assigned| *assigned != id);
         self.held.retain(|held| *held != id);
     }
 }
 
-/// The model of a semaphore. Futures acquire 0 to 3 permits and hold them, acquire 1 and forget it,
-/// or try to acquire 1.
+/// The model of a semaphore. Futures acquire 0 to 3 permits and hold them; acquire 1 and forget it;
+/// try to acquire 1; acquire 3 and split 2 off; or acquire 2 and merge a third.
 struct SemaphoreModel {
     permits: Permits,
     total: usize,
@@ -176,6 +195,12 @@ struct SemaphoreModel {
 impl Lock for SemaphoreModel {
     fn call(&mut self, call: usize) -> bool {
         if call == 5 {
+            let forgotten = self.permits.free.min(2);
+            self.permits.free -= forgotten;
+            self.total -= forgotten;
+            return forgotten == 2;
+        }
+        if call == 6 {
             self.permits.close();
             return true;
         }
@@ -188,17 +213,26 @@ impl Lock for SemaphoreModel {
     }
 
     fn state(&self) -> Vec<usize> {
-        vec![self.permits.free, usize::from(self.permits.is_closed)]
+        let waiting = self.permits.waiters.0.len();
+        vec![self.permits.free, usize::from(self.permits.is_closed), waiting]
     }
 }
 
 impl Model for SemaphoreModel {
     fn poll(&mut self, id: usize, kind: usize, waker: usize) -> Poll<Answer> {
-        let count = if kind < 4 { kind } else { 1 };
+        let count = [0, 1, 2, 3, 1, 1, 3, 2][kind];
         if kind == 5 && !self.permits.held.contains(&id) && !self.permits.may_take(1) {
             return Poll::Ready(None);
         }
         if self.permits.held.contains(&id) {
+            match (kind, self.permits.counts[&id]) {
+                (6, 3) => self.permits.release_all_but(id, 1),
+                (7, 2) if self.permits.may_take(1) => {
+                    self.permits.free -= 1;
+                    self.permits.counts.insert(id, 3);
+                }
+                _ => {}
+            }
             return Poll::Pending;
         }
         match self.permits.poll(id, count, waker) {
@@ -228,6 +262,9 @@ impl Model for SemaphoreModel {
 impl Lock for Rc<Semaphore> {
     fn call(&mut self, call: usize) -> bool {
         if call == 5 {
+            return self.forget_permits(2) == 2;
+        }
+        if call == 6 {
             self.close();
             return true;
         }
@@ -235,7 +272,7 @@ impl Lock for Rc<Semaphore> {
     }
 
     fn state(&self) -> Vec<usize> {
-        vec![self.available_permits(), usize::from(self.is_closed())]
+        vec![self.available_permits(), usize::from(self.is_closed()), self.waiting()]
     }
 }
 
@@ -243,8 +280,24 @@ impl Real for Rc<Semaphore> {
     fn begin(&self, kind: usize, _id: usize) -> LocalBoxFuture<'static, Answer> {
         let semaphore = self.clone();
         let future = async move {
-            let _permit = match kind {
+            let mut _permit = match kind {
                 0..4 => semaphore.acquire_many_owned(kind).await.ok()?,
+                6 => {
+                    let mut permits = semaphore.acquire_many_owned(3).await.ok()?;
+                    pending_once().await;
+                    drop(permits.split(2));
+                    permits
+                }
+                7 => {
+                    let mut permits = semaphore.clone().acquire_many_owned(2).await.ok()?;
+                    loop {
+                        pending_once().await;
+                        if let Ok(third) = semaphore.clone().try_acquire_owned() {
+                            break permits.merge(third);
+                        }
+                    }
+                    permits
+                }
                 4 => {
                     semaphore.acquire().await.ok()?.forget();
                     return Some(1);
@@ -258,11 +311,13 @@ impl Real for Rc<Semaphore> {
 }
 
 /// The model of a read-write lock. Futures read, write, write and downgrade, or try to read or
-/// write.
+/// write; or read with an upgradable guard, and downgrade or upgrade it.
 struct RwLockModel(Permits);
 
 /// The permits of a writer: more than there are readers.
 const ALL: usize = 1000;
+/// The permits of an upgradable reader: more than half of them.
+const UPGRADABLE: usize = 501;
 
 impl Lock for RwLockModel {
     fn call(&mut self, _call: usize) -> bool {
@@ -270,18 +325,27 @@ impl Lock for RwLockModel {
     }
 
     fn state(&self) -> Vec<usize> {
-        vec![usize::from(self.0.may_take(1))]
+        let waiting = self.0.waiters.0.iter().map(|(id, _)| self.0.counts[id]);
+        let readers = waiting.clone().filter(|count| *count == 1).count();
+        vec![usize::from(self.0.may_take(1)), readers, waiting.count() - readers]
     }
 }
 
 impl Model for RwLockModel {
     fn poll(&mut self, id: usize, kind: usize, waker: usize) -> Poll<Answer> {
-        let count = if kind == 0 || kind == 3 { 1 } else { ALL };
+        let count = match kind {
+            0 | 3 => 1,
+            1 | 2 | 4 | 8 => ALL,
+            _ => UPGRADABLE,
+        };
         if self.0.held.contains(&id) {
-            if kind == 2 {
-                self.0.release_all_but(id, 1);
+            match (kind, self.0.counts[&id]) {
+                (2 | 7, count) if count > 1 => self.0.release_all_but(id, 1),
+                (6, UPGRADABLE) => self.0.overtake(id, ALL - UPGRADABLE, waker),
+                (8, ALL) => self.0.release_all_but(id, UPGRADABLE),
+                _ => {}
             }
-        } else if kind >= 3 && !self.0.may_take(count) {
+        } else if matches!(kind, 3 | 4 | 9) && !self.0.may_take(count) {
             return Poll::Ready(None);
         } else {
             let _ = self.0.poll(id, count, waker);
@@ -308,7 +372,8 @@ impl Lock for Rc<RwLock<()>> {
     }
 
     fn state(&self) -> Vec<usize> {
-        vec![usize::from(self.try_read().is_ok())]
+        let may_read = usize::from(self.try_read().is_ok());
+        vec![may_read, self.readers_waiting(), self.writers_waiting()]
     }
 }
 
@@ -326,7 +391,7 @@ impl Real for Rc<RwLock<()>> {
     fn begin(&self, kind: usize, _id: usize) -> LocalBoxFuture<'static, Answer> {
         let lock = self.clone();
         let future = async move {
-            let (_reading, _writing);
+            let (_reading, _writing, _upgradable);
             match kind {
                 0 => _reading = lock.read().await,
                 1 => _writing = lock.write().await,
@@ -336,7 +401,24 @@ impl Real for Rc<RwLock<()>> {
                     _reading = guard.downgrade();
                 }
                 3 => _reading = lock.try_read().ok()?,
-                _ => _writing = lock.try_write().ok()?,
+                4 => _writing = lock.try_write().ok()?,
+                5 => _upgradable = lock.upgradable_read().await,
+                6 => {
+                    let guard = lock.upgradable_read().await;
+                    pending_once().await;
+                    _writing = guard.upgrade().await;
+                }
+                7 => {
+                    let guard = lock.upgradable_read().await;
+                    pending_once().await;
+                    _reading = guard.downgrade();
+                }
+                8 => {
+                    let guard = lock.write().await;
+                    pending_once().await;
+                    _upgradable = guard.downgrade_to_upgradable();
+                }
+                _ => _upgradable = lock.try_upgradable_read().ok()?,
             }
             pending().await
         };
@@ -710,9 +792,10 @@ impl Real for Rc<Barrier> {
     }
 }
 
-/// The model of a cell. Futures need two polls to make the value, or to fail.
+/// The model of a cell. Futures need two polls to make the value, or to fail; or wait for it.
 struct OnceCellModel {
     permit: Permits,
+    waits: Waiters,
     value: Option<usize>,
     calls: usize,
 }
@@ -721,6 +804,7 @@ impl OnceCellModel {
     fn set(&mut self, value: usize) {
         self.value = Some(value);
         self.permit.close();
+        self.permit.woken.extend(take(&mut self.waits.0));
     }
 }
 
@@ -739,12 +823,19 @@ impl Lock for OnceCellModel {
     }
 
     fn state(&self) -> Vec<usize> {
-        self.value.into_iter().collect()
+        let waiting = self.permit.waiters.0.len() + self.waits.0.len();
+        [waiting].into_iter().chain(self.value).collect()
     }
 }
 
 impl Model for OnceCellModel {
     fn poll(&mut self, id: usize, kind: usize, waker: usize) -> Poll<Answer> {
+        if kind == 2 {
+            if self.value.is_none() {
+                self.waits.wait(id, waker);
+            }
+            return self.value.map_or(Poll::Pending, |value| Poll::Ready(Some(value)));
+        }
         if self.permit.held.contains(&id) {
             if kind == 0 {
                 self.set(id);
@@ -760,10 +851,11 @@ impl Model for OnceCellModel {
 
     fn drop(&mut self, id: usize) {
         self.permit.drop(id);
+        self.waits.remove(id);
     }
 
     fn kept(&self, id: usize) -> Option<usize> {
-        self.permit.waiters.waker(id)
+        self.permit.waiters.waker(id).or(self.waits.waker(id))
     }
 
     fn woken(&mut self) -> Woken {
@@ -785,7 +877,7 @@ impl Lock for Cells {
     }
 
     fn state(&self) -> Vec<usize> {
-        self.0.get().copied().into_iter().collect()
+        [self.0.waiting()].into_iter().chain(self.0.get().copied()).collect()
     }
 }
 
@@ -793,6 +885,9 @@ impl Real for Cells {
     fn begin(&self, kind: usize, id: usize) -> LocalBoxFuture<'static, Answer> {
         let cell = self.clone();
         let future = async move {
+            if kind == 2 {
+                return Some(*cell.0.wait().await);
+            }
             let make = async || {
                 pending_once().await;
                 if kind == 0 { Ok(id) } else { Err(()) }
@@ -926,13 +1021,13 @@ fn check<M: Model, R: Real>(
 #[test]
 fn a_semaphore_behaves_like_its_model() {
     let model = |limit, total| SemaphoreModel { permits: Permits::new(total), total, limit };
-    check((6, 6), |n| model(usize::MAX, n), |n| Rc::new(Semaphore::new(n)));
-    check((6, 5), |n| model(n, n), |n| Rc::new(Semaphore::bounded(n)));
+    check((8, 7), |n| model(usize::MAX, n), |n| Rc::new(Semaphore::new(n)));
+    check((8, 6), |n| model(n, n), |n| Rc::new(Semaphore::bounded(n)));
 }
 
 #[test]
 fn a_read_write_lock_behaves_like_its_model() {
-    check((5, 1), |_| RwLockModel(Permits::new(ALL)), |_| Rc::new(RwLock::new(())));
+    check((10, 1), |_| RwLockModel(Permits::new(ALL)), |_| Rc::new(RwLock::new(())));
 }
 
 #[test]
@@ -968,6 +1063,11 @@ fn a_barrier_behaves_like_its_model() {
 
 #[test]
 fn a_cell_behaves_like_its_model() {
-    let model = |_| OnceCellModel { permit: Permits::new(1), value: None, calls: 0 };
-    check((2, 1), model, |_| Cells::default());
+    let model = |_| OnceCellModel {
+        permit: Permits::new(1),
+        waits: Waiters::default(),
+        value: None,
+        calls: 0,
+    };
+    check((3, 1), model, |_| Cells::default());
 }

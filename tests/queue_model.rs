@@ -38,6 +38,7 @@ enum Op {
     Drop(usize),
     TryPut,
     TryGet,
+    TryPeek,
     TaskDone,
     Close,
     CloseNow,
@@ -50,6 +51,7 @@ enum Kind {
     Reserve,
     TryReserve,
     Get,
+    Peek,
     Join,
 }
 
@@ -77,6 +79,8 @@ type Woken = Vec<(usize, usize)>;
 /// The expected state of the queue, in plain collections.
 struct Model {
     order: Order,
+    /// Whether the capacity is 0: there is a free slot for each future that gets.
+    is_rendezvous: bool,
     /// In the order in which they were put.
     values: Vec<usize>,
     slots: WaitQueue,
@@ -123,6 +127,7 @@ impl Model {
     fn new(order: Order, capacity: usize) -> Model {
         Model {
             order,
+            is_rendezvous: capacity == 0,
             values: Vec::new(),
             slots: WaitQueue { free: capacity, ..WaitQueue::default() },
             items: WaitQueue::default(),
@@ -176,8 +181,9 @@ impl Model {
                 self.items.free -= 1;
                 return Answer::Value(self.take());
             }
-            Op::TryGet if self.is_ended() => return Answer::Closed(None),
-            Op::TryGet => return Answer::Empty,
+            Op::TryPeek if self.items.free > 0 => return Answer::Value(self.values[self.next()]),
+            Op::TryGet | Op::TryPeek if self.is_ended() => return Answer::Closed(None),
+            Op::TryGet | Op::TryPeek => return Answer::Empty,
             Op::TaskDone => {
                 self.unfinished -= 1;
                 self.notify_joining();
@@ -194,7 +200,9 @@ impl Model {
         let (is_available, is_ended) = match kind {
             _ if state == State::Woken => (true, false),
             Kind::Join => (is_new && self.unfinished == 0, false),
-            Kind::Get => (is_new && !self.is_closed_now && self.items.free > 0, self.is_ended()),
+            Kind::Get | Kind::Peek => {
+                (is_new && !self.is_closed_now && self.items.free > 0, self.is_ended())
+            }
             _ => (is_new && !self.is_closed && self.slots.free > 0, self.is_closed),
         };
         if is_available {
@@ -213,6 +221,7 @@ impl Model {
         }
         let future = self.futures.get_mut(&id).unwrap();
         (future.state, future.waker) = (State::Waiting, Some(waker));
+        self.balance();
         Answer::Pending
     }
 
@@ -226,6 +235,11 @@ impl Model {
         match kind {
             Kind::Put => self.fill(value),
             Kind::Get => return Answer::Value(self.take()),
+            Kind::Peek => {
+                let value = self.values[self.next()];
+                self.release(Kind::Get);
+                return Answer::Value(value);
+            }
             _ => {}
         }
         Answer::Done
@@ -233,7 +247,7 @@ impl Model {
 
     fn wait_queue(&mut self, kind: Kind) -> &mut WaitQueue {
         match kind {
-            Kind::Get => &mut self.items,
+            Kind::Get | Kind::Peek => &mut self.items,
             Kind::Join => &mut self.joining,
             _ => &mut self.slots,
         }
@@ -250,16 +264,48 @@ impl Model {
         self.refuse_getting();
     }
 
-    fn take(&mut self) -> usize {
+    /// Returns the index of the value that is taken next.
+    fn next(&self) -> usize {
         let last = self.values.len() - 1;
-        let smallest = (0..=last).min_by_key(|i| self.values[*i]).unwrap();
-        let value = self.values.remove(match self.order {
+        match self.order {
             Order::Fifo => 0,
             Order::Lifo => last,
-            Order::Smallest => smallest,
-        });
-        self.release(Kind::Put);
+            Order::Smallest => (0..=last).min_by_key(|i| self.values[*i]).unwrap(),
+        }
+    }
+
+    fn take(&mut self) -> usize {
+        let value = self.values.remove(self.next());
+        match self.is_rendezvous {
+            true => self.balance(),
+            false => self.release(Kind::Put),
+        }
         value
+    }
+
+    /// Adds or removes free slots, so that each future that gets has one slot or value.
+    fn balance(&mut self) {
+        let count = |is_counted: fn(&ModelFuture) -> bool| {
+            self.futures.values().filter(|future| is_counted(future)).count()
+        };
+        let is_getting = |future: &ModelFuture| {
+            future.kind == Kind::Get && matches!(future.state, State::Waiting | State::Woken)
+        };
+        let has_slot = |future: &ModelFuture| {
+            matches!(future.kind, Kind::Put | Kind::Reserve | Kind::TryReserve)
+                && matches!(future.state, State::Woken | State::Holding)
+        };
+        let (getting, used) = (count(is_getting), count(has_slot) + self.values.len());
+        let wanted = getting.saturating_sub(used);
+        if !self.is_rendezvous || self.is_closed || self.slots.free == wanted {
+            return;
+        }
+        if self.slots.free > wanted {
+            self.slots.free = wanted;
+        } else {
+            self.release(Kind::Put);
+            self.balance();
+        }
     }
 
     fn drop_future(&mut self, id: usize) {
@@ -269,6 +315,7 @@ impl Model {
             self.release(kind);
             self.refuse_getting();
         }
+        self.balance();
     }
 
     /// Assigns a free slot or value to the future that has waited longest.
@@ -323,15 +370,15 @@ impl Model {
 
     fn close(&mut self) {
         self.is_closed = true;
-        self.refuse_waiting(|kind| !matches!(kind, Kind::Get | Kind::Join));
+        self.refuse_waiting(|kind| !matches!(kind, Kind::Get | Kind::Peek | Kind::Join));
         self.refuse_getting();
     }
 
     fn close_now(&mut self) {
         self.is_closed = true;
         self.is_closed_now = true;
-        self.refuse_waiting(|kind| !matches!(kind, Kind::Get | Kind::Join));
-        self.refuse_waiting(|kind| kind == Kind::Get);
+        self.refuse_waiting(|kind| !matches!(kind, Kind::Get | Kind::Peek | Kind::Join));
+        self.refuse_waiting(|kind| matches!(kind, Kind::Get | Kind::Peek));
         self.items.free = 0;
         self.slots.free += self.values.len();
         self.unfinished = self.unfinished.saturating_sub(self.values.len());
@@ -395,6 +442,13 @@ struct RecordingWaker(usize, usize, Arc<Mutex<Woken>>);
 impl Wake for RecordingWaker {
     fn wake(self: Arc<Self>) {
         self.2.lock().unwrap().push((self.0, self.1));
+    }
+}
+
+impl Clone for Value {
+    fn clone(&self) -> Value {
+        self.1.set(self.1.get() + 1);
+        Value(self.0, self.1.clone())
     }
 }
 
@@ -475,6 +529,10 @@ impl Real {
                         let got = queue.get().await;
                         return got.map_or(Answer::Closed(None), |value| Answer::Value(value.0));
                     }
+                    Kind::Peek => {
+                        let next = queue.peek().await;
+                        return next.map_or(Answer::Closed(None), |value| Answer::Value(value.0));
+                    }
                     Kind::Join => {
                         queue.join().await;
                         return Answer::Done;
@@ -515,8 +573,12 @@ impl Real {
                 Err(TryPutError::Full(value)) => return Answer::Full(Some(value.0)),
                 Err(TryPutError::Closed(value)) => return Answer::Closed(Some(value.0)),
             },
-            Op::TryGet => {
-                return match with!(&*queues, queue => queue.try_get()) {
+            Op::TryGet | Op::TryPeek => {
+                let got = match op {
+                    Op::TryGet => with!(&*queues, queue => queue.try_get()),
+                    _ => with!(&*queues, queue => queue.try_peek()),
+                };
+                return match got {
                     Ok(value) => Answer::Value(value.0),
                     Err(TryGetError::Empty) => Answer::Empty,
                     Err(TryGetError::Closed) => Answer::Closed(None),
@@ -548,6 +610,18 @@ fn assert_equal(model: &mut Model, real: &Real) {
         assert_eq!((queue.len(), queue.is_empty()), (model.items.free, model.items.free == 0));
         assert_eq!(queue.is_full(), model.slots.free == 0);
         assert_eq!(queue.is_closed(), model.is_closed);
+        assert_eq!(queue.unfinished(), model.unfinished);
+        assert_eq!(queue.getters_waiting(), model.items.waiting.len());
+        assert_eq!(queue.putters_waiting(), model.slots.waiting.len());
+        let mut left: Vec<_> = queue.snapshot().iter().map(|value| value.0).collect();
+        if let Order::Lifo = model.order {
+            left.reverse();
+        }
+        let mut values = model.values.clone();
+        if let Order::Smallest = model.order {
+            values.sort_unstable();
+        }
+        assert_eq!(left, values);
     });
     assert!(real.futures.keys().eq(model.futures.keys()));
     for (started, expected) in real.futures.values().zip(model.futures.values()) {
@@ -576,6 +650,7 @@ fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
         6 => Just(Op::Begin(Kind::Put)),
         6 => Just(Op::Begin(Kind::Get)),
+        2 => Just(Op::Begin(Kind::Peek)),
         3 => Just(Op::Begin(Kind::Reserve)),
         1 => Just(Op::Begin(Kind::TryReserve)),
         2 => Just(Op::Begin(Kind::Join)),
@@ -584,6 +659,7 @@ fn op() -> impl Strategy<Value = Op> {
         4 => n().prop_map(Op::Drop),
         3 => Just(Op::TryPut),
         3 => Just(Op::TryGet),
+        1 => Just(Op::TryPeek),
         5 => Just(Op::TaskDone),
     ]
 }
@@ -608,7 +684,7 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
 fn a_queue_matches_its_model() {
     let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(CASES) };
     let order = prop_oneof![Just(Order::Fifo), Just(Order::Lifo), Just(Order::Smallest)];
-    let strategy = (order, 1..4_usize, ops());
+    let strategy = (order, prop_oneof![1 => Just(0), 2 => 1..4_usize], ops());
     let result = TestRunner::new(config).run(&strategy, |(order, capacity, ops)| {
         run(order, capacity, &ops);
         Ok(())

@@ -4,16 +4,14 @@ use std::cell::{Cell, RefCell, RefMut};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::mem;
 use std::ops::Deref;
-use std::task::{Poll, ready};
 
 use super::container::Container;
-use super::error::{PutError, QueueClosed, TryGetError, TryPutError};
 use crate::current::{WaitsFor, budget};
 use crate::sync::notify_list::NotifyList;
-use crate::sync::raw_semaphore::{Acquire, HasSemaphore, RawSemaphore, Refusal};
+use crate::sync::raw_semaphore::{HasSemaphore, RawSemaphore};
 
 /// A queue that returns its oldest value first.
 pub type Queue<T> = AnyQueue<VecDeque<T>>;
@@ -42,13 +40,18 @@ pub struct AnyQueue<C> {
     values: RefCell<C>,
     /// `usize::MAX`: unbounded.
     capacity: usize,
+    /// The number of slots: the capacity, or those of a rendezvous, which has one for each task
+    /// that gets, and one for each value that no task waits for any more.
+    slot_count: Cell<usize>,
+    /// The number of tasks that wait to get from a rendezvous.
+    getters: Cell<usize>,
     /// The number of values in the container.
     filled: Cell<usize>,
     /// The free slots, and the tasks that wait to put. Closed when the queue is closed.
-    slots: QueuePermits,
+    pub(super) slots: QueuePermits,
     /// The values, and the tasks that wait to get. Ended when no more values can come, closed by
     /// `close_now`.
-    items: QueuePermits,
+    pub(super) items: QueuePermits,
     /// The number of values that were put and not reported done.
     unfinished: Cell<usize>,
     /// The tasks in `join`, notified when all work is done.
@@ -56,7 +59,7 @@ pub struct AnyQueue<C> {
 }
 
 /// The slots of a queue, or its values, as permits. A task that waits for them waits for a channel.
-struct QueuePermits(RawSemaphore);
+pub(super) struct QueuePermits(RawSemaphore);
 
 /// Calls a function when it is dropped, also if a comparison of values or a waker panicked.
 struct OnDrop<'a, C: Container>(&'a AnyQueue<C>, fn(&AnyQueue<C>));
@@ -64,14 +67,35 @@ struct OnDrop<'a, C: Container>(&'a AnyQueue<C>, fn(&AnyQueue<C>));
 impl<C: Container> AnyQueue<C> {
     /// Returns a queue that holds up to `capacity` values; `put` waits while it is full.
     ///
-    /// # Panics
+    /// With a capacity of 0 it is a rendezvous: `put` waits until a task gets, and the value goes
+    /// to that task. This is gevent's `Channel`; asyncio's `maxsize` of 0 is
+    /// [`unbounded`](AnyQueue::unbounded). The queue stores a value only if the task that waited
+    /// for it is dropped before it takes it; the next task gets it then.
+    /// [`try_get`](AnyQueue::try_get) and [`peek`](AnyQueue::peek) find stored values alone: they
+    /// do not meet a waiting `put`.
     ///
-    /// Panics if `capacity` is zero.
+    /// ```
+    /// use std::rc::Rc;
+    /// use evloop::queue::Queue;
+    ///
+    /// evloop::block_on(async {
+    ///     let hand = Rc::new(Queue::bounded(0));
+    ///     assert!(hand.try_put(1).is_err(), "nobody waits");
+    ///     let giver = hand.clone();
+    ///     let put = evloop::spawn(async move { giver.put(2).await });
+    ///     evloop::task::yield_now().await;
+    ///     assert!(!put.is_finished());
+    ///     assert_eq!(hand.get().await, Ok(2));
+    ///     put.await.unwrap().unwrap();
+    /// });
+    /// ```
+    #[doc(alias = "Channel")]
     pub fn bounded(capacity: usize) -> AnyQueue<C> {
-        assert!(capacity > 0, "a bounded queue needs a capacity of at least 1");
         AnyQueue {
             values: RefCell::default(),
             capacity,
+            slot_count: Cell::new(capacity),
+            getters: Cell::new(0),
             filled: Cell::new(0),
             slots: QueuePermits(RawSemaphore::new(capacity)),
             items: QueuePermits(RawSemaphore::new(0)),
@@ -83,109 +107,6 @@ impl<C: Container> AnyQueue<C> {
     /// Returns a queue without a limit: asyncio's `maxsize` of 0.
     pub fn unbounded() -> AnyQueue<C> {
         AnyQueue::bounded(usize::MAX)
-    }
-
-    /// Waits for a free slot and puts a value into it.
-    ///
-    /// # Errors
-    ///
-    /// Returns the value if the queue is closed.
-    ///
-    /// # Cancel safety
-    ///
-    /// If the future is dropped before it completes, the value is not put and is dropped with the
-    /// future. Use [`reserve`](AnyQueue::reserve) to keep it.
-    pub fn put(&self, value: C::Value) -> impl Future<Output = Result<(), PutError<C::Value>>> {
-        let mut acquire = Acquire::new(&self.slots, 1);
-        let mut value = Some(value);
-        poll_fn(move |cx| {
-            let slot = ready!(acquire.poll_uncounted(cx));
-            let value = value.take().expect("a put was polled after it completed");
-            Poll::Ready(match slot {
-                Ok(_) => {
-                    Permit::new(self).put(value);
-                    Ok(())
-                }
-                Err(_) => Err(PutError(value)),
-            })
-        })
-    }
-
-    /// Puts a value if a slot is free now.
-    ///
-    /// # Errors
-    ///
-    /// Returns the value if no slot is free or the queue is closed.
-    #[doc(alias = "put_nowait")]
-    pub fn try_put(&self, value: C::Value) -> Result<(), TryPutError<C::Value>> {
-        match self.try_reserve() {
-            Ok(permit) => {
-                permit.put(value);
-                Ok(())
-            }
-            Err(TryPutError::Full(())) => Err(TryPutError::Full(value)),
-            Err(TryPutError::Closed(())) => Err(TryPutError::Closed(value)),
-        }
-    }
-
-    /// Waits for a free slot and reserves it. A permit from before the queue was closed can still
-    /// be used.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the queue is closed.
-    ///
-    /// # Cancel safety
-    ///
-    /// A future that is dropped loses its place among the waiting tasks, and nothing else.
-    pub async fn reserve(&self) -> Result<Permit<'_, C>, QueueClosed> {
-        let mut acquire = Acquire::new(&self.slots, 1);
-        let slot = poll_fn(|cx| acquire.poll_uncounted(cx)).await;
-        slot.map(|_| Permit::new(self)).map_err(|_| QueueClosed)
-    }
-
-    /// Reserves a slot if one is free now.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if no slot is free or the queue is closed.
-    pub fn try_reserve(&self) -> Result<Permit<'_, C>, TryPutError<()>> {
-        match self.slots.try_take(1) {
-            Ok(()) => Ok(Permit::new(self)),
-            Err(Refusal::Short) => Err(TryPutError::Full(())),
-            Err(Refusal::Closed) => Err(TryPutError::Closed(())),
-        }
-    }
-
-    /// Waits for the next value and takes it.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the queue is closed and all values were got.
-    ///
-    /// # Cancel safety
-    ///
-    /// No value is lost.
-    pub fn get(&self) -> impl Future<Output = Result<C::Value, QueueClosed>> {
-        let mut acquire = Acquire::new(&self.items, 1);
-        poll_fn(move |cx| {
-            let item = ready!(acquire.poll_uncounted(cx));
-            Poll::Ready(item.map(|_| self.take_value()).map_err(|_| QueueClosed))
-        })
-    }
-
-    /// Takes the next value if there is one now.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the queue is empty, or closed with all values got.
-    #[doc(alias = "get_nowait")]
-    pub fn try_get(&self) -> Result<C::Value, TryGetError> {
-        match self.items.try_take(1) {
-            Ok(()) => Ok(self.take_value()),
-            Err(Refusal::Short) => Err(TryGetError::Empty),
-            Err(Refusal::Closed) => Err(TryGetError::Closed),
-        }
     }
 
     /// Returns the number of values that can be got now without waiting. A value that is assigned
@@ -208,6 +129,26 @@ impl<C: Container> AnyQueue<C> {
         self.slots.free() == 0
     }
 
+    /// Returns the number of values that were put and not [reported done](AnyQueue::task_done).
+    #[doc(alias = "unfinished_tasks")]
+    pub fn unfinished(&self) -> usize {
+        self.unfinished.get()
+    }
+
+    /// Returns the number of tasks that wait to get or to peek. Takes time in proportion to that
+    /// number.
+    #[doc(alias = "getters")]
+    pub fn getters_waiting(&self) -> usize {
+        self.items.waiting(|_| true)
+    }
+
+    /// Returns the number of tasks that wait to put or to reserve. Takes time in proportion to that
+    /// number.
+    #[doc(alias = "putters")]
+    pub fn putters_waiting(&self) -> usize {
+        self.slots.waiting(|_| true)
+    }
+
     /// Returns the number of values that the queue can hold. `None`: unbounded.
     #[doc(alias = "maxsize")]
     pub fn capacity(&self) -> Option<usize> {
@@ -219,9 +160,11 @@ impl<C: Container> AnyQueue<C> {
     /// # Panics
     ///
     /// Panics if it is called more often than values were put.
+    #[track_caller]
     pub fn task_done(&self) {
-        let left = self.unfinished.get().checked_sub(1);
-        let left = left.expect("task_done was called more often than values were put");
+        let Some(left) = self.unfinished.get().checked_sub(1) else {
+            panic!("task_done was called more often than values were put: call it once a value");
+        };
         self.unfinished.set(left);
         self.notify_if_done();
     }
@@ -276,16 +219,20 @@ impl<C: Container> AnyQueue<C> {
     }
 
     /// Takes a value that was assigned to the caller.
-    fn take_value(&self) -> C::Value {
+    pub(super) fn take_value(&self) -> C::Value {
         let _counts = OnDrop(self, |queue| {
             queue.filled.set(queue.filled.get() - 1);
-            queue.slots.give(1);
+            if !queue.is_rendezvous() {
+                return queue.slots.give(1);
+            }
+            queue.slot_count.set(queue.slot_count.get() - 1);
+            queue.balance();
         });
         self.borrow().pop().expect("every assigned value is in the container")
     }
 
     /// Fills a slot that belongs to the caller.
-    fn fill(&self, value: C::Value) {
+    pub(super) fn fill(&self, value: C::Value) {
         let _last = OnDrop(self, AnyQueue::end_if_complete);
         let _counts = OnDrop(self, |queue| {
             queue.filled.set(queue.filled.get() + 1);
@@ -296,15 +243,41 @@ impl<C: Container> AnyQueue<C> {
     }
 
     /// Frees a slot that belongs to the caller.
-    fn free_slot(&self) {
+    pub(super) fn free_slot(&self) {
         let _last = OnDrop(self, AnyQueue::end_if_complete);
-        self.slots.give(1);
+        self.release(1);
+    }
+
+    pub(super) fn is_rendezvous(&self) -> bool {
+        self.capacity == 0
+    }
+
+    /// Counts a task that begins or ends to wait for a value of a rendezvous. The caller balances
+    /// the slots.
+    pub(super) fn change_getters(&self, change: isize) {
+        self.getters.set(self.getters.get().wrapping_add_signed(change));
+    }
+
+    /// Adds or removes free slots of a rendezvous: each getting task has one, unless a stored value
+    /// or a reserved slot is there for it.
+    pub(super) fn balance(&self) {
+        if !self.is_rendezvous() || self.is_closed() {
+            return;
+        }
+        let free = self.slots.free();
+        let used = self.slot_count.get() - free;
+        let wanted = self.getters.get().saturating_sub(used);
+        self.slot_count.set(used + wanted);
+        match wanted.checked_sub(free) {
+            Some(more) => self.slots.give(more),
+            None => drop(self.slots.take_up_to(free - wanted)),
+        }
     }
 
     /// Ends the supply of values if none can come: the queue is closed, and the last permit is
     /// gone.
     fn end_if_complete(&self) {
-        if self.is_closed() && self.slots.free() + self.filled.get() == self.capacity {
+        if self.is_closed() && self.slots.free() + self.filled.get() == self.slot_count.get() {
             self.items.end();
         }
     }
@@ -315,9 +288,23 @@ impl<C: Container> AnyQueue<C> {
         }
     }
 
-    fn borrow(&self) -> RefMut<'_, C> {
+    pub(super) fn borrow(&self) -> RefMut<'_, C> {
         let values = self.values.try_borrow_mut();
-        values.expect("a comparison of values used the queue that holds them")
+        values.expect("a comparison or a clone of values used the queue that holds them")
+    }
+}
+
+/// The slots, which a rendezvous removes if no task waits for a value.
+impl<C: Container> HasSemaphore for AnyQueue<C> {
+    const WAITS_FOR: WaitsFor = WaitsFor::Channel;
+
+    fn semaphore(&self) -> &RawSemaphore {
+        &self.slots
+    }
+
+    fn release(&self, count: usize) {
+        self.slots.give(count);
+        self.balance();
     }
 }
 
@@ -350,43 +337,5 @@ impl<C> fmt::Debug for AnyQueue<C> {
             .field("unfinished", &self.unfinished.get())
             .field("is_closed", &self.slots.is_closed())
             .finish_non_exhaustive()
-    }
-}
-
-/// A reserved slot of a queue; made by [`AnyQueue::reserve`]. Dropping it frees the slot.
-#[must_use = "dropping a permit frees its slot"]
-pub struct Permit<'a, C: Container> {
-    queue: &'a AnyQueue<C>,
-}
-
-impl<'a, C: Container> Permit<'a, C> {
-    /// Makes the permit of a slot that belongs to the caller.
-    fn new(queue: &'a AnyQueue<C>) -> Permit<'a, C> {
-        Permit { queue }
-    }
-
-    /// Puts a value into the slot. After [`close_now`](AnyQueue::close_now), the value is dropped.
-    #[doc(alias = "send")]
-    pub fn put(self, value: C::Value) {
-        if self.queue.items.is_closed() {
-            // The slot is freed first: dropping the value runs user code, which may panic.
-            drop(self);
-            return drop(value);
-        }
-        let queue = self.queue;
-        mem::forget(self);
-        queue.fill(value);
-    }
-}
-
-impl<C: Container> Drop for Permit<'_, C> {
-    fn drop(&mut self) {
-        self.queue.free_slot();
-    }
-}
-
-impl<C: Container> fmt::Debug for Permit<'_, C> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Permit").field(self.queue).finish()
     }
 }

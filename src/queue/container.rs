@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
-/// A collection of std with one way to add a value and one way to take one.
+/// A collection of std with one way to add a value and one order to take them.
 pub trait Container: Default {
     /// The type of the values.
     type Value;
@@ -13,6 +13,12 @@ pub trait Container: Default {
 
     /// Takes the next value.
     fn pop(&mut self) -> Option<Self::Value>;
+
+    /// Returns the value that [`pop`](Container::pop) takes next.
+    fn next(&self) -> Option<&Self::Value>;
+
+    /// Returns all values in the order in which they are taken.
+    fn in_order(&self) -> Vec<&Self::Value>;
 }
 
 /// First in, first out.
@@ -25,6 +31,14 @@ impl<T> Container for VecDeque<T> {
 
     fn pop(&mut self) -> Option<T> {
         self.pop_front()
+    }
+
+    fn next(&self) -> Option<&T> {
+        self.front()
+    }
+
+    fn in_order(&self) -> Vec<&T> {
+        self.iter().collect()
     }
 }
 
@@ -39,6 +53,14 @@ impl<T> Container for Vec<T> {
     fn pop(&mut self) -> Option<T> {
         self.pop()
     }
+
+    fn next(&self) -> Option<&T> {
+        self.last()
+    }
+
+    fn in_order(&self) -> Vec<&T> {
+        self.iter().rev().collect()
+    }
 }
 
 /// Smallest first.
@@ -51,5 +73,15 @@ impl<T: Ord> Container for BinaryHeap<Reverse<T>> {
 
     fn pop(&mut self) -> Option<T> {
         self.pop().map(|Reverse(value)| value)
+    }
+
+    fn next(&self) -> Option<&T> {
+        self.peek().map(|Reverse(value)| value)
+    }
+
+    fn in_order(&self) -> Vec<&T> {
+        let mut values: Vec<_> = self.iter().map(|Reverse(value)| value).collect();
+        values.sort_unstable();
+        values
     }
 }

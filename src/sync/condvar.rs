@@ -52,7 +52,7 @@ impl Condvar {
     /// future that is dropped before it has locked the mutex again notifies the longest-waiting
     /// task instead, as in asyncio. If no other task waits, the notification is lost.
     pub async fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
-        let mutex = guard.mutex();
+        let mutex = MutexGuard::mutex(&guard);
         let (mut wait, mut guard) = (self.waiters.wait(), Some(guard));
         poll_fn(|cx| {
             let notified = wait.poll_notified(cx);

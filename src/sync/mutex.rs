@@ -8,7 +8,9 @@ use std::io;
 use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
 
+use super::mapped_guard::{MappedGuard, MappedMutexGuard};
 use super::raw_semaphore::{Acquire, HasSemaphore, RawPermit, RawSemaphore, Refusal};
+use crate::current::debug;
 
 /// Lets one task at a time use a value, also while the task awaits something else.
 ///
@@ -57,7 +59,8 @@ pub struct MutexGuard<'a, T> {
 
 /// A guard that owns a share of the locked [`Mutex`]. Unlocks the mutex when it is dropped.
 ///
-/// The guard holds the value itself: locking and unlocking move the value.
+/// The guard holds the value itself: locking and unlocking move the value. It has no `map`: take
+/// the part of the value where it is used.
 #[must_use = "a mutex is unlocked when its guard is dropped"]
 pub struct OwnedMutexGuard<T> {
     /// `Some` until the guard is dropped.
@@ -79,13 +82,21 @@ impl<T> Mutex<T> {
     /// Waits until the mutex is unlocked, and locks it.
     ///
     /// A task that locks the mutex again while it holds the guard waits for itself forever.
-    /// [`ReentrantMutex`](crate::task::ReentrantMutex) can be locked again by its owner.
+    /// [`ReentrantMutex`](crate::task::ReentrantMutex) can be locked again by its owner. In
+    /// [debug mode](crate::runtime::Builder::debug) a poll of a task that waits for a lock of its
+    /// own, and for nothing else, is reported on stderr. A guard that another future of the task
+    /// holds, such as a branch of a `join!`, is not reported: that future may drop it, once what it
+    /// waits for has come. What futures of other crates wait for is not known, so a report may be
+    /// wrong beside them. An [`OwnedMutexGuard`] is not reported: it may have moved to another
+    /// task.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future loses only its place in the wait queue.
     #[doc(alias = "acquire")]
+    #[track_caller]
     pub fn lock(&self) -> impl Future<Output = MutexGuard<'_, T>> {
+        debug::called(&raw const self.permits);
         let mut acquire = Acquire::new(self, 1);
         poll_fn(move |cx| acquire.poll_lock(cx).map(MutexGuard::new))
     }
@@ -143,6 +154,13 @@ impl<T> Mutex<T> {
         self.permits.free() == 0
     }
 
+    /// Returns the number of tasks that wait for the mutex. Takes time in proportion to that
+    /// number.
+    #[doc(alias = "statistics")]
+    pub fn waiting(&self) -> usize {
+        self.permits.waiting(|_| true)
+    }
+
     /// Returns the value without locking: a mutable borrow of the mutex is exclusive.
     pub fn get_mut(&mut self) -> &mut T {
         self.value.get_mut().as_mut().expect(NOT_OWNED)
@@ -165,16 +183,65 @@ impl<'a, T> MutexGuard<'a, T> {
         MutexGuard { value, permit }
     }
 
+    /// Returns a guard of a part of the value. The mutex stays locked.
+    ///
+    /// This is a function, not a method: the value may have a method of that name.
+    ///
+    /// ```
+    /// use evloop::sync::{MappedMutexGuard, Mutex, MutexGuard};
+    ///
+    /// struct Cache {
+    ///     names: Vec<String>,
+    /// }
+    /// /// Locks a part of the cache, whose other fields stay private.
+    /// async fn first(cache: &Mutex<Cache>) -> Option<MappedMutexGuard<'_, String>> {
+    ///     let names = MutexGuard::map(cache.lock().await, |cache| &mut cache.names);
+    ///     MappedMutexGuard::try_map(names, |names| names.first_mut()).ok()
+    /// }
+    /// evloop::block_on(async {
+    ///     let cache = Mutex::new(Cache { names: vec!["a".into()] });
+    ///     first(&cache).await.unwrap().push('b');
+    ///     assert_eq!(cache.lock().await.names, ["ab"]);
+    /// });
+    /// ```
+    pub fn map<U: ?Sized>(this: Self, f: impl FnOnce(&mut T) -> &mut U) -> MappedMutexGuard<'a, U> {
+        let MutexGuard { value, permit } = this;
+        MappedGuard::new(RefMut::map(value, f), permit.erase())
+    }
+
+    /// Returns a guard of a part of the value, if there is that part.
+    ///
+    /// # Errors
+    ///
+    /// Returns this guard if `f` returns `None`.
+    pub fn try_map<U: ?Sized>(
+        this: Self,
+        f: impl FnOnce(&mut T) -> Option<&mut U>,
+    ) -> Result<MappedMutexGuard<'a, U>, Self> {
+        let MutexGuard { value, permit } = this;
+        match RefMut::filter_map(value, f) {
+            Ok(part) => Ok(MappedGuard::new(part, permit.erase())),
+            Err(value) => Err(MutexGuard { value, permit }),
+        }
+    }
+
     /// Returns the locked mutex.
-    pub(super) fn mutex(&self) -> &'a Mutex<T> {
-        self.permit.owner()
+    #[doc(alias = "source")]
+    pub fn mutex(this: &Self) -> &'a Mutex<T> {
+        this.permit.owner()
     }
 }
 
 impl<T> OwnedMutexGuard<T> {
     fn new(permit: RawPermit<Rc<Mutex<T>>>) -> OwnedMutexGuard<T> {
         let value = permit.owner().value.take();
-        OwnedMutexGuard { value, permit }
+        OwnedMutexGuard { value, permit: permit.movable() }
+    }
+
+    /// Returns the locked mutex.
+    #[doc(alias = "source")]
+    pub fn mutex(this: &Self) -> &Rc<Mutex<T>> {
+        this.permit.owner()
     }
 }
 

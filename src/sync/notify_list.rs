@@ -1,6 +1,7 @@
 //! The tasks that wait for a notification: the base of [`Notify`](super::Notify),
-//! [`Event`](super::Event), [`Condvar`](super::Condvar), [`Barrier`](super::Barrier) and the
-//! [`broadcast`](super::broadcast) and [`watch`](super::watch) channels.
+//! [`Event`](super::Event), [`Condvar`](super::Condvar), [`Barrier`](super::Barrier),
+//! [`CancellationToken`](super::CancellationToken) and the [`broadcast`](super::broadcast) and
+//! [`watch`](super::watch) channels.
 //!
 //! A notification is for the longest-waiting task, or for all. One for all takes effect at once: it
 //! increments the generation, and every future that was created before is notified, woken yet or
@@ -50,6 +51,11 @@ impl NotifyList {
     /// Returns whether a notification is stored for the next task that waits.
     pub(crate) fn has_permit(&self) -> bool {
         self.has_permit.get()
+    }
+
+    /// Returns the number of tasks that wait. Takes time in proportion to that number.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiters.count(|_| true)
     }
 
     /// Notifies the `n` longest-waiting tasks.

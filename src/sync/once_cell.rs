@@ -7,6 +7,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::io;
 
+use super::notify_list::NotifyList;
 use super::raw_semaphore::{Acquire, HasSemaphore, RawPermit, RawSemaphore};
 use crate::current::budget;
 
@@ -34,7 +35,12 @@ pub struct OnceCell<T> {
     value: cell::OnceCell<T>,
     /// One permit, for the initializing task. Closed once the value is set.
     permits: RawSemaphore,
+    /// The tasks in `wait`.
+    set: NotifyList,
 }
+
+/// Notifies all tasks when it is dropped.
+struct NotifyAll<'a>(&'a NotifyList);
 
 /// The error of [`OnceCell::set`]. Holds the value that was not set.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -48,7 +54,17 @@ pub enum SetError<T> {
 impl<T> OnceCell<T> {
     /// Creates a cell without a value.
     pub const fn new() -> OnceCell<T> {
-        OnceCell { value: cell::OnceCell::new(), permits: RawSemaphore::new(1) }
+        OnceCell {
+            value: cell::OnceCell::new(),
+            permits: RawSemaphore::new(1),
+            set: NotifyList::new(false),
+        }
+    }
+
+    /// Creates a cell with a value, or without one.
+    #[doc(alias = "from")]
+    pub fn new_with(value: Option<T>) -> OnceCell<T> {
+        value.map_or_else(OnceCell::new, OnceCell::from)
     }
 
     /// Returns the value, if it was set.
@@ -125,6 +141,47 @@ impl<T> OnceCell<T> {
         Ok(self.get().expect("the cell closes when its value is set"))
     }
 
+    /// Waits until another task has set the value, and returns it. Makes no value itself.
+    ///
+    /// Tasks in `wait` stand in no queue with those that initialize the cell. A value from
+    /// [`set`](OnceCell::set) completes the wait as well as one from an initializer. This is the
+    /// `wait` of async-lock's `OnceCell` and of tokio's `SetOnce`.
+    ///
+    /// ```
+    /// use std::rc::Rc;
+    /// use evloop::sync::OnceCell;
+    ///
+    /// evloop::block_on(async {
+    ///     let address = Rc::new(OnceCell::new());
+    ///     let server = address.clone();
+    ///     let client = evloop::spawn(async move { *server.wait().await + 1 });
+    ///     evloop::task::yield_now().await;
+    ///     assert_eq!(address.waiting(), 1);
+    ///     address.set(8080).unwrap();
+    ///     assert_eq!(client.await.unwrap(), 8081);
+    /// });
+    /// ```
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses nothing.
+    pub async fn wait(&self) -> &T {
+        poll_fn(budget::poll_left).await;
+        let set = self.set.wait();
+        match self.get() {
+            Some(_) => budget::spend(),
+            None => set.await,
+        }
+        self.get().expect("a cell notifies once its value is set")
+    }
+
+    /// Returns the number of tasks that wait for the value: to be set, or to make it themselves.
+    /// Takes time in proportion to that number.
+    #[doc(alias = "statistics")]
+    pub fn waiting(&self) -> usize {
+        self.permits.waiting(|_| true) + self.set.waiting()
+    }
+
     /// Takes the value out of the cell, which has none afterwards.
     pub fn take(&mut self) -> Option<T> {
         std::mem::take(self).into_inner()
@@ -139,7 +196,15 @@ impl<T> OnceCell<T> {
     fn set_value(&self, value: T) {
         let is_first = self.value.set(value).is_ok();
         debug_assert!(is_first, "a cell is set once");
+        // Waking runs user code, which may panic: the second step is not skipped then.
+        let _last = NotifyAll(&self.set);
         self.permits.close();
+    }
+}
+
+impl Drop for NotifyAll<'_> {
+    fn drop(&mut self) {
+        self.0.notify_all();
     }
 }
 

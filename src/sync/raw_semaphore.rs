@@ -1,5 +1,6 @@
 //! A semaphore of permits: the base of [`Semaphore`](super::Semaphore), [`Mutex`](super::Mutex),
 //! [`RwLock`](super::RwLock), [`OnceCell`](super::OnceCell),
+//! [`CapacityLimiter`](super::CapacityLimiter), [`Shared`](super::Shared),
 //! [`ReentrantMutex`](crate::task::ReentrantMutex) and the [queues](crate::queue). A queue's free
 //! slots are permits to put, its values are permits to get.
 //!
@@ -9,8 +10,9 @@
 //! held, or assigned to a woken waiter.
 
 use std::cell::Cell;
+use std::mem;
 use std::ops::Deref;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use crate::current::{self, WaitsFor, budget, debug};
 use crate::wait::{WaitKey, WaitQueue};
@@ -45,6 +47,12 @@ pub(crate) trait HasSemaphore {
     const WAITS_FOR: WaitsFor = WaitsFor::Lock;
 
     fn semaphore(&self) -> &RawSemaphore;
+
+    /// Releases permits that were acquired or assigned.
+    #[inline]
+    fn release(&self, count: usize) {
+        self.semaphore().give(count);
+    }
 }
 
 /// A request for permits. `D` is how the primitive is held: borrowed, or by an `Rc`.
@@ -129,16 +137,37 @@ impl RawSemaphore {
         self.free.set(0);
     }
 
+    /// Returns the number of futures that wait for a number of permits that `is_counted` accepts.
+    /// Takes time in proportion to the number of waiters.
+    pub(crate) fn waiting(&self, is_counted: impl Fn(usize) -> bool) -> usize {
+        self.waiters.count(is_counted)
+    }
+
+    /// Takes up to `count` free permits, and returns their number. Permits that are assigned to a
+    /// waiter are not free.
+    pub(crate) fn take_up_to(&self, count: usize) -> usize {
+        let taken = self.free.get().min(count);
+        self.free.set(self.free.get() - taken);
+        taken
+    }
+
     /// Takes permits that are available at once, for a caller that counts the permits itself.
     #[inline]
     pub(crate) fn try_take(&self, count: usize) -> Result<(), Refusal> {
+        self.take(count, false)
+    }
+
+    /// Takes permits that are available at once. A request that overtakes the waiters takes permits
+    /// that are too few for the first of them.
+    #[inline]
+    fn take(&self, count: usize, overtakes: bool) -> Result<(), Refusal> {
         let refusal = match self.state.get() {
             State::Open => Refusal::Short,
             State::Ended => Refusal::Closed,
             State::Closed => return Err(Refusal::Closed),
         };
         let left = self.free.get().checked_sub(count).ok_or(refusal)?;
-        if count > 0 && self.waiters.has_waiting() {
+        if count > 0 && !overtakes && self.waiters.has_waiting() {
             return Err(refusal);
         }
         self.free.set(left);
@@ -158,12 +187,21 @@ impl RawSemaphore {
         });
     }
 
-    fn is_ready(&self, key: WaitKey, want: usize) -> bool {
+    fn is_ready(&self, key: WaitKey, want: usize, overtakes: bool) -> bool {
         if key.is_registered() {
             return self.waiters.woken(key).is_some();
         }
-        let is_enough = self.free.get() >= want && (want == 0 || !self.waiters.has_waiting());
-        is_enough || self.state.get() != State::Open
+        let is_next = want == 0 || overtakes || !self.waiters.has_waiting();
+        is_next && self.free.get() >= want || self.state.get() != State::Open
+    }
+}
+
+/// The lock of an [erased](RawPermit::erase) permit.
+impl HasSemaphore for RawSemaphore {
+    const LOCK: Option<&str> = Some("lock");
+
+    fn semaphore(&self) -> &RawSemaphore {
+        self
     }
 }
 
@@ -179,7 +217,7 @@ impl<D: Deref<Target: HasSemaphore>> Acquire<D> {
     /// Returns [`Refusal::Closed`], and no other error.
     #[inline]
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<RawPermit<D>, Refusal>> {
-        self.poll_uncounted(cx).map_ok(|owner| RawPermit::new(owner, self.want))
+        self.poll_uncounted(cx).map_ok(|owner| RawPermit::new(owner, self.want, Some(cx.waker())))
     }
 
     /// Polls for the permits, for a caller that counts them itself: dropping the result releases
@@ -195,21 +233,27 @@ impl<D: Deref<Target: HasSemaphore>> Acquire<D> {
                 return Poll::Ready(Ok(owner));
             }
         }
-        self.poll_waiters(cx)
+        self.poll_waiters(cx, false)
     }
 
     #[cold]
-    fn poll_waiters(&mut self, cx: &mut Context<'_>) -> Poll<Result<D, Refusal>> {
+    fn poll_waiters(&mut self, cx: &mut Context<'_>, overtakes: bool) -> Poll<Result<D, Refusal>> {
         let Acquire { owner, want, key } = self;
         let permits = owner.as_ref().expect("a request was polled after it completed").semaphore();
-        if permits.waiters.poll(key, *want, cx, |key| permits.is_ready(key, *want)).is_pending() {
+        let is_ready = |key| permits.is_ready(key, *want, overtakes);
+        if permits.waiters.poll(key, *want, cx, is_ready).is_pending() {
+            if overtakes {
+                permits.waiters.move_first(*key);
+            } else if matches!(D::Target::WAITS_FOR, WaitsFor::Lock) {
+                debug::waits(D::Target::LOCK, &raw const *permits, cx.waker());
+            }
             return current::pending(D::Target::WAITS_FOR);
         }
         ready!(budget::poll_left(cx));
         let was_assigned =
             key.is_registered() && permits.waiters.deregister(key).0 != Some(REFUSED);
         // A refused waiter may still find permits that another future released since.
-        let taken = if was_assigned { Ok(()) } else { permits.try_take(*want) };
+        let taken = if was_assigned { Ok(()) } else { permits.take(*want, overtakes) };
         budget::spend();
         let owner = owner.take().expect("a pending request has its primitive");
         Poll::Ready(taken.map(|()| owner))
@@ -219,11 +263,14 @@ impl<D: Deref<Target: HasSemaphore>> Acquire<D> {
     #[cold]
     fn deregister(&mut self) {
         let Some(owner) = &self.owner else { return };
+        if matches!(D::Target::WAITS_FOR, WaitsFor::Lock) {
+            debug::stops_waiting();
+        }
         let permits = owner.semaphore();
         let (woken, _waker) = permits.waiters.deregister(&mut self.key);
         // A woken waiter hands its permits on. A removed first waiter may leave enough permits for
         // the next one, also if it holds none.
-        permits.give(woken.unwrap_or(0));
+        owner.release(woken.unwrap_or(0));
     }
 
     /// Polls for the permits of a semaphore that is never closed.
@@ -231,13 +278,22 @@ impl<D: Deref<Target: HasSemaphore>> Acquire<D> {
     pub(crate) fn poll_lock(&mut self, cx: &mut Context<'_>) -> Poll<RawPermit<D>> {
         self.poll(cx).map(|taken| taken.expect("a lock is never closed"))
     }
+
+    /// Polls for the permits of a semaphore that is never closed, ahead of all other waiters: they
+    /// wait for permits that the caller holds. One request at a time may overtake.
+    pub(crate) fn poll_overtaking(&mut self, cx: &mut Context<'_>) -> Poll<RawPermit<D>> {
+        let taken = ready!(self.poll_waiters(cx, true));
+        let owner = taken.expect("a lock is never closed");
+        Poll::Ready(RawPermit::new(owner, self.want, Some(cx.waker())))
+    }
 }
 
 impl<D: Deref<Target: HasSemaphore>> RawPermit<D> {
+    /// Makes the permit of taken permits. `waker` polled for them.
     #[inline]
-    fn new(owner: D, count: usize) -> RawPermit<D> {
+    fn new(owner: D, count: usize, waker: Option<&Waker>) -> RawPermit<D> {
         if let Some(lock) = D::Target::LOCK {
-            debug::locked(lock, &raw const *owner.semaphore());
+            debug::locked(lock, &raw const *owner.semaphore(), waker);
         }
         RawPermit { owner, count }
     }
@@ -246,7 +302,13 @@ impl<D: Deref<Target: HasSemaphore>> RawPermit<D> {
     #[inline]
     pub(crate) fn try_new(owner: D, count: usize) -> Result<RawPermit<D>, Refusal> {
         owner.semaphore().try_take(count)?;
-        Ok(RawPermit::new(owner, count))
+        Ok(RawPermit::new(owner, count, None))
+    }
+
+    /// Takes permits that are available at once, ahead of all waiters.
+    pub(crate) fn try_overtaking(owner: D, count: usize) -> Result<RawPermit<D>, Refusal> {
+        owner.semaphore().take(count, true)?;
+        Ok(RawPermit::new(owner, count, None))
     }
 
     /// Returns the primitive of the permits.
@@ -260,14 +322,44 @@ impl<D: Deref<Target: HasSemaphore>> RawPermit<D> {
 
     /// Drops the permits without releasing them. Returns their number.
     pub(crate) fn forget(mut self) -> usize {
-        std::mem::take(&mut self.count)
+        mem::take(&mut self.count)
     }
 
     /// Releases all permits but `count`.
     pub(crate) fn release_all_but(&mut self, count: usize) {
         let released = self.count - count;
         self.count = count;
-        self.owner.semaphore().give(released);
+        self.owner.release(released);
+    }
+
+    /// Adds the permits of `other`, which has the same primitive.
+    pub(crate) fn merge(&mut self, other: RawPermit<D>) {
+        self.count += other.forget();
+    }
+
+    /// Takes `count` permits out of these, if there are as many.
+    pub(crate) fn split(&mut self, count: usize) -> Option<RawPermit<D>>
+    where
+        D: Clone,
+    {
+        self.count = self.count.checked_sub(count)?;
+        Some(RawPermit::new(self.owner.clone(), count, None))
+    }
+
+    /// Marks a permit that another task may release: debug mode does not expect it to stay with the
+    /// task that acquired it.
+    pub(crate) fn movable(self) -> RawPermit<D> {
+        debug::movable(&raw const *self.owner.semaphore());
+        self
+    }
+}
+
+impl<'a, P: HasSemaphore + ?Sized> RawPermit<&'a P> {
+    /// Forgets the type of the primitive.
+    pub(crate) fn erase(self) -> RawPermit<&'a RawSemaphore> {
+        let erased = RawPermit { owner: self.owner.semaphore(), count: self.count };
+        mem::forget(self);
+        erased
     }
 }
 
@@ -286,6 +378,6 @@ impl<D: Deref<Target: HasSemaphore>> Drop for RawPermit<D> {
         if D::Target::LOCK.is_some() {
             debug::unlocked(&raw const *self.owner.semaphore());
         }
-        self.owner.semaphore().give(self.count);
+        self.owner.release(self.count);
     }
 }

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::fmt;
 use std::future::{Future, poll_fn};
+use std::ptr;
 use std::rc::Rc;
 
 use super::raw_semaphore::{Acquire, HasSemaphore, RawPermit, RawSemaphore};
@@ -50,6 +51,9 @@ pub struct SemaphorePermit<'a>(RawPermit<&'a Semaphore>);
 pub struct OwnedSemaphorePermit(RawPermit<Rc<Semaphore>>);
 
 impl Semaphore {
+    /// The most permits that a semaphore may have.
+    pub const MAX_PERMITS: usize = usize::MAX;
+
     /// Creates a semaphore with this number of permits. More can be added.
     pub const fn new(permits: usize) -> Semaphore {
         Semaphore::with_limit(permits, usize::MAX)
@@ -183,6 +187,31 @@ impl Semaphore {
         Ok(())
     }
 
+    /// Removes up to `count` free permits, and returns the number of removed ones: the semaphore
+    /// has fewer permits from now on. [`add_permits`](Semaphore::add_permits) adds them again.
+    ///
+    /// Permits that are held, or assigned to a woken task, are not free. To remove more, acquire
+    /// them and [forget](SemaphorePermit::forget) them.
+    ///
+    /// ```
+    /// let semaphore = evloop::sync::Semaphore::new(3);
+    /// let held = semaphore.try_acquire().unwrap();
+    /// assert_eq!(semaphore.forget_permits(10), 2);
+    /// drop(held);
+    /// assert_eq!(semaphore.available_permits(), 1);
+    /// ```
+    pub fn forget_permits(&self, count: usize) -> usize {
+        let taken = self.permits.take_up_to(count);
+        self.forget(taken);
+        taken
+    }
+
+    /// Returns the number of tasks that wait for permits. Takes time in proportion to that number.
+    #[doc(alias = "statistics")]
+    pub fn waiting(&self) -> usize {
+        self.permits.waiting(|_| true)
+    }
+
     /// Returns the number of free permits. While a task waits, they are reserved for it.
     #[doc(alias = "available_tokens")]
     #[doc(alias = "locked")]
@@ -206,24 +235,78 @@ impl Semaphore {
     }
 }
 
-impl SemaphorePermit<'_> {
+impl<'a> SemaphorePermit<'a> {
     /// Drops the permits without releasing them: the semaphore has fewer permits from now on.
     pub fn forget(self) {
-        let semaphore = *self.0.owner();
+        let semaphore = self.semaphore();
         semaphore.forget(self.0.forget());
+    }
+
+    /// Adds the permits of `other` to these. They are released together.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the permits are of another semaphore.
+    #[track_caller]
+    pub fn merge(&mut self, other: Self) {
+        assert!(
+            ptr::eq(self.semaphore(), other.semaphore()),
+            "permits of two different semaphores cannot be merged"
+        );
+        self.0.merge(other.0);
+    }
+
+    /// Takes `count` permits out of these. `None`: it holds fewer.
+    ///
+    /// ```
+    /// let semaphore = evloop::sync::Semaphore::new(4);
+    /// let mut all = semaphore.try_acquire_many(4).unwrap();
+    /// let some = all.split(3).unwrap();
+    /// assert!(all.split(2).is_none());
+    /// drop(all);
+    /// let mut first = semaphore.try_acquire().unwrap();
+    /// first.merge(some);
+    /// assert_eq!((first.num_permits(), semaphore.available_permits()), (4, 0));
+    /// ```
+    pub fn split(&mut self, count: usize) -> Option<Self> {
+        self.0.split(count).map(SemaphorePermit)
     }
 
     /// Returns the number of permits that it holds.
     pub fn num_permits(&self) -> usize {
         self.0.count()
     }
+
+    /// Returns the semaphore of the permits.
+    pub fn semaphore(&self) -> &'a Semaphore {
+        self.0.owner()
+    }
 }
 
 impl OwnedSemaphorePermit {
     /// Drops the permits without releasing them: the semaphore has fewer permits from now on.
     pub fn forget(self) {
-        let semaphore = self.0.owner().clone();
+        let semaphore = self.semaphore().clone();
         semaphore.forget(self.0.forget());
+    }
+
+    /// Adds the permits of `other` to these. They are released together.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the permits are of another semaphore.
+    #[track_caller]
+    pub fn merge(&mut self, other: Self) {
+        assert!(
+            Rc::ptr_eq(self.semaphore(), other.semaphore()),
+            "permits of two different semaphores cannot be merged"
+        );
+        self.0.merge(other.0);
+    }
+
+    /// Takes `count` permits out of these. `None`: it holds fewer.
+    pub fn split(&mut self, count: usize) -> Option<Self> {
+        self.0.split(count).map(OwnedSemaphorePermit)
     }
 
     /// Returns the number of permits that it holds.

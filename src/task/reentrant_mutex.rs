@@ -105,6 +105,13 @@ impl<T: ?Sized> ReentrantMutex<T> {
         self.permits.free() == 0
     }
 
+    /// Returns the number of tasks that wait for the mutex. Takes time in proportion to that
+    /// number.
+    #[doc(alias = "statistics")]
+    pub fn waiting(&self) -> usize {
+        self.permits.waiting(|_| true)
+    }
+
     /// Returns the value without locking: the exclusive borrow proves that no guard exists.
     pub fn get_mut(&mut self) -> &mut T {
         &mut self.value

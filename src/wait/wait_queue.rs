@@ -157,6 +157,16 @@ impl<D: Copy> WaiterList<D> {
         self.waiters.remove(index as usize).waker
     }
 
+    /// Moves a waiting waiter to the head of the queue.
+    fn move_first(&mut self, key: WaitKey) {
+        let Some(index) = key.index().filter(|index| *index != self.head) else { return };
+        self.unlink(index);
+        let waiter = &mut self.waiters[index as usize];
+        (waiter.previous, waiter.next) = (NONE, self.head);
+        self.waiters[self.head as usize].previous = index;
+        self.head = index;
+    }
+
     fn unlink(&mut self, index: u32) {
         let Waiter { next, previous, .. } = self.waiters[index as usize];
         match previous {
@@ -229,6 +239,18 @@ impl<D: Copy> WaitQueue<D> {
             }
         }
         Poll::Ready(())
+    }
+
+    /// Moves a waiting future to the head of the queue.
+    pub(crate) fn move_first(&self, key: WaitKey) {
+        self.0.borrow_mut().move_first(key);
+    }
+
+    /// Returns the number of waiting futures whose data `is_counted` accepts.
+    pub(crate) fn count(&self, is_counted: impl Fn(D) -> bool) -> usize {
+        let list = self.0.borrow();
+        let waiters = list.waiters.iter().map(|(_, waiter)| waiter);
+        waiters.filter(|waiter| waiter.waker.is_some() && is_counted(waiter.data)).count()
     }
 
     /// Returns the data of `key`, if it was woken.
