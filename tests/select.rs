@@ -5,51 +5,25 @@ use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
 use std::future::{Future, pending, poll_fn, ready};
 use std::ops::ControlFlow;
-use std::panic::{self, AssertUnwindSafe, catch_unwind};
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::rc::Rc;
-use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
+use std::task::Poll;
 use std::time::Duration;
 
 use evloop::sync::{Event, mpsc, oneshot};
 use evloop::task::yield_now;
 use evloop::time::sleep;
 use evloop::{block_on, select, spawn};
+use traced::traced;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// Records when it is polled (`a`) and dropped (`A`). It completes at the given poll.
-struct Traced<'a> {
-    name: char,
-    polls_left: u32,
-    trace: &'a RefCell<String>,
-}
-
-impl Future for Traced<'_> {
-    type Output = char;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<char> {
-        self.trace.borrow_mut().push(self.name);
-        self.polls_left -= 1;
-        if self.polls_left == 0 {
-            return Poll::Ready(self.name);
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    }
-}
-
-impl Drop for Traced<'_> {
-    fn drop(&mut self) {
-        self.trace.borrow_mut().push(self.name.to_ascii_uppercase());
-    }
-}
-
-/// A trace, and a function that makes futures which write it.
-fn traced<'a>(trace: &'a RefCell<String>) -> impl Fn(char, u32) -> Traced<'a> + Copy {
-    move |name, polls_left| Traced { name, polls_left, trace }
-}
+/// Where a panic reports its place.
+#[allow(unreachable_pub)]
+mod panic_place;
+/// Futures that record their polls and drops.
+#[allow(unreachable_pub)]
+mod traced;
 
 #[test]
 fn two_branches_that_are_always_ready_win_in_turn() {
@@ -306,20 +280,8 @@ fn else_runs_when_all_branches_are_disabled() {
 
 #[test]
 fn without_else_it_panics_at_the_place_of_the_caller() {
-    let places = Arc::new(Mutex::new(Vec::new()));
-    let seen = places.clone();
-    let is_own = std::thread::current().id();
-    let old = panic::take_hook();
-    panic::set_hook(Box::new(move |info| {
-        let location = info.location().unwrap();
-        if std::thread::current().id() == is_own {
-            seen.lock().unwrap().push((location.file().to_string(), location.line()));
-        } else {
-            old(info);
-        }
-    }));
     let line = line!() + 3;
-    let result = catch_unwind(AssertUnwindSafe(|| {
+    let (result, place) = panic_place::catch(|| {
         let future = async {
             select! {
                 () = ready(()), if false => {}
@@ -327,11 +289,10 @@ fn without_else_it_panics_at_the_place_of_the_caller() {
             }
         };
         futures_lite::future::block_on(future);
-    }));
-    let _ = panic::take_hook();
+    });
     let message = *result.unwrap_err().downcast::<&str>().unwrap();
     assert_eq!(message, "select!: all branches are disabled, and there is no `else` branch");
-    assert_eq!(*places.lock().unwrap(), [(file!().to_string(), line)]);
+    assert_eq!(place, (file!().to_string(), line));
 }
 
 #[test]
