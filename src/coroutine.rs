@@ -1,13 +1,15 @@
 //! Functions that suspend, yield a value, and resume with another: Python's generators, with
-//! `send`, `yield` and `close`.
+//! `send`, `yield` and `close`, and its async generators.
 //!
-//! A coroutine runs only while it is resumed, on the caller's stack. It needs no loop.
+//! A coroutine runs only while it is resumed, on the caller's stack. It needs no loop. A stream
+//! runs while a task awaits its next item, and may await anything.
 //!
 //! | item | what it is |
 //! |---|---|
 //! | [`Coroutine`] | a coroutine, as its caller sees it: `next`, `send`, `close` |
 //! | [`Step`] | the result of `send`: a yielded value, or the returned one |
-//! | [`Co`] | the argument of the body: `yield_` |
+//! | [`stream()`], [`CoroutineStream`] | a stream of the values that an async function yields |
+//! | [`Co`] | the argument of the body: `yield_`, `yield_from` |
 //! | [`Yield`] | the future of `yield_`; it completes with the value that was sent |
 //!
 //! ```
@@ -25,18 +27,26 @@
 // returns has ended.
 
 mod exchange;
+mod stream;
 
 use std::any::Any;
 use std::fmt;
 use std::future::Future;
 use std::iter::FusedIterator;
-use std::mem;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 pub use self::exchange::{Co, Yield};
 use self::exchange::{Exchange, State};
+#[doc(alias = "async_generator")]
+#[doc(alias = "AsyncGenerator")]
+pub use self::stream::CoroutineStream;
+#[doc(alias = "as_safe_channel")]
+#[doc(alias = "async_generator")]
+#[doc(alias = "async_stream")]
+#[doc(alias = "unfold")]
+pub use self::stream::stream;
 
 /// A function that yields values of type `Out`, receives a value of type `In` for each, and returns
 /// a `Ret`.
@@ -73,7 +83,8 @@ use self::exchange::{Exchange, State};
 /// Dropping a coroutine closes it.
 ///
 /// Its body may await [`Co::yield_`] and futures that are ready. No loop polls the body, so nothing
-/// would wake it from another await: the call that resumed it panics.
+/// would wake it from another await: the call that resumed it panics. A [`stream()`] may await
+/// anything.
 ///
 /// A coroutine cannot resume itself, since that takes `&mut`. If a coroutine can reach itself
 /// through a `RefCell`, the `RefCell` panics.
@@ -89,9 +100,6 @@ pub struct Coroutine<'a, Out, In = (), Ret = ()> {
     /// The value that it returned to `next`.
     returned: Option<Ret>,
 }
-
-/// Resets the state of the exchange if the body panics.
-struct Panicked<'a, Out, In>(&'a Exchange<Out, In>);
 
 /// The result of sending a value to a coroutine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -185,11 +193,9 @@ impl<'a, Out, In, Ret> Coroutine<'a, Out, In, Ret> {
 
     fn resume(&mut self, input: Option<In>) -> Step<Out, Ret> {
         let mut body = self.body.take().expect("the callers check that it has not ended");
-        self.exchange.set(input.map_or(State::Running, State::Sent));
-        let panicked = Panicked(&self.exchange);
-        let polled = body.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-        mem::forget(panicked);
-        match (polled, self.exchange.set(State::Idle)) {
+        let state = input.map_or(State::Running, State::Sent);
+        let mut cx = Context::from_waker(Waker::noop());
+        match self.exchange.poll(body.as_mut(), state, &mut cx) {
             (Poll::Ready(ret), _) => Step::Returned(ret),
             (Poll::Pending, State::Yielded(out)) => {
                 self.exchange.set(State::Suspended);
@@ -204,9 +210,61 @@ impl<'a, Out, In, Ret> Coroutine<'a, Out, In, Ret> {
     }
 }
 
-impl<Out, In> Drop for Panicked<'_, Out, In> {
-    fn drop(&mut self) {
-        self.0.set(State::Idle);
+impl<Out, In> Co<Out, In> {
+    /// Delegates to another coroutine: starts it, yields what it yields, and passes the values that
+    /// are sent on to it. The future completes with the value that it returns: Python's `yield
+    /// from`.
+    ///
+    /// To yield the rest of a coroutine that has started, or of any other iterator, use a loop.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `inner` has started, was closed or has ended.
+    ///
+    /// ```
+    /// use evloop::coroutine::{Co, Coroutine, Step};
+    ///
+    /// /// Returns the first answer that is not empty.
+    /// fn ask<'a>(question: &'a str) -> Coroutine<'a, &'a str, String, String> {
+    ///     Coroutine::new(async move |co| {
+    ///         loop {
+    ///             let answer = co.yield_(question).await;
+    ///             if !answer.is_empty() {
+    ///                 return answer;
+    ///             }
+    ///         }
+    ///     })
+    /// }
+    ///
+    /// let mut dialog = Coroutine::new(async |co| {
+    ///     let name = co.yield_from(ask("name?")).await;
+    ///     let place = co.yield_from(ask("place?")).await;
+    ///     format!("{name} from {place}")
+    /// });
+    /// assert_eq!(dialog.next(), Some("name?"));
+    /// assert_eq!(dialog.send("".into()), Step::Yielded("name?"));
+    /// assert_eq!(dialog.send("Ada".into()), Step::Yielded("place?"));
+    /// assert_eq!(dialog.send("London".into()), Step::Returned("Ada from London".into()));
+    /// ```
+    #[track_caller]
+    pub fn yield_from<Ret>(
+        &self,
+        mut inner: Coroutine<'_, Out, In, Ret>,
+    ) -> impl Future<Output = Ret> {
+        assert!(!inner.is_finished(), "yield_from was called with a coroutine that has ended");
+        assert!(
+            !inner.has_started(),
+            "yield_from was called with a coroutine that has started: yield its values in a loop"
+        );
+        async move {
+            let mut step = inner.resume(None);
+            loop {
+                match step {
+                    Step::Yielded(out) => step = inner.send(self.yield_(out).await),
+                    Step::Returned(ret) => return ret,
+                }
+            }
+        }
     }
 }
 

@@ -20,11 +20,11 @@
 ///
 /// evloop::block_on(async {
 ///     let (numbers, mut received) = mpsc::bounded(8);
-///     evloop::spawn(async move {
+///     drop(evloop::spawn(async move {
 ///         for n in 1..=3 {
 ///             numbers.send(n).await.unwrap();
 ///         }
-///     });
+///     }));
 ///     let mut sum = 0;
 ///     loop {
 ///         evloop::select! {
