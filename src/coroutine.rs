@@ -228,7 +228,7 @@ impl<Out, In> Co<Out, In> {
     /// fn ask<'a>(question: &'a str) -> Coroutine<'a, &'a str, String, String> {
     ///     Coroutine::new(async move |co| {
     ///         loop {
-    ///             let answer = co.yield_(question).await;
+    ///             let answer: String = co.yield_(question).await;
     ///             if !answer.is_empty() {
     ///                 return answer;
     ///             }

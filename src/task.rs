@@ -11,7 +11,7 @@
 //! | [`AbortHandle`] | aborts a task |
 //! | [`shield`] | protects a task from the end of the future that awaits it |
 //! | [`gather()`], [`try_gather`] | runs futures together and returns all outputs |
-//! | [`join!`](crate::join), [`try_join!`](crate::try_join) | the same for futures of different types |
+//! | [`join!`](crate::join), [`try_join!`](crate::try_join) | the same for several types |
 //! | [`race()`], [`select!`](crate::select) | waits for the first of several futures |
 //! | [`scope()`], [`Scope`], [`ScopedHandle`] | runs tasks that borrow, and waits for all of them |
 //! | [`try_scope()`], [`TryScope`], [`GroupError`] | a scope that ends at the first error |

@@ -9,9 +9,9 @@ use super::rotation::Rotation;
 /// Runs futures until the first completes. Returns its output and drops the others: gevent's
 /// `wait(count=1)`, asyncio's `wait(FIRST_COMPLETED)`, futures-lite's `race`.
 ///
-/// Each is polled on this task in every poll, as by [`select!`](crate::select), which is for futures
-/// of different types; its section on fairness applies here, too. For many futures, or to keep
-/// those that lose, use a [`JoinSet`](super::JoinSet) or [`wait`](super::wait).
+/// Each is polled on this task in every poll, as by [`select!`](crate::select), which is for
+/// futures of different types; its section on fairness applies here, too. For many futures, or to
+/// keep those that lose, use a [`JoinSet`](super::JoinSet) or [`wait`](super::wait).
 ///
 /// # Panics
 ///

@@ -19,21 +19,24 @@
 /// use evloop::time::sleep;
 ///
 /// evloop::block_on(async {
-///     let (numbers, mut received) = mpsc::bounded(8);
-///     drop(evloop::spawn(async move {
+///     let (sender, mut receiver) = mpsc::bounded(8);
+///     let task = evloop::spawn(async move {
 ///         for n in 1..=3 {
-///             numbers.send(n).await.unwrap();
+///             sender.send(n).await.unwrap();
 ///         }
-///     }));
+///     });
 ///     let mut sum = 0;
 ///     loop {
 ///         evloop::select! {
-///             Some(n) = received.recv() => sum += n,
+///             received = receiver.recv() => match received {
+///                 Some(n) => sum += n,
+///                 None => break,
+///             },
 ///             () = sleep(Duration::from_secs(20)) => panic!("nothing for 20 seconds"),
-///             else => break,
 ///         }
 ///     }
 ///     assert_eq!(sum, 6);
+///     task.await.unwrap();
 /// });
 /// ```
 ///
@@ -47,11 +50,13 @@
 ///    the others are polled on.
 /// 5. When a value matches, all futures are dropped in the order of the branches. Then the handler
 ///    runs with the variables of the pattern.
-/// 6. When all branches are disabled, the handler of `else` runs.
+/// 6. When all branches are disabled, the handler of `else` runs. It does not while one is enabled:
+///    `Some(n) = receiver.recv()` beside a timer waits for the timer when the channel is closed.
 ///
 /// A handler is an expression or a block. It runs in the function around the `select!`: it may use
-/// `.await`, `?`, `return`, `break` and `continue`, and what the futures have borrowed. The handlers
-/// have the same type. After a block the comma may be left out. There are at most 64 branches.
+/// `.await`, `?`, `return`, `break` and `continue`, and what the futures have borrowed. All the
+/// handlers have the same type. After a block the comma may be left out. There are at most 64
+/// branches.
 ///
 /// For futures of one type, see [`task::race`](crate::task::race()). For two operations that both
 /// must complete, see [`join!`](crate::join).
