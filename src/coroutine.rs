@@ -134,15 +134,19 @@ impl<'a, Out, In, Ret> Coroutine<'a, Out, In, Ret> {
     ///
     /// Panics if the coroutine waits for a value of another type than `()`: use `send`. Panics if
     /// the coroutine awaits a future that is not ready and is not [`Co::yield_`].
+    #[track_caller]
     #[allow(clippy::should_implement_trait, reason = "with `In = ()` it is the trait's method")]
     pub fn next(&mut self) -> Option<Out>
     where
         In: 'static,
     {
         self.body.as_ref()?;
-        let input = self.has_started().then(|| {
-            unit().expect("next was called on a coroutine that waits for a value: call send")
-        });
+        let input = unit();
+        assert!(
+            !self.is_suspended() || input.is_some(),
+            "next was called on a coroutine that waits for a value: call send"
+        );
+        let input = input.filter(|_| self.is_suspended());
         match self.resume(input) {
             Step::Yielded(out) => Some(out),
             Step::Returned(ret) => {
@@ -158,13 +162,14 @@ impl<'a, Out, In, Ret> Coroutine<'a, Out, In, Ret> {
     ///
     /// Panics if the coroutine has not started or has ended. Panics if it awaits a future that is
     /// not ready and is not [`Co::yield_`].
+    #[track_caller]
     pub fn send(&mut self, input: In) -> Step<Out, Ret> {
         assert!(
             !self.is_finished(),
             "send was called on a coroutine that has ended: it cannot receive the value"
         );
         assert!(
-            self.has_started(),
+            self.is_suspended(),
             "send was called on a coroutine that has not started: call next first"
         );
         self.resume(Some(input))
@@ -176,7 +181,15 @@ impl<'a, Out, In, Ret> Coroutine<'a, Out, In, Ret> {
         drop(self.body.take());
     }
 
+    /// Returns whether it waits at a [`yield_`](Co::yield_) for a value, so that `send` can resume
+    /// it: false before it starts and after it ends.
+    #[doc(alias = "getgeneratorstate")]
+    pub fn is_suspended(&self) -> bool {
+        !self.is_finished() && self.exchange.is_suspended()
+    }
+
     /// Returns whether it returned, panicked, or was closed.
+    #[doc(alias = "getgeneratorstate")]
     pub fn is_finished(&self) -> bool {
         self.body.is_none()
     }
@@ -187,10 +200,7 @@ impl<'a, Out, In, Ret> Coroutine<'a, Out, In, Ret> {
         self.returned.take()
     }
 
-    fn has_started(&self) -> bool {
-        self.exchange.is_suspended()
-    }
-
+    #[track_caller]
     fn resume(&mut self, input: Option<In>) -> Step<Out, Ret> {
         let mut body = self.body.take().expect("the callers check that it has not ended");
         let state = input.map_or(State::Running, State::Sent);
@@ -253,7 +263,7 @@ impl<Out, In> Co<Out, In> {
     ) -> impl Future<Output = Ret> {
         assert!(!inner.is_finished(), "yield_from was called with a coroutine that has ended");
         assert!(
-            !inner.has_started(),
+            !inner.is_suspended(),
             "yield_from was called with a coroutine that has started: yield its values in a loop"
         );
         async move {
@@ -277,6 +287,7 @@ fn unit<In: 'static>() -> Option<In> {
 impl<Out, Ret> Iterator for Coroutine<'_, Out, (), Ret> {
     type Item = Out;
 
+    #[track_caller]
     fn next(&mut self) -> Option<Out> {
         Coroutine::next(self)
     }
@@ -305,7 +316,7 @@ impl<Out, Ret> Step<Out, Ret> {
 impl<Out, In, Ret> fmt::Debug for Coroutine<'_, Out, In, Ret> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Coroutine")
-            .field("has_started", &(self.is_finished() || self.has_started()))
+            .field("is_suspended", &self.is_suspended())
             .field("is_finished", &self.is_finished())
             .finish_non_exhaustive()
     }
