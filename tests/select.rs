@@ -613,3 +613,22 @@ fn there_may_be_64_branches() {
     });
     assert_eq!((polls.get(), won), (64, 63));
 }
+
+/// The futures are moved once; the copies that they were moved from take no memory.
+#[test]
+fn it_is_hardly_larger_than_its_futures() {
+    async fn large() {
+        let bytes = [1_u8; 1000];
+        yield_now().await;
+        assert_eq!(bytes[999], 1);
+    }
+    let futures = 2 * size_of_val(&large());
+    let selected = async {
+        select! { () = large() => 1, () = large() => 2 }
+    };
+    assert!(size_of_val(&selected) < futures + 100, "{}", size_of_val(&selected));
+    let joined = async { evloop::join!(large(), large()) };
+    assert!(size_of_val(&joined) < futures + 100, "{}", size_of_val(&joined));
+    assert_eq!(block_on(selected), 1);
+    block_on(joined);
+}

@@ -87,8 +87,8 @@ impl<Out> CoroutineStream<'_, Out> {
     /// If the future is dropped, no value is lost: the next call goes on where the body is.
     #[doc(alias = "anext")]
     #[doc(alias = "asend")]
-    pub fn next(&mut self) -> impl Future<Output = Option<Out>> {
-        poll_fn(|cx| Pin::new(&mut *self).poll_next(cx))
+    pub async fn next(&mut self) -> Option<Out> {
+        poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
     }
 }
 

@@ -29,10 +29,10 @@
 #[macro_export]
 macro_rules! join {
     (biased; $($future:expr),* $(,)?) => {
-        $crate::__join!(join [1] [] [] [0] $($future,)*)
+        $crate::__join!(join [true] [] [] [0] $($future,)*)
     };
     ($($future:expr),* $(,)?) => {
-        $crate::__join!(join [0] [] [] [0] $($future,)*)
+        $crate::__join!(join [false] [] [] [0] $($future,)*)
     };
 }
 
@@ -69,10 +69,10 @@ macro_rules! join {
 #[macro_export]
 macro_rules! try_join {
     (biased; $($future:expr),* $(,)?) => {
-        $crate::__join!(try_join [1] [] [] [0] $($future,)*)
+        $crate::__join!(try_join [true] [] [] [0] $($future,)*)
     };
     ($($future:expr),* $(,)?) => {
-        $crate::__join!(try_join [0] [] [] [0] $($future,)*)
+        $crate::__join!(try_join [false] [] [] [0] $($future,)*)
     };
 }
 
@@ -85,11 +85,11 @@ macro_rules! try_join {
 #[macro_export]
 macro_rules! __join {
     (
-        $kind:ident $biased:tt [$($parsed:tt)*] [$($futures:tt)*] [$($index:tt)*]
+        $kind:ident $is_biased:tt [$($parsed:tt)*] [$($futures:tt)*] [$($index:tt)*]
         $expr:expr, $($rest:tt)*
     ) => {
         $crate::__join!(
-            $kind $biased
+            $kind $is_biased
             [$($parsed)* { [$($index)*] init future output ($expr) }]
             [(init future) $($futures)*]
             [$($index)* + 1]
@@ -117,11 +117,11 @@ macro_rules! __join {
     };
 
     // No future.
-    ($kind:ident $biased:tt [] [] [0]) => {
-        async { $crate::__join!(@return $kind ()) }.await
+    ($kind:ident $is_biased:tt [] [] [0]) => {
+        ::core::future::ready($crate::__join!(@return $kind ())).await
     };
     (
-        $kind:ident [$biased:literal]
+        $kind:ident [$is_biased:literal]
         [$({
             [$($index:tt)*] $init:ident $future:ident $output:ident ($expr:expr)
         })+]
@@ -133,10 +133,10 @@ macro_rules! __join {
         $(let mut $reverse_future = ::core::pin::pin!(::core::option::Option::Some(
             ::core::future::IntoFuture::into_future($reverse_init)
         ));)+
-        let mut polls = 0_usize;
+        let mut next = 0_usize;
         ::core::future::poll_fn(|cx| {
-            let first = if $biased == 1 { 0 } else { polls % ($($count)*) };
-            polls = first + 1;
+            let first = next;
+            next = if $is_biased || first + 1 == ($($count)*) { 0 } else { first + 1 };
             let mut is_pending = false;
             // The futures from `first` on, then those before it.
             for is_from_first in [true, false] {
