@@ -152,7 +152,11 @@ pub mod time;
 pub mod guide;
 
 #[cfg(feature = "macros")]
-pub use macros::{main, test};
+pub use macros::main;
+#[cfg(feature = "macros")]
+#[doc(alias = "IsolatedAsyncioTestCase")]
+#[doc(alias = "trio_test")]
+pub use macros::test;
 pub use runtime::{Handle, Runtime, block_on, call_at, call_later, call_soon};
 pub use shards::shards;
 pub use streams::{Server, StreamReader, StreamWriter, open_connection, start_server};

@@ -45,7 +45,6 @@
 ///
 /// assert_eq!(answer(), 42);
 /// ```
-#[doc(alias = "run")]
 pub use evloop_macros::main;
 /// Makes a test of an async function: it runs on a new loop. tokio's `test`, trio's `trio_test`,
 /// `IsolatedAsyncioTestCase`.
@@ -68,8 +67,6 @@ pub use evloop_macros::main;
 ///
 /// As with `#[test]`, a function may return a `Result`, and other attributes such as `#[ignore]`
 /// apply. The options are those of [`main`](macro@main).
-#[doc(alias = "trio_test")]
-#[doc(alias = "IsolatedAsyncioTestCase")]
 pub use evloop_macros::test;
 
 /// Functions that the attributes refuse.
