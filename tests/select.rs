@@ -53,9 +53,12 @@ fn tasks_that_run_in_turn_do_not_stay_in_step() {
         }
         winners
     }
-    let run = || block_on(async { evloop::join!(winners(), spawn(winners()), winners()) });
-    let (first, second, third) = run();
-    for winners in [first, second.unwrap(), third] {
+    let tasks = block_on(async {
+        let tasks = [spawn(winners()), spawn(winners())];
+        evloop::task::gather(tasks).await
+    });
+    for winners in tasks {
+        let winners = winners.unwrap();
         let count = winners.matches('a').count();
         assert!((30..=70).contains(&count), "{winners}");
     }
@@ -629,6 +632,6 @@ fn it_is_hardly_larger_than_its_futures() {
     assert!(size_of_val(&selected) < futures + 100, "{}", size_of_val(&selected));
     let joined = async { evloop::join!(large(), large()) };
     assert!(size_of_val(&joined) < futures + 100, "{}", size_of_val(&joined));
-    assert_eq!(block_on(selected), 1);
+    assert!([1, 2].contains(&block_on(selected)));
     block_on(joined);
 }
