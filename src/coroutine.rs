@@ -1,13 +1,15 @@
 //! Functions that suspend, yield a value, and resume with another: Python's generators, with
-//! `send`, `yield` and `close`.
+//! `send`, `yield` and `close`, and its async generators.
 //!
-//! A coroutine runs only while it is resumed, on the caller's stack. It needs no loop.
+//! A coroutine runs only while it is resumed, on the caller's stack. It needs no loop. A stream
+//! runs while a task awaits its next item, and may await anything.
 //!
 //! | item | what it is |
 //! |---|---|
 //! | [`Coroutine`] | a coroutine, as its caller sees it: `next`, `send`, `close` |
 //! | [`Step`] | the result of `send`: a yielded value, or the returned one |
-//! | [`Co`] | the argument of the body: `yield_` |
+//! | [`stream()`], [`CoroutineStream`] | a stream of the values that an async function yields |
+//! | [`Co`] | the argument of the body: `yield_`, `yield_from` |
 //! | [`Yield`] | the future of `yield_`; it completes with the value that was sent |
 //!
 //! ```
@@ -25,18 +27,26 @@
 // returns has ended.
 
 mod exchange;
+mod stream;
 
 use std::any::Any;
 use std::fmt;
 use std::future::Future;
 use std::iter::FusedIterator;
-use std::mem;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 pub use self::exchange::{Co, Yield};
 use self::exchange::{Exchange, State};
+#[doc(alias = "async_generator")]
+#[doc(alias = "AsyncGenerator")]
+pub use self::stream::CoroutineStream;
+#[doc(alias = "as_safe_channel")]
+#[doc(alias = "async_generator")]
+#[doc(alias = "async_stream")]
+#[doc(alias = "unfold")]
+pub use self::stream::stream;
 
 /// A function that yields values of type `Out`, receives a value of type `In` for each, and returns
 /// a `Ret`.
@@ -73,7 +83,8 @@ use self::exchange::{Exchange, State};
 /// Dropping a coroutine closes it.
 ///
 /// Its body may await [`Co::yield_`] and futures that are ready. No loop polls the body, so nothing
-/// would wake it from another await: the call that resumed it panics.
+/// would wake it from another await: the call that resumed it panics. A [`stream()`] may await
+/// anything.
 ///
 /// A coroutine cannot resume itself, since that takes `&mut`. If a coroutine can reach itself
 /// through a `RefCell`, the `RefCell` panics.
@@ -89,9 +100,6 @@ pub struct Coroutine<'a, Out, In = (), Ret = ()> {
     /// The value that it returned to `next`.
     returned: Option<Ret>,
 }
-
-/// Resets the state of the exchange if the body panics.
-struct Panicked<'a, Out, In>(&'a Exchange<Out, In>);
 
 /// The result of sending a value to a coroutine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,15 +134,19 @@ impl<'a, Out, In, Ret> Coroutine<'a, Out, In, Ret> {
     ///
     /// Panics if the coroutine waits for a value of another type than `()`: use `send`. Panics if
     /// the coroutine awaits a future that is not ready and is not [`Co::yield_`].
+    #[track_caller]
     #[allow(clippy::should_implement_trait, reason = "with `In = ()` it is the trait's method")]
     pub fn next(&mut self) -> Option<Out>
     where
         In: 'static,
     {
         self.body.as_ref()?;
-        let input = self.has_started().then(|| {
-            unit().expect("next was called on a coroutine that waits for a value: call send")
-        });
+        let input = unit();
+        assert!(
+            !self.is_suspended() || input.is_some(),
+            "next was called on a coroutine that waits for a value: call send"
+        );
+        let input = input.filter(|_| self.is_suspended());
         match self.resume(input) {
             Step::Yielded(out) => Some(out),
             Step::Returned(ret) => {
@@ -150,13 +162,14 @@ impl<'a, Out, In, Ret> Coroutine<'a, Out, In, Ret> {
     ///
     /// Panics if the coroutine has not started or has ended. Panics if it awaits a future that is
     /// not ready and is not [`Co::yield_`].
+    #[track_caller]
     pub fn send(&mut self, input: In) -> Step<Out, Ret> {
         assert!(
             !self.is_finished(),
             "send was called on a coroutine that has ended: it cannot receive the value"
         );
         assert!(
-            self.has_started(),
+            self.is_suspended(),
             "send was called on a coroutine that has not started: call next first"
         );
         self.resume(Some(input))
@@ -168,7 +181,15 @@ impl<'a, Out, In, Ret> Coroutine<'a, Out, In, Ret> {
         drop(self.body.take());
     }
 
+    /// Returns whether it waits at a [`yield_`](Co::yield_) for a value, so that `send` can resume
+    /// it: false before it starts and after it ends.
+    #[doc(alias = "getgeneratorstate")]
+    pub fn is_suspended(&self) -> bool {
+        !self.is_finished() && self.exchange.is_suspended()
+    }
+
     /// Returns whether it returned, panicked, or was closed.
+    #[doc(alias = "getgeneratorstate")]
     pub fn is_finished(&self) -> bool {
         self.body.is_none()
     }
@@ -179,17 +200,12 @@ impl<'a, Out, In, Ret> Coroutine<'a, Out, In, Ret> {
         self.returned.take()
     }
 
-    fn has_started(&self) -> bool {
-        self.exchange.is_suspended()
-    }
-
+    #[track_caller]
     fn resume(&mut self, input: Option<In>) -> Step<Out, Ret> {
         let mut body = self.body.take().expect("the callers check that it has not ended");
-        self.exchange.set(input.map_or(State::Running, State::Sent));
-        let panicked = Panicked(&self.exchange);
-        let polled = body.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-        mem::forget(panicked);
-        match (polled, self.exchange.set(State::Idle)) {
+        let state = input.map_or(State::Running, State::Sent);
+        let mut cx = Context::from_waker(Waker::noop());
+        match self.exchange.poll(body.as_mut(), state, &mut cx) {
             (Poll::Ready(ret), _) => Step::Returned(ret),
             (Poll::Pending, State::Yielded(out)) => {
                 self.exchange.set(State::Suspended);
@@ -204,9 +220,61 @@ impl<'a, Out, In, Ret> Coroutine<'a, Out, In, Ret> {
     }
 }
 
-impl<Out, In> Drop for Panicked<'_, Out, In> {
-    fn drop(&mut self) {
-        self.0.set(State::Idle);
+impl<Out, In> Co<Out, In> {
+    /// Delegates to another coroutine: starts it, yields what it yields, and passes the values that
+    /// are sent on to it. The future completes with the value that it returns: Python's `yield
+    /// from`.
+    ///
+    /// To yield the rest of a coroutine that has started, or of any other iterator, use a loop.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `inner` has started, was closed or has ended.
+    ///
+    /// ```
+    /// use evloop::coroutine::{Co, Coroutine, Step};
+    ///
+    /// /// Returns the first answer that is not empty.
+    /// fn ask<'a>(question: &'a str) -> Coroutine<'a, &'a str, String, String> {
+    ///     Coroutine::new(async move |co| {
+    ///         loop {
+    ///             let answer: String = co.yield_(question).await;
+    ///             if !answer.is_empty() {
+    ///                 return answer;
+    ///             }
+    ///         }
+    ///     })
+    /// }
+    ///
+    /// let mut dialog = Coroutine::new(async |co| {
+    ///     let name = co.yield_from(ask("name?")).await;
+    ///     let place = co.yield_from(ask("place?")).await;
+    ///     format!("{name} from {place}")
+    /// });
+    /// assert_eq!(dialog.next(), Some("name?"));
+    /// assert_eq!(dialog.send("".into()), Step::Yielded("name?"));
+    /// assert_eq!(dialog.send("Ada".into()), Step::Yielded("place?"));
+    /// assert_eq!(dialog.send("London".into()), Step::Returned("Ada from London".into()));
+    /// ```
+    #[track_caller]
+    pub fn yield_from<Ret>(
+        &self,
+        mut inner: Coroutine<'_, Out, In, Ret>,
+    ) -> impl Future<Output = Ret> {
+        assert!(!inner.is_finished(), "yield_from was called with a coroutine that has ended");
+        assert!(
+            !inner.is_suspended(),
+            "yield_from was called with a coroutine that has started: yield its values in a loop"
+        );
+        async move {
+            let mut step = inner.resume(None);
+            loop {
+                match step {
+                    Step::Yielded(out) => step = inner.send(self.yield_(out).await),
+                    Step::Returned(ret) => return ret,
+                }
+            }
+        }
     }
 }
 
@@ -219,6 +287,7 @@ fn unit<In: 'static>() -> Option<In> {
 impl<Out, Ret> Iterator for Coroutine<'_, Out, (), Ret> {
     type Item = Out;
 
+    #[track_caller]
     fn next(&mut self) -> Option<Out> {
         Coroutine::next(self)
     }
@@ -247,7 +316,7 @@ impl<Out, Ret> Step<Out, Ret> {
 impl<Out, In, Ret> fmt::Debug for Coroutine<'_, Out, In, Ret> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Coroutine")
-            .field("has_started", &(self.is_finished() || self.has_started()))
+            .field("is_suspended", &self.is_suspended())
             .field("is_finished", &self.is_finished())
             .finish_non_exhaustive()
     }

@@ -95,6 +95,7 @@
 //! |---|---|---|
 //! | `process` | [`process`]: child processes, on Unix; enables `signal` | yes |
 //! | `signal` | [`signal`]: Ctrl-C and other signals, on Unix | yes |
+//! | `macros` | `#[evloop::main]` and `#[evloop::test]` | no |
 //! | `lookup-addr` | `net::lookup_addr`: the name of an address | no |
 //!
 //! # Limits
@@ -132,6 +133,8 @@ mod blocking;
 pub mod coroutine;
 pub mod fs;
 pub mod io;
+#[cfg(feature = "macros")]
+mod macros;
 pub mod net;
 #[cfg(all(unix, feature = "process"))]
 pub mod process;
@@ -148,6 +151,12 @@ pub mod time;
 // Documentation only.
 pub mod guide;
 
+#[cfg(feature = "macros")]
+pub use macros::main;
+#[cfg(feature = "macros")]
+#[doc(alias = "IsolatedAsyncioTestCase")]
+#[doc(alias = "trio_test")]
+pub use macros::test;
 pub use runtime::{Handle, Runtime, block_on, call_at, call_later, call_soon};
 pub use shards::shards;
 pub use streams::{Server, StreamReader, StreamWriter, open_connection, start_server};

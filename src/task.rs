@@ -11,6 +11,8 @@
 //! | [`AbortHandle`] | aborts a task |
 //! | [`shield`] | protects a task from the end of the future that awaits it |
 //! | [`gather()`], [`try_gather`] | runs futures together and returns all outputs |
+//! | [`join!`](crate::join), [`try_join!`](crate::try_join) | the same for several types |
+//! | [`race()`], [`select!`](crate::select) | waits for the first of several futures |
 //! | [`scope()`], [`Scope`], [`ScopedHandle`] | runs tasks that borrow, and waits for all of them |
 //! | [`try_scope()`], [`TryScope`], [`GroupError`] | a scope that ends at the first error |
 //! | [`JoinSet`], [`wait`], [`ReturnWhen`] | joins tasks in the order in which they end |
@@ -38,11 +40,15 @@ mod builder;
 mod children;
 mod completion;
 mod gather;
+mod join;
 mod join_set;
 mod local;
+mod race;
 mod reentrant_mutex;
+mod rotation;
 mod scope;
 mod scoped_handle;
+mod select;
 mod spawn;
 mod spawn_blocking;
 mod try_scope;
@@ -71,9 +77,13 @@ pub use self::local::LocalValue;
 #[doc(alias = "AccessError")]
 #[doc(alias = "LookupError")]
 pub use self::local::OutOfScope;
+#[doc(alias = "FIRST_COMPLETED")]
+#[doc(alias = "select_all")]
+pub use self::race::race;
 #[doc(alias = "RLock")]
 pub use self::reentrant_mutex::ReentrantMutex;
 pub use self::reentrant_mutex::ReentrantMutexGuard;
+pub use self::rotation::Rotation;
 #[doc(alias = "Nursery")]
 #[doc(alias = "TaskGroup")]
 pub use self::scope::Scope;

@@ -15,6 +15,9 @@ use futures::future::{join, select};
 use probe::Drops;
 use proptest::prelude::*;
 
+/// Where a panic reports its place.
+#[allow(unreachable_pub)]
+mod panic_place;
 /// Wakers and values that record what was done with them.
 #[allow(dead_code, unreachable_pub)]
 mod probe;
@@ -101,10 +104,11 @@ fn the_body_does_not_run_before_the_first_next() {
     });
     let sentence = "send was called on a coroutine that has not started: call next first";
     assert_eq!(message(|| _ = coroutine.send(1)), sentence);
-    assert!(!ran.get() && !coroutine.is_finished());
+    assert!(!ran.get() && !coroutine.is_finished() && !coroutine.is_suspended());
     assert_eq!(coroutine.next(), Some(()));
-    assert!(ran.get());
+    assert!(ran.get() && coroutine.is_suspended());
     assert_eq!(coroutine.send(1), Step::Returned(()));
+    assert!(!coroutine.is_suspended());
 }
 
 #[test]
@@ -207,6 +211,31 @@ fn awaiting_a_pending_future_panics_with_a_sentence_and_ends_it() {
     assert_eq!(coroutine.next(), None);
     let mut yields_to_the_loop: Coroutine<()> = Coroutine::new(async |_co| yield_now().await);
     assert!(message(|| _ = yields_to_the_loop.next()).contains("is not yield_"));
+}
+
+#[test]
+fn panics_of_misuse_report_the_place_of_the_caller() {
+    let place = |misuse: &dyn Fn(&mut Coroutine<'_, i32, i32, usize>), line| {
+        let (result, place) = panic_place::catch(|| misuse(&mut adder()));
+        assert!(result.is_err());
+        assert_eq!(place, (file!().to_string(), line));
+    };
+    place(&|adder| _ = adder.send(1), line!());
+    let next_twice = |adder: &mut Coroutine<'_, i32, i32, usize>| {
+        adder.next();
+        adder.next();
+    };
+    place(&next_twice, line!() - 2);
+    let send_after_the_end = |adder: &mut Coroutine<'_, i32, i32, usize>| {
+        adder.close();
+        adder.send(1);
+    };
+    place(&send_after_the_end, line!() - 2);
+    let awaits = |_: &mut Coroutine<'_, i32, i32, usize>| {
+        let mut waits: Coroutine<()> = Coroutine::new(async |_co| yield_now().await);
+        Iterator::next(&mut waits);
+    };
+    place(&awaits, line!() - 2);
 }
 
 #[test]
@@ -406,14 +435,14 @@ fn a_task_can_own_a_coroutine() {
 fn debug_shows_the_state() {
     let mut adder = adder();
     let state = |adder: &Coroutine<'_, i32, i32, usize>| format!("{adder:?}");
-    let text = |has_started, is_finished| {
-        format!("Coroutine {{ has_started: {has_started}, is_finished: {is_finished}, .. }}")
+    let text = |is_suspended, is_finished| {
+        format!("Coroutine {{ is_suspended: {is_suspended}, is_finished: {is_finished}, .. }}")
     };
     assert_eq!(state(&adder), text(false, false));
     adder.next();
     assert_eq!(state(&adder), text(true, false));
     adder.close();
-    assert_eq!(state(&adder), text(true, true));
+    assert_eq!(state(&adder), text(false, true));
 }
 
 /// An operation on a coroutine.

@@ -1,9 +1,10 @@
 //! Futures of other crates: the combinators, spawners and I/O traits of `futures` on this loop.
 
 use std::cell::{Cell, RefCell};
-use std::future::{pending, ready};
+use std::future::{Future, pending, ready};
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::thread;
 use std::time::Duration;
@@ -19,6 +20,7 @@ use futures::task::{LocalSpawn, LocalSpawnExt, Spawn, SpawnExt};
 use futures::{
     AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, FutureExt, SinkExt, StreamExt, join, select,
 };
+use futures_concurrency::future::Race;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -65,6 +67,61 @@ fn select_takes_the_first_ready_future() {
                 break;
             }
         }
+    });
+}
+
+#[test]
+fn macros_of_this_crate_and_of_futures_stand_side_by_side() {
+    block_on(async {
+        let (first, (second, third)) =
+            evloop::join!(async { join!(ready(1), yield_now()).0 }, async {
+                futures::future::join(ready(2), async { evloop::join!(ready(3)).0 }).await
+            },);
+        assert_eq!([first, second, third], [1, 2, 3]);
+        let tried = futures::try_join!(ready(Ok::<_, ()>(1)), async {
+            evloop::try_join!(ready(Ok::<_, ()>(2)), ready(Ok(3)))
+        });
+        assert_eq!(tried, Ok((1, (2, 3))));
+        let selected = evloop::select! {
+            n = async {
+                let mut inner = Box::pin(async {
+                    evloop::select! { () = pending() => 0, () = yield_now() => 4 }
+                }.fuse());
+                select! { n = inner => n, () = pending::<()>().fuse() => 0 }
+            } => n,
+            () = sleep(HOUR) => 0,
+        };
+        assert_eq!(selected, 4);
+        let raced = futures_lite::future::race(
+            evloop::task::race([
+                Box::pin(sleep(HOUR)) as Pin<Box<dyn Future<Output = ()>>>,
+                Box::pin(yield_now()),
+            ]),
+            pending(),
+        );
+        raced.await;
+        let raced = (evloop::task::race([ready(5)]), ready(5)).race();
+        assert_eq!(raced.await, 5);
+    });
+}
+
+#[test]
+fn a_select_of_futures_polls_a_stream_of_a_coroutine() {
+    block_on(async {
+        let mut numbers = evloop::coroutine::stream(async |y| {
+            for n in 1..=3 {
+                yield_now().await;
+                y.yield_(n).await;
+            }
+        });
+        let mut sum = 0;
+        loop {
+            select! {
+                n = numbers.select_next_some() => sum += n,
+                complete => break,
+            }
+        }
+        assert_eq!(sum, 6);
     });
 }
 

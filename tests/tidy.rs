@@ -14,7 +14,7 @@ const LAYERS: &str = "
     L1 wait threads
     L2 executor reactor
     L3 context
-    L4 runtime time blocking sync queue coroutine task
+    L4 macros runtime time blocking sync queue coroutine task
     L4 io net streams fs signal process shards hyper tokio rustls inspect sim
     L5 guide lib
 ";
@@ -53,7 +53,7 @@ const UNFINISHED: &str = "TODO FIXME XXX todo! unimplemented! dbg!";
 const MAKING_OF: [&str; 5] = ["claude", "anthropic", "/work/", "/root/", "issue #"];
 
 const SRC: &[&str] = &["src"];
-const RUST: &[&str] = &["src", "tests", "examples", "benches"];
+const RUST: &[&str] = &["src", "tests", "examples", "benches", "macros"];
 const PROSE: &[&str] = &[".ci", "docs", "README.md", "CHANGELOG.md", "Cargo.toml"];
 
 /// One file: its path from the root of the crate, and its text.

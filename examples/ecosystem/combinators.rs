@@ -1,4 +1,4 @@
-//! join!, select!, race and similar combinators of well-known crates, on this loop.
+//! join!, select!, race and similar combinators of this crate and of well-known ones, on this loop.
 //!
 //! ```sh
 //! cd examples/ecosystem
@@ -8,6 +8,9 @@
 //! It prints:
 //!
 //! ```text
+//! evloop::join: slow fast
+//! evloop::select: fast
+//! evloop::task::race: fast
 //! futures::join: slow fast
 //! futures::select: fast
 //! futures::FuturesUnordered: a b c
@@ -31,6 +34,17 @@ async fn after(milliseconds: u64, name: &'static str) -> &'static str {
 
 fn main() {
     evloop::block_on(async {
+        let (first, second) = evloop::join!(after(20, "slow"), after(1, "fast"));
+        println!("evloop::join: {first} {second}");
+
+        evloop::select! {
+            name = after(200, "slow") => println!("evloop::select: {name}"),
+            name = after(1, "fast") => println!("evloop::select: {name}"),
+        }
+
+        let name = evloop::task::race([after(200, "slow"), after(1, "fast")]).await;
+        println!("evloop::task::race: {name}");
+
         let (first, second) = join!(after(20, "slow"), after(1, "fast"));
         println!("futures::join: {first} {second}");
 

@@ -8,10 +8,16 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
+
+use crate::wait::{store_waker, wake};
 
 /// A cell for one value at a time, in one direction or the other.
-pub(super) struct Exchange<Out, In>(Cell<State<Out, In>>);
+pub(super) struct Exchange<Out, In> {
+    state: Cell<State<Out, In>>,
+    /// The waker that the suspended `yield_` was polled with.
+    waker: Cell<Option<Waker>>,
+}
 
 /// The state of a coroutine, with the value that is being passed.
 pub(super) enum State<Out, In> {
@@ -27,9 +33,9 @@ pub(super) enum State<Out, In> {
     Sent(In),
 }
 
-/// The argument of a coroutine's body: it yields values.
+/// The argument of the body of a coroutine or stream: it yields values.
 ///
-/// A function that takes `&Co` yields for the coroutine that calls it: Python's `yield from`.
+/// A function that takes `&Co` yields for the coroutine that calls it.
 pub struct Co<Out, In = ()> {
     exchange: Rc<Exchange<Out, In>>,
 }
@@ -43,14 +49,17 @@ pub struct Yield<'a, Out, In> {
     is_waiting: bool,
 }
 
+/// Resets the state of the exchange, also if the body panics.
+struct Reset<'a, Out, In>(&'a Exchange<Out, In>);
+
 impl<Out, In> Exchange<Out, In> {
     pub(super) fn new() -> Rc<Exchange<Out, In>> {
-        Rc::new(Exchange(Cell::new(State::Idle)))
+        Rc::new(Exchange { state: Cell::new(State::Idle), waker: Cell::default() })
     }
 
     /// Sets the state and returns the one before.
     pub(super) fn set(&self, state: State<Out, In>) -> State<Out, In> {
-        self.0.replace(state)
+        self.state.replace(state)
     }
 
     pub(super) fn is_suspended(&self) -> bool {
@@ -58,6 +67,23 @@ impl<Out, In> Exchange<Out, In> {
         let is_suspended = matches!(state, State::Suspended);
         self.set(state);
         is_suspended
+    }
+
+    /// Polls the body in `state`. Returns the state that it leaves, and sets `Idle`.
+    pub(super) fn poll<Ret>(
+        &self,
+        body: Pin<&mut (dyn Future<Output = Ret> + '_)>,
+        state: State<Out, In>,
+        cx: &mut Context<'_>,
+    ) -> (Poll<Ret>, State<Out, In>) {
+        if matches!(state, State::Sent(_)) {
+            // If the suspended `yield_` was polled with another waker, it is in a combinator that
+            // polls only what was woken.
+            wake(self.waker.take().filter(|waker| !waker.will_wake(cx.waker())));
+        }
+        let _reset = Reset(self);
+        self.set(state);
+        (body.poll(cx), self.set(State::Idle))
     }
 }
 
@@ -81,10 +107,11 @@ impl<Out, In> Co<Out, In> {
 impl<Out, In> Future for Yield<'_, Out, In> {
     type Output = In;
 
-    fn poll(mut self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<In> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<In> {
         let state = self.exchange.set(State::Running);
         match (state, self.out.take()) {
             (State::Running, Some(out)) => {
+                store_waker(&self.exchange.waker, cx.waker());
                 self.exchange.set(State::Yielded(out));
                 self.is_waiting = true;
                 Poll::Pending
@@ -96,6 +123,7 @@ impl<Out, In> Future for Yield<'_, Out, In> {
             // The body polls several futures at once, as `join!` does, and this one has no value
             // yet.
             (state @ (State::Running | State::Yielded(_)), None) if self.is_waiting => {
+                store_waker(&self.exchange.waker, cx.waker());
                 self.exchange.set(state);
                 Poll::Pending
             }
@@ -108,6 +136,12 @@ impl<Out, In> Future for Yield<'_, Out, In> {
             }
             (_, None) => panic!("a yield_ was polled after it completed"),
         }
+    }
+}
+
+impl<Out, In> Drop for Reset<'_, Out, In> {
+    fn drop(&mut self) {
+        self.0.set(State::Idle);
     }
 }
 

@@ -11,6 +11,9 @@ use crate::executor::SpawnOptions;
 /// Runs futures together and returns their outputs in the order of the futures: asyncio's `gather`,
 /// gevent's `joinall`.
 ///
+/// The futures have one type, as the items of an array or an iterator. For futures of different
+/// types, as in `gather(a(), b())`, use [`join!`](crate::join): it returns a tuple.
+///
 /// Each future is a child of a [`scope`](super::scope()): it may borrow, it is listed in
 /// [`task::all`](super::all), and it is polled only when it was woken. So the cost of a thousand
 /// futures is a thousand times the cost of one.
