@@ -10,6 +10,7 @@
 //! | [`duplex()`], [`DuplexStream`] | a connection in memory, for instance for tests |
 //! | [`stdin()`], [`Stdin`] | the standard input of the program |
 //! | [`stdout()`], [`stderr`], [`Output`] | the standard output and error of the program |
+//! | [`raw_os_error`] | the system's number of an error, also of one with a message |
 //!
 //! ```
 //! use evloop::io::{copy, duplex};
@@ -62,22 +63,8 @@
 //!
 //! An `io::Error` holds an error number of the system or a text, never both. Where evloop adds a
 //! sentence (which address, which program), the error has the same kind, `raw_os_error` returns
-//! `None`, and [`source`](std::error::Error::source) returns the system's error with its number:
-//!
-//! ```
-//! use std::error::Error;
-//! use std::io;
-//!
-//! evloop::block_on(async {
-//!     let taken = evloop::net::TcpListener::bind("127.0.0.1:0").await?.local_addr()?;
-//!     let _listener = evloop::net::TcpListener::bind(taken).await?;
-//!     let error = evloop::net::TcpListener::bind(taken).await.unwrap_err();
-//!     assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
-//!     let system = error.source().and_then(|error| error.downcast_ref::<io::Error>());
-//!     assert!(system.is_some_and(|error| error.raw_os_error().is_some()));
-//!     io::Result::Ok(())
-//! }).unwrap();
-//! ```
+//! `None`, and [`source`](std::error::Error::source) returns the system's error with its number.
+//! [`raw_os_error`] returns the number in both cases.
 //!
 //! [`open_connection`]: crate::streams::open_connection
 //! [`start_server`]: crate::streams::start_server
@@ -131,3 +118,5 @@ pub use self::stdout::Output;
 pub use self::stdout::{stderr, stdout};
 #[cfg(unix)]
 pub(crate) use self::watched::state;
+#[doc(alias = "errno")]
+pub use crate::io_error::raw_os_error;
