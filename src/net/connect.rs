@@ -7,6 +7,7 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use super::tcp_stream::TcpStream;
 use super::transport::done;
 use crate::context;
 use crate::current::budget;
-use crate::reactor::{Direction, Socket, WaiterKey};
+use crate::reactor::{Direction, Reactor, Socket, WaiterKey};
 use crate::sys::connect_from;
 use crate::time::{Sleep, sleep};
 
@@ -69,6 +70,7 @@ pub struct ConnectError {
 /// The state of one connect: the running attempts, and the addresses not tried yet.
 struct Race<'a> {
     options: &'a ConnectOptions,
+    reactor: &'a Rc<Reactor>,
     untried: VecDeque<SocketAddr>,
     attempts: Vec<Attempt>,
     /// The timer of the next attempt. `None` if no attempt is left to start.
@@ -127,16 +129,21 @@ impl TcpStream {
         addr: impl ToAddrs,
         options: &ConnectOptions,
     ) -> io::Result<TcpStream> {
+        let context = context::expect("TcpStream::connect");
         budget::unit().await;
         let addrs = resolve(addr.target()?).await?;
-        race(interleave(addrs), options).await
+        race(interleave(addrs), options, &context.reactor).await
     }
 }
 
 /// Connects to the first of `addrs` that answers.
-async fn race(addrs: Vec<SocketAddr>, options: &ConnectOptions) -> io::Result<TcpStream> {
+async fn race(
+    addrs: Vec<SocketAddr>,
+    options: &ConnectOptions,
+    reactor: &Rc<Reactor>,
+) -> io::Result<TcpStream> {
     let (untried, attempts, failures) = (addrs.into(), Vec::new(), Vec::new());
-    let mut race = Race { options, untried, attempts, delay: None, failures };
+    let mut race = Race { options, reactor, untried, attempts, delay: None, failures };
     race.start_next();
     poll_fn(|cx| race.poll(cx)).await
 }
@@ -203,7 +210,7 @@ impl Race<'_> {
     fn start_next(&mut self) -> bool {
         self.delay = None;
         while let Some(addr) = self.untried.pop_front() {
-            match Attempt::start(addr, self.options) {
+            match Attempt::start(addr, self.options, self.reactor) {
                 Ok(attempt) => {
                     self.attempts.push(attempt);
                     self.delay =
@@ -224,14 +231,17 @@ impl Race<'_> {
 }
 
 impl Attempt {
-    fn start(addr: SocketAddr, options: &ConnectOptions) -> io::Result<Attempt> {
-        let reactor = context::expect("TcpStream::connect").reactor.clone();
+    fn start(
+        addr: SocketAddr,
+        options: &ConnectOptions,
+        reactor: &Rc<Reactor>,
+    ) -> io::Result<Attempt> {
         let stream = match options.local_addr {
             None => mio::net::TcpStream::connect(addr)?,
             Some(local) => mio::net::TcpStream::from_std(connect_from(local, addr)?),
         };
         // Connecting always ends with an event: a check before that event is a wasted system call.
-        let socket = Socket::new(stream, reactor, false)?;
+        let socket = Socket::new(stream, reactor.clone(), false)?;
         Ok(Attempt { addr, socket, waiter: WaiterKey::default() })
     }
 

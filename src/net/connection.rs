@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 
 use super::endpoint::Endpoint;
 use super::transport::{StreamIo, Transport};
+use crate::context;
 use crate::io::Interest;
 use crate::reactor::{Direction, Done, Socket};
 
@@ -55,8 +56,10 @@ impl<T: Transport> Connection<T> {
     /// Outside of a running loop.
     #[doc(alias = "connect_accepted_socket")]
     #[doc(alias = "from_stdlib_socket")]
+    #[track_caller]
     pub fn from_std(stream: T::StdStream) -> io::Result<Connection<T>> {
-        Ok(Connection { end: Endpoint::from_std(stream, "from_std")? })
+        let context = context::expect(T::FROM_STREAM);
+        Ok(Connection { end: Endpoint::from_std(stream, &context.reactor)? })
     }
 
     pub(super) fn new(socket: Socket<T::Stream>) -> Connection<T> {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::io;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use super::endpoint::Endpoint;
@@ -10,7 +11,7 @@ use super::messages::{DatagramIo, Protocol, ReceiveMode};
 use super::transport::done;
 use crate::context;
 use crate::io::Interest;
-use crate::reactor::{Direction, Socket};
+use crate::reactor::{Direction, Reactor};
 
 /// A datagram socket: the generic type of [`UdpSocket`](super::UdpSocket) and, on Unix,
 /// [`UnixDatagram`](super::UnixDatagram).
@@ -50,13 +51,17 @@ impl<P: Protocol> DatagramSocket<P> {
     /// # Panics
     ///
     /// Outside of a running loop.
+    #[track_caller]
     pub fn from_std(socket: P::StdSocket) -> io::Result<DatagramSocket<P>> {
-        Ok(DatagramSocket { end: Endpoint::from_std(socket, "from_std")? })
+        let context = context::expect(P::FROM_STD);
+        Ok(DatagramSocket { end: Endpoint::from_std(socket, &context.reactor)? })
     }
 
-    pub(super) fn from_mio(socket: P::Socket) -> io::Result<DatagramSocket<P>> {
-        let reactor = context::expect("making a socket").reactor.clone();
-        Ok(DatagramSocket { end: Endpoint::new(Socket::new(socket, reactor, true)?) })
+    pub(super) fn from_mio(
+        socket: P::Socket,
+        reactor: &Rc<Reactor>,
+    ) -> io::Result<DatagramSocket<P>> {
+        Ok(DatagramSocket { end: Endpoint::register(socket, reactor)? })
     }
 
     /// Deregisters the socket from the loop, and returns it in its original mode: blocking, unless
@@ -71,7 +76,7 @@ impl<P: Protocol> DatagramSocket<P> {
     ///
     /// # Errors
     ///
-    /// `NotConnected` or a similar kind if the socket is not connected. EMSGSIZE if the datagram is
+    /// Kind `NotConnected` if the socket is not connected. EMSGSIZE if the datagram is
     /// too long.
     ///
     /// # Cancel safety

@@ -6,12 +6,12 @@ use std::borrow::BorrowMut;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::io;
+use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use super::transport::IoObject;
-use crate::context;
 use crate::io::Interest;
-use crate::reactor::{Direction, Done, PollWaiters, Socket};
+use crate::reactor::{Direction, Done, PollWaiters, Reactor, Socket};
 use crate::sys::{self, Owned};
 
 /// A socket or an end of a pipe.
@@ -28,18 +28,20 @@ impl<S: IoObject> Endpoint<S> {
         Endpoint { socket, was_nonblocking: false, polled: PollWaiters::default() }
     }
 
-    /// Registers an object with the running loop, and makes it non-blocking.
-    ///
-    /// # Panics
-    ///
-    /// Outside of a running loop. The message names `caller`, the function that was called.
-    #[track_caller]
-    pub(super) fn from_std(object: impl Into<Owned>, caller: &str) -> io::Result<Endpoint<S>> {
-        let reactor = context::expect(caller).reactor.clone();
+    /// Registers a new object that is non-blocking already.
+    pub(super) fn register(io: S, reactor: &Rc<Reactor>) -> io::Result<Endpoint<S>> {
+        Ok(Endpoint::new(Socket::new(io, reactor.clone(), true)?))
+    }
+
+    /// Registers an object, and makes it non-blocking.
+    pub(super) fn from_std(
+        object: impl Into<Owned>,
+        reactor: &Rc<Reactor>,
+    ) -> io::Result<Endpoint<S>> {
         let owned = object.into();
         let was_nonblocking = sys::is_nonblocking(&owned)?;
         let io = S::from(sys::with_nonblocking(owned, true)?);
-        Ok(Endpoint { was_nonblocking, ..Endpoint::new(Socket::new(io, reactor, true)?) })
+        Ok(Endpoint { was_nonblocking, ..Endpoint::register(io, reactor)? })
     }
 
     /// Deregisters the object from its loop, and restores its original mode.

@@ -5,6 +5,7 @@ use std::fmt;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
@@ -14,7 +15,8 @@ use super::connection::Connection;
 use super::endpoint::Endpoint;
 use super::tcp_stream::Tcp;
 use super::transport::{Accept, Transport, done};
-use crate::reactor::{Direction, Socket, WaiterKey};
+use crate::context;
+use crate::reactor::{Direction, Reactor, Socket, WaiterKey};
 use crate::sys::{AcceptFailure, accept_failure};
 use crate::time::{Sleep, now, sleep_until};
 
@@ -70,8 +72,16 @@ impl<T: Transport> Listener<T> {
     /// # Panics
     ///
     /// Outside of a running loop.
+    #[track_caller]
     pub fn from_std(listener: T::StdListener) -> io::Result<Listener<T>> {
-        let end = Endpoint::from_std(listener, "from_std")?;
+        Listener::register(listener, &context::expect(T::FROM_LISTENER).reactor)
+    }
+
+    pub(super) fn register(
+        listener: T::StdListener,
+        reactor: &Rc<Reactor>,
+    ) -> io::Result<Listener<T>> {
+        let end = Endpoint::from_std(listener, reactor)?;
         Ok(Listener { end, starved_until: Cell::new(None) })
     }
 

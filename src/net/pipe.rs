@@ -36,7 +36,7 @@ use crate::context;
 use crate::io::state;
 #[cfg(feature = "process")]
 use crate::reactor::Reactor;
-use crate::reactor::{Direction, Done, Socket, Source};
+use crate::reactor::{Direction, Done, Source};
 use crate::sys;
 
 /// The read end of a pipe.
@@ -77,10 +77,10 @@ pub struct Sender {
 #[doc(alias = "pipe")]
 #[track_caller]
 pub fn pair() -> io::Result<(Sender, Receiver)> {
-    let reactor = context::expect("pipe::pair").reactor.clone();
+    let reactor = &context::expect("pipe::pair").reactor;
     let (sender, receiver) = pipe::new()?;
-    let sender = Endpoint::new(Socket::new(sender, reactor.clone(), true)?);
-    let receiver = Endpoint::new(Socket::new(receiver, reactor, true)?);
+    let (sender, receiver) =
+        (Endpoint::register(sender, reactor)?, Endpoint::register(receiver, reactor)?);
     Ok((Sender { end: sender }, Receiver { end: receiver }))
 }
 
@@ -90,7 +90,7 @@ impl Receiver {
     pub(crate) fn of_child(fd: impl Into<OwnedFd>, reactor: &Rc<Reactor>) -> io::Result<Receiver> {
         let io = pipe::Receiver::from(fd.into());
         io.set_nonblocking(true)?;
-        Ok(Receiver { end: Endpoint::new(Socket::new(io, reactor.clone(), true)?) })
+        Ok(Receiver { end: Endpoint::register(io, reactor)? })
     }
 
     /// Registers an end of a pipe or FIFO with the running loop, and makes it non-blocking.
@@ -110,8 +110,10 @@ impl Receiver {
     ///
     /// Outside of a running loop.
     #[doc(alias("connect_read_pipe", "from_file", "from_owned_fd"))]
+    #[track_caller]
     pub fn from_fd(fd: impl Into<OwnedFd>) -> io::Result<Receiver> {
-        let end = Endpoint::from_std(check_pipe(fd.into())?, "pipe::Receiver::from_fd")?;
+        let context = context::expect("pipe::Receiver::from_fd");
+        let end = Endpoint::from_std(check_pipe(fd.into())?, &context.reactor)?;
         Ok(Receiver { end })
     }
 
@@ -239,7 +241,7 @@ impl Sender {
     pub(crate) fn of_child(fd: impl Into<OwnedFd>, reactor: &Rc<Reactor>) -> io::Result<Sender> {
         let io = pipe::Sender::from(fd.into());
         io.set_nonblocking(true)?;
-        Ok(Sender { end: Endpoint::new(Socket::new(io, reactor.clone(), true)?) })
+        Ok(Sender { end: Endpoint::register(io, reactor)? })
     }
 
     /// Registers an end of a pipe or FIFO with the running loop, and makes it non-blocking.
@@ -255,8 +257,10 @@ impl Sender {
     ///
     /// Outside of a running loop.
     #[doc(alias("connect_write_pipe", "from_file", "from_owned_fd"))]
+    #[track_caller]
     pub fn from_fd(fd: impl Into<OwnedFd>) -> io::Result<Sender> {
-        let end = Endpoint::from_std(check_pipe(fd.into())?, "pipe::Sender::from_fd")?;
+        let context = context::expect("pipe::Sender::from_fd");
+        let end = Endpoint::from_std(check_pipe(fd.into())?, &context.reactor)?;
         Ok(Sender { end })
     }
 

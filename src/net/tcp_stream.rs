@@ -51,6 +51,8 @@ impl TcpStream {
 impl Transport for Tcp {}
 
 impl Sealed for Tcp {
+    const FROM_STREAM: &'static str = "TcpStream::from_std";
+    const FROM_LISTENER: &'static str = "TcpListener::from_std";
     type Addr = SocketAddr;
     type StdStream = net::TcpStream;
     type StdListener = net::TcpListener;

@@ -5,8 +5,9 @@ use std::net::{self, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::addrs::{Target, ToAddrs, resolve};
 use super::datagram_socket::DatagramSocket;
-use super::messages::{DatagramIo, Protocol, ReceiveMode, Sealed, check_truncated};
+use super::messages::{DatagramIo, Protocol, ReceiveMode, Sealed, check_truncated, explain_send};
 use super::transport::done;
+use crate::context;
 use crate::current::budget;
 use crate::io_error::explain;
 use crate::reactor::Direction;
@@ -48,11 +49,12 @@ impl UdpSocket {
     ///
     /// Outside of a running loop.
     pub async fn bind(addr: impl ToAddrs) -> io::Result<UdpSocket> {
+        let context = context::expect("UdpSocket::bind");
         budget::unit().await;
         let mut failure = None;
         for addr in resolve(addr.target()?).await? {
             match mio::net::UdpSocket::bind(addr) {
-                Ok(socket) => return UdpSocket::from_mio(socket),
+                Ok(socket) => return UdpSocket::from_mio(socket, &context.reactor),
                 Err(error) => failure = failure.or(Some((addr, error))),
             }
         }
@@ -77,7 +79,10 @@ impl UdpSocket {
     pub async fn connect(&self, addr: impl ToAddrs) -> io::Result<()> {
         budget::unit().await;
         let addr = self.first_of_family(addr.target()?).await?;
-        self.end.get().connect(addr)
+        self.end.get().connect(addr).map_err(|error| {
+            let sentence = format!("could not connect to {addr}: {error}");
+            explain(error, sentence)
+        })
     }
 
     /// Sends a datagram to `addr`, or to the first address of a name that has the socket's address
@@ -203,6 +208,7 @@ impl UdpSocket {
 impl Protocol for Udp {}
 
 impl Sealed for Udp {
+    const FROM_STD: &'static str = "UdpSocket::from_std";
     type Addr = SocketAddr;
     type StdSocket = net::UdpSocket;
     type Socket = mio::net::UdpSocket;
@@ -212,7 +218,7 @@ impl DatagramIo for mio::net::UdpSocket {
     type Addr = SocketAddr;
 
     fn send(&self, buf: &[u8]) -> io::Result<usize> {
-        self.send(buf)
+        self.send(buf).map_err(explain_send)
     }
 
     fn receive(&self, buf: &mut [u8], mode: ReceiveMode) -> io::Result<(usize, SocketAddr)> {

@@ -87,6 +87,12 @@ pub(crate) fn accept_failure(error: &io::Error) -> AcceptFailure {
     }
 }
 
+/// Returns whether an error of send(2) means that the socket has no peer.
+pub(crate) fn is_unconnected(error: &io::Error) -> bool {
+    // A Unix datagram socket returns ENOTCONN, a UDP socket EDESTADDRREQ.
+    matches!(Errno::from_io_error(error), Some(Errno::DESTADDRREQ | Errno::NOTCONN))
+}
+
 /// Starts to connect. The returned socket is non-blocking, and usually not connected yet.
 pub(crate) fn connect_from(local: SocketAddr, to: SocketAddr) -> io::Result<TcpStream> {
     if local.is_ipv6() != to.is_ipv6() {

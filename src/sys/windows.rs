@@ -54,6 +54,12 @@ pub(crate) fn accept_failure(error: &io::Error) -> AcceptFailure {
     }
 }
 
+/// Returns whether an error of send means that the socket has no peer: WSAENOTCONN,
+/// WSAEDESTADDRREQ.
+pub(crate) fn is_unconnected(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(10057 | 10039))
+}
+
 pub(crate) fn connect_from(_: SocketAddr, _: SocketAddr) -> io::Result<TcpStream> {
     Err(io::Error::new(io::ErrorKind::Unsupported, "local_addr is not available on Windows"))
 }
