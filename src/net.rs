@@ -20,7 +20,7 @@
     doc = "| [`lookup_addr()`], [`NamedAddr`] | the host name of an address |"
 )]
 //! | [`Connection`], [`Transport`], [`Tcp`], [`Unix`] | the generic type of the streams |
-//! | [`Listener`], [`Incoming`] | the generic type of the listeners, and its stream |
+//! | [`Listener`], [`Incoming`], [`IntoIncoming`] | the generic type of the listeners, and its streams |
 //! | [`DatagramSocket`], [`Protocol`], [`Udp`] | the generic type of the datagram sockets |
 //! | [`Truncated`] | a datagram that was longer than the buffer |
 //!
@@ -54,6 +54,8 @@
 mod addrs;
 mod connect;
 mod connection;
+mod connection_ready;
+mod datagram_ready;
 mod datagram_socket;
 mod endpoint;
 #[cfg(unix)]
@@ -69,6 +71,8 @@ mod messages;
 pub mod pipe;
 #[cfg(unix)]
 mod pipe_io;
+#[cfg(unix)]
+mod pipe_ready;
 mod sendfile;
 mod split;
 mod tcp_listener;
@@ -93,9 +97,9 @@ pub use self::connect::ConnectOptions;
 #[doc(alias = "SocketStream")]
 pub use self::connection::Connection;
 pub use self::datagram_socket::DatagramSocket;
-pub use self::listener::Incoming;
 #[doc(alias = "SocketListener")]
 pub use self::listener::Listener;
+pub use self::listener::{Incoming, IntoIncoming};
 #[cfg(feature = "lookup-addr")]
 pub use self::lookup_addr::NamedAddr;
 #[cfg(feature = "lookup-addr")]

@@ -104,6 +104,44 @@ impl<S: IoObject> Endpoint<S> {
         self.polled.poll(source, direction, |waiter| source.poll_ready(direction, cx, waiter))
     }
 
+    /// Completes when a direction of `interest` may be ready. Returns those that may be.
+    pub(super) fn ready(
+        &self,
+        interest: Interest,
+    ) -> impl Future<Output = io::Result<Interest>> + '_ {
+        let source = self.socket.source();
+        let mut waiters = [Direction::Read, Direction::Write].map(|side| source.waiter(side));
+        poll_fn(move |cx| {
+            if interest.is_priority() || interest.is_error() {
+                return Poll::Ready(Err(not_reported(interest)));
+            }
+            let [read, write] = &mut waiters;
+            let is_readable = interest.is_readable() && read.poll_ready(cx)?.is_ready();
+            let is_writable = interest.is_writable() && write.poll_ready(cx)?.is_ready();
+            Poll::Ready(Ok(match (is_readable, is_writable) {
+                (true, true) => Interest::READABLE | Interest::WRITABLE,
+                (true, false) => Interest::READABLE,
+                (false, true) => Interest::WRITABLE,
+                (false, false) => return Poll::Pending,
+            }))
+        })
+    }
+
+    /// Runs `op` once a direction of `interest` is ready, and again if it returns `WouldBlock`.
+    pub(super) async fn async_io<T>(
+        &self,
+        interest: Interest,
+        mut op: impl FnMut(&S) -> io::Result<T>,
+    ) -> io::Result<T> {
+        loop {
+            self.ready(interest).await?;
+            match self.try_io(interest, &mut op) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                result => return result,
+            }
+        }
+    }
+
     /// Runs `op` without waiting. `WouldBlock` clears the readiness of `interest`.
     pub(super) fn try_io<T>(
         &self,
@@ -112,6 +150,15 @@ impl<S: IoObject> Endpoint<S> {
     ) -> io::Result<T> {
         self.socket.source().try_io(interest.directions(), || op(self.get()))
     }
+}
+
+#[cold]
+fn not_reported(interest: Interest) -> io::Error {
+    let sentence = format!(
+        "a socket reports READABLE and WRITABLE only, and the interest is {interest:?}: wait for \
+         the other states with evloop::io::AsyncFd"
+    );
+    io::Error::new(io::ErrorKind::InvalidInput, sentence)
 }
 
 impl<S: IoObject> fmt::Debug for Endpoint<S> {

@@ -164,15 +164,6 @@ impl Receiver {
         Ok(())
     }
 
-    /// Waits until the pipe may be readable. The readiness may be stale.
-    ///
-    /// # Cancel safety
-    ///
-    /// Nothing changes.
-    pub fn readable(&self) -> impl Future<Output = io::Result<()>> {
-        self.end.socket.ready(Direction::Read)
-    }
-
     /// Waits while a FIFO is at the end of its stream: until the next writer writes. Completes at
     /// once if a writer has opened the FIFO already.
     ///
@@ -213,15 +204,6 @@ impl Receiver {
 
     fn is_at_end(&self) -> io::Result<bool> {
         Ok(state(self)?.is_readable() && ioctl_fionread(self)? == 0)
-    }
-
-    /// Reads the available bytes without waiting.
-    ///
-    /// # Errors
-    ///
-    /// Kind `WouldBlock` if no byte is available.
-    pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.end.socket.attempt(Direction::Read, |io| read(io, buf))
     }
 
     /// Returns the registration, for callers inside the crate with an operation of their own.
@@ -322,24 +304,6 @@ impl Sender {
     /// Cancel safe: if the future is dropped, `buf` holds the bytes not written yet.
     pub fn write_all_buf(&self, buf: &mut &[u8]) -> impl Future<Output = io::Result<()>> {
         self.end.write_all(buf, write)
-    }
-
-    /// Waits until the pipe may be writable. The readiness may be stale.
-    ///
-    /// # Cancel safety
-    ///
-    /// Nothing changes.
-    pub fn writable(&self) -> impl Future<Output = io::Result<()>> {
-        self.end.socket.ready(Direction::Write)
-    }
-
-    /// Writes the bytes that the pipe accepts without waiting.
-    ///
-    /// # Errors
-    ///
-    /// Kind `WouldBlock` if the pipe is full; else as [`write`](Sender::write).
-    pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
-        self.end.socket.attempt(Direction::Write, |io| write(io, buf))
     }
 }
 
