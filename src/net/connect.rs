@@ -18,6 +18,8 @@ use crate::context;
 use crate::current::budget;
 use crate::reactor::{Direction, Reactor, Socket, WaiterKey};
 use crate::sys::connect_from;
+#[cfg(unix)]
+use crate::sys::{Owned, start_connect};
 use crate::time::{Sleep, sleep};
 
 /// The options of [`TcpStream::connect_with`].
@@ -225,8 +227,7 @@ impl Race<'_> {
 
     /// Returns one error that holds all failures.
     fn failure(&mut self) -> io::Error {
-        let failures = std::mem::take(&mut self.failures);
-        io::Error::new(failures[0].1.kind(), ConnectError { failures })
+        ConnectError { failures: std::mem::take(&mut self.failures) }.into()
     }
 }
 
@@ -240,6 +241,14 @@ impl Attempt {
             None => mio::net::TcpStream::connect(addr)?,
             Some(local) => mio::net::TcpStream::from_std(connect_from(local, addr)?),
         };
+        Attempt::started(addr, stream, reactor)
+    }
+
+    fn started(
+        addr: SocketAddr,
+        stream: mio::net::TcpStream,
+        reactor: &Rc<Reactor>,
+    ) -> io::Result<Attempt> {
         // Connecting always ends with an event: a check before that event is a wasted system call.
         let socket = Socket::new(stream, reactor.clone(), false)?;
         Ok(Attempt { addr, socket, waiter: WaiterKey::default() })
@@ -254,6 +263,23 @@ impl Attempt {
         }
         polled
     }
+}
+
+/// Connects a socket that the caller made.
+#[cfg(unix)]
+pub(super) async fn connect_socket(
+    fd: Owned,
+    addr: SocketAddr,
+    reactor: &Rc<Reactor>,
+) -> io::Result<TcpStream> {
+    budget::unit().await;
+    let connected = async {
+        let stream = mio::net::TcpStream::from_std(start_connect(fd, addr)?);
+        let mut attempt = Attempt::started(addr, stream, reactor)?;
+        poll_fn(|cx| attempt.poll(cx)).await?;
+        Ok(TcpStream::new(attempt.socket))
+    };
+    connected.await.map_err(|error| ConnectError { failures: vec![(addr, error)] }.into())
 }
 
 /// Returns the result of a connect. `WouldBlock` while it is still running.
@@ -284,6 +310,14 @@ impl fmt::Display for ConnectError {
             write!(f, "{}{addr}: {error}", if i > 0 { "; " } else { "" })?;
         }
         Ok(())
+    }
+}
+
+impl From<ConnectError> for io::Error {
+    /// Returns an error of the kind of the first failure.
+    fn from(error: ConnectError) -> io::Error {
+        let first = error.failures.first();
+        io::Error::new(first.map_or(io::ErrorKind::Other, |(_, error)| error.kind()), error)
     }
 }
 

@@ -96,6 +96,17 @@ impl TcpListener {
         let sentence = format!("could not listen on {addr}: {error}");
         Err(explain(error, sentence))
     }
+
+    /// Sets the number of routers that a packet of a connection may pass (IP_TTL).
+    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
+        self.io().set_ttl(ttl)
+    }
+
+    /// Returns the number of routers that a packet of a connection may pass; see
+    /// [`set_ttl`](TcpListener::set_ttl).
+    pub fn ttl(&self) -> io::Result<u32> {
+        self.io().ttl()
+    }
 }
 
 impl Default for ListenOptions {

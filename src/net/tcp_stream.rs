@@ -46,6 +46,11 @@ impl TcpStream {
     pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
         self.end.get().set_ttl(ttl)
     }
+
+    /// Returns the number of routers that a packet may pass; see [`set_ttl`](TcpStream::set_ttl).
+    pub fn ttl(&self) -> io::Result<u32> {
+        self.end.get().ttl()
+    }
 }
 
 impl Transport for Tcp {}

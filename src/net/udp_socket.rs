@@ -36,6 +36,39 @@ pub enum Udp {}
 /// ```
 pub type UdpSocket = DatagramSocket<Udp>;
 
+/// The options of [`UdpSocket::bind_with`].
+///
+/// ```
+/// use evloop::net::{BindOptions, UdpSocket};
+///
+/// evloop::block_on(async {
+///     let options = BindOptions { broadcast: true, ..BindOptions::default() };
+///     let socket = UdpSocket::bind_with("127.0.0.1:0", &options).await?;
+///     assert!(socket.broadcast()?);
+///     std::io::Result::Ok(())
+/// }).unwrap();
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BindOptions {
+    /// Bind although another socket has the address (SO_REUSEADDR). For multicast: several sockets
+    /// with this option receive the datagrams of a group. Default: `false`. On Windows `true` is an
+    /// error of kind `Unsupported`.
+    #[doc(alias = "reuse_address")]
+    pub reuse_addr: bool,
+    /// Share the port with other sockets that set this option (SO_REUSEPORT). On Linux the system
+    /// spreads the datagrams over them. Default: `false`. On Windows `true` is an error of kind
+    /// `Unsupported`.
+    pub reuse_port: bool,
+    /// Whether an IPv6 socket refuses IPv4 datagrams (IPV6_V6ONLY). Default: `None`, the system's
+    /// default. On Windows that default is `Some(true)`, and `Some(false)` is an error of kind
+    /// `Unsupported`.
+    pub only_v6: Option<bool>,
+    /// Allow sending to a broadcast address; see [`set_broadcast`](UdpSocket::set_broadcast).
+    /// Default: `false`.
+    #[doc(alias = "allow_broadcast")]
+    pub broadcast: bool,
+}
+
 impl UdpSocket {
     /// Makes a socket on the first address of `addr` that the system accepts. With port 0 the
     /// system chooses the port; see [`local_addr`](DatagramSocket::local_addr).
@@ -49,12 +82,31 @@ impl UdpSocket {
     ///
     /// Outside of a running loop.
     pub async fn bind(addr: impl ToAddrs) -> io::Result<UdpSocket> {
+        UdpSocket::bind_with(addr, &BindOptions::default()).await
+    }
+
+    /// Makes a socket with the given options, as [`bind`](UdpSocket::bind) does.
+    ///
+    /// # Errors
+    ///
+    /// As [`bind`](UdpSocket::bind). Kind `Unsupported` for options that the system does not have.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a running loop.
+    pub async fn bind_with(addr: impl ToAddrs, options: &BindOptions) -> io::Result<UdpSocket> {
         let context = context::expect("UdpSocket::bind");
         budget::unit().await;
+        let BindOptions { reuse_addr, reuse_port, only_v6, broadcast } = *options;
         let mut failure = None;
         for addr in resolve(addr.target()?).await? {
-            match mio::net::UdpSocket::bind(addr) {
-                Ok(socket) => return UdpSocket::from_mio(socket, &context.reactor),
+            match sys::bind_udp(addr, reuse_addr, reuse_port, only_v6) {
+                Ok(socket) => {
+                    if broadcast {
+                        socket.set_broadcast(true)?;
+                    }
+                    return UdpSocket::from_mio(socket, &context.reactor);
+                }
                 Err(error) => failure = failure.or(Some((addr, error))),
             }
         }

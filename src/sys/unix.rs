@@ -37,9 +37,33 @@ pub(crate) fn listen(
     reuse_port: bool,
     only_v6: Option<bool>,
 ) -> io::Result<TcpListener> {
-    let family = if addr.is_ipv6() { AddressFamily::INET6 } else { AddressFamily::INET };
-    let fd = open(family)?;
-    set_socket_reuseaddr(&fd, reuse_addr)?;
+    let fd = bind_with(addr, SocketType::STREAM, reuse_addr, reuse_port, only_v6)?;
+    start(&fd, i32::try_from(backlog).unwrap_or(i32::MAX))?;
+    Ok(fd.into())
+}
+
+/// Makes a UDP socket on `addr`.
+pub(crate) fn bind_udp(
+    addr: SocketAddr,
+    reuse_addr: bool,
+    reuse_port: bool,
+    only_v6: Option<bool>,
+) -> io::Result<UdpSocket> {
+    let fd = bind_with(addr, SocketType::DGRAM, reuse_addr, reuse_port, only_v6)?;
+    Ok(with_nonblocking(fd, true)?.into())
+}
+
+fn bind_with(
+    addr: SocketAddr,
+    kind: SocketType,
+    reuse_addr: bool,
+    reuse_port: bool,
+    only_v6: Option<bool>,
+) -> io::Result<OwnedFd> {
+    let fd = open(family(addr), kind)?;
+    if reuse_addr {
+        set_socket_reuseaddr(&fd, true)?;
+    }
     if reuse_port {
         rustix::net::sockopt::set_socket_reuseport(&fd, true)?;
     }
@@ -47,22 +71,25 @@ pub(crate) fn listen(
         set_ipv6_v6only(&fd, only_v6)?;
     }
     bind(&fd, &addr)?;
-    start(&fd, i32::try_from(backlog).unwrap_or(i32::MAX))?;
-    Ok(fd.into())
+    Ok(fd)
+}
+
+fn family(addr: SocketAddr) -> AddressFamily {
+    if addr.is_ipv6() { AddressFamily::INET6 } else { AddressFamily::INET }
 }
 
 /// Opens a socket that child processes do not inherit.
 #[cfg(not(target_vendor = "apple"))]
-pub(crate) fn open(family: AddressFamily) -> io::Result<OwnedFd> {
+pub(crate) fn open(family: AddressFamily, kind: SocketType) -> io::Result<OwnedFd> {
     use rustix::net::{SocketFlags, socket_with};
-    Ok(socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?)
+    Ok(socket_with(family, kind, SocketFlags::CLOEXEC, None)?)
 }
 
 /// Opens a socket that child processes do not inherit. Apple's systems have no socket(2) flag for
 /// that, nor a send(2) flag against SIGPIPE, so both are set afterwards.
 #[cfg(target_vendor = "apple")]
-pub(crate) fn open(family: AddressFamily) -> io::Result<OwnedFd> {
-    let fd = rustix::net::socket(family, SocketType::STREAM, None)?;
+pub(crate) fn open(family: AddressFamily, kind: SocketType) -> io::Result<OwnedFd> {
+    let fd = rustix::net::socket(family, kind, None)?;
     rustix::io::fcntl_setfd(&fd, rustix::io::FdFlags::CLOEXEC)?;
     rustix::net::sockopt::set_socket_nosigpipe(&fd, true)?;
     Ok(fd)
@@ -101,13 +128,18 @@ pub(crate) fn connect_from(local: SocketAddr, to: SocketAddr) -> io::Result<TcpS
             format!("it is of another family than the local address {local}"),
         ));
     }
-    let family = if to.is_ipv6() { AddressFamily::INET6 } else { AddressFamily::INET };
-    let fd = with_nonblocking(open(family)?, true)?;
+    let fd = open(family(to), SocketType::STREAM)?;
     bind(&fd, &local).map_err(|errno| {
         let error = io::Error::from(errno);
         let sentence = format!("could not bind to {local}: {error}");
         explain(error, sentence)
     })?;
+    start_connect(fd, to)
+}
+
+/// Starts to connect a socket. The returned socket is non-blocking.
+pub(crate) fn start_connect(fd: OwnedFd, to: SocketAddr) -> io::Result<TcpStream> {
+    let fd = with_nonblocking(fd, true)?;
     match connect(&fd, &to) {
         Err(Errno::INPROGRESS) | Ok(()) => Ok(fd.into()),
         Err(errno) => Err(errno.into()),

@@ -30,6 +30,27 @@ pub(crate) fn listen(
     reuse_port: bool,
     only_v6: Option<bool>,
 ) -> io::Result<TcpListener> {
+    check_supported(addr, reuse_addr, reuse_port, only_v6)?;
+    TcpListener::bind(addr)
+}
+
+/// Makes a UDP socket on `addr`.
+pub(crate) fn bind_udp(
+    addr: SocketAddr,
+    reuse_addr: bool,
+    reuse_port: bool,
+    only_v6: Option<bool>,
+) -> io::Result<UdpSocket> {
+    check_supported(addr, reuse_addr, reuse_port, only_v6)?;
+    UdpSocket::bind(addr)
+}
+
+fn check_supported(
+    addr: SocketAddr,
+    reuse_addr: bool,
+    reuse_port: bool,
+    only_v6: Option<bool>,
+) -> io::Result<()> {
     // On Windows, an IPv6 socket accepts IPv4 connections only with a socket option.
     let is_dual = addr.is_ipv6() && only_v6 == Some(false);
     if reuse_addr || reuse_port || is_dual {
@@ -38,7 +59,7 @@ pub(crate) fn listen(
             "reuse_addr, reuse_port and only_v6: Some(false) are not available on Windows",
         ));
     }
-    TcpListener::bind(addr)
+    Ok(())
 }
 
 /// Classifies an error of accept.
