@@ -3,7 +3,11 @@
 //!
 //! | item | what it does |
 //! |---|---|
-#![cfg_attr(unix, doc = "| [`AsyncFd`] | waits for any descriptor, as asyncio's `add_reader` |")]
+#![cfg_attr(unix, doc = "| [`AsyncFd`] | waits for any descriptor |")]
+#![cfg_attr(
+    unix,
+    doc = "| [`add_reader`], [`add_writer`], [`FdCallback`] | call a function while a descriptor is ready |"
+)]
 //! | [`Interest`] | the states of a descriptor: readable, writable, error |
 //! | [`copy()`], [`copy_buf`] | copy from a reader to a writer until the reader ends |
 //! | [`copy_bidirectional()`] | copies between two connections in both directions |
@@ -76,6 +80,10 @@
 
 #[cfg(unix)]
 mod async_fd;
+#[cfg(unix)]
+mod async_fd_io;
+#[cfg(unix)]
+mod callbacks;
 mod copy;
 mod copy_bidirectional;
 mod duplex;
@@ -89,16 +97,19 @@ mod transfer;
 mod watched;
 
 #[cfg(unix)]
-#[doc(alias = "add_reader")]
-#[doc(alias = "add_writer")]
-#[doc(alias = "remove_reader")]
-#[doc(alias = "remove_writer")]
 #[doc(alias = "wait_read")]
 #[doc(alias = "wait_write")]
 #[doc(alias = "wait_readable")]
 #[doc(alias = "wait_writable")]
 #[doc(alias = "Async")]
+#[doc(alias = "wait_readwrite")]
 pub use self::async_fd::AsyncFd;
+#[cfg(unix)]
+#[doc(alias = "remove_reader")]
+#[doc(alias = "remove_writer")]
+pub use self::callbacks::FdCallback;
+#[cfg(unix)]
+pub use self::callbacks::{add_reader, add_writer};
 #[doc(alias = "copyfileobj")]
 pub use self::copy::copy;
 pub use self::copy::copy_buf;

@@ -54,6 +54,8 @@
 // Layer L4.
 
 mod addrs;
+#[cfg(unix)]
+mod ancillary;
 mod connect;
 mod connection;
 mod connection_ready;
@@ -73,6 +75,8 @@ mod messages;
 pub mod pipe;
 #[cfg(unix)]
 mod pipe_io;
+#[cfg(unix)]
+mod pipe_open;
 #[cfg(unix)]
 mod pipe_ready;
 mod sendfile;

@@ -163,18 +163,6 @@ impl<T: AsFd> AsyncFd<T> {
         self.io(Direction::Write, |_| Ok(()))
     }
 
-    /// Does the same as [`readable`](AsyncFd::readable), as a `poll_` method. At most one task
-    /// waits in it: the last one that polled.
-    pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.poll_state(cx, Direction::Read)
-    }
-
-    /// Does the same as [`writable`](AsyncFd::writable), as a `poll_` method. At most one task
-    /// waits in it: the last one that polled.
-    pub fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.poll_state(cx, Direction::Write)
-    }
-
     /// Waits until the descriptor has at least one state of `interest`, and returns those that it
     /// has.
     ///
@@ -324,10 +312,15 @@ impl<T: AsFd> AsyncFd<T> {
         result.map(|value| Done { value, short: false })
     }
 
-    fn poll_state(&self, cx: &mut Context<'_>, direction: Direction) -> Poll<io::Result<()>> {
+    /// Runs `op` for a `poll_` method.
+    pub(super) fn poll_with<R>(
+        &self,
+        direction: Direction,
+        cx: &mut Context<'_>,
+        mut op: impl FnMut(&T) -> io::Result<R>,
+    ) -> Poll<io::Result<R>> {
         let source = self.socket.source();
-        self.polled
-            .poll(source, direction, |waiter| self.poll_io(direction, cx, waiter, |_| Ok(())))
+        self.polled.poll(source, direction, |waiter| self.poll_io(direction, cx, waiter, &mut op))
     }
 
     /// Waits for read events until poll(2) reports a `wanted` state: the selector reports errors

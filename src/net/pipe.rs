@@ -5,6 +5,7 @@
 //! | [`pair`] | makes a pipe |
 //! | [`Receiver`] | the read end |
 //! | [`Sender`] | the write end |
+//! | [`OpenOptions`] | opens a FIFO by its path |
 //!
 //! ```
 //! evloop::block_on(async {
@@ -31,8 +32,9 @@ use rustix::fs::{FileType, fstat};
 use rustix::io::ioctl_fionread;
 
 use super::endpoint::Endpoint;
+pub use super::pipe_open::OpenOptions;
 use super::transport::{done, done_bytes};
-use crate::context;
+use crate::context::{self, Context};
 use crate::io::state;
 #[cfg(feature = "process")]
 use crate::reactor::Reactor;
@@ -98,7 +100,7 @@ impl Receiver {
     /// The duplicates of the descriptor share the mode, also in other processes: they become
     /// non-blocking too.
     ///
-    /// A FIFO may be opened before its first writer (O_NONBLOCK): a read then waits for that
+    /// A FIFO may be opened before its first writer ([`OpenOptions`]): a read then waits for that
     /// writer. After the last writer closes, reads return the end of the stream;
     /// [`reopened`](Receiver::reopened) waits for the next writer.
     ///
@@ -113,8 +115,11 @@ impl Receiver {
     #[track_caller]
     pub fn from_fd(fd: impl Into<OwnedFd>) -> io::Result<Receiver> {
         let context = context::expect("pipe::Receiver::from_fd");
-        let end = Endpoint::from_std(check_pipe(fd.into())?, &context.reactor)?;
-        Ok(Receiver { end })
+        Receiver::register(check_pipe(fd.into())?, &context)
+    }
+
+    pub(super) fn register(fd: OwnedFd, context: &Context) -> io::Result<Receiver> {
+        Ok(Receiver { end: Endpoint::from_std(fd, &context.reactor)? })
     }
 
     /// Deregisters the end from the loop, and returns it in its original mode, blocking or not.
@@ -172,12 +177,10 @@ impl Receiver {
     /// Nothing changes.
     ///
     /// ```no_run
-    /// use evloop::net::pipe::Receiver;
-    /// use rustix::fs::{Mode, OFlags, open};
+    /// use evloop::net::pipe::OpenOptions;
     ///
     /// evloop::block_on(async {
-    ///     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    ///     let commands = Receiver::from_fd(open("/run/commands", flags, Mode::empty())?)?;
+    ///     let commands = OpenOptions::new().open_receiver("/run/commands")?;
     ///     let mut buf = [0; 4096];
     ///     loop {
     ///         match commands.read(&mut buf).await? {
@@ -242,8 +245,11 @@ impl Sender {
     #[track_caller]
     pub fn from_fd(fd: impl Into<OwnedFd>) -> io::Result<Sender> {
         let context = context::expect("pipe::Sender::from_fd");
-        let end = Endpoint::from_std(check_pipe(fd.into())?, &context.reactor)?;
-        Ok(Sender { end })
+        Sender::register(check_pipe(fd.into())?, &context)
+    }
+
+    pub(super) fn register(fd: OwnedFd, context: &Context) -> io::Result<Sender> {
+        Ok(Sender { end: Endpoint::from_std(fd, &context.reactor)? })
     }
 
     /// Deregisters the end from the loop, and returns it in its original mode, blocking or not.
@@ -309,7 +315,7 @@ impl Sender {
 
 /// Returns an error if `fd` is not a pipe. Other files may always be ready, or return short counts
 /// with another meaning.
-fn check_pipe(fd: OwnedFd) -> io::Result<OwnedFd> {
+pub(super) fn check_pipe(fd: OwnedFd) -> io::Result<OwnedFd> {
     match FileType::from_raw_mode(fstat(&fd)?.st_mode) {
         FileType::Fifo => Ok(fd),
         other => {

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{self, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::task::{Context, Poll};
 
 use super::addrs::{Target, ToAddrs, resolve};
 use super::datagram_socket::DatagramSocket;
@@ -162,6 +163,18 @@ impl UdpSocket {
     /// Kind `WouldBlock` if the system's send buffer is full.
     pub fn try_send_to(&self, buf: &[u8], addr: SocketAddr) -> io::Result<usize> {
         self.end.socket.attempt(Direction::Write, |io| done(io.send_to(buf, addr)))
+    }
+
+    /// Sends a datagram to `addr` as a `poll_` function; see [`send_to`](UdpSocket::send_to). At
+    /// most one task waits in it and in the other `poll_` functions that send: the last task that
+    /// polled.
+    pub fn poll_send_to(
+        &self,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+        addr: SocketAddr,
+    ) -> Poll<io::Result<usize>> {
+        self.end.poll_io(Direction::Write, cx, |io| done(io.send_to(buf, addr)))
     }
 
     /// Returns the first address of `target` that has the socket's address family, else the first.

@@ -185,6 +185,19 @@ pub(crate) fn send_vectored(socket: impl AsFd, bufs: &[IoSlice<'_>]) -> io::Resu
     Ok(sendmsg(socket, bufs, &mut SendAncillaryBuffer::default(), NO_SIGNAL)?)
 }
 
+/// The flag of recvmsg(2) that sets close-on-exec on received descriptors.
+#[cfg(not(target_vendor = "apple"))]
+pub(crate) const CLOSE_ON_EXEC: RecvFlags = RecvFlags::CMSG_CLOEXEC;
+#[cfg(target_vendor = "apple")]
+pub(crate) const CLOSE_ON_EXEC: RecvFlags = RecvFlags::empty();
+
+/// Sets close-on-exec on a received descriptor, where recvmsg(2) has no flag for it.
+pub(crate) fn with_close_on_exec(fd: OwnedFd) -> OwnedFd {
+    #[cfg(target_vendor = "apple")]
+    let _ = rustix::io::fcntl_setfd(&fd, rustix::io::FdFlags::CLOEXEC);
+    fd
+}
+
 /// The flag of send(2) against SIGPIPE. On systems without it, a socket option has the same effect.
 #[cfg(any(target_vendor = "apple", target_os = "netbsd"))]
 pub(crate) const NO_SIGNAL: SendFlags = SendFlags::empty();
