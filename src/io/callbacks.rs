@@ -20,12 +20,11 @@ pub struct FdCallback {
     task: Option<JoinHandle<()>>,
 }
 
-/// Calls `callback` once in each turn of the loop while `fd` is readable, until the returned
-/// [`FdCallback`] is dropped.
+/// Calls `callback` while `fd` is readable, until the returned [`FdCallback`] is dropped.
 ///
 /// The descriptor is readable when bytes, the end of the stream or an error are available
-/// (level-triggered, as in asyncio). The callback should read them: else it is called again in the
-/// next turn. The mode of the descriptor, blocking or not, is not changed. One descriptor may have
+/// (level-triggered, as in asyncio). The callback should read them: else it is called again after
+/// the other tasks have run. The mode of the descriptor, blocking or not, is not changed. One descriptor may have
 /// several callbacks.
 ///
 /// The callback belongs to the open file, not to the number `fd`: a duplicate of the descriptor
@@ -71,8 +70,8 @@ pub fn add_reader(fd: impl AsFd, callback: impl FnMut() + 'static) -> io::Result
     Ok(call(fd, AsyncFd::readable, "add_reader", callback))
 }
 
-/// Calls `callback` once in each turn of the loop while `fd` is writable, until the returned
-/// [`FdCallback`] is dropped; see [`add_reader`].
+/// Calls `callback` while `fd` is writable, until the returned [`FdCallback`] is dropped; see
+/// [`add_reader`].
 ///
 /// A descriptor is writable most of the time: drop the `FdCallback` when nothing is left to write.
 ///
@@ -107,7 +106,7 @@ fn call(
         // An error means that the loop has ended.
         while ready(&fd).await.is_ok() {
             callback();
-            // The descriptor may still be ready: one call in each turn.
+            // The descriptor may still be ready: the other tasks run between two calls.
             yield_now().await;
         }
     });
