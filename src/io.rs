@@ -6,8 +6,9 @@
 #![cfg_attr(unix, doc = "| [`AsyncFd`] | waits for any descriptor |")]
 #![cfg_attr(
     unix,
-    doc = "| [`add_reader`], [`add_writer`], [`FdCallback`] | call a function while a descriptor is ready |"
+    doc = "| [`add_reader`], [`add_writer`] | callbacks while a descriptor is ready |"
 )]
+#![cfg_attr(unix, doc = "| [`FdCallback`] | such a callback; dropping it removes the callback |")]
 //! | [`Interest`] | the states of a descriptor: readable, writable, error |
 //! | [`copy()`], [`copy_buf`] | copy from a reader to a writer until the reader ends |
 //! | [`copy_bidirectional()`] | copies between two connections in both directions |
@@ -42,7 +43,7 @@
 //! | `connect`, [`open_connection`], [`start_server`] | the sockets that it opened are closed |
 //! | `read`, `read_vectored`, `peek`, `recv…` | nothing was read |
 //! | `write`, `write_vectored`, `send…` | nothing was written |
-//! | `readable`, `writable` | nothing has changed |
+//! | `readable`, `writable`, `ready` | nothing has changed |
 //! | `write_all_buf(&mut buf)` | `buf` holds the bytes that are not written |
 //! | `read_exact` of a socket | **not cancel safe**: an unknown part of `buf` is filled |
 //! | `write_all` of a socket | **not cancel safe**: an unknown part of `buf` is written |
@@ -56,7 +57,7 @@
 //! | [`Stdin`]: all | nothing is lost: the next read returns the bytes |
 //! | [`Output`]: `write` | nothing was written |
 //! | [`Output`]: `write_all` | **not cancel safe**: as that of a socket |
-//! | `AsyncFd`: all | the operation has not run, or has found nothing |
+//! | `AsyncFd`: all; `async_io` | the operation has not run, or has found nothing |
 //! | [`DuplexStream`], by the traits | nothing was read or written |
 //!
 //! The cancel-safe counterparts are: for `read_exact` a [`StreamReader`], for `write_all`

@@ -22,7 +22,8 @@
     doc = "| [`lookup_addr()`], [`NamedAddr`] | the host name of an address |"
 )]
 //! | [`Connection`], [`Transport`], [`Tcp`], [`Unix`] | the generic type of the streams |
-//! | [`Listener`], [`Incoming`], [`IntoIncoming`] | the generic type of the listeners, and its streams |
+//! | [`Listener`] | the generic type of the listeners |
+//! | [`Incoming`], [`IntoIncoming`] | the connections of a listener, as a `Stream` |
 //! | [`DatagramSocket`], [`Protocol`], [`Udp`] | the generic type of the datagram sockets |
 //! | [`Truncated`] | a datagram that was longer than the buffer |
 //!
@@ -74,14 +75,14 @@ mod messages;
 #[cfg(unix)]
 pub mod pipe;
 #[cfg(unix)]
+mod pipe_ends;
+#[cfg(unix)]
 mod pipe_io;
 #[cfg(unix)]
 mod pipe_open;
 #[cfg(unix)]
 mod pipe_ready;
 mod sendfile;
-#[cfg(unix)]
-mod socket_options;
 mod split;
 mod tcp_listener;
 #[cfg(unix)]

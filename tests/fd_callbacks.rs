@@ -165,7 +165,7 @@ fn files_are_refused_and_a_loop_is_needed() {
     let outcome = std::panic::catch_unwind(|| drop(add_writer(io::stdout(), || {})));
     let message = outcome.unwrap_err();
     let message = message.downcast_ref::<String>().unwrap();
-    assert!(message.starts_with("io::add_writer was called outside of a running loop"));
+    assert!(message.starts_with("add_writer was called outside of a running loop"));
 }
 
 #[test]

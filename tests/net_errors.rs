@@ -137,7 +137,8 @@ mod unix {
         assert_points_here("UnixDatagram::pair", || drop(UnixDatagram::pair()));
         assert_points_here("UnixDatagram::unbound", || drop(UnixDatagram::unbound()));
         assert_points_here("AsyncFd::new", || drop(AsyncFd::new(&other)));
-        assert_points_here("AsyncFd::with_interest", || drop(AsyncFd::with_interest(&other, Interest::READABLE)));
+        let read = Interest::READABLE;
+        assert_points_here("AsyncFd::with_interest", || drop(AsyncFd::with_interest(&other, read)));
         let (reader, writer) = std::io::pipe().unwrap();
         assert_points_here("pipe::pair", || drop(pipe::pair()));
         assert_points_here("pipe::Receiver::from_fd", || drop(Receiver::from_fd(reader)));

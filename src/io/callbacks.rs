@@ -4,14 +4,16 @@
 //! accepts a descriptor once, and a reader and a writer may share one.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
+use std::task::{Poll, ready};
 
 use super::async_fd::AsyncFd;
 use super::interest::Interest;
 use crate::context;
-use crate::executor::JoinHandle;
-use crate::task::{Builder, yield_now};
+use crate::executor::{JoinHandle, SpawnOptions};
+use crate::reactor::Direction;
 
 /// A callback of [`add_reader`] or [`add_writer`]. Dropping it removes the callback.
 #[must_use = "dropping an FdCallback removes the callback: keep it, or call `detach`"]
@@ -24,8 +26,8 @@ pub struct FdCallback {
 ///
 /// The descriptor is readable when bytes, the end of the stream or an error are available
 /// (level-triggered, as in asyncio). The callback should read them: else it is called again after
-/// the other tasks have run. The mode of the descriptor, blocking or not, is not changed. One descriptor may have
-/// several callbacks.
+/// the other tasks have run. The mode of the descriptor, blocking or not, is not changed. One
+/// descriptor may have several callbacks.
 ///
 /// The callback belongs to the open file, not to the number `fd`: a duplicate of the descriptor
 /// stays open until the `FdCallback` is dropped. A task with a loop over
@@ -66,8 +68,7 @@ pub struct FdCallback {
 /// ```
 #[track_caller]
 pub fn add_reader(fd: impl AsFd, callback: impl FnMut() + 'static) -> io::Result<FdCallback> {
-    let fd = register("io::add_reader", fd, Interest::READABLE)?;
-    Ok(call(fd, AsyncFd::readable, "add_reader", callback))
+    add("add_reader", fd, Interest::READABLE, Direction::Read, callback)
 }
 
 /// Calls `callback` while `fd` is writable, until the returned [`FdCallback`] is dropped; see
@@ -84,33 +85,33 @@ pub fn add_reader(fd: impl AsFd, callback: impl FnMut() + 'static) -> io::Result
 /// Outside of a running loop.
 #[track_caller]
 pub fn add_writer(fd: impl AsFd, callback: impl FnMut() + 'static) -> io::Result<FdCallback> {
-    let fd = register("io::add_writer", fd, Interest::WRITABLE)?;
-    Ok(call(fd, AsyncFd::writable, "add_writer", callback))
+    add("add_writer", fd, Interest::WRITABLE, Direction::Write, callback)
 }
 
+/// Spawns the task of a callback. `name` is that of the called function.
 #[track_caller]
-fn register(caller: &str, fd: impl AsFd, interest: Interest) -> io::Result<AsyncFd<OwnedFd>> {
-    let context = context::expect(caller);
-    AsyncFd::register(fd.as_fd().try_clone_to_owned()?, interest, &context.reactor)
-}
-
-/// Spawns the task of a callback.
-#[track_caller]
-fn call(
-    fd: AsyncFd<OwnedFd>,
-    ready: impl AsyncFn(&AsyncFd<OwnedFd>) -> io::Result<()> + 'static,
+fn add(
     name: &str,
+    fd: impl AsFd,
+    interest: Interest,
+    direction: Direction,
     mut callback: impl FnMut() + 'static,
-) -> FdCallback {
-    let task = Builder::new().name(name).spawn(async move {
+) -> io::Result<FdCallback> {
+    let context = context::expect(name);
+    let fd = fd.as_fd().try_clone_to_owned()?;
+    let fd = AsyncFd::register(fd, interest, &context.reactor)?;
+    let options = SpawnOptions { name: Some(name.into()), ..SpawnOptions::here() };
+    let calls = poll_fn(move |cx| {
         // An error means that the loop has ended.
-        while ready(&fd).await.is_ok() {
-            callback();
-            // The descriptor may still be ready: the other tasks run between two calls.
-            yield_now().await;
+        if ready!(fd.poll_with(direction, cx, |_| Ok(()))).is_err() {
+            return Poll::Ready(());
         }
+        callback();
+        // The descriptor may still be ready: the other tasks run between two calls.
+        cx.waker().wake_by_ref();
+        Poll::Pending
     });
-    FdCallback { task: Some(task) }
+    Ok(FdCallback { task: Some(context.executor.spawn(calls, options)) })
 }
 
 impl FdCallback {

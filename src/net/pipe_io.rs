@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use futures_io::{AsyncRead, AsyncWrite};
 
-use super::pipe::{Receiver, Sender, read, read_vectored, write, write_vectored};
+use super::pipe_ends::{Receiver, Sender, read, read_vectored, write, write_vectored};
 use crate::reactor::Direction;
 
 impl AsyncRead for &Receiver {

@@ -7,7 +7,7 @@ use std::path::Path;
 use rustix::fs::{Mode, OFlags, open};
 use rustix::io::Errno;
 
-use super::pipe::{Receiver, Sender, check_pipe};
+use super::pipe_ends::{Receiver, Sender, check_pipe};
 use crate::context::{self, Context};
 use crate::io_error::explain;
 

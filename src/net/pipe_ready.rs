@@ -4,7 +4,7 @@ use std::future::Future;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::task::{Context, Poll};
 
-use super::pipe::{Receiver, Sender, read, read_vectored, write, write_vectored};
+use super::pipe_ends::{Receiver, Sender, read, read_vectored, write, write_vectored};
 use crate::io::Interest;
 use crate::reactor::Direction;
 

@@ -9,8 +9,8 @@ use rustix::net::sockopt;
 use rustix::net::{AddressFamily, SocketType};
 
 use super::connect::connect_socket;
+use super::fd::check_linger;
 use super::listener::Listener;
-use super::socket_options::check_linger;
 use super::tcp_listener::TcpListener;
 use super::tcp_stream::TcpStream;
 use crate::context;
