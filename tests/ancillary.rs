@@ -4,7 +4,7 @@
 
 use std::fs::File;
 use std::future::Future;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::pin::pin;
 use std::time::Duration;
@@ -26,8 +26,14 @@ fn run<T>(future: impl Future<Output = T>) -> T {
     evloop::block_on(async { timeout(LIMIT, future).await.expect("the test hangs") })
 }
 
+/// Returns the read end and the write end of a pipe.
+fn pipe() -> (File, File) {
+    let (reader, writer) = rustix::pipe::pipe().unwrap();
+    (reader.into(), writer.into())
+}
+
 /// Asserts that no copy of the write end of a pipe is open: the read end is at its end.
-fn assert_closed(mut reader: io::PipeReader) {
+fn assert_closed(mut reader: File) {
     let flags = rustix::fs::fcntl_getfl(&reader).unwrap();
     rustix::fs::fcntl_setfl(&reader, flags | rustix::fs::OFlags::NONBLOCK).unwrap();
     assert_eq!(reader.read(&mut [0; 8]).unwrap(), 0);
@@ -41,8 +47,8 @@ fn write_to(fd: OwnedFd, bytes: &[u8]) {
 fn descriptors_arrive_in_order_and_are_closed_on_exec() {
     run(async {
         let (one, other) = UnixStream::pair().unwrap();
-        let (mut reader, writer) = io::pipe().unwrap();
-        let (second_reader, second_writer) = io::pipe().unwrap();
+        let (mut reader, writer) = pipe();
+        let (second_reader, second_writer) = pipe();
         let fds = [writer.as_fd(), second_writer.as_fd()];
         assert_eq!(one.send_with_fds(b"abc", &fds).await.unwrap(), 3);
         drop((writer, second_writer));
@@ -83,7 +89,7 @@ fn a_receive_ends_after_the_bytes_of_one_message_and_appends() {
 fn a_receive_waits_and_loses_nothing_when_it_is_dropped() {
     run(async {
         let (one, other) = UnixStream::pair().unwrap();
-        let (reader, writer) = io::pipe().unwrap();
+        let (reader, writer) = pipe();
         let (mut buf, mut fds) = ([0; 8], Vec::new());
         {
             let mut receive = pin!(other.recv_with_fds(&mut buf, &mut fds));
@@ -102,7 +108,7 @@ fn a_receive_waits_and_loses_nothing_when_it_is_dropped() {
 fn a_send_that_waits_sends_nothing_when_it_is_dropped() {
     run(async {
         let (one, other) = UnixStream::pair().unwrap();
-        let (reader, writer) = io::pipe().unwrap();
+        let (reader, writer) = pipe();
         let mut sent = 0;
         while let Ok(n) = one.try_write(&[0; 4096]) {
             sent += n;
@@ -126,7 +132,7 @@ fn a_send_that_waits_sends_nothing_when_it_is_dropped() {
 fn a_plain_read_closes_the_descriptors() {
     run(async {
         let (one, other) = UnixStream::pair().unwrap();
-        let (reader, writer) = io::pipe().unwrap();
+        let (reader, writer) = pipe();
         one.send_with_fds(b"x", &[writer.as_fd()]).await.unwrap();
         drop(writer);
         assert_eq!(other.read(&mut [0; 8]).await.unwrap(), 1);
@@ -174,7 +180,7 @@ fn discarded_descriptors_are_an_error_and_the_others_are_closed() {
     run(async {
         let (one, other) = UnixStream::pair().unwrap();
         let (datagram, other_datagram) = UnixDatagram::pair().unwrap();
-        let (reader, writer) = io::pipe().unwrap();
+        let (reader, writer) = pipe();
         let fds: [BorrowedFd<'_>; 3] = [writer.as_fd(); 3];
         one.send_with_fds(b"x", &fds).await.unwrap();
         datagram.send_with_fds(b"x", &fds).await.unwrap();
@@ -197,7 +203,7 @@ fn discarded_descriptors_are_an_error_and_the_others_are_closed() {
 fn datagrams_carry_descriptors() {
     run(async {
         let (one, other) = UnixDatagram::pair().unwrap();
-        let (reader, writer) = io::pipe().unwrap();
+        let (reader, writer) = pipe();
         let (mut buf, mut fds) = ([0; 2], Vec::new());
         // An empty datagram may carry descriptors, too.
         assert_eq!(one.send_with_fds(b"", &[writer.as_fd()]).await.unwrap(), 0);

@@ -20,7 +20,7 @@ fn message_of(misuse: impl FnOnce()) -> (String, u32, String) {
     let _serial = HOOK.lock().unwrap_or_else(|error| error.into_inner());
     panic::set_hook(Box::new(|info| {
         let place = info.location().unwrap();
-        let message = info.payload_as_str().unwrap_or_default().to_owned();
+        let message = info.payload().downcast_ref::<String>().cloned().unwrap_or_default();
         *PANIC.lock().unwrap() = Some((place.file().to_owned(), place.line(), message));
     }));
     let outcome = panic::catch_unwind(panic::AssertUnwindSafe(misuse));
@@ -139,7 +139,7 @@ mod unix {
         assert_points_here("AsyncFd::new", || drop(AsyncFd::new(&other)));
         let read = Interest::READABLE;
         assert_points_here("AsyncFd::with_interest", || drop(AsyncFd::with_interest(&other, read)));
-        let (reader, writer) = std::io::pipe().unwrap();
+        let (reader, writer) = rustix::pipe::pipe().unwrap();
         assert_points_here("pipe::pair", || drop(pipe::pair()));
         assert_points_here("pipe::Receiver::from_fd", || drop(Receiver::from_fd(reader)));
         assert_points_here("pipe::Sender::from_fd", || drop(Sender::from_fd(writer)));

@@ -41,20 +41,19 @@ impl UnixStream {
     ///
     /// ```
     /// use evloop::net::UnixStream;
-    /// use std::io::{Read, Write};
+    /// use evloop::net::pipe::{self, Sender};
     /// use std::os::fd::AsFd;
     ///
     /// evloop::block_on(async {
     ///     let (one, other) = UnixStream::pair()?;
-    ///     let (mut reader, writer) = std::io::pipe()?;
-    ///     one.send_with_fds(b"x", &[writer.as_fd()]).await?;
-    ///     drop(writer);
+    ///     let (sender, receiver) = pipe::pair()?;
+    ///     one.send_with_fds(b"x", &[sender.as_fd()]).await?;
+    ///     drop(sender);
     ///     let mut fds = Vec::new();
     ///     assert_eq!(other.recv_with_fds(&mut [0; 8], &mut fds).await?, 1);
-    ///     std::fs::File::from(fds.remove(0)).write_all(b"hello")?;
-    ///     let mut text = String::new();
-    ///     reader.read_to_string(&mut text)?;
-    ///     assert_eq!(text, "hello");
+    ///     Sender::from_fd(fds.remove(0))?.write_all(b"hello").await?;
+    ///     let mut buf = [0; 8];
+    ///     assert_eq!(receiver.read(&mut buf).await?, 5);
     ///     std::io::Result::Ok(())
     /// }).unwrap();
     /// ```

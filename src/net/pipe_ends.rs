@@ -58,8 +58,9 @@ impl Receiver {
     /// non-blocking too.
     ///
     /// A FIFO may be opened before its first writer, with
-    /// [`OpenOptions`](super::pipe::OpenOptions): a read then waits for that writer. After the last writer closes, reads return the end of the stream;
-    /// [`reopened`](Receiver::reopened) waits for the next writer.
+    /// [`OpenOptions`](super::pipe::OpenOptions): a read then waits for that writer. After the last
+    /// writer closes, reads return the end of the stream; [`reopened`](Receiver::reopened) waits
+    /// for the next writer.
     ///
     /// # Errors
     ///
