@@ -24,7 +24,10 @@ pub(super) fn parse_address(path: &Path) -> io::Result<SocketAddr> {
 
 #[cold]
 fn not_an_address(path: &Path, error: io::Error) -> io::Error {
-    let (length, longest) = (path.as_os_str().len(), longest_path());
+    let bytes = path.as_os_str().as_bytes();
+    // The NUL before an abstract name takes the place of the NUL after a path.
+    let length = bytes.strip_prefix(&[0]).unwrap_or(bytes).len();
+    let longest = longest_path();
     let sentence = if length > longest {
         format!(
             "{path:?} is too long for a Unix socket: it has {length} bytes, and this system \
