@@ -156,6 +156,28 @@ fn a_detached_callback_stays_until_the_loop_ends() {
 }
 
 #[test]
+fn the_panic_of_a_callback_is_reported_and_removes_it() {
+    let errors = Rc::new(RefCell::new(Vec::new()));
+    let seen = errors.clone();
+    let mut runtime = Runtime::builder()
+        .on_task_error(move |error| seen.borrow_mut().push(error.to_string()))
+        .build()
+        .unwrap();
+    let (theirs, mut ours) = UnixStream::pair().unwrap();
+    ours.write_all(b"x").unwrap();
+    let entered = runtime.enter();
+    let callback = add_reader(&theirs, || panic!("out of paper")).unwrap();
+    drop((entered, theirs));
+    turn_until(&mut runtime, || !errors.borrow().is_empty());
+    turns(&mut runtime, 3);
+    assert_eq!(errors.borrow().len(), 1);
+    assert!(errors.borrow()[0].ends_with("panicked: out of paper"), "{}", errors.borrow()[0]);
+    // The end of the stream, or a reset since a byte was not read.
+    assert!(!matches!(ours.read(&mut [0; 8]), Ok(1..)));
+    drop(callback);
+}
+
+#[test]
 fn files_are_refused_and_a_loop_is_needed() {
     evloop::block_on(async {
         let file = std::fs::File::open(std::env::current_exe().unwrap()).unwrap();

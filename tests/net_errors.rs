@@ -63,8 +63,9 @@ fn async_functions_outside_of_a_loop_say_their_name() {
         message_of(|| poll_outside(TcpListener::bind("localhost:0"))),
         message_of(|| poll_outside(TcpStream::connect("localhost:1"))),
         message_of(|| poll_outside(UdpSocket::bind("localhost:0"))),
+        message_of(|| poll_outside(lookup_host("localhost:0"))),
     ];
-    let names = ["TcpListener::bind", "TcpStream::connect", "UdpSocket::bind"];
+    let names = ["TcpListener::bind", "TcpStream::connect", "UdpSocket::bind", "lookup_host"];
     for ((_, _, message), name) in panics.iter().zip(names) {
         assert!(
             message.starts_with(&format!("{name} was called outside of a running")),

@@ -12,14 +12,14 @@ use std::task::{Poll, ready};
 use super::async_fd::AsyncFd;
 use super::interest::Interest;
 use crate::context;
-use crate::executor::{JoinHandle, SpawnOptions};
+use crate::executor::{AbortHandle, SpawnOptions};
 use crate::reactor::Direction;
 
 /// A callback of [`add_reader`] or [`add_writer`]. Dropping it removes the callback.
 #[must_use = "dropping an FdCallback removes the callback: keep it, or call `detach`"]
 pub struct FdCallback {
     /// `None` after `detach`.
-    task: Option<JoinHandle<()>>,
+    task: Option<AbortHandle>,
 }
 
 /// Calls `callback` while `fd` is readable, until the returned [`FdCallback`] is dropped.
@@ -33,7 +33,8 @@ pub struct FdCallback {
 /// stays open until the `FdCallback` is dropped. A task with a loop over
 /// [`AsyncFd::readable`](AsyncFd::readable) does the same without a callback.
 ///
-/// A callback that panics is removed, and its panic is reported as that of a detached task.
+/// A callback that panics is removed, and its panic goes to the loop's
+/// [`on_task_error`](crate::runtime::Builder::on_task_error).
 ///
 /// # Errors
 ///
@@ -111,13 +112,14 @@ fn add(
         cx.waker().wake_by_ref();
         Poll::Pending
     });
-    Ok(FdCallback { task: Some(context.executor.spawn(calls, options)) })
+    // The task is detached: the loop reports its panic.
+    let task = context.executor.spawn(calls, options).abort_handle();
+    Ok(FdCallback { task: Some(task) })
 }
 
 impl FdCallback {
     /// Leaves the callback in place until the loop ends.
     pub fn detach(mut self) {
-        // Dropping its handle detaches the task.
         self.task = None;
     }
 }
@@ -132,6 +134,6 @@ impl Drop for FdCallback {
 
 impl fmt::Debug for FdCallback {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("FdCallback").field(&self.task.as_ref().map(JoinHandle::id)).finish()
+        f.debug_tuple("FdCallback").field(&self.task.as_ref().map(AbortHandle::id)).finish()
     }
 }

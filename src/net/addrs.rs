@@ -7,6 +7,7 @@ use std::vec;
 pub(super) use private::Sealed;
 
 use crate::blocking::{self, Kind};
+use crate::context;
 use crate::current::budget;
 use crate::io_error::explain;
 
@@ -62,6 +63,10 @@ mod private {
 ///
 /// Cancel safe. The thread completes the lookup in the background, and its result is dropped.
 ///
+/// # Panics
+///
+/// Outside of a running loop, if `host` is a name.
+///
 /// ```
 /// evloop::block_on(async {
 ///     let mut addrs = evloop::net::lookup_host("127.0.0.1:80").await?;
@@ -70,8 +75,12 @@ mod private {
 /// }).unwrap();
 /// ```
 pub async fn lookup_host(host: impl ToAddrs) -> io::Result<vec::IntoIter<SocketAddr>> {
+    let target = host.target()?;
+    if let Target::Name(..) = target {
+        drop(context::expect("lookup_host"));
+    }
     budget::unit().await;
-    Ok(resolve(host.target()?).await?.into_iter())
+    Ok(resolve(target).await?.into_iter())
 }
 
 /// Returns the addresses of `target`: at least one.
