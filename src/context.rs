@@ -121,7 +121,9 @@ pub(crate) fn reactor() -> Option<Rc<Reactor>> {
 /// If there is none. `what` names the called function in the message.
 #[track_caller]
 pub(crate) fn expect(what: &str) -> Rc<Context> {
-    current().unwrap_or_else(|| {
+    // No closure: a panic in a closure does not point at the caller.
+    let Some(context) = current() else {
         panic!("{what} was called outside of a running loop: call it inside evloop::block_on")
-    })
+    };
+    context
 }

@@ -3,13 +3,19 @@
 //!
 //! | item | what it does |
 //! |---|---|
-#![cfg_attr(unix, doc = "| [`AsyncFd`] | waits for any descriptor, as asyncio's `add_reader` |")]
+#![cfg_attr(unix, doc = "| [`AsyncFd`] | waits for any descriptor |")]
+#![cfg_attr(
+    unix,
+    doc = "| [`add_reader`], [`add_writer`] | callbacks while a descriptor is ready |"
+)]
+#![cfg_attr(unix, doc = "| [`FdCallback`] | such a callback; dropping it removes the callback |")]
 //! | [`Interest`] | the states of a descriptor: readable, writable, error |
 //! | [`copy()`], [`copy_buf`] | copy from a reader to a writer until the reader ends |
 //! | [`copy_bidirectional()`] | copies between two connections in both directions |
 //! | [`duplex()`], [`DuplexStream`] | a connection in memory, for instance for tests |
 //! | [`stdin()`], [`Stdin`] | the standard input of the program |
 //! | [`stdout()`], [`stderr`], [`Output`] | the standard output and error of the program |
+//! | [`raw_os_error`] | the system's number of an error, also of one with a message |
 //!
 //! ```
 //! use evloop::io::{copy, duplex};
@@ -37,7 +43,7 @@
 //! | `connect`, [`open_connection`], [`start_server`] | the sockets that it opened are closed |
 //! | `read`, `read_vectored`, `peek`, `recv…` | nothing was read |
 //! | `write`, `write_vectored`, `send…` | nothing was written |
-//! | `readable`, `writable` | nothing has changed |
+//! | `readable`, `writable`, `ready` | nothing has changed |
 //! | `write_all_buf(&mut buf)` | `buf` holds the bytes that are not written |
 //! | `read_exact` of a socket | **not cancel safe**: an unknown part of `buf` is filled |
 //! | `write_all` of a socket | **not cancel safe**: an unknown part of `buf` is written |
@@ -51,7 +57,7 @@
 //! | [`Stdin`]: all | nothing is lost: the next read returns the bytes |
 //! | [`Output`]: `write` | nothing was written |
 //! | [`Output`]: `write_all` | **not cancel safe**: as that of a socket |
-//! | `AsyncFd`: all | the operation has not run, or has found nothing |
+//! | `AsyncFd`: all; `async_io` | the operation has not run, or has found nothing |
 //! | [`DuplexStream`], by the traits | nothing was read or written |
 //!
 //! The cancel-safe counterparts are: for `read_exact` a [`StreamReader`], for `write_all`
@@ -62,22 +68,8 @@
 //!
 //! An `io::Error` holds an error number of the system or a text, never both. Where evloop adds a
 //! sentence (which address, which program), the error has the same kind, `raw_os_error` returns
-//! `None`, and [`source`](std::error::Error::source) returns the system's error with its number:
-//!
-//! ```
-//! use std::error::Error;
-//! use std::io;
-//!
-//! evloop::block_on(async {
-//!     let taken = evloop::net::TcpListener::bind("127.0.0.1:0").await?.local_addr()?;
-//!     let _listener = evloop::net::TcpListener::bind(taken).await?;
-//!     let error = evloop::net::TcpListener::bind(taken).await.unwrap_err();
-//!     assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
-//!     let system = error.source().and_then(|error| error.downcast_ref::<io::Error>());
-//!     assert!(system.is_some_and(|error| error.raw_os_error().is_some()));
-//!     io::Result::Ok(())
-//! }).unwrap();
-//! ```
+//! `None`, and [`source`](std::error::Error::source) returns the system's error with its number.
+//! [`raw_os_error`] returns the number in both cases.
 //!
 //! [`open_connection`]: crate::streams::open_connection
 //! [`start_server`]: crate::streams::start_server
@@ -89,6 +81,10 @@
 
 #[cfg(unix)]
 mod async_fd;
+#[cfg(unix)]
+mod async_fd_io;
+#[cfg(unix)]
+mod callbacks;
 mod copy;
 mod copy_bidirectional;
 mod duplex;
@@ -102,16 +98,19 @@ mod transfer;
 mod watched;
 
 #[cfg(unix)]
-#[doc(alias = "add_reader")]
-#[doc(alias = "add_writer")]
-#[doc(alias = "remove_reader")]
-#[doc(alias = "remove_writer")]
 #[doc(alias = "wait_read")]
 #[doc(alias = "wait_write")]
 #[doc(alias = "wait_readable")]
 #[doc(alias = "wait_writable")]
 #[doc(alias = "Async")]
+#[doc(alias = "wait_readwrite")]
 pub use self::async_fd::AsyncFd;
+#[cfg(unix)]
+#[doc(alias = "remove_reader")]
+#[doc(alias = "remove_writer")]
+pub use self::callbacks::FdCallback;
+#[cfg(unix)]
+pub use self::callbacks::{add_reader, add_writer};
 #[doc(alias = "copyfileobj")]
 pub use self::copy::copy;
 pub use self::copy::copy_buf;
@@ -131,3 +130,5 @@ pub use self::stdout::Output;
 pub use self::stdout::{stderr, stdout};
 #[cfg(unix)]
 pub(crate) use self::watched::state;
+#[doc(alias = "errno")]
+pub use crate::io_error::raw_os_error;

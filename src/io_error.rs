@@ -30,17 +30,39 @@ pub(crate) fn clone_error(error: &io::Error) -> io::Error {
         return io::Error::from_raw_os_error(code);
     }
     let (kind, text) = (error.kind(), error.to_string());
-    match source_code(error) {
+    match raw_os_error(error) {
         Some(code) => explain_as(kind, io::Error::from_raw_os_error(code), text),
         None => io::Error::new(kind, text),
     }
 }
 
-/// Returns the system's number of the first source that has one.
-fn source_code(error: &io::Error) -> Option<i32> {
-    let first = error.source();
-    let mut sources = std::iter::successors(first, |&error| error.source());
-    sources.find_map(|error| error.downcast_ref::<io::Error>()?.raw_os_error())
+/// Returns the system's number (errno) of an error, also of one that has a message.
+///
+/// An [`io::Error`] holds a number or a text, never both. Where evloop adds a sentence (which
+/// address, which program, which path), `io::Error::raw_os_error` therefore returns `None`. The
+/// system's error is then the [`source`](std::error::Error::source). This function returns the
+/// error's own number, or else that of the first `io::Error` among its sources. Other crates that
+/// wrap errors keep their number in the same way.
+///
+/// ```
+/// use evloop::net::TcpListener;
+///
+/// evloop::block_on(async {
+///     let listener = TcpListener::bind("127.0.0.1:0").await?;
+///     let error = TcpListener::bind(listener.local_addr()?).await.unwrap_err();
+///     assert!(error.to_string().starts_with("could not listen on 127.0.0.1:"));
+///     assert_eq!(error.raw_os_error(), None);
+///     assert!(evloop::io::raw_os_error(&error).is_some());
+///     std::io::Result::Ok(())
+/// }).unwrap();
+/// ```
+pub fn raw_os_error(error: &io::Error) -> Option<i32> {
+    error.raw_os_error().or_else(|| {
+        // `source` would skip an `io::Error` that is wrapped directly.
+        let first: &(dyn Error + 'static) = error.get_ref()?;
+        let mut sources = std::iter::successors(Some(first), |&error| error.source());
+        sources.find_map(|error| error.downcast_ref::<io::Error>()).and_then(raw_os_error)
+    })
 }
 
 impl fmt::Display for Explained {
@@ -62,15 +84,17 @@ mod tests {
     #[test]
     fn explained_and_cloned_errors_keep_kind_text_and_number() {
         let system = || io::Error::from_raw_os_error(2);
-        let explained = explain(system(), format!("no map: {}", system()));
-        for error in [clone_error(&explained), clone_error(&clone_error(&explained)), explained] {
+        let explained = || explain(system(), format!("no map: {}", system()));
+        let cloned = clone_error(&explained());
+        for error in [clone_error(&cloned), cloned, explained()] {
             assert_eq!(error.kind(), system().kind());
             assert_eq!(error.to_string(), format!("no map: {}", system()));
-            assert_eq!(source_code(&error), Some(2));
+            assert_eq!(raw_os_error(&error), Some(2));
         }
         assert_eq!(clone_error(&system()).raw_os_error(), Some(2));
         let own = clone_error(&io::Error::new(io::ErrorKind::TimedOut, "too late"));
         assert_eq!((own.kind(), own.to_string().as_str()), (io::ErrorKind::TimedOut, "too late"));
-        assert_eq!(source_code(&own), None);
+        assert_eq!(raw_os_error(&own), None);
+        assert_eq!(raw_os_error(&io::Error::other(io::Error::other(explained()))), Some(2));
     }
 }

@@ -5,10 +5,12 @@
 //! | [`TcpStream`] | a TCP connection: `connect`, `read`, `write_all` |
 //! | [`TcpListener`] | accepts TCP connections: `bind`, `accept` |
 //! | [`ConnectOptions`], [`ListenOptions`] | the options of connecting and of listening |
+//! | [`TcpSocket`] | a TCP socket with options, before it connects or listens |
 //! | [`ConnectError`] | the failure of each address that was tried |
-//! | [`UdpSocket`] | sends and receives UDP datagrams |
+//! | [`UdpSocket`], [`BindOptions`] | sends and receives UDP datagrams |
 //! | [`UnixStream`], [`UnixListener`] | connections between the processes of one machine |
 //! | [`UnixDatagram`] | datagrams between the processes of one machine |
+//! | [`UnixSocket`] | a Unix socket before it connects or listens |
 //! | [`PeerCred`] | the user, group and process at the other end of a `UnixStream` |
 //! | [`pipe`] | the two ends of a pipe or FIFO |
 //! | [`OwnedReadHalf`], [`OwnedWriteHalf`] | a connection split between two tasks |
@@ -20,7 +22,8 @@
     doc = "| [`lookup_addr()`], [`NamedAddr`] | the host name of an address |"
 )]
 //! | [`Connection`], [`Transport`], [`Tcp`], [`Unix`] | the generic type of the streams |
-//! | [`Listener`], [`Incoming`] | the generic type of the listeners, and its stream |
+//! | [`Listener`] | the generic type of the listeners |
+//! | [`Incoming`], [`IntoIncoming`] | the connections of a listener, as a `Stream` |
 //! | [`DatagramSocket`], [`Protocol`], [`Udp`] | the generic type of the datagram sockets |
 //! | [`Truncated`] | a datagram that was longer than the buffer |
 //!
@@ -52,8 +55,12 @@
 // Layer L4.
 
 mod addrs;
+#[cfg(unix)]
+mod ancillary;
 mod connect;
 mod connection;
+mod connection_ready;
+mod datagram_ready;
 mod datagram_socket;
 mod endpoint;
 #[cfg(unix)]
@@ -68,10 +75,18 @@ mod messages;
 #[cfg(unix)]
 pub mod pipe;
 #[cfg(unix)]
+mod pipe_ends;
+#[cfg(unix)]
 mod pipe_io;
+#[cfg(unix)]
+mod pipe_open;
+#[cfg(unix)]
+mod pipe_ready;
 mod sendfile;
 mod split;
 mod tcp_listener;
+#[cfg(unix)]
+mod tcp_socket;
 mod tcp_stream;
 mod transport;
 mod udp_socket;
@@ -79,6 +94,8 @@ mod udp_socket;
 mod unix_datagram;
 #[cfg(unix)]
 mod unix_path;
+#[cfg(unix)]
+mod unix_socket;
 #[cfg(unix)]
 mod unix_stream;
 
@@ -93,9 +110,9 @@ pub use self::connect::ConnectOptions;
 #[doc(alias = "SocketStream")]
 pub use self::connection::Connection;
 pub use self::datagram_socket::DatagramSocket;
-pub use self::listener::Incoming;
 #[doc(alias = "SocketListener")]
 pub use self::listener::Listener;
+pub use self::listener::{Incoming, IntoIncoming};
 #[cfg(feature = "lookup-addr")]
 pub use self::lookup_addr::NamedAddr;
 #[cfg(feature = "lookup-addr")]
@@ -109,16 +126,21 @@ pub use self::messages::Truncated;
 pub use self::sendfile::sendfile;
 pub use self::split::{OwnedReadHalf, OwnedWriteHalf, ReuniteError};
 pub use self::tcp_listener::{ListenOptions, TcpListener};
+#[cfg(unix)]
+#[doc(alias("socket", "from_std_stream"))]
+pub use self::tcp_socket::TcpSocket;
 pub use self::tcp_stream::Tcp;
-#[doc(alias = "TcpSocket")]
 pub use self::tcp_stream::TcpStream;
 pub use self::transport::Transport;
+pub use self::udp_socket::BindOptions;
 pub use self::udp_socket::Udp;
 #[doc(alias = "create_datagram_endpoint")]
 #[doc(alias = "DatagramTransport")]
 pub use self::udp_socket::UdpSocket;
 #[cfg(unix)]
 pub use self::unix_datagram::UnixDatagram;
+#[cfg(unix)]
+pub use self::unix_socket::UnixSocket;
 #[cfg(unix)]
 #[doc(alias = "UCred")]
 pub use self::unix_stream::PeerCred;

@@ -69,11 +69,12 @@ pub(crate) use self::pidfd::Pidfd;
 pub(crate) use self::pipe_write::write_pipe;
 #[cfg(unix)]
 pub(crate) use self::unix::{
-    AsFile, NO_SIGNAL, Owned, accept_failure, connect_from, duplicate, is_nonblocking, listen,
-    read_at, receive, receive_udp, send_vectored, with_nonblocking,
+    AsFile, CLOSE_ON_EXEC, NO_SIGNAL, Owned, accept_failure, bind_udp, connect_from, duplicate,
+    is_nonblocking, is_unconnected, listen, open, read_at, receive, receive_udp, send_vectored,
+    start_connect, with_close_on_exec, with_nonblocking,
 };
 #[cfg(windows)]
 pub(crate) use self::windows::{
-    AsFile, Owned, accept_failure, connect_from, duplicate, is_nonblocking, listen, read_at,
-    receive_udp, send_vectored, with_nonblocking,
+    AsFile, Owned, accept_failure, bind_udp, connect_from, duplicate, is_nonblocking,
+    is_unconnected, listen, read_at, receive_udp, send_vectored, with_nonblocking,
 };

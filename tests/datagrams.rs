@@ -196,7 +196,8 @@ fn send_without_connect_is_an_error() {
     run(async {
         let (socket, _) = udp().await;
         let error = socket.send(b"x").await.unwrap_err();
-        assert_eq!(error.raw_os_error(), Some(rustix::io::Errno::DESTADDRREQ.raw_os_error()));
+        let number = Some(rustix::io::Errno::DESTADDRREQ.raw_os_error());
+        assert_eq!(evloop::io::raw_os_error(&error), number);
         assert_eq!(kind(socket.peer_addr()), Some(ErrorKind::NotConnected));
     });
 }

@@ -2,19 +2,12 @@
 
 #![cfg(unix)]
 
-use std::error::Error;
 use std::io;
 
 use evloop::block_on;
+use evloop::io::raw_os_error;
 use evloop::net::{TcpListener, TcpStream, UdpSocket, UnixDatagram, UnixListener, UnixStream};
 use rustix::io::Errno;
-
-/// Returns the system's number of the first source that has one.
-fn number(error: &io::Error) -> Option<i32> {
-    let first = error.source();
-    let mut sources = std::iter::successors(first, |&error| error.source());
-    sources.find_map(|error| error.downcast_ref::<io::Error>()?.raw_os_error())
-}
 
 #[track_caller]
 fn assert_number<T>(outcome: io::Result<T>, expected: Errno, message: &str) {
@@ -22,7 +15,7 @@ fn assert_number<T>(outcome: io::Result<T>, expected: Errno, message: &str) {
     let system = io::Error::from(expected);
     assert!(error.to_string().contains(message), "{error}");
     assert!(error.to_string().contains(&system.to_string()), "{error}");
-    assert_eq!(number(&error), Some(expected.raw_os_error()), "{error}");
+    assert_eq!(raw_os_error(&error), Some(expected.raw_os_error()), "{error}");
     assert_eq!(error.kind(), system.kind());
 }
 

@@ -4,19 +4,25 @@
 
 use std::fs::{self, File};
 use std::future::Future;
-use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write};
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use evloop::net::pipe::{self, Receiver, Sender};
+use evloop::net::pipe::{self, OpenOptions, Receiver, Sender};
 use evloop::streams::{StreamOptions, from_pipe};
 use evloop::time::timeout;
 use futures::FutureExt;
 use futures::io::{AsyncReadExt, AsyncWriteExt};
 use futures::join;
+
+/// Files of the tests.
+#[allow(unreachable_pub)]
+mod temp_dir;
+
+use temp_dir::Dir;
 
 /// The time limit of a test: a test that takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -383,4 +389,95 @@ fn futures_io_vectored_methods_use_all_buffers() {
         assert_eq!(AsyncReadExt::read_vectored(&mut receiver, &mut bufs).await.unwrap(), 5);
         assert_eq!((&one, &two[..4]), (b"a", &b"bcde"[..]));
     });
+}
+
+#[test]
+fn a_fifo_is_opened_by_its_path_in_any_order() {
+    run(async {
+        let (dir, options) = (Dir::new(), OpenOptions::new());
+        let path = dir.fifo("fifo");
+        let error = options.open_sender(&path).unwrap_err();
+        let number = Some(rustix::io::Errno::NXIO.raw_os_error());
+        assert_eq!(evloop::io::raw_os_error(&error), number);
+        let text = error.to_string();
+        assert!(text.starts_with(&format!("could not open {path:?} as a pipe: ")), "{text}");
+        assert!(text.contains("no process has opened the FIFO for reading"), "{text}");
+        let receiver = options.open_receiver(&path).unwrap();
+        let mut buf = [0; 8];
+        assert!(receiver.read(&mut buf).now_or_never().is_none(), "no sender yet");
+        for text in ["one", "four"] {
+            let sender = options.open_sender(&path).unwrap();
+            sender.write_all(text.as_bytes()).await.unwrap();
+            drop(sender);
+            assert_eq!(receiver.read(&mut buf).await.unwrap(), text.len());
+            assert_eq!(receiver.read(&mut buf).await.unwrap(), 0);
+        }
+    });
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_fifo_open_for_both_directions_never_ends_and_needs_no_receiver() {
+    run(async {
+        let dir = Dir::new();
+        let path = dir.fifo("fifo");
+        let mut options = OpenOptions::new();
+        options.read_write(true);
+        let sender = options.open_sender(&path).unwrap();
+        sender.write_all(b"abc").await.unwrap();
+        let receiver = options.open_receiver(&path).unwrap();
+        drop(sender);
+        let mut buf = [0; 8];
+        assert_eq!(receiver.read(&mut buf).await.unwrap(), 3);
+        assert!(receiver.read(&mut buf).now_or_never().is_none());
+        drop(OpenOptions::new().open_sender(&path).unwrap());
+        assert!(receiver.read(&mut buf).now_or_never().is_none(), "it never reads an end");
+    });
+}
+
+#[test]
+fn opening_another_file_as_a_fifo_says_its_path() {
+    run(async {
+        let dir = Dir::new();
+        let path = dir.file("file", b"");
+        for error in [
+            OpenOptions::new().open_receiver(&path).unwrap_err(),
+            OpenOptions::new().open_sender(&path).unwrap_err(),
+        ] {
+            assert_eq!(error.kind(), ErrorKind::InvalidInput);
+            let sentence = format!(
+                "could not open {path:?} as a pipe: the descriptor is not a pipe: RegularFile"
+            );
+            assert_eq!(error.to_string(), sentence);
+        }
+        let error = OpenOptions::new().open_receiver(dir.join("none")).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+    });
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn another_file_is_opened_unchecked() {
+    run(async {
+        let error = OpenOptions::new().open_sender("/dev/ptmx").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        let terminal = OpenOptions::new().unchecked(true).open_sender("/dev/ptmx").unwrap();
+        assert_eq!(terminal.write(b"x").await.unwrap(), 1);
+    });
+}
+
+#[test]
+fn opening_a_fifo_outside_of_a_loop_names_the_function() {
+    for (outcome, name) in [
+        (
+            std::panic::catch_unwind(|| drop(OpenOptions::new().open_receiver("/x"))),
+            "open_receiver",
+        ),
+        (std::panic::catch_unwind(|| drop(OpenOptions::new().open_sender("/x"))), "open_sender"),
+    ] {
+        let message = outcome.unwrap_err();
+        let message = message.downcast_ref::<String>().unwrap();
+        let expected = format!("pipe::OpenOptions::{name} was called outside of a running loop");
+        assert!(message.starts_with(&expected), "{message}");
+    }
 }

@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::env;
 use std::fs::{self, File};
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{self, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -505,4 +505,25 @@ fn two_tasks_share_one_report_every_100_ms() {
     let log = log.borrow();
     let apart: Vec<_> = log.windows(2).map(|pair| pair[1].1 - pair[0].1).collect();
     assert!(apart.iter().all(|apart| *apart >= STARVED_PAUSE), "{apart:?}");
+}
+
+#[test]
+fn poll_accept_waits_after_a_missing_descriptor_and_then_returns_the_connection() {
+    if !is_alone("poll_accept_waits_after_a_missing_descriptor_and_then_returns_the_connection") {
+        return;
+    }
+    let (mut runtime, listener, clients) = runtime_with_clients(1);
+    let filler = exhaust();
+    let accept = async || poll_fn(|cx| listener.poll_accept(cx)).await;
+    runtime.block_on(async {
+        assert_eq!(accept().await.err().unwrap().raw_os_error(), NONE_LEFT);
+        assert!(poll!(pin!(accept())).is_pending(), "it waits before it tries again");
+        drop(filler);
+        let started = Instant::now();
+        let (_, peer) = accept().await.unwrap();
+        assert!(started.elapsed() <= LIMIT);
+        assert_eq!(peer, clients[0].local_addr().unwrap());
+    });
+    // A wait that is left behind ends with the listener.
+    drop((listener, runtime));
 }

@@ -11,6 +11,7 @@ use std::fmt;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use rustix::fs::{FileType, fstat};
@@ -19,7 +20,7 @@ use super::interest::Interest;
 use super::watched::{self, Watched};
 use crate::context;
 use crate::current::budget;
-use crate::reactor::{Direction, Done, PollWaiters, Socket, Waiter, WaiterKey};
+use crate::reactor::{Direction, Done, PollWaiters, Reactor, Socket, Waiter, WaiterKey};
 
 /// A descriptor that the loop waits for: a pipe, a terminal, an eventfd, a timerfd, an inotify,
 /// another epoll, the socket of a library.
@@ -78,7 +79,8 @@ impl<T: AsFd> AsyncFd<T> {
     /// Outside of a running loop.
     #[track_caller]
     pub fn new(fd: T) -> io::Result<AsyncFd<T>> {
-        AsyncFd::with_interest(fd, Interest::READABLE | Interest::WRITABLE)
+        let context = context::expect("AsyncFd::new");
+        AsyncFd::register(fd, Interest::READABLE | Interest::WRITABLE, &context.reactor)
     }
 
     /// Registers a descriptor with the running loop, for the states of `interest`. The mode of the
@@ -113,19 +115,31 @@ impl<T: AsFd> AsyncFd<T> {
     /// ```
     #[track_caller]
     pub fn with_interest(fd: T, interest: Interest) -> io::Result<AsyncFd<T>> {
-        let reactor = context::expect("making an AsyncFd").reactor.clone();
+        AsyncFd::register(fd, interest, &context::expect("AsyncFd::with_interest").reactor)
+    }
+
+    pub(super) fn register(
+        fd: T,
+        interest: Interest,
+        reactor: &Rc<Reactor>,
+    ) -> io::Result<AsyncFd<T>> {
         let kind = FileType::from_raw_mode(fstat(&fd)?.st_mode);
         let is_file = kind.is_file() || kind.is_dir();
         if is_file && interest.special() == Interest::NOTHING {
             return Err(watched::cannot_register(io::ErrorKind::Unsupported));
         }
         let watched = Watched { fd, interest };
-        let socket = Socket::new(watched, reactor, true).map_err(|error| match error.kind() {
-            // EPERM of epoll_ctl(2): a file or a device without readiness.
-            io::ErrorKind::PermissionDenied => watched::cannot_register(io::ErrorKind::Unsupported),
-            io::ErrorKind::AlreadyExists => watched::cannot_register(io::ErrorKind::AlreadyExists),
-            _ => error,
-        })?;
+        let socket =
+            Socket::new(watched, reactor.clone(), true).map_err(|error| match error.kind() {
+                // EPERM of epoll_ctl(2): a file or a device without readiness.
+                io::ErrorKind::PermissionDenied => {
+                    watched::cannot_register(io::ErrorKind::Unsupported)
+                }
+                io::ErrorKind::AlreadyExists => {
+                    watched::cannot_register(io::ErrorKind::AlreadyExists)
+                }
+                _ => error,
+            })?;
         let changes = is_file.then_some(Cell::new(Interest::NOTHING));
         Ok(AsyncFd { socket, changes, polled: PollWaiters::default() })
     }
@@ -147,18 +161,6 @@ impl<T: AsFd> AsyncFd<T> {
     /// Nothing changes.
     pub fn writable(&self) -> impl Future<Output = io::Result<()>> + '_ {
         self.io(Direction::Write, |_| Ok(()))
-    }
-
-    /// Does the same as [`readable`](AsyncFd::readable), as a `poll_` method. At most one task
-    /// waits in it: the last one that polled.
-    pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.poll_state(cx, Direction::Read)
-    }
-
-    /// Does the same as [`writable`](AsyncFd::writable), as a `poll_` method. At most one task
-    /// waits in it: the last one that polled.
-    pub fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.poll_state(cx, Direction::Write)
     }
 
     /// Waits until the descriptor has at least one state of `interest`, and returns those that it
@@ -310,10 +312,15 @@ impl<T: AsFd> AsyncFd<T> {
         result.map(|value| Done { value, short: false })
     }
 
-    fn poll_state(&self, cx: &mut Context<'_>, direction: Direction) -> Poll<io::Result<()>> {
+    /// Runs `op` for a `poll_` method.
+    pub(super) fn poll_with<R>(
+        &self,
+        direction: Direction,
+        cx: &mut Context<'_>,
+        mut op: impl FnMut(&T) -> io::Result<R>,
+    ) -> Poll<io::Result<R>> {
         let source = self.socket.source();
-        self.polled
-            .poll(source, direction, |waiter| self.poll_io(direction, cx, waiter, |_| Ok(())))
+        self.polled.poll(source, direction, |waiter| self.poll_io(direction, cx, waiter, &mut op))
     }
 
     /// Waits for read events until poll(2) reports a `wanted` state: the selector reports errors

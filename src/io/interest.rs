@@ -38,6 +38,28 @@ impl Interest {
         Interest(self.0 | other.0)
     }
 
+    /// Returns the states of this set that are not in `other`, or `None` if none is left.
+    ///
+    /// ```
+    /// use evloop::io::Interest;
+    ///
+    /// let both = Interest::READABLE | Interest::WRITABLE;
+    /// assert_eq!(both.remove(Interest::READABLE), Some(Interest::WRITABLE));
+    /// assert_eq!(both.remove(both), None);
+    /// ```
+    #[must_use]
+    pub const fn remove(self, other: Interest) -> Option<Interest> {
+        match self.0 & !other.0 {
+            0 => None,
+            rest => Some(Interest(rest)),
+        }
+    }
+
+    /// Returns whether every state of `other` is in this set.
+    pub const fn contains(self, other: Interest) -> bool {
+        self.0 & other.0 == other.0
+    }
+
     /// Returns whether [`READABLE`](Interest::READABLE) is in the set.
     pub const fn is_readable(self) -> bool {
         self.0 & Interest::READABLE.0 != 0
@@ -78,11 +100,6 @@ impl Interest {
     /// Returns the states of this set that are not in `other`.
     pub(super) const fn without(self, other: Interest) -> Interest {
         Interest(self.0 & !other.0)
-    }
-
-    /// Returns whether every state of `other` is in this set.
-    pub(super) const fn contains(self, other: Interest) -> bool {
-        self.0 & other.0 == other.0
     }
 
     /// Returns urgent data and errors: the states that no read or write waits for.

@@ -7,6 +7,7 @@ use std::vec;
 pub(super) use private::Sealed;
 
 use crate::blocking::{self, Kind};
+use crate::context;
 use crate::current::budget;
 use crate::io_error::explain;
 
@@ -62,6 +63,10 @@ mod private {
 ///
 /// Cancel safe. The thread completes the lookup in the background, and its result is dropped.
 ///
+/// # Panics
+///
+/// Outside of a running loop, if `host` is a name.
+///
 /// ```
 /// evloop::block_on(async {
 ///     let mut addrs = evloop::net::lookup_host("127.0.0.1:80").await?;
@@ -70,8 +75,12 @@ mod private {
 /// }).unwrap();
 /// ```
 pub async fn lookup_host(host: impl ToAddrs) -> io::Result<vec::IntoIter<SocketAddr>> {
+    let target = host.target()?;
+    if let Target::Name(..) = target {
+        drop(context::expect("lookup_host"));
+    }
     budget::unit().await;
-    Ok(resolve(host.target()?).await?.into_iter())
+    Ok(resolve(target).await?.into_iter())
 }
 
 /// Returns the addresses of `target`: at least one.
@@ -118,15 +127,34 @@ fn parse_host_and_port(text: &str) -> io::Result<Target> {
         let host = if is_name { Some(host) } else { zoned_ipv6(host) };
         Some((host?, port.parse().ok()?))
     });
-    let Some((name, port)) = parts else {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            format!(
-                "{text:?} is not an address: write host:port, as in localhost:8080 or [::1]:8080"
-            ),
-        ));
-    };
+    let (name, port) = parts.ok_or_else(|| not_an_address(text))?;
     Ok(parse_host(name, port))
+}
+
+/// Returns the error of a text that is not `"host:port"`. It says which part is wrong.
+#[cold]
+fn not_an_address(text: &str) -> io::Error {
+    let (host, port) = text.rsplit_once(':').unwrap_or((text, ""));
+    let has_bare_ipv6 = host.contains(':') && !host.contains('[');
+    let fault = if text.contains('/') {
+        "it looks like a URL or a path"
+    } else if text.parse::<Ipv6Addr>().is_ok() || has_bare_ipv6 {
+        "an IPv6 address needs brackets, and a port after them"
+    } else if port.is_empty() || text.ends_with(']') {
+        "the port is missing"
+    } else if host.is_empty() {
+        "the host is missing (all addresses of this machine are 0.0.0.0 or [::])"
+    } else if !port.bytes().all(|byte| byte.is_ascii_digit()) {
+        "the port is not a number"
+    } else if port.parse::<u16>().is_err() {
+        "the largest port is 65535"
+    } else {
+        "the brackets hold no IPv6 address"
+    };
+    let sentence = format!(
+        "{text:?} is not an address: {fault}: write host:port, as in localhost:8080 or [::1]:8080"
+    );
+    io::Error::new(io::ErrorKind::InvalidInput, sentence)
 }
 
 /// Returns the text between the brackets of an IPv6 address with a named zone, as in
@@ -168,6 +196,29 @@ to_addrs! {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn errors_say_which_part_of_a_text_is_wrong() {
+        for (text, fault) in [
+            ("localhost", "the port is missing"),
+            ("localhost:", "the port is missing"),
+            ("", "the port is missing"),
+            ("[::1]", "the port is missing"),
+            ("localhost:99999", "the largest port is 65535"),
+            ("127.0.0.1:65536", "the largest port is 65535"),
+            ("localhost:http", "the port is not a number"),
+            (":80", "the host is missing"),
+            ("::1", "an IPv6 address needs brackets"),
+            ("::1:80", "an IPv6 address needs brackets"),
+            ("fe80::1%eth0:80", "an IPv6 address needs brackets"),
+            ("[localhost]:80", "the brackets hold no IPv6 address"),
+            ("http://localhost:80", "it looks like a URL"),
+        ] {
+            let error = parse_host_and_port(text).unwrap_err().to_string();
+            let expected = format!("{text:?} is not an address: {fault}");
+            assert!(error.starts_with(&expected), "{error}");
+        }
+    }
 
     fn show(text: &str) -> String {
         match parse_host_and_port(text) {

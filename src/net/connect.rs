@@ -7,6 +7,7 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -15,8 +16,10 @@ use super::tcp_stream::TcpStream;
 use super::transport::done;
 use crate::context;
 use crate::current::budget;
-use crate::reactor::{Direction, Socket, WaiterKey};
+use crate::reactor::{Direction, Reactor, Socket, WaiterKey};
 use crate::sys::connect_from;
+#[cfg(unix)]
+use crate::sys::{Owned, start_connect};
 use crate::time::{Sleep, sleep};
 
 /// The options of [`TcpStream::connect_with`].
@@ -69,6 +72,7 @@ pub struct ConnectError {
 /// The state of one connect: the running attempts, and the addresses not tried yet.
 struct Race<'a> {
     options: &'a ConnectOptions,
+    reactor: &'a Rc<Reactor>,
     untried: VecDeque<SocketAddr>,
     attempts: Vec<Attempt>,
     /// The timer of the next attempt. `None` if no attempt is left to start.
@@ -127,16 +131,21 @@ impl TcpStream {
         addr: impl ToAddrs,
         options: &ConnectOptions,
     ) -> io::Result<TcpStream> {
+        let context = context::expect("TcpStream::connect");
         budget::unit().await;
         let addrs = resolve(addr.target()?).await?;
-        race(interleave(addrs), options).await
+        race(interleave(addrs), options, &context.reactor).await
     }
 }
 
 /// Connects to the first of `addrs` that answers.
-async fn race(addrs: Vec<SocketAddr>, options: &ConnectOptions) -> io::Result<TcpStream> {
+async fn race(
+    addrs: Vec<SocketAddr>,
+    options: &ConnectOptions,
+    reactor: &Rc<Reactor>,
+) -> io::Result<TcpStream> {
     let (untried, attempts, failures) = (addrs.into(), Vec::new(), Vec::new());
-    let mut race = Race { options, untried, attempts, delay: None, failures };
+    let mut race = Race { options, reactor, untried, attempts, delay: None, failures };
     race.start_next();
     poll_fn(|cx| race.poll(cx)).await
 }
@@ -203,7 +212,7 @@ impl Race<'_> {
     fn start_next(&mut self) -> bool {
         self.delay = None;
         while let Some(addr) = self.untried.pop_front() {
-            match Attempt::start(addr, self.options) {
+            match Attempt::start(addr, self.options, self.reactor) {
                 Ok(attempt) => {
                     self.attempts.push(attempt);
                     self.delay =
@@ -218,20 +227,30 @@ impl Race<'_> {
 
     /// Returns one error that holds all failures.
     fn failure(&mut self) -> io::Error {
-        let failures = std::mem::take(&mut self.failures);
-        io::Error::new(failures[0].1.kind(), ConnectError { failures })
+        ConnectError { failures: std::mem::take(&mut self.failures) }.into()
     }
 }
 
 impl Attempt {
-    fn start(addr: SocketAddr, options: &ConnectOptions) -> io::Result<Attempt> {
-        let reactor = context::expect("TcpStream::connect").reactor.clone();
+    fn start(
+        addr: SocketAddr,
+        options: &ConnectOptions,
+        reactor: &Rc<Reactor>,
+    ) -> io::Result<Attempt> {
         let stream = match options.local_addr {
             None => mio::net::TcpStream::connect(addr)?,
             Some(local) => mio::net::TcpStream::from_std(connect_from(local, addr)?),
         };
+        Attempt::started(addr, stream, reactor)
+    }
+
+    fn started(
+        addr: SocketAddr,
+        stream: mio::net::TcpStream,
+        reactor: &Rc<Reactor>,
+    ) -> io::Result<Attempt> {
         // Connecting always ends with an event: a check before that event is a wasted system call.
-        let socket = Socket::new(stream, reactor, false)?;
+        let socket = Socket::new(stream, reactor.clone(), false)?;
         Ok(Attempt { addr, socket, waiter: WaiterKey::default() })
     }
 
@@ -244,6 +263,23 @@ impl Attempt {
         }
         polled
     }
+}
+
+/// Connects a socket that the caller made.
+#[cfg(unix)]
+pub(super) async fn connect_socket(
+    fd: Owned,
+    addr: SocketAddr,
+    reactor: &Rc<Reactor>,
+) -> io::Result<TcpStream> {
+    budget::unit().await;
+    let connected = async {
+        let stream = mio::net::TcpStream::from_std(start_connect(fd, addr)?);
+        let mut attempt = Attempt::started(addr, stream, reactor)?;
+        poll_fn(|cx| attempt.poll(cx)).await?;
+        Ok(TcpStream::new(attempt.socket))
+    };
+    connected.await.map_err(|error| ConnectError { failures: vec![(addr, error)] }.into())
 }
 
 /// Returns the result of a connect. `WouldBlock` while it is still running.
@@ -274,6 +310,14 @@ impl fmt::Display for ConnectError {
             write!(f, "{}{addr}: {error}", if i > 0 { "; " } else { "" })?;
         }
         Ok(())
+    }
+}
+
+impl From<ConnectError> for io::Error {
+    /// Returns an error of the kind of the first failure.
+    fn from(error: ConnectError) -> io::Error {
+        let first = error.failures.first();
+        io::Error::new(first.map_or(io::ErrorKind::Other, |(_, error)| error.kind()), error)
     }
 }
 

@@ -4,11 +4,10 @@ use std::fmt;
 use std::future::Future;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::Shutdown;
-use std::task::{Context, Poll};
 
 use super::endpoint::Endpoint;
 use super::transport::{StreamIo, Transport};
-use crate::io::Interest;
+use crate::context;
 use crate::reactor::{Direction, Done, Socket};
 
 /// A connection: the generic type of [`TcpStream`](super::TcpStream) and, on Unix,
@@ -55,8 +54,10 @@ impl<T: Transport> Connection<T> {
     /// Outside of a running loop.
     #[doc(alias = "connect_accepted_socket")]
     #[doc(alias = "from_stdlib_socket")]
+    #[track_caller]
     pub fn from_std(stream: T::StdStream) -> io::Result<Connection<T>> {
-        Ok(Connection { end: Endpoint::from_std(stream, "from_std")? })
+        let context = context::expect(T::FROM_STREAM);
+        Ok(Connection { end: Endpoint::from_std(stream, &context.reactor)? })
     }
 
     pub(super) fn new(socket: Socket<T::Stream>) -> Connection<T> {
@@ -166,110 +167,6 @@ impl<T: Transport> Connection<T> {
     /// Cancel safe: if the future is dropped, `buf` holds the bytes not written yet.
     pub fn write_all_buf(&self, buf: &mut &[u8]) -> impl Future<Output = io::Result<()>> {
         self.end.write_all(buf, |io, rest| io.write(rest))
-    }
-
-    /// Waits until the connection may be readable.
-    ///
-    /// The readiness may be stale: try the read with `try_read` or [`try_io`](Connection::try_io),
-    /// and wait again if it returns `WouldBlock`.
-    ///
-    /// # Cancel safety
-    ///
-    /// Nothing changes.
-    pub fn readable(&self) -> impl Future<Output = io::Result<()>> {
-        self.end.socket.ready(Direction::Read)
-    }
-
-    /// Waits until the connection may be writable; see [`readable`](Connection::readable).
-    ///
-    /// # Cancel safety
-    ///
-    /// Nothing changes.
-    #[doc(alias = "wait_send_all_might_not_block")]
-    pub fn writable(&self) -> impl Future<Output = io::Result<()>> {
-        self.end.socket.ready(Direction::Write)
-    }
-
-    /// Polls for readability, as [`readable`](Connection::readable) does. At most one task waits in
-    /// it and in `AsyncRead`: the last task that polled.
-    pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.end.poll_ready(Direction::Read, cx)
-    }
-
-    /// Polls for writability, as [`writable`](Connection::writable) does. At most one task waits in
-    /// it and in `AsyncWrite`: the last task that polled.
-    pub fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.end.poll_ready(Direction::Write, cx)
-    }
-
-    /// Runs the caller's own operation on the descriptor of the connection, and repeats it if a
-    /// signal interrupts it. The operation must not block.
-    ///
-    /// `interest` is the readiness that `op` lacks when it returns `WouldBlock`. The next
-    /// [`readable`](Connection::readable) or [`writable`](Connection::writable) then waits for an
-    /// event. An operation that bypasses this method leaves the readiness set, so a loop over
-    /// `readable` spins.
-    ///
-    /// # Errors
-    ///
-    /// The errors of `op`.
-    ///
-    #[cfg_attr(unix, doc = "```")]
-    #[cfg_attr(not(unix), doc = "```ignore")]
-    /// use evloop::io::Interest;
-    /// use evloop::net::UnixStream;
-    /// use rustix::net::{RecvFlags, recv};
-    /// use std::io::ErrorKind;
-    ///
-    /// evloop::block_on(async {
-    ///     let (one, other) = UnixStream::pair()?;
-    ///     one.write_all(b"hello").await?;
-    ///     let mut buf = [0; 8];
-    ///     let n = loop {
-    ///         other.readable().await?;
-    ///         let op = || Ok(recv(&other, &mut buf, RecvFlags::empty())?.0);
-    ///         match other.try_io(Interest::READABLE, op) {
-    ///             Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-    ///             result => break result?,
-    ///         }
-    ///     };
-    ///     assert_eq!(n, 5);
-    ///     std::io::Result::Ok(())
-    /// }).unwrap();
-    /// ```
-    pub fn try_io<R>(
-        &self,
-        interest: Interest,
-        mut op: impl FnMut() -> io::Result<R>,
-    ) -> io::Result<R> {
-        self.end.try_io(interest, |io| io.try_io(&mut op))
-    }
-
-    /// Reads the available bytes without waiting.
-    ///
-    /// # Errors
-    ///
-    /// Kind `WouldBlock` if no byte is available.
-    pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.end.socket.attempt(Direction::Read, |io| io.read(buf))
-    }
-
-    /// Writes the bytes that the system accepts without waiting.
-    ///
-    /// # Errors
-    ///
-    /// Kind `WouldBlock` if the system's send buffer is full.
-    pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
-        self.end.socket.attempt(Direction::Write, |io| io.write(buf))
-    }
-
-    /// Writes the bytes of several buffers that the system accepts without waiting.
-    ///
-    /// # Errors
-    ///
-    /// Kind `WouldBlock` if the system's send buffer is full.
-    pub fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.end.socket.attempt(Direction::Write, |io| io.write_vectored(bufs))
     }
 
     /// Shuts down one or both directions (POSIX `shutdown`). After the write direction is shut

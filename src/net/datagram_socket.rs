@@ -3,14 +3,13 @@
 use std::fmt;
 use std::future::Future;
 use std::io;
-use std::task::{Context, Poll};
+use std::rc::Rc;
 
 use super::endpoint::Endpoint;
 use super::messages::{DatagramIo, Protocol, ReceiveMode};
 use super::transport::done;
 use crate::context;
-use crate::io::Interest;
-use crate::reactor::{Direction, Socket};
+use crate::reactor::{Direction, Reactor};
 
 /// A datagram socket: the generic type of [`UdpSocket`](super::UdpSocket) and, on Unix,
 /// [`UnixDatagram`](super::UnixDatagram).
@@ -50,13 +49,17 @@ impl<P: Protocol> DatagramSocket<P> {
     /// # Panics
     ///
     /// Outside of a running loop.
+    #[track_caller]
     pub fn from_std(socket: P::StdSocket) -> io::Result<DatagramSocket<P>> {
-        Ok(DatagramSocket { end: Endpoint::from_std(socket, "from_std")? })
+        let context = context::expect(P::FROM_STD);
+        Ok(DatagramSocket { end: Endpoint::from_std(socket, &context.reactor)? })
     }
 
-    pub(super) fn from_mio(socket: P::Socket) -> io::Result<DatagramSocket<P>> {
-        let reactor = context::expect("making a socket").reactor.clone();
-        Ok(DatagramSocket { end: Endpoint::new(Socket::new(socket, reactor, true)?) })
+    pub(super) fn from_mio(
+        socket: P::Socket,
+        reactor: &Rc<Reactor>,
+    ) -> io::Result<DatagramSocket<P>> {
+        Ok(DatagramSocket { end: Endpoint::register(socket, reactor)? })
     }
 
     /// Deregisters the socket from the loop, and returns it in its original mode: blocking, unless
@@ -71,7 +74,7 @@ impl<P: Protocol> DatagramSocket<P> {
     ///
     /// # Errors
     ///
-    /// `NotConnected` or a similar kind if the socket is not connected. EMSGSIZE if the datagram is
+    /// Kind `NotConnected` if the socket is not connected. EMSGSIZE if the datagram is
     /// too long.
     ///
     /// # Cancel safety
@@ -150,83 +153,14 @@ impl<P: Protocol> DatagramSocket<P> {
         self.end.io(Direction::Read, |io| done(io.receive(buf, ReceiveMode::Peek))).await
     }
 
-    /// Sends a datagram without waiting; see [`send`](DatagramSocket::send).
-    ///
-    /// # Errors
-    ///
-    /// Kind `WouldBlock` if the system's send buffer is full.
-    pub fn try_send(&self, buf: &[u8]) -> io::Result<usize> {
-        self.end.socket.attempt(Direction::Write, |io| done(io.send(buf)))
-    }
-
-    /// Receives a datagram without waiting; see [`recv`](DatagramSocket::recv).
-    ///
-    /// # Errors
-    ///
-    /// Kind `WouldBlock` if no datagram is available.
-    pub fn try_recv(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.try_recv_from(buf).map(length)
-    }
-
-    /// Receives a datagram and the address of its sender without waiting; see
-    /// [`recv_from`](DatagramSocket::recv_from).
-    ///
-    /// # Errors
-    ///
-    /// Kind `WouldBlock` if no datagram is available.
-    pub fn try_recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, P::Addr)> {
-        self.end.socket.attempt(Direction::Read, |io| done(io.receive(buf, ReceiveMode::Consume)))
-    }
-
-    /// Waits until the socket may be readable.
-    ///
-    /// The readiness may be stale: try to receive with `try_recv` or
-    /// [`try_io`](DatagramSocket::try_io), and wait again if it returns `WouldBlock`.
+    /// Returns the address of the sender of the next datagram, and leaves the datagram in the queue
+    /// of the socket.
     ///
     /// # Cancel safety
     ///
     /// Nothing changes.
-    pub fn readable(&self) -> impl Future<Output = io::Result<()>> {
-        self.end.socket.ready(Direction::Read)
-    }
-
-    /// Waits until the socket may be writable; see [`readable`](DatagramSocket::readable).
-    ///
-    /// # Cancel safety
-    ///
-    /// Nothing changes.
-    pub fn writable(&self) -> impl Future<Output = io::Result<()>> {
-        self.end.socket.ready(Direction::Write)
-    }
-
-    /// Polls for readability, as [`readable`](DatagramSocket::readable) does. At most one task
-    /// waits in it: the last task that polled.
-    pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.end.poll_ready(Direction::Read, cx)
-    }
-
-    /// Polls for writability, as [`writable`](DatagramSocket::writable) does. At most one task
-    /// waits in it: the last task that polled.
-    pub fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.end.poll_ready(Direction::Write, cx)
-    }
-
-    /// Runs the caller's own operation on the descriptor of the socket, and repeats it if a signal
-    /// interrupts it. The operation must not block.
-    ///
-    /// `interest` is the readiness that `op` lacks when it returns `WouldBlock`. The next
-    /// [`readable`](DatagramSocket::readable) or [`writable`](DatagramSocket::writable) then waits
-    /// for an event. See [`Connection::try_io`](super::Connection::try_io).
-    ///
-    /// # Errors
-    ///
-    /// The errors of `op`.
-    pub fn try_io<R>(
-        &self,
-        interest: Interest,
-        mut op: impl FnMut() -> io::Result<R>,
-    ) -> io::Result<R> {
-        self.end.try_io(interest, |io| io.try_io(&mut op))
+    pub async fn peek_sender(&self) -> io::Result<P::Addr> {
+        self.peek_from(&mut sender_buffer()).await.map(sender)
     }
 
     /// Returns the local address.
@@ -247,7 +181,17 @@ impl<P: Protocol> DatagramSocket<P> {
     }
 }
 
-fn length<A>((length, _from): (usize, A)) -> usize {
+/// Returns the buffer of a peek for the sender: empty, except on Windows, which does not report the
+/// sender of a datagram that is longer than the buffer.
+pub(super) fn sender_buffer() -> Vec<u8> {
+    vec![0; if cfg!(windows) { 1 << 16 } else { 0 }]
+}
+
+pub(super) fn sender<A>((_length, from): (usize, A)) -> A {
+    from
+}
+
+pub(super) fn length<A>((length, _from): (usize, A)) -> usize {
     length
 }
 

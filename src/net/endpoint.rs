@@ -6,12 +6,12 @@ use std::borrow::BorrowMut;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::io;
+use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use super::transport::IoObject;
-use crate::context;
 use crate::io::Interest;
-use crate::reactor::{Direction, Done, PollWaiters, Socket};
+use crate::reactor::{Direction, Done, PollWaiters, Reactor, Socket};
 use crate::sys::{self, Owned};
 
 /// A socket or an end of a pipe.
@@ -28,18 +28,20 @@ impl<S: IoObject> Endpoint<S> {
         Endpoint { socket, was_nonblocking: false, polled: PollWaiters::default() }
     }
 
-    /// Registers an object with the running loop, and makes it non-blocking.
-    ///
-    /// # Panics
-    ///
-    /// Outside of a running loop. The message names `caller`, the function that was called.
-    #[track_caller]
-    pub(super) fn from_std(object: impl Into<Owned>, caller: &str) -> io::Result<Endpoint<S>> {
-        let reactor = context::expect(caller).reactor.clone();
+    /// Registers a new object that is non-blocking already.
+    pub(super) fn register(io: S, reactor: &Rc<Reactor>) -> io::Result<Endpoint<S>> {
+        Ok(Endpoint::new(Socket::new(io, reactor.clone(), true)?))
+    }
+
+    /// Registers an object, and makes it non-blocking.
+    pub(super) fn from_std(
+        object: impl Into<Owned>,
+        reactor: &Rc<Reactor>,
+    ) -> io::Result<Endpoint<S>> {
         let owned = object.into();
         let was_nonblocking = sys::is_nonblocking(&owned)?;
         let io = S::from(sys::with_nonblocking(owned, true)?);
-        Ok(Endpoint { was_nonblocking, ..Endpoint::new(Socket::new(io, reactor, true)?) })
+        Ok(Endpoint { was_nonblocking, ..Endpoint::register(io, reactor)? })
     }
 
     /// Deregisters the object from its loop, and restores its original mode.
@@ -102,6 +104,44 @@ impl<S: IoObject> Endpoint<S> {
         self.polled.poll(source, direction, |waiter| source.poll_ready(direction, cx, waiter))
     }
 
+    /// Completes when a direction of `interest` may be ready. Returns those that may be.
+    pub(super) fn ready(
+        &self,
+        interest: Interest,
+    ) -> impl Future<Output = io::Result<Interest>> + '_ {
+        let source = self.socket.source();
+        let mut waiters = [Direction::Read, Direction::Write].map(|side| source.waiter(side));
+        poll_fn(move |cx| {
+            if interest.is_priority() || interest.is_error() {
+                return Poll::Ready(Err(not_reported(interest)));
+            }
+            let [read, write] = &mut waiters;
+            let is_readable = interest.is_readable() && read.poll_ready(cx)?.is_ready();
+            let is_writable = interest.is_writable() && write.poll_ready(cx)?.is_ready();
+            Poll::Ready(Ok(match (is_readable, is_writable) {
+                (true, true) => Interest::READABLE | Interest::WRITABLE,
+                (true, false) => Interest::READABLE,
+                (false, true) => Interest::WRITABLE,
+                (false, false) => return Poll::Pending,
+            }))
+        })
+    }
+
+    /// Runs `op` once a direction of `interest` is ready, and again if it returns `WouldBlock`.
+    pub(super) async fn async_io<T>(
+        &self,
+        interest: Interest,
+        mut op: impl FnMut(&S) -> io::Result<T>,
+    ) -> io::Result<T> {
+        loop {
+            self.ready(interest).await?;
+            match self.try_io(interest, &mut op) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                result => return result,
+            }
+        }
+    }
+
     /// Runs `op` without waiting. `WouldBlock` clears the readiness of `interest`.
     pub(super) fn try_io<T>(
         &self,
@@ -110,6 +150,15 @@ impl<S: IoObject> Endpoint<S> {
     ) -> io::Result<T> {
         self.socket.source().try_io(interest.directions(), || op(self.get()))
     }
+}
+
+#[cold]
+fn not_reported(interest: Interest) -> io::Error {
+    let sentence = format!(
+        "a socket reports READABLE and WRITABLE only, and the interest is {interest:?}: wait for \
+         the other states with evloop::io::AsyncFd"
+    );
+    io::Error::new(io::ErrorKind::InvalidInput, sentence)
 }
 
 impl<S: IoObject> fmt::Debug for Endpoint<S> {

@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
-use rustix::net::sockopt::{set_socket_keepalive, set_socket_linger};
+use rustix::net::sockopt;
 
 use super::connection::Connection;
 use super::datagram_socket::DatagramSocket;
@@ -12,6 +12,7 @@ use super::listener::Listener;
 use super::messages::Protocol;
 use super::tcp_stream::TcpStream;
 use super::transport::Transport;
+use super::udp_socket::UdpSocket;
 
 /// Socket options on Unix.
 impl TcpStream {
@@ -19,7 +20,13 @@ impl TcpStream {
     #[doc(alias = "keep_alive")]
     #[doc(alias = "setsockopt")]
     pub fn set_keepalive(&self, keepalive: bool) -> io::Result<()> {
-        Ok(set_socket_keepalive(self, keepalive)?)
+        Ok(sockopt::set_socket_keepalive(self, keepalive)?)
+    }
+
+    /// Returns whether the system sends keepalive probes; see
+    /// [`set_keepalive`](TcpStream::set_keepalive).
+    pub fn keepalive(&self) -> io::Result<bool> {
+        Ok(sockopt::socket_keepalive(self)?)
     }
 
     /// Sets what a close does with unsent bytes (SO_LINGER).
@@ -33,14 +40,108 @@ impl TcpStream {
     /// time. To wait until the bytes are sent, call `shutdown(Write)` and read to the end.
     #[doc(alias = "set_zero_linger")]
     pub fn set_linger(&self, linger: Option<Duration>) -> io::Result<()> {
-        if linger.is_some_and(|time| !time.is_zero()) {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "set_linger accepts no time above zero, because closing would block the event \
-                 loop: shut down the write direction, and read to the end",
-            ));
-        }
-        Ok(set_socket_linger(self, linger)?)
+        Ok(sockopt::set_socket_linger(self, check_linger(linger)?)?)
+    }
+
+    /// Returns what a close does with unsent bytes; see [`set_linger`](TcpStream::set_linger).
+    pub fn linger(&self) -> io::Result<Option<Duration>> {
+        Ok(sockopt::socket_linger(self)?)
+    }
+
+    /// Sets whether the system acknowledges each packet at once (TCP_QUICKACK). The system may turn
+    /// it off again later. Linux only.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub fn set_quickack(&self, quickack: bool) -> io::Result<()> {
+        Ok(sockopt::set_tcp_quickack(self, quickack)?)
+    }
+
+    /// Returns whether the system acknowledges each packet at once; see
+    /// [`set_quickack`](TcpStream::set_quickack). Linux only.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub fn quickack(&self) -> io::Result<bool> {
+        Ok(sockopt::tcp_quickack(self)?)
+    }
+
+    /// Sets the type of service of IPv4 packets: DSCP and ECN (IP_TOS).
+    pub fn set_tos_v4(&self, tos: u8) -> io::Result<()> {
+        Ok(sockopt::set_ip_tos(self, tos)?)
+    }
+
+    /// Returns the type of service of IPv4 packets; see [`set_tos_v4`](TcpStream::set_tos_v4).
+    pub fn tos_v4(&self) -> io::Result<u8> {
+        Ok(sockopt::ip_tos(self)?)
+    }
+
+    /// Sets the traffic class of IPv6 packets: DSCP and ECN (IPV6_TCLASS).
+    pub fn set_tclass_v6(&self, class: u32) -> io::Result<()> {
+        Ok(sockopt::set_ipv6_tclass(self, class)?)
+    }
+
+    /// Returns the traffic class of IPv6 packets; see
+    /// [`set_tclass_v6`](TcpStream::set_tclass_v6).
+    pub fn tclass_v6(&self) -> io::Result<u32> {
+        Ok(sockopt::ipv6_tclass(self)?)
+    }
+}
+
+/// Returns an error for a time that would block the event loop.
+pub(super) fn check_linger(linger: Option<Duration>) -> io::Result<Option<Duration>> {
+    if linger.is_some_and(|time| !time.is_zero()) {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "set_linger accepts no time above zero, because closing would block the event loop: \
+             shut down the write direction, and read to the end",
+        ));
+    }
+    Ok(linger)
+}
+
+/// Socket options on Unix.
+impl UdpSocket {
+    /// Sets the size of the system's send buffer, in bytes (SO_SNDBUF); see
+    /// [`TcpSocket::set_send_buffer_size`](super::TcpSocket::set_send_buffer_size).
+    pub fn set_send_buffer_size(&self, size: u32) -> io::Result<()> {
+        Ok(sockopt::set_socket_send_buffer_size(self, size as usize)?)
+    }
+
+    /// Returns the size of the system's send buffer; see
+    /// [`set_send_buffer_size`](UdpSocket::set_send_buffer_size).
+    pub fn send_buffer_size(&self) -> io::Result<u32> {
+        Ok(sockopt::socket_send_buffer_size(self)? as u32)
+    }
+
+    /// Sets the size of the system's receive buffer, in bytes (SO_RCVBUF). The system drops the
+    /// datagrams that it does not hold. See
+    /// [`TcpSocket::set_send_buffer_size`](super::TcpSocket::set_send_buffer_size).
+    pub fn set_recv_buffer_size(&self, size: u32) -> io::Result<()> {
+        Ok(sockopt::set_socket_recv_buffer_size(self, size as usize)?)
+    }
+
+    /// Returns the size of the system's receive buffer; see
+    /// [`set_recv_buffer_size`](UdpSocket::set_recv_buffer_size).
+    pub fn recv_buffer_size(&self) -> io::Result<u32> {
+        Ok(sockopt::socket_recv_buffer_size(self)? as u32)
+    }
+
+    /// Sets the type of service of IPv4 packets: DSCP and ECN (IP_TOS).
+    pub fn set_tos_v4(&self, tos: u8) -> io::Result<()> {
+        Ok(sockopt::set_ip_tos(self, tos)?)
+    }
+
+    /// Returns the type of service of IPv4 packets; see [`set_tos_v4`](UdpSocket::set_tos_v4).
+    pub fn tos_v4(&self) -> io::Result<u8> {
+        Ok(sockopt::ip_tos(self)?)
+    }
+
+    /// Sets the traffic class of IPv6 packets: DSCP and ECN (IPV6_TCLASS).
+    pub fn set_tclass_v6(&self, class: u32) -> io::Result<()> {
+        Ok(sockopt::set_ipv6_tclass(self, class)?)
+    }
+
+    /// Returns the traffic class of IPv6 packets; see
+    /// [`set_tclass_v6`](UdpSocket::set_tclass_v6).
+    pub fn tclass_v6(&self) -> io::Result<u32> {
+        Ok(sockopt::ipv6_tclass(self)?)
     }
 }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
@@ -14,7 +15,8 @@ use super::connection::Connection;
 use super::endpoint::Endpoint;
 use super::tcp_stream::Tcp;
 use super::transport::{Accept, Transport, done};
-use crate::reactor::{Direction, Socket, WaiterKey};
+use crate::context;
+use crate::reactor::{Direction, Reactor, Socket, WaiterKey};
 use crate::sys::{AcceptFailure, accept_failure};
 use crate::time::{Sleep, now, sleep_until};
 
@@ -49,6 +51,8 @@ pub struct Listener<T: Transport> {
     end: Endpoint<T::Listener>,
     /// The time of the next attempt, after an accept found no descriptor left.
     starved_until: Cell<Option<Instant>>,
+    /// The wait of [`poll_accept`](Listener::poll_accept).
+    polled: Cell<Waiting>,
 }
 
 /// The stream of the connections of a listener, made by [`Listener::incoming`].
@@ -56,12 +60,31 @@ pub struct Listener<T: Transport> {
 #[must_use = "a stream does nothing unless it is polled"]
 pub struct Incoming<'a, T: Transport = Tcp> {
     listener: &'a Listener<T>,
+    waiting: Waiting,
+}
+
+/// The stream of the connections of a listener that it owns, made by [`Listener::into_incoming`].
+#[derive(Debug)]
+#[must_use = "a stream does nothing unless it is polled"]
+pub struct IntoIncoming<T: Transport = Tcp> {
+    listener: Listener<T>,
+}
+
+/// The registrations of one task that accepts.
+#[derive(Debug, Default)]
+struct Waiting {
     /// The waiter for a connection.
-    connection_waiter: WaiterKey,
-    /// The waiter for a free descriptor.
-    descriptor_waiter: WaiterKey,
-    /// The timer that ends the wait for a free descriptor.
-    pause: Option<Sleep>,
+    connection: WaiterKey,
+    /// The wait for a free descriptor, after an accept found none.
+    descriptor: Option<Box<Starved>>,
+}
+
+/// A wait until a descriptor may be free.
+struct Starved {
+    reactor: Rc<Reactor>,
+    waiter: WaiterKey,
+    /// The timer that ends the wait.
+    pause: Sleep,
 }
 
 impl<T: Transport> Listener<T> {
@@ -70,9 +93,17 @@ impl<T: Transport> Listener<T> {
     /// # Panics
     ///
     /// Outside of a running loop.
+    #[track_caller]
     pub fn from_std(listener: T::StdListener) -> io::Result<Listener<T>> {
-        let end = Endpoint::from_std(listener, "from_std")?;
-        Ok(Listener { end, starved_until: Cell::new(None) })
+        Listener::register(listener, &context::expect(T::FROM_LISTENER).reactor)
+    }
+
+    pub(super) fn register(
+        listener: T::StdListener,
+        reactor: &Rc<Reactor>,
+    ) -> io::Result<Listener<T>> {
+        let end = Endpoint::from_std(listener, reactor)?;
+        Ok(Listener { end, starved_until: Cell::new(None), polled: Cell::default() })
     }
 
     /// Deregisters the listener from the loop, and returns it in its original mode; see
@@ -101,6 +132,31 @@ impl<T: Transport> Listener<T> {
         poll_fn(|cx| incoming.poll_accept(cx)).await
     }
 
+    /// Accepts a connection as [`accept`](Listener::accept) does. At most one task waits in it: the
+    /// last task that polled.
+    ///
+    /// ```
+    /// use evloop::net::{TcpListener, TcpStream};
+    /// use std::future::poll_fn;
+    ///
+    /// evloop::block_on(async {
+    ///     let listener = TcpListener::bind("127.0.0.1:0").await?;
+    ///     let client = TcpStream::connect(listener.local_addr()?).await?;
+    ///     let (_stream, peer) = poll_fn(|cx| listener.poll_accept(cx)).await?;
+    ///     assert_eq!(peer, client.local_addr()?);
+    ///     std::io::Result::Ok(())
+    /// }).unwrap();
+    /// ```
+    pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(Connection<T>, T::Addr)>> {
+        let mut waiting = self.polled.take();
+        let polled = waiting.poll_accept(self, cx);
+        if polled.is_ready() {
+            waiting.deregister(self);
+        }
+        self.polled.set(waiting);
+        polled
+    }
+
     /// Returns the connections as a `Stream` that never ends. Dropping the stream loses no
     /// connection. Errors are items, and the stream continues after them.
     ///
@@ -117,8 +173,30 @@ impl<T: Transport> Listener<T> {
     /// }).unwrap();
     /// ```
     pub fn incoming(&self) -> Incoming<'_, T> {
-        let (connection_waiter, descriptor_waiter) = Default::default();
-        Incoming { listener: self, connection_waiter, descriptor_waiter, pause: None }
+        Incoming { listener: self, waiting: Waiting::default() }
+    }
+
+    /// Returns the connections as a `Stream` that owns the listener; see
+    /// [`incoming`](Listener::incoming).
+    ///
+    /// ```
+    /// use evloop::net::{TcpListener, TcpStream};
+    /// use futures_lite::StreamExt;
+    ///
+    /// evloop::block_on(async {
+    ///     let listener = TcpListener::bind("127.0.0.1:0").await?;
+    ///     let addr = listener.local_addr()?;
+    ///     let server = evloop::spawn(async move {
+    ///         let mut connections = listener.into_incoming();
+    ///         connections.next().await.unwrap()?.write_all(b"hello").await
+    ///     });
+    ///     let mut buf = [0; 5];
+    ///     TcpStream::connect(addr).await?.read_exact(&mut buf).await?;
+    ///     server.await.unwrap()
+    /// }).unwrap();
+    /// ```
+    pub fn into_incoming(self) -> IntoIncoming<T> {
+        IntoIncoming { listener: self }
     }
 
     pub(super) fn io(&self) -> &T::Listener {
@@ -134,14 +212,21 @@ impl<T: Transport> Listener<T> {
 
 impl<T: Transport> Incoming<'_, T> {
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(Connection<T>, T::Addr)>> {
-        ready!(self.poll_descriptor(cx));
-        let Listener { end: Endpoint { socket, .. }, starved_until } = self.listener;
-        let accepted = ready!(socket.poll_io(
-            Direction::Read,
-            cx,
-            &mut self.connection_waiter,
-            |io| done(io.accept())
-        ));
+        self.waiting.poll_accept(self.listener, cx)
+    }
+}
+
+impl Waiting {
+    fn poll_accept<T: Transport>(
+        &mut self,
+        listener: &Listener<T>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<(Connection<T>, T::Addr)>> {
+        ready!(self.poll_descriptor(listener, cx));
+        let Listener { end: Endpoint { socket, .. }, starved_until, .. } = listener;
+        let accepted = ready!(
+            socket.poll_io(Direction::Read, cx, &mut self.connection, |io| { done(io.accept()) })
+        );
         let accepted = accepted.and_then(|(stream, peer)| {
             let socket = Socket::new(stream, socket.reactor().clone(), true)?;
             Ok((Connection::new(socket), peer))
@@ -155,33 +240,63 @@ impl<T: Transport> Incoming<'_, T> {
     }
 
     /// Waits until a descriptor may be free, if the last accept found none.
-    fn poll_descriptor(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Listener { end: Endpoint { socket, .. }, starved_until } = self.listener;
-        let starved = socket.reactor().descriptor_waiters();
-        while let Some(until) = starved_until.get() {
-            if starved.poll_ready(Direction::Read, cx, &mut self.descriptor_waiter).is_pending() {
-                let pause = self.pause.get_or_insert_with(|| sleep_until(until));
-                if pause.deadline() < until {
-                    // Another task has tried since, and found no descriptor either.
-                    pause.reset(until);
-                }
-                ready!(Pin::new(pause).poll(cx));
-            }
-            starved_until.set(None);
+    fn poll_descriptor<T: Transport>(
+        &mut self,
+        listener: &Listener<T>,
+        cx: &mut Context<'_>,
+    ) -> Poll<()> {
+        while let Some(until) = listener.starved_until.get() {
+            let reactor = listener.end.socket.reactor();
+            let starved = self.descriptor.get_or_insert_with(|| Starved::until(until, reactor));
+            ready!(starved.poll(until, cx));
+            listener.starved_until.set(None);
         }
-        self.pause = None;
+        self.descriptor = None;
         Poll::Ready(())
+    }
+
+    /// Ends the wait.
+    fn deregister<T: Transport>(&mut self, listener: &Listener<T>) {
+        listener.end.socket.deregister(Direction::Read, &mut self.connection);
+        self.descriptor = None;
+    }
+}
+
+impl Starved {
+    #[cold]
+    fn until(until: Instant, reactor: &Rc<Reactor>) -> Box<Starved> {
+        let (reactor, waiter) = (reactor.clone(), WaiterKey::default());
+        Box::new(Starved { reactor, waiter, pause: sleep_until(until) })
+    }
+
+    fn poll(&mut self, until: Instant, cx: &mut Context<'_>) -> Poll<()> {
+        let descriptors = self.reactor.descriptor_waiters();
+        if descriptors.poll_ready(Direction::Read, cx, &mut self.waiter).is_ready() {
+            return Poll::Ready(());
+        }
+        if self.pause.deadline() < until {
+            // Another task has tried since, and found no descriptor either.
+            self.pause.reset(until);
+        }
+        Pin::new(&mut self.pause).poll(cx)
+    }
+}
+
+impl Drop for Starved {
+    fn drop(&mut self) {
+        self.reactor.descriptor_waiters().deregister(Direction::Read, &mut self.waiter);
+    }
+}
+
+impl fmt::Debug for Starved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Starved").field("pause", &self.pause).finish_non_exhaustive()
     }
 }
 
 impl<T: Transport> Drop for Incoming<'_, T> {
     fn drop(&mut self) {
-        let socket = &self.listener.end.socket;
-        socket.deregister(Direction::Read, &mut self.connection_waiter);
-        socket
-            .reactor()
-            .descriptor_waiters()
-            .deregister(Direction::Read, &mut self.descriptor_waiter);
+        self.waiting.deregister(self.listener);
     }
 }
 
@@ -190,6 +305,14 @@ impl<T: Transport> Stream for Incoming<'_, T> {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.poll_accept(cx).map(|accepted| Some(accepted.map(|(stream, _)| stream)))
+    }
+}
+
+impl<T: Transport> Stream for IntoIncoming<T> {
+    type Item = io::Result<Connection<T>>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.listener.poll_accept(cx).map(|accepted| Some(accepted.map(|(stream, _)| stream)))
     }
 }
 

@@ -9,7 +9,8 @@ use std::io;
 pub(super) use private::Sealed;
 
 use super::transport::IoObject;
-use crate::sys::Owned;
+use crate::io_error::explain_as;
+use crate::sys::{self, Owned};
 
 /// A kind of datagram socket: [`Udp`](super::Udp), and on Unix [`Unix`](super::Unix).
 ///
@@ -21,6 +22,8 @@ mod private {
     use super::{DatagramIo, Owned, fmt};
 
     pub trait Sealed: fmt::Debug + 'static {
+        /// The name of the function, for messages.
+        const FROM_STD: &'static str;
         /// The address of a socket.
         type Addr: fmt::Debug;
         /// The socket of std.
@@ -50,6 +53,18 @@ pub trait DatagramIo: IoObject {
     /// Runs `op` through mio, which must see each `WouldBlock`: on Windows it re-arms the event
     /// then.
     fn try_io<R>(&self, op: impl FnOnce() -> io::Result<R>) -> io::Result<R>;
+}
+
+/// Adds to an error of a send without an address what to do, if the socket is not connected.
+pub(super) fn explain_send(error: io::Error) -> io::Error {
+    if !sys::is_unconnected(&error) {
+        return error;
+    }
+    let sentence = format!(
+        "the socket is not connected: call connect first, or send with send_to and an address \
+         ({error})"
+    );
+    explain_as(io::ErrorKind::NotConnected, error, sentence)
 }
 
 /// Returns the length of a datagram that was received into a buffer of `capacity` bytes, or the

@@ -1,5 +1,4 @@
-//! The ends of pipes: `poll_` methods, `try_io`, and the traits of futures-io and std. Unix only.
-//! Layer L4.
+//! The ends of pipes: the traits of futures-io and std. Unix only. Layer L4.
 
 use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut};
@@ -9,45 +8,8 @@ use std::task::{Context, Poll};
 
 use futures_io::{AsyncRead, AsyncWrite};
 
-use super::pipe::{Receiver, Sender, read, read_vectored, write, write_vectored};
-use crate::io::Interest;
+use super::pipe_ends::{Receiver, Sender, read, read_vectored, write, write_vectored};
 use crate::reactor::Direction;
-
-impl Receiver {
-    /// Polls for readability, as [`readable`](Receiver::readable) does. At most one task waits in
-    /// it and in `AsyncRead`: the last task that polled.
-    pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.end.poll_ready(Direction::Read, cx)
-    }
-
-    /// Runs the caller's own operation on the descriptor; see
-    /// [`Connection::try_io`](super::Connection::try_io).
-    pub fn try_io<R>(
-        &self,
-        interest: Interest,
-        mut op: impl FnMut() -> io::Result<R>,
-    ) -> io::Result<R> {
-        self.end.try_io(interest, |io| io.try_io(&mut op))
-    }
-}
-
-impl Sender {
-    /// Polls for writability, as [`writable`](Sender::writable) does. At most one task waits in it
-    /// and in `AsyncWrite`: the last task that polled.
-    pub fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.end.poll_ready(Direction::Write, cx)
-    }
-
-    /// Runs the caller's own operation on the descriptor; see
-    /// [`Connection::try_io`](super::Connection::try_io).
-    pub fn try_io<R>(
-        &self,
-        interest: Interest,
-        mut op: impl FnMut() -> io::Result<R>,
-    ) -> io::Result<R> {
-        self.end.try_io(interest, |io| io.try_io(&mut op))
-    }
-}
 
 impl AsyncRead for &Receiver {
     fn poll_read(

@@ -3,13 +3,15 @@
 use std::error::Error;
 use std::fmt;
 use std::future::Future;
-use std::io;
+use std::io::{self, IoSlice, IoSliceMut};
 use std::net::Shutdown;
 use std::rc::Rc;
+use std::task::{Context, Poll};
 
 use super::connection::Connection;
 use super::tcp_stream::Tcp;
 use super::transport::Transport;
+use crate::io::Interest;
 
 /// The read half of a [`Connection`]; see [`Connection::into_split`].
 #[derive(Debug)]
@@ -17,7 +19,8 @@ pub struct OwnedReadHalf<T: Transport = Tcp>(Rc<Connection<T>>);
 
 /// The write half of a [`Connection`]; see [`Connection::into_split`].
 ///
-/// Dropping it shuts down the write direction, so the peer reads the end of the stream.
+/// Dropping it shuts down the write direction, so the peer reads the end of the stream;
+/// [`forget`](OwnedWriteHalf::forget) does not.
 #[derive(Debug)]
 pub struct OwnedWriteHalf<T: Transport = Tcp> {
     stream: Rc<Connection<T>>,
@@ -80,9 +83,49 @@ impl<T: Transport> OwnedReadHalf<T> {
         self.0.read_exact(buf).await
     }
 
+    /// See [`Connection::read_vectored`].
+    pub async fn read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        self.0.read_vectored(bufs).await
+    }
+
     /// See [`Connection::peek`].
     pub async fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
         self.0.peek(buf).await
+    }
+
+    /// See [`Connection::poll_peek`].
+    pub fn poll_peek(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        self.0.poll_peek(cx, buf)
+    }
+
+    /// See [`Connection::ready`].
+    pub fn ready(&self, interest: Interest) -> impl Future<Output = io::Result<Interest>> {
+        self.0.ready(interest)
+    }
+
+    /// See [`Connection::readable`].
+    pub fn readable(&self) -> impl Future<Output = io::Result<()>> {
+        self.0.readable()
+    }
+
+    /// See [`Connection::try_read`].
+    pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.0.try_read(buf)
+    }
+
+    /// See [`Connection::try_read_vectored`].
+    pub fn try_read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        self.0.try_read_vectored(bufs)
+    }
+
+    /// See [`Connection::peer_addr`].
+    pub fn peer_addr(&self) -> io::Result<T::Addr> {
+        self.0.peer_addr()
+    }
+
+    /// See [`Connection::local_addr`].
+    pub fn local_addr(&self) -> io::Result<T::Addr> {
+        self.0.local_addr()
     }
 }
 
@@ -100,6 +143,63 @@ impl<T: Transport> OwnedWriteHalf<T> {
     /// See [`Connection::write_all_buf`].
     pub fn write_all_buf(&self, buf: &mut &[u8]) -> impl Future<Output = io::Result<()>> {
         self.stream.write_all_buf(buf)
+    }
+
+    /// See [`Connection::write_vectored`].
+    pub async fn write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.stream.write_vectored(bufs).await
+    }
+
+    /// See [`Connection::ready`].
+    pub fn ready(&self, interest: Interest) -> impl Future<Output = io::Result<Interest>> {
+        self.stream.ready(interest)
+    }
+
+    /// See [`Connection::writable`].
+    pub fn writable(&self) -> impl Future<Output = io::Result<()>> {
+        self.stream.writable()
+    }
+
+    /// See [`Connection::try_write`].
+    pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
+        self.stream.try_write(buf)
+    }
+
+    /// See [`Connection::try_write_vectored`].
+    pub fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.stream.try_write_vectored(bufs)
+    }
+
+    /// See [`Connection::peer_addr`].
+    pub fn peer_addr(&self) -> io::Result<T::Addr> {
+        self.stream.peer_addr()
+    }
+
+    /// See [`Connection::local_addr`].
+    pub fn local_addr(&self) -> io::Result<T::Addr> {
+        self.stream.local_addr()
+    }
+
+    /// Drops the half without shutting down the write direction. The peer reads no end of the
+    /// stream until the other half is dropped too.
+    ///
+    /// ```
+    /// use evloop::net::{TcpListener, TcpStream};
+    ///
+    /// evloop::block_on(async {
+    ///     let listener = TcpListener::bind("127.0.0.1:0").await?;
+    ///     let client = TcpStream::connect(listener.local_addr()?).await?;
+    ///     let (peer, _) = listener.accept().await?;
+    ///     let (read_half, write_half) = client.into_split();
+    ///     write_half.forget();
+    ///     assert!(peer.try_read(&mut [0; 8]).is_err());
+    ///     drop(read_half);
+    ///     assert_eq!(peer.read(&mut [0; 8]).await?, 0);
+    ///     std::io::Result::Ok(())
+    /// }).unwrap();
+    /// ```
+    pub fn forget(mut self) {
+        self.shuts_down_on_drop = false;
     }
 
     /// Shuts down the write direction; see [`Connection::shutdown`].

@@ -5,6 +5,7 @@ use std::io;
 use super::addrs::{ToAddrs, resolve};
 use super::listener::Listener;
 use super::tcp_stream::Tcp;
+use crate::context;
 use crate::current::budget;
 use crate::io_error::explain;
 use crate::sys;
@@ -79,12 +80,13 @@ impl TcpListener {
     ///
     /// As [`bind`](TcpListener::bind).
     pub async fn bind_with(addr: impl ToAddrs, options: &ListenOptions) -> io::Result<TcpListener> {
+        let context = context::expect("TcpListener::bind");
         budget::unit().await;
         let ListenOptions { backlog, reuse_addr, reuse_port, only_v6 } = *options;
         let mut failure = None;
         for addr in resolve(addr.target()?).await? {
             match sys::listen(addr, backlog, reuse_addr, reuse_port, only_v6)
-                .and_then(TcpListener::from_std)
+                .and_then(|listener| TcpListener::register(listener, &context.reactor))
             {
                 Ok(listener) => return Ok(listener),
                 Err(error) => failure = failure.or(Some((addr, error))),
@@ -93,6 +95,17 @@ impl TcpListener {
         let (addr, error) = failure.expect("resolve returns at least one address");
         let sentence = format!("could not listen on {addr}: {error}");
         Err(explain(error, sentence))
+    }
+
+    /// Sets the number of routers that a packet of a connection may pass (IP_TTL).
+    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
+        self.io().set_ttl(ttl)
+    }
+
+    /// Returns the number of routers that a packet of a connection may pass; see
+    /// [`set_ttl`](TcpListener::set_ttl).
+    pub fn ttl(&self) -> io::Result<u32> {
+        self.io().ttl()
     }
 }
 

@@ -46,11 +46,18 @@ impl TcpStream {
     pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
         self.end.get().set_ttl(ttl)
     }
+
+    /// Returns the number of routers that a packet may pass; see [`set_ttl`](TcpStream::set_ttl).
+    pub fn ttl(&self) -> io::Result<u32> {
+        self.end.get().ttl()
+    }
 }
 
 impl Transport for Tcp {}
 
 impl Sealed for Tcp {
+    const FROM_STREAM: &'static str = "TcpStream::from_std";
+    const FROM_LISTENER: &'static str = "TcpListener::from_std";
     type Addr = SocketAddr;
     type StdStream = net::TcpStream;
     type StdListener = net::TcpListener;

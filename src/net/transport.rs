@@ -21,6 +21,9 @@ mod private {
     use super::{Accept, Owned, StreamIo, fmt};
 
     pub trait Sealed: fmt::Debug + 'static {
+        /// The names of the functions, for messages.
+        const FROM_STREAM: &'static str;
+        const FROM_LISTENER: &'static str;
         /// The address of an end.
         type Addr: fmt::Debug;
         /// The connection of std.

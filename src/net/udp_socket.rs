@@ -2,11 +2,13 @@
 
 use std::io;
 use std::net::{self, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::task::{Context, Poll};
 
 use super::addrs::{Target, ToAddrs, resolve};
 use super::datagram_socket::DatagramSocket;
-use super::messages::{DatagramIo, Protocol, ReceiveMode, Sealed, check_truncated};
+use super::messages::{DatagramIo, Protocol, ReceiveMode, Sealed, check_truncated, explain_send};
 use super::transport::done;
+use crate::context;
 use crate::current::budget;
 use crate::io_error::explain;
 use crate::reactor::Direction;
@@ -35,6 +37,39 @@ pub enum Udp {}
 /// ```
 pub type UdpSocket = DatagramSocket<Udp>;
 
+/// The options of [`UdpSocket::bind_with`].
+///
+/// ```
+/// use evloop::net::{BindOptions, UdpSocket};
+///
+/// evloop::block_on(async {
+///     let options = BindOptions { broadcast: true, ..BindOptions::default() };
+///     let socket = UdpSocket::bind_with("127.0.0.1:0", &options).await?;
+///     assert!(socket.broadcast()?);
+///     std::io::Result::Ok(())
+/// }).unwrap();
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BindOptions {
+    /// Bind although another socket has the address (SO_REUSEADDR). For multicast: several sockets
+    /// with this option receive the datagrams of a group. Default: `false`. On Windows `true` is an
+    /// error of kind `Unsupported`.
+    #[doc(alias = "reuse_address")]
+    pub reuse_addr: bool,
+    /// Share the port with other sockets that set this option (SO_REUSEPORT). On Linux the system
+    /// spreads the datagrams over them. Default: `false`. On Windows `true` is an error of kind
+    /// `Unsupported`.
+    pub reuse_port: bool,
+    /// Whether an IPv6 socket refuses IPv4 datagrams (IPV6_V6ONLY). Default: `None`, the system's
+    /// default. On Windows that default is `Some(true)`, and `Some(false)` is an error of kind
+    /// `Unsupported`.
+    pub only_v6: Option<bool>,
+    /// Allow sending to a broadcast address; see [`set_broadcast`](UdpSocket::set_broadcast).
+    /// Default: `false`.
+    #[doc(alias = "allow_broadcast")]
+    pub broadcast: bool,
+}
+
 impl UdpSocket {
     /// Makes a socket on the first address of `addr` that the system accepts. With port 0 the
     /// system chooses the port; see [`local_addr`](DatagramSocket::local_addr).
@@ -48,11 +83,31 @@ impl UdpSocket {
     ///
     /// Outside of a running loop.
     pub async fn bind(addr: impl ToAddrs) -> io::Result<UdpSocket> {
+        UdpSocket::bind_with(addr, &BindOptions::default()).await
+    }
+
+    /// Makes a socket with the given options, as [`bind`](UdpSocket::bind) does.
+    ///
+    /// # Errors
+    ///
+    /// As [`bind`](UdpSocket::bind). Kind `Unsupported` for options that the system does not have.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a running loop.
+    pub async fn bind_with(addr: impl ToAddrs, options: &BindOptions) -> io::Result<UdpSocket> {
+        let context = context::expect("UdpSocket::bind");
         budget::unit().await;
+        let BindOptions { reuse_addr, reuse_port, only_v6, broadcast } = *options;
         let mut failure = None;
         for addr in resolve(addr.target()?).await? {
-            match mio::net::UdpSocket::bind(addr) {
-                Ok(socket) => return UdpSocket::from_mio(socket),
+            match sys::bind_udp(addr, reuse_addr, reuse_port, only_v6) {
+                Ok(socket) => {
+                    if broadcast {
+                        socket.set_broadcast(true)?;
+                    }
+                    return UdpSocket::from_mio(socket, &context.reactor);
+                }
                 Err(error) => failure = failure.or(Some((addr, error))),
             }
         }
@@ -77,7 +132,10 @@ impl UdpSocket {
     pub async fn connect(&self, addr: impl ToAddrs) -> io::Result<()> {
         budget::unit().await;
         let addr = self.first_of_family(addr.target()?).await?;
-        self.end.get().connect(addr)
+        self.end.get().connect(addr).map_err(|error| {
+            let sentence = format!("could not connect to {addr}: {error}");
+            explain(error, sentence)
+        })
     }
 
     /// Sends a datagram to `addr`, or to the first address of a name that has the socket's address
@@ -105,6 +163,18 @@ impl UdpSocket {
     /// Kind `WouldBlock` if the system's send buffer is full.
     pub fn try_send_to(&self, buf: &[u8], addr: SocketAddr) -> io::Result<usize> {
         self.end.socket.attempt(Direction::Write, |io| done(io.send_to(buf, addr)))
+    }
+
+    /// Sends a datagram to `addr` as a `poll_` function; see [`send_to`](UdpSocket::send_to). At
+    /// most one task waits in it and in the other `poll_` functions that send: the last task that
+    /// polled.
+    pub fn poll_send_to(
+        &self,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+        addr: SocketAddr,
+    ) -> Poll<io::Result<usize>> {
+        self.end.poll_io(Direction::Write, cx, |io| done(io.send_to(buf, addr)))
     }
 
     /// Returns the first address of `target` that has the socket's address family, else the first.
@@ -203,6 +273,7 @@ impl UdpSocket {
 impl Protocol for Udp {}
 
 impl Sealed for Udp {
+    const FROM_STD: &'static str = "UdpSocket::from_std";
     type Addr = SocketAddr;
     type StdSocket = net::UdpSocket;
     type Socket = mio::net::UdpSocket;
@@ -212,7 +283,7 @@ impl DatagramIo for mio::net::UdpSocket {
     type Addr = SocketAddr;
 
     fn send(&self, buf: &[u8]) -> io::Result<usize> {
-        self.send(buf)
+        self.send(buf).map_err(explain_send)
     }
 
     fn receive(&self, buf: &mut [u8], mode: ReceiveMode) -> io::Result<(usize, SocketAddr)> {

@@ -8,10 +8,11 @@ use std::path::Path;
 use rustix::net::{connect, send, sendto};
 
 use super::datagram_socket::DatagramSocket;
-use super::messages::{DatagramIo, Protocol, ReceiveMode, Sealed, check_truncated};
+use super::messages::{DatagramIo, Protocol, ReceiveMode, Sealed, check_truncated, explain_send};
 use super::transport::done;
 use super::unix_path::{address_error, from_raw, parse_address, retry_when_full, to_raw};
 use super::unix_stream::Unix;
+use crate::context;
 use crate::reactor::Direction;
 use crate::sys::{NO_SIGNAL, receive};
 
@@ -44,10 +45,14 @@ impl UnixDatagram {
     /// # Panics
     ///
     /// Outside of a running loop.
+    #[track_caller]
     pub fn bind(path: impl AsRef<Path>) -> io::Result<UnixDatagram> {
+        // First: a panic leaves no file behind.
+        let context = context::expect("UnixDatagram::bind");
         let addr = parse_address(path.as_ref())?;
         let bound = mio::net::UnixDatagram::bind_addr(&addr);
-        UnixDatagram::from_mio(bound.map_err(|error| address_error("bind to", &addr, error))?)
+        let socket = bound.map_err(|error| address_error("bind to", &addr, error))?;
+        UnixDatagram::from_mio(socket, &context.reactor)
     }
 
     /// Makes a socket without an address. It can send, but no other socket can send to it.
@@ -55,8 +60,10 @@ impl UnixDatagram {
     /// # Panics
     ///
     /// Outside of a running loop.
+    #[track_caller]
     pub fn unbound() -> io::Result<UnixDatagram> {
-        UnixDatagram::from_mio(mio::net::UnixDatagram::unbound()?)
+        let context = context::expect("UnixDatagram::unbound");
+        UnixDatagram::from_mio(mio::net::UnixDatagram::unbound()?, &context.reactor)
     }
 
     /// Makes two sockets that are connected to each other.
@@ -65,9 +72,11 @@ impl UnixDatagram {
     ///
     /// Outside of a running loop.
     #[doc(alias = "socketpair")]
+    #[track_caller]
     pub fn pair() -> io::Result<(UnixDatagram, UnixDatagram)> {
+        let reactor = &context::expect("UnixDatagram::pair").reactor;
         let (one, other) = mio::net::UnixDatagram::pair()?;
-        Ok((UnixDatagram::from_mio(one)?, UnixDatagram::from_mio(other)?))
+        Ok((UnixDatagram::from_mio(one, reactor)?, UnixDatagram::from_mio(other, reactor)?))
     }
 
     /// Connects the socket to the socket at `path`. [`send`](DatagramSocket::send) then sends to
@@ -125,6 +134,7 @@ impl UnixDatagram {
 impl Protocol for Unix {}
 
 impl Sealed for Unix {
+    const FROM_STD: &'static str = "UnixDatagram::from_std";
     type Addr = SocketAddr;
     type StdSocket = net::UnixDatagram;
     type Socket = mio::net::UnixDatagram;
@@ -134,7 +144,7 @@ impl DatagramIo for mio::net::UnixDatagram {
     type Addr = SocketAddr;
 
     fn send(&self, buf: &[u8]) -> io::Result<usize> {
-        self.try_io(|| Ok(send(self, buf, NO_SIGNAL)?))
+        self.try_io(|| Ok(send(self, buf, NO_SIGNAL)?)).map_err(explain_send)
     }
 
     fn receive(&self, buf: &mut [u8], mode: ReceiveMode) -> io::Result<(usize, SocketAddr)> {

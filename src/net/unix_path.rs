@@ -13,23 +13,37 @@ use crate::io_error::explain;
 use crate::sys;
 use crate::time::sleep;
 
-/// The most bytes of a path that every Unix accepts. Linux accepts four more.
-const PATH_MAX: usize = 103;
-
 /// Returns the address of `path`. After a leading NUL, the rest of the path is an abstract name.
 pub(super) fn parse_address(path: &Path) -> io::Result<SocketAddr> {
     let address = match path.as_os_str().as_bytes() {
         [0, name @ ..] => sys::abstract_address(name),
         _ => SocketAddr::from_pathname(path),
     };
-    address.map_err(|error| {
-        let hint = match path.as_os_str().len() {
-            ..=PATH_MAX => String::new(),
-            len => format!(" (it has {len} bytes: choose a path of at most {PATH_MAX})"),
-        };
-        let sentence = format!("{path:?} is not an address of a Unix socket: {error}{hint}");
-        explain(error, sentence)
-    })
+    address.map_err(|error| not_an_address(path, error))
+}
+
+#[cold]
+fn not_an_address(path: &Path, error: io::Error) -> io::Error {
+    let bytes = path.as_os_str().as_bytes();
+    // The NUL before an abstract name takes the place of the NUL after a path.
+    let length = bytes.strip_prefix(&[0]).unwrap_or(bytes).len();
+    let longest = longest_path();
+    let sentence = if length > longest {
+        format!(
+            "{path:?} is too long for a Unix socket: it has {length} bytes, and this system \
+             allows {longest}: choose a shorter path, or one relative to the current folder"
+        )
+    } else {
+        format!("{path:?} is not an address of a Unix socket: {error}")
+    };
+    explain(error, sentence)
+}
+
+/// Returns the number of bytes of the longest path: 107 on Linux, 103 on BSD and macOS. std knows
+/// the system's limit, but has no constant for it.
+fn longest_path() -> usize {
+    let fits = |&length: &usize| SocketAddr::from_pathname("a".repeat(length)).is_ok();
+    (1..=256).take_while(fits).last().unwrap_or_default()
 }
 
 /// Adds the operation and the address to an error of the system.

@@ -4,17 +4,19 @@ use std::io::{self, IoSlice, IoSliceMut, Read};
 use std::net::Shutdown;
 use std::os::unix::net::{self, SocketAddr};
 use std::path::Path;
+use std::rc::Rc;
 
 use mio::net::{UnixListener as MioListener, UnixStream as MioStream};
 use rustix::net::{RecvAncillaryBuffer, RecvFlags, ReturnFlags, recv, recvmsg, send};
 
 use super::connection::Connection;
+use super::endpoint::Endpoint;
 use super::listener::Listener;
 use super::transport::{Accept, Sealed, StreamIo, Transport, done, done_bytes};
 use super::unix_path::{address_error, parse_address, retry_when_full};
-use crate::context;
+use crate::context::{self, Context};
 use crate::current::budget;
-use crate::reactor::{Done, Socket};
+use crate::reactor::{Done, Reactor};
 use crate::sys::{NO_SIGNAL, send_vectored};
 
 /// The [`Transport`] and [`Protocol`](super::Protocol) of the Unix sockets.
@@ -110,10 +112,11 @@ impl UnixStream {
     ///
     /// As [`connect`](UnixStream::connect).
     pub async fn connect_addr(addr: &SocketAddr) -> io::Result<UnixStream> {
+        let context = context::expect("UnixStream::connect");
         budget::unit().await;
         // The system reports no event when a full backlog has capacity again.
         match retry_when_full(|| MioStream::connect_addr(addr)).await {
-            Ok(stream) => UnixStream::from_mio(stream),
+            Ok(stream) => UnixStream::from_mio(stream, &context.reactor),
             Err(error) => Err(address_error("connect to", addr, error)),
         }
     }
@@ -131,9 +134,11 @@ impl UnixStream {
     ///
     /// Outside of a running loop.
     #[doc(alias = "socketpair")]
+    #[track_caller]
     pub fn pair() -> io::Result<(UnixStream, UnixStream)> {
+        let reactor = &context::expect("UnixStream::pair").reactor;
         let (one, other) = MioStream::pair()?;
-        Ok((UnixStream::from_mio(one)?, UnixStream::from_mio(other)?))
+        Ok((UnixStream::from_mio(one, reactor)?, UnixStream::from_mio(other, reactor)?))
     }
 
     /// Returns the credentials of the process that connected, or of the process that listens.
@@ -146,9 +151,8 @@ impl UnixStream {
         peer_cred(self.end.get())
     }
 
-    fn from_mio(stream: MioStream) -> io::Result<UnixStream> {
-        let reactor = context::expect("making a UnixStream").reactor.clone();
-        Ok(Connection::new(Socket::new(stream, reactor, true)?))
+    pub(super) fn from_mio(stream: MioStream, reactor: &Rc<Reactor>) -> io::Result<UnixStream> {
+        Ok(Connection { end: Endpoint::register(stream, reactor)? })
     }
 }
 
@@ -170,6 +174,8 @@ fn peer_cred(_: &MioStream) -> io::Result<PeerCred> {
 impl Transport for Unix {}
 
 impl Sealed for Unix {
+    const FROM_STREAM: &'static str = "UnixStream::from_std";
+    const FROM_LISTENER: &'static str = "UnixListener::from_std";
     type Addr = SocketAddr;
     type StdStream = net::UnixStream;
     type StdListener = net::UnixListener;
@@ -255,8 +261,12 @@ impl UnixListener {
     ///
     /// Outside of a running loop.
     #[doc(alias = "create_unix_server")]
+    #[track_caller]
     pub fn bind(path: impl AsRef<Path>) -> io::Result<UnixListener> {
-        UnixListener::bind_addr(&parse_address(path.as_ref())?)
+        UnixListener::bind_on(
+            &parse_address(path.as_ref())?,
+            &context::expect("UnixListener::bind"),
+        )
     }
 
     /// Listens on an address; see [`bind`](UnixListener::bind).
@@ -264,8 +274,19 @@ impl UnixListener {
     /// # Errors
     ///
     /// As [`bind`](UnixListener::bind).
+    ///
+    /// # Panics
+    ///
+    /// Outside of a running loop.
+    #[track_caller]
     pub fn bind_addr(addr: &SocketAddr) -> io::Result<UnixListener> {
-        let bound = std::os::unix::net::UnixListener::bind_addr(addr);
-        UnixListener::from_std(bound.map_err(|error| address_error("listen on", addr, error))?)
+        UnixListener::bind_on(addr, &context::expect("UnixListener::bind_addr"))
+    }
+
+    /// Takes the loop as an argument: a panic of a caller outside of a loop leaves no file behind.
+    fn bind_on(addr: &SocketAddr, context: &Context) -> io::Result<UnixListener> {
+        let bound = net::UnixListener::bind_addr(addr);
+        let listener = bound.map_err(|error| address_error("listen on", addr, error))?;
+        UnixListener::register(listener, &context.reactor)
     }
 }

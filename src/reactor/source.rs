@@ -104,7 +104,7 @@ impl Source {
     /// Completes once the direction is believed to be ready.
     pub(crate) fn ready(&self, direction: Direction) -> impl Future<Output = io::Result<()>> {
         let mut waiter = self.waiter(direction);
-        poll_fn(move |cx| waiter.side.poll_ready(cx, &mut waiter.key))
+        poll_fn(move |cx| waiter.poll_ready(cx))
     }
 
     /// Completes once `is_done` returns true, which is called at every wake. For sources that have
@@ -250,6 +250,11 @@ impl Waiter<'_> {
         op: impl FnMut() -> io::Result<Done<T>>,
     ) -> Poll<io::Result<T>> {
         self.side.poll_io(cx, &mut self.key, op)
+    }
+
+    /// See [`Source::poll_ready`].
+    pub(crate) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.side.poll_ready(cx, &mut self.key)
     }
 
     /// Waits for the next event of the direction.

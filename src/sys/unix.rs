@@ -37,9 +37,33 @@ pub(crate) fn listen(
     reuse_port: bool,
     only_v6: Option<bool>,
 ) -> io::Result<TcpListener> {
-    let family = if addr.is_ipv6() { AddressFamily::INET6 } else { AddressFamily::INET };
-    let fd = open(family)?;
-    set_socket_reuseaddr(&fd, reuse_addr)?;
+    let fd = bind_with(addr, SocketType::STREAM, reuse_addr, reuse_port, only_v6)?;
+    start(&fd, i32::try_from(backlog).unwrap_or(i32::MAX))?;
+    Ok(fd.into())
+}
+
+/// Makes a UDP socket on `addr`.
+pub(crate) fn bind_udp(
+    addr: SocketAddr,
+    reuse_addr: bool,
+    reuse_port: bool,
+    only_v6: Option<bool>,
+) -> io::Result<UdpSocket> {
+    let fd = bind_with(addr, SocketType::DGRAM, reuse_addr, reuse_port, only_v6)?;
+    Ok(with_nonblocking(fd, true)?.into())
+}
+
+fn bind_with(
+    addr: SocketAddr,
+    kind: SocketType,
+    reuse_addr: bool,
+    reuse_port: bool,
+    only_v6: Option<bool>,
+) -> io::Result<OwnedFd> {
+    let fd = open(family(addr), kind)?;
+    if reuse_addr {
+        set_socket_reuseaddr(&fd, true)?;
+    }
     if reuse_port {
         rustix::net::sockopt::set_socket_reuseport(&fd, true)?;
     }
@@ -47,22 +71,25 @@ pub(crate) fn listen(
         set_ipv6_v6only(&fd, only_v6)?;
     }
     bind(&fd, &addr)?;
-    start(&fd, i32::try_from(backlog).unwrap_or(i32::MAX))?;
-    Ok(fd.into())
+    Ok(fd)
+}
+
+fn family(addr: SocketAddr) -> AddressFamily {
+    if addr.is_ipv6() { AddressFamily::INET6 } else { AddressFamily::INET }
 }
 
 /// Opens a socket that child processes do not inherit.
 #[cfg(not(target_vendor = "apple"))]
-pub(crate) fn open(family: AddressFamily) -> io::Result<OwnedFd> {
+pub(crate) fn open(family: AddressFamily, kind: SocketType) -> io::Result<OwnedFd> {
     use rustix::net::{SocketFlags, socket_with};
-    Ok(socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?)
+    Ok(socket_with(family, kind, SocketFlags::CLOEXEC, None)?)
 }
 
 /// Opens a socket that child processes do not inherit. Apple's systems have no socket(2) flag for
 /// that, nor a send(2) flag against SIGPIPE, so both are set afterwards.
 #[cfg(target_vendor = "apple")]
-pub(crate) fn open(family: AddressFamily) -> io::Result<OwnedFd> {
-    let fd = rustix::net::socket(family, SocketType::STREAM, None)?;
+pub(crate) fn open(family: AddressFamily, kind: SocketType) -> io::Result<OwnedFd> {
+    let fd = rustix::net::socket(family, kind, None)?;
     rustix::io::fcntl_setfd(&fd, rustix::io::FdFlags::CLOEXEC)?;
     rustix::net::sockopt::set_socket_nosigpipe(&fd, true)?;
     Ok(fd)
@@ -87,6 +114,12 @@ pub(crate) fn accept_failure(error: &io::Error) -> AcceptFailure {
     }
 }
 
+/// Returns whether an error of send(2) means that the socket has no peer.
+pub(crate) fn is_unconnected(error: &io::Error) -> bool {
+    // A Unix datagram socket returns ENOTCONN, a UDP socket EDESTADDRREQ.
+    matches!(Errno::from_io_error(error), Some(Errno::DESTADDRREQ | Errno::NOTCONN))
+}
+
 /// Starts to connect. The returned socket is non-blocking, and usually not connected yet.
 pub(crate) fn connect_from(local: SocketAddr, to: SocketAddr) -> io::Result<TcpStream> {
     if local.is_ipv6() != to.is_ipv6() {
@@ -95,13 +128,18 @@ pub(crate) fn connect_from(local: SocketAddr, to: SocketAddr) -> io::Result<TcpS
             format!("it is of another family than the local address {local}"),
         ));
     }
-    let family = if to.is_ipv6() { AddressFamily::INET6 } else { AddressFamily::INET };
-    let fd = with_nonblocking(open(family)?, true)?;
+    let fd = open(family(to), SocketType::STREAM)?;
     bind(&fd, &local).map_err(|errno| {
         let error = io::Error::from(errno);
         let sentence = format!("could not bind to {local}: {error}");
         explain(error, sentence)
     })?;
+    start_connect(fd, to)
+}
+
+/// Starts to connect a socket. The returned socket is non-blocking.
+pub(crate) fn start_connect(fd: OwnedFd, to: SocketAddr) -> io::Result<TcpStream> {
+    let fd = with_nonblocking(fd, true)?;
     match connect(&fd, &to) {
         Err(Errno::INPROGRESS) | Ok(()) => Ok(fd.into()),
         Err(errno) => Err(errno.into()),
@@ -145,6 +183,19 @@ const BUFFERS_MAX: usize = 1024;
 pub(crate) fn send_vectored(socket: impl AsFd, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
     let bufs = &bufs[..bufs.len().min(BUFFERS_MAX)];
     Ok(sendmsg(socket, bufs, &mut SendAncillaryBuffer::default(), NO_SIGNAL)?)
+}
+
+/// The flag of recvmsg(2) that sets close-on-exec on received descriptors.
+#[cfg(not(target_vendor = "apple"))]
+pub(crate) const CLOSE_ON_EXEC: RecvFlags = RecvFlags::CMSG_CLOEXEC;
+#[cfg(target_vendor = "apple")]
+pub(crate) const CLOSE_ON_EXEC: RecvFlags = RecvFlags::empty();
+
+/// Sets close-on-exec on a received descriptor, where recvmsg(2) has no flag for it.
+pub(crate) fn with_close_on_exec(fd: OwnedFd) -> OwnedFd {
+    #[cfg(target_vendor = "apple")]
+    let _ = rustix::io::fcntl_setfd(&fd, rustix::io::FdFlags::CLOEXEC);
+    fd
 }
 
 /// The flag of send(2) against SIGPIPE. On systems without it, a socket option has the same effect.

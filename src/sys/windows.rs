@@ -30,6 +30,27 @@ pub(crate) fn listen(
     reuse_port: bool,
     only_v6: Option<bool>,
 ) -> io::Result<TcpListener> {
+    check_supported(addr, reuse_addr, reuse_port, only_v6)?;
+    TcpListener::bind(addr)
+}
+
+/// Makes a UDP socket on `addr`.
+pub(crate) fn bind_udp(
+    addr: SocketAddr,
+    reuse_addr: bool,
+    reuse_port: bool,
+    only_v6: Option<bool>,
+) -> io::Result<UdpSocket> {
+    check_supported(addr, reuse_addr, reuse_port, only_v6)?;
+    UdpSocket::bind(addr)
+}
+
+fn check_supported(
+    addr: SocketAddr,
+    reuse_addr: bool,
+    reuse_port: bool,
+    only_v6: Option<bool>,
+) -> io::Result<()> {
     // On Windows, an IPv6 socket accepts IPv4 connections only with a socket option.
     let is_dual = addr.is_ipv6() && only_v6 == Some(false);
     if reuse_addr || reuse_port || is_dual {
@@ -38,7 +59,7 @@ pub(crate) fn listen(
             "reuse_addr, reuse_port and only_v6: Some(false) are not available on Windows",
         ));
     }
-    TcpListener::bind(addr)
+    Ok(())
 }
 
 /// Classifies an error of accept.
@@ -52,6 +73,12 @@ pub(crate) fn accept_failure(error: &io::Error) -> AcceptFailure {
         10022 | 10009 | 10038 => AcceptFailure::Permanent,
         _ => AcceptFailure::Transient,
     }
+}
+
+/// Returns whether an error of send means that the socket has no peer: WSAENOTCONN,
+/// WSAEDESTADDRREQ.
+pub(crate) fn is_unconnected(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(10057 | 10039))
 }
 
 pub(crate) fn connect_from(_: SocketAddr, _: SocketAddr) -> io::Result<TcpStream> {

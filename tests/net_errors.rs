@@ -1,0 +1,185 @@
+//! Misuse of sockets: panics point at the caller, and errors say what to do.
+
+use std::future::Future;
+use std::io::{self, ErrorKind};
+use std::panic::{self, Location};
+use std::sync::Mutex;
+use std::task::{Context, Waker};
+
+use evloop::block_on;
+use evloop::io::raw_os_error;
+use evloop::net::{TcpListener, TcpStream, UdpSocket, lookup_host};
+
+/// The file, the line and the message of the last panic of a test.
+static PANIC: Mutex<Option<(String, u32, String)>> = Mutex::new(None);
+/// Serializes the tests that use `PANIC`.
+static HOOK: Mutex<()> = Mutex::new(());
+
+/// Calls `misuse`, and asserts that it panics with the name of the function.
+fn message_of(misuse: impl FnOnce()) -> (String, u32, String) {
+    let _serial = HOOK.lock().unwrap_or_else(|error| error.into_inner());
+    panic::set_hook(Box::new(|info| {
+        let place = info.location().unwrap();
+        let message = info.payload().downcast_ref::<String>().cloned().unwrap_or_default();
+        *PANIC.lock().unwrap() = Some((place.file().to_owned(), place.line(), message));
+    }));
+    let outcome = panic::catch_unwind(panic::AssertUnwindSafe(misuse));
+    drop(panic::take_hook());
+    assert!(outcome.is_err());
+    PANIC.lock().unwrap().take().unwrap()
+}
+
+/// Asserts that `misuse` panics in the line of this call, with the name of the function.
+#[track_caller]
+fn assert_points_here(name: &str, misuse: impl FnOnce()) {
+    let (file, line, message) = message_of(misuse);
+    let expected =
+        format!("{name} was called outside of a running loop: call it inside evloop::block_on");
+    assert_eq!(message, expected);
+    assert_eq!((file.as_str(), line), (file!(), Location::caller().line()), "{name}");
+}
+
+/// Polls a future outside of a loop.
+fn poll_outside<T>(future: impl Future<Output = T>) {
+    let mut future = Box::pin(future);
+    let _ = future.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+}
+
+#[test]
+#[rustfmt::skip]
+fn from_std_outside_of_a_loop_points_at_the_caller() {
+    use std::net;
+    let listener = net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let stream = net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let socket = net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    assert_points_here("TcpListener::from_std", || drop(TcpListener::from_std(listener)));
+    assert_points_here("TcpStream::from_std", || drop(TcpStream::from_std(stream)));
+    assert_points_here("UdpSocket::from_std", || drop(UdpSocket::from_std(socket)));
+}
+
+#[test]
+fn async_functions_outside_of_a_loop_say_their_name() {
+    let panics = [
+        message_of(|| poll_outside(TcpListener::bind("localhost:0"))),
+        message_of(|| poll_outside(TcpStream::connect("localhost:1"))),
+        message_of(|| poll_outside(UdpSocket::bind("localhost:0"))),
+        message_of(|| poll_outside(lookup_host("localhost:0"))),
+    ];
+    let names = ["TcpListener::bind", "TcpStream::connect", "UdpSocket::bind", "lookup_host"];
+    for ((_, _, message), name) in panics.iter().zip(names) {
+        assert!(
+            message.starts_with(&format!("{name} was called outside of a running")),
+            "{message}"
+        );
+    }
+}
+
+#[test]
+fn a_port_above_65535_is_an_error_that_says_so() {
+    block_on(async {
+        let error = TcpStream::connect("localhost:99999").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        let sentence = "\"localhost:99999\" is not an address: the largest port is 65535: write \
+                        host:port, as in localhost:8080 or [::1]:8080";
+        assert_eq!(error.to_string(), sentence);
+        assert_eq!(lookup_host("localhost:99999").await.unwrap_err().to_string(), sentence);
+    });
+}
+
+/// Asserts that a send failed since the socket is not connected.
+fn assert_says_connect_first(outcome: io::Result<usize>) {
+    let error = outcome.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotConnected);
+    let start = "the socket is not connected: call connect first, or send with send_to";
+    assert!(error.to_string().starts_with(start), "{error}");
+    assert!(raw_os_error(&error).is_some());
+}
+
+#[test]
+fn send_on_an_unconnected_socket_says_connect_first() {
+    block_on(async {
+        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        assert_says_connect_first(socket.send(b"x").await);
+        assert_says_connect_first(socket.try_send(b"x"));
+        #[cfg(unix)]
+        assert_says_connect_first(evloop::net::UnixDatagram::unbound().unwrap().send(b"x").await);
+    });
+}
+
+#[test]
+fn connect_of_udp_names_the_address() {
+    block_on(async {
+        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let error = socket.connect("[::1]:9").await.unwrap_err();
+        assert!(error.to_string().starts_with("could not connect to [::1]:9: "), "{error}");
+        assert!(raw_os_error(&error).is_some());
+    });
+}
+
+#[cfg(unix)]
+mod unix {
+    use std::os::unix::net;
+    use std::path::Path;
+
+    use evloop::io::{AsyncFd, Interest};
+    use evloop::net::pipe::{self, Receiver, Sender};
+    use evloop::net::{UnixDatagram, UnixListener, UnixStream};
+
+    use super::*;
+
+    #[test]
+    #[rustfmt::skip]
+    fn functions_outside_of_a_loop_point_at_the_caller() {
+        let (stream, other) = net::UnixStream::pair().unwrap();
+        let socket = net::UnixDatagram::unbound().unwrap();
+        assert_points_here("UnixStream::from_std", || drop(UnixStream::from_std(stream)));
+        assert_points_here("UnixDatagram::from_std", || drop(UnixDatagram::from_std(socket)));
+        assert_points_here("UnixStream::pair", || drop(UnixStream::pair()));
+        assert_points_here("UnixDatagram::pair", || drop(UnixDatagram::pair()));
+        assert_points_here("UnixDatagram::unbound", || drop(UnixDatagram::unbound()));
+        assert_points_here("AsyncFd::new", || drop(AsyncFd::new(&other)));
+        let read = Interest::READABLE;
+        assert_points_here("AsyncFd::with_interest", || drop(AsyncFd::with_interest(&other, read)));
+        let (reader, writer) = rustix::pipe::pipe().unwrap();
+        assert_points_here("pipe::pair", || drop(pipe::pair()));
+        assert_points_here("pipe::Receiver::from_fd", || drop(Receiver::from_fd(reader)));
+        assert_points_here("pipe::Sender::from_fd", || drop(Sender::from_fd(writer)));
+        let (_, _, message) = message_of(|| poll_outside(UnixStream::connect("/no-such-socket")));
+        assert!(message.starts_with("UnixStream::connect was called outside"), "{message}");
+    }
+
+    #[test]
+    #[rustfmt::skip]
+    fn bind_outside_of_a_loop_points_at_the_caller_and_leaves_no_file() {
+        let path = std::env::temp_dir().join(format!("evloop-no-loop-{}", std::process::id()));
+        let addr = net::SocketAddr::from_pathname(&path).unwrap();
+        assert_points_here("UnixListener::bind", || drop(UnixListener::bind(&path)));
+        assert_points_here("UnixListener::bind_addr", || drop(UnixListener::bind_addr(&addr)));
+        assert_points_here("UnixDatagram::bind", || drop(UnixDatagram::bind(&path)));
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_path_that_is_too_long_names_the_path_and_the_limit() {
+        let limit = if cfg!(any(target_os = "linux", target_os = "android")) { 107 } else { 103 };
+        let long = format!("/{}", "a".repeat(limit));
+        let just = format!("/{}", "a".repeat(limit - 1));
+        block_on(async {
+            for error in [
+                UnixListener::bind(&long).unwrap_err(),
+                UnixStream::connect(&long).await.unwrap_err(),
+                UnixDatagram::bind(&long).unwrap_err(),
+            ] {
+                assert_eq!(error.kind(), ErrorKind::InvalidInput);
+                let sentence = format!(
+                    "{long:?} is too long for a Unix socket: it has {} bytes, and this system \
+                     allows {limit}: choose a shorter path, or one relative to the current folder",
+                    limit + 1
+                );
+                assert_eq!(error.to_string(), sentence);
+            }
+            let error = UnixStream::connect(Path::new(&just)).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+        });
+    }
+}
