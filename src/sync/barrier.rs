@@ -12,8 +12,8 @@ use crate::current::budget;
 ///
 /// The barrier fills until the last task arrives. Then it drains until every task has left, and can
 /// be used again. A task that arrives while the barrier drains waits until it fills again. This is
-/// asyncio's `Barrier`. threading's `action` is what the [leader](BarrierWaitResult::is_leader) does
-/// after its wait; the others do not wait for it, unless all wait a second time.
+/// asyncio's `Barrier`. threading's `action` is what the [leader](BarrierWaitResult::is_leader)
+/// does after its wait; the others do not wait for it, unless all wait a second time.
 ///
 /// ```
 /// use std::rc::Rc;

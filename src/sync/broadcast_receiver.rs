@@ -10,8 +10,9 @@ use super::broadcast_queue::Shared;
 use crate::current::{self, WaitsFor, budget};
 
 /// Receives every value that is sent after this receiver was created by
-/// [`channel`](super::broadcast::channel), [`Sender::subscribe`](super::broadcast::Sender::subscribe)
-/// or [`resubscribe`](Receiver::resubscribe).
+/// [`channel`](super::broadcast::channel),
+/// [`Sender::subscribe`](super::broadcast::Sender::subscribe) or
+/// [`resubscribe`](Receiver::resubscribe).
 pub struct Receiver<T> {
     shared: Rc<Shared<T>>,
     /// The sequence number of the value that it receives next.

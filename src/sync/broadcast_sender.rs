@@ -8,8 +8,8 @@ use super::broadcast_receiver::Receiver;
 use super::mpsc_error::SendError;
 use crate::current::budget;
 
-/// Sends to all receivers. [`channel`](super::broadcast::channel) creates it; its clones send to the
-/// same channel.
+/// Sends to all receivers. [`channel`](super::broadcast::channel) creates it; its clones send to
+/// the same channel.
 pub struct Sender<T> {
     shared: Rc<Shared<T>>,
 }

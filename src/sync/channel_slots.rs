@@ -1,5 +1,5 @@
-//! The slots of an [`mpsc`](super::mpsc) channel or a [`thread_channel`](super::thread_channel), and
-//! the senders that wait for one.
+//! The slots of an [`mpsc`](super::mpsc) channel or a [`thread_channel`](super::thread_channel),
+//! and the senders that wait for one.
 //!
 //! Pure: wakers are returned, and the caller wakes or drops them after its borrow has ended.
 //! Invariant: a slot is free only while no sender waits for one.

@@ -18,8 +18,8 @@ pub enum TrySendError<T> {
     Closed(T),
 }
 
-/// The error of [`Sender::send_timeout`](super::mpsc::Sender::send_timeout). Holds the value that was
-/// not sent.
+/// The error of [`Sender::send_timeout`](super::mpsc::Sender::send_timeout). Holds the value that
+/// was not sent.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum SendTimeoutError<T> {
     /// The channel stayed full for the whole time.

@@ -52,8 +52,8 @@ pub struct Notify {
 #[must_use = "notified does nothing unless it is awaited"]
 pub struct Notified<'a>(Wait<'a>);
 
-/// A future that waits for a notification, and owns its `Notify`. [`Notify::notified_owned`] creates
-/// it.
+/// A future that waits for a notification, and owns its `Notify`. [`Notify::notified_owned`]
+/// creates it.
 ///
 /// # Cancel safety
 ///

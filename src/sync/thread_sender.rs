@@ -11,8 +11,8 @@ use super::thread_queue::ThreadQueue;
 use super::thread_reserve::Reserve;
 use crate::time::timeout;
 
-/// Sends into a bounded channel. [`bounded`](super::thread_channel::bounded) creates it; its clones send into
-/// the same channel.
+/// Sends into a bounded channel. [`bounded`](super::thread_channel::bounded) creates it; its clones
+/// send into the same channel.
 pub struct Sender<T> {
     pub(super) queue: Arc<ThreadQueue<T>>,
 }

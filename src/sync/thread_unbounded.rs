@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::mpsc_error::SendError;
 use super::thread_queue::ThreadQueue;
 
-/// Sends into an unbounded channel. [`unbounded`](super::thread_channel::unbounded) creates it; its clones
-/// send into the same channel.
+/// Sends into an unbounded channel. [`unbounded`](super::thread_channel::unbounded) creates it; its
+/// clones send into the same channel.
 pub struct UnboundedSender<T> {
     pub(super) queue: Arc<ThreadQueue<T>>,
 }

@@ -8,7 +8,8 @@ use super::watch_receiver::Receiver;
 use super::watch_value::{Ref, Shared};
 use crate::current::budget;
 
-/// Changes the value. [`channel`](super::watch::channel) creates it; its clones change the same value.
+/// Changes the value. [`channel`](super::watch::channel) creates it; its clones change the same
+/// value.
 pub struct Sender<T> {
     shared: Rc<Shared<T>>,
 }

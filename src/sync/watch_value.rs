@@ -90,8 +90,8 @@ impl<T> Shared<T> {
 }
 
 impl<T> Ref<T> {
-    /// Returns whether the receiver that borrowed the value had not seen it before. For a value that
-    /// a sender borrowed, this is false.
+    /// Returns whether the receiver that borrowed the value had not seen it before. For a value
+    /// that a sender borrowed, this is false.
     pub fn has_changed(&self) -> bool {
         self.has_changed
     }

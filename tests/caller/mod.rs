@@ -9,8 +9,8 @@ thread_local! {
     static PLACE: Cell<Option<(String, u32)>> = const { Cell::new(None) };
 }
 
-/// Asserts that `f`, a closure on the line of this call, panics with a message that contains `part`,
-/// and that the panic points at that line.
+/// Asserts that `f`, a closure on the line of this call, panics with a message that contains
+/// `part`, and that the panic points at that line.
 #[track_caller]
 pub fn assert_points_here(f: impl FnOnce(), part: &str) {
     static HOOK: Once = Once::new();
