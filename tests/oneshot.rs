@@ -82,7 +82,7 @@ fn a_receiver_that_is_awaited_again_panics_at_the_await() {
         assert!(again.unwrap_err().downcast_ref::<String>().unwrap().contains(AGAIN));
         assert_eq!(receiver.try_recv(), Err(TryRecvError::Closed));
     }
-    assert_points_here(|| _ = async { receiver.await }.now_or_never(), AGAIN);
+    assert_points_here(|| _ = async { receiver.await.map(drop) }.now_or_never(), AGAIN);
 }
 
 #[test]

@@ -118,20 +118,21 @@ fn closed_waits_until_the_receiver_is_closed_or_dropped() {
 }
 
 #[test]
-fn a_waker_of_closed_that_panics_does_not_stop_the_other_wakes() {
-    let (sender, mut receiver) = channel::bounded::<i32>(1);
-    sender.try_send(0).unwrap();
-    let first = Probe::new().on_wake(|| panic!("a panic of a waker"));
-    let second = Probe::new();
-    let third = Probe::new();
-    let [mut one, mut two] = [(); 2].map(|()| Box::pin(sender.closed()));
-    let mut sending = Box::pin(sender.send(1));
-    assert!(first.poll(&mut one).is_pending());
-    assert!(second.poll(&mut two).is_pending());
-    assert!(third.poll(&mut sending).is_pending());
-    let close = AssertUnwindSafe(|| receiver.close());
-    assert!(catch_unwind(close).is_err());
-    assert_eq!((second.calls.wakes.get(), third.calls.wakes.get()), (1, 1));
+fn a_waker_that_panics_in_a_close_stops_no_wait_for_closed() {
+    for panicking in 0..3 {
+        let (sender, mut receiver) = channel::bounded::<i32>(1);
+        sender.try_send(0).unwrap();
+        let probes: [Probe; 3] = std::array::from_fn(|i| match i == panicking {
+            true => Probe::new().on_wake(|| panic!("a panic of a waker")),
+            false => Probe::new(),
+        });
+        let [mut one, mut two] = [(); 2].map(|()| Box::pin(sender.closed()));
+        let mut sending = Box::pin(sender.send(1));
+        assert!(probes[0].poll(&mut one).is_pending() && probes[1].poll(&mut two).is_pending());
+        assert!(probes[2].poll(&mut sending).is_pending());
+        assert!(catch_unwind(AssertUnwindSafe(|| receiver.close())).is_err());
+        assert_eq!(probes.map(|probe| probe.calls.wakes.get()), [1, 1, 1]);
+    }
 }
 
 #[test]
