@@ -27,7 +27,7 @@ const PER_POLL: usize = 128;
 
 #[test]
 fn a_capacity_of_zero_is_refused_at_the_caller() {
-    assert_points_here(|| drop(mpsc::bounded::<i32>(0)), "a queue::Queue of capacity 0");
+    assert_points_here(|| drop(mpsc::bounded::<i32>(0)), "queue::Queue::bounded(0)");
 }
 
 #[test]

@@ -67,7 +67,7 @@ pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     assert!(
         capacity > 0,
         "mpsc::bounded needs a capacity of at least 1: for a send that waits until its value was \
-         received, use a queue::Queue of capacity 0"
+         received, use queue::Queue::bounded(0)"
     );
     let queue = Queue::new(capacity);
     (Sender { queue: queue.clone() }, Receiver { queue })
