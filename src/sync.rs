@@ -34,7 +34,8 @@
 //! | [`CapacityLimiter::acquire`] | [`CapacityToken`] |
 //! | [`Barrier::wait`] | [`BarrierWaitResult`] |
 //!
-//! [`Notify::notified`] returns its future as a named type, [`Notified`].
+//! [`Notify::notified`] and [`Notify::notified_owned`] return their futures as named types,
+//! [`Notified`] and [`OwnedNotified`].
 //!
 //! [`queue`](crate::queue) has queues with many receivers, and
 //! [`ReentrantMutex`](crate::task::ReentrantMutex) is a mutex that its owner can lock again.
@@ -86,7 +87,8 @@
 // |---|---|
 // | `raw_semaphore` | permits: the base of the locks, the semaphore, the cell and the queues |
 // | `notify_list` | notifications: the base of `Notify`, `Event`, `Condvar`, `Barrier`, `watch` |
-// | `mpsc_queue`, `thread_queue` | the state that the halves of a channel share |
+// | `mpsc_queue`, `thread_queue`, `broadcast_queue`, `watch_value` | the state of a channel |
+// | `channel_slots` | the capacity of the channels with many senders and one receiver |
 // | `blocked` | a thread that blocks until a future completes |
 //
 // Invariant: no user code (a waker, a destructor) runs while a cell is borrowed or a lock is held.
@@ -95,14 +97,24 @@ mod barrier;
 mod blocked;
 pub mod broadcast;
 mod broadcast_error;
+mod broadcast_queue;
+mod broadcast_receiver;
+mod broadcast_sender;
 mod cancellation_token;
 mod capacity_limiter;
+mod channel_slots;
 mod condvar;
 mod event;
 mod mapped_guard;
 pub mod mpsc;
 mod mpsc_error;
+mod mpsc_permit;
 mod mpsc_queue;
+mod mpsc_receiver;
+mod mpsc_reserve;
+mod mpsc_sender;
+mod mpsc_unbounded;
+mod mpsc_weak;
 mod mutex;
 mod notify;
 pub(crate) mod notify_list;
@@ -115,8 +127,17 @@ mod semaphore;
 mod semaphore_error;
 mod shared;
 pub mod thread_channel;
+mod thread_permit;
 mod thread_queue;
+mod thread_receiver;
+mod thread_reserve;
+mod thread_sender;
+mod thread_unbounded;
+mod thread_weak;
 pub mod watch;
+mod watch_receiver;
+mod watch_sender;
+mod watch_value;
 
 #[doc(alias = "BrokenBarrierError")]
 pub use self::barrier::BrokenBarrier;
@@ -137,9 +158,9 @@ pub use self::mutex::MutexGuard;
 pub use self::mutex::OwnedMutexGuard;
 #[doc(alias = "WouldBlock")]
 pub use self::mutex::TryLockError;
-pub use self::notify::Notified;
 #[doc(alias = "ParkingLot")]
 pub use self::notify::Notify;
+pub use self::notify::{Notified, OwnedNotified};
 #[doc(alias = "SetOnce")]
 pub use self::once_cell::OnceCell;
 #[doc(alias = "SetOnceError")]

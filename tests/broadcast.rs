@@ -11,6 +11,7 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 
+use caller::assert_points_here;
 use evloop::sync::broadcast::{self, Receiver, RecvError, SendError, Sender, TryRecvError};
 use evloop::task::yield_now;
 use evloop::{block_on, spawn};
@@ -21,6 +22,9 @@ use probe::Probe;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+/// Where a panic points.
+#[allow(unreachable_pub)]
+mod caller;
 /// Wakers and values that count what happens to them.
 #[allow(dead_code, unreachable_pub)]
 mod probe;
@@ -79,9 +83,94 @@ fn a_slow_receiver_gets_the_number_of_missed_values() {
 }
 
 #[test]
-#[should_panic(expected = "a broadcast channel needs a capacity of at least 1")]
-fn a_capacity_of_zero_is_refused() {
-    drop(broadcast::channel::<()>(0));
+fn a_capacity_of_zero_is_refused_at_the_caller() {
+    let part = "a broadcast channel needs a capacity of at least 1";
+    assert_points_here(|| drop(broadcast::channel::<i32>(0)), part);
+    assert_points_here(|| drop(Sender::<i32>::new(0)), part);
+}
+
+#[test]
+fn a_channel_may_begin_without_a_receiver() {
+    let sender = Sender::new(2);
+    assert!((sender.receiver_count(), sender.send(1)) == (0, Err(SendError(1))));
+    let [mut one, mut two] = [sender.subscribe(), sender.subscribe()];
+    assert!(sender.is_empty() && sender.send(2) == Ok(2));
+    assert_eq!((drain(&mut one), drain(&mut two)), (vec![2], vec![2]));
+}
+
+#[test]
+fn the_length_of_a_receiver_counts_missed_values() {
+    let (sender, mut slow) = broadcast::channel(2);
+    let mut fast = sender.subscribe();
+    (0..3).for_each(|i| assert!(sender.send(i) == Ok(2)));
+    assert_eq!((sender.len(), slow.len(), fast.len()), (2, 3, 3));
+    assert_eq!(fast.try_recv(), Err(TryRecvError::Lagged(1)));
+    assert_eq!((fast.len(), drain(&mut fast), fast.is_empty()), (2, vec![1, 2], true));
+    assert_eq!((sender.len(), slow.len()), (2, 3), "slow has to receive both");
+    let resubscribed = slow.resubscribe();
+    assert!(resubscribed.is_empty() && resubscribed.same_channel(&slow));
+    assert_eq!(slow.try_recv(), Err(TryRecvError::Lagged(1)));
+    assert_eq!(drain(&mut slow), [1, 2]);
+    assert!(sender.is_empty() && sender.receiver_count() == 3);
+    let (other, of_other) = broadcast::channel::<i32>(1);
+    assert!(!slow.same_channel(&of_other) && !sender.same_channel(&other));
+    assert!(sender.same_channel(&sender.clone()));
+}
+
+#[test]
+fn closed_waits_until_there_is_no_receiver() {
+    let (sender, receiver) = broadcast::channel::<i32>(2);
+    let probe = Probe::new();
+    let mut closed = Box::pin(sender.closed());
+    assert!(probe.poll(&mut closed).is_pending());
+    let second = sender.subscribe();
+    drop(receiver);
+    assert_eq!(probe.wakes_and_kept(), (0, 1));
+    drop(second);
+    assert_eq!(probe.wakes_and_kept(), (1, 0));
+    let third = sender.subscribe();
+    assert!(probe.poll(&mut closed).is_pending(), "there is a receiver again");
+    drop(third);
+    assert!(probe.poll(&mut closed).is_ready());
+    let mut dropped = Box::pin(sender.closed());
+    assert!(probe.poll(&mut dropped).is_ready(), "at once");
+}
+
+#[test]
+fn waiting_receivers_are_counted() {
+    let (sender, receiver) = broadcast::channel(2);
+    let probe = Probe::new();
+    let mut waits = [receiver.resubscribe(), receiver].map(receiving);
+    assert_eq!(sender.receivers_waiting(), 0);
+    waits.iter_mut().for_each(|wait| assert!(probe.poll(wait).is_pending()));
+    assert_eq!(sender.receivers_waiting(), 2);
+    let [first, _second] = waits;
+    drop(first);
+    assert_eq!(sender.receivers_waiting(), 1);
+    sender.send(1).unwrap();
+    assert_eq!(sender.receivers_waiting(), 0);
+}
+
+#[test]
+fn a_broadcast_channel_is_closed_without_strong_senders() {
+    let (sender, mut receiver) = broadcast::channel::<i32>(2);
+    let weak = sender.downgrade();
+    assert_eq!((sender.strong_count(), sender.weak_count()), (1, 1));
+    let upgraded = weak.upgrade().unwrap();
+    assert_eq!((receiver.sender_strong_count(), receiver.sender_weak_count()), (2, 1));
+    assert_eq!((weak.strong_count(), weak.clone().weak_count()), (2, 2));
+    let probe = Probe::new();
+    {
+        let mut receiving = Box::pin(receiver.recv());
+        assert!(probe.poll(&mut receiving).is_pending());
+        drop(sender);
+        assert_eq!(probe.calls.wakes.get(), 0);
+        drop(upgraded);
+        assert_eq!(probe.calls.wakes.get(), 1);
+    }
+    assert!(receiver.is_closed() && weak.upgrade().is_none());
+    drop(receiver);
+    assert_eq!((weak.strong_count(), weak.weak_count()), (0, 0));
 }
 
 #[test]

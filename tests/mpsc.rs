@@ -140,12 +140,6 @@ fn the_capacity_is_exact() {
 }
 
 #[test]
-#[should_panic(expected = "a bounded queue needs a capacity of at least 1")]
-fn a_capacity_of_zero_is_refused() {
-    let _ = mpsc::bounded::<()>(0);
-}
-
-#[test]
 fn the_largest_capacity_is_counted() {
     let (sender, mut receiver) = mpsc::bounded(usize::MAX);
     sender.try_send(7).unwrap();

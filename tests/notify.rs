@@ -191,6 +191,133 @@ fn a_notification_passed_on_a_hundred_thousand_times_is_stored() {
 }
 
 #[test]
+fn an_enabled_future_is_in_the_wait_queue_before_its_first_poll() {
+    let notify = Notify::new();
+    let mut first = Box::pin(notify.notified());
+    assert!(!first.as_mut().enable() && !first.as_mut().enable());
+    let mut second = waiting(notify.notified());
+    assert_eq!(notify.waiting(), 2);
+    notify.notify_one();
+    assert_eq!((notify.waiting(), wakes(&[waiting(notify.notified())])), (1, [0]));
+    assert!(first.as_mut().enable(), "it is notified");
+    assert_eq!(second.0.calls.wakes.get(), 0);
+    assert!(Probe::new().poll(&mut first).is_ready());
+    notify.notify_one();
+    assert!(is_ready(&mut second));
+}
+
+#[test]
+fn an_enabled_future_keeps_its_place_when_it_is_polled() {
+    let notify = Notify::new();
+    let mut first = Box::pin(notify.notified());
+    first.as_mut().enable();
+    let second = waiting(notify.notified());
+    let probe = Probe::new();
+    assert!(probe.poll(&mut first).is_pending());
+    notify.notify_one();
+    assert_eq!((probe.wakes_and_kept(), second.0.calls.wakes.get()), ((1, 0), 0));
+}
+
+#[test]
+fn enable_takes_the_stored_permit_and_a_dropped_future_returns_it() {
+    for is_owned in [false, true] {
+        let notify = Rc::new(Notify::new());
+        notify.notify_one();
+        let (mut borrowed, mut owned) =
+            (Box::pin(notify.notified()), Box::pin(notify.clone().notified_owned()));
+        let enabled = if is_owned { owned.as_mut().enable() } else { borrowed.as_mut().enable() };
+        assert!(enabled);
+        assert!(!is_notified(&notify), "the permit is taken");
+        drop((borrowed, owned));
+        assert!(is_notified(&notify), "and returned");
+        notify.notify_one();
+        let mut taken = Box::pin(notify.notified());
+        assert!(taken.as_mut().enable());
+        assert!(Probe::new().poll(&mut taken).is_ready());
+        drop(taken);
+        assert!(!is_notified(&notify));
+    }
+}
+
+#[test]
+fn enable_reports_a_notification_for_all_since_the_creation() {
+    let notify = Notify::new();
+    let [mut first, mut second] = [(); 2].map(|()| Box::pin(notify.notified()));
+    assert!(!first.as_mut().enable());
+    notify.notify_waiters();
+    assert!(first.as_mut().enable() && second.as_mut().enable());
+    notify.notify_one();
+    drop((first, second));
+    assert!(is_notified(&notify), "they took no permit");
+    assert!(!is_notified(&notify), "and returned none");
+}
+
+#[test]
+fn notify_last_wakes_the_task_that_began_to_wait_last() {
+    let notify = Notify::new();
+    let waits: [Waiting<'_>; 4] = std::array::from_fn(|_| waiting(notify.notified()));
+    notify.notify_last();
+    assert_eq!(wakes(&waits), [0, 0, 0, 1]);
+    notify.notify_one();
+    assert_eq!((wakes(&waits), notify.waiting()), ([1, 0, 0, 1], 2));
+    let [first, second, third, last] = waits;
+    drop(last.1);
+    assert_eq!([&second, &third].map(|wait| wait.0.calls.wakes.get()), [0, 1], "to the last");
+    drop(first.1);
+    assert_eq!(second.0.calls.wakes.get(), 1, "to the first");
+    drop((second.1, third.1));
+    assert!(is_notified(&notify), "both were returned: one permit");
+    notify.notify_last();
+    assert!(is_notified(&notify) && !is_notified(&notify));
+}
+
+#[test]
+fn notify_last_while_all_are_being_notified_is_stored() {
+    let notify = Rc::new(Notify::new());
+    let other = notify.clone();
+    let (probe, mut first) = (Probe::new().on_wake(move || other.notify_last()), notified(&notify));
+    assert!(probe.poll(&mut first).is_pending());
+    let mut second = waiting(notified(&notify));
+    notify.notify_waiters();
+    assert_eq!((probe.calls.wakes.get(), second.0.calls.wakes.get()), (1, 1));
+    assert!(probe.poll(&mut first).is_ready() && is_ready(&mut second));
+    assert!(is_notified(&notify) && !is_notified(&notify));
+}
+
+#[test]
+fn an_owned_future_keeps_its_notify() {
+    let notify = Rc::new(Notify::new());
+    let mut owned = waiting(notify.clone().notified_owned());
+    let dropped = waiting(notify.clone().notified_owned());
+    notify.notify_one();
+    drop(dropped);
+    assert_eq!((owned.0.wakes_and_kept(), notify.waiting()), ((1, 0), 0));
+    assert!(is_ready(&mut owned));
+    drop(owned);
+    let [mut first, mut second] = [(); 2].map(|()| waiting(notify.clone().notified_owned()));
+    notify.notify_one();
+    drop(notify);
+    assert!(is_ready(&mut first) && !is_ready(&mut second));
+}
+
+#[test]
+fn waiting_tasks_are_counted() {
+    let (event, changed, mutex) = (Event::new(), Condvar::new(), Mutex::new(0));
+    let waits = [(); 3].map(|()| waiting(event.wait()));
+    assert_eq!(event.waiting(), 3);
+    drop(waits);
+    assert_eq!(event.waiting(), 0);
+    let _wait = waiting(event.wait());
+    event.set();
+    assert_eq!(event.waiting(), 0, "a woken task does not wait");
+    let guard = mutex.try_lock().unwrap();
+    let wait = waiting(async { drop(changed.wait(guard).await) });
+    assert_eq!(changed.waiting(), 1);
+    changed.notify_one();
+    assert_eq!((changed.waiting(), wait.0.calls.wakes.get()), (0, 1));
+}
+
+#[test]
 fn an_event_stays_set_until_it_is_cleared() {
     let event = Event::new();
     assert!(!event.is_set() && event.wait().now_or_never().is_none());

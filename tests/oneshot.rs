@@ -5,8 +5,9 @@ use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 
+use caller::assert_points_here;
 use evloop::sync::oneshot::{self, Receiver, RecvError, TryRecvError};
 use evloop::task::yield_now;
 use evloop::{Runtime, block_on, spawn};
@@ -17,6 +18,9 @@ use futures::task::LocalSpawnExt;
 use futures::{FutureExt, StreamExt};
 use probe::{Drops, Probe};
 
+/// Where a panic points.
+#[allow(unreachable_pub)]
+mod caller;
 /// Wakers and values that count what happens to them.
 #[allow(unreachable_pub)]
 mod probe;
@@ -66,27 +70,53 @@ fn polled_sender_dropped_woken_polled() {
     assert_eq!(probe.poll(&mut receiver), Poll::Ready(recv_error()));
 }
 
+const AGAIN: &str = "a oneshot receiver was awaited again after it had returned its result";
+
 #[test]
-fn a_completed_receiver_returns_an_error_from_every_further_poll() {
+fn a_receiver_that_is_awaited_again_panics_at_the_await() {
     let (sender, mut receiver) = oneshot::channel();
-    let probe = Probe::new();
     sender.send(7).unwrap();
-    assert_eq!(probe.poll(&mut receiver), Poll::Ready(Ok(7)));
+    assert_eq!((&mut receiver).now_or_never(), Some(Ok(7)));
     for _ in 0..2 {
-        assert_eq!(probe.poll(&mut receiver), Poll::Ready(recv_error()));
+        let again = catch_unwind(AssertUnwindSafe(|| (&mut receiver).now_or_never()));
+        assert!(again.unwrap_err().downcast_ref::<String>().unwrap().contains(AGAIN));
         assert_eq!(receiver.try_recv(), Err(TryRecvError::Closed));
     }
-    assert_eq!(probe.calls.clones.get(), 0);
+    assert_points_here(|| _ = async { receiver.await.map(drop) }.now_or_never(), AGAIN);
 }
 
 #[test]
-fn a_receiver_without_a_sender_returns_an_error_from_every_poll() {
-    let (sender, mut receiver) = oneshot::channel::<i32>();
-    let probe = Probe::new();
-    drop(sender);
-    for _ in 0..2 {
-        assert_eq!(probe.poll(&mut receiver), Poll::Ready(recv_error()));
+fn a_receiver_is_terminated_once_it_has_returned_its_result() {
+    type End = fn(oneshot::Sender<i32>);
+    let ends: [(End, Result<i32, ()>); 2] =
+        [(|sender| sender.send(7).unwrap(), Ok(7)), (drop, Err(()))];
+    for (end, result) in ends {
+        let (sender, mut receiver) = oneshot::channel();
+        assert!(!receiver.is_terminated() && receiver.is_empty());
+        assert_eq!((&mut receiver).now_or_never(), None);
+        assert_eq!(receiver.try_recv(), Err(TryRecvError::Empty));
+        end(sender);
+        assert!(!receiver.is_terminated());
+        assert_eq!(receiver.is_empty(), result.is_err());
+        assert_eq!((&mut receiver).now_or_never().unwrap().map_err(drop), result);
+        assert!(receiver.is_terminated() && receiver.is_empty());
+        let (sender, mut receiver) = oneshot::channel();
+        end(sender);
+        assert_eq!(receiver.try_recv().map_err(drop), result);
+        assert!(receiver.is_terminated() && receiver.is_empty());
+        assert_eq!(receiver.try_recv(), Err(TryRecvError::Closed));
     }
+}
+
+#[test]
+fn poll_closed_wakes_when_the_receiver_is_closed() {
+    let (mut sender, mut receiver) = oneshot::channel::<i32>();
+    let probe = Probe::new();
+    let mut cx = Context::from_waker(&probe.waker);
+    assert!(sender.poll_closed(&mut cx).is_pending());
+    receiver.close();
+    assert_eq!(probe.wakes_and_kept(), (1, 0));
+    assert!(sender.poll_closed(&mut cx).is_ready() && sender.poll_closed(&mut cx).is_ready());
 }
 
 #[test]
@@ -110,7 +140,7 @@ fn a_dropped_wait_loses_no_value() {
     assert!(probe.poll(&mut &mut receiver).is_pending());
     sender.send(7).unwrap();
     assert_eq!(block_on(&mut receiver), Ok(7));
-    assert_eq!(block_on(receiver), recv_error());
+    assert_eq!(receiver.try_recv(), Err(TryRecvError::Closed));
 }
 
 #[test]
@@ -154,7 +184,7 @@ fn a_value_sent_before_a_close_is_received() {
     receiver.close();
     receiver.close();
     assert_eq!(block_on(&mut receiver), Ok(7));
-    assert_eq!(block_on(receiver), recv_error());
+    assert_eq!(receiver.try_recv(), Err(TryRecvError::Closed));
 }
 
 #[test]
@@ -165,7 +195,6 @@ fn a_closed_channel_refuses_the_value_and_ends_the_receiver() {
     assert!(sender.is_closed());
     assert_eq!(block_on(&mut receiver), recv_error());
     assert_eq!(sender.send(7), Err(7));
-    assert_eq!(block_on(receiver), recv_error());
 }
 
 #[test]

@@ -1,13 +1,13 @@
 //! `sync::thread_channel`: threads and loops, in both directions; closing from both ends; one wake
 //! for each wait. `thread_channel_model` compares it with the model of `sync::mpsc`.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 use std::task::{Poll, Wake, Waker};
 use std::thread::{self, JoinHandle};
 
+use caller::assert_points_here;
 use evloop::sync::thread_channel::{
     self, Receiver, SendError, Sender, TryRecvError, TrySendError, UnboundedSender,
 };
@@ -17,6 +17,9 @@ use futures::future::LocalBoxFuture;
 use futures::{FutureExt, StreamExt};
 use probe::{Drops, Probe};
 
+/// Where a panic points.
+#[allow(unreachable_pub)]
+mod caller;
 /// Wakers and values that count what happens to them.
 #[allow(unreachable_pub)]
 mod probe;
@@ -39,14 +42,6 @@ fn full() -> (Sender<usize>, Receiver<usize>) {
     let (sender, receiver) = thread_channel::bounded(1);
     sender.try_send(0).unwrap();
     (sender, receiver)
-}
-
-fn message(f: impl FnOnce()) -> String {
-    let payload = catch_unwind(AssertUnwindSafe(f)).unwrap_err();
-    match payload.downcast::<String>() {
-        Ok(message) => *message,
-        Err(payload) => payload.downcast::<&str>().unwrap().to_string(),
-    }
 }
 
 /// Runs `f` on a thread. The thread blocks, or is about to, once the caller has waited for `began`.
@@ -216,10 +211,12 @@ fn blocked_senders_return_when_the_receiver_is_closed_or_dropped() {
 fn blocking_on_the_thread_of_a_running_loop_panics() {
     block_on(async {
         let (sender, mut receiver) = thread_channel::bounded(1);
-        let text = message(|| _ = sender.blocking_send(1));
-        assert!(text.starts_with("blocking_send was called on the thread of a running loop"));
-        let text = message(|| _ = receiver.blocking_recv());
-        assert!(text.starts_with("blocking_recv was called on the thread of a running loop"));
+        let text = " was called on the thread of a running loop";
+        assert_points_here(|| _ = sender.blocking_send(1), &format!("blocking_send{text}"));
+        assert_points_here(|| _ = receiver.blocking_recv(), &format!("blocking_recv{text}"));
+        let mut buffer = Vec::new();
+        let text = format!("blocking_recv_many{text}");
+        assert_points_here(|| _ = receiver.blocking_recv_many(&mut buffer, 1), &text);
         assert!(receiver.is_empty());
     });
 }
@@ -230,14 +227,17 @@ fn blocking_calls_that_need_not_wait_return() {
     assert!(sender.blocking_send(1) == Ok(()));
     assert_eq!((sender.free(), receiver.len()), (1, 1));
     assert_eq!(receiver.blocking_recv(), Some(1));
+    (1..3).for_each(|i| sender.try_send(i).unwrap());
+    let mut buffer = Vec::new();
+    assert_eq!(receiver.blocking_recv_many(&mut buffer, 1), 1);
+    assert_eq!((receiver.blocking_recv_many(&mut buffer, 9), &buffer[..]), (1, &[1, 2][..]));
     drop(receiver);
     assert!(sender.blocking_send(2) == Err(SendError(2)));
 }
 
 #[test]
-#[should_panic(expected = "a bounded queue needs a capacity of at least 1")]
-fn a_capacity_of_zero_is_refused() {
-    drop(thread_channel::bounded::<()>(0));
+fn a_capacity_of_zero_is_refused_at_the_caller() {
+    assert_points_here(|| drop(thread_channel::bounded::<i32>(0)), "a capacity of at least 1");
 }
 
 #[test]
@@ -386,4 +386,36 @@ fn halves_implement_debug() {
     assert_eq!(format!("{sender:?}"), "Sender(Queue { len: 1, is_closed: false, .. })");
     drop(sender);
     assert_eq!(format!("{receiver:?}"), "Receiver(Queue { len: 1, is_closed: false, .. })");
+}
+
+#[test]
+fn a_blocked_receiver_gets_many_values_at_once() {
+    let (sender, mut receiver) = thread_channel::unbounded();
+    let (began, thread) = thread(move || {
+        let (mut buffer, mut batches) = (Vec::new(), 0);
+        while receiver.blocking_recv_many(&mut buffer, MANY) > 0 {
+            batches += 1;
+        }
+        (buffer, batches)
+    });
+    began.wait();
+    (0..MANY).for_each(|i| sender.send(i).unwrap());
+    drop(sender);
+    let (buffer, batches) = thread.join().unwrap();
+    assert_eq!(buffer, (0..MANY).collect::<Vec<_>>());
+    assert!((1..=MANY).contains(&batches));
+}
+
+#[test]
+fn threads_upgrade_a_weak_sender_while_the_last_sender_is_dropped() {
+    for _ in 0..200 {
+        let (sender, mut receiver) = thread_channel::unbounded();
+        let weak = sender.downgrade();
+        let (began, thread) = thread(move || weak.upgrade().is_some_and(|s| s.send(1).is_ok()));
+        began.wait();
+        drop(sender);
+        let was_sent = thread.join().unwrap();
+        assert_eq!(receiver.blocking_recv(), was_sent.then_some(1));
+        assert_eq!(receiver.blocking_recv(), None);
+    }
 }

@@ -12,6 +12,7 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 
+use caller::assert_points_here;
 use evloop::sync::watch::{self, Receiver, Ref, SendError};
 use evloop::task::yield_now;
 use evloop::{block_on, spawn};
@@ -21,6 +22,9 @@ use probe::{Drops, Probe};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+/// Where a panic points.
+#[allow(unreachable_pub)]
+mod caller;
 /// Wakers and values that count what happens to them.
 #[allow(unreachable_pub)]
 mod probe;
@@ -113,9 +117,11 @@ fn use_of_the_value_while_it_is_modified_panics() {
     let (sender, receiver) = watch::channel(1);
     let changed = "a watched value was changed while it was being modified";
     let borrowed = "a watched value was borrowed while it was being modified";
-    assert_eq!(message(|| sender.send_modify(|_| _ = sender.send(5))), changed);
-    assert_eq!(message(|| sender.send_modify(|_| sender.send_modify(|_| {}))), changed);
-    assert_eq!(message(|| sender.send_modify(|_| drop(receiver.borrow()))), borrowed);
+    assert_points_here(|| sender.send_modify(|_| _ = sender.send(5)), changed);
+    assert_points_here(|| sender.send_modify(|_| sender.send_modify(|_| {})), changed);
+    assert_points_here(|| sender.send_modify(|_| _ = sender.send_replace(5)), changed);
+    assert_points_here(|| sender.send_modify(|_| drop(receiver.borrow())), borrowed);
+    assert_points_here(|| sender.send_modify(|_| drop(sender.borrow())), borrowed);
     let panics = |value: &mut i32| {
         *value = 7;
         panic!("a panic of the caller")
@@ -134,6 +140,70 @@ fn send_without_receivers_returns_the_value_and_send_modify_changes_it() {
     assert_eq!(*sender.borrow(), 1);
     sender.send_modify(|value| *value = 3);
     assert_eq!(*sender.subscribe().borrow(), 3);
+}
+
+#[test]
+fn senders_of_a_watch_channel_are_counted() {
+    let (sender, receiver) = watch::channel(0);
+    let (other, _) = watch::channel(0);
+    let clone = sender.clone();
+    assert_eq!(sender.sender_count(), 2);
+    assert!(sender.same_channel(&clone) && !sender.same_channel(&other));
+    assert!(
+        receiver.same_channel(&sender.subscribe()) && !receiver.same_channel(&other.subscribe())
+    );
+    drop(clone);
+    assert!(sender.sender_count() == 1 && !receiver.is_closed());
+    drop(sender);
+    assert!(receiver.is_closed());
+}
+
+#[test]
+fn send_replace_needs_no_receiver_and_returns_the_old_value() {
+    let sender = watch::Sender::new(vec![1]);
+    assert_eq!((sender.receiver_count(), sender.send_replace(vec![2])), (0, vec![1]));
+    let (mut receiver, held) = (sender.subscribe(), sender.borrow());
+    let probe = Probe::new();
+    {
+        let mut changed = Box::pin(receiver.changed());
+        assert!(probe.poll(&mut changed).is_pending());
+        assert_eq!(sender.receivers_waiting(), 1);
+        assert_eq!(sender.send_replace(vec![3]), [2], "a clone, since it is held");
+        assert_eq!((probe.wakes_and_kept(), sender.receivers_waiting()), ((1, 0), 0));
+    }
+    assert_eq!((&*held, &*receiver.borrow_and_update()), (&vec![2], &vec![3]));
+}
+
+#[test]
+fn a_value_can_be_marked_as_seen_or_not_seen() {
+    let (sender, mut receiver) = watch::channel(1);
+    receiver.mark_changed();
+    assert_eq!(receiver.has_changed(), Ok(true));
+    assert_eq!(receiver.clone().has_changed(), Ok(true));
+    assert_eq!(receiver.changed().now_or_never(), Some(Ok(())));
+    assert!(receiver.changed().now_or_never().is_none(), "once");
+    sender.send(2).unwrap();
+    receiver.mark_unchanged();
+    assert_eq!(receiver.has_changed(), Ok(false));
+    drop(sender);
+    receiver.mark_changed();
+    assert_eq!(receiver.changed().now_or_never(), Some(Ok(())), "also without senders");
+    assert!(receiver.changed().now_or_never().unwrap().is_err());
+}
+
+#[test]
+fn a_borrowed_value_knows_whether_it_was_seen_before() {
+    let (sender, mut receiver) = watch::channel(1);
+    assert!(!receiver.borrow().has_changed() && !sender.borrow().has_changed());
+    sender.send(2).unwrap();
+    assert!(receiver.borrow().has_changed() && !sender.borrow().has_changed());
+    let held = receiver.borrow_and_update();
+    assert!(held.has_changed() && !receiver.borrow().has_changed());
+    let same = receiver.wait_for(|value| *value == 2).now_or_never().unwrap().unwrap();
+    assert!(!same.has_changed() && held.has_changed());
+    sender.send(3).unwrap();
+    let new = receiver.wait_for(|value| *value == 3).now_or_never().unwrap().unwrap();
+    assert_eq!((*new, new.has_changed()), (3, true));
 }
 
 #[test]

@@ -12,7 +12,8 @@ use crate::current::budget;
 ///
 /// The barrier fills until the last task arrives. Then it drains until every task has left, and can
 /// be used again. A task that arrives while the barrier drains waits until it fills again. This is
-/// asyncio's `Barrier`.
+/// asyncio's `Barrier`. threading's `action` is what the [leader](BarrierWaitResult::is_leader)
+/// does after its wait; the others do not wait for it, unless all wait a second time.
 ///
 /// ```
 /// use std::rc::Rc;
@@ -77,8 +78,9 @@ impl Barrier {
     /// # Panics
     ///
     /// Panics if `parties` is zero.
+    #[track_caller]
     pub const fn new(parties: usize) -> Barrier {
-        assert!(parties > 0, "a barrier needs at least 1 party");
+        assert!(parties > 0, "Barrier::new needs at least 1 party: the number of tasks that wait");
         Barrier {
             parties,
             state: Cell::new(State::Filling),
@@ -148,6 +150,8 @@ impl Barrier {
 
     /// Returns the number of tasks that have arrived while the barrier fills, and 0 in its other
     /// phases.
+    #[doc(alias = "waiting")]
+    #[doc(alias = "tasks_waiting")]
     pub fn n_waiting(&self) -> usize {
         match self.state.get() {
             State::Filling => self.inside.get(),

@@ -16,6 +16,7 @@ struct Blocked {
 
 /// Runs one future on this thread, which blocks while the future waits. `caller` names the public
 /// function in the panic message.
+#[track_caller]
 pub(super) fn block_on<F: Future>(caller: &str, future: F) -> F::Output {
     assert!(
         !current::is_running(),

@@ -84,6 +84,12 @@ impl Condvar {
         guard
     }
 
+    /// Returns the number of tasks that wait for a notification. Counts them one by one.
+    #[doc(alias = "tasks_waiting")]
+    pub fn waiting(&self) -> usize {
+        self.waiters.waiting()
+    }
+
     /// Notifies the longest-waiting task. Does nothing if no task waits.
     #[doc(alias = "notify")]
     pub fn notify_one(&self) {

@@ -57,6 +57,12 @@ impl Event {
         self.is_set.get()
     }
 
+    /// Returns the number of tasks that wait for the event. Counts them one by one.
+    #[doc(alias = "tasks_waiting")]
+    pub fn waiting(&self) -> usize {
+        self.waiters.waiting()
+    }
+
     /// Waits until the event is set.
     ///
     /// # Cancel safety

@@ -18,6 +18,16 @@ pub enum TrySendError<T> {
     Closed(T),
 }
 
+/// The error of [`Sender::send_timeout`](super::mpsc::Sender::send_timeout). Holds the value that
+/// was not sent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum SendTimeoutError<T> {
+    /// The channel stayed full for the whole time.
+    Timeout(T),
+    /// The receiver was dropped or closed.
+    Closed(T),
+}
+
 /// The error of [`Receiver::try_recv`](super::mpsc::Receiver::try_recv).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TryRecvError {
@@ -36,6 +46,15 @@ impl<T> TrySendError<T> {
     }
 }
 
+impl<T> SendTimeoutError<T> {
+    /// Returns the value that was not sent.
+    pub fn into_inner(self) -> T {
+        match self {
+            SendTimeoutError::Timeout(value) | SendTimeoutError::Closed(value) => value,
+        }
+    }
+}
+
 impl<T> fmt::Display for SendError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the receiver was dropped or closed")
@@ -47,6 +66,15 @@ impl<T> fmt::Display for TrySendError<T> {
         f.write_str(match self {
             TrySendError::Full(_) => "the queue is full",
             TrySendError::Closed(_) => "the receiver was dropped or closed",
+        })
+    }
+}
+
+impl<T> fmt::Display for SendTimeoutError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            SendTimeoutError::Timeout(_) => "the queue was full until the time limit",
+            SendTimeoutError::Closed(_) => "the receiver was dropped or closed",
         })
     }
 }
@@ -72,8 +100,15 @@ impl<T> fmt::Debug for TrySendError<T> {
     }
 }
 
+impl<T> fmt::Debug for SendTimeoutError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SendTimeoutError({self})")
+    }
+}
+
 impl<T> Error for SendError<T> {}
 impl<T> Error for TrySendError<T> {}
+impl<T> Error for SendTimeoutError<T> {}
 impl Error for TryRecvError {}
 
 impl<T: Send + Sync + 'static> From<SendError<T>> for io::Error {
@@ -87,6 +122,16 @@ impl<T: Send + Sync + 'static> From<TrySendError<T>> for io::Error {
         let kind = match error {
             TrySendError::Full(_) => io::ErrorKind::WouldBlock,
             TrySendError::Closed(_) => io::ErrorKind::BrokenPipe,
+        };
+        io::Error::new(kind, error)
+    }
+}
+
+impl<T: Send + Sync + 'static> From<SendTimeoutError<T>> for io::Error {
+    fn from(error: SendTimeoutError<T>) -> io::Error {
+        let kind = match error {
+            SendTimeoutError::Timeout(_) => io::ErrorKind::TimedOut,
+            SendTimeoutError::Closed(_) => io::ErrorKind::BrokenPipe,
         };
         io::Error::new(kind, error)
     }

@@ -3,10 +3,11 @@
 //! [`CancellationToken`](super::CancellationToken) and the [`broadcast`](super::broadcast) and
 //! [`watch`](super::watch) channels.
 //!
-//! A notification is for the longest-waiting task, or for all. One for all takes effect at once: it
+//! A notification is for a single task, or for all. One for all takes effect at once: it
 //! increments the generation, and every future that was created before is notified, woken yet or
-//! not. Invariant: a notification for one task is consumed by one future. A notified future that is
-//! dropped before it consumes the notification passes it to the next one.
+//! not. One for a single task is for the longest-waiting task, or for the last. Invariant: it is
+//! consumed by one future. A notified future that is dropped before it consumes the notification
+//! passes it to the next one.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -29,11 +30,20 @@ pub(crate) struct NotifyList {
 /// The note of waiters that a notification for all woke: they have no notification to pass on.
 const FOR_ALL: u64 = u64::MAX;
 
+/// The note of waiters that a notification for the last task woke: they pass it on to the last one.
+const FOR_LAST: u64 = u64::MAX - 1;
+
 /// A future that waits for a notification: for one to all tasks since its creation, for one to a
 /// single task since its first poll.
 #[must_use = "a future does nothing unless it is awaited"]
 pub(crate) struct Wait<'a> {
-    waiters: &'a NotifyList,
+    list: &'a NotifyList,
+    waiter: Waiter,
+}
+
+/// A future's place in a list that its owner passes to each call.
+pub(super) struct Waiter {
+    /// The generation in which the future was created.
     since: u64,
     key: WaitKey,
 }
@@ -45,7 +55,7 @@ impl NotifyList {
     }
 
     pub(crate) fn wait(&self) -> Wait<'_> {
-        Wait { waiters: self, since: self.generation.get(), key: WaitKey::default() }
+        Wait { list: self, waiter: Waiter::new(self) }
     }
 
     /// Returns whether a notification is stored for the next task that waits.
@@ -73,6 +83,16 @@ impl NotifyList {
         }
     }
 
+    /// Notifies the task that began to wait last.
+    pub(super) fn notify_last(&self) {
+        // Those of an older generation are part of a notification for all that is still waking its
+        // waiters.
+        let is_due = |since| since == self.generation.get();
+        if !self.waiters.wake_last(FOR_LAST, is_due) && self.stores_permit {
+            self.has_permit.set(true);
+        }
+    }
+
     /// Notifies all waiting tasks.
     pub(crate) fn notify_all(&self) {
         self.generation.set(self.generation.get() + 1);
@@ -80,29 +100,85 @@ impl NotifyList {
     }
 }
 
-impl Wait<'_> {
-    /// Returns `Ready` once this future is notified. Until [`consume`](Wait::consume) is called,
-    /// dropping the future passes the notification on.
-    pub(crate) fn poll_notified(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Wait { waiters, since, key } = self;
+impl Waiter {
+    pub(super) fn new(list: &NotifyList) -> Waiter {
+        Waiter { since: list.generation.get(), key: WaitKey::default() }
+    }
+
+    /// Returns `Ready` once this future is notified. Until `consume` is called, dropping the future
+    /// passes the notification on.
+    fn poll_notified(&mut self, list: &NotifyList, cx: &mut Context<'_>) -> Poll<()> {
+        let since = self.since;
         let is_notified = |key: WaitKey| match key.is_registered() {
-            _ if *since != waiters.generation.get() => true,
-            true => waiters.waiters.woken(key).is_some(),
-            false => waiters.has_permit.get(),
+            _ if since != list.generation.get() => true,
+            true => list.waiters.woken(key).is_some(),
+            false => list.has_permit.get(),
         };
-        match waiters.waiters.poll(key, *since, cx, is_notified) {
+        match list.waiters.poll(&mut self.key, since, cx, is_notified) {
             Poll::Pending => current::pending(WaitsFor::Event),
             ready => ready,
         }
     }
 
+    /// Takes the notification that `poll_notified` reported.
+    fn consume(&mut self, list: &NotifyList) {
+        if self.key.is_registered() {
+            drop(list.waiters.deregister(&mut self.key));
+        } else if self.since == list.generation.get() {
+            list.has_permit.set(false);
+        }
+    }
+
+    pub(super) fn poll(&mut self, list: &NotifyList, cx: &mut Context<'_>) -> Poll<()> {
+        ready!(self.poll_notified(list, cx));
+        ready!(budget::poll_left(cx));
+        self.consume(list);
+        budget::spend();
+        Poll::Ready(())
+    }
+
+    /// Begins to wait without a waker, or takes the stored notification. Returns whether this
+    /// future is notified.
+    pub(super) fn enable(&mut self, list: &NotifyList) -> bool {
+        if self.since != list.generation.get() {
+            return true;
+        }
+        if !self.key.is_registered() {
+            let is_notified = list.has_permit.replace(false);
+            list.waiters.enqueue(&mut self.key, self.since, is_notified);
+        }
+        list.waiters.woken(self.key).is_some()
+    }
+
+    /// Ends the wait of a dropped future.
+    pub(super) fn leave(&mut self, list: &NotifyList) {
+        if !self.key.is_registered() {
+            return;
+        }
+        let (woken, _waker) = list.waiters.deregister(&mut self.key);
+        match woken {
+            None | Some(FOR_ALL) => {}
+            Some(FOR_LAST) => list.notify_last(),
+            Some(_) => list.notify(1),
+        }
+    }
+}
+
+impl Wait<'_> {
+    /// Returns `Ready` once this future is notified. Until [`consume`](Wait::consume) is called,
+    /// dropping the future passes the notification on.
+    pub(crate) fn poll_notified(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.waiter.poll_notified(self.list, cx)
+    }
+
     /// Takes the notification that [`poll_notified`](Wait::poll_notified) reported.
     pub(crate) fn consume(&mut self) {
-        if self.key.is_registered() {
-            drop(self.waiters.waiters.deregister(&mut self.key));
-        } else if self.since == self.waiters.generation.get() {
-            self.waiters.has_permit.set(false);
-        }
+        self.waiter.consume(self.list);
+    }
+
+    /// Begins to wait without a waker. Returns whether this future is notified.
+    pub(super) fn enable(&mut self) -> bool {
+        self.waiter.enable(self.list)
     }
 }
 
@@ -110,22 +186,13 @@ impl Future for Wait<'_> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        ready!(self.poll_notified(cx));
-        ready!(budget::poll_left(cx));
-        self.consume();
-        budget::spend();
-        Poll::Ready(())
+        let Wait { list, waiter } = &mut *self;
+        waiter.poll(list, cx)
     }
 }
 
 impl Drop for Wait<'_> {
     fn drop(&mut self) {
-        if !self.key.is_registered() {
-            return;
-        }
-        let (woken, _waker) = self.waiters.waiters.deregister(&mut self.key);
-        if woken.is_some_and(|note| note != FOR_ALL) {
-            self.waiters.notify(1);
-        }
+        self.waiter.leave(self.list);
     }
 }

@@ -18,6 +18,7 @@
 //! });
 //! ```
 
+use std::any::type_name;
 use std::cell::Cell;
 use std::error::Error;
 use std::fmt;
@@ -35,8 +36,11 @@ pub struct Sender<T> {
     shared: Rc<Shared<T>>,
 }
 
-/// The receiving half, a future. [`channel`] creates it. Polled again after it has completed, it
-/// returns a [`RecvError`].
+/// The receiving half, a future. [`channel`] creates it.
+///
+/// # Panics
+///
+/// Panics if it is awaited again after it has [terminated](Receiver::is_terminated).
 ///
 /// # Cancel safety
 ///
@@ -72,6 +76,8 @@ struct Shared<T> {
     is_sender_dropped: Cell<bool>,
     /// The receiver accepts no value any more.
     is_closed: Cell<bool>,
+    /// The receiver has returned its result.
+    is_terminated: Cell<bool>,
 }
 
 /// Creates a channel for one value.
@@ -94,6 +100,7 @@ pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
         sender: Cell::new(None),
         is_sender_dropped: Cell::new(false),
         is_closed: Cell::new(false),
+        is_terminated: Cell::new(false),
     });
     (Sender { shared: shared.clone() }, Receiver { shared })
 }
@@ -127,18 +134,19 @@ impl<T> Sender<T> {
     ///
     /// Dropping the future loses nothing.
     pub async fn closed(&mut self) {
-        poll_fn(|cx| {
-            if self.shared.is_closed.get() {
-                return Poll::Ready(());
-            }
+        poll_fn(|cx| self.poll_closed(cx)).await;
+    }
+
+    /// Polls whether the receiver was dropped or closed, as [`closed`](Sender::closed) does.
+    pub fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.shared.is_closed.get() {
             store_waker(&self.shared.sender, cx.waker());
-            match self.shared.is_closed.get() {
-                true => Poll::Ready(()),
-                false => current::pending(WaitsFor::Channel),
+            // Cloning a waker is user code, which may close: check the state again.
+            if !self.shared.is_closed.get() {
+                return current::pending(WaitsFor::Channel);
             }
-        })
-        .await;
-        budget::unit().await;
+        }
+        budget::poll_unit(cx)
     }
 }
 
@@ -149,13 +157,41 @@ impl<T> Receiver<T> {
     ///
     /// Returns [`TryRecvError`] if no value is in the channel.
     #[doc(alias = "get_nowait")]
-    #[doc(alias = "done")]
     pub fn try_recv(&mut self) -> Result<T, TryRecvError> {
         let is_ended = self.shared.is_ended();
+        self.shared.is_terminated.set(is_ended);
         self.shared.value.take().ok_or(match is_ended {
             true => TryRecvError::Closed,
             false => TryRecvError::Empty,
         })
+    }
+
+    /// Returns whether no value is in the channel: it was not sent yet, never will be, or was
+    /// received.
+    #[doc(alias = "done")]
+    #[doc(alias = "ready")]
+    pub fn is_empty(&self) -> bool {
+        let value = self.shared.value.take();
+        let is_empty = value.is_none();
+        self.shared.value.set(value);
+        is_empty
+    }
+
+    /// Returns whether the receiver has returned its result, a value or an error, by an `await` or
+    /// by [`try_recv`](Receiver::try_recv). Then it must not be awaited again.
+    ///
+    /// ```
+    /// evloop::block_on(async {
+    ///     let (sender, mut receiver) = evloop::sync::oneshot::channel();
+    ///     assert!(receiver.is_empty());
+    ///     sender.send(7).unwrap();
+    ///     assert!(!receiver.is_empty() && !receiver.is_terminated());
+    ///     assert_eq!((&mut receiver).await, Ok(7));
+    ///     assert!(receiver.is_empty() && receiver.is_terminated());
+    /// });
+    /// ```
+    pub fn is_terminated(&self) -> bool {
+        self.shared.is_terminated.get()
     }
 
     /// Closes the channel for the sender. A value that was sent before can still be received.
@@ -182,8 +218,12 @@ impl<T> Shared<T> {
 impl<T> Future for Receiver<T> {
     type Output = Result<T, RecvError>;
 
+    #[track_caller]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let shared = &self.shared;
+        if shared.is_terminated.get() {
+            panic_terminated(type_name::<T>());
+        }
         if !shared.is_ended() {
             store_waker(&shared.receiver, cx.waker());
             // Cloning a waker is user code, which may send: check the state again.
@@ -193,8 +233,18 @@ impl<T> Future for Receiver<T> {
             drop(shared.receiver.take());
         }
         ready!(budget::poll_unit(cx));
+        shared.is_terminated.set(true);
         Poll::Ready(shared.value.take().ok_or(RecvError(())))
     }
+}
+
+#[cold]
+#[track_caller]
+fn panic_terminated(value: &str) -> ! {
+    panic!(
+        "a oneshot receiver was awaited again after it had returned its result, of type {value}: \
+         keep the result, or check is_terminated before"
+    );
 }
 
 impl<T> Drop for Sender<T> {

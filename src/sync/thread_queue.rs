@@ -1,43 +1,44 @@
 //! The state that the halves of a [`thread_channel`](super::thread_channel) share.
 //!
-//! Invariant: values, reserved slots and free slots together are the capacity. A slot is free only
-//! while no sender waits for one. No user code runs under the lock: no waker is cloned, woken or
-//! dropped, and no value is dropped.
+//! Invariant: the values and the [slots](super::channel_slots) without a value together are the
+//! capacity. No user code runs under the lock: no waker is cloned, woken or dropped, and no value
+//! is dropped.
 //!
 //! The steps are those of `mpsc_queue`. They are written twice: that file borrows a cell at no
 //! cost, and this file takes a lock. One text for both would need a trait only for that.
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::future::poll_fn;
+use std::iter;
+use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 
+use super::channel_slots::Slots;
 use super::mpsc_error::{SendError, TryRecvError, TrySendError};
 use crate::current::{self, WaitsFor, budget};
-use crate::wait::{WaitKey, WaiterList, WakeList, wake};
+use crate::wait::{WaitKey, WaiterList, wake};
 
 /// The shared state of a channel.
 pub(super) struct ThreadQueue<T>(Mutex<State<T>>);
 
-struct State<T> {
+pub(super) struct State<T> {
     values: VecDeque<T>,
-    /// Slots that are neither filled nor reserved.
-    free: usize,
-    /// Slots that are reserved by a permit, or assigned to a woken sender.
-    reserved: usize,
-    /// Senders that wait for a slot. Empty once the channel is closed.
-    waiting: WaiterList,
+    pub(super) slots: Slots,
     senders: usize,
     /// Only permits can still send.
-    is_closed: bool,
+    pub(super) is_closed: bool,
     /// Permits cannot send either.
     is_receiver_dropped: bool,
     /// The receiver's waker, while the receiver waits for a value.
     receiver: Option<Waker>,
+    /// Futures that wait until the channel is closed. Empty after that.
+    closed: WaiterList,
 }
 
-/// A future's wait for a slot.
-pub(super) struct Reserve<'a, T> {
+/// A future's wait for the close of the channel.
+struct Closed<'a, T> {
     queue: &'a ThreadQueue<T>,
     key: WaitKey,
 }
@@ -47,34 +48,38 @@ impl<T> ThreadQueue<T> {
     pub(super) fn new(capacity: usize) -> Arc<ThreadQueue<T>> {
         Arc::new(ThreadQueue(Mutex::new(State {
             values: VecDeque::new(),
-            free: capacity,
-            reserved: 0,
-            waiting: WaiterList::new(),
+            slots: Slots::new(capacity),
             senders: 1,
             is_closed: false,
             is_receiver_dropped: false,
             receiver: None,
+            closed: WaiterList::new(),
         })))
     }
 
-    fn lock(&self) -> MutexGuard<'_, State<T>> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State<T>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reserves a slot if one is free.
-    pub(super) fn try_reserve(&self) -> Result<(), TrySendError<()>> {
+    /// Reserves slots if so many are free.
+    pub(super) fn try_reserve(&self, slots: usize) -> Result<(), TrySendError<()>> {
         let mut state = self.lock();
         if state.is_closed {
             return Err(TrySendError::Closed(()));
         }
-        state.try_reserve().then_some(()).ok_or(TrySendError::Full(()))
+        if !state.slots.try_take(&mut WaitKey::default(), slots) {
+            return Err(TrySendError::Full(()));
+        }
+        state.slots.reserved += slots;
+        Ok(())
     }
 
     /// Fills a reserved slot.
     pub(super) fn fill(&self, value: T) {
         let mut state = self.lock();
-        state.reserved -= 1;
+        state.slots.reserved -= 1;
         if state.is_receiver_dropped {
+            state.slots.free += 1;
             drop(state);
             return drop(value);
         }
@@ -84,21 +89,50 @@ impl<T> ThreadQueue<T> {
         wake(receiver);
     }
 
-    /// Releases a reserved slot.
-    pub(super) fn release_reserved(&self) {
+    /// Fills a slot of an unbounded channel, which always has a free one.
+    pub(super) fn push(&self, value: T) -> Result<(), SendError<T>> {
+        match self.try_reserve(1) {
+            Ok(()) => {
+                self.fill(value);
+                Ok(())
+            }
+            Err(_) => Err(SendError(value)),
+        }
+    }
+
+    /// Fills a free slot, or takes the slot of the oldest value, which is returned.
+    pub(super) fn force_push(&self, value: T) -> Result<Option<T>, TrySendError<T>> {
         let mut state = self.lock();
-        state.reserved -= 1;
-        let assigned = state.release();
+        if state.is_closed {
+            drop(state);
+            return Err(TrySendError::Closed(value));
+        }
+        let is_free = state.slots.try_take(&mut WaitKey::default(), 1);
+        let oldest = if is_free { None } else { state.values.pop_front() };
+        if !is_free && oldest.is_none() {
+            drop(state);
+            return Err(TrySendError::Full(value));
+        }
+        state.values.push_back(value);
+        let receiver = state.receiver.take();
+        drop(state);
+        wake(receiver);
+        Ok(oldest)
+    }
+
+    /// Releases reserved slots.
+    pub(super) fn release_reserved(&self, slots: usize) {
+        let mut state = self.lock();
+        state.slots.reserved -= slots;
+        let mut woken = state.slots.release_many(slots);
         // A closed channel ends with its last reserved slot.
         let is_closed = state.is_closed;
-        let receiver = state.receiver.take_if(|_| is_closed);
+        woken.extend(state.receiver.take_if(|_| is_closed));
         drop(state);
-        let mut woken = WakeList::default();
-        woken.extend(assigned.into_iter().chain(receiver));
         woken.wake();
     }
 
-    pub(super) fn pop(&self) -> Result<T, TryRecvError> {
+    pub(super) fn try_recv(&self) -> Result<T, TryRecvError> {
         let popped = self.lock().pop();
         popped.map(|(value, assigned)| {
             wake(assigned);
@@ -107,19 +141,50 @@ impl<T> ThreadQueue<T> {
     }
 
     /// Returns the next value, or stores the receiver's waker.
-    pub(super) fn poll_pop(&self, cx: &mut Context<'_>) -> Poll<Result<T, TryRecvError>> {
+    pub(super) fn poll_recv(&self, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        let popped = ready!(self.poll_with(cx, |state| match state.pop() {
+            Err(TryRecvError::Empty) => None,
+            popped => Some(popped.ok()),
+        }));
+        Poll::Ready(popped.map(|(value, assigned)| {
+            wake(assigned);
+            value
+        }))
+    }
+
+    /// Moves up to `limit` values into `buffer`, or stores the receiver's waker.
+    pub(super) fn poll_recv_many(
+        &self,
+        cx: &mut Context<'_>,
+        buffer: &mut Vec<T>,
+        limit: usize,
+    ) -> Poll<usize> {
+        let (received, woken) = ready!(self.poll_with(cx, |state| {
+            let received = state.values.len().min(limit);
+            if received == 0 && limit > 0 && !state.is_ended() {
+                return None;
+            }
+            buffer.extend(state.values.drain(..received));
+            Some((received, state.slots.release_many(received)))
+        }));
+        woken.wake();
+        Poll::Ready(received)
+    }
+
+    /// Completes with the result of `take`, or stores the receiver's waker if that is `None`.
+    fn poll_with<R>(
+        &self,
+        cx: &mut Context<'_>,
+        mut take: impl FnMut(&mut State<T>) -> Option<R>,
+    ) -> Poll<R> {
         ready!(budget::poll_left(cx));
         let mut cloned = None;
         loop {
             let mut state = self.lock();
-            let popped = state.pop();
-            if !matches!(popped, Err(TryRecvError::Empty)) {
+            if let Some(taken) = take(&mut state) {
                 drop(state);
                 budget::spend();
-                return Poll::Ready(popped.map(|(value, assigned)| {
-                    wake(assigned);
-                    value
-                }));
+                return Poll::Ready(taken);
             }
             let old = match cloned.take() {
                 _ if state.will_wake_receiver(cx.waker()) => None,
@@ -150,24 +215,38 @@ impl<T> ThreadQueue<T> {
         let mut state = self.lock();
         state.is_closed = true;
         state.is_receiver_dropped = is_receiver_dropped;
-        let mut waiting = std::mem::replace(&mut state.waiting, WaiterList::new());
-        let registered = waiting.len();
-        let woken = waiting.wake_all();
-        // A woken sender that has not been polled yet will find the channel closed, and never
-        // releases its slot.
-        let assigned = registered - woken.len();
-        state.reserved -= assigned;
-        state.free += assigned;
+        let mut woken = state.slots.close();
+        let mut closed = mem::replace(&mut state.closed, WaiterList::new());
+        woken.extend(iter::from_fn(|| closed.wake_one()));
         let dropped =
-            is_receiver_dropped.then(|| (state.values.split_off(0), state.receiver.take()));
+            is_receiver_dropped.then(|| (mem::take(&mut state.values), state.receiver.take()));
+        state.slots.free += dropped.as_ref().map_or(0, |(values, _)| values.len());
         drop(state);
         woken.wake();
         drop(dropped);
     }
 
+    /// Waits until the channel is closed.
+    pub(super) async fn closed(&self) {
+        let mut closed = Closed { queue: self, key: WaitKey::default() };
+        poll_fn(|cx| closed.poll(cx)).await;
+        budget::unit().await;
+    }
+
     pub(super) fn add_sender(self: &Arc<Self>) -> Arc<Self> {
         self.lock().senders += 1;
         self.clone()
+    }
+
+    /// Adds a sender, unless all were dropped.
+    pub(super) fn upgrade(self: Arc<Self>) -> Option<Arc<Self>> {
+        let mut state = self.lock();
+        if state.senders == 0 {
+            return None;
+        }
+        state.senders += 1;
+        drop(state);
+        Some(self)
     }
 
     /// Removes a sender. Wakes the receiver after the last one.
@@ -180,6 +259,18 @@ impl<T> ThreadQueue<T> {
         wake(receiver);
     }
 
+    pub(super) fn senders(&self) -> usize {
+        self.lock().senders
+    }
+
+    pub(super) fn senders_waiting(&self) -> usize {
+        self.lock().slots.waiting.waiting()
+    }
+
+    pub(super) fn receivers_waiting(&self) -> usize {
+        usize::from(self.lock().receiver.is_some())
+    }
+
     pub(super) fn is_closed(&self) -> bool {
         self.lock().is_closed
     }
@@ -190,84 +281,49 @@ impl<T> ThreadQueue<T> {
 
     pub(super) fn free(&self) -> usize {
         let state = self.lock();
-        if state.is_closed { 0 } else { state.free }
+        if state.is_closed { 0 } else { state.slots.free }
+    }
+
+    pub(super) fn max_capacity(&self) -> usize {
+        let state = self.lock();
+        state.values.len() + state.slots.without_value()
     }
 }
 
 impl<T> State<T> {
-    fn try_reserve(&mut self) -> bool {
-        let is_free = self.free > 0;
-        self.free -= usize::from(is_free);
-        self.reserved += usize::from(is_free);
-        is_free
-    }
-
-    /// Assigns a slot to the longest-waiting sender and returns its waker, or frees the slot.
-    #[must_use = "wake it once the lock is released"]
-    fn release(&mut self) -> Option<Waker> {
-        let assigned = self.waiting.wake_one();
-        match assigned {
-            Some(_) => self.reserved += 1,
-            None => self.free += 1,
-        }
-        assigned
-    }
-
     /// Returns the next value, and the waker of the sender that gets its slot.
     fn pop(&mut self) -> Result<(T, Option<Waker>), TryRecvError> {
-        let value = self.values.pop_front().ok_or_else(|| self.empty_error())?;
-        Ok((value, self.release()))
+        match self.values.pop_front() {
+            Some(value) => Ok((value, self.slots.release())),
+            None if self.is_ended() => Err(TryRecvError::Closed),
+            None => Err(TryRecvError::Empty),
+        }
     }
 
-    fn empty_error(&self) -> TryRecvError {
-        // A permit borrows its sender: without senders there is no permit.
-        if self.senders == 0 || (self.is_closed && self.reserved == 0) {
-            return TryRecvError::Closed;
-        }
-        TryRecvError::Empty
+    /// Whether the stream ends once the channel is empty.
+    fn is_ended(&self) -> bool {
+        // A permit borrows or owns its sender: without senders there is no permit.
+        self.senders == 0 || (self.is_closed && self.slots.reserved == 0)
     }
 
     fn will_wake_receiver(&self, waker: &Waker) -> bool {
         self.receiver.as_ref().is_some_and(|old| old.will_wake(waker))
     }
-
-    /// Takes a free slot, or the slot that was assigned to `key`. Returns an error if the channel
-    /// is closed, and `None` if the sender has to wait.
-    fn poll_slot(&mut self, key: &mut WaitKey) -> Option<Result<(), SendError<()>>> {
-        if self.is_closed {
-            // `close` has replaced the wait queue, and the waiter with it.
-            *key = WaitKey::default();
-            return Some(Err(SendError(())));
-        }
-        if !key.is_registered() {
-            return self.try_reserve().then_some(Ok(()));
-        }
-        let is_woken = self.waiting.is_woken(*key);
-        if is_woken {
-            self.waiting.remove(key);
-        }
-        is_woken.then_some(Ok(()))
-    }
 }
 
-impl<'a, T> Reserve<'a, T> {
-    pub(super) fn new(queue: &'a ThreadQueue<T>) -> Reserve<'a, T> {
-        Reserve { queue, key: WaitKey::default() }
-    }
-
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError<()>>> {
-        ready!(budget::poll_left(cx));
+impl<T> Closed<'_, T> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut cloned = None;
         loop {
             let mut state = self.queue.lock();
-            if let Some(result) = state.poll_slot(&mut self.key) {
-                drop(state);
-                budget::spend();
-                return Poll::Ready(result);
+            if state.is_closed {
+                // `close` has replaced the list, and the waiter with it.
+                self.key = WaitKey::default();
+                return Poll::Ready(());
             }
             let old = match cloned.take() {
-                _ if state.waiting.will_wake(self.key, cx.waker()) => None,
-                Some(waker) => state.waiting.enqueue_waker(&mut self.key, waker),
+                _ if state.closed.will_wake(self.key, cx.waker()) => None,
+                Some(waker) => state.closed.enqueue_waker(&mut self.key, waker),
                 None => {
                     drop(state);
                     cloned = Some(cx.waker().clone());
@@ -281,21 +337,14 @@ impl<'a, T> Reserve<'a, T> {
     }
 }
 
-impl<T> Drop for Reserve<'_, T> {
+impl<T> Drop for Closed<'_, T> {
     fn drop(&mut self) {
         if !self.key.is_registered() {
             return;
         }
         let mut state = self.queue.lock();
-        if state.is_closed {
-            return;
-        }
-        let was_woken = state.waiting.is_woken(self.key);
-        let waker = state.waiting.remove(&mut self.key);
+        let waker = if state.is_closed { None } else { state.closed.remove(&mut self.key) };
         drop(state);
-        if was_woken {
-            self.queue.release_reserved();
-        }
         drop(waker);
     }
 }

@@ -53,11 +53,6 @@ impl<D: Copy> WaiterList<D> {
         WaiterList { waiters: Slab::new(), head: NONE, tail: NONE }
     }
 
-    /// Returns the number of waiters, waiting or woken.
-    pub(crate) fn len(&self) -> usize {
-        self.waiters.len()
-    }
-
     /// Like `enqueue_waker`, with data. A future that waits already keeps its first data.
     pub(crate) fn enqueue(&mut self, key: &mut WaitKey, data: D, waker: Waker) -> Option<Waker> {
         if let Some(index) = key.index() {
@@ -87,6 +82,21 @@ impl<D: Copy> WaiterList<D> {
         (self.head != NONE).then(|| self.waiters[self.head as usize].data)
     }
 
+    /// Returns the data of the longest-waiting waiter, to be changed.
+    pub(crate) fn first_mut(&mut self) -> Option<&mut D> {
+        (self.head != NONE).then(|| &mut self.waiters[self.head as usize].data)
+    }
+
+    /// Returns the data of the waiter that began to wait last.
+    pub(crate) fn last(&self) -> Option<D> {
+        (self.tail != NONE).then(|| self.waiters[self.tail as usize].data)
+    }
+
+    /// Returns the number of waiters that are not woken yet, counted one by one.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiters.iter().filter(|(_, waiter)| waiter.waker.is_some()).count()
+    }
+
     /// Takes the longest-waiting waker, and replaces the data of its waiter.
     pub(crate) fn wake_one_with(&mut self, data: D) -> Option<Waker> {
         if self.head != NONE {
@@ -98,11 +108,19 @@ impl<D: Copy> WaiterList<D> {
     /// Takes the longest-waiting waker, for the caller to wake.
     #[inline]
     pub(crate) fn wake_one(&mut self) -> Option<Waker> {
-        if self.head == NONE { None } else { self.wake_first() }
+        if self.head == NONE { None } else { self.wake(self.head) }
     }
 
-    fn wake_first(&mut self) -> Option<Waker> {
-        let index = self.head;
+    /// Takes the waker of the waiter that began to wait last, and replaces the data of the waiter.
+    pub(crate) fn wake_last_with(&mut self, data: D) -> Option<Waker> {
+        if self.tail == NONE {
+            return None;
+        }
+        self.waiters[self.tail as usize].data = data;
+        self.wake(self.tail)
+    }
+
+    fn wake(&mut self, index: u32) -> Option<Waker> {
         self.unlink(index);
         self.waiters[index as usize].waker.take()
     }
@@ -246,11 +264,33 @@ impl<D: Copy> WaitQueue<D> {
         self.0.borrow_mut().move_first(key);
     }
 
-    /// Returns the number of waiting futures whose data `is_counted` accepts.
+    /// Returns the number of futures that wait, are not woken yet, and have data that `is_counted`
+    /// accepts, counted one by one.
     pub(crate) fn count(&self, is_counted: impl Fn(D) -> bool) -> usize {
         let list = self.0.borrow();
         let waiters = list.waiters.iter().map(|(_, waiter)| waiter);
         waiters.filter(|waiter| waiter.waker.is_some() && is_counted(waiter.data)).count()
+    }
+
+    /// Appends a future, waiting or woken, that has no waker yet.
+    pub(crate) fn enqueue(&self, key: &mut WaitKey, data: D, is_woken: bool) {
+        let mut list = self.0.borrow_mut();
+        // The clone of the no-op waker is no user code, nor is its drop.
+        list.enqueue(key, data, Waker::noop().clone());
+        if is_woken {
+            list.wake_last_with(data);
+        }
+    }
+
+    /// Wakes the future that began to wait last, and replaces its data, if `is_due` accepts the old
+    /// data. Returns whether it did.
+    pub(crate) fn wake_last(&self, data: D, is_due: impl FnOnce(D) -> bool) -> bool {
+        let mut list = self.0.borrow_mut();
+        let woken = if list.last().is_some_and(is_due) { list.wake_last_with(data) } else { None };
+        drop(list);
+        let is_some = woken.is_some();
+        wake(woken);
+        is_some
     }
 
     /// Returns the data of `key`, if it was woken.
@@ -305,67 +345,5 @@ impl<D, F: FnMut(&mut WaiterList<D>) -> Option<Waker>> Drop for Calls<'_, D, F> 
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn noop() -> Waker {
-        Waker::noop().clone()
-    }
-
-    fn waiting(list: &mut WaiterList, n: usize) -> Vec<WaitKey> {
-        let mut keys = vec![WaitKey::default(); n];
-        for key in &mut keys {
-            assert!(list.enqueue_waker(key, noop()).is_none());
-        }
-        keys
-    }
-
-    #[test]
-    fn the_longest_waiting_waiter_is_woken() {
-        let mut list = WaiterList::new();
-        let mut keys = waiting(&mut list, 5);
-        assert!(list.enqueue_waker(&mut keys[0], noop()).is_some(), "the waiter keeps its place");
-        assert!(list.remove(&mut keys[1]).is_some());
-        assert!(list.remove(&mut keys[4]).is_some());
-        for woken in [0, 2, 3] {
-            assert!(!list.is_woken(keys[woken]));
-            assert!(list.wake_one().is_some());
-            assert!(list.is_woken(keys[woken]));
-        }
-        assert!(list.wake_one().is_none());
-    }
-
-    #[test]
-    fn all_waiters_are_woken() {
-        let mut list = WaiterList::new();
-        let keys = waiting(&mut list, 3);
-        assert!(list.wake_one().is_some());
-        assert_eq!(list.wake_all().len(), 2);
-        assert!(keys.iter().all(|key| list.is_woken(*key)) && list.len() == 3);
-        assert_eq!(list.wake_all().len(), 0);
-    }
-
-    #[test]
-    fn a_woken_waiter_is_taken_once() {
-        let mut list = WaiterList::new();
-        let mut keys = waiting(&mut list, 2);
-        list.wake_one();
-        assert!(!list.take_woken(&mut keys[1]) && keys[1].is_registered());
-        assert!(list.take_woken(&mut keys[0]) && !keys[0].is_registered());
-        assert!(!list.take_woken(&mut keys[0]) && list.len() == 1);
-    }
-
-    #[test]
-    fn the_memory_of_waiters_is_reused() {
-        let mut list = WaiterList::new();
-        for _ in 0..100 {
-            let mut keys = waiting(&mut list, 3);
-            list.wake_one();
-            assert!(list.remove(&mut keys[0]).is_none(), "a woken waiter has no waker");
-            assert!(list.remove(&mut keys[2]).is_some());
-            assert!(list.remove(&mut keys[1]).is_some());
-            assert!(!keys[1].is_registered());
-        }
-        assert!(list.len() == 0 && list.waiters.capacity() <= 4);
-    }
-}
+#[path = "wait_queue_tests.rs"]
+mod tests;

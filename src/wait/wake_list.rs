@@ -26,10 +26,6 @@ impl WakeList {
         while self.wake_first() {}
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.0.len()
-    }
-
     fn wake_first(&mut self) -> bool {
         let first = self.0.pop_front();
         let is_some = first.is_some();

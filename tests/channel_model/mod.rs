@@ -34,20 +34,23 @@ const RECEIVER: usize = usize::MAX;
 /// begun, modulo their count.
 #[derive(Clone, Copy, Debug)]
 enum Op {
-    /// Begins a future, which is not polled yet: `send`, `reserve`, or a `try_reserve` whose permit
-    /// is held.
+    /// Begins a future, which is not polled yet: `send`, `reserve_many`, or a `try_reserve_many`
+    /// whose permits are held.
     Begin(Kind, usize),
     Poll(usize, usize),
-    /// Sends a value by a permit.
+    /// Sends a value by one of the permits of a future.
     Fill(usize),
     /// Drops a future: never polled, waiting, woken, or with a permit.
     Drop(usize),
     TrySend(usize),
+    ForceSend(usize),
     Clone(usize),
     DropSender(usize),
     /// Polls a `recv` once and drops it.
     Recv(usize),
     TryRecv,
+    /// Polls a `recv_many` of up to so many values once and drops it.
+    RecvMany(usize, usize),
     Close,
     DropReceiver,
 }
@@ -55,8 +58,8 @@ enum Op {
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Kind {
     Send,
-    Reserve,
-    TryReserve,
+    Reserve(usize),
+    TryReserve(usize),
 }
 
 #[derive(Debug, PartialEq)]
@@ -67,6 +70,7 @@ enum Answer {
     Full(Option<usize>),
     Closed(Option<usize>),
     Value(usize),
+    Values(Vec<usize>),
     Empty,
 }
 
@@ -95,6 +99,10 @@ struct ModelFuture {
     value: usize,
     state: State,
     waker: usize,
+    /// The number of slots that it wants, or holds.
+    slots: usize,
+    /// The number of slots that were assigned to it while it waits.
+    given: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -130,7 +138,8 @@ impl Model {
         };
         let holds = |future: &ModelFuture| future.state == State::Holding;
         Some(match op {
-            Op::Begin(kind, n) => Op::Begin(kind, sender(n)?),
+            Op::Begin(kind, n) => Op::Begin(kind.limited(self.capacity), sender(n)?),
+            Op::ForceSend(n) => Op::ForceSend(sender(n)?),
             Op::TrySend(n) => Op::TrySend(sender(n)?),
             Op::Clone(n) => Op::Clone(sender(n)?),
             Op::DropSender(n) => Op::DropSender(sender(n)?),
@@ -140,11 +149,13 @@ impl Model {
             Op::Fill(n) => Op::Fill(future(n, holds)?),
             Op::Drop(n) => Op::Drop(future(n, |_| true)?),
             Op::Recv(waker) => Op::Recv(waker % WAKERS),
+            Op::RecvMany(limit, waker) => Op::RecvMany(limit, waker % WAKERS),
             Op::TryRecv | Op::Close | Op::DropReceiver => op,
         })
-        .filter(|op| {
-            let receives = matches!(op, Op::Recv(_) | Op::TryRecv | Op::Close | Op::DropReceiver);
-            self.has_receiver || !receives
+        .filter(|op| match op {
+            Op::Recv(_) | Op::RecvMany(..) | Op::TryRecv => self.has_receiver,
+            Op::Close | Op::DropReceiver => self.has_receiver,
+            _ => true,
         })
     }
 
@@ -152,7 +163,8 @@ impl Model {
         let id = self.step;
         match op {
             Op::Begin(kind, _) => {
-                let future = ModelFuture { kind, value: id, state: State::New, waker: 0 };
+                let (state, slots) = (State::New, kind.slots());
+                let future = ModelFuture { kind, value: id, state, waker: 0, slots, given: 0 };
                 self.futures.insert(id, future);
             }
             Op::Poll(id, waker) => return self.poll(id, waker),
@@ -164,12 +176,22 @@ impl Model {
             Op::TrySend(_) if self.is_closed => return Answer::Closed(Some(id)),
             Op::TrySend(_) if self.free() == 0 => return Answer::Full(Some(id)),
             Op::TrySend(_) => self.push(id),
+            Op::ForceSend(_) if self.is_closed => return Answer::Closed(Some(id)),
+            Op::ForceSend(_) if self.free() > 0 => self.push(id),
+            Op::ForceSend(_) => match self.values.pop_front() {
+                None => return Answer::Full(Some(id)),
+                Some(oldest) => {
+                    self.push(id);
+                    return Answer::Value(oldest);
+                }
+            },
             Op::Clone(_) => drop(self.senders.insert(id)),
             Op::DropSender(id) => {
                 self.senders.remove(&id);
                 self.wake_receiver_without_senders();
             }
             Op::Recv(_) | Op::TryRecv => return self.receive(op),
+            Op::RecvMany(limit, _) => return self.receive_many(op, limit),
             Op::Close => self.close(),
             Op::DropReceiver => {
                 self.close();
@@ -189,14 +211,15 @@ impl Model {
             self.end(id);
             return Answer::Closed(returned);
         }
-        let is_free = future.state == State::New && free > 0;
+        let is_free = future.state == State::New && free >= future.slots;
         if !is_free && future.state != State::Woken {
-            if future.kind == Kind::TryReserve {
+            if matches!(future.kind, Kind::TryReserve(_)) {
                 self.end(id);
                 return Answer::Full(None);
             }
             if future.state == State::New {
                 self.waiters.push_back(id);
+                future.given = free;
             }
             (future.state, future.waker) = (State::Waiting, waker);
             return Answer::Pending;
@@ -204,27 +227,29 @@ impl Model {
         future.state = State::Holding;
         match future.kind {
             Kind::Send => self.fill(id),
-            Kind::Reserve | Kind::TryReserve => return Answer::Pending,
+            Kind::Reserve(_) | Kind::TryReserve(_) => return Answer::Pending,
         }
         Answer::Done
     }
 
     fn fill(&mut self, id: usize) {
-        let value = self.futures[&id].value;
-        self.futures.get_mut(&id).unwrap().state = State::New;
+        let future = self.futures.get_mut(&id).unwrap();
+        future.slots -= 1;
+        let (value, is_last) = (future.value, future.slots == 0);
         self.push(value);
-        self.end(id);
+        if is_last {
+            self.end(id);
+        }
     }
 
     fn drop_future(&mut self, id: usize) {
-        let state = self.futures[&id].state;
-        self.futures.get_mut(&id).unwrap().state = State::New;
+        let future = self.futures.get_mut(&id).unwrap();
+        let state = std::mem::replace(&mut future.state, State::New);
+        future.given = 0;
         self.waiters.retain(|waiting| *waiting != id);
-        if matches!(state, State::Woken | State::Holding) {
-            self.release();
-            if self.is_closed {
-                self.wake_receiver();
-            }
+        self.release();
+        if self.is_closed && matches!(state, State::Woken | State::Holding) {
+            self.wake_receiver();
         }
         self.end(id);
     }
@@ -263,6 +288,25 @@ impl Model {
         }
     }
 
+    fn receive_many(&mut self, op: Op, limit: usize) -> Answer {
+        if limit == 0 {
+            return Answer::Values(vec![]);
+        }
+        if self.values.is_empty() {
+            return match self.receive(Op::TryRecv) {
+                Answer::Closed(None) => Answer::Values(vec![]),
+                _ => {
+                    let Op::RecvMany(_, waker) = op else { unreachable!() };
+                    self.receiver = Some(waker);
+                    Answer::Pending
+                }
+            };
+        }
+        let received = self.values.drain(..limit.min(self.values.len())).collect();
+        self.release();
+        Answer::Values(received)
+    }
+
     fn close(&mut self) {
         self.is_closed = true;
         for future in self.futures.values_mut().filter(|future| future.state == State::Woken) {
@@ -270,17 +314,21 @@ impl Model {
         }
         for id in std::mem::take(&mut self.waiters) {
             let future = self.futures.get_mut(&id).unwrap();
-            future.state = State::New;
+            (future.state, future.given) = (State::New, 0);
             self.woken.push((id, future.waker));
         }
     }
 
-    /// Assigns a free slot to the longest-waiting future.
+    /// Assigns the free slots to the longest-waiting futures.
     fn release(&mut self) {
-        if let Some(id) = self.waiters.pop_front() {
+        while let (Some(&id), free @ 1..) = (self.waiters.front(), self.free()) {
             let future = self.futures.get_mut(&id).unwrap();
-            future.state = State::Woken;
-            self.woken.push((id, future.waker));
+            future.given += free.min(future.slots - future.given);
+            if future.given == future.slots {
+                (future.state, future.given) = (State::Woken, 0);
+                self.woken.push((id, future.waker));
+                self.waiters.pop_front();
+            }
         }
     }
 
@@ -296,10 +344,13 @@ impl Model {
         self.woken.extend(self.receiver.take().map(|waker| (RECEIVER, waker)));
     }
 
-    /// Returns the number of reserved slots.
+    /// Returns the number of reserved and assigned slots.
     fn reserved(&self) -> usize {
-        let keeps = |future: &&ModelFuture| matches!(future.state, State::Woken | State::Holding);
-        self.futures.values().filter(keeps).count()
+        let kept = |future: &ModelFuture| match future.state {
+            State::Woken | State::Holding => future.slots,
+            State::New | State::Waiting => future.given,
+        };
+        self.futures.values().map(kept).sum()
     }
 
     fn free(&self) -> usize {
@@ -310,6 +361,24 @@ impl Model {
     fn live_values(&self) -> usize {
         let unsent = self.futures.values().filter(|future| future.kind == Kind::Send).count();
         self.values.len() + unsent
+    }
+}
+
+impl Kind {
+    fn slots(self) -> usize {
+        match self {
+            Kind::Send => 1,
+            Kind::Reserve(slots) | Kind::TryReserve(slots) => slots,
+        }
+    }
+
+    /// Returns the same kind with no more slots than the capacity.
+    fn limited(self, capacity: usize) -> Kind {
+        match self {
+            Kind::Send => Kind::Send,
+            Kind::Reserve(slots) => Kind::Reserve(slots.min(capacity)),
+            Kind::TryReserve(slots) => Kind::TryReserve(slots.min(capacity)),
+        }
     }
 }
 
@@ -397,24 +466,31 @@ impl Real {
         let filling = fill.clone();
         let value = (kind == Kind::Send).then(|| self.value());
         let future = async move {
-            let permit = match kind {
+            let permits = match kind {
                 Kind::Send => {
                     return match sender.send(value.unwrap()).await {
                         Ok(()) => Answer::Done,
                         Err(SendError(value)) => Answer::Closed(Some(value.0)),
                     };
                 }
-                Kind::Reserve => {
-                    sender.reserve().await.map_err(|SendError(())| Answer::Closed(None))
+                Kind::Reserve(slots) => {
+                    let reserved = sender.reserve_many(slots).await;
+                    reserved.map_err(|SendError(())| Answer::Closed(None))
                 }
-                Kind::TryReserve => sender.try_reserve().map_err(|error| match error {
-                    TrySendError::Full(()) => Answer::Full(None),
-                    TrySendError::Closed(()) => Answer::Closed(None),
-                }),
+                Kind::TryReserve(slots) => {
+                    sender.try_reserve_many(slots).map_err(|error| match error {
+                        TrySendError::Full(()) => Answer::Full(None),
+                        TrySendError::Closed(()) => Answer::Closed(None),
+                    })
+                }
             };
-            let filled = poll_fn(|_| filling.take().map_or(Poll::Pending, Poll::Ready));
-            match permit {
-                Ok(permit) => permit.send(filled.await),
+            match permits {
+                Ok(permits) => {
+                    for permit in permits {
+                        let filled = poll_fn(|_| filling.take().map_or(Poll::Pending, Poll::Ready));
+                        permit.send(filled.await);
+                    }
+                }
                 Err(answer) => return answer,
             }
             Answer::Done
@@ -430,11 +506,17 @@ impl Real {
             Op::Poll(id, waker) => return self.poll(id, waker),
             Op::Fill(id) => {
                 self.futures[&id].fill.set(Some(self.value()));
-                return self.poll(id, 0);
+                self.poll(id, 0);
             }
             Op::Drop(id) => drop(self.futures.remove(&id)),
             Op::TrySend(sender) => match self.senders[&sender].try_send(self.value()) {
                 Ok(()) => {}
+                Err(TrySendError::Full(value)) => return Answer::Full(Some(value.0)),
+                Err(TrySendError::Closed(value)) => return Answer::Closed(Some(value.0)),
+            },
+            Op::ForceSend(sender) => match self.senders[&sender].force_send(self.value()) {
+                Ok(None) => {}
+                Ok(Some(oldest)) => return Answer::Value(oldest.0),
                 Err(TrySendError::Full(value)) => return Answer::Full(Some(value.0)),
                 Err(TrySendError::Closed(value)) => return Answer::Closed(Some(value.0)),
             },
@@ -457,6 +539,19 @@ impl Real {
                     Ok(value) => Answer::Value(value.0),
                     Err(TryRecvError::Empty) => Answer::Empty,
                     Err(TryRecvError::Closed) => Answer::Closed(None),
+                };
+            }
+            Op::RecvMany(limit, waker) => {
+                let mut buffer = Vec::new();
+                let receiver = self.receiver.as_mut().unwrap();
+                let received = pin!(receiver.recv_many(&mut buffer, limit))
+                    .poll_unpin(&mut self.wakers.context(waker));
+                return match received {
+                    Poll::Ready(count) => {
+                        assert_eq!(count, buffer.len());
+                        Answer::Values(buffer.iter().map(|value| value.0).collect())
+                    }
+                    Poll::Pending => Answer::Pending,
                 };
             }
             Op::Close => self.receiver.as_mut().unwrap().close(),
@@ -485,10 +580,15 @@ fn compare(model: &mut Model, real: &Real) {
     if let Some(receiver) = &real.receiver {
         assert_eq!(receiver.len(), model.values.len());
         assert_eq!(receiver.is_empty(), model.values.is_empty());
+        assert_eq!(receiver.is_closed(), model.is_closed || !model.has_senders());
+        assert_eq!(receiver.max_capacity(), model.capacity);
     }
     for sender in real.senders.values() {
         assert_eq!(sender.is_closed(), model.is_closed);
         assert!(model.is_closed || sender.free() == model.free());
+        assert_eq!(sender.senders_waiting(), model.waiters.len());
+        assert_eq!(sender.receivers_waiting(), usize::from(model.receiver.is_some()));
+        assert_eq!((sender.len(), sender.max_capacity()), (model.values.len(), model.capacity));
     }
     let kept = |waker: Option<usize>| std::array::from_fn(|i| usize::from(Some(i) == waker));
     assert_eq!(real.wakers.kept(), kept(model.receiver));
@@ -518,8 +618,8 @@ fn op() -> impl Strategy<Value = Op> {
     let n = || 0..8_usize;
     prop_oneof![
         6 => n().prop_map(|n| Op::Begin(Kind::Send, n)),
-        3 => n().prop_map(|n| Op::Begin(Kind::Reserve, n)),
-        1 => n().prop_map(|n| Op::Begin(Kind::TryReserve, n)),
+        4 => (1..4_usize, n()).prop_map(|(slots, n)| Op::Begin(Kind::Reserve(slots), n)),
+        2 => (1..4_usize, n()).prop_map(|(slots, n)| Op::Begin(Kind::TryReserve(slots), n)),
         12 => (n(), 0..WAKERS).prop_map(|(n, waker)| Op::Poll(n, waker)),
         3 => n().prop_map(Op::Fill),
         4 => n().prop_map(Op::Drop),
@@ -528,6 +628,8 @@ fn op() -> impl Strategy<Value = Op> {
         1 => n().prop_map(Op::DropSender),
         6 => (0..WAKERS).prop_map(Op::Recv),
         3 => Just(Op::TryRecv),
+        3 => (0..4_usize, 0..WAKERS).prop_map(|(limit, waker)| Op::RecvMany(limit, waker)),
+        1 => n().prop_map(Op::ForceSend),
     ]
 }
 

@@ -1,0 +1,226 @@
+//! The sending half of a bounded channel between threads.
+
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::blocked::block_on;
+use super::mpsc_error::{SendError, SendTimeoutError, TrySendError};
+use super::thread_queue::ThreadQueue;
+use super::thread_reserve::Reserve;
+use crate::time::timeout;
+
+/// Sends into a bounded channel. [`bounded`](super::thread_channel::bounded) creates it; its clones
+/// send into the same channel.
+pub struct Sender<T> {
+    pub(super) queue: Arc<ThreadQueue<T>>,
+}
+
+impl<T> Sender<T> {
+    /// Sends a value, and waits while the channel is full. Waiting senders, tasks and threads
+    /// alike, get slots in the order in which they began to wait.
+    ///
+    /// # Errors
+    ///
+    /// Returns the value if the receiver was dropped or closed.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped before it completes, the value is not sent, and is dropped with the
+    /// future. Use [`reserve`](Sender::reserve) to keep the value.
+    #[doc(alias = "put")]
+    pub fn send(&self, value: T) -> impl Future<Output = Result<(), SendError<T>>> {
+        let mut reserve = Reserve::new(&self.queue);
+        let mut value = Some(value);
+        poll_fn(move |cx| reserve.poll_send(cx, &mut value))
+    }
+
+    /// Sends a value, and blocks this thread while the channel is full.
+    ///
+    /// # Errors
+    ///
+    /// Returns the value if the receiver was dropped or closed.
+    ///
+    /// # Panics
+    ///
+    /// Panics on the thread of a running loop, which it would block: await [`send`](Sender::send)
+    /// there.
+    #[doc(alias = "send_blocking")]
+    #[track_caller]
+    pub fn blocking_send(&self, value: T) -> Result<(), SendError<T>> {
+        block_on("blocking_send", self.send(value))
+    }
+
+    /// Sends a value like [`send`](Sender::send), but waits no longer than `duration`, which counts
+    /// from the first poll.
+    ///
+    /// # Errors
+    ///
+    /// Returns the value if the channel stayed full for that time, or if the receiver was dropped
+    /// or closed.
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a loop if it has to wait.
+    ///
+    /// # Cancel safety
+    ///
+    /// The same as for `send`.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use evloop::sync::thread_channel::{self, SendTimeoutError};
+    ///
+    /// evloop::block_on(async {
+    ///     let (sender, _receiver) = thread_channel::bounded(1);
+    ///     let limit = Duration::from_millis(2);
+    ///     assert_eq!(sender.send_timeout(1, limit).await, Ok(()));
+    ///     assert_eq!(sender.send_timeout(2, limit).await, Err(SendTimeoutError::Timeout(2)));
+    /// });
+    /// ```
+    pub async fn send_timeout(
+        &self,
+        value: T,
+        duration: Duration,
+    ) -> Result<(), SendTimeoutError<T>> {
+        let mut reserve = Reserve::new(&self.queue);
+        match timeout(duration, poll_fn(|cx| reserve.poll(cx, 1))).await {
+            Ok(Ok(())) => {
+                self.queue.fill(value);
+                Ok(())
+            }
+            Ok(Err(SendError(()))) => Err(SendTimeoutError::Closed(value)),
+            Err(_) => Err(SendTimeoutError::Timeout(value)),
+        }
+    }
+
+    /// Sends a value if a slot is free now.
+    ///
+    /// # Errors
+    ///
+    /// Returns the value if no slot is free or other senders wait for one, or if the receiver was
+    /// dropped or closed.
+    #[doc(alias = "put_nowait")]
+    #[doc(alias = "send_nowait")]
+    pub fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
+        match self.queue.try_reserve(1) {
+            Ok(()) => {
+                self.queue.fill(value);
+                Ok(())
+            }
+            Err(TrySendError::Full(())) => Err(TrySendError::Full(value)),
+            Err(TrySendError::Closed(())) => Err(TrySendError::Closed(value)),
+        }
+    }
+
+    /// Sends a value without waiting: if no slot is free, it takes the slot of the oldest value,
+    /// which is returned. This is the method of async-channel.
+    ///
+    /// # Errors
+    ///
+    /// Returns the value if the receiver was dropped or closed. Also returns it, as
+    /// [`TrySendError::Full`], if there is no value to replace: permits and woken senders hold all
+    /// slots.
+    ///
+    /// ```
+    /// let (sender, mut receiver) = evloop::sync::thread_channel::bounded(2);
+    /// for i in 1..=2 {
+    ///     assert_eq!(sender.force_send(i), Ok(None));
+    /// }
+    /// assert_eq!(sender.force_send(3), Ok(Some(1)));
+    /// assert_eq!(receiver.try_recv(), Ok(2));
+    /// ```
+    pub fn force_send(&self, value: T) -> Result<Option<T>, TrySendError<T>> {
+        self.queue.force_push(value)
+    }
+
+    /// Waits until the receiver is dropped or closed. A task can stop work whose result is not
+    /// needed any more.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses nothing.
+    pub async fn closed(&self) {
+        self.queue.closed().await;
+    }
+
+    /// Returns whether the receiver was dropped or closed.
+    pub fn is_closed(&self) -> bool {
+        self.queue.is_closed()
+    }
+
+    /// Returns the number of values that can be sent now without waiting.
+    #[doc(alias = "capacity")]
+    pub fn free(&self) -> usize {
+        self.queue.free()
+    }
+
+    /// Returns the number of values that the channel can hold.
+    #[doc(alias = "max_buffer_size")]
+    pub fn max_capacity(&self) -> usize {
+        self.queue.max_capacity()
+    }
+
+    /// Returns the number of values in the channel.
+    #[doc(alias = "qsize")]
+    #[doc(alias = "current_buffer_used")]
+    pub fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Returns whether no value is in the channel.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Returns whether both send into the same channel.
+    pub fn same_channel(&self, other: &Sender<T>) -> bool {
+        Arc::ptr_eq(&self.queue, &other.queue)
+    }
+
+    /// Returns the number of senders.
+    #[doc(alias = "sender_count")]
+    #[doc(alias = "open_send_channels")]
+    pub fn strong_count(&self) -> usize {
+        self.queue.senders()
+    }
+
+    /// Returns the number of weak senders.
+    pub fn weak_count(&self) -> usize {
+        Arc::weak_count(&self.queue)
+    }
+
+    /// Returns the number of futures that wait for a slot. Counts them one by one.
+    #[doc(alias = "tasks_waiting_send")]
+    #[doc(alias = "putters")]
+    pub fn senders_waiting(&self) -> usize {
+        self.queue.senders_waiting()
+    }
+
+    /// Returns 1 if the receiver waits for a value, and 0 otherwise. A receive that was dropped
+    /// while it waited counts until the next value is sent.
+    #[doc(alias = "tasks_waiting_receive")]
+    #[doc(alias = "getters")]
+    pub fn receivers_waiting(&self) -> usize {
+        self.queue.receivers_waiting()
+    }
+}
+
+impl<T> Clone for Sender<T> {
+    fn clone(&self) -> Sender<T> {
+        Sender { queue: self.queue.add_sender() }
+    }
+}
+
+impl<T> Drop for Sender<T> {
+    fn drop(&mut self) {
+        self.queue.drop_sender();
+    }
+}
+
+impl<T> fmt::Debug for Sender<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Sender").field(&self.queue).finish()
+    }
+}
