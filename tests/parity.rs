@@ -80,10 +80,41 @@ fn the_loop() -> Fallible {
     Ok(())
 }
 
+async fn ends_of_tasks() {
+    use evloop::task::{self, EndCallback, TaskEnd};
+
+    evloop::spawn(async { Err::<i32, _>("odd") }).detach();
+    let callback: EndCallback = evloop::spawn(async { 1 }).on_end(|end| match end {
+        TaskEnd::Returned | TaskEnd::Cancelled | TaskEnd::Panicked => {}
+    });
+    let _: bool = callback.remove();
+    task::report_error("odd");
+    let _: i32 = task::shielded(async { 1 }).await;
+    let _: i32 = task::unconstrained(async { 1 }).await;
+    let _: i32 = task::cooperative(async { 1 }).await;
+    task::consume_budget().await;
+    let _: bool = task::has_budget_remaining();
+}
+
+fn infos_of_tasks() {
+    use evloop::task::{self, TaskInfo};
+
+    let info: Option<TaskInfo> = task::current();
+    for info in task::all().into_iter().chain(info) {
+        info.id();
+        info.name();
+        info.spawned_at();
+        info.parent();
+        info.state();
+        info.polls();
+        info.clone().set_name("y");
+        info.abort();
+    }
+}
+
 async fn tasks() -> Fallible {
     use evloop::task::{
-        self, AbortHandle, EndCallback, GroupError, JoinError, JoinHandle, JoinSet, ReturnWhen,
-        TaskEnd, TaskId, TaskInfo,
+        self, AbortHandle, GroupError, JoinError, JoinHandle, JoinSet, ReturnWhen, TaskId, TaskInfo,
     };
 
     let mut handle: JoinHandle<i32> = evloop::spawn(async { 1 });
@@ -97,33 +128,11 @@ async fn tasks() -> Fallible {
     let _: Result<i32, JoinError> = handle.cancel().await;
     evloop::spawn(async { 1 }).abort_on_drop().await?;
     evloop::spawn(async { 1 }).on_done(|result| drop(result));
-    evloop::spawn(async { Err::<i32, _>("odd") }).detach();
-    let callback: EndCallback = evloop::spawn(async { 1 }).on_end(|end| match end {
-        TaskEnd::Returned | TaskEnd::Cancelled | TaskEnd::Panicked => {}
-    });
-    let _: bool = callback.remove();
-    task::report_error("odd");
-    let _: i32 = task::shielded(async { 1 }).await;
-    let _: i32 = task::unconstrained(async { 1 }).await;
-    let _: i32 = task::cooperative(async { 1 }).await;
-    task::consume_budget().await;
-    let _: bool = task::has_budget_remaining();
     let error = evloop::spawn(async { panic!() }).await.unwrap_err();
     let _: TaskId = error.task_id();
     let _: (bool, bool, bool) = (error.is_cancelled(), error.is_panic(), error.is_failed());
     let _: (Option<&str>, &'static Location<'static>) = (error.name(), error.spawned_at());
     let _ = error.into_panic();
-    let info: Option<TaskInfo> = task::current();
-    for info in task::all().into_iter().chain(info) {
-        info.id();
-        info.name();
-        info.spawned_at();
-        info.parent();
-        info.state();
-        info.polls();
-        info.clone().set_name("y");
-        info.abort();
-    }
     let local = Cell::new(1);
     task::scope(async |s| {
         let child = s.spawn(async { local.set(2) });
