@@ -63,7 +63,7 @@ async fn run(addr: String) -> io::Result<()> {
     let addr = listener.local_addr()?;
     let count = Rc::new(Count::default());
     // The task starts when this one waits for Ctrl-C: Ctrl-C is handled from its first line on.
-    drop(evloop::spawn(serve(listener, addr, count.clone())));
+    evloop::spawn(serve(listener, addr, count.clone())).detach();
     interrupted().await?;
     let (total, open) = (count.total.get(), count.open.get());
     let plural = if total == 1 { "" } else { "s" };
@@ -88,7 +88,7 @@ async fn serve(listener: TcpListener, addr: SocketAddr, count: Rc<Count>) {
     print(format_args!("listening on {addr}"));
     loop {
         match listener.accept().await {
-            Ok((stream, peer)) => drop(evloop::spawn(serve_one(stream, peer, count.clone()))),
+            Ok((stream, peer)) => evloop::spawn(serve_one(stream, peer, count.clone())).detach(),
             // The listener stays usable: the next accept waits until it may succeed.
             Err(error) => eprintln!("accept: {error}"),
         }

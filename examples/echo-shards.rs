@@ -87,7 +87,7 @@ async fn serve(listener: TcpListener, count: Rc<Count>) -> io::Result<()> {
         match listener.accept().await {
             Ok((stream, _)) => {
                 count.connections.set(count.connections.get() + 1);
-                drop(evloop::spawn(echo(stream)));
+                evloop::spawn(echo(stream)).detach();
             }
             // The listener stays usable: the next accept waits until it may succeed.
             Err(error) => eprintln!("accept: {error}"),

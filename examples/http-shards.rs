@@ -65,7 +65,7 @@ fn main() -> ExitCode {
 async fn serve(listener: TcpListener) -> io::Result<()> {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => drop(evloop::spawn(answer_all(stream))),
+            Ok((stream, _)) => evloop::spawn(answer_all(stream)).detach(),
             // The listener stays usable: the next accept waits until it may succeed.
             Err(error) => eprintln!("accept: {error}"),
         }

@@ -45,7 +45,7 @@ async fn serve(from: &str, to: &str) -> io::Result<()> {
     let to: Rc<str> = to.into();
     loop {
         match listener.accept().await {
-            Ok((client, peer)) => drop(evloop::spawn(forward(client, peer, to.clone()))),
+            Ok((client, peer)) => evloop::spawn(forward(client, peer, to.clone())).detach(),
             // The listener stays usable: the next accept waits until it may succeed.
             Err(error) => eprintln!("accept: {error}"),
         }

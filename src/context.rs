@@ -119,11 +119,18 @@ pub(crate) fn reactor() -> Option<Rc<Reactor>> {
 /// # Panics
 ///
 /// If there is none. `what` names the called function in the message.
+#[inline]
 #[track_caller]
 pub(crate) fn expect(what: &str) -> Rc<Context> {
-    // No closure: a panic in a closure does not point at the caller.
-    let Some(context) = current() else {
-        panic!("{what} was called outside of a running loop: call it inside evloop::block_on")
-    };
-    context
+    // A closure in `unwrap_or_else` would not point at the caller.
+    match current() {
+        Some(context) => context,
+        None => called_outside(what),
+    }
+}
+
+#[cold]
+#[track_caller]
+fn called_outside(what: &str) -> ! {
+    panic!("{what} was called outside of a running loop: call it inside evloop::block_on")
 }

@@ -5,33 +5,49 @@
 //! | `tasks` | `Executor`: spawning, ending and listing tasks |
 //! | `batch` | running one batch of polls |
 //! | `nested` | turns inside other turns: eager tasks, children of scopes, cancelled tasks |
-//! | `slow_poll` | what debug mode reports about polls and locks |
+//! | `instrument` | the hooks by which other code observes a loop |
+//! | `observe` | calls the hooks; what debug mode reports about polls and locks |
 //! | `local_queue`, `run_queue` | the run queue of the loop that is in a turn; its slots |
 //! | `runnable`, `task_cell`, `child_slot` | what a slot holds: a task, or a child of a scope |
 //! | `join_handle`, `join_error` | the handles of a task, and its error |
-//! | `task_info` | the record of a task, and the public copy of it |
+//! | `header`, `attachments` | the record of a task, and its rare parts |
+//! | `task_info` | the public copy of the record |
+//! | `task_end` | how a task ended, and what is called then |
+//! | `task_output` | the errors in the outputs of detached tasks |
 //! | `waker` | the waker of a task |
 
+mod attachments;
 mod batch;
 mod child_slot;
+mod header;
+mod instrument;
 mod join_error;
 mod join_handle;
 pub(crate) mod local_queue;
 mod nested;
+mod observe;
 mod run_queue;
 mod runnable;
-mod slow_poll;
 mod task_cell;
+mod task_end;
 mod task_info;
+mod task_output;
 mod tasks;
 mod waker;
 
 pub(crate) use self::batch::Batch;
 pub(crate) use self::child_slot::{ChildSlot, ScopeState};
+pub(crate) use self::header::SpawnOptions;
+pub use self::instrument::Instrument;
+pub(crate) use self::instrument::Observers;
 pub use self::join_error::JoinError;
-pub use self::join_handle::{AbortHandle, JoinHandle};
+pub use self::join_handle::{AbortHandle, Cancel, JoinHandle};
+pub(crate) use self::local_queue::abort;
 pub(crate) use self::runnable::{Runnable, wake_waiter};
-pub(crate) use self::task_cell::{Output, TaskCell, abort};
-pub(crate) use self::task_info::SpawnOptions;
+pub(crate) use self::task_cell::{Output, TaskCell};
+pub(crate) use self::task_end::EndCall;
+pub use self::task_end::TaskEnd;
 pub use self::task_info::{TaskInfo, TaskState};
+pub use self::task_output::TaskOutput;
+pub(crate) use self::task_output::{drop_outcome, known_error};
 pub(crate) use self::tasks::{Executor, Hooks, Root};

@@ -23,12 +23,13 @@
 //!     let queue = Rc::new(Queue::bounded(2));
 //!     for _ in 0..3 {
 //!         let queue = queue.clone();
-//!         drop(evloop::spawn(async move {
+//!         evloop::spawn(async move {
 //!             while let Ok(job) = queue.get().await {
 //!                 println!("done: {job}");
 //!                 queue.task_done();
 //!             }
-//!         }));
+//!         })
+//!         .detach();
 //!     }
 //!     for job in 0..10 {
 //!         queue.put(job).await.expect("the queue is open");

@@ -9,6 +9,7 @@
 //! | [`RemoteHandle`] | awaits or joins a task that [`Handle::spawn`] has spawned |
 //! | [`call_soon`], [`call_later`], [`call_at`] | call a function from the loop; asyncio's names |
 //! | [`CallHandle`] | cancels such a call |
+//! | [`Instrument`] | observes the tasks and the waits of a loop |
 //! | [`Turn`] | the result of one [`Runtime::turn`] |
 //! | [`EnterGuard`] | keeps a loop entered; see [`Runtime::enter`] |
 //! | [`StillRunning`] | the blocking work that [`Runtime::shutdown_timeout`] has not waited for |
@@ -40,6 +41,7 @@ mod event_loop;
 mod handle;
 mod remote;
 mod shutdown;
+mod wait;
 
 pub use self::builder::Builder;
 #[doc(alias = "TimerHandle")]
@@ -66,3 +68,4 @@ pub use self::handle::Handle;
 #[doc(alias = "wrap_future")]
 pub use self::remote::RemoteHandle;
 pub use self::shutdown::StillRunning;
+pub use crate::executor::Instrument;

@@ -8,8 +8,11 @@
 //! | [`spawn()`] | spawns a task |
 //! | [`Builder`] | spawns a task with a name, or one that is polled at once |
 //! | [`JoinHandle`], [`JoinError`] | waits for a task, or aborts it; why it has no output |
-//! | [`AbortHandle`] | aborts a task |
-//! | [`shield`] | protects a task from the end of the future that awaits it |
+//! | [`AbortHandle`], [`Cancel`] | aborts a task; waits for the end of an aborted task |
+//! | [`TaskEnd`], [`EndCallback`] | how a task ended, for the functions that are called then |
+//! | [`TaskOutput`] | the outputs of tasks that [`JoinHandle::detach`] accepts |
+//! | [`report_error`] | reports an error to the loop's handler |
+//! | [`shield`], [`shielded`], [`Shielded`] | runs on when the future that awaits it is dropped |
 //! | [`gather()`], [`try_gather`] | runs futures together and returns all outputs |
 //! | [`join!`](crate::join), [`try_join!`](crate::try_join) | the same for several types |
 //! | [`race()`], [`select!`](crate::select) | waits for the first of several futures |
@@ -18,6 +21,9 @@
 //! | [`JoinSet`], [`wait`], [`ReturnWhen`] | joins tasks in the order in which they end |
 //! | [`spawn_blocking()`], [`BlockingHandle`] | runs work on a thread of the blocking pool |
 //! | [`yield_now()`], [`YieldNow`] | lets other tasks run |
+//! | [`consume_budget`], [`has_budget_remaining`] | lets other tasks run if the budget is spent |
+//! | [`cooperative`], [`poll_proceed`], [`Proceed`] | makes a future spend budget |
+//! | [`unconstrained`] | runs a future without a budget |
 //! | [`task_local!`](crate::task_local), [`LocalKey`], [`OutOfScope`] | values of a task |
 //! | [`ReentrantMutex`], [`ReentrantMutexGuard`] | a mutex that its owner can lock again |
 //! | [`current`], [`all`] | the running task; all tasks |
@@ -39,6 +45,7 @@
 mod builder;
 mod children;
 mod completion;
+mod coop;
 mod gather;
 mod join;
 mod join_set;
@@ -49,6 +56,7 @@ mod rotation;
 mod scope;
 mod scoped_handle;
 mod select;
+mod shield;
 mod spawn;
 mod spawn_blocking;
 mod try_scope;
@@ -56,7 +64,14 @@ mod yield_now;
 
 #[doc(alias = "eager_task_factory")]
 pub use self::builder::Builder;
-pub use self::completion::shield;
+#[doc(alias = "remove_done_callback")]
+pub use self::completion::EndCallback;
+pub use self::coop::has_budget_remaining;
+#[doc(alias = "coop")]
+#[doc(alias = "RestoreOnPending")]
+pub use self::coop::{Proceed, poll_proceed};
+#[doc(alias = "coop")]
+pub use self::coop::{consume_budget, cooperative, unconstrained};
 #[doc(alias = "joinall")]
 #[doc(alias = "join_all")]
 pub use self::gather::gather;
@@ -92,11 +107,18 @@ pub use self::scope::Scope;
 #[doc(alias = "open_nursery")]
 pub use self::scope::scope;
 pub use self::scoped_handle::ScopedHandle;
+pub use self::shield::shield;
+#[doc(alias = "CancelScope")]
+#[doc(alias = "shield")]
+pub use self::shield::{Shielded, shielded};
 #[doc(alias = "all_tasks")]
 pub use self::spawn::all;
 #[doc(alias = "current_task")]
 #[doc(alias = "getcurrent")]
 pub use self::spawn::current;
+#[doc(alias = "call_exception_handler")]
+#[doc(alias = "handle_error")]
+pub use self::spawn::report_error;
 #[doc(alias = "create_task")]
 #[doc(alias = "ensure_future")]
 #[doc(alias = "spawn_local")]
@@ -122,4 +144,6 @@ pub use crate::current::{TaskId, WaitsFor};
 #[doc(alias = "Greenlet")]
 #[doc(alias = "Task")]
 pub use crate::executor::JoinHandle;
-pub use crate::executor::{AbortHandle, JoinError, TaskInfo, TaskState};
+pub use crate::executor::{
+    AbortHandle, Cancel, JoinError, TaskEnd, TaskInfo, TaskOutput, TaskState,
+};

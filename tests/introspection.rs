@@ -1,4 +1,4 @@
-//! What `TaskInfo` reports of waiting tasks.
+//! What `TaskInfo` reports of waiting tasks; renaming and aborting by it.
 
 use std::future::{Future, pending};
 use std::rc::Rc;
@@ -8,7 +8,7 @@ use evloop::net::TcpListener;
 use evloop::queue::Queue;
 use evloop::spawn;
 use evloop::sync::{Event, Mutex, mpsc, oneshot};
-use evloop::task::{self, TaskId, WaitsFor, yield_now};
+use evloop::task::{self, TaskId, TaskInfo, WaitsFor, yield_now};
 use evloop::time::sleep;
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -50,4 +50,89 @@ fn spawn_detached(future: impl Future<Output = ()> + 'static) -> TaskId {
     let id = task.id();
     drop(task);
     id
+}
+
+fn find(id: TaskId) -> Option<TaskInfo> {
+    task::all().into_iter().find(|info| info.id() == id)
+}
+
+#[test]
+fn a_task_can_be_renamed() {
+    evloop::block_on(async {
+        let named = task::Builder::new().name("old").spawn(pending::<()>());
+        let unnamed = spawn(pending::<()>());
+        for id in [named.id(), unnamed.id()] {
+            let mut info = find(id).unwrap();
+            info.set_name("new");
+            assert_eq!(info.name(), Some("new"));
+            assert_eq!(find(id).unwrap().name(), Some("new"));
+        }
+        assert_eq!(named.cancel().await.unwrap_err().name(), Some("new"));
+        let renames_itself = spawn(async {
+            task::current().unwrap().set_name(String::from("itself"));
+            task::current().unwrap().to_string()
+        });
+        assert!(renames_itself.await.unwrap().contains(" `itself` (spawned at "));
+    });
+}
+
+#[test]
+fn the_root_can_be_renamed_while_it_runs() {
+    let mut runtime = evloop::Runtime::new().unwrap();
+    let mut info = runtime.block_on(async {
+        let mut info = task::current().unwrap();
+        info.set_name("main");
+        assert_eq!(task::current().unwrap().name(), Some("main"));
+        info.abort();
+        yield_now().await;
+        info
+    });
+    info.set_name("late");
+    assert_eq!(info.name(), Some("late"));
+    runtime.block_on(async { assert_eq!(task::current().unwrap().name(), None) });
+}
+
+#[test]
+fn a_child_of_a_scope_can_be_renamed_and_aborted() {
+    evloop::block_on(task::scope(async |s| {
+        let child = s.spawn(pending::<()>());
+        let mut info = find(child.id()).unwrap();
+        info.set_name("child");
+        assert_eq!(find(child.id()).unwrap().name(), Some("child"));
+        info.abort();
+        let error = child.await.unwrap_err();
+        assert_eq!((error.is_cancelled(), error.name()), (true, Some("child")));
+    }));
+}
+
+#[test]
+fn a_description_does_not_keep_its_task() {
+    evloop::block_on(async {
+        let value = Rc::new(());
+        let held = Rc::downgrade(&value);
+        let task = spawn(async move {
+            yield_now().await;
+            value
+        });
+        let info = find(task.id()).unwrap();
+        yield_now().await;
+        yield_now().await;
+        assert!(task.is_finished());
+        drop(task);
+        assert!(held.upgrade().is_none());
+        info.abort();
+        assert_eq!(info.clone().id(), info.id());
+    });
+}
+
+#[test]
+fn an_abort_by_description_takes_effect_in_the_next_turn_of_the_task() {
+    evloop::block_on(async {
+        let idle = spawn(pending::<()>());
+        yield_now().await;
+        find(idle.id()).unwrap().abort();
+        assert!(!idle.is_finished());
+        yield_now().await;
+        assert!(idle.await.unwrap_err().is_cancelled());
+    });
 }

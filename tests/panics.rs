@@ -419,6 +419,34 @@ fn a_join_error_implements_the_error_traits() {
 }
 
 #[test]
+fn a_join_error_names_its_task() {
+    block_on(async {
+        let (line, builder) = (line!(), task::Builder::new().name("printer"));
+        let error = builder.spawn(async { panic!("out of paper") }).await.unwrap_err();
+        assert_eq!(error.name(), Some("printer"));
+        let place = error.spawned_at();
+        assert_eq!((place.file(), place.line()), (file!(), line + 1));
+        let (id, column) = (error.task_id(), place.column());
+        let place = format!("{}:{}:{column}", file!(), line + 1);
+        let expected = format!("task {id} `printer` (spawned at {place}) panicked: out of paper");
+        assert_eq!(error.to_string(), expected);
+        let unnamed = spawn(pending::<()>()).cancel().await.unwrap_err();
+        assert_eq!(unnamed.name(), None);
+    });
+}
+
+#[test]
+fn the_name_of_an_aborted_task_outlives_the_task() {
+    block_on(async {
+        let task = task::Builder::new().name("idle").spawn(pending::<()>());
+        task.abort();
+        yield_now().await;
+        assert!(task.is_finished());
+        assert_eq!(task.await.unwrap_err().name(), Some("idle"));
+    });
+}
+
+#[test]
 fn a_join_error_reports_a_payload_without_text() {
     block_on(async {
         let panicked: JoinError = spawn(async { panic_any(7) }).await.unwrap_err();
@@ -430,7 +458,12 @@ fn a_join_error_reports_a_payload_without_text() {
         assert!(cancelled.is_cancelled());
         let id = cancelled.task_id();
         let message = panic_of(|| cancelled.into_panic());
-        assert_eq!(message, format!("task {id} was cancelled: ask is_panic before into_panic"));
+        assert!(
+            message.starts_with(&format!("into_panic was called, but task {id} (")),
+            "{message}"
+        );
+        let advice = ") was cancelled: call is_panic before, or try_into_panic";
+        assert!(message.ends_with(advice), "{message}");
         assert_eq!(panicked.try_into_panic().unwrap().downcast_ref(), Some(&7));
     });
 }
@@ -510,11 +543,15 @@ fn no_loop_is_entered_after_guards_were_dropped_out_of_order() {
 #[test]
 fn a_handle_polled_after_its_output_panics() {
     block_on(async {
-        let mut task = spawn(ready(7));
+        let (line, builder) = (line!(), task::Builder::new().name("seven"));
+        let mut task = builder.spawn(ready(7));
         assert_eq!((&mut task).await.unwrap(), 7);
         let mut cx = Context::from_waker(Waker::noop());
         let message = panic_of(|| Pin::new(&mut task).poll(&mut cx));
-        assert_eq!(message, "a JoinHandle was polled after it returned its output");
+        let task = format!("task {} `seven` (spawned at {}:{}:", task.id(), file!(), line + 1);
+        assert!(message.starts_with(&format!("the handle of {task}")), "{message}");
+        let rest = ") was polled after it returned the output: await it once";
+        assert!(message.ends_with(rest), "{message}");
     });
 }
 

@@ -8,6 +8,7 @@ use std::error::Error;
 use std::fmt::Debug;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::panic::Location;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -79,6 +80,38 @@ fn the_loop() -> Fallible {
     Ok(())
 }
 
+async fn ends_of_tasks() {
+    use evloop::task::{self, EndCallback, TaskEnd};
+
+    evloop::spawn(async { Err::<i32, _>("odd") }).detach();
+    let callback: EndCallback = evloop::spawn(async { 1 }).on_end(|end| match end {
+        TaskEnd::Returned | TaskEnd::Cancelled | TaskEnd::Panicked => {}
+    });
+    let _: bool = callback.remove();
+    task::report_error("odd");
+    let _: i32 = task::shielded(async { 1 }).await;
+    let _: i32 = task::unconstrained(async { 1 }).await;
+    let _: i32 = task::cooperative(async { 1 }).await;
+    task::consume_budget().await;
+    let _: bool = task::has_budget_remaining();
+}
+
+fn infos_of_tasks() {
+    use evloop::task::{self, TaskInfo};
+
+    let info: Option<TaskInfo> = task::current();
+    for info in task::all().into_iter().chain(info) {
+        info.id();
+        info.name();
+        info.spawned_at();
+        info.parent();
+        info.state();
+        info.polls();
+        info.clone().set_name("y");
+        info.abort();
+    }
+}
+
 async fn tasks() -> Fallible {
     use evloop::task::{
         self, AbortHandle, GroupError, JoinError, JoinHandle, JoinSet, ReturnWhen, TaskId, TaskInfo,
@@ -97,17 +130,9 @@ async fn tasks() -> Fallible {
     evloop::spawn(async { 1 }).on_done(|result| drop(result));
     let error = evloop::spawn(async { panic!() }).await.unwrap_err();
     let _: TaskId = error.task_id();
-    let _: (bool, bool) = (error.is_cancelled(), error.is_panic());
+    let _: (bool, bool, bool) = (error.is_cancelled(), error.is_panic(), error.is_failed());
+    let _: (Option<&str>, &'static Location<'static>) = (error.name(), error.spawned_at());
     let _ = error.into_panic();
-    let info: Option<TaskInfo> = task::current();
-    for info in task::all().into_iter().chain(info) {
-        info.id();
-        info.name();
-        info.spawned_at();
-        info.parent();
-        info.state();
-        info.polls();
-    }
     let local = Cell::new(1);
     task::scope(async |s| {
         let child = s.spawn(async { local.set(2) });

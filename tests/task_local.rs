@@ -120,7 +120,7 @@ fn a_panic_restores_the_outer_value() {
     });
     let text = catch_unwind(|| NAME.get()).unwrap_err();
     let text = text.downcast_ref::<String>().unwrap();
-    assert!(text.starts_with("a task-local was read outside of its scope"), "{text}");
+    assert!(text.starts_with("the task-local `NAME` was read outside of its scope"), "{text}");
 }
 
 #[test]

@@ -29,7 +29,7 @@ fn main() -> io::Result<()> {
         println!("listening on {}", listener.local_addr()?);
         loop {
             match listener.accept().await {
-                Ok((stream, _)) => drop(evloop::spawn(serve(stream))),
+                Ok((stream, _)) => evloop::spawn(serve(stream)).detach(),
                 // The listener stays usable: the next accept waits until it may succeed.
                 Err(error) => eprintln!("accept: {error}"),
             }

@@ -97,7 +97,7 @@ async fn run_once(number: usize, line: &str, end: &Event) -> io::Result<ExitStat
     let mut child = command.spawn()?;
     print(number, format_args!("started as process {}", child.id()));
     if let Some(stdout) = child.stdout.take() {
-        drop(evloop::spawn(relay(number, stdout)));
+        evloop::spawn(relay(number, stdout)).detach();
     }
     match unless(end, child.wait()).await {
         Some(ended) => ended,

@@ -43,7 +43,7 @@ pub(crate) async fn start() -> io::Result<Vec<String>> {
     for site in SITES {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         urls.push(format!("http://{}/{}", listener.local_addr()?, site.name));
-        drop(evloop::spawn(serve(listener, site)));
+        evloop::spawn(serve(listener, site)).detach();
     }
     Ok(urls)
 }
@@ -51,13 +51,14 @@ pub(crate) async fn start() -> io::Result<Vec<String>> {
 async fn serve(listener: TcpListener, site: Site) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => drop(evloop::spawn(answer(stream, site))),
+            // The error is ignored: a client may disconnect at any time.
+            Ok((stream, _)) => evloop::spawn(answer(stream, site)).on_done(drop),
             Err(error) => eprintln!("the site {}: {error}", site.name),
         }
     }
 }
 
-/// Answers one request. The task's error is ignored: a client may disconnect at any time.
+/// Answers one request.
 async fn answer(stream: TcpStream, site: Site) -> io::Result<()> {
     read_request(&stream).await?;
     for piece in site.pieces {

@@ -4,10 +4,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use super::header::{Header, State};
 use super::local_queue;
 use super::nested::Outer;
 use super::runnable::{RunOutcome, Runnable};
-use super::task_info::{Header, State};
 use super::tasks::{Executor, Root};
 use super::waker::waker;
 use crate::caught::{Caught, catch};
@@ -92,7 +92,7 @@ impl Executor {
         self.boundary.set(None);
         let _outer = Outer::of_part(self);
         let _budget = budget::save();
-        let _debug = debug::set(self.hooks.slow_poll.is_some());
+        let _debug = debug::set(self.is_debug());
         // One `catch` for the whole batch is cheaper than one per poll: panics are rare, and the
         // batch continues after one.
         while let Err(panic) = catch(|| self.run(&mut root, turns_max, &mut batch)) {
@@ -101,6 +101,9 @@ impl Executor {
         self.clear_running();
         while let Some(error) = self.local_queue.take_unhandled() {
             self.report(error);
+        }
+        if let Some(panic) = self.take_hook_panic() {
+            panic.resume();
         }
         batch
     }
@@ -123,6 +126,11 @@ impl Executor {
             header.state.set(State::Idle);
         }
         polled
+    }
+
+    #[cold]
+    fn poll_root_observed(&self, root: Root<'_>) -> Poll<()> {
+        self.observe_poll(|| self.poll_root(root))
     }
 
     fn run(&self, root: &mut Option<Root<'_>>, turns_max: usize, batch: &mut Batch) {
@@ -155,10 +163,7 @@ impl Executor {
                 self.run_root(root, batch);
                 continue;
             };
-            let ran = match self.hooks.slow_poll {
-                None => task.run(),
-                Some(limit) => self.run_timed(limit, || task.run()),
-            };
+            let ran = if self.has_observers() { self.run_observed(&*task) } else { task.run() };
             if ran != RunOutcome::Pending {
                 self.finish_turn(&*task, ran, batch);
             }
@@ -181,11 +186,10 @@ impl Executor {
             batch.unpolled += 1;
             return;
         };
-        let polled = match self.hooks.slow_poll {
-            None => self.poll_root(root),
-            Some(limit) => self.run_timed(limit, || self.poll_root(root)),
-        };
+        let polled =
+            if self.has_observers() { self.poll_root_observed(root) } else { self.poll_root(root) };
         if polled.is_ready() {
+            self.root_returned.set(true);
             batch.root_done = true;
             self.pause_at.set(0);
         }

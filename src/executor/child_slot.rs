@@ -10,9 +10,10 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::task::Waker;
 
+use super::header::Header;
 use super::join_error::JoinError;
 use super::runnable::{RunOutcome, Runnable};
-use super::task_info::{Header, Record};
+use super::task_output::Record;
 use crate::caught::Caught;
 use crate::current;
 use crate::wait::store_waker;
@@ -124,8 +125,12 @@ impl<T> Record<T> for Rc<ChildSlot> {
         Runnable::header(&**self)
     }
 
-    /// Always `None`: the output of a child may borrow, so its type cannot be compared at run time.
-    fn error_in(&self, _: &T) -> Option<String> {
+    /// Always `false`: the output of a child may borrow, so its type has no `TypeId`.
+    fn knows_errors() -> bool {
+        false
+    }
+
+    fn error_in(_: &T) -> Option<String> {
         None
     }
 }

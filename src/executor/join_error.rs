@@ -7,15 +7,15 @@ use std::io;
 use std::panic::Location;
 use std::sync::{Mutex, PoisonError};
 
-use super::task_info::Header;
+use super::header::{Header, write_task};
 use crate::caught::Caught;
 use crate::current::TaskId;
 
 /// The error of a task, or of work on the blocking pool, that has no output.
 ///
 /// The task was cancelled, or it panicked. The loop's
-/// [`on_task_error`](crate::runtime::Builder::on_task_error) handler also receives errors of tasks
-/// that failed in another way.
+/// [`on_task_error`](crate::runtime::Builder::on_task_error) handler also receives errors that a
+/// task without a handle returned: they are [failed](JoinError::is_failed).
 ///
 /// ```
 /// evloop::block_on(async {
@@ -30,6 +30,8 @@ pub struct JoinError(Box<Cause>);
 /// Boxed, so that the cell that stores a task's output stays small.
 struct Cause {
     id: TaskId,
+    /// Not the task's own `Rc`, so that the error is `Send`.
+    name: Option<Box<str>>,
     spawned_at: &'static Location<'static>,
     end: End,
 }
@@ -45,8 +47,7 @@ enum End {
 
 impl JoinError {
     pub(crate) fn cancelled(header: &Header) -> JoinError {
-        let Header { id, spawned_at, .. } = *header;
-        JoinError(Box::new(Cause { id, spawned_at, end: End::Cancelled(None) }))
+        JoinError::of(header, End::Cancelled(None))
     }
 
     /// Returns the error of a task whose loop has ended, perhaps before the spawn.
@@ -59,8 +60,7 @@ impl JoinError {
         spawned_at: &'static Location<'static>,
         reason: Option<io::Error>,
     ) -> JoinError {
-        let end = End::Cancelled(reason);
-        JoinError(Box::new(Cause { id: TaskId::never_spawned(), spawned_at, end }))
+        JoinError::of_no_task(spawned_at, End::Cancelled(reason))
     }
 
     /// Returns the error of work that panicked on another thread.
@@ -68,23 +68,31 @@ impl JoinError {
         spawned_at: &'static Location<'static>,
         panic: Caught,
     ) -> JoinError {
-        let end = End::Panicked(Mutex::new(panic));
-        JoinError(Box::new(Cause { id: TaskId::never_spawned(), spawned_at, end }))
+        JoinError::of_no_task(spawned_at, End::Panicked(Mutex::new(panic)))
     }
 
     pub(crate) fn panicked(header: &Header, panic: Caught) -> JoinError {
-        let end = End::Panicked(Mutex::new(panic));
-        let Header { id, spawned_at, .. } = *header;
-        JoinError(Box::new(Cause { id, spawned_at, end }))
+        JoinError::of(header, End::Panicked(Mutex::new(panic)))
     }
 
     /// Returns the error of a task that ended with an error, or that continues after one.
-    pub(crate) fn failed(
-        id: TaskId,
-        spawned_at: &'static Location<'static>,
-        error: String,
-    ) -> JoinError {
-        JoinError(Box::new(Cause { id, spawned_at, end: End::Failed(error) }))
+    pub(crate) fn failed(header: &Header, error: String) -> JoinError {
+        JoinError::of(header, End::Failed(error))
+    }
+
+    /// Returns an error that was reported at `place`, outside of a task.
+    pub(crate) fn failed_outside(place: &'static Location<'static>, error: String) -> JoinError {
+        JoinError::of_no_task(place, End::Failed(error))
+    }
+
+    fn of(header: &Header, end: End) -> JoinError {
+        let Header { id, spawned_at, .. } = *header;
+        let name = header.name().map(|name| Box::from(&*name));
+        JoinError(Box::new(Cause { id, name, spawned_at, end }))
+    }
+
+    fn of_no_task(spawned_at: &'static Location<'static>, end: End) -> JoinError {
+        JoinError(Box::new(Cause { id: TaskId::never_spawned(), name: None, spawned_at, end }))
     }
 
     /// Returns whether the task was aborted, or its loop ended before the task did.
@@ -101,16 +109,31 @@ impl JoinError {
         matches!(self.0.end, End::Panicked(_))
     }
 
+    /// Returns whether the task returned an error that no caller could receive, or
+    /// [reported](crate::task::report_error) one. Only the loop's
+    /// [`on_task_error`](crate::runtime::Builder::on_task_error) handler receives such a
+    /// `JoinError`.
+    pub fn is_failed(&self) -> bool {
+        matches!(self.0.end, End::Failed(_))
+    }
+
     /// Returns the payload of the panic, for [`std::panic::resume_unwind`].
     ///
     /// # Panics
     ///
     /// If the task did not panic; see [`is_panic`](JoinError::is_panic).
     #[doc(alias = "exception")]
+    #[track_caller]
     pub fn into_panic(self) -> Box<dyn Any + Send + 'static> {
-        let id = self.0.id;
-        self.try_into_panic()
-            .unwrap_or_else(|_| panic!("task {id} was cancelled: ask is_panic before into_panic"))
+        // A closure would not point at the caller.
+        match self.try_into_panic() {
+            Ok(payload) => payload,
+            Err(error) => {
+                panic!(
+                    "into_panic was called, but {error}: call is_panic before, or try_into_panic"
+                )
+            }
+        }
     }
 
     /// Returns the payload of the panic.
@@ -123,10 +146,9 @@ impl JoinError {
     }
 
     fn try_into_caught(self) -> Result<Caught, JoinError> {
-        let Cause { id, spawned_at, end } = *self.0;
-        match end {
+        match self.0.end {
             End::Panicked(panic) => Ok(panic.into_inner().unwrap_or_else(PoisonError::into_inner)),
-            end => Err(JoinError(Box::new(Cause { id, spawned_at, end }))),
+            _ => Err(self),
         }
     }
 
@@ -139,14 +161,28 @@ impl JoinError {
     }
 
     /// Returns the id of the task.
+    #[doc(alias = "id")]
     pub fn task_id(&self) -> TaskId {
         self.0.id
     }
+
+    /// Returns the name of the task, if it had one.
+    pub fn name(&self) -> Option<&str> {
+        self.0.name.as_deref()
+    }
+
+    /// Returns the line of code that spawned the task.
+    pub fn spawned_at(&self) -> &'static Location<'static> {
+        self.0.spawned_at
+    }
 }
 
+/// Writes the id of the task, its name if it has one, the line that spawned it, and how it ended.
 impl fmt::Display for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "task {} (spawned at {}) ", self.0.id, self.0.spawned_at)?;
+        let Cause { id, name, spawned_at, .. } = &*self.0;
+        write_task(f, *id, name.as_deref(), spawned_at)?;
+        f.write_str(" ")?;
         let panic = match &self.0.end {
             End::Cancelled(None) => return f.write_str("was cancelled"),
             End::Cancelled(Some(reason)) => return write!(f, "was cancelled: {reason}"),

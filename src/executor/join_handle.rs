@@ -9,18 +9,21 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
+use super::header::Header;
 use super::join_error::JoinError;
-use super::local_queue;
+use super::local_queue::{abort, store_unhandled};
 use super::runnable::Runnable;
-use super::task_cell::{Output, abort};
+use super::task_cell::Output;
+use super::task_output::{TaskOutput, drop_outcome, knows};
 use crate::current::TaskId;
 
 /// Awaits the output of a spawned task.
 ///
 /// Awaiting the handle returns `Ok(output)`, or a [`JoinError`] if the task was aborted or
 /// panicked. Dropping the handle *detaches* the task: the task continues, and its output is
-/// dropped. The panic of a detached task goes to the loop's
-/// [`on_task_error`](crate::runtime::Builder::on_task_error). This is asyncio's `Task` and gevent's
+/// dropped. The panic of a detached task, and an error that it returned, go to the loop's
+/// [`on_task_error`](crate::runtime::Builder::on_task_error); see [`detach`](JoinHandle::detach)
+/// for errors of all types. This is asyncio's `Task` and gevent's
 /// `Greenlet`; but unlike in asyncio, a task without a handle is never garbage-collected.
 ///
 /// # Cancel safety
@@ -37,11 +40,19 @@ use crate::current::TaskId;
 ///     assert_eq!(task.await.unwrap(), 42);
 /// });
 /// ```
-#[must_use = "dropping a JoinHandle detaches its task: await it, or `drop` it to say so"]
+#[must_use = "dropping a JoinHandle detaches its task: await it, or `detach` it to say so"]
 #[doc(alias = "Task")]
 pub struct JoinHandle<T> {
     task: Rc<dyn Output<T>>,
 }
+
+/// Waits until an aborted task has ended; returned by [`JoinHandle::cancel`] and
+/// [`ScopedHandle::cancel`](crate::task::ScopedHandle::cancel).
+///
+/// It returns what the handle returns. The task is aborted already, so this future need not be
+/// awaited.
+#[derive(Debug)]
+pub struct Cancel<H>(pub(crate) H);
 
 /// Aborts a task, but cannot await it; see [`JoinHandle::abort_handle`].
 #[derive(Clone)]
@@ -86,15 +97,29 @@ impl<T> JoinHandle<T> {
     /// [Aborts](JoinHandle::abort) the task, and waits until its future is dropped.
     ///
     /// Returns the output if the task had completed before. The abort is requested by the call
-    /// itself, not by the first poll.
+    /// itself, not by the first poll: without `await` the call does not wait.
     ///
     /// # Cancel safety
     ///
     /// The task stays aborted if the returned future is dropped.
+    ///
+    /// ```
+    /// #![deny(unused_must_use)]
+    ///
+    /// evloop::block_on(async {
+    ///     let [first, second] = [(); 2].map(|()| evloop::spawn(std::future::pending::<()>()));
+    ///     first.cancel();
+    ///     assert!(second.cancel().await.unwrap_err().is_cancelled());
+    /// });
+    /// ```
     #[doc(alias = "kill")]
-    pub fn cancel(self) -> impl Future<Output = Result<T, JoinError>> {
+    pub fn cancel(self) -> Cancel<JoinHandle<T>> {
         self.abort();
-        self
+        Cancel(self)
+    }
+
+    pub(crate) fn header(&self) -> &Header {
+        self.task.header()
     }
 
     /// Takes the output, if the task has ended and the output was not taken before.
@@ -113,6 +138,61 @@ impl<T> JoinHandle<T> {
     pub(crate) fn detach_on_drop(self) -> JoinHandle<T> {
         self.task.header().abort_on_drop.set(false);
         self
+    }
+}
+
+impl<T: TaskOutput + 'static> JoinHandle<T> {
+    /// Lets the task run on without a handle, and sets that the loop's
+    /// [`on_task_error`](crate::runtime::Builder::on_task_error) handler receives the error that it
+    /// returns.
+    ///
+    /// Dropping the handle detaches the task, too. But the handler then sees an error only if its
+    /// type is one of a list of common types; this method accepts any error that is `Display`, such
+    /// as `anyhow::Error`. Reverts [`abort_on_drop`](JoinHandle::abort_on_drop).
+    ///
+    /// ```
+    /// use std::{cell::RefCell, fmt, rc::Rc};
+    ///
+    /// struct OutOfPaper;
+    ///
+    /// impl fmt::Display for OutOfPaper {
+    ///     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    ///         f.write_str("out of paper")
+    ///     }
+    /// }
+    ///
+    /// let errors = Rc::new(RefCell::new(Vec::new()));
+    /// let seen = errors.clone();
+    /// let mut runtime = evloop::Runtime::builder()
+    ///     .on_task_error(move |error| seen.borrow_mut().push(error.to_string()))
+    ///     .build()?;
+    /// runtime.block_on(async {
+    ///     evloop::spawn(async { Err::<(), _>(OutOfPaper) }).detach();
+    ///     evloop::task::yield_now().await;
+    /// });
+    /// assert!(errors.borrow()[0].ends_with("failed: out of paper"));
+    /// # std::io::Result::Ok(())
+    /// ```
+    pub fn detach(self) {
+        let handle = self.detach_on_drop();
+        if !T::CAN_FAIL || knows::<T>() {
+            return;
+        }
+        if handle.is_finished() {
+            return handle.report_lost();
+        }
+        let task = handle.task.clone();
+        task.header().set_report(Box::new(|| handle.report_lost()));
+    }
+
+    /// Reports the panic of the task, or the error in its output, unless the output was taken.
+    fn report_lost(self) {
+        let header = self.task.header();
+        let outcome = self.task.take();
+        let lost = outcome.and_then(|outcome| drop_outcome(header, outcome, T::error));
+        if let Some(error) = lost {
+            store_unhandled(header.in_loop(), error);
+        }
     }
 }
 
@@ -139,10 +219,18 @@ impl<T> Future for JoinHandle<T> {
     }
 }
 
+impl<H: Future + Unpin> Future for Cancel<H> {
+    type Output = H::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<H::Output> {
+        Pin::new(&mut self.0).poll(cx)
+    }
+}
+
 impl<T> Drop for JoinHandle<T> {
     fn drop(&mut self) {
         if let Some(panic) = self.task.detach() {
-            local_queue::store_unhandled(self.task.header().in_loop(), panic);
+            store_unhandled(self.task.header().in_loop(), panic);
         }
     }
 }

@@ -12,6 +12,7 @@ use std::mem::{self, ManuallyDrop};
 use std::ptr;
 use std::rc::{Rc, Weak};
 
+use super::header::Header;
 use super::join_error::JoinError;
 use super::run_queue::RunQueue;
 use super::runnable::Runnable;
@@ -148,6 +149,13 @@ pub(crate) fn wake(id: WakerId) {
         return inbox::wake(id);
     }
     RUNNING.with(|running| running.queue.borrow_mut().push(id));
+}
+
+/// Aborts a task: marks it, and queues the turn that drops its future.
+pub(crate) fn abort(header: &Header) {
+    if header.abort() {
+        wake(header.waker_id.get());
+    }
 }
 
 /// Takes the longest-waiting slot of the loop that is in a turn. The root's slot holds no task.

@@ -4,8 +4,8 @@
 use std::rc::Rc;
 
 use super::child_slot::{ChildSlot, ScopeState};
+use super::header::{Header, SpawnOptions};
 use super::runnable::{RunOutcome, Runnable};
-use super::task_info::{Header, SpawnOptions};
 use super::tasks::{Executor, NO_TASK, TOO_MANY};
 use crate::caught::catch;
 use crate::current::{self, budget};
@@ -38,7 +38,11 @@ impl Executor {
         let child_slot = ChildSlot::new(header, scope_state, key);
         let inserted =
             self.local_queue.with(|queue| queue.insert(self.local_queue.id(), child_slot.clone()));
-        Runnable::header(&*child_slot).waker_id.set(inserted.expect(TOO_MANY));
+        let waker_id = inserted.expect(TOO_MANY);
+        Runnable::header(&*child_slot).waker_id.set(waker_id);
+        if self.has_observers() {
+            self.observe_spawn(waker_id.slot());
+        }
         child_slot
     }
 
@@ -47,7 +51,7 @@ impl Executor {
     pub(crate) fn run_inside(&self, task: &dyn Runnable) -> bool {
         let _outer = Outer::of_part(self);
         self.running.set(task.header().waker_id.get().slot());
-        match catch(|| task.run()) {
+        match catch(|| self.run_task(task)) {
             Ok(ran) => matches!(ran, RunOutcome::Ready | RunOutcome::Aborted),
             Err(panic) => {
                 task.recover(panic).unwrap_or_else(|panic| panic.resume());
@@ -68,10 +72,14 @@ impl Executor {
         let _outer = Outer::of_part(self);
         self.running.set(task.header().waker_id.get().slot());
         task.header().abort();
-        if let Err(panic) = catch(|| task.run()) {
+        if let Err(panic) = catch(|| self.run_task(task)) {
             let _ = task.recover(panic);
         }
         self.end(task);
+    }
+
+    fn run_task(&self, task: &dyn Runnable) -> RunOutcome {
+        if self.has_observers() { self.run_observed(task) } else { task.run() }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The trait of what a slot of the run queue holds: it runs when its turn comes.
 
+use super::header::Header;
 use super::join_error::JoinError;
-use super::task_info::Header;
 use crate::caught::Caught;
 
 /// A task, as the executor sees it.

@@ -26,13 +26,15 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
+use super::header::{Header, State};
 use super::join_error::JoinError;
-use super::local_queue;
+use super::local_queue::abort;
 use super::runnable::{RunOutcome, Runnable};
-use super::task_info::{Header, Record, State};
+use super::task_end::TaskEnd;
+use super::task_output::{Record, drop_output, only_panic};
 use super::waker::waker;
 use crate::caught::{Caught, catch};
-use crate::current::{self, WaitsFor, budget, debug};
+use crate::current::{self, WaitsFor, budget};
 use crate::wait::store_waker;
 
 /// A task. `H` is its record, or leads to it.
@@ -61,6 +63,10 @@ pub(crate) trait Output<T> {
         Self: 'static;
 
     /// Takes the output of a task that has ended. Stores the waker until then.
+    ///
+    /// # Panics
+    ///
+    /// If the output was taken before.
     fn poll_output(&self, cx: &mut Context<'_>) -> Poll<Result<T, JoinError>>;
 
     /// Takes the output, if the task has ended and the output was not taken before.
@@ -69,13 +75,6 @@ pub(crate) trait Output<T> {
     /// Detaches the task: its output is dropped at its end. If the task has ended already, returns
     /// its panic, or the panic of the output's destructor.
     fn detach(&self) -> Option<JoinError>;
-}
-
-/// Aborts a task: marks it, and queues the turn that drops its future.
-pub(crate) fn abort(header: &Header) {
-    if header.abort() {
-        local_queue::wake(header.waker_id.get());
-    }
 }
 
 impl<F: Future, H: Record<F::Output>> TaskCell<F, H> {
@@ -116,28 +115,11 @@ impl<F: Future, H: Record<F::Output>> TaskCell<F, H> {
         }
         header.state.set(State::Busy);
         let unwound = Unwound(header);
+        header.end.set(TaskEnd::Cancelled);
         self.fail(JoinError::cancelled(header));
         mem::forget(unwound);
         header.state.set(State::Done);
         RunOutcome::Aborted
-    }
-
-    /// Drops the output of a detached task. Returns the panic of its destructor or, in debug mode,
-    /// the error in the output.
-    #[inline(never)]
-    fn drop_output(&self, output: F::Output) -> Option<JoinError> {
-        let header = self.header.header();
-        let _outer = current::begin_other();
-        current::begin_task(header.id);
-        let lost = catch(|| {
-            let error = if debug::is_on() { self.header.error_in(&output) } else { None };
-            drop(output);
-            error
-        });
-        match lost {
-            Ok(error) => error.map(|error| JoinError::failed(header.id, header.spawned_at, error)),
-            Err(panic) => Some(JoinError::panicked(header, panic)),
-        }
     }
 
     /// Takes the output, if the task has ended and the output was not taken before.
@@ -155,6 +137,13 @@ impl<F: Future, H: Record<F::Output>> TaskCell<F, H> {
             Contents::Future(_) | Contents::Empty => None,
         }
     }
+}
+
+/// Panics: the handle of the task was polled after it returned the output. The caller is not known:
+/// it is behind a vtable, and mostly behind an `await` of `&mut handle`, too.
+#[cold]
+fn polled_again(task: &Header) -> ! {
+    panic!("the handle of {task} was polled after it returned the output: await it once")
 }
 
 impl Drop for Unwound<'_> {
@@ -201,6 +190,7 @@ impl<F: Future, H: Record<F::Output>> Runnable for TaskCell<F, H> {
             return Err(panic);
         }
         header.state.set(State::Busy);
+        header.end.set(TaskEnd::Panicked);
         let error = JoinError::panicked(header, panic);
         // The future's destructor may panic too: the first panic is reported.
         let _ = catch(|| self.fail(error));
@@ -210,17 +200,13 @@ impl<F: Future, H: Record<F::Output>> Runnable for TaskCell<F, H> {
 
     fn discard(&self) -> Option<JoinError> {
         match self.take_output()? {
-            Ok(output) if debug::is_on() || needs_drop::<F::Output>() => self.drop_output(output),
+            Ok(output) if H::knows_errors() || needs_drop::<F::Output>() => {
+                drop_output(self.header.header(), output, H::error_in)
+            }
             Ok(_) => None,
             Err(error) => only_panic(error),
         }
     }
-}
-
-/// Returns the error if it is a panic. Out of line, since the code that drops other errors is long.
-#[cold]
-fn only_panic(error: JoinError) -> Option<JoinError> {
-    error.is_panic().then_some(error)
 }
 
 impl<F: Future, H: Record<F::Output>> Output<F::Output> for TaskCell<F, H> {
@@ -239,10 +225,8 @@ impl<F: Future, H: Record<F::Output>> Output<F::Output> for TaskCell<F, H> {
         let header = self.header.header();
         if header.is_finished() {
             ready!(budget::poll_unit(cx));
-            let output = self.take_output();
-            return Poll::Ready(
-                output.expect("a JoinHandle was polled after it returned its output"),
-            );
+            let Some(output) = self.take_output() else { polled_again(header) };
+            return Poll::Ready(output);
         }
         store_waker(&header.waiter, cx.waker());
         if header.is_finished() {

@@ -5,21 +5,23 @@
 //! dropped, or while a waker is woken.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::thread;
 
+use super::header::{Header, SpawnOptions};
+use super::instrument::Observers;
 use super::join_error::JoinError;
 use super::join_handle::JoinHandle;
-use super::local_queue::{LocalQueue, TurnGuard};
+use super::local_queue::{LocalQueue, TurnGuard, store_unhandled};
 use super::run_queue::ROOT;
 use super::runnable::{Runnable, wake_waiter};
 use super::task_cell::TaskCell;
-use super::task_info::{Header, SpawnOptions, TaskInfo, TaskState};
+use super::task_end::{EndCall, TaskEnd};
+use super::task_info::{Place, TaskInfo, TaskState};
 use crate::caught::{Caught, catch};
 use crate::current::{self, LoopId, TaskId, TaskIds, WakerId, debug};
 use crate::threads::Inbox;
@@ -41,10 +43,12 @@ pub(crate) struct Executor {
     /// Notified when a task is spawned between two turns.
     inbox: Arc<Inbox>,
     pub(super) ids: TaskIds,
-    /// The names of tasks: few tasks have one, so the record has no field for it.
-    names: RefCell<BTreeMap<TaskId, Rc<str>>>,
     /// The record of the root, while `block_on` runs.
     pub(super) root: RefCell<Option<Header>>,
+    /// The id of that root. Shared with the descriptions of roots.
+    root_id: Rc<Cell<Option<TaskId>>>,
+    /// The future of the last root has completed.
+    pub(super) root_returned: Cell<bool>,
     /// The slot of the task being polled.
     pub(super) running: Cell<u32>,
     /// The loop ends: a new task is dropped at once.
@@ -61,8 +65,8 @@ pub(crate) struct Executor {
 /// The settings of a loop that concern its tasks.
 pub(crate) struct Hooks {
     pub(crate) on_task_error: PanicHandler,
-    /// `Some` in debug mode: a poll that takes longer is reported.
-    pub(crate) slow_poll: Option<Duration>,
+    /// `Some` with instruments or in debug mode.
+    pub(crate) observers: Option<Box<Observers>>,
 }
 
 /// Keeps the record of a root while the root runs. Its drop makes the root's wakers stale.
@@ -74,8 +78,9 @@ impl Executor {
             local_queue: LocalQueue::new(id),
             inbox,
             ids: TaskIds::default(),
-            names: RefCell::default(),
             root: RefCell::new(None),
+            root_id: Rc::default(),
+            root_returned: Cell::new(false),
             running: Cell::new(NO_TASK),
             is_closing: Cell::new(false),
             pause_at: Cell::new(0),
@@ -95,11 +100,10 @@ impl Executor {
         options: SpawnOptions,
     ) -> JoinHandle<F::Output> {
         let header = Header::new(self.ids.next(), options.spawned_at);
-        let id = header.id;
         let task = TaskCell::new(header, future);
         let handle = JoinHandle::new(task.clone());
         if let Some(name) = options.name {
-            self.names.borrow_mut().insert(id, name);
+            handle.header().set_name(name);
         }
         let is_closing = self.is_closing();
         let is_eager = options.is_eager && self.local_queue.is_in_turn();
@@ -110,7 +114,11 @@ impl Executor {
             }
             Some(waker_id)
         });
-        Runnable::header(&*task).waker_id.set(inserted.expect(TOO_MANY));
+        let waker_id = inserted.expect(TOO_MANY);
+        Runnable::header(&*task).waker_id.set(waker_id);
+        if self.has_observers() {
+            self.observe_spawn(waker_id.slot());
+        }
         if is_closing {
             // No turn will run it any more.
             self.cancel(&*task);
@@ -163,7 +171,14 @@ impl Executor {
         header
             .waker_id
             .set(self.local_queue.with(|queue| queue.insert_root(self.local_queue.id())));
+        // Its description can set a name, but cannot reach the record.
+        header.attach();
+        self.root_id.set(Some(header.id));
+        self.root_returned.set(false);
         self.root.replace(Some(header));
+        if self.has_observers() {
+            self.observe_spawn(ROOT);
+        }
         RootRecord(self)
     }
 
@@ -171,7 +186,7 @@ impl Executor {
     /// once. Returns the first panic that no task raised. Must be called in a turn.
     pub(crate) fn shutdown(&self) -> Option<Caught> {
         self.is_closing.set(true);
-        let _debug = debug::set(self.hooks.slow_poll.is_some());
+        let _debug = debug::set(self.is_debug());
         let mut panic = None;
         let mut tasks: Vec<_> = self.local_queue.with(|queue| queue.tasks().cloned().collect());
         tasks.sort_by_key(|task| task.header().id);
@@ -181,13 +196,13 @@ impl Executor {
                 panic = panic.or(catch(|| self.cancel(&*task)).err());
             }
         }
-        self.names.take();
         panic
     }
 
-    /// Reports the panics that no handle will return. Returns the first panic of the handler.
+    /// Reports the panics that no handle will return. Returns the first panic of an instrument or
+    /// of the handler.
     pub(crate) fn report_unhandled(&self) -> Option<Caught> {
-        let mut panic = None;
+        let mut panic = self.take_hook_panic();
         while let Some(error) = self.local_queue.take_unhandled() {
             panic = panic.or(catch(|| self.report(error)).err());
         }
@@ -213,8 +228,8 @@ impl Executor {
     /// Returns all tasks, and the root, in the order of their spawns.
     pub(crate) fn all(&self) -> Vec<TaskInfo> {
         let tasks: Vec<_> = self.local_queue.with(|queue| queue.tasks().cloned().collect());
-        let mut all: Vec<_> = tasks.iter().map(|task| self.info(task.header())).collect();
-        all.extend(self.root.borrow().as_ref().map(|header| self.info(header)));
+        let mut all: Vec<_> = tasks.iter().map(|task| self.info(task)).collect();
+        all.extend(self.root_info());
         all.sort_by_key(TaskInfo::id);
         all
     }
@@ -231,21 +246,57 @@ impl Executor {
 
     /// Removes a task that has ended from its slot: the executor knows it no longer.
     pub(crate) fn remove_task(&self, header: &Header) {
-        if debug::is_on() {
-            self.check_locks(header);
-        }
         let slot = header.waker_id.get().slot();
         // Dropped after the borrow has ended: the destructor of a task is user code.
         let task = self.local_queue.with(|queue| queue.remove(slot));
+        if self.has_observers() {
+            self.observe_end(task.as_ref());
+        }
         drop(task);
-        if !self.names.borrow().is_empty() {
-            self.names.borrow_mut().remove(&header.id);
+        if header.has_attachments() {
+            self.call_at_end(header);
         }
     }
 
-    /// Calls the handler with a panic that no handle will return.
+    /// Spawns a task for each function that is to be called after the end of a task. A child of a
+    /// scope has none.
+    #[cold]
+    fn call_at_end(&self, header: &Header) {
+        // The new tasks have no parent.
+        let _outer = current::begin_other();
+        let (at_end, end) = (header.take_at_end(), header.end.get());
+        for call in at_end.calls {
+            self.spawn_end_call(call, end);
+        }
+        if let Some(report) = at_end.report {
+            report();
+        }
+    }
+
+    /// Spawns a task for a function that is called after the end of a task, unless it was removed.
+    pub(crate) fn spawn_end_call(&self, call: EndCall, end: TaskEnd) {
+        if !call.is_over() {
+            let options = SpawnOptions::at(call.registered_at);
+            drop(self.spawn(async move { call.call(end) }, options));
+        }
+    }
+
+    /// Calls the handler with an error that no handle will return.
     pub(crate) fn report(&self, error: JoinError) {
         (self.hooks.on_task_error)(error);
+    }
+
+    /// Reports an error of the running task, or of `place` outside of a task. The handler is called
+    /// at the end of the batch, when no task runs.
+    pub(crate) fn report_error(&self, place: &'static Location<'static>, error: String) {
+        let error = match (current::task(), self.task(self.running.get()), &*self.root.borrow()) {
+            (Some(id), Some(task), _) if task.header().id == id => {
+                JoinError::failed(task.header(), error)
+            }
+            (Some(id), _, Some(root)) if root.id == id => JoinError::failed(root, error),
+            _ => JoinError::failed_outside(place, error),
+        };
+        store_unhandled(self.loop_id(), error);
     }
 
     /// Records that no task is being polled.
@@ -261,27 +312,58 @@ impl Executor {
     pub(super) fn info_at(&self, slot: u32) -> Option<TaskInfo> {
         match slot {
             NO_TASK => None,
-            ROOT => self.root.borrow().as_ref().map(|header| self.info(header)),
-            slot => self.task(slot).map(|task| self.info(task.header())),
+            ROOT => self.root_info(),
+            slot => self.task(slot).map(|task| self.info(&task)),
         }
     }
 
-    pub(super) fn info(&self, header: &Header) -> TaskInfo {
+    pub(super) fn info(&self, task: &Rc<dyn Runnable>) -> TaskInfo {
+        let header = task.header();
+        TaskInfo::new(header, Place::Task(Rc::downgrade(task)), self.state(header))
+    }
+
+    pub(super) fn root_info(&self) -> Option<TaskInfo> {
+        let root = self.root.borrow();
+        let info =
+            |header| TaskInfo::new(header, Place::Root(self.root_id.clone()), self.state(header));
+        root.as_ref().map(info)
+    }
+
+    fn state(&self, header: &Header) -> TaskState {
         let slot = header.waker_id.get().slot();
-        let state = if header.is_running() {
+        if header.is_running() {
             TaskState::Running
+        } else if header.is_finished() {
+            TaskState::Ended
         } else if header.is_ready.get() || self.local_queue.with(|queue| queue.is_queued(slot)) {
             TaskState::Ready
         } else {
             TaskState::Waiting
-        };
-        TaskInfo::new(header, self.names.borrow().get(&header.id).cloned(), state)
+        }
+    }
+}
+
+impl RootRecord<'_> {
+    fn end(&self) -> TaskEnd {
+        if self.0.root_returned.get() {
+            TaskEnd::Returned
+        } else if thread::panicking() {
+            TaskEnd::Panicked
+        } else {
+            TaskEnd::Cancelled
+        }
     }
 }
 
 impl Drop for RootRecord<'_> {
     fn drop(&mut self) {
-        self.0.root.replace(None);
+        if self.0.has_observers() {
+            self.0.observe_end_of_root(self.end());
+        }
+        // Dropped after the borrow has ended, as everything that user code may have attached.
+        self.0.root_id.set(None);
+        let header = self.0.root.replace(None);
+        drop(header);
         self.0.local_queue.with(|queue| queue.remove(ROOT));
     }
 }

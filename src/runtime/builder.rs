@@ -4,7 +4,7 @@ use std::env;
 use std::time::Duration;
 
 use crate::context::Settings;
-use crate::executor::{Hooks, JoinError};
+use crate::executor::{Hooks, Instrument, JoinError, Observers};
 
 /// The most polls between two calls of the selector. One system call serves up to this many polls,
 /// and a ready socket waits for no more than this many polls.
@@ -36,6 +36,7 @@ pub struct Builder {
     pub(super) parts: Settings,
     is_debug: bool,
     slow_poll_threshold: Duration,
+    instruments: Vec<Box<dyn Instrument>>,
 }
 
 impl Builder {
@@ -47,7 +48,7 @@ impl Builder {
             blocking_threads_max: BLOCKING_THREADS_MAX,
             hooks: Hooks {
                 on_task_error: Box::new(|error| eprintln!("evloop: {error}")),
-                slow_poll: None,
+                observers: None,
             },
         };
         let is_debug = env::var_os(DEBUG_VARIABLE).is_some_and(|value| value == "1");
@@ -57,6 +58,7 @@ impl Builder {
             parts,
             is_debug,
             slow_poll_threshold: SLOW_POLL,
+            instruments: Vec::new(),
         }
     }
 
@@ -121,8 +123,20 @@ impl Builder {
         self
     }
 
-    /// Sets the handler of panics of tasks whose handle was dropped before. Default: the loop
-    /// prints a line to stderr.
+    /// Sets the handler of panics and errors of detached tasks, which no caller will receive.
+    /// Default: the loop prints a line to stderr, with the task's name and where it was spawned.
+    ///
+    /// The handler receives
+    /// - the panic of a task whose handle was dropped, before or after the panic;
+    /// - an error that such a task returned ([`JoinError::is_failed`]): the `Err` of a
+    ///   `Result<T, E>` in which `E` is `io::Error` or a boxed `Error` and `T` is `()`, `usize`,
+    ///   `u64`, `String` or `Vec<u8>`; or in which `T` is `()` and `E` is `String`, `&'static str`
+    ///   or `JoinError`; or any other `Result` if
+    ///   [`JoinHandle::detach`](crate::JoinHandle::detach) was called;
+    /// - an error of a server's handler;
+    /// - what [`task::report_error`](crate::task::report_error) reports.
+    ///
+    /// The abort of a task is not an error.
     ///
     /// If `handler` itself panics, the panic propagates through the loop to the caller that runs
     /// it.
@@ -136,13 +150,14 @@ impl Builder {
     ///     .on_task_error(move |error| seen.borrow_mut().push(error.to_string()))
     ///     .build()?;
     /// runtime.block_on(async {
-    ///     drop(evloop::spawn(async { panic!("out of paper") }));
+    ///     evloop::spawn(async { panic!("out of paper") }).detach();
     ///     evloop::task::yield_now().await;
     /// });
     /// assert!(panics.borrow()[0].ends_with("panicked: out of paper"));
     /// # std::io::Result::Ok(())
     /// ```
     #[doc(alias = "set_exception_handler")]
+    #[doc(alias = "handle_error")]
     #[doc(alias = "excepthook")]
     pub fn on_task_error(mut self, handler: impl Fn(JoinError) + 'static) -> Builder {
         self.parts.hooks.on_task_error = Box::new(handler);
@@ -158,9 +173,8 @@ impl Builder {
     /// - the task has ended while a lock that it had locked is still locked;
     /// - bytes that the task wrote to a stream were not sent before the loop ended.
     ///
-    /// Also, [`on_task_error`](Builder::on_task_error) receives an error that a task without a
-    /// handle returned: an `Err` of a `Result<(), E>` in which `E` is `io::Error`, `String`, or a
-    /// boxed `Error`.
+    /// Errors and panics of detached tasks are reported in any mode; see
+    /// [`on_task_error`](Builder::on_task_error).
     #[doc(alias = "set_debug")]
     pub fn debug(mut self, is_on: bool) -> Builder {
         self.is_debug = is_on;
@@ -175,9 +189,22 @@ impl Builder {
         self
     }
 
-    /// Returns the parts of the loop, with debug mode applied.
+    /// Adds an instrument, which observes the tasks and the waits of the loop; see [`Instrument`].
+    /// Several instruments are called in the order in which they were added.
+    #[doc(alias = "add_instrument")]
+    #[doc(alias = "on_before_task_poll")]
+    #[doc(alias = "on_task_spawn")]
+    #[doc(alias = "on_task_terminate")]
+    #[doc(alias = "on_thread_park")]
+    pub fn instrument(mut self, instrument: impl Instrument + 'static) -> Builder {
+        self.instruments.push(Box::new(instrument));
+        self
+    }
+
+    /// Returns the parts of the loop, with debug mode and the instruments applied.
     pub(super) fn into_settings(mut self) -> Settings {
-        self.parts.hooks.slow_poll = self.is_debug.then_some(self.slow_poll_threshold);
+        let slow_poll = self.is_debug.then_some(self.slow_poll_threshold);
+        self.parts.hooks.observers = Observers::new(self.instruments, slow_poll);
         self.parts
     }
 }

@@ -5,15 +5,14 @@
 use std::cell::Cell;
 use std::future::Future;
 use std::io;
-use std::ops::ControlFlow;
 use std::panic::Location;
 use std::pin::pin;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::builder::Builder;
-use super::busy_poll::busy_poll;
 use super::handle::Handle;
+use super::wait::{has_work, wait};
 use crate::caught::catch;
 use crate::context::{Context, Entered};
 use crate::current;
@@ -225,7 +224,7 @@ impl Runtime {
             loop {
                 let batch = runtime.iterate(None, Some(Duration::ZERO))?;
                 polled += batch.polled();
-                if batch.polled() == 0 && !runtime.has_work() {
+                if batch.polled() == 0 && !has_work(&runtime.context) {
                     return Ok(polled);
                 }
             }
@@ -236,7 +235,7 @@ impl Runtime {
     /// are ready, else at the next deadline of a timer; `None` if there is none.
     pub fn next_deadline(&self) -> Option<Instant> {
         let reactor = &self.context.reactor;
-        if self.has_work() { Some(reactor.clock.now()) } else { reactor.next_deadline() }
+        if has_work(&self.context) { Some(reactor.clock.now()) } else { reactor.next_deadline() }
     }
 
     /// Spawns a task, which runs when the loop runs.
@@ -297,29 +296,10 @@ impl Runtime {
     /// This is asyncio's order. The wait comes first so that the tasks that it makes ready run in
     /// the same turn: otherwise a timer would cost a second call of the selector.
     fn iterate(&mut self, root: Option<Root<'_>>, limit: Option<Duration>) -> io::Result<Batch> {
-        self.wait(limit)?;
+        wait(&self.context, self.spin, limit)?;
         self.drain_inbox();
         self.context.reactor.fire_timers();
         Ok(self.context.executor.run_batch(root, self.batch_max))
-    }
-
-    /// Waits for events, and parks the inbox meanwhile so that other threads wake the selector.
-    fn wait(&self, limit: Option<Duration>) -> io::Result<()> {
-        let Context { executor, inbox, reactor, .. } = &*self.context;
-        if executor.ready() > 0 {
-            return reactor.wait(Some(Duration::ZERO));
-        }
-        executor.shrink();
-        let ControlFlow::Continue(limit) = busy_poll(&self.context, self.spin, limit)? else {
-            return Ok(());
-        };
-        // Parking fails if a wake or a call has come in: it is handled in this turn.
-        if !inbox.park() {
-            return reactor.wait(Some(Duration::ZERO));
-        }
-        let waited = reactor.wait(limit);
-        inbox.unpark();
-        waited
     }
 
     /// Handles the wakes and calls that other threads have left in the inbox.
@@ -349,17 +329,11 @@ impl Runtime {
         f(guard.0)
     }
 
-    /// Returns whether there is work to do without waiting for an event.
-    fn has_work(&self) -> bool {
-        let Context { executor, inbox, reactor, .. } = &*self.context;
-        executor.ready() > 0 || inbox.is_pending() || reactor.has_pending_wakes()
-    }
-
     /// Called between two turns. If another loop watches the selector, makes its descriptor report
     /// remaining work, the next deadline and later wakes.
     pub(super) fn update_watcher(&self) {
         let is_embedded = self.is_embedded.get();
-        self.context.inbox.park_outside(is_embedded && self.has_work());
+        self.context.inbox.park_outside(is_embedded && has_work(&self.context));
         self.context.reactor.set_watched(is_embedded);
     }
 }

@@ -12,7 +12,7 @@ use std::task::{Context, Poll, Waker, ready};
 use super::handle::Handle;
 use crate::context;
 use crate::current::{self, WaitsFor, budget};
-use crate::executor::{JoinError, JoinHandle, SpawnOptions};
+use crate::executor::{JoinError, JoinHandle, SpawnOptions, drop_outcome, known_error};
 use crate::threads::Inbox;
 
 /// The handle of a task on a loop of another thread; returned by [`Handle::spawn`].
@@ -48,7 +48,7 @@ struct State<T> {
 struct Promise<T>(Arc<Shared<T>>);
 
 /// The forwarder: passes the task's outcome to the handle.
-struct Forwarder<T> {
+struct Forwarder<T: 'static> {
     task: JoinHandle<T>,
     promise: Promise<T>,
 }
@@ -83,19 +83,19 @@ impl Handle {
     }
 }
 
-impl<T> Forwarder<T> {
+impl<T: 'static> Forwarder<T> {
     async fn run(mut self) {
         let outcome = poll_fn(|cx| self.poll(cx)).await;
         self.complete(outcome);
     }
 
     fn complete(&self, outcome: Result<T, JoinError>) {
-        match outcome {
-            // The handle was dropped, so the panic is reported as a detached task's.
-            Err(error) if error.is_panic() && Arc::strong_count(&self.promise.0) == 1 => {
-                context::expect("Handle::spawn").executor.report(error);
-            }
-            outcome => self.promise.0.finish(outcome),
+        if Arc::strong_count(&self.promise.0) > 1 {
+            return self.promise.0.finish(outcome);
+        }
+        // The handle was dropped, so an error is reported as a detached task's.
+        if let Some(error) = drop_outcome(self.task.header(), outcome, known_error) {
+            context::expect("Handle::spawn").executor.report(error);
         }
     }
 
@@ -111,7 +111,7 @@ impl<T> Forwarder<T> {
     }
 }
 
-impl<T> Drop for Forwarder<T> {
+impl<T: 'static> Drop for Forwarder<T> {
     fn drop(&mut self) {
         // The task may have ended in the loop's last turn, before this forwarder was polled.
         if let Some(output) = self.task.take_finished() {

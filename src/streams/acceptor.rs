@@ -1,12 +1,9 @@
 //! Accepts a listener's connections, and spawns a task for each.
 
-use std::fmt;
 use std::future::Future;
 use std::panic::Location;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
-
-pub(super) use private::Sealed;
 
 use super::connections::{Connections, Entry};
 use super::open::{StreamOptions, pair};
@@ -15,7 +12,8 @@ use super::shared_stream::SharedStream;
 use super::socket::StreamSocket;
 use super::writer::StreamWriter;
 use crate::context;
-use crate::executor::{JoinError, JoinHandle, SpawnOptions};
+pub use crate::executor::TaskOutput as HandlerOutput;
+use crate::executor::{JoinHandle, SpawnOptions};
 use crate::net::{Connection, Listener, Transport};
 use crate::sys::{AcceptFailure, accept_failure};
 use crate::time::sleep;
@@ -77,7 +75,7 @@ where
             };
             let failure = accept_failure(&error);
             if failure != AcceptFailure::Connection {
-                report(&format_args!("could not accept a connection: {error}"));
+                report(format!("could not accept a connection: {error}"));
             }
             match failure {
                 // The next `accept` waits until it may succeed.
@@ -94,8 +92,8 @@ where
         writer.shared.set_entry(self.connections.add(Rc::downgrade(&writer.shared)));
         let handler = self.handler.clone();
         let task = async move {
-            if let Err(error) = handler(reader, writer).await.into_result() {
-                report(&error);
+            if let Some(error) = handler(reader, writer).await.error() {
+                report(error);
             }
         };
         drop(spawn(task, self.started_at));
@@ -111,35 +109,8 @@ fn spawn(
 }
 
 /// Reports an error of the running task to the loop's error handler.
-fn report(error: &dyn fmt::Display) {
-    let Some(context) = context::current() else { return };
-    if let Some(task) = context.executor.running() {
-        context.executor.report(JoinError::failed(task.id(), task.spawned_at(), error.to_string()));
-    }
-}
-
-/// The return value of a connection's handler: `()`, or a `Result` whose error is reported.
-///
-/// This trait is sealed: other crates cannot implement it.
-pub trait HandlerOutput: private::Sealed {}
-
-mod private {
-    pub trait Sealed {
-        /// Returns the error to report.
-        fn into_result(self) -> Result<(), impl std::fmt::Display>;
-    }
-}
-
-impl HandlerOutput for () {}
-impl Sealed for () {
-    fn into_result(self) -> Result<(), impl fmt::Display> {
-        Ok::<(), &str>(())
-    }
-}
-
-impl<T, E: fmt::Display> HandlerOutput for Result<T, E> {}
-impl<T, E: fmt::Display> Sealed for Result<T, E> {
-    fn into_result(self) -> Result<(), impl fmt::Display> {
-        self.map(drop)
+fn report(error: String) {
+    if let Some(context) = context::current() {
+        context.executor.report_error(Location::caller(), error);
     }
 }

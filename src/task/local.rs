@@ -43,7 +43,7 @@ macro_rules! task_local {
                 static VALUE: $crate::task::LocalValue<$type> =
                     const { $crate::task::LocalValue::new() };
             }
-            $crate::task::LocalKey::new(&VALUE)
+            $crate::task::LocalKey::new(&VALUE, ::std::stringify!($name))
         };
     )* };
 }
@@ -61,6 +61,7 @@ macro_rules! task_local {
 ///   place.
 pub struct LocalKey<T: 'static> {
     value: &'static thread::LocalKey<LocalValue<T>>,
+    name: &'static str,
 }
 
 /// The value that the running task has. It is counted, so that the cell is not borrowed while user
@@ -76,14 +77,19 @@ struct Place<T> {
     depth: u32,
 }
 
-/// A task-local value was read outside of its scope.
+/// A task-local value was read outside of its scope. Its message names the value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OutOfScope(());
+pub struct OutOfScope {
+    name: &'static str,
+}
 
 impl<T: 'static> LocalKey<T> {
     #[doc(hidden)]
-    pub const fn new(value: &'static thread::LocalKey<LocalValue<T>>) -> LocalKey<T> {
-        LocalKey { value }
+    pub const fn new(
+        value: &'static thread::LocalKey<LocalValue<T>>,
+        name: &'static str,
+    ) -> LocalKey<T> {
+        LocalKey { value, name }
     }
 
     /// Runs `future` with the value. Scopes nest: the inner value hides the outer one.
@@ -141,7 +147,11 @@ impl<T: 'static> LocalKey<T> {
     /// Panics outside of a scope.
     #[track_caller]
     pub fn with<R>(&'static self, f: impl FnOnce(&T) -> R) -> R {
-        self.try_with(f).unwrap_or_else(|error| panic!("{error}"))
+        // A closure in `unwrap_or_else` would not point at the caller.
+        match self.try_with(f) {
+            Ok(result) => result,
+            Err(error) => panic!("{error}"),
+        }
     }
 
     /// Calls `f` with the value and returns what `f` returns.
@@ -152,7 +162,7 @@ impl<T: 'static> LocalKey<T> {
     #[doc(alias = "try_get")]
     pub fn try_with<R>(&'static self, f: impl FnOnce(&T) -> R) -> Result<R, OutOfScope> {
         let value = self.value.try_with(LocalValue::get).ok().flatten();
-        value.map(|value| f(&value)).ok_or(OutOfScope(()))
+        value.map(|value| f(&value)).ok_or(OutOfScope { name: self.name })
     }
 
     /// Returns a copy of the value.
@@ -246,7 +256,13 @@ impl<T> Drop for Inside<T> {
 
 impl fmt::Display for OutOfScope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a task-local was read outside of its scope: set its value with `scope`")
+        let name = self.name;
+        write!(
+            f,
+            "the task-local `{name}` was read outside of its scope: run the code inside \
+             `{name}.scope(value, future)`, or give the value to a spawned task by \
+             `{name}.inherit(future)`"
+        )
     }
 }
 
@@ -254,6 +270,6 @@ impl Error for OutOfScope {}
 
 impl<T> fmt::Debug for LocalKey<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LocalKey").finish_non_exhaustive()
+        f.debug_struct("LocalKey").field("name", &self.name).finish_non_exhaustive()
     }
 }

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use crate::current::TaskId;
-use crate::executor::{ChildSlot, JoinError, Output, Runnable, abort, local_queue};
+use crate::executor::{Cancel, ChildSlot, JoinError, Output, Runnable, abort, local_queue};
 
 /// The handle of a scope's child, awaited for its output; made by
 /// [`Scope::spawn`](super::Scope::spawn).
@@ -55,9 +55,9 @@ impl<'env, T> ScopedHandle<'env, T> {
     /// [Aborts](ScopedHandle::abort) the child and waits until its future was dropped. Returns the
     /// output if the child had finished before.
     #[doc(alias = "kill")]
-    pub fn cancel(self) -> impl Future<Output = Result<T, JoinError>> {
+    pub fn cancel(self) -> Cancel<ScopedHandle<'env, T>> {
         self.abort();
-        self
+        Cancel(self)
     }
 }
 

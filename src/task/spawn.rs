@@ -1,6 +1,8 @@
 //! Spawning a task, and the tasks of the running loop.
 
+use std::fmt::Display;
 use std::future::Future;
+use std::panic::Location;
 
 use crate::context;
 use crate::executor::{JoinHandle, SpawnOptions, TaskInfo};
@@ -24,6 +26,38 @@ use crate::executor::{JoinHandle, SpawnOptions, TaskInfo};
 #[track_caller]
 pub fn spawn<F: Future + 'static>(future: F) -> JoinHandle<F::Output> {
     context::expect("spawn").executor.spawn(future, SpawnOptions::here())
+}
+
+/// Reports an error of the running task to the loop's
+/// [`on_task_error`](crate::runtime::Builder::on_task_error) handler, and lets the task continue:
+/// asyncio's `call_exception_handler`, gevent's `handle_error`.
+///
+/// The handler is called when the running tasks have had their turns, as for an error that a
+/// detached task returned. Outside of a task, as in a callback between two turns, the report names
+/// the line of this call.
+///
+/// # Panics
+///
+/// Panics outside of a running loop.
+///
+/// ```
+/// use std::{cell::RefCell, rc::Rc};
+///
+/// use evloop::task;
+///
+/// let errors = Rc::new(RefCell::new(Vec::new()));
+/// let seen = errors.clone();
+/// let mut runtime = evloop::Runtime::builder()
+///     .on_task_error(move |error| seen.borrow_mut().push(error.to_string()))
+///     .build()?;
+/// runtime.block_on(async { task::report_error("disk almost full") });
+/// assert!(errors.borrow()[0].ends_with("failed: disk almost full"));
+/// # std::io::Result::Ok(())
+/// ```
+#[track_caller]
+pub fn report_error(error: impl Display) {
+    let place = Location::caller();
+    context::expect("task::report_error").executor.report_error(place, error.to_string());
 }
 
 /// Returns the running task; the future of `block_on` is one. Returns `None` outside of a task.

@@ -1,0 +1,75 @@
+//! The rare parts of the records of tasks: the name, and what is called at the end.
+//!
+//! They lie in a table of the thread. The record of a task has one flag for them, so that a task
+//! without attachments pays nothing. Invariant: the table holds entries only of tasks with the flag
+//! whose memory is not freed.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::mem::ManuallyDrop;
+use std::rc::Rc;
+
+use super::task_end::EndCall;
+use crate::current::TaskId;
+
+/// What is attached to one task.
+#[derive(Default)]
+pub(crate) struct Attachments {
+    name: Option<Rc<str>>,
+    pub(super) end: AtEnd,
+}
+
+/// What happens at the end of a task.
+#[derive(Default)]
+pub(crate) struct AtEnd {
+    /// They run in tasks of their own, in the order of their registration.
+    pub(super) calls: Vec<EndCall>,
+    /// Reports the error in the output. Called by the executor.
+    pub(super) report: Option<Box<dyn FnOnce()>>,
+}
+
+type Table = BTreeMap<TaskId, Attachments>;
+
+thread_local! {
+    /// Empty, it holds no memory, since it is never dropped.
+    static TABLE: ManuallyDrop<RefCell<Table>> =
+        const { ManuallyDrop::new(RefCell::new(BTreeMap::new())) };
+}
+
+/// Calls `f` with the attachments of a task. The table is borrowed: `f` must not run user code.
+pub(super) fn with<T>(id: TaskId, f: impl FnOnce(&mut Attachments) -> T) -> T {
+    TABLE.with(|table| f(table.borrow_mut().entry(id).or_default()))
+}
+
+/// Removes the attachments of a task.
+#[cold]
+pub(super) fn remove(id: TaskId) {
+    let removed = TABLE.with(|table| {
+        let mut table = table.borrow_mut();
+        let removed = table.remove(&id);
+        if table.is_empty() {
+            *table = BTreeMap::new();
+        }
+        removed
+    });
+    // Dropped after the borrow has ended: it may own closures.
+    drop(removed);
+}
+
+/// Returns the name of a task.
+pub(super) fn name(id: TaskId) -> Option<Rc<str>> {
+    TABLE.with(|table| table.borrow().get(&id)?.name.clone())
+}
+
+/// Sets the name of a task, which must have the flag.
+pub(super) fn set_name(id: TaskId, name: Rc<str>) {
+    with(id, |attachments| attachments.name = Some(name));
+}
+
+impl Attachments {
+    /// Adds a function that is called after the end of the task, and removes those that are over.
+    pub(super) fn add_call(&mut self, call: EndCall) {
+        self.end.calls.retain(|call| !call.is_over());
+        self.end.calls.push(call);
+    }
+}

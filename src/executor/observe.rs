@@ -1,0 +1,129 @@
+//! Observing the tasks of a loop: the calls of instruments, and the reports of debug mode about
+//! slow polls and locks that a task holds when it ends or waits for.
+//!
+//! Everything here is out of line: a loop without observers only tests whether it has any.
+
+use std::rc::Rc;
+use std::time::Instant;
+
+use super::instrument::Observers;
+use super::runnable::{RunOutcome, Runnable};
+use super::task_end::TaskEnd;
+use super::task_info::TaskState;
+use super::tasks::Executor;
+use crate::caught::Caught;
+use crate::clock;
+use crate::current::{WaitsFor, debug};
+
+impl Executor {
+    /// Returns the instruments and the settings of debug mode, if there are any.
+    pub(crate) fn observers(&self) -> Option<&Observers> {
+        self.hooks.observers.as_deref()
+    }
+
+    pub(super) fn has_observers(&self) -> bool {
+        self.hooks.observers.is_some()
+    }
+
+    /// Returns whether the loop is in debug mode.
+    pub(super) fn is_debug(&self) -> bool {
+        self.observers().is_some_and(|observers| observers.slow_poll.is_some())
+    }
+
+    /// Returns the first panic of an instrument since the last call.
+    pub(super) fn take_hook_panic(&self) -> Option<Caught> {
+        self.observers()?.take_panic()
+    }
+
+    /// Calls the instruments about the new task in `slot`.
+    #[cold]
+    pub(super) fn observe_spawn(&self, slot: u32) {
+        let Some(observers) = self.observers() else { return };
+        if let Some(task) = self.info_at(slot).filter(|_| observers.has_instruments()) {
+            observers.each(|instrument| instrument.spawned(&task));
+        }
+    }
+
+    /// Runs a turn of the running task between the hooks.
+    #[cold]
+    pub(super) fn run_observed(&self, task: &dyn Runnable) -> RunOutcome {
+        self.observe_poll(|| task.run())
+    }
+
+    /// Runs `poll`, a turn of the running task, between the hooks. Reports it if it takes too long.
+    pub(super) fn observe_poll<T>(&self, poll: impl FnOnce() -> T) -> T {
+        let Some(observers) = self.observers() else { return poll() };
+        let slot = self.running.get();
+        if let Some(task) = self.info_at(slot).filter(|_| observers.has_instruments()) {
+            observers.each(|instrument| instrument.before_poll(&task));
+        }
+        // Made later, so that the hooks' time does not count.
+        let observed = ObservedPoll { executor: self, observers, slot, began: clock::now() };
+        let polled = poll();
+        drop(observed);
+        if self.is_debug() {
+            self.check_self_wait(slot);
+        }
+        polled
+    }
+
+    /// Reports that the task which was polled waits for a lock that it holds.
+    fn check_self_wait(&self, slot: u32) {
+        let Some(task) = self.info_at(slot) else { return };
+        let Some(waits_for_lock) = debug::take_self_wait(task.id()) else { return };
+        let is_waiting = task.state() == TaskState::Waiting;
+        if is_waiting && task.waits_for() == Some(WaitsFor::Lock) {
+            debug::report(format_args!(
+                "{task} {waits_for_lock}, and for nothing else: a deadlock. Drop the guard first, \
+                 pass it on, or use a ReentrantMutex"
+            ));
+        }
+    }
+
+    /// Calls the instruments about a task that has ended, and reports the locks that it holds.
+    #[cold]
+    pub(super) fn observe_end(&self, task: Option<&Rc<dyn Runnable>>) {
+        let (Some(observers), Some(task)) = (self.observers(), task) else { return };
+        let info = self.info(task);
+        if self.is_debug() {
+            for lock in debug::take_held(info.id()) {
+                debug::report(format_args!("{info} has ended, and left a {lock} locked"));
+            }
+        }
+        let end = task.header().end.get();
+        observers.each(|instrument| instrument.ended(&info, end));
+    }
+
+    /// Calls the instruments about the root, whose future has completed or is dropped.
+    #[cold]
+    pub(super) fn observe_end_of_root(&self, end: TaskEnd) {
+        if let (Some(observers), Some(info)) = (self.observers(), self.root_info()) {
+            observers.each(|instrument| instrument.ended(&info, end));
+        }
+    }
+}
+
+/// Measures one poll. Its drop, also after a panic, reports a slow one and calls the instruments.
+struct ObservedPoll<'a> {
+    executor: &'a Executor,
+    observers: &'a Observers,
+    slot: u32,
+    began: Instant,
+}
+
+impl Drop for ObservedPoll<'_> {
+    fn drop(&mut self) {
+        let took = clock::now().saturating_duration_since(self.began);
+        let is_slow = self.observers.slow_poll.is_some_and(|limit| took > limit);
+        if !is_slow && !self.observers.has_instruments() {
+            return;
+        }
+        let Some(task) = self.executor.info_at(self.slot) else { return };
+        if is_slow {
+            debug::report(format_args!(
+                "{task} ran for {took:?} without an await, and held up all others"
+            ));
+        }
+        self.observers.each(|instrument| instrument.after_poll(&task));
+    }
+}

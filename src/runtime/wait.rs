@@ -1,0 +1,66 @@
+//! The wait of a turn: for events, for the next deadline, or not at all.
+
+use std::io;
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use super::busy_poll::busy_poll;
+use crate::context::Context;
+use crate::executor::Observers;
+
+/// Waits for events for `limit` at most, and for no longer than until the next deadline. Polls for
+/// them without sleeping for `spin` first. Does not wait if a task is ready.
+pub(super) fn wait(context: &Context, spin: Duration, limit: Option<Duration>) -> io::Result<()> {
+    match context.executor.observers() {
+        None => wait_unobserved(context, spin, limit),
+        Some(observers) => wait_observed(context, observers, spin, limit),
+    }
+}
+
+/// Parks the inbox during the wait, so that other threads wake the selector.
+fn wait_unobserved(context: &Context, spin: Duration, limit: Option<Duration>) -> io::Result<()> {
+    let Context { executor, inbox, reactor, .. } = context;
+    if executor.ready() > 0 {
+        return reactor.wait(Some(Duration::ZERO));
+    }
+    executor.shrink();
+    let ControlFlow::Continue(limit) = busy_poll(context, spin, limit)? else {
+        return Ok(());
+    };
+    // Parking fails if a wake or a call has come in: it is handled in this turn.
+    if !inbox.park() {
+        return reactor.wait(Some(Duration::ZERO));
+    }
+    let waited = reactor.wait(limit);
+    inbox.unpark();
+    waited
+}
+
+#[cold]
+fn wait_observed(
+    context: &Context,
+    observers: &Observers,
+    spin: Duration,
+    limit: Option<Duration>,
+) -> io::Result<()> {
+    // A hook may make a task ready: then the wait is shorter.
+    let longest = if has_work(context) { Some(Duration::ZERO) } else { shorten(context, limit) };
+    observers.each(|instrument| instrument.before_wait(longest));
+    let waited = wait_unobserved(context, spin, limit);
+    observers.each(|instrument| instrument.after_wait());
+    waited
+}
+
+/// Returns `limit`, or the time until the next deadline if that is shorter.
+fn shorten(context: &Context, limit: Option<Duration>) -> Option<Duration> {
+    let reactor = &context.reactor;
+    let deadline = reactor.next_deadline();
+    let until = deadline.map(|at| at.saturating_duration_since(reactor.clock.now()));
+    until.into_iter().chain(limit).min()
+}
+
+/// Returns whether there is work to do without waiting for an event.
+pub(super) fn has_work(context: &Context) -> bool {
+    let Context { executor, inbox, reactor, .. } = context;
+    executor.ready() > 0 || inbox.is_pending() || reactor.has_pending_wakes()
+}

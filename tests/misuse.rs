@@ -1,0 +1,97 @@
+//! Panics of misuse point at the caller.
+
+use std::cell::RefCell;
+use std::future::{Future, ready};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind, set_hook, take_hook};
+use std::pin::{Pin, pin};
+use std::sync::{Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use evloop::runtime::{Handle, call_at, call_later, call_soon};
+use evloop::task::{self, JoinSet, TaskEnd, report_error, shielded, spawn_blocking};
+use evloop::{Runtime, block_on, spawn};
+
+thread_local! {
+    /// The file and the line of the last panic of this thread.
+    static PLACE: RefCell<Option<(String, u32)>> = const { RefCell::new(None) };
+}
+
+/// The hook belongs to the process, the tests run beside each other.
+static HOOK: Mutex<()> = Mutex::new(());
+
+/// Checks that `misuse` panics with the message, and that the panic points at the line of the call
+/// of this function.
+#[track_caller]
+fn check<T>(message: &str, misuse: impl FnOnce() -> T) {
+    let line = Location::caller().line();
+    let lock = HOOK.lock().unwrap_or_else(PoisonError::into_inner);
+    let outer = take_hook();
+    set_hook(Box::new(|info| {
+        let place = info.location().unwrap();
+        PLACE.set(Some((place.file().to_owned(), place.line())));
+    }));
+    let result = catch_unwind(AssertUnwindSafe(|| drop(misuse())));
+    set_hook(outer);
+    drop(lock);
+    let payload = result.expect_err("it panics");
+    let text = payload.downcast_ref::<String>().expect("a text");
+    assert!(text.contains(message), "{text}");
+    assert_eq!(PLACE.take().unwrap(), (file!().to_owned(), line), "{text}");
+}
+
+fn poll_once<T>(future: impl Future<Output = T>) -> Poll<T> {
+    pin!(future).poll(&mut Context::from_waker(Waker::noop()))
+}
+
+#[test]
+fn functions_that_need_a_loop_point_at_their_caller() {
+    const OUTSIDE: &str = "was called outside of a running loop: call it inside evloop::block_on";
+    let mut runtime = Runtime::new().unwrap();
+    let [ended, late] = [(); 2].map(|()| runtime.spawn(ready(())));
+    runtime.run_until_stalled().unwrap();
+    check(&format!("spawn {OUTSIDE}"), || spawn(ready(())));
+    check(&format!("task::Builder::spawn {OUTSIDE}"), || task::Builder::new().spawn(ready(())));
+    check(&format!("spawn_blocking {OUTSIDE}"), || spawn_blocking(|| ()));
+    check(&format!("task::shielded {OUTSIDE}"), || shielded(ready(())));
+    check(&format!("task::report_error {OUTSIDE}"), || report_error("odd"));
+    check(&format!("JoinHandle::on_end {OUTSIDE}"), || ended.on_end(|_: TaskEnd| ()));
+    check(&format!("JoinHandle::on_done {OUTSIDE}"), || late.on_done(drop));
+    check(&format!("JoinSet::spawn {OUTSIDE}"), || JoinSet::new().spawn(ready(())));
+    check(&format!("Handle::current {OUTSIDE}"), || Handle::current());
+    check(&format!("call_soon {OUTSIDE}"), || call_soon(|| ()));
+    check(&format!("call_later {OUTSIDE}"), || call_later(Duration::ZERO, || ()));
+    check(&format!("call_at {OUTSIDE}"), || call_at(evloop::time::now(), || ()));
+}
+
+#[test]
+fn a_nested_loop_points_at_the_caller_of_block_on() {
+    block_on(async {
+        check("block_on was called inside of a running event loop", || block_on(ready(())));
+    });
+}
+
+#[test]
+fn into_panic_points_at_its_caller() {
+    let error = block_on(async { spawn(std::future::pending::<()>()).cancel().await.unwrap_err() });
+    check("was cancelled: call is_panic before, or try_into_panic", || error.into_panic());
+}
+
+evloop::task_local!(static USER: String);
+
+#[test]
+fn a_task_local_outside_its_scope_points_at_the_caller_and_names_the_value() {
+    check("the task-local `USER` was read outside of its scope", || USER.get());
+    check("the task-local `USER` was read outside of its scope", || USER.with(String::len));
+    let error = USER.try_with(String::len).unwrap_err();
+    assert!(error.to_string().contains("`USER.scope(value, future)`"), "{error}");
+}
+
+#[test]
+fn a_sleep_polled_outside_a_loop_says_so() {
+    let mut sleep = evloop::time::sleep(Duration::ZERO);
+    let poll = AssertUnwindSafe(|| poll_once(Pin::new(&mut sleep)));
+    let payload = catch_unwind(poll).unwrap_err();
+    let text = payload.downcast_ref::<String>().unwrap();
+    assert!(text.starts_with("a sleep was called outside of a running loop"), "{text}");
+}
