@@ -6,6 +6,7 @@
 //! | item | what it does |
 //! |---|---|
 //! | [`spawn()`] | spawns a task |
+//! | [`spawn_later`] | spawns a task that begins after a time |
 //! | [`Builder`] | spawns a task with a name, or one that is polled at once |
 //! | [`JoinHandle`], [`JoinError`] | waits for a task, or aborts it; why it has no output |
 //! | [`AbortHandle`], [`Cancel`] | aborts a task; waits for the end of an aborted task |
@@ -16,9 +17,14 @@
 //! | [`gather()`], [`try_gather`] | runs futures together and returns all outputs |
 //! | [`join!`](crate::join), [`try_join!`](crate::try_join) | the same for several types |
 //! | [`race()`], [`select!`](crate::select) | waits for the first of several futures |
+//! | [`gather_limit`], [`try_gather_limit`] | the same, with at most so many at a time |
+//! | [`buffered`], [`buffer_unordered`] | streams of the outputs, at most so many at a time |
 //! | [`scope()`], [`Scope`], [`ScopedHandle`] | runs tasks that borrow, and waits for all of them |
 //! | [`try_scope()`], [`TryScope`], [`GroupError`] | a scope that ends at the first error |
+//! | [`Started`], [`Start`], [`NotStarted`] | a child reports that it is ready: [`Scope::start`] |
 //! | [`JoinSet`], [`wait`], [`ReturnWhen`] | joins tasks in the order in which they end |
+//! | [`JoinMap`], [`JoinQueue`] | joins tasks by key; in the order in which they were spawned |
+//! | [`TaskTracker`], [`TaskTrackerToken`] | counts tasks, and waits until none is left |
 //! | [`spawn_blocking()`], [`BlockingHandle`] | runs work on a thread of the blocking pool |
 //! | [`yield_now()`], [`YieldNow`] | lets other tasks run |
 //! | [`consume_budget`], [`has_budget_remaining`] | lets other tasks run if the budget is spent |
@@ -42,26 +48,40 @@
 
 // Layer L4.
 
+mod buffered;
 mod builder;
 mod children;
 mod completion;
 mod coop;
 mod gather;
+mod gather_limit;
 mod join;
+mod join_entry;
+mod join_map;
+mod join_queue;
 mod join_set;
 mod local;
+mod members;
 mod race;
 mod reentrant_mutex;
 mod rotation;
+mod running;
 mod scope;
 mod scoped_handle;
 mod select;
 mod shield;
 mod spawn;
 mod spawn_blocking;
+mod start;
+mod tracker;
 mod try_scope;
+mod wait;
 mod yield_now;
 
+#[doc(alias = "imap_unordered")]
+pub use self::buffered::buffer_unordered;
+#[doc(alias = "imap")]
+pub use self::buffered::buffered;
 #[doc(alias = "eager_task_factory")]
 pub use self::builder::Builder;
 #[doc(alias = "remove_done_callback")]
@@ -79,13 +99,18 @@ pub use self::gather::gather;
 #[doc(alias = "joinall")]
 #[doc(alias = "try_join_all")]
 pub use self::gather::try_gather;
+#[doc(alias = "map")]
+#[doc(alias = "Pool")]
+pub use self::gather_limit::gather_limit;
+#[doc(alias = "Pool")]
+pub use self::gather_limit::try_gather_limit;
+pub use self::join_map::JoinMap;
+pub use self::join_queue::JoinQueue;
 #[doc(alias = "as_completed")]
 #[doc(alias = "iwait")]
 #[doc(alias = "Group")]
+#[doc(alias = "Pool")]
 pub use self::join_set::JoinSet;
-pub use self::join_set::ReturnWhen;
-#[doc(alias = "joinall")]
-pub use self::join_set::wait;
 #[doc(alias = "ContextVar")]
 pub use self::local::LocalKey;
 pub use self::local::LocalValue;
@@ -103,7 +128,6 @@ pub use self::rotation::Rotation;
 #[doc(alias = "TaskGroup")]
 pub use self::scope::Scope;
 #[doc(alias = "TaskGroup")]
-#[doc(alias = "TaskTracker")]
 #[doc(alias = "open_nursery")]
 pub use self::scope::scope;
 pub use self::scoped_handle::ScopedHandle;
@@ -123,6 +147,8 @@ pub use self::spawn::report_error;
 #[doc(alias = "ensure_future")]
 #[doc(alias = "spawn_local")]
 pub use self::spawn::spawn;
+#[doc(alias = "start_later")]
+pub use self::spawn::spawn_later;
 pub use self::spawn_blocking::BlockingHandle;
 #[doc(alias = "to_thread")]
 #[doc(alias = "run_in_executor")]
@@ -132,10 +158,18 @@ pub use self::spawn_blocking::BlockingHandle;
 #[doc(alias = "block_in_place")]
 #[doc(alias = "unblock")]
 pub use self::spawn_blocking::spawn_blocking;
+#[doc(alias = "TaskStatus")]
+#[doc(alias = "TASK_STATUS_IGNORED")]
+pub use self::start::Started;
+pub use self::start::{NotStarted, Start};
+pub use self::tracker::{TaskTracker, TaskTrackerToken};
 #[doc(alias = "ExceptionGroup")]
 pub use self::try_scope::GroupError;
 #[doc(alias = "TaskGroup")]
 pub use self::try_scope::{TryScope, try_scope};
+pub use self::wait::ReturnWhen;
+#[doc(alias = "joinall")]
+pub use self::wait::wait;
 pub use self::yield_now::YieldNow;
 #[doc(alias = "sleep")]
 #[doc(alias = "checkpoint")]

@@ -6,9 +6,12 @@
 //! | [`Sleep`] | the future of both; it can be reset |
 //! | [`timeout()`], [`timeout_at`] | limit the time of a future |
 //! | [`timeout_scope()`], [`TimeoutScope`] | a limit that can be moved while the future runs |
+//! | [`timeout_scope_at`] | the same, until an instant |
+//! | [`current_deadline`] | the nearest limit around the running code |
 //! | [`Elapsed`] | the error of a future that reached its time limit |
 //! | [`interval()`], [`interval_at`] | tick at a fixed period |
 //! | [`Interval`], [`MissedTick`] | the ticks, and the policy for late ones |
+//! | [`DelayQueue`], [`Delay`], [`Expired`] | a queue of values, each with a deadline |
 //! | [`now`] | the current time by the loop's clock |
 //!
 //! Deadlines are [`std::time::Instant`]s. A timer never fires early. On an idle loop on Linux, a
@@ -35,14 +38,19 @@
 
 // Layer L4. The timers themselves are in `reactor::timer_wheel`.
 
+mod delay_queue;
 mod interval;
+mod limit;
 mod sleep;
 mod timeout;
 mod timeout_scope;
 
+pub use self::delay_queue::{Delay, DelayQueue, Expired};
 #[doc(alias = "MissedTickBehavior")]
 pub use self::interval::MissedTick;
 pub use self::interval::{Interval, interval, interval_at};
+#[doc(alias = "current_effective_deadline")]
+pub use self::limit::current_deadline;
 #[doc(alias = "Timer")]
 pub use self::sleep::Sleep;
 #[doc(alias = "time")]
@@ -67,3 +75,7 @@ pub use self::timeout_scope::TimeoutScope;
 #[doc(alias = "move_on_after")]
 #[doc(alias = "fail_after")]
 pub use self::timeout_scope::timeout_scope;
+#[doc(alias = "timeout_at")]
+#[doc(alias = "move_on_at")]
+#[doc(alias = "fail_at")]
+pub use self::timeout_scope::timeout_scope_at;

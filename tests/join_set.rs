@@ -221,3 +221,244 @@ fn members_that_are_always_ready_do_not_starve_a_timeout() {
         assert!(timeout(Duration::from_millis(1), endless).await.is_err());
     });
 }
+
+#[test]
+fn shutdown_waits_until_all_futures_are_dropped() {
+    let drops = Drops::default();
+    block_on(async {
+        let mut set = JoinSet::new();
+        for _ in 0..3 {
+            let value = drops.value();
+            set.spawn(async move {
+                let _value = value;
+                pending::<()>().await;
+            });
+        }
+        set.spawn(async { panic!("its panic is dropped") });
+        yield_now().await;
+        {
+            let mut shutdown = pin!(set.shutdown());
+            assert!(shutdown.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        }
+        assert_eq!((drops.count(), set.running()), (0, 3));
+        yield_now().await;
+        assert_eq!((drops.count(), set.running(), set.len()), (3, 0, 3), "they stay aborted");
+        set.shutdown().await;
+        assert!(set.is_empty());
+        set.shutdown().await;
+    });
+}
+
+#[test]
+fn ids_name_tasks_that_succeed_and_fail() {
+    block_on(async {
+        let mut set = JoinSet::new();
+        let first = set.spawn(ready(1));
+        let second = set.spawn(pending());
+        let third = set.spawn_blocking(|| panic!("on the pool"));
+        assert!(set.try_join_next_with_id().is_none());
+        second.abort();
+        assert_eq!(set.join_next_with_id().await.unwrap().unwrap(), (first.id(), 1));
+        assert_eq!(set.join_next_with_id().await.unwrap().unwrap_err().task_id(), second.id());
+        let error = set.join_next_with_id().await.unwrap().unwrap_err();
+        assert!(error.is_panic() && error.task_id() == third.id());
+        assert!(error.to_string().contains("tests/join_set.rs"), "{error}");
+        assert!(set.join_next_with_id().await.is_none());
+    });
+}
+
+#[test]
+fn tasks_spawned_elsewhere_join_a_set() {
+    block_on(async {
+        let tasks = [3, 1, 2].map(|i| {
+            evloop::spawn(async move {
+                for _ in 0..2 * i {
+                    yield_now().await;
+                }
+                i
+            })
+        });
+        let ids = tasks.each_ref().map(|task| task.id());
+        let mut set = JoinSet::new();
+        for task in tasks {
+            set.insert(task);
+        }
+        let mut joined = Vec::new();
+        while let Some(output) = set.join_next_with_id().await {
+            joined.push(output.unwrap());
+        }
+        assert_eq!(joined, [(ids[1], 1), (ids[2], 2), (ids[0], 3)]);
+
+        let ended = evloop::spawn(ready(4));
+        yield_now().await;
+        set.insert(ended);
+        assert_eq!(set.try_join_next().unwrap().unwrap(), 4, "it needs no turn");
+    });
+}
+
+#[test]
+fn an_inserted_task_is_aborted_with_the_set_and_detached_by_detach_all() {
+    let drops = Drops::default();
+    block_on(async {
+        for is_detached in [false, true] {
+            let mut set = JoinSet::new();
+            let (value, (go, wait)) = (drops.value(), evloop::sync::oneshot::channel());
+            set.insert(evloop::spawn(async move {
+                let _value = value;
+                wait.await.unwrap();
+            }));
+            yield_now().await;
+            assert_eq!((set.len(), set.running()), (1, 1));
+            let before = task::all().len();
+            if is_detached {
+                set.detach_all();
+            }
+            drop(set);
+            yield_now().await;
+            yield_now().await;
+            assert_eq!(drops.count(), 1);
+            // The task that watches an inserted one has ended, too.
+            assert_eq!(before - task::all().len(), if is_detached { 1 } else { 2 });
+            assert_eq!(go.send(()).is_ok(), is_detached);
+        }
+        yield_now().await;
+        assert_eq!((drops.count(), task::all().len()), (2, 1));
+    });
+}
+
+#[test]
+fn the_panic_of_an_inserted_task_is_joined() {
+    block_on(async {
+        let mut set = JoinSet::<()>::new();
+        set.insert(evloop::spawn(async { panic!("inserted") }));
+        set.insert(evloop::spawn(pending())).abort();
+        assert!(set.join_next().await.unwrap().unwrap_err().is_panic());
+        assert!(set.join_next().await.unwrap().unwrap_err().is_cancelled());
+    });
+}
+
+#[test]
+fn aborted_work_on_the_pool_never_begins() {
+    let mut runtime = Runtime::builder().blocking_threads_max(1).build().unwrap();
+    runtime.block_on(async {
+        let (go, wait) = std::sync::mpsc::channel::<()>();
+        let mut set = JoinSet::new();
+        set.spawn_blocking(move || wait.recv().unwrap());
+        let (started, never) = std::sync::mpsc::channel();
+        set.spawn_blocking(move || started.send(()).unwrap()).abort();
+        assert!(set.join_next().await.unwrap().unwrap_err().is_cancelled());
+        go.send(()).unwrap();
+        set.join_next().await.unwrap().unwrap();
+        assert!(never.recv().is_err(), "its function was dropped");
+    });
+}
+
+#[test]
+fn a_set_is_collected_and_extended() {
+    block_on(async {
+        let mut set: JoinSet<_> = (0..3).map(ready).collect();
+        set.extend((3..5).map(ready));
+        assert_eq!(set.join_all().await, [0, 1, 2, 3, 4]);
+    });
+}
+
+#[test]
+fn the_place_of_a_spawn_is_that_of_the_caller() {
+    block_on(async {
+        let mut set: JoinSet<()> = JoinSet::from_iter([pending()]);
+        set.spawn(pending());
+        set.extend([pending()]);
+        drop(set.spawn_limited(9, pending()).await);
+        set.spawn_blocking(|| ());
+        set.insert(evloop::spawn(pending()));
+        yield_now().await;
+        for info in task::all() {
+            let file = info.spawned_at().file();
+            assert!(file.ends_with("join_set.rs") && !file.contains("src"), "{info:?}");
+        }
+    });
+}
+
+#[test]
+fn at_most_the_limit_of_tasks_run() {
+    let running = Rc::new(Cell::new(0));
+    block_on(async {
+        let mut set = JoinSet::new();
+        for i in 0..20 {
+            let running = running.clone();
+            set.spawn_limited(3, async move {
+                running.set(running.get() + 1);
+                assert!(running.get() <= 3);
+                for _ in 0..i % 4 {
+                    yield_now().await;
+                }
+                running.set(running.get() - 1);
+            })
+            .await;
+        }
+        assert_eq!(set.len(), 20);
+        set.join_all().await;
+    });
+}
+
+#[test]
+fn a_dropped_spawn_limited_spawns_nothing() {
+    let drops = Drops::default();
+    block_on(async {
+        let mut set = JoinSet::new();
+        set.spawn(pending());
+        let probe = Probe::new();
+        let value = drops.value();
+        let mut spawn = Box::pin(set.spawn_limited(1, async move { drop(value) }));
+        assert!(probe.poll(&mut spawn).is_pending());
+        drop(spawn);
+        assert_eq!((drops.count(), set.len()), (1, 1));
+        set.abort_all();
+        yield_now().await;
+        assert_eq!(probe.calls.wakes.get(), 1, "the end of a task wakes the last waiter");
+    });
+}
+
+#[test]
+fn a_limit_of_zero_panics() {
+    block_on(async {
+        let mut set = JoinSet::new();
+        let spawn = || drop(set.spawn_limited(0, ready(())));
+        let panic = catch_unwind(AssertUnwindSafe(spawn)).unwrap_err();
+        let message = panic.downcast_ref::<&str>().unwrap();
+        assert!(message.contains("needs a limit above 0"), "{message}");
+    });
+}
+
+#[test]
+fn wait_returns_after_a_number_of_ends() {
+    block_on(async {
+        let fill = || -> JoinSet<u32> {
+            (1..=4)
+                .map(|i| async move {
+                    for _ in 0..2 * i {
+                        yield_now().await;
+                    }
+                    i
+                })
+                .collect()
+        };
+        for (count, ended) in [(0, 0), (1, 1), (3, 3), (4, 4), (9, 4)] {
+            let mut set = fill();
+            let outputs = task::wait(&mut set, ReturnWhen::Count(count), None).await;
+            assert!(outputs.into_iter().map(Result::unwrap).eq(1..=ended), "{count}");
+        }
+    });
+}
+
+#[test]
+fn a_hundred_thousand_tasks_are_joined() {
+    block_on(async {
+        let mut set: JoinSet<_> = (0..100_000).map(ready).collect();
+        let mut sum = 0u64;
+        while let Some(output) = set.join_next().await {
+            sum += output.unwrap();
+        }
+        assert_eq!(sum, 99_999 * 50_000);
+    });
+}

@@ -6,8 +6,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use evloop::sync::oneshot;
-use evloop::task::yield_now;
-use evloop::time::{TimeoutScope, now, sleep, timeout_scope};
+use evloop::task::{self, yield_now};
+use evloop::time::{TimeoutScope, current_deadline, now, sleep, timeout_scope, timeout_scope_at};
 use evloop::{block_on, spawn};
 use futures::FutureExt;
 use probe::Probe;
@@ -125,5 +125,85 @@ fn no_waker_is_stored_after_the_end() {
         assert_eq!(probe.kept(), 0);
         t.reschedule(now());
         assert_eq!(probe.calls.wakes.get(), 0);
+    });
+}
+
+#[test]
+fn the_error_tells_the_limit() {
+    block_on(async {
+        let late = timeout_scope(SOON, async |_| pending::<()>().await).await.unwrap_err();
+        assert_eq!(late.duration(), Some(SOON));
+        assert_eq!(late.to_string(), "timed out after 2ms");
+        let moved = timeout_scope(LATE, async |t| {
+            t.reschedule(now());
+            pending::<()>().await;
+        });
+        let late = moved.await.unwrap_err();
+        assert_eq!((late.duration(), &*late.to_string()), (None, "the deadline has passed"));
+        let late = timeout_scope_at(now(), async |_| pending::<()>().await).await.unwrap_err();
+        assert_eq!(late.duration(), None);
+        let deadline = now() + LATE;
+        let set = timeout_scope_at(deadline, async |t| t.deadline()).await;
+        assert_eq!(set, Ok(Some(deadline)));
+    });
+}
+
+#[test]
+fn the_nearest_deadline_is_that_of_any_scope_around() {
+    block_on(async {
+        let (near, far) = (now() + LATE, now() + 2 * LATE);
+        assert_eq!(current_deadline(), None);
+        let outer = timeout_scope_at(far, async |outer| {
+            let inner = timeout_scope_at(near, async |inner| {
+                assert_eq!(current_deadline(), Some(near));
+                yield_now().await;
+                assert_eq!(current_deadline(), Some(near), "in a later poll");
+                inner.reschedule(None);
+                assert_eq!(current_deadline(), Some(far), "at once");
+                outer.reschedule(near);
+                assert_eq!(current_deadline(), Some(near));
+                outer.reschedule(None);
+                assert_eq!(current_deadline(), None);
+                outer.reschedule(far);
+            });
+            inner.await.unwrap();
+            assert_eq!(current_deadline(), Some(far));
+        });
+        outer.await.unwrap();
+        assert_eq!(current_deadline(), None);
+    });
+}
+
+#[test]
+fn children_are_within_the_deadline_and_spawned_tasks_are_not() {
+    block_on(async {
+        let deadline = now() + LATE;
+        let scope = timeout_scope_at(deadline, async |_| {
+            let eager = task::Builder::new().eager(true);
+            assert_eq!(eager.spawn(async { current_deadline() }).await.unwrap(), None);
+            assert_eq!(spawn(async { current_deadline() }).await.unwrap(), None);
+            let child = task::scope(async |s| s.spawn(async { current_deadline() }).await);
+            assert_eq!(child.await.unwrap(), Some(deadline));
+            assert_eq!(block_on_inside(), None);
+        });
+        scope.await.unwrap();
+    });
+}
+
+/// Returns the deadline that a task of another loop sees.
+fn block_on_inside() -> Option<std::time::Instant> {
+    let mut runtime = evloop::Runtime::new().unwrap();
+    let task = runtime.spawn(async { current_deadline() });
+    runtime.run_until_stalled().unwrap();
+    task.now_or_never().unwrap().unwrap()
+}
+
+#[test]
+fn a_panic_of_the_body_ends_its_deadline() {
+    block_on(async {
+        let scope = timeout_scope(LATE, async |_| panic!("in the body"));
+        let result = std::panic::AssertUnwindSafe(scope).catch_unwind().await;
+        assert!(result.is_err());
+        assert_eq!(current_deadline(), None);
     });
 }

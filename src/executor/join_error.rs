@@ -152,6 +152,12 @@ impl JoinError {
         }
     }
 
+    /// Returns the error of work as that of the task that waited for it.
+    pub(crate) fn of_task(mut self, id: TaskId) -> JoinError {
+        self.0.id = id;
+        self
+    }
+
     /// Resumes the panic. Returns any other end of the task as an `io::Error`.
     pub(crate) fn resume<T>(self) -> io::Result<T> {
         match self.0.end {

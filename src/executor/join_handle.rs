@@ -15,7 +15,8 @@ use super::local_queue::{abort, store_unhandled};
 use super::runnable::Runnable;
 use super::task_cell::Output;
 use super::task_output::{TaskOutput, drop_outcome, knows};
-use crate::current::TaskId;
+use crate::current::{self, TaskId, WaitsFor};
+use crate::wait::store_waker;
 
 /// Awaits the output of a spawned task.
 ///
@@ -244,6 +245,17 @@ impl AbortHandle {
     /// Returns the id of the task.
     pub fn id(&self) -> TaskId {
         self.task.header().id
+    }
+
+    /// Completes when the task has ended. It takes the place of the handle that awaits the task:
+    /// only one of the two is woken.
+    pub(crate) fn poll_end(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let header = self.task.header();
+        if !header.is_finished() {
+            store_waker(&header.waiter, cx.waker());
+        }
+        // Checked again: cloning the waker ran user code.
+        if header.is_finished() { Poll::Ready(()) } else { current::pending(WaitsFor::Task) }
     }
 
     /// Returns whether the task has ended.

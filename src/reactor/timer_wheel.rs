@@ -135,8 +135,8 @@ impl Timers {
     }
 
     /// Removes a deadline that has not fired. Returns its waker, for the caller to drop after its
-    /// borrow.
-    #[inline]
+    /// borrow. Always inlined: every dropped sleep runs it.
+    #[inline(always)]
     pub(crate) fn remove(&mut self, key: TimerKey) -> Option<Waker> {
         let Node { next, previous, .. } = self.nodes[key.index()];
         self.nodes[next as usize].previous = previous;

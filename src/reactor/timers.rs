@@ -36,7 +36,7 @@ impl Reactor {
     /// # Panics
     ///
     /// If the loop has ended.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn poll_timer(
         &self,
         key: &mut Option<TimerKey>,
@@ -61,6 +61,7 @@ impl Reactor {
     }
 
     /// Sets a timer, unless its deadline has passed.
+    #[inline]
     fn set_timer(&self, deadline: u64, waker: Waker) -> Option<TimerKey> {
         let mut timers = self.timers.borrow_mut();
         if timers.has_fired(deadline) {
@@ -92,6 +93,26 @@ impl Reactor {
             drop(timers);
             drop(waker);
         }
+    }
+
+    /// Moves a timer to another deadline; it will wake the same waker. If that deadline has passed,
+    /// wakes the waker at once and removes the timer. Returns whether the timer was set: it had not
+    /// fired.
+    pub(crate) fn move_timer(&self, key: &mut Option<TimerKey>, old: u64, new: u64) -> bool {
+        let Some(set) = key.take() else { return false };
+        let mut timers = self.timers.borrow_mut();
+        if timers.has_fired(old) {
+            return false;
+        }
+        let Some(waker) = timers.remove(set) else { return false };
+        let is_due = timers.has_fired(new);
+        drop(timers);
+        if is_due {
+            waker.wake();
+        } else {
+            *key = self.set_timer(new, waker);
+        }
+        true
     }
 
     fn assert_open(&self) {

@@ -3,8 +3,9 @@
 use std::future::Future;
 use std::rc::Rc;
 
+use super::join_set::JoinSet;
 use crate::context;
-use crate::executor::{JoinHandle, SpawnOptions};
+use crate::executor::{AbortHandle, JoinHandle, SpawnOptions};
 
 /// Spawns a task with options: a name, or a first poll at once.
 ///
@@ -66,8 +67,40 @@ impl Builder {
     /// Panics outside of a running loop.
     #[track_caller]
     pub fn spawn<F: Future + 'static>(self, future: F) -> JoinHandle<F::Output> {
-        let options =
-            SpawnOptions { name: self.name, is_eager: self.is_eager, ..SpawnOptions::here() };
+        let options = self.options();
         context::expect("task::Builder::spawn").executor.spawn(future, options)
+    }
+
+    /// Spawns the task on the running loop and adds it to a set: tokio's `JoinSet::build_task`.
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a running loop.
+    ///
+    /// ```
+    /// use evloop::task::{Builder, JoinSet};
+    ///
+    /// evloop::block_on(async {
+    ///     let mut set = JoinSet::new();
+    ///     Builder::new().name("printer").spawn_in(&mut set, async {
+    ///         evloop::task::current().unwrap().name().map(String::from)
+    ///     });
+    ///     assert_eq!(set.join_all().await, [Some(String::from("printer"))]);
+    /// });
+    /// ```
+    #[doc(alias = "build_task")]
+    #[track_caller]
+    pub fn spawn_in<T: 'static>(
+        self,
+        set: &mut JoinSet<T>,
+        future: impl Future<Output = T> + 'static,
+    ) -> AbortHandle {
+        let options = self.options();
+        set.spawn_as(future, options)
+    }
+
+    #[track_caller]
+    fn options(self) -> SpawnOptions {
+        SpawnOptions { name: self.name, is_eager: self.is_eager, ..SpawnOptions::here() }
     }
 }

@@ -1,21 +1,14 @@
 //! A set of tasks that are joined in the order in which they end.
 
-use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
 use std::fmt;
 use std::future::{Future, poll_fn};
-use std::pin::Pin;
-use std::rc::Rc;
-use std::task::{Context, Poll, Waker, ready};
-use std::time::Duration;
+use std::task::{Context, Poll};
 
-use slab::Slab;
-
+use super::join_entry::expect_output;
+use super::members::{Members, Output};
 use crate::context;
-use crate::current::{self, WaitsFor, budget};
+use crate::current::TaskId;
 use crate::executor::{AbortHandle, JoinError, JoinHandle, SpawnOptions};
-use crate::time::timeout;
-use crate::wait::store_waker;
 
 /// A set of tasks that are joined in the order in which they end: asyncio's `as_completed` and
 /// `wait`, gevent's `Group`.
@@ -42,51 +35,30 @@ use crate::wait::store_waker;
 /// });
 /// ```
 pub struct JoinSet<T> {
-    tasks: Slab<JoinHandle<T>>,
-    ended: Rc<Ended>,
-}
-
-/// The tasks of a set whose futures were dropped, in that order.
-#[derive(Default)]
-struct Ended {
-    keys: RefCell<VecDeque<usize>>,
-    /// The waker of the task that waits in `join_next`.
-    waiter: Cell<Option<Waker>>,
-}
-
-/// Lies in a task beside its future. Its destructor reports that the task has ended.
-struct Member {
-    key: usize,
-    ended: Rc<Ended>,
-}
-
-/// The condition on which [`wait`] returns.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReturnWhen {
-    /// When one task has ended: asyncio's `FIRST_COMPLETED`.
-    FirstCompleted,
-    /// When one task has panicked or was aborted, otherwise when all have ended: asyncio's
-    /// `FIRST_EXCEPTION`.
-    FirstException,
-    /// When all tasks have ended: asyncio's `ALL_COMPLETED`.
-    All,
+    members: Members<(), T>,
 }
 
 impl<T> JoinSet<T> {
     /// Returns an empty set.
     pub fn new() -> JoinSet<T> {
-        JoinSet { tasks: Slab::new(), ended: Rc::default() }
+        JoinSet { members: Members::new() }
     }
 
     /// Returns the number of tasks in the set: those that run, and those that have ended and were
     /// not joined.
     pub fn len(&self) -> usize {
-        self.tasks.len()
+        self.members.len()
+    }
+
+    /// Returns the number of tasks that have not ended.
+    #[doc(alias = "free_count")]
+    pub fn running(&self) -> usize {
+        self.members.running()
     }
 
     /// Returns whether no task is in the set.
     pub fn is_empty(&self) -> bool {
-        self.tasks.is_empty()
+        self.len() == 0
     }
 
     /// Waits for the next task that ends, or takes one that has ended, and returns its output.
@@ -103,36 +75,45 @@ impl<T> JoinSet<T> {
     ///
     /// The set stores the waker of the last call.
     pub fn poll_join_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<T, JoinError>>> {
-        ready!(budget::poll_left(cx));
-        if self.is_empty() {
-            budget::spend();
-            return Poll::Ready(None);
-        }
-        if let Some(output) = self.try_join_next() {
-            budget::spend();
-            return Poll::Ready(Some(output));
-        }
-        store_waker(&self.ended.waiter, cx.waker());
-        // A task's future is dropped a moment before its output is stored, and cloning the waker
-        // ran user code, in which a future may have been dropped. So the task is polled for its
-        // output.
-        let first = self.ended.keys.borrow().front().copied();
-        let Some(key) = first else { return current::pending(WaitsFor::Task) };
-        let output = ready!(Pin::new(&mut self.tasks[key]).poll(cx));
-        self.ended.keys.borrow_mut().pop_front();
-        drop(self.tasks.remove(key));
-        Poll::Ready(Some(output))
+        self.poll_join_next_with_id(cx).map(|next| Some(next?.map(|(_, output)| output)))
+    }
+
+    /// Polls for the id and the output of the next task that ends.
+    pub fn poll_join_next_with_id(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<(TaskId, T), JoinError>>> {
+        self.members.poll_next(cx).map(|next| Some(with_id(next?)))
+    }
+
+    /// Waits like [`join_next`](JoinSet::join_next), and returns the id of the task, too. The error
+    /// of a task has its id: [`JoinError::task_id`].
+    ///
+    /// # Cancel safety
+    ///
+    /// No output is lost.
+    ///
+    /// ```
+    /// evloop::block_on(async {
+    ///     let mut set = evloop::task::JoinSet::new();
+    ///     let task = set.spawn(async { 7 });
+    ///     assert_eq!(set.join_next_with_id().await.unwrap().unwrap(), (task.id(), 7));
+    /// });
+    /// ```
+    pub fn join_next_with_id(
+        &mut self,
+    ) -> impl Future<Output = Option<Result<(TaskId, T), JoinError>>> {
+        poll_fn(|cx| self.poll_join_next_with_id(cx))
     }
 
     /// Returns the output of a task that has ended, if there is one.
     pub fn try_join_next(&mut self) -> Option<Result<T, JoinError>> {
-        let mut keys = self.ended.keys.borrow_mut();
-        // A task's future is dropped a moment before its output is stored.
-        let has_output = |key: &usize| self.tasks[*key].is_finished();
-        let index = keys.iter().position(has_output)?;
-        let key = keys.remove(index)?;
-        drop(keys);
-        self.tasks.remove(key).take_finished()
+        Some(self.members.try_next()?.2)
+    }
+
+    /// Returns the id and the output of a task that has ended, if there is one.
+    pub fn try_join_next_with_id(&mut self) -> Option<Result<(TaskId, T), JoinError>> {
+        Some(with_id(self.members.try_next()?))
     }
 
     /// Waits for all tasks and returns their outputs in the order in which they ended.
@@ -148,11 +129,7 @@ impl<T> JoinSet<T> {
     pub async fn join_all(mut self) -> Vec<T> {
         let mut outputs = Vec::with_capacity(self.len());
         while let Some(output) = self.join_next().await {
-            match output.map_err(JoinError::try_into_panic) {
-                Ok(output) => outputs.push(output),
-                Err(Ok(panic)) => std::panic::resume_unwind(panic),
-                Err(Err(error)) => panic!("{error}, and so has no output for join_all"),
-            }
+            outputs.push(expect_output(output));
         }
         outputs
     }
@@ -160,103 +137,187 @@ impl<T> JoinSet<T> {
     /// Aborts all tasks. They stay in the set until they are joined.
     #[doc(alias = "killall")]
     pub fn abort_all(&self) {
-        for (_, task) in &self.tasks {
-            task.abort();
-        }
+        self.members.abort_all();
+    }
+
+    /// [Aborts](JoinSet::abort_all) all tasks, waits until their futures are dropped, and removes
+    /// them from the set. Panics and outputs are dropped.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future leaves the tasks aborted. Those that were not joined stay in the set.
+    ///
+    /// ```
+    /// evloop::block_on(async {
+    ///     let mut set = evloop::task::JoinSet::new();
+    ///     set.spawn(std::future::pending::<()>());
+    ///     set.shutdown().await;
+    ///     assert!(set.is_empty());
+    /// });
+    /// ```
+    #[doc(alias = "killall")]
+    pub async fn shutdown(&mut self) {
+        self.abort_all();
+        while self.join_next().await.is_some() {}
     }
 
     /// Detaches all tasks and removes them from the set. They run on.
     pub fn detach_all(&mut self) {
-        // The detached tasks report to the old record, which no set reads.
-        self.ended = Rc::default();
-        let tasks = std::mem::take(&mut self.tasks);
-        drop(tasks);
+        self.members.detach_all();
     }
 }
 
 impl<T: 'static> JoinSet<T> {
-    /// Spawns a task on the running loop and adds it to the set.
+    /// Spawns a task on the running loop and adds it to the set. For a task with a name, see
+    /// [`Builder::spawn_in`](super::Builder::spawn_in).
     ///
     /// # Panics
     ///
     /// Panics outside of a running loop.
     #[track_caller]
     pub fn spawn(&mut self, future: impl Future<Output = T> + 'static) -> AbortHandle {
+        self.spawn_as(future, SpawnOptions::here())
+    }
+
+    #[track_caller]
+    pub(super) fn spawn_as(
+        &mut self,
+        future: impl Future<Output = T> + 'static,
+        options: SpawnOptions,
+    ) -> AbortHandle {
+        self.members.spawn("JoinSet::spawn", (), future, options).1
+    }
+
+    /// Waits until fewer than `limit` tasks of the set run, then spawns a task: gevent's
+    /// `Pool.spawn`. Tasks that have ended and were not joined do not count.
+    ///
+    /// Where several tasks spawn, use a [`Semaphore`](crate::sync::Semaphore) of `limit` permits:
+    /// `acquire_owned` before each spawn, and move the permit into the task.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `limit` is 0, or outside of a running loop.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the returned future before it completes drops `future`, which was not spawned.
+    ///
+    /// ```
+    /// use evloop::task::{JoinSet, yield_now};
+    ///
+    /// evloop::block_on(async {
+    ///     let mut set = JoinSet::new();
+    ///     for i in 0..10 {
+    ///         set.spawn_limited(3, async move {
+    ///             yield_now().await;
+    ///             i
+    ///         })
+    ///         .await;
+    ///         assert!(set.running() <= 3);
+    ///     }
+    ///     assert_eq!(set.join_all().await.len(), 10);
+    /// });
+    /// ```
+    #[doc(alias = "wait_available")]
+    #[track_caller]
+    pub fn spawn_limited(
+        &mut self,
+        limit: usize,
+        future: impl Future<Output = T> + 'static,
+    ) -> impl Future<Output = AbortHandle> {
+        assert!(limit > 0, "JoinSet::spawn_limited needs a limit above 0: no task could run");
+        context::expect("JoinSet::spawn_limited");
         let options = SpawnOptions::here();
-        let context = context::expect("JoinSet::spawn");
-        let entry = self.tasks.vacant_entry();
-        let member = Member { key: entry.key(), ended: self.ended.clone() };
-        let task = async move {
-            // A local: so it is dropped after the future that runs.
-            let _member = member;
-            future.await
-        };
-        let handle = entry.insert(context.executor.spawn(task, options));
-        handle.abort_handle()
+        async move {
+            poll_fn(|cx| self.members.poll_below(limit, cx)).await;
+            self.spawn_as(future, options)
+        }
+    }
+
+    /// Runs `f` on the blocking pool, as [`spawn_blocking`](super::spawn_blocking()) does, and adds
+    /// a task to the set that waits for its output.
+    ///
+    /// Aborting the task cancels the work if it has not begun. Work that has begun runs on, and its
+    /// output is dropped.
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a running loop.
+    ///
+    /// ```
+    /// evloop::block_on(async {
+    ///     let mut set = evloop::task::JoinSet::new();
+    ///     set.spawn(async { 1 });
+    ///     set.spawn_blocking(|| 2);
+    ///     assert_eq!(set.join_all().await.into_iter().sum::<i32>(), 3);
+    /// });
+    /// ```
+    #[track_caller]
+    pub fn spawn_blocking(&mut self, f: impl FnOnce() -> T + Send + 'static) -> AbortHandle
+    where
+        T: Send,
+    {
+        self.members.spawn_blocking("JoinSet::spawn_blocking", (), f).1
+    }
+
+    /// Adds a task that was spawned elsewhere: gevent's `Group.add`. The set owns it from now on,
+    /// and aborts it when the set is dropped.
+    ///
+    /// A second task reports the end of this one to the set. So the set may learn it a turn later
+    /// than the end of a task that the set has spawned.
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a running loop, unless the task has ended.
+    ///
+    /// ```
+    /// evloop::block_on(async {
+    ///     let task = evloop::spawn(async { 7 });
+    ///     let mut set = evloop::task::JoinSet::new();
+    ///     set.insert(task);
+    ///     assert_eq!(set.join_next().await.unwrap().unwrap(), 7);
+    /// });
+    /// ```
+    #[doc(alias = "add")]
+    #[track_caller]
+    pub fn insert(&mut self, handle: JoinHandle<T>) -> AbortHandle {
+        self.members.insert("JoinSet::insert", (), handle).1
     }
 }
 
-impl Drop for Member {
-    fn drop(&mut self) {
-        self.ended.keys.borrow_mut().push_back(self.key);
-        if let Some(waiter) = self.ended.waiter.take() {
-            waiter.wake();
+/// Spawns each future as a task of the set.
+impl<F: Future<Output = T> + 'static, T: 'static> Extend<F> for JoinSet<T> {
+    #[track_caller]
+    fn extend<I: IntoIterator<Item = F>>(&mut self, futures: I) {
+        let options = SpawnOptions::here();
+        for future in futures {
+            self.spawn_as(future, options.clone());
         }
     }
 }
 
-/// Waits for tasks of a set, at most for `limit`, and returns the outputs of those that ended, in
-/// the order in which they ended. The other tasks stay in the set and run on.
-///
-/// The end of the limit is no error: the outputs of the tasks that have ended by then are returned.
-///
-/// # Cancel safety
-///
-/// Not cancel safe: dropping the future drops the outputs that it has taken. With
-/// [`ReturnWhen::FirstCompleted`] it takes the outputs at the moment at which it completes, so none
-/// is lost.
+/// Spawns each future as a task of a new set. `collect` hides the place of the spawn from
+/// [`TaskInfo::spawned_at`](super::TaskInfo::spawned_at); `JoinSet::from_iter` does not.
 ///
 /// ```
-/// use evloop::task::{self, JoinSet, ReturnWhen};
+/// use evloop::task::JoinSet;
 ///
 /// evloop::block_on(async {
-///     let mut set = JoinSet::new();
-///     set.spawn(async { 1 });
-///     set.spawn(std::future::pending());
-///     let done = task::wait(&mut set, ReturnWhen::FirstCompleted, None).await;
-///     assert_eq!((done.len(), set.len()), (1, 1));
+///     let set: JoinSet<_> = (1..=3).map(|i| async move { i * i }).collect();
+///     assert_eq!(set.join_all().await, [1, 4, 9]);
 /// });
 /// ```
-pub async fn wait<T>(
-    set: &mut JoinSet<T>,
-    when: ReturnWhen,
-    limit: Option<Duration>,
-) -> Vec<Result<T, JoinError>> {
-    let mut outputs = Vec::new();
-    let enough = async {
-        while let Some(output) = set.join_next().await {
-            let is_error = output.is_err();
-            outputs.push(output);
-            match when {
-                ReturnWhen::FirstCompleted => break,
-                ReturnWhen::FirstException if is_error => break,
-                ReturnWhen::FirstException | ReturnWhen::All => {}
-            }
-        }
-    };
-    match limit {
-        // The tasks that are left in the set show whether the limit was reached.
-        Some(limit) => drop(timeout(limit, enough).await),
-        None => enough.await,
+impl<F: Future<Output = T> + 'static, T: 'static> FromIterator<F> for JoinSet<T> {
+    #[track_caller]
+    fn from_iter<I: IntoIterator<Item = F>>(futures: I) -> JoinSet<T> {
+        let mut set = JoinSet::new();
+        set.extend(futures);
+        set
     }
-    outputs.extend(std::iter::from_fn(|| set.try_join_next()));
-    outputs
 }
 
-impl<T> Drop for JoinSet<T> {
-    fn drop(&mut self) {
-        self.abort_all();
-    }
+fn with_id<T>((_, id, output): Output<(), T>) -> Result<(TaskId, T), JoinError> {
+    output.map(|output| (id, output))
 }
 
 impl<T> Default for JoinSet<T> {

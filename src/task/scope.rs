@@ -8,6 +8,7 @@ use std::task::Poll;
 
 use super::children::{Children, End};
 use super::scoped_handle::ScopedHandle;
+use super::start::{Start, Started};
 use crate::executor::SpawnOptions;
 
 /// Spawns the children of a scope; the argument of the body of [`scope`]. A clone spawns into the
@@ -113,6 +114,45 @@ impl<'env> Scope<'env> {
     #[track_caller]
     pub fn spawn<F: Future + 'env>(&self, future: F) -> ScopedHandle<'env, F::Output> {
         self.spawn_as(SpawnOptions::here(), future)
+    }
+
+    /// Spawns a child and waits until it is ready: trio's `Nursery.start`. Returns the value that
+    /// the child passes to [`Started::set`]; the child then runs on in the scope.
+    ///
+    /// # Errors
+    ///
+    /// [`NotStarted`](super::NotStarted) if the child ends before it is ready.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future aborts the child, unless it is ready.
+    ///
+    /// ```
+    /// use evloop::{sync::oneshot, task};
+    ///
+    /// evloop::block_on(task::scope(async |s| {
+    ///     let server = async |started: task::Started<oneshot::Sender<u32>>| {
+    ///         let (sender, receiver) = oneshot::channel();
+    ///         started.set(sender);
+    ///         assert_eq!(receiver.await, Ok(7));
+    ///     };
+    ///     let connection = s.start(server).await.unwrap();
+    ///     connection.send(7).unwrap();
+    ///
+    ///     let result = s.start(async |_: task::Started<()>| "no address").await;
+    ///     assert_eq!(result.unwrap_err().into_output().unwrap(), "no address");
+    /// }));
+    /// ```
+    #[track_caller]
+    pub fn start<V: 'env, T: 'env>(
+        &self,
+        child: impl AsyncFnOnce(Started<V>) -> T + 'env,
+    ) -> Start<'env, V, T> {
+        let started = Started::new();
+        let state = started.state();
+        let options = SpawnOptions::here();
+        let handle = self.spawn_as(options, async move { child(started).await });
+        Start::new(handle, state)
     }
 
     pub(super) fn spawn_as<F: Future + 'env>(

@@ -3,9 +3,11 @@
 use std::fmt::Display;
 use std::future::Future;
 use std::panic::Location;
+use std::time::Duration;
 
 use crate::context;
 use crate::executor::{JoinHandle, SpawnOptions, TaskInfo};
+use crate::time::sleep;
 
 /// Spawns a task on the running loop. The loop polls it later, never inside this call.
 ///
@@ -26,6 +28,36 @@ use crate::executor::{JoinHandle, SpawnOptions, TaskInfo};
 #[track_caller]
 pub fn spawn<F: Future + 'static>(future: F) -> JoinHandle<F::Output> {
     context::expect("spawn").executor.spawn(future, SpawnOptions::here())
+}
+
+/// Spawns a task that begins after `delay`, counted from this call: gevent's `spawn_later`.
+///
+/// Aborting the task before then drops the future, which was never polled. For a function, see
+/// [`call_later`](crate::call_later).
+///
+/// # Panics
+///
+/// Panics outside of a running loop.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// evloop::block_on(async {
+///     let begin = evloop::time::now();
+///     let task = evloop::task::spawn_later(Duration::from_millis(2), async { 7 });
+///     assert_eq!(task.await.unwrap(), 7);
+///     assert!(begin.elapsed() >= Duration::from_millis(2));
+/// });
+/// ```
+#[track_caller]
+pub fn spawn_later<F: Future + 'static>(delay: Duration, future: F) -> JoinHandle<F::Output> {
+    let context = context::expect("task::spawn_later");
+    let sleep = sleep(delay);
+    let task = async move {
+        sleep.await;
+        future.await
+    };
+    context.executor.spawn(task, SpawnOptions::here())
 }
 
 /// Reports an error of the running task to the loop's

@@ -11,6 +11,7 @@ use std::task::Poll;
 
 use super::children::{Children, End};
 use super::scoped_handle::ScopedHandle;
+use super::start::{Start, Started};
 use crate::executor::SpawnOptions;
 
 /// Spawns the children of a scope; the argument of the body of [`try_scope`]. A clone spawns into
@@ -119,14 +120,55 @@ impl<'env, E: 'env> TryScope<'env, E> {
         let child = async move {
             match future.await {
                 Ok(output) => output,
-                Err(error) => {
-                    errors.borrow_mut().push(error);
-                    // The scope ends because of the error, and drops this future.
-                    pending().await
-                }
+                Err(error) => fail(&errors, error).await,
             }
         };
         self.children.spawn(child, options)
+    }
+
+    /// Spawns a child and waits until it is ready, as [`Scope::start`](super::Scope::start) does.
+    ///
+    /// # Errors
+    ///
+    /// [`NotStarted`](super::NotStarted) if the child ends before it is ready: its error does not
+    /// end the scope then. A later error does.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future aborts the child, unless it is ready.
+    ///
+    /// ```
+    /// use evloop::task::{self, Started};
+    ///
+    /// evloop::block_on(async {
+    ///     let result = task::try_scope(async |s| {
+    ///         let refused = s.start(async |_: Started<()>| Err::<(), _>("refused")).await;
+    ///         assert_eq!(refused.unwrap_err().into_output().unwrap(), Err("refused"));
+    ///         let child = async |started: Started<u32>| {
+    ///             started.set(7);
+    ///             Err::<(), _>("broken")
+    ///         };
+    ///         assert_eq!(s.start(child).await.unwrap(), 7);
+    ///         Ok(())
+    ///     });
+    ///     assert_eq!(result.await.unwrap_err().into_first(), "broken");
+    /// });
+    /// ```
+    #[track_caller]
+    pub fn start<V: 'env, T: 'env>(
+        &self,
+        child: impl AsyncFnOnce(Started<V>) -> Result<T, E> + 'env,
+    ) -> Start<'env, V, Result<T, E>> {
+        let started = Started::new();
+        let (state, is_started) = (started.state(), started.state());
+        let errors = self.errors.clone();
+        let child = async move {
+            match child(started).await {
+                Err(error) if is_started.is_set() => fail(&errors, error).await,
+                result => result,
+            }
+        };
+        Start::new(self.children.spawn(child, SpawnOptions::here()), state)
     }
 
     /// Cancels the children, as [`Scope::cancel`](super::Scope::cancel) does. The body runs on.
@@ -148,6 +190,12 @@ impl<'env, E: 'env> TryScope<'env, E> {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+}
+
+/// Ends the scope of a child because of an error. The scope drops this future.
+async fn fail<E, T>(errors: &RefCell<Vec<E>>, error: E) -> T {
+    errors.borrow_mut().push(error);
+    pending().await
 }
 
 impl<E> GroupError<E> {

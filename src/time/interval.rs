@@ -24,6 +24,8 @@ pub struct Interval {
     missed: MissedTick,
 }
 
+const NO_PERIOD: &str = "an interval needs a period above zero";
+
 /// The policy of an [`Interval`] for a tick that is late because the task or the loop was busy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MissedTick {
@@ -74,7 +76,7 @@ pub fn interval(period: Duration) -> Interval {
 /// ```
 #[track_caller]
 pub fn interval_at(start: Instant, period: Duration) -> Interval {
-    assert!(!period.is_zero(), "an interval needs a period above zero");
+    assert!(!period.is_zero(), "{NO_PERIOD}");
     Interval { sleep: sleep_until(start), due: start, period, missed: MissedTick::default() }
 }
 
@@ -105,6 +107,37 @@ impl Interval {
         self.period
     }
 
+    /// Sets the time between ticks. The next tick stays where it is; the period begins with it.
+    ///
+    /// # Panics
+    ///
+    /// If `period` is zero.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// evloop::block_on(async {
+    ///     let mut interval = evloop::time::interval(Duration::from_secs(3600));
+    ///     let first = interval.tick().await;
+    ///     interval.set_period(Duration::from_millis(1));
+    ///     interval.reset_at(first + Duration::from_millis(2));
+    ///     assert_eq!(interval.tick().await, first + Duration::from_millis(2));
+    ///     assert_eq!(interval.tick().await, first + Duration::from_millis(3));
+    /// });
+    /// ```
+    #[doc(alias = "set_interval")]
+    #[track_caller]
+    pub fn set_period(&mut self, period: Duration) {
+        assert!(!period.is_zero(), "{NO_PERIOD}");
+        self.period = period;
+    }
+
+    /// Returns the policy for missed ticks.
+    #[doc(alias = "missed_tick_behavior")]
+    pub fn missed_tick(&self) -> MissedTick {
+        self.missed
+    }
+
     /// Sets the policy for missed ticks. Default: [`MissedTick::Burst`].
     #[doc(alias = "set_missed_tick_behavior")]
     pub fn set_missed_tick(&mut self, missed: MissedTick) {
@@ -114,6 +147,23 @@ impl Interval {
     /// Moves the schedule: the next tick is one period from now.
     pub fn reset(&mut self) {
         self.schedule(clock::add(now(), self.period));
+    }
+
+    /// Moves the schedule: the next tick is at `deadline`, whether it has passed or not, and the
+    /// others follow it. A task that waits for a tick is woken then.
+    #[doc(alias = "set_interval_at")]
+    pub fn reset_at(&mut self, deadline: Instant) {
+        self.schedule(deadline);
+    }
+
+    /// Moves the schedule: the next tick is `duration` from now.
+    pub fn reset_after(&mut self, duration: Duration) {
+        self.schedule(clock::add(now(), duration));
+    }
+
+    /// Moves the schedule: the next tick is now.
+    pub fn reset_immediately(&mut self) {
+        self.schedule(now());
     }
 
     fn schedule(&mut self, due: Instant) {

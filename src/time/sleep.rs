@@ -118,15 +118,60 @@ impl Sleep {
         }
     }
 
-    /// Sets a new deadline, whether or not the sleep has ended. The new deadline takes effect when
-    /// the sleep is awaited or polled again.
+    /// Creates a sleep that does not end until [`reset`](Sleep::reset) sets a deadline (or about
+    /// five centuries have passed): async-io's `Timer::never`.
+    ///
+    /// ```
+    /// use evloop::time::{Sleep, now};
+    ///
+    /// evloop::block_on(async {
+    ///     let mut idle = Sleep::never();
+    ///     assert!(!idle.is_elapsed());
+    ///     idle.reset(now());
+    ///     idle.await;
+    /// });
+    /// ```
+    pub fn never() -> Sleep {
+        sleep(Duration::MAX)
+    }
+
+    /// Returns whether the deadline has passed.
+    #[doc(alias = "will_fire")]
+    pub fn is_elapsed(&self) -> bool {
+        self.deadline() <= now()
+    }
+
+    /// Sets a new deadline, whether or not the sleep has ended. A task that waits for the sleep is
+    /// woken at the new deadline, as if it had waited for that from the start; at once if the
+    /// deadline has passed.
+    ///
+    /// ```
+    /// use std::{cell::RefCell, future::{Future, poll_fn}, pin::Pin, time::Duration};
+    ///
+    /// use evloop::{task, time};
+    ///
+    /// evloop::block_on(async {
+    ///     let sleep = RefCell::new(time::sleep(Duration::from_secs(3600)));
+    ///     task::scope(async |s| {
+    ///         s.spawn(poll_fn(|cx| Pin::new(&mut *sleep.borrow_mut()).poll(cx)));
+    ///         task::yield_now().await;
+    ///         sleep.borrow_mut().reset(time::now());
+    ///     })
+    ///     .await;
+    /// });
+    /// ```
     #[doc(alias = "set_at")]
     #[doc(alias = "set_after")]
     pub fn reset(&mut self, deadline: Instant) {
-        self.cancel_timer();
         match &mut self.0 {
             State::Unbound(unbound) => *unbound = deadline,
-            State::Bound { reactor, .. } => self.0 = State::until(reactor.clone(), deadline),
+            State::Bound { reactor, deadline: nanos, timer, is_over, has_waited } => {
+                let old = std::mem::replace(nanos, reactor.clock.nanos_until(deadline));
+                // Before the timer moves: that may wake the waiter, which is user code.
+                *is_over = false;
+                *has_waited = timer.is_some();
+                *has_waited = reactor.move_timer(timer, old, *nanos);
+            }
         }
     }
 

@@ -9,11 +9,30 @@ use std::task::{Poll, ready};
 use std::time::{Duration, Instant};
 
 use super::sleep::{Sleep, now, sleep, sleep_until};
+use crate::clock;
 use crate::current::{Grace, budget};
 
 /// The error of a future that reached its time limit.
+///
+/// ```
+/// use std::{future::pending, time::Duration};
+///
+/// evloop::block_on(async {
+///     let limit = Duration::from_millis(2);
+///     let elapsed = evloop::time::timeout(limit, pending::<()>()).await.unwrap_err();
+///     assert_eq!(elapsed.duration(), Some(limit));
+///     assert_eq!(elapsed.to_string(), "timed out after 2ms");
+/// });
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Elapsed(());
+pub struct Elapsed {
+    /// In nanoseconds; `NO_DURATION` if the limit was an instant. Small, since a timeout carries it
+    /// beside the output of its future.
+    nanos: u64,
+}
+
+/// Also stands for durations of five centuries.
+const NO_DURATION: u64 = u64::MAX;
 
 /// Limits `future` to the time `duration`, counted from its first poll.
 ///
@@ -43,7 +62,7 @@ pub fn timeout<F: Future>(
     duration: Duration,
     future: F,
 ) -> impl Future<Output = Result<F::Output, Elapsed>> {
-    limit(future, move || (!duration.is_zero()).then(|| sleep(duration)))
+    limit(future, duration)
 }
 
 /// Limits `future` to the time until `deadline`.
@@ -60,22 +79,47 @@ pub fn timeout<F: Future>(
 /// evloop::block_on(async {
 ///     let deadline = evloop::time::now();
 ///     let late = evloop::time::timeout_at(deadline, std::future::pending::<()>()).await;
-///     assert_eq!(late.unwrap_err().to_string(), "the time limit was reached");
+///     assert_eq!(late.unwrap_err().to_string(), "the deadline has passed");
 /// });
 /// ```
 pub fn timeout_at<F: Future>(
     deadline: Instant,
     future: F,
 ) -> impl Future<Output = Result<F::Output, Elapsed>> {
-    limit(future, move || (deadline > now()).then(|| sleep_until(deadline)))
+    limit(future, deadline)
 }
 
-/// Runs `future` with a limit. `remaining` is called once the future has returned `Pending`. It
-/// returns the sleep until the limit, or `None` if no time is left.
-async fn limit<F: Future>(
-    future: F,
-    remaining: impl Fn() -> Option<Sleep>,
-) -> Result<F::Output, Elapsed> {
+/// The limit of a timeout.
+trait Limit {
+    /// Returns the sleep until the limit, or `None` if no time is left. Called once the future has
+    /// returned `Pending`.
+    fn remaining(&self) -> Option<Sleep>;
+
+    fn elapsed(&self) -> Elapsed;
+}
+
+impl Limit for Duration {
+    fn remaining(&self) -> Option<Sleep> {
+        (!self.is_zero()).then(|| sleep(*self))
+    }
+
+    fn elapsed(&self) -> Elapsed {
+        Elapsed::after(*self)
+    }
+}
+
+impl Limit for Instant {
+    fn remaining(&self) -> Option<Sleep> {
+        (*self > now()).then(|| sleep_until(*self))
+    }
+
+    fn elapsed(&self) -> Elapsed {
+        Elapsed::at_deadline()
+    }
+}
+
+/// Runs `future` with a limit.
+async fn limit<F: Future>(future: F, limit: impl Limit) -> Result<F::Output, Elapsed> {
     let mut future = pin!(future);
     // The sleep until the limit, and the extra polls for a future that lacked budget. Created once
     // the future was `Pending`.
@@ -84,26 +128,39 @@ async fn limit<F: Future>(
         if let Poll::Ready(output) = future.as_mut().poll(cx) {
             return Poll::Ready(Ok(output));
         }
-        let (sleep, grace) = waiting.get_or_insert_with(|| (remaining(), Grace::default()));
+        let (sleep, grace) = waiting.get_or_insert_with(|| (limit.remaining(), Grace::default()));
         if let Some(sleep) = sleep {
             ready!(Pin::new(sleep).poll(cx));
         }
         ready!(grace.poll(cx));
         budget::spend();
-        Poll::Ready(Err(Elapsed(())))
+        Poll::Ready(Err(limit.elapsed()))
     })
     .await
 }
 
 impl Elapsed {
-    pub(super) fn new() -> Elapsed {
-        Elapsed(())
+    pub(super) fn after(duration: Duration) -> Elapsed {
+        Elapsed { nanos: clock::nanos(duration) }
+    }
+
+    pub(super) fn at_deadline() -> Elapsed {
+        Elapsed { nanos: NO_DURATION }
+    }
+
+    /// Returns the time that the future had. Returns `None` if the limit was an instant, as that of
+    /// [`timeout_at`], or was [rescheduled](super::TimeoutScope::reschedule).
+    pub fn duration(&self) -> Option<Duration> {
+        (self.nanos != NO_DURATION).then(|| Duration::from_nanos(self.nanos))
     }
 }
 
 impl fmt::Display for Elapsed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the time limit was reached")
+        match self.duration() {
+            Some(duration) => write!(f, "timed out after {duration:?}"),
+            None => f.write_str("the deadline has passed"),
+        }
     }
 }
 

@@ -1,13 +1,13 @@
 //! A time limit that can be moved while it runs.
 
-use std::cell::Cell;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::{Poll, Waker, ready};
+use std::task::{Poll, ready};
 use std::time::{Duration, Instant};
 
+use super::limit::{self, Limit};
 use super::sleep::{Sleep, now, sleep_until};
 use super::timeout::Elapsed;
 use crate::clock;
@@ -31,14 +31,6 @@ use crate::wait::store_waker;
 #[derive(Clone)]
 pub struct TimeoutScope {
     limit: Rc<Limit>,
-}
-
-struct Limit {
-    /// `None` if there is no limit now.
-    deadline: Cell<Option<Instant>>,
-    /// The waker of the task that awaits the scope, to wake it for a new deadline.
-    waiter: Cell<Option<Waker>>,
-    is_elapsed: Cell<bool>,
 }
 
 /// Limits `body` to the time `duration`, counted from the first poll, and passes it a
@@ -66,21 +58,57 @@ struct Limit {
 ///     assert_eq!(result.await, Ok("in time"));
 /// });
 /// ```
-pub async fn timeout_scope<T>(
+pub fn timeout_scope<T>(
     duration: Duration,
     body: impl AsyncFnOnce(TimeoutScope) -> T,
+) -> impl Future<Output = Result<T, Elapsed>> {
+    run(body, move || (clock::add(now(), duration), Elapsed::after(duration)))
+}
+
+/// Limits `body` to the time until `deadline`. In all else this is as [`timeout_scope`].
+///
+/// # Errors
+///
+/// [`Elapsed`] if the deadline has passed before the body completes.
+///
+/// # Cancel safety
+///
+/// That of the body.
+///
+/// ```
+/// use evloop::time::{now, timeout_scope_at};
+///
+/// evloop::block_on(async {
+///     let late = timeout_scope_at(now(), async |_| std::future::pending::<()>().await).await;
+///     assert_eq!(late.unwrap_err().to_string(), "the deadline has passed");
+/// });
+/// ```
+pub fn timeout_scope_at<T>(
+    deadline: Instant,
+    body: impl AsyncFnOnce(TimeoutScope) -> T,
+) -> impl Future<Output = Result<T, Elapsed>> {
+    run(body, move || (deadline, Elapsed::at_deadline()))
+}
+
+/// Runs `body` with a limit. `begin` returns the first deadline, and the error if the limit is
+/// still that one when it is reached.
+async fn run<T>(
+    body: impl AsyncFnOnce(TimeoutScope) -> T,
+    begin: impl FnOnce() -> (Instant, Elapsed),
 ) -> Result<T, Elapsed> {
-    let deadline = Cell::new(Some(clock::add(now(), duration)));
-    let limit = Rc::new(Limit { deadline, waiter: Cell::new(None), is_elapsed: Cell::new(false) });
+    let (first, elapsed) = begin();
+    let limit = Rc::new(Limit::new(first));
     let _clear_waiter = ClearWaiter(&limit);
     let mut body = pin!(body(TimeoutScope { limit: limit.clone() }));
     // With the exact deadline: the sleep's own may be rounded to the clock.
     let mut sleep: Option<(Instant, Sleep)> = None;
     let mut grace = budget::Grace::default();
     poll_fn(|cx| {
+        let poll_end = limit::begin_poll(&limit);
         if let Poll::Ready(output) = body.as_mut().poll(cx) {
             return Poll::Ready(Ok(output));
         }
+        drop(poll_end);
         store_waker(&limit.waiter, cx.waker());
         let Some(deadline) = limit.deadline.get() else {
             sleep = None;
@@ -100,7 +128,7 @@ pub async fn timeout_scope<T>(
         ready!(grace.poll(cx));
         budget::spend();
         limit.is_elapsed.set(true);
-        Poll::Ready(Err(Elapsed::new()))
+        Poll::Ready(Err(if deadline == first { elapsed } else { Elapsed::at_deadline() }))
     })
     .await
 }
