@@ -92,7 +92,7 @@ impl Client<'_> {
                 // The read of its task fails or ends then, and the task drops the client.
                 writer.abort();
             } else if *addr != self.addr {
-                writer.write(line.as_bytes());
+                writer.write(line);
             }
         }
     }

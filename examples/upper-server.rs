@@ -33,7 +33,7 @@ fn main() -> io::Result<()> {
 async fn upper(mut reader: StreamReader, writer: StreamWriter) -> io::Result<()> {
     let mut lines = reader.lines();
     while let Some(line) = lines.next().await {
-        writer.write(&line?.to_ascii_uppercase());
+        writer.write(line?.to_ascii_uppercase());
         // Flow control: waits until the client has received most of the sent bytes.
         writer.drain().await?;
     }

@@ -12,6 +12,11 @@
 //! | [`Interest`] | the states of a descriptor: readable, writable, error |
 //! | [`copy()`], [`copy_buf`] | copy from a reader to a writer until the reader ends |
 //! | [`copy_bidirectional()`] | copies between two connections in both directions |
+//! | [`copy_bidirectional_with_sizes`] | the same with smaller buffers |
+//! | [`chunks()`], [`Chunks`] | the bytes of a reader as a `Stream` |
+//! | [`join()`], [`Join`] | one connection of a reader and a writer |
+//! | [`sync_bridge()`], [`SyncIoBridge`] | `Read` and `Write` of std, on another thread |
+//! | [`simplex()`], [`SimplexReader`], [`SimplexWriter`] | a pipe in memory |
 //! | [`duplex()`], [`DuplexStream`] | a connection in memory, for instance for tests |
 //! | [`stdin()`], [`Stdin`] | the standard input of the program |
 //! | [`stdout()`], [`stderr`], [`Output`] | the standard output and error of the program |
@@ -58,7 +63,8 @@
 //! | [`Output`]: `write` | nothing was written |
 //! | [`Output`]: `write_all` | **not cancel safe**: as that of a socket |
 //! | `AsyncFd`: all; `async_io` | the operation has not run, or has found nothing |
-//! | [`DuplexStream`], by the traits | nothing was read or written |
+//! | [`DuplexStream`], [`SimplexReader`], [`SimplexWriter`] | nothing was read or written |
+//! | [`Chunks`]: `next` | nothing is lost |
 //!
 //! The cancel-safe counterparts are: for `read_exact` a [`StreamReader`], for `write_all`
 //! `write_all_buf` or a [`StreamWriter`], for `copy` [`copy_buf`]. Or keep the future: `select!`
@@ -85,14 +91,18 @@ mod async_fd;
 mod async_fd_io;
 #[cfg(unix)]
 mod callbacks;
+mod chunks;
 mod copy;
 mod copy_bidirectional;
 mod duplex;
 mod interest;
+mod join;
+mod simplex;
 #[cfg_attr(windows, path = "io/standard_windows.rs")]
 mod standard;
 mod stdin;
 mod stdout;
+mod sync_bridge;
 mod transfer;
 #[cfg(unix)]
 mod watched;
@@ -111,15 +121,27 @@ pub use self::async_fd::AsyncFd;
 pub use self::callbacks::FdCallback;
 #[cfg(unix)]
 pub use self::callbacks::{add_reader, add_writer};
+#[doc(alias = "ReaderStream")]
+pub use self::chunks::Chunks;
+pub use self::chunks::chunks;
 #[doc(alias = "copyfileobj")]
 pub use self::copy::copy;
 pub use self::copy::copy_buf;
 #[doc(alias = "proxy")]
 pub use self::copy_bidirectional::copy_bidirectional;
+pub use self::copy_bidirectional::copy_bidirectional_with_sizes;
 pub use self::duplex::DuplexStream;
 #[doc(alias = "memory_stream_pair")]
 pub use self::duplex::duplex;
 pub use self::interest::Interest;
+#[doc(alias = "StapledStream")]
+pub use self::join::Join;
+#[doc(alias = "staple")]
+pub use self::join::join;
+#[doc(alias = "memory_stream_one_way_pair")]
+pub use self::simplex::simplex;
+#[doc(alias = "SimplexStream")]
+pub use self::simplex::{SimplexReader, SimplexWriter};
 pub use self::stdin::Stdin;
 #[doc(alias = "connect_read_pipe")]
 pub use self::stdin::stdin;
@@ -128,6 +150,9 @@ pub use self::stdin::stdin;
 pub use self::stdout::Output;
 #[doc(alias = "connect_write_pipe")]
 pub use self::stdout::{stderr, stdout};
+pub use self::sync_bridge::SyncIoBridge;
+#[doc(alias = "SyncIoBridge")]
+pub use self::sync_bridge::sync_bridge;
 #[cfg(unix)]
 pub(crate) use self::watched::state;
 #[doc(alias = "errno")]

@@ -243,7 +243,7 @@ fn unsent_bytes_of_a_stream_are_reported_at_the_loops_end() {
             let listener = evloop::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
             let addr = listener.local_addr().unwrap();
             let (_reader, writer) = evloop::open_connection(addr).await.unwrap();
-            writer.write(&vec![0; 64 << 20]);
+            writer.write(vec![0; 64 << 20]);
             yield_now().await;
         });
     };

@@ -1,4 +1,4 @@
-//! `copy`, `copy_buf`, `copy_bidirectional` and connections in memory.
+//! Copying, connections in memory, `join` and `chunks`.
 
 #![cfg(target_os = "linux")]
 
@@ -10,7 +10,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use evloop::io::{copy, copy_bidirectional, copy_buf, duplex};
+use evloop::io::{
+    chunks, copy, copy_bidirectional, copy_bidirectional_with_sizes, copy_buf, duplex,
+    join as join_io, simplex,
+};
 use evloop::net::{TcpListener, TcpStream};
 use evloop::spawn;
 use evloop::task::yield_now;
@@ -305,4 +308,142 @@ fn copy_bidirectional_applies_backpressure() {
         drop(other);
         assert_eq!(proxy.await.unwrap().unwrap(), (sent as u64, 0));
     });
+}
+
+#[test]
+fn a_simplex_passes_bytes_within_its_capacity_and_ends_with_its_writer() {
+    futures::executor::block_on(async {
+        let (mut reader, mut writer) = simplex(3);
+        let send = async {
+            writer.write_all(b"hello").await.unwrap();
+            writer.close().await.unwrap();
+            writer.write(b"x").await.unwrap_err().kind()
+        };
+        let mut all = Vec::new();
+        let (kind, read) = join!(send, reader.read_to_end(&mut all));
+        assert_eq!((kind, read.unwrap(), &all[..]), (ErrorKind::BrokenPipe, 5, &b"hello"[..]));
+        let (_reader, mut writer) = simplex(3);
+        let bufs = [IoSlice::new(b"ab"), IoSlice::new(b"cd")];
+        assert_eq!(writer.write_vectored(&bufs).await.unwrap(), 3);
+    });
+}
+
+#[test]
+fn dropping_one_end_of_a_simplex_wakes_the_other() {
+    run(async {
+        let (mut reader, writer) = simplex(1);
+        let mut buf = [0; 2];
+        let mut read = reader.read(&mut buf);
+        assert!(poll!(&mut read).is_pending());
+        drop(writer);
+        assert_eq!(read.await.unwrap(), 0);
+
+        let (reader, mut writer) = simplex(1);
+        let mut write = writer.write_all(b"ab");
+        assert!(poll!(&mut write).is_pending());
+        drop(reader);
+        assert_eq!(write.await.unwrap_err().kind(), ErrorKind::BrokenPipe);
+    });
+}
+
+#[test]
+#[should_panic(expected = "the capacity of a simplex is 0")]
+fn a_simplex_with_capacity_zero_panics() {
+    simplex(0);
+}
+
+#[test]
+fn joined_halves_are_one_connection() {
+    run(async {
+        let ((from, mut to_joined), (mut from_joined, to)) = (simplex(64), simplex(64));
+        let mut joined = join_io(from, to);
+        to_joined.write_all(b"in").await.unwrap();
+        let mut buf = [0; 3];
+        assert_eq!(joined.read(&mut buf).await.unwrap(), 2);
+        joined.write_all(b"out").await.unwrap();
+        joined.close().await.unwrap();
+        from_joined.read_exact(&mut buf).await.unwrap();
+        assert_eq!(&buf, b"out");
+        assert_eq!(from_joined.read(&mut buf).await.unwrap(), 0, "close reaches the writer");
+        drop(joined.into_inner().0);
+        assert!(to_joined.write(b"x").await.is_err());
+        // A buffered reader stays one.
+        let mut joined = join_io(Cursor::new(b"one\ntwo"), futures::io::sink());
+        let mut line = String::new();
+        futures::AsyncBufReadExt::read_line(&mut joined, &mut line).await.unwrap();
+        assert_eq!((line.as_str(), joined.reader().position()), ("one\n", 4));
+        joined.reader_mut().set_position(0);
+        assert!(format!("{:?}", joined.writer()).contains("Sink"));
+    });
+}
+
+#[test]
+fn chunks_are_what_is_available_until_the_end_or_an_error() {
+    run(async {
+        let (reader, mut writer) = simplex(4);
+        let mut chunks = chunks(reader);
+        assert!(chunks.next().now_or_never().is_none());
+        writer.write_all(b"abcd").await.unwrap();
+        assert_eq!(chunks.next().await.unwrap().unwrap(), b"abcd");
+        writer.write_all(b"e").await.unwrap();
+        drop(writer);
+        assert_eq!(chunks.next().await.unwrap().unwrap(), b"e");
+        for _ in 0..2 {
+            assert!(chunks.next().await.is_none());
+        }
+        let (one, other) = pair().await;
+        one.set_linger(Some(Duration::ZERO)).unwrap();
+        let mut chunks = evloop::io::chunks(other);
+        drop(one);
+        let error = chunks.next().await.unwrap().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+        assert!(chunks.next().await.is_none(), "it ends after the first error");
+    });
+}
+
+/// A reader without an end, and a writer that accepts nothing. Counts the bytes that were read.
+struct Stuck(Cell<usize>);
+
+impl futures::AsyncRead for &Stuck {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buf: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        self.0.set(self.0.get() + buf.len());
+        Poll::Ready(Ok(buf.len()))
+    }
+}
+
+impl AsyncWrite for &Stuck {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Pending
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
+
+    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
+}
+
+#[test]
+fn the_sizes_of_copy_bidirectional_bound_what_is_read_ahead() {
+    run(async {
+        let (a, b) = (Stuck(Cell::new(0)), Stuck(Cell::new(0)));
+        let mut copied = Box::pin(copy_bidirectional_with_sizes(&a, &b, 3, 5000));
+        for _ in 0..3 {
+            assert!(poll!(&mut copied).is_pending());
+        }
+        assert_eq!((a.0.get(), b.0.get()), (3, 5000));
+    });
+}
+
+#[test]
+#[should_panic(expected = "the size of a buffer is 0")]
+fn a_copy_with_a_buffer_of_no_bytes_panics() {
+    let ((a, _), (b, _)) = (duplex(1), duplex(1));
+    drop(copy_bidirectional_with_sizes(a, b, 0, 1));
 }

@@ -52,7 +52,7 @@ fn addr(server: &Server) -> SocketAddr {
 
 async fn upper(mut reader: StreamReader, writer: StreamWriter) -> io::Result<()> {
     while let line @ [_, ..] = &*reader.read_line().await? {
-        writer.write(&line.to_ascii_uppercase());
+        writer.write(line.to_ascii_uppercase());
         writer.drain().await?;
     }
     Ok(())
@@ -255,7 +255,7 @@ fn a_dropped_serve_forever_closes_the_server() {
 
 /// A handler that fills the connection, and then reads until the end.
 async fn flood(mut reader: StreamReader, writer: StreamWriter) -> io::Result<()> {
-    writer.write(&vec![b'x'; 16 << 20]);
+    writer.write(vec![b'x'; 16 << 20]);
     reader.read_line().await?;
     Ok(())
 }
@@ -302,7 +302,7 @@ fn abort_clients_drops_unsent_bytes_and_does_not_wait() {
         let drained = Rc::new(Cell::new(None));
         let seen = drained.clone();
         let handler = async move |_reader, writer: StreamWriter| {
-            writer.write(&vec![b'x'; 16 << 20]);
+            writer.write(vec![b'x'; 16 << 20]);
             seen.set(writer.drain().await.err().map(|error| error.kind()));
             pending::<()>().await;
         };

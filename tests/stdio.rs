@@ -340,7 +340,7 @@ fn handles_in_thread_locals_are_dropped_at_the_end_of_the_thread() {
                         evloop::start_server("127.0.0.1:0", async |_, _| pending::<()>().await);
                     let server = server.await.unwrap();
                     let stream = evloop::open_connection(server.local_addrs()[0]).await.unwrap();
-                    stream.1.write(&[0; 1 << 24]);
+                    stream.1.write(vec![0; 1 << 24]);
                     assert!(stream.1.write_buffer_size() > 0);
                     let (one, mut other) = evloop::io::duplex(1);
                     assert!(poll!(Box::pin(other.read(&mut [0]))).is_pending());

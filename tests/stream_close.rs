@@ -50,7 +50,7 @@ async fn pair() -> (StreamReader, StreamWriter, TcpStream) {
 fn fill(writer: &StreamWriter, unsent: usize) -> usize {
     let mut written = 0;
     while writer.write_buffer_size() <= unsent {
-        writer.write(&[b'x'; 100_000]);
+        writer.write([b'x'; 100_000]);
         written += 100_000;
     }
     written
@@ -94,7 +94,7 @@ async fn reply_of(server: &Server) -> io::Result<usize> {
 
 async fn reply(reader: &mut StreamReader, writer: &StreamWriter) {
     assert_eq!(reader.read_exact(4).await.unwrap(), b"ask!");
-    writer.write(&vec![b'x'; REPLY]);
+    writer.write(vec![b'x'; REPLY]);
 }
 
 #[test]
@@ -170,12 +170,13 @@ fn connections_of_timed_out_handlers_are_closed_after_they_have_lingered() {
     let path = std::env::temp_dir().join(format!("evloop-{}-linger", std::process::id()));
     let descriptors = || fs::read_dir("/proc/self/fd").unwrap().count();
     run(async {
-        let options =
+        let streams =
             StreamOptions { linger: Duration::from_millis(50), ..StreamOptions::default() };
+        let options = ServerOptions { streams, ..ServerOptions::default() };
         let timed_out = Rc::new(Cell::new(0));
         let counting = timed_out.clone();
         let handler = async move |_reader, writer: StreamWriter| {
-            writer.write(&vec![b'x'; 300 * 1024]);
+            writer.write(vec![b'x'; 300 * 1024]);
             timeout(Duration::from_millis(1), writer.drain()).await.unwrap_err();
             counting.set(counting.get() + 1);
         };
@@ -418,7 +419,7 @@ fn a_limit_of_zero_is_an_error() {
             kind(streams::from_tcp(stream, &options)),
             kind(streams::start_server_with(ANY, &server, handler).await),
             kind(streams::open_unix_connection_with(&path, &options).await),
-            kind(streams::start_unix_server_with(&path, &options, handler).await),
+            kind(streams::start_unix_server_with(&path, &server, handler).await),
         ];
         assert_eq!(errors, [Some(ErrorKind::InvalidInput); 5]);
     });

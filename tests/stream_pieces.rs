@@ -51,7 +51,7 @@ async fn reader_of(text: &str, limit: usize) -> (StreamReader, StreamWriter) {
 fn fill(writer: &StreamWriter, unsent: usize) -> usize {
     let mut written = 0;
     while writer.write_buffer_size() <= unsent {
-        writer.write(&[b'x'; 100_000]);
+        writer.write([b'x'; 100_000]);
         written += 100_000;
     }
     written
@@ -101,7 +101,7 @@ fn the_limit_counts_the_bytes_before_the_separator() {
         let ends: &[&[u8]] = &[b"<b>", b"\n"];
         assert_eq!(reader.read_until_any(ends).await.unwrap(), b"12345<b>");
         let error = reader.read_until_any(ends).await.unwrap_err();
-        assert_eq!(LimitOverrun::of(&error), Some(&LimitOverrun { consumed: 6 }));
+        assert_eq!(LimitOverrun::of(&error), Some(&LimitOverrun { consumed: 6, limit: 5 }));
         assert_eq!(reader.read_exact(6).await.unwrap(), b"123456");
         assert_eq!(reader.read_until_any(ends).await.unwrap(), b"<b>");
     });

@@ -214,7 +214,7 @@ fn a_piece_longer_than_the_limit_is_an_error() {
         for _ in 0..2 {
             let error = reader.read_line().await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidData);
-            assert_eq!(LimitOverrun::of(&error), Some(&LimitOverrun { consumed: 9 }));
+            assert_eq!(LimitOverrun::of(&error), Some(&LimitOverrun { consumed: 9, limit: 8 }));
         }
         assert_eq!(reader.read_exact(9).await.unwrap(), b"123456789", "the bytes stay");
         assert_eq!(reader.read_line().await.unwrap(), b"\n");
@@ -228,7 +228,7 @@ fn skipping_an_overlong_piece_keeps_a_partial_separator() {
         let (mut reader, _writer, peer) = pair_with(8).await;
         peer.write_all(b"123456789\r").await.unwrap();
         let error = reader.read_until(b"\r\n").await.unwrap_err();
-        assert_eq!(LimitOverrun::of(&error), Some(&LimitOverrun { consumed: 9 }));
+        assert_eq!(LimitOverrun::of(&error), Some(&LimitOverrun { consumed: 9, limit: 8 }));
         assert_eq!(reader.read_exact(9).await.unwrap(), b"123456789");
         peer.write_all(b"\nnext\r\n").await.unwrap();
         assert_eq!(reader.read_until(b"\r\n").await.unwrap(), b"\r\n");

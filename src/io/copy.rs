@@ -43,7 +43,7 @@ where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
-    let mut transfer = Transfer::default();
+    let mut transfer = Transfer::new(usize::MAX);
     poll_fn(|cx| transfer.poll(cx, &mut reader, &mut writer)).await
 }
 

@@ -1,6 +1,6 @@
 //! Copies between two connections, in both directions at once.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -52,12 +52,69 @@ enum TransferState {
 ///     std::io::Result::Ok(())
 /// }).unwrap();
 /// ```
-pub async fn copy_bidirectional<A, B>(mut a: A, mut b: B) -> io::Result<(u64, u64)>
+pub async fn copy_bidirectional<A, B>(a: A, b: B) -> io::Result<(u64, u64)>
 where
     A: AsyncRead + AsyncWrite + Unpin,
     B: AsyncRead + AsyncWrite + Unpin,
 {
-    let [mut a_to_b, mut b_to_a] = [(); 2].map(|()| TransferState::Copying(Transfer::default()));
+    copy_both(a, b, [usize::MAX; 2]).await
+}
+
+/// Copies as [`copy_bidirectional`] does, with the maximum numbers of bytes that are read at once:
+/// from `a`, and from `b`. So many bytes are buffered in a direction at most. Above 64 KiB, a
+/// maximum has no effect.
+///
+/// # Errors
+///
+/// As [`copy_bidirectional`].
+///
+/// # Panics
+///
+/// If a maximum is 0.
+///
+/// # Cancel safety
+///
+/// Not cancel safe: in each direction, up to that number of bytes that were read and not written
+/// are lost if the future is dropped.
+///
+/// ```
+/// use evloop::io::{copy_bidirectional_with_sizes, duplex};
+/// use futures::{AsyncReadExt, AsyncWriteExt};
+///
+/// evloop::block_on(async {
+///     let ((mut client, a), (b, mut server)) = (duplex(64), duplex(64));
+///     let copied = evloop::spawn(copy_bidirectional_with_sizes(a, b, 2, 4));
+///     client.write_all(b"hello").await?;
+///     client.close().await?;
+///     let mut text = String::new();
+///     server.read_to_string(&mut text).await?;
+///     server.close().await?;
+///     assert_eq!(copied.await.unwrap()?, (5, 0));
+///     std::io::Result::Ok(())
+/// }).unwrap();
+/// ```
+#[track_caller]
+pub fn copy_bidirectional_with_sizes<A, B>(
+    a: A,
+    b: B,
+    a_to_b: usize,
+    b_to_a: usize,
+) -> impl Future<Output = io::Result<(u64, u64)>>
+where
+    A: AsyncRead + AsyncWrite + Unpin,
+    B: AsyncRead + AsyncWrite + Unpin,
+{
+    assert!(a_to_b > 0 && b_to_a > 0, "the size of a buffer is 0: it must be at least 1 byte");
+    copy_both(a, b, [a_to_b, b_to_a])
+}
+
+async fn copy_both<A, B>(mut a: A, mut b: B, sizes: [usize; 2]) -> io::Result<(u64, u64)>
+where
+    A: AsyncRead + AsyncWrite + Unpin,
+    B: AsyncRead + AsyncWrite + Unpin,
+{
+    let start = |size| TransferState::Copying(Transfer::new(size));
+    let [mut a_to_b, mut b_to_a] = sizes.map(start);
     poll_fn(|cx| {
         // Both are polled before either is awaited, so that both make progress.
         let a_to_b = a_to_b.poll(cx, &mut a, &mut b)?;

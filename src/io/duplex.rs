@@ -1,17 +1,13 @@
 //! A connection in memory.
 
-use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
 use std::fmt;
-use std::io::{self, IoSlice, IoSliceMut, Read};
+use std::io::{self, IoSlice, IoSliceMut};
 use std::pin::Pin;
-use std::rc::Rc;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll};
 
 use futures_io::{AsyncRead, AsyncWrite};
 
-use crate::current::budget;
-use crate::wait::store_waker;
+use super::simplex::{SimplexReader, SimplexWriter, simplex};
 
 /// One end of a connection in memory; see [`duplex`].
 ///
@@ -20,22 +16,8 @@ use crate::wait::store_waker;
 /// reads the written bytes, and then the end of stream. After a drop, writes of the other end
 /// return `BrokenPipe` too.
 pub struct DuplexStream {
-    /// The pipe that this end reads from.
-    from: Rc<Pipe>,
-    /// The pipe that this end writes to.
-    to: Rc<Pipe>,
-}
-
-/// One direction.
-struct Pipe {
-    bytes: RefCell<VecDeque<u8>>,
-    capacity: usize,
-    /// The writing end was closed.
-    is_write_closed: Cell<bool>,
-    /// The reading end was dropped.
-    is_read_closed: Cell<bool>,
-    reader: Cell<Option<Waker>>,
-    writer: Cell<Option<Waker>>,
+    reader: SimplexReader,
+    writer: SimplexWriter,
 }
 
 /// Creates the two ends of a connection in memory: bytes written to one are read from the other.
@@ -64,86 +46,12 @@ struct Pipe {
 ///     std::io::Result::Ok(())
 /// }).unwrap();
 /// ```
+#[track_caller]
 pub fn duplex(capacity: usize) -> (DuplexStream, DuplexStream) {
     assert!(capacity > 0, "the capacity of a duplex is 0: it must be at least 1 byte");
-    let [one, other] = [(); 2].map(|()| Rc::new(Pipe::new(capacity)));
-    (DuplexStream { from: one.clone(), to: other.clone() }, DuplexStream { from: other, to: one })
-}
-
-impl Pipe {
-    fn new(capacity: usize) -> Pipe {
-        Pipe {
-            bytes: RefCell::default(),
-            capacity,
-            is_write_closed: Cell::new(false),
-            is_read_closed: Cell::new(false),
-            reader: Cell::new(None),
-            writer: Cell::new(None),
-        }
-    }
-
-    fn poll_read(
-        &self,
-        cx: &mut Context<'_>,
-        bufs: &mut [IoSliceMut<'_>],
-    ) -> Poll<io::Result<usize>> {
-        ready!(budget::poll_left(cx));
-        let has_capacity = bufs.iter().any(|buf| !buf.is_empty());
-        if has_capacity && self.bytes.borrow().is_empty() && !self.is_write_closed.get() {
-            store_waker(&self.reader, cx.waker());
-            return Poll::Pending;
-        }
-        budget::spend();
-        let mut read = 0;
-        for buf in bufs {
-            // The second read takes the bytes behind the wrap-around of the ring buffer.
-            let n = self.bytes.borrow_mut().read(buf)?;
-            read += n + self.bytes.borrow_mut().read(&mut buf[n..])?;
-        }
-        wake(&self.writer);
-        Poll::Ready(Ok(read))
-    }
-
-    fn poll_write(&self, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        ready!(budget::poll_left(cx));
-        if self.is_write_closed.get() || self.is_read_closed.get() {
-            budget::spend();
-            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
-        }
-        let before = self.bytes.borrow().len();
-        if before == self.capacity && bufs.iter().any(|buf| !buf.is_empty()) {
-            store_waker(&self.writer, cx.waker());
-            return Poll::Pending;
-        }
-        budget::spend();
-        let mut bytes = self.bytes.borrow_mut();
-        for buf in bufs {
-            let n = (self.capacity - bytes.len()).min(buf.len());
-            bytes.extend(&buf[..n]);
-        }
-        let written = bytes.len() - before;
-        drop(bytes);
-        wake(&self.reader);
-        Poll::Ready(Ok(written))
-    }
-
-    fn close_write(&self) {
-        self.is_write_closed.set(true);
-        wake(&self.reader);
-    }
-
-    fn close_read(&self) {
-        self.is_read_closed.set(true);
-        drop(self.bytes.take());
-        wake(&self.writer);
-    }
-}
-
-/// Wakes the task that waits, if there is one.
-fn wake(waiter: &Cell<Option<Waker>>) {
-    if let Some(waker) = waiter.take() {
-        waker.wake();
-    }
+    let [(reader, other_writer), (other_reader, writer)] = [(); 2].map(|()| simplex(capacity));
+    let other = DuplexStream { reader: other_reader, writer: other_writer };
+    (DuplexStream { reader, writer }, other)
 }
 
 impl AsyncRead for &DuplexStream {
@@ -152,7 +60,7 @@ impl AsyncRead for &DuplexStream {
         cx: &mut Context<'_>,
         buf: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        self.from.poll_read(cx, &mut [IoSliceMut::new(buf)])
+        Pin::new(&mut &self.reader).poll_read(cx, buf)
     }
 
     fn poll_read_vectored(
@@ -160,7 +68,7 @@ impl AsyncRead for &DuplexStream {
         cx: &mut Context<'_>,
         bufs: &mut [IoSliceMut<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.from.poll_read(cx, bufs)
+        Pin::new(&mut &self.reader).poll_read_vectored(cx, bufs)
     }
 }
 
@@ -170,7 +78,7 @@ impl AsyncWrite for &DuplexStream {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.to.poll_write(cx, &[IoSlice::new(buf)])
+        Pin::new(&mut &self.writer).poll_write(cx, buf)
     }
 
     fn poll_write_vectored(
@@ -178,17 +86,16 @@ impl AsyncWrite for &DuplexStream {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.to.poll_write(cx, bufs)
+        Pin::new(&mut &self.writer).poll_write_vectored(cx, bufs)
     }
 
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut &self.writer).poll_flush(cx)
     }
 
     /// Ends the write direction.
-    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.to.close_write();
-        Poll::Ready(Ok(()))
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut &self.writer).poll_close(cx)
     }
 }
 
@@ -236,18 +143,9 @@ impl AsyncWrite for DuplexStream {
     }
 }
 
-impl Drop for DuplexStream {
-    fn drop(&mut self) {
-        self.to.close_write();
-        self.from.close_read();
-        // The wakers of this end: without this the other end would keep them.
-        drop((self.from.reader.take(), self.to.writer.take()));
-    }
-}
-
 impl fmt::Debug for DuplexStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (to_read, unread) = (self.from.bytes.borrow().len(), self.to.bytes.borrow().len());
+        let (to_read, unread) = (self.reader.len(), self.writer.len());
         f.debug_struct("DuplexStream").field("to_read", &to_read).field("unread", &unread).finish()
     }
 }

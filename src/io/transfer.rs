@@ -12,8 +12,10 @@ use futures_io::{AsyncRead, AsyncWrite};
 use crate::current::{budget, read_buffer};
 
 /// The progress of a transfer.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Transfer {
+    /// The maximum number of bytes of one read.
+    read_max: usize,
     /// The bytes that were read and not written, from `begin` on.
     unwritten: Vec<u8>,
     begin: usize,
@@ -26,6 +28,18 @@ pub(super) struct Transfer {
 }
 
 impl Transfer {
+    /// Creates a transfer that reads at most `read_max` bytes at once.
+    pub(super) fn new(read_max: usize) -> Transfer {
+        Transfer {
+            read_max,
+            unwritten: Vec::new(),
+            begin: 0,
+            written: 0,
+            is_unflushed: false,
+            is_at_end: false,
+        }
+    }
+
     /// Completes with the number of bytes once all bytes were written and flushed.
     pub(super) fn poll<R, W>(
         &mut self,
@@ -65,7 +79,8 @@ impl Transfer {
         W: AsyncWrite + Unpin + ?Sized,
     {
         read_buffer::with_buffer(|buffer| {
-            let n = ready!(Pin::new(reader).poll_read(cx, buffer))?;
+            let max = buffer.len().min(self.read_max);
+            let n = ready!(Pin::new(reader).poll_read(cx, &mut buffer[..max]))?;
             self.is_at_end = n == 0;
             let mut bytes = &buffer[..n];
             while !bytes.is_empty() {

@@ -1,13 +1,17 @@
 //! Accepts a listener's connections, and spawns a task for each.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::io;
 use std::panic::Location;
+use std::pin::pin;
 use std::rc::{Rc, Weak};
+use std::task::Poll;
 use std::time::Duration;
 
 use super::connections::{Connections, Entry};
-use super::open::{StreamOptions, pair};
+use super::open::pair;
 use super::reader::StreamReader;
+use super::server_options::ServerOptions;
 use super::shared_stream::SharedStream;
 use super::socket::StreamSocket;
 use super::writer::StreamWriter;
@@ -25,7 +29,7 @@ const RETRY_DELAY: Duration = Duration::from_millis(100);
 pub(super) struct Acceptor<K: Transport, F> {
     listener: Listener<K>,
     handler: Rc<F>,
-    options: StreamOptions,
+    options: ServerOptions,
     connections: Rc<Connections<SharedStream>>,
     /// Where the server was started; reported as the place where its tasks were spawned.
     started_at: &'static Location<'static>,
@@ -43,7 +47,7 @@ where
     pub(super) fn new(
         listener: Listener<K>,
         handler: Rc<F>,
-        options: StreamOptions,
+        options: ServerOptions,
         connections: &Rc<Connections<SharedStream>>,
         started_at: &'static Location<'static>,
     ) -> Acceptor<K, F> {
@@ -66,8 +70,8 @@ where
 
     async fn run(self) {
         loop {
-            let error = match self.listener.accept().await {
-                Ok((connection, _)) => {
+            let error = match self.accept().await {
+                Ok(connection) => {
                     self.serve(connection);
                     continue;
                 }
@@ -86,12 +90,34 @@ where
         }
     }
 
+    /// Waits for a connection, and while the server is paused or full.
+    async fn accept(&self) -> io::Result<Connection<K>> {
+        let mut accept = pin!(self.listener.accept());
+        loop {
+            self.connections.accepting().await;
+            // A connection that arrives during a pause ends the wait here: it stays in the backlog.
+            let polled = poll_fn(|cx| match self.connections.is_accepting() {
+                true => accept.as_mut().poll(cx).map(Some),
+                false => Poll::Ready(None),
+            });
+            if let Some(accepted) = polled.await {
+                return accepted.map(|(connection, _)| connection);
+            }
+        }
+    }
+
     /// Spawns the handler of a connection.
     fn serve(&self, connection: Connection<K>) {
-        let (reader, writer) = pair(connection.into(), &self.options);
+        let socket = StreamSocket::from(connection);
+        if self.options.keepalive {
+            socket.set_keepalive();
+        }
+        let (reader, writer) = pair(socket, &self.options.streams);
+        let running = self.connections.begin_handler();
         writer.shared.set_entry(self.connections.add(Rc::downgrade(&writer.shared)));
         let handler = self.handler.clone();
         let task = async move {
+            let _running = running;
             if let Some(error) = handler(reader, writer).await.error() {
                 report(error);
             }

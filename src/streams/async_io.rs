@@ -1,7 +1,10 @@
 //! Adapters that implement the traits of futures-io for a stream reader and a stream writer.
 
+use std::borrow::{Borrow, BorrowMut};
+use std::fmt;
 use std::io;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use futures_io::{AsyncBufRead, AsyncRead, AsyncWrite};
@@ -10,31 +13,42 @@ use super::reader::StreamReader;
 use super::shared_stream::SharedStream;
 use super::writer::StreamWriter;
 use crate::current::budget;
-use crate::reactor::WaiterKey;
+use crate::reactor::{Direction, WaiterKey};
 
-/// A [`StreamReader`] with the traits of futures-io; see [`StreamReader::as_async_read`].
+/// A [`StreamReader`] with the traits of futures-io: borrowed by [`StreamReader::as_async_read`],
+/// or owned by [`StreamReader::into_async_read`].
 #[derive(Debug)]
-pub struct AsyncReader<'a> {
-    reader: &'a mut StreamReader,
+pub struct AsyncReader<R = StreamReader> {
+    reader: R,
+    waiting: Waiting,
+}
+
+/// A [`StreamWriter`] with the trait of futures-io: borrowed by [`StreamWriter::as_async_write`],
+/// or owned by [`StreamWriter::into_async_write`].
+#[derive(Debug)]
+pub struct AsyncWriter<W = StreamWriter> {
+    writer: W,
+    waiting: Waiting,
+}
+
+/// The waiter of an adapter. Dropping it removes the waiter.
+struct Waiting {
+    shared: Rc<SharedStream>,
+    deregister: fn(&SharedStream, &mut WaiterKey),
     waiter: WaiterKey,
 }
 
-/// A [`StreamWriter`] with the trait of futures-io; see [`StreamWriter::as_async_write`].
-#[derive(Debug)]
-pub struct AsyncWriter<'a> {
-    writer: &'a StreamWriter,
-    waiter: WaiterKey,
-}
-
-impl<'a> AsyncReader<'a> {
-    pub(super) fn new(reader: &'a mut StreamReader) -> AsyncReader<'a> {
-        AsyncReader { reader, waiter: WaiterKey::default() }
+impl<R> AsyncReader<R> {
+    /// Returns the reader.
+    pub fn into_inner(self) -> R {
+        self.reader
     }
 }
 
-impl<'a> AsyncWriter<'a> {
-    pub(super) fn new(writer: &'a StreamWriter) -> AsyncWriter<'a> {
-        AsyncWriter { writer, waiter: WaiterKey::default() }
+impl<W> AsyncWriter<W> {
+    /// Returns the writer.
+    pub fn into_inner(self) -> W {
+        self.writer
     }
 
     fn poll_until(
@@ -42,11 +56,12 @@ impl<'a> AsyncWriter<'a> {
         cx: &mut Context<'_>,
         is_done: impl Fn(&SharedStream) -> bool,
     ) -> Poll<io::Result<()>> {
-        self.writer.shared.poll_wait(cx, &mut self.waiter, is_done)
+        let Waiting { shared, waiter, .. } = &mut self.waiting;
+        shared.poll_wait(cx, waiter, is_done)
     }
 }
 
-impl AsyncRead for AsyncReader<'_> {
+impl<R: BorrowMut<StreamReader> + Unpin> AsyncRead for AsyncReader<R> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -63,22 +78,23 @@ impl AsyncRead for AsyncReader<'_> {
     }
 }
 
-impl AsyncBufRead for AsyncReader<'_> {
+impl<R: BorrowMut<StreamReader> + Unpin> AsyncBufRead for AsyncReader<R> {
     fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
         ready!(budget::poll_unit(cx));
-        let AsyncReader { reader, waiter } = self.get_mut();
+        let AsyncReader { reader, waiting } = self.get_mut();
+        let reader = reader.borrow_mut();
         if reader.buffer.is_empty() {
-            ready!(reader.poll_fill(cx, waiter))?;
+            ready!(reader.poll_fill(cx, &mut waiting.waiter))?;
         }
         Poll::Ready(Ok(reader.buffer.content()))
     }
 
     fn consume(self: Pin<&mut Self>, n: usize) {
-        self.get_mut().reader.buffer.consume(n);
+        self.get_mut().reader.borrow_mut().buffer.consume(n);
     }
 }
 
-impl AsyncWrite for AsyncWriter<'_> {
+impl<W: Borrow<StreamWriter> + Unpin> AsyncWrite for AsyncWriter<W> {
     /// Accepts all of `buf` once the writer is not paused by its high-water mark.
     fn poll_write(
         mut self: Pin<&mut Self>,
@@ -86,32 +102,49 @@ impl AsyncWrite for AsyncWriter<'_> {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         ready!(self.poll_until(cx, |shared| !shared.is_paused()))?;
-        self.writer.write(buf);
-        Poll::Ready(self.writer.shared.check().map(|()| buf.len()))
+        let shared = &self.waiting.shared;
+        shared.write(buf);
+        Poll::Ready(shared.check().map(|()| buf.len()))
     }
 
     /// Completes once everything is sent.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.poll_until(cx, |shared| shared.unsent() == 0)
+        self.poll_until(cx, SharedStream::has_sent)
     }
 
     /// Ends the write direction, and completes once everything is sent.
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.writer.shutdown_write();
+        self.waiting.shared.end();
         self.poll_until(cx, SharedStream::has_ended)
     }
 }
 
-impl Drop for AsyncReader<'_> {
+impl Drop for Waiting {
     fn drop(&mut self) {
-        self.reader.deregister(&mut self.waiter);
+        (self.deregister)(&self.shared, &mut self.waiter);
     }
 }
 
-impl Drop for AsyncWriter<'_> {
-    fn drop(&mut self) {
-        self.writer.shared.deregister(&mut self.waiter);
+impl fmt::Debug for Waiting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.waiter.fmt(f)
     }
+}
+
+/// Returns an adapter around `reader`, whose connection is `shared`.
+fn async_reader<R>(reader: R, shared: Rc<SharedStream>) -> AsyncReader<R> {
+    let deregister = |shared: &SharedStream, waiter: &mut WaiterKey| {
+        shared.socket.source().deregister(Direction::Read, waiter);
+    };
+    let waiting = Waiting { shared, deregister, waiter: WaiterKey::default() };
+    AsyncReader { reader, waiting }
+}
+
+/// Returns an adapter around `writer`, whose connection is `shared`.
+fn async_writer<W>(writer: W, shared: Rc<SharedStream>) -> AsyncWriter<W> {
+    let waiting =
+        Waiting { shared, deregister: SharedStream::deregister, waiter: WaiterKey::default() };
+    AsyncWriter { writer, waiting }
 }
 
 impl StreamReader {
@@ -135,8 +168,34 @@ impl StreamReader {
     ///     std::io::Result::Ok(())
     /// }).unwrap();
     /// ```
-    pub fn as_async_read(&mut self) -> AsyncReader<'_> {
-        AsyncReader::new(self)
+    pub fn as_async_read(&mut self) -> AsyncReader<&mut StreamReader> {
+        let shared = self.shared.clone();
+        async_reader(self, shared)
+    }
+
+    /// Converts the reader into one with the traits `AsyncRead` and `AsyncBufRead` of futures-io.
+    /// Bytes that were received already are read first.
+    ///
+    /// ```
+    /// use futures::io::{AsyncBufReadExt, AsyncReadExt};
+    ///
+    /// evloop::block_on(async {
+    ///     let (feeder, mut reader) = evloop::streams::memory_reader();
+    ///     feeder.feed_data("HEAD\nbody\nend");
+    ///     feeder.feed_eof();
+    ///     assert_eq!(reader.read_line().await?, b"HEAD\n");
+    ///     let mut body = reader.into_async_read();
+    ///     let mut text = String::new();
+    ///     body.read_line(&mut text).await?;
+    ///     body.read_to_string(&mut text).await?;
+    ///     assert_eq!(text, "body\nend");
+    ///     assert!(body.into_inner().at_eof());
+    ///     std::io::Result::Ok(())
+    /// }).unwrap();
+    /// ```
+    pub fn into_async_read(self) -> AsyncReader {
+        let shared = self.shared.clone();
+        async_reader(self, shared)
     }
 }
 
@@ -159,7 +218,30 @@ impl StreamWriter {
     ///     std::io::Result::Ok(())
     /// }).unwrap();
     /// ```
-    pub fn as_async_write(&self) -> AsyncWriter<'_> {
-        AsyncWriter::new(self)
+    pub fn as_async_write(&self) -> AsyncWriter<&StreamWriter> {
+        async_writer(self, self.shared.clone())
+    }
+
+    /// Converts the writer into one with the trait `AsyncWrite` of futures-io. Its `poll_close`
+    /// ends the write direction. Dropping it [closes](StreamWriter::close) the connection.
+    ///
+    /// ```
+    /// use evloop::streams::from_io;
+    /// use futures::AsyncWriteExt;
+    ///
+    /// evloop::block_on(async {
+    ///     let (one, other) = evloop::io::duplex(64);
+    ///     let (_reader, writer) = from_io(one);
+    ///     let (mut reader, _writer) = from_io(other);
+    ///     let mut writer = writer.into_async_write();
+    ///     writer.write_all(b"hello").await?;
+    ///     writer.close().await?;
+    ///     assert_eq!(reader.read_to_end().await?, b"hello");
+    ///     std::io::Result::Ok(())
+    /// }).unwrap();
+    /// ```
+    pub fn into_async_write(self) -> AsyncWriter {
+        let shared = self.shared.clone();
+        async_writer(self, shared)
     }
 }

@@ -25,6 +25,12 @@ pub(super) struct Connections<T> {
     /// The file of a Unix socket, dropped when the server is closed; the destructor removes it.
     file: RefCell<Option<Box<dyn Any>>>,
     is_closed: Cell<bool>,
+    /// The server accepts no connections for now.
+    is_paused: Cell<bool>,
+    /// The maximum number of handlers.
+    limit: usize,
+    /// The number of handlers that run.
+    handlers: Cell<usize>,
     /// The error of a listener that can accept no more connections.
     error: RefCell<Option<io::Error>>,
     /// The tasks that wait for a change of the fields above.
@@ -37,11 +43,22 @@ pub(super) struct Entry<T> {
     key: usize,
 }
 
+/// A handler that runs; dropping it ends it.
+pub(super) struct Handler<T>(Rc<Connections<T>>);
+
 impl<T> Connections<T> {
-    pub(super) fn new() -> Rc<Connections<T>> {
-        let (open, acceptors, file, is_closed, error) = Default::default();
-        let changed = Source::new(false);
-        Rc::new(Connections { open, acceptors, file, is_closed, error, changed })
+    pub(super) fn new(limit: Option<usize>, is_started: bool) -> Rc<Connections<T>> {
+        Rc::new(Connections {
+            open: RefCell::default(),
+            acceptors: RefCell::default(),
+            file: RefCell::default(),
+            is_closed: Cell::new(false),
+            is_paused: Cell::new(!is_started),
+            limit: limit.unwrap_or(usize::MAX),
+            handlers: Cell::new(0),
+            error: RefCell::default(),
+            changed: Source::new(false),
+        })
     }
 
     /// Stores the tasks that accept connections until the server is closed.
@@ -58,6 +75,40 @@ impl<T> Connections<T> {
     /// Adds a connection, or with `Weak::new()` a listener.
     pub(super) fn add(self: &Rc<Self>, shared: Weak<T>) -> Entry<T> {
         Entry { connections: self.clone(), key: self.open.borrow_mut().insert(shared) }
+    }
+
+    /// Counts a handler as running.
+    pub(super) fn begin_handler(self: &Rc<Self>) -> Handler<T> {
+        self.handlers.set(self.handlers.get() + 1);
+        Handler(self.clone())
+    }
+
+    /// Returns whether as many handlers run as the limit allows.
+    pub(super) fn is_full(&self) -> bool {
+        self.handlers.get() >= self.limit
+    }
+
+    pub(super) fn set_paused(&self, is_paused: bool) {
+        if self.is_paused.replace(is_paused) && !is_paused {
+            self.notify();
+        }
+    }
+
+    pub(super) fn is_serving(&self) -> bool {
+        !self.is_closed() && !self.is_paused.get()
+    }
+
+    /// Returns whether a connection may be accepted now.
+    pub(super) fn is_accepting(&self) -> bool {
+        !self.is_paused.get() && !self.is_full()
+    }
+
+    /// Waits until a connection may be accepted.
+    pub(super) async fn accepting(&self) {
+        if !self.is_accepting() {
+            // Only a source that is registered with the selector can fail.
+            let _ = self.changed.until(Direction::Read, || self.is_accepting()).await;
+        }
     }
 
     /// Calls `f` with each open connection.
@@ -117,6 +168,16 @@ impl<T> Connections<T> {
         let mut woken = VecDeque::new();
         self.changed.set_ready(CHANGED, &mut woken);
         WakeList::from(woken).wake();
+    }
+}
+
+impl<T> Drop for Handler<T> {
+    fn drop(&mut self) {
+        let was_full = self.0.is_full();
+        self.0.handlers.set(self.0.handlers.get() - 1);
+        if was_full {
+            self.0.notify();
+        }
     }
 }
 

@@ -100,7 +100,7 @@ impl SharedStream {
             budget::spend();
             return Poll::Ready(self.check());
         }
-        if !self.unsent.is_empty() {
+        if self.is_sending() {
             self.flush_in_background();
         }
         self.changed.wait(waiter, cx.waker());
@@ -127,7 +127,7 @@ impl SharedStream {
         push_from: impl FnOnce(&mut Buffer, usize),
     ) {
         match sent {
-            Ok(n) if n == len => {}
+            Ok(n) if n == len && self.socket.is_flushed() => {}
             Ok(n) => {
                 self.unsent.push(|unsent| push_from(unsent, n));
                 self.flush_in_background();
@@ -138,10 +138,10 @@ impl SharedStream {
 
     /// Takes the steps of closing that need no waiting; the flusher does the rest.
     fn advance(self: &Rc<Self>) {
-        if self.unsent.is_empty() {
+        if self.has_sent() {
             self.finish();
         }
-        if !self.unsent.is_empty() || self.is_lingering() {
+        if self.is_sending() || self.is_lingering() {
             self.flush_in_background();
         }
     }
@@ -186,11 +186,11 @@ impl Flusher {
     /// of `linger`: no handle is left that could abort the connection.
     async fn flush(&self) -> io::Result<()> {
         let shared = &self.0;
-        while !shared.unsent.is_empty() && !shared.is_closed.get() {
+        while shared.is_sending() && !shared.is_closed.get() {
             shared.socket.writable().await?;
-            shared.send_unsent()?;
+            shared.send_some()?;
         }
-        while !shared.unsent.is_empty() {
+        while shared.is_sending() {
             timeout(shared.linger, self.send_some()).await.map_err(|_| peer_is_stuck())??;
         }
         Ok(())
@@ -199,7 +199,7 @@ impl Flusher {
     async fn send_some(&self) -> io::Result<()> {
         loop {
             self.0.socket.writable().await?;
-            if self.0.send_unsent()? {
+            if self.0.send_some()? {
                 return Ok(());
             }
         }
@@ -232,8 +232,8 @@ impl Drop for Flusher {
         let shared = &self.0;
         shared.is_flushing.set(false);
         let unsent = shared.unsent();
-        if unsent > 0 {
-            if debug::is_on() {
+        if shared.is_sending() {
+            if unsent > 0 && debug::is_on() {
                 let peer = &shared.socket;
                 debug::report(format_args!(
                     "the loop ended before {unsent} bytes were sent by {peer:?}"

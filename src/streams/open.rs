@@ -4,11 +4,14 @@ use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
+use futures_io::{AsyncRead, AsyncWrite};
+
+use super::io_stream::IoStream;
 use super::reader::StreamReader;
 use super::shared_stream::SharedStream;
 use super::socket::StreamSocket;
 use super::writer::StreamWriter;
-use crate::net::{TcpStream, ToAddrs};
+use crate::net::{ConnectOptions, TcpStream, ToAddrs};
 
 /// The options of a reader and a writer.
 ///
@@ -30,6 +33,22 @@ pub struct StreamOptions {
     /// zero, the connection closes at once, and the bytes that the system does not accept are
     /// dropped.
     pub linger: Duration,
+    /// How [`open_connection_with`] connects; otherwise unused. Default: as [`TcpStream::connect`].
+    ///
+    /// ```
+    /// use evloop::net::{ConnectOptions, TcpListener};
+    /// use evloop::streams::{StreamOptions, open_connection_with};
+    ///
+    /// evloop::block_on(async {
+    ///     let listener = TcpListener::bind("127.0.0.1:0").await?;
+    ///     let local_addr = Some(([127, 0, 0, 1], 0).into());
+    ///     let connect = ConnectOptions { local_addr, ..Default::default() };
+    ///     let options = StreamOptions { connect, ..Default::default() };
+    ///     let (_reader, _writer) = open_connection_with(listener.local_addr()?, &options).await?;
+    ///     std::io::Result::Ok(())
+    /// }).unwrap();
+    /// ```
+    pub connect: ConnectOptions,
 }
 
 /// Connects, and returns the connection as a reader and a writer, as asyncio does.
@@ -76,7 +95,7 @@ pub async fn open_connection_with(
     options: &StreamOptions,
 ) -> io::Result<(StreamReader, StreamWriter)> {
     options.check()?;
-    from_tcp(TcpStream::connect(addr).await?, options)
+    from_tcp(TcpStream::connect_with(addr, &options.connect).await?, options)
 }
 
 /// Returns a reader and a writer of an existing connection, such as an accepted one.
@@ -109,6 +128,49 @@ pub fn from_tcp(
     Ok(pair(StreamSocket::Tcp(stream), options))
 }
 
+/// Returns a reader and a writer of any connection that implements the traits of futures-io, such
+/// as a TLS connection or one in memory. They have the same guarantees as over a socket: reads are
+/// cancel safe, a write never waits and is sent in the background, and `drain` waits.
+///
+/// Each write is flushed. Ending the write direction calls `poll_close` of the connection, which
+/// must leave its reads working, as TLS and sockets do. The connection is dropped once it is
+/// closed: at the latest [`StreamOptions::linger`] after the writer is. A separate task waits for
+/// it, so that each direction wakes both halves. For a reader and a writer that are two objects,
+/// see [`io::join`](crate::io::join()).
+///
+/// # Panics
+///
+/// Outside of a running loop.
+///
+/// ```
+/// evloop::block_on(async {
+///     let (one, other) = evloop::io::duplex(4);
+///     let (_reader, writer) = evloop::streams::from_io(one);
+///     let (mut reader, _writer) = evloop::streams::from_io(other);
+///     writer.write("more than the connection holds\n");
+///     assert_eq!(reader.read_line().await?, b"more than the connection holds\n");
+///     std::io::Result::Ok(())
+/// }).unwrap();
+/// ```
+#[track_caller]
+pub fn from_io(io: impl AsyncRead + AsyncWrite + Unpin + 'static) -> (StreamReader, StreamWriter) {
+    from_io_with(io, &StreamOptions::default())
+}
+
+/// Does the same as [`from_io`], with `options`.
+///
+/// # Panics
+///
+/// Outside of a running loop; if the limit is 0.
+#[track_caller]
+pub fn from_io_with(
+    io: impl AsyncRead + AsyncWrite + Unpin + 'static,
+    options: &StreamOptions,
+) -> (StreamReader, StreamWriter) {
+    options.expect_valid();
+    pair(StreamSocket::Io(IoStream::new(io, "from_io")), options)
+}
+
 /// Returns the reader and the writer of a connection.
 pub(super) fn pair(socket: StreamSocket, options: &StreamOptions) -> (StreamReader, StreamWriter) {
     let shared = Rc::new(SharedStream::new(socket, options.linger));
@@ -132,7 +194,6 @@ impl StreamOptions {
     /// # Panics
     ///
     /// If the limit is 0.
-    #[cfg(unix)]
     #[track_caller]
     pub(super) fn expect_valid(&self) {
         if let Err(error) = self.check() {
@@ -143,6 +204,10 @@ impl StreamOptions {
 
 impl Default for StreamOptions {
     fn default() -> StreamOptions {
-        StreamOptions { limit: 64 * 1024, linger: Duration::from_secs(30) }
+        StreamOptions {
+            limit: 64 * 1024,
+            linger: Duration::from_secs(30),
+            connect: ConnectOptions::default(),
+        }
     }
 }

@@ -28,7 +28,8 @@ pub struct IncompleteRead {
 /// ```
 /// use evloop::streams::LimitOverrun;
 ///
-/// let error = std::io::Error::from(LimitOverrun { consumed: 70_000 });
+/// let error = std::io::Error::from(LimitOverrun { consumed: 70_000, limit: 65_536 });
+/// assert!(error.to_string().starts_with("no separator within 65536 bytes, the reader's limit"));
 /// assert_eq!(LimitOverrun::of(&error).unwrap().consumed, 70_000);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +37,8 @@ pub struct LimitOverrun {
     /// How many bytes to read in order to skip the piece: those before the separator, or, if no
     /// separator has been received, those that cannot be part of one.
     pub consumed: usize,
+    /// The limit of the reader: [`StreamOptions::limit`](super::StreamOptions::limit).
+    pub limit: usize,
 }
 
 impl IncompleteRead {
@@ -64,11 +67,11 @@ impl fmt::Display for IncompleteRead {
 
 impl fmt::Display for LimitOverrun {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let LimitOverrun { consumed } = self;
+        let LimitOverrun { consumed, limit } = self;
         write!(
             f,
-            "no separator within the reader's limit: read {consumed} bytes to skip them, or open \
-             the stream with a higher StreamOptions::limit"
+            "no separator within {limit} bytes, the reader's limit: read {consumed} bytes to skip \
+             them, or open the stream with a higher StreamOptions::limit"
         )
     }
 }

@@ -1,6 +1,7 @@
 //! Reads pieces of a stream: lines, blocks, bytes up to a separator.
 
 use std::fmt;
+use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -41,7 +42,7 @@ use crate::reactor::{Direction, WaiterKey};
 /// }).unwrap();
 /// ```
 pub struct StreamReader {
-    shared: Rc<SharedStream>,
+    pub(super) shared: Rc<SharedStream>,
     pub(super) buffer: Buffer,
     limit: usize,
     /// The stream has ended: the peer has ended its direction, or this side closed the connection.
@@ -96,13 +97,28 @@ impl StreamReader {
     #[doc(alias = "readexactly")]
     pub async fn read_exact(&mut self, n: usize) -> io::Result<Vec<u8>> {
         budget::unit().await;
+        self.wait_for(n).await?;
+        Ok(self.buffer.take(n))
+    }
+
+    /// Reads exactly `N` bytes into an array.
+    pub(super) async fn read_array<const N: usize>(&mut self) -> io::Result<[u8; N]> {
+        budget::unit().await;
+        self.wait_for(N).await?;
+        let array = *self.buffer.content().first_chunk().expect("the reader has waited for them");
+        self.buffer.consume(N);
+        Ok(array)
+    }
+
+    /// Waits until the buffer has `n` bytes.
+    async fn wait_for(&mut self, n: usize) -> io::Result<()> {
         while self.buffer.len() < n {
             if !self.fill().await? {
                 let partial = self.buffer.take_all();
                 return Err(IncompleteRead { partial, expected: Some(n) }.into());
             }
         }
-        Ok(self.buffer.take(n))
+        Ok(())
     }
 
     /// Reads a line with its `\n`. At the end of the stream it returns the remaining bytes, or no
@@ -118,10 +134,52 @@ impl StreamReader {
     /// Nothing is lost.
     #[doc(alias = "readline")]
     pub async fn read_line(&mut self) -> io::Result<Vec<u8>> {
-        match self.read_until(b"\n").await {
+        match self.read_piece(&[b"\n"]).await {
             Err(error) => error.downcast::<IncompleteRead>().map(|incomplete| incomplete.partial),
             line => line,
         }
+    }
+
+    /// Reads a line with its `\n`, appends it to `line`, and returns its length. At the end of the
+    /// stream these are the remaining bytes; 0 if there are none. It does the same as
+    /// [`read_line`](StreamReader::read_line) without an allocation for each line.
+    ///
+    /// # Errors
+    ///
+    /// As [`read_line`](StreamReader::read_line). Nothing is appended then.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost, and nothing is appended.
+    ///
+    /// ```
+    /// evloop::block_on(async {
+    ///     let (feeder, mut reader) = evloop::streams::memory_reader();
+    ///     feeder.feed_data("one\ntwo");
+    ///     drop(feeder);
+    ///     let (mut line, mut lengths) = (Vec::new(), Vec::new());
+    ///     while let n @ 1.. = reader.read_line_into(&mut line).await? {
+    ///         lengths.push(n);
+    ///         line.clear();
+    ///     }
+    ///     assert_eq!(lengths, [4, 3]);
+    ///     std::io::Result::Ok(())
+    /// }).unwrap();
+    /// ```
+    pub async fn read_line_into(&mut self, line: &mut Vec<u8>) -> io::Result<usize> {
+        budget::unit().await;
+        let mut searched = 0;
+        let len = loop {
+            if let Some(len) = self.find_piece(&mut searched, &[b"\n"], 1) {
+                break len?;
+            }
+            if !self.fill().await? {
+                break self.buffer.len();
+            }
+        };
+        line.extend_from_slice(&self.buffer.content()[..len]);
+        self.buffer.consume(len);
+        Ok(len)
     }
 
     /// Reads up to and including `separator`.
@@ -139,8 +197,10 @@ impl StreamReader {
     ///
     /// Nothing is lost.
     #[doc(alias = "readuntil")]
-    pub async fn read_until(&mut self, separator: &[u8]) -> io::Result<Vec<u8>> {
-        self.read_until_any(&[separator]).await
+    #[track_caller]
+    pub fn read_until(&mut self, separator: &[u8]) -> impl Future<Output = io::Result<Vec<u8>>> {
+        expect_separators(&[separator]);
+        async move { self.read_piece(&[separator]).await }
     }
 
     /// Reads up to and including the one of `separators` that ends first.
@@ -157,12 +217,17 @@ impl StreamReader {
     ///
     /// Nothing is lost.
     #[doc(alias = "readuntil")]
-    pub async fn read_until_any(&mut self, separators: &[&[u8]]) -> io::Result<Vec<u8>> {
-        let longest = separators.iter().map(|separator| separator.len()).max();
-        let is_empty = separators.iter().any(|separator| separator.is_empty());
-        let Some(longest) = longest.filter(|_| !is_empty) else {
-            panic!("read_until needs a separator of at least a byte")
-        };
+    #[track_caller]
+    pub fn read_until_any(
+        &mut self,
+        separators: &[&[u8]],
+    ) -> impl Future<Output = io::Result<Vec<u8>>> {
+        expect_separators(separators);
+        self.read_piece(separators)
+    }
+
+    async fn read_piece(&mut self, separators: &[&[u8]]) -> io::Result<Vec<u8>> {
+        let longest = separators.iter().map(|separator| separator.len()).max().unwrap_or(0);
         budget::unit().await;
         let mut searched = 0;
         loop {
@@ -179,6 +244,13 @@ impl StreamReader {
     /// Returns whether the stream has ended and all its bytes have been read.
     pub fn at_eof(&self) -> bool {
         self.has_ended && self.buffer.is_empty()
+    }
+
+    /// Returns the first error of the connection, of reading or of writing, if it has one:
+    /// asyncio's `exception`. Received bytes may be left to read before it.
+    #[doc(alias = "exception")]
+    pub fn error(&self) -> Option<io::Error> {
+        self.shared.check_connection().err()
     }
 
     /// Returns the address of the peer.
@@ -217,18 +289,29 @@ impl StreamReader {
         separators: &[&[u8]],
         longest: usize,
     ) -> Option<io::Result<Vec<u8>>> {
+        let len = self.find_piece(searched, separators, longest)?;
+        Some(len.map(|len| self.buffer.take(len)))
+    }
+
+    /// Returns the length of that piece, and leaves it in the buffer.
+    fn find_piece(
+        &self,
+        searched: &mut usize,
+        separators: &[&[u8]],
+        longest: usize,
+    ) -> Option<io::Result<usize>> {
         let content = self.buffer.content();
         let found = find_any(content, *searched, separators);
         *searched = (content.len() + 1).saturating_sub(longest);
         let before = found.map_or(*searched, |found| found.begin);
         if before > self.limit {
-            return Some(Err(LimitOverrun { consumed: before }.into()));
+            return Some(Err(LimitOverrun { consumed: before, limit: self.limit }.into()));
         }
-        found.map(|found| Ok(self.buffer.take(found.end)))
+        found.map(|found| Ok(found.end))
     }
 
     /// Receives bytes into the buffer. Returns `false` if the stream has ended.
-    async fn fill(&mut self) -> io::Result<bool> {
+    pub(super) async fn fill(&mut self) -> io::Result<bool> {
         if let Some(result) = self.result_after_end() {
             return result;
         }
@@ -274,6 +357,15 @@ impl StreamReader {
             }
         }
     }
+}
+
+/// # Panics
+///
+/// If `separators` is empty, or a separator is.
+#[track_caller]
+fn expect_separators(separators: &[&[u8]]) {
+    let is_empty = separators.iter().any(|separator| separator.is_empty());
+    assert!(!separators.is_empty() && !is_empty, "read_until needs a separator of at least a byte");
 }
 
 impl fmt::Debug for StreamReader {

@@ -3,7 +3,6 @@
 #[cfg(unix)]
 use std::any::Any;
 use std::fmt;
-use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::panic::Location;
@@ -11,36 +10,14 @@ use std::rc::Rc;
 
 use super::acceptor::{Acceptor, HandlerOutput};
 use super::connections::Connections;
-use super::open::StreamOptions;
 use super::reader::StreamReader;
+use super::server_options::ServerOptions;
 use super::shared_stream::SharedStream;
 use super::socket::StreamSocket;
 use super::writer::StreamWriter;
-use crate::net::{
-    Connection, ListenOptions, Listener, TcpListener, ToAddrs, Transport, lookup_host,
-};
+use crate::net::{Connection, Listener, Transport};
 
-/// The options of a server: of its listening sockets, and of the streams of its connections.
-///
-/// ```
-/// use evloop::net::ListenOptions;
-/// use evloop::streams::{ServerOptions, StreamOptions};
-///
-/// let options = ServerOptions {
-///     listen: ListenOptions { backlog: 16, ..Default::default() },
-///     streams: StreamOptions { limit: 1 << 20, ..Default::default() },
-/// };
-/// assert_eq!(options.listen.backlog, 16);
-/// ```
-#[derive(Clone, Debug, Default)]
-pub struct ServerOptions {
-    /// The options of the listening sockets.
-    pub listen: ListenOptions,
-    /// The options of each connection.
-    pub streams: StreamOptions,
-}
-
-/// A server that [`start_server`] started: asyncio's `Server`.
+/// A server that [`start_server`](super::start_server) started: asyncio's `Server`.
 ///
 /// It serves until it is closed or dropped. The tasks of its connections continue after that; see
 /// [`close_clients`](Server::close_clients).
@@ -68,113 +45,12 @@ pub struct Server {
 /// Closes the server when `serve_forever` completes, fails or is dropped.
 struct CloseOnDrop<'a>(&'a Server);
 
-/// Listens on all addresses of `addr`, and calls `handler` with a reader and a writer for each
-/// connection. The future that `handler` returns runs in a task of its own.
-///
-/// The connection [closes](StreamWriter::close) when the writer is dropped: at the latest when the
-/// handler has returned or panicked. A handler returns `()` or a `Result`. Its error, its panic,
-/// and the errors of accepting are reported to the loop's error handler, as in asyncio; see
-/// [`Builder::on_task_error`](crate::runtime::Builder::on_task_error). The server continues, unless
-/// a listener has failed permanently; see [`serve_forever`](Server::serve_forever).
-///
-/// With port 0 each address gets a port of its own; see [`local_addrs`](Server::local_addrs). If
-/// there are several addresses, a socket of an IPv6 address accepts no IPv4 connections.
-///
-/// # Errors
-///
-/// As [`TcpListener::bind`], if one of the addresses cannot be listened on.
-///
-/// # Cancel safety
-///
-/// Dropping the future closes the sockets that it has opened.
-///
-/// # Panics
-///
-/// Outside of a running loop.
-///
-/// ```
-/// evloop::block_on(async {
-///     let server = evloop::start_server("127.0.0.1:0", async |mut reader, writer| {
-///         while let line @ [_, ..] = &*reader.read_line().await? {
-///             writer.write(&line.to_ascii_uppercase());
-///             writer.drain().await?;
-///         }
-///         std::io::Result::Ok(())
-///     }).await?;
-///
-///     let (mut reader, writer) = evloop::open_connection(server.local_addrs()[0]).await?;
-///     writer.write(b"hello\n");
-///     assert_eq!(reader.read_line().await?, b"HELLO\n");
-///     drop((reader, writer));
-///     server.close();
-///     server.wait_closed().await;
-///     std::io::Result::Ok(())
-/// }).unwrap();
-/// ```
-#[track_caller]
-pub fn start_server<F, T>(
-    addr: impl ToAddrs,
-    handler: F,
-) -> impl Future<Output = io::Result<Server>>
-where
-    F: AsyncFn(StreamReader, StreamWriter) -> T + 'static,
-    T: HandlerOutput + 'static,
-{
-    start(addr, ServerOptions::default(), handler, Location::caller())
-}
-
-/// Starts a server as [`start_server`] does, with `options`.
-///
-/// # Errors
-///
-/// As [`start_server`]; kind `InvalidInput` if the limit of the streams is 0.
-///
-/// # Panics
-///
-/// Outside of a running loop.
-#[track_caller]
-pub fn start_server_with<F, T>(
-    addr: impl ToAddrs,
-    options: &ServerOptions,
-    handler: F,
-) -> impl Future<Output = io::Result<Server>>
-where
-    F: AsyncFn(StreamReader, StreamWriter) -> T + 'static,
-    T: HandlerOutput + 'static,
-{
-    start(addr, options.clone(), handler, Location::caller())
-}
-
-async fn start<F, T>(
-    addr: impl ToAddrs,
-    options: ServerOptions,
-    handler: F,
-    started_at: &'static Location<'static>,
-) -> io::Result<Server>
-where
-    F: AsyncFn(StreamReader, StreamWriter) -> T + 'static,
-    T: HandlerOutput + 'static,
-{
-    options.streams.check()?;
-    let addrs: Vec<_> = lookup_host(addr).await?.collect();
-    let mut listen = options.listen;
-    if addrs.len() > 1 {
-        listen.only_v6 = listen.only_v6.or(Some(true));
-    }
-    let mut listeners = Vec::with_capacity(addrs.len());
-    for addr in addrs {
-        listeners.push(TcpListener::bind_with(addr, &listen).await?);
-    }
-    let addrs = listeners.iter().map(TcpListener::local_addr).collect::<io::Result<_>>()?;
-    Ok(Server::start(listeners, addrs, options.streams, handler, started_at))
-}
-
 impl Server {
     /// Starts to accept the connections of `listeners`.
     pub(super) fn start<K, F, T>(
         listeners: Vec<Listener<K>>,
         addrs: Vec<SocketAddr>,
-        options: StreamOptions,
+        options: ServerOptions,
         handler: F,
         started_at: &'static Location<'static>,
     ) -> Server
@@ -184,7 +60,8 @@ impl Server {
         F: AsyncFn(StreamReader, StreamWriter) -> T + 'static,
         T: HandlerOutput + 'static,
     {
-        let (connections, handler) = (Connections::new(), Rc::new(handler));
+        let connections = Connections::new(options.connection_limit, options.start_serving);
+        let handler = Rc::new(handler);
         let acceptors = listeners.into_iter().map(|listener| {
             let handler = handler.clone();
             Acceptor::new(listener, handler, options.clone(), &connections, started_at).start()
@@ -206,8 +83,39 @@ impl Server {
         &self.addrs
     }
 
+    /// Starts to accept connections, if the server does not: after
+    /// [`pause_serving`](Server::pause_serving), or with [`ServerOptions::start_serving`] off.
+    ///
+    /// ```
+    /// use evloop::streams::{ServerOptions, open_connection, start_server_with};
+    ///
+    /// evloop::block_on(async {
+    ///     let options = ServerOptions { start_serving: false, ..Default::default() };
+    ///     let server = start_server_with("127.0.0.1:0", &options, async |_reader, writer| {
+    ///         writer.write("hello\n");
+    ///     }).await?;
+    ///     // The connection waits in the system's backlog.
+    ///     let (mut reader, _writer) = open_connection(server.local_addrs()[0]).await?;
+    ///     assert!(!server.is_serving());
+    ///     server.start_serving();
+    ///     assert_eq!(reader.read_line().await?, b"hello\n");
+    ///     std::io::Result::Ok(())
+    /// }).unwrap();
+    /// ```
+    #[doc(alias = "start_accepting")]
+    pub fn start_serving(&self) {
+        self.connections.set_paused(false);
+    }
+
+    /// Stops accepting connections until [`start_serving`](Server::start_serving). New ones wait in
+    /// the system's backlog; the open ones continue.
+    #[doc(alias = "stop_accepting")]
+    pub fn pause_serving(&self) {
+        self.connections.set_paused(true);
+    }
+
     /// Waits until the server is [closed](Server::close) and its last connection is closed. Any
-    /// number of tasks may wait.
+    /// number of tasks may wait. [Starts](Server::start_serving) the server, if it does not accept.
     ///
     /// # Errors
     ///
@@ -220,11 +128,12 @@ impl Server {
     /// Dropping the future closes the server, as cancelling does in asyncio.
     pub async fn serve_forever(&self) -> io::Result<()> {
         self.connections.check()?;
-        if !self.is_serving() {
+        if self.connections.is_closed() {
             let kind = io::ErrorKind::NotConnected;
             return Err(io::Error::new(kind, "the server was closed: start a new one"));
         }
         let _close = CloseOnDrop(self);
+        self.start_serving();
         self.connections.wait_closed_or_failed().await
     }
 
@@ -247,7 +156,7 @@ impl Server {
     }
 
     /// Waits until the server and its last connection are closed. A connection may
-    /// [linger](StreamOptions::linger) after its close; this waits for that too.
+    /// [linger](super::StreamOptions::linger) after its close; this waits for that too.
     ///
     /// # Cancel safety
     ///
@@ -257,9 +166,17 @@ impl Server {
         let _ = self.connections.wait_closed().await;
     }
 
-    /// Returns whether the server has not been closed.
+    /// Returns whether the server accepts connections: it has started, and is neither paused nor
+    /// closed. A server that is [full](Server::is_full) is still serving.
     pub fn is_serving(&self) -> bool {
-        !self.connections.is_closed()
+        self.connections.is_serving()
+    }
+
+    /// Returns whether so many handlers run that the server accepts no connection; see
+    /// [`ServerOptions::connection_limit`].
+    #[doc(alias = "full")]
+    pub fn is_full(&self) -> bool {
+        self.connections.is_full()
     }
 }
 

@@ -160,6 +160,11 @@ impl SharedStream {
         self.unsent.len()
     }
 
+    /// Returns the low-water and the high-water mark.
+    pub(super) fn marks(&self) -> (usize, usize) {
+        self.unsent.marks()
+    }
+
     pub(super) fn set_marks(&self, low: usize, high: usize) {
         self.unsent.set_marks(low, high);
         self.notify();
@@ -197,29 +202,65 @@ impl SharedStream {
         !self.has_failed()
     }
 
-    /// Sends the unsent bytes that the system accepts. Returns `false` if it accepts none now.
-    pub(super) fn send_unsent(&self) -> io::Result<bool> {
-        let has_sent = self.unsent.send(|unsent| self.socket.try_write(unsent))?;
+    /// Returns whether everything was sent. After the end, nothing is.
+    pub(super) fn has_sent(&self) -> bool {
+        self.unsent.is_empty() && (self.socket.is_flushed() || self.has_ended())
+    }
+
+    /// Returns whether something is left to do that may have to wait for the connection.
+    pub(super) fn is_sending(&self) -> bool {
+        !self.has_sent() || self.ending.get() == Ending::Flushing && self.socket.ends_later()
+    }
+
+    /// Takes one step of sending, if the system accepts it: sends unsent bytes, or, after them,
+    /// what the connection has buffered, or the end. Returns `false` if it must wait.
+    pub(super) fn send_some(&self) -> io::Result<bool> {
+        if self.has_sent() {
+            self.finish();
+            return Ok(!self.is_sending());
+        }
+        let has_sent = match self.unsent.is_empty() {
+            false => self.unsent.send(|unsent| self.socket.try_write(unsent))?,
+            true => match self.socket.try_flush() {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => false,
+                flushed => flushed.map(|()| true)?,
+            },
+        };
         if has_sent {
             self.notify();
         }
         Ok(has_sent)
     }
 
-    /// Ends the write direction after everything was sent: the peer reaches its end of stream.
+    /// Ends the write direction after everything was sent: the peer reaches its end of stream. The
+    /// ending stays `Flushing` if the connection must wait for that.
     pub(super) fn finish(&self) {
         let has_read_all = self.has_peer_ended.get() || self.error.borrow().is_some();
-        if self.is_closed.get() && has_read_all {
+        let closes_both = self.is_closed.get() && has_read_all;
+        let is_flushing = self.ending.get() == Ending::Flushing;
+        // Closing both directions ends a socket's write direction, too.
+        if is_flushing && (!closes_both || self.socket.ends_later()) && !self.end_write() {
+            return;
+        }
+        if closes_both {
             self.close_both();
-        } else if self.ending.get() == Ending::Flushing {
-            self.ending.set(Ending::Ended);
-            match self.socket.shutdown(Shutdown::Write) {
-                // The peer may have closed the connection already: everything was sent.
-                Err(error) if error.kind() != io::ErrorKind::NotConnected => self.fail(error),
-                _ => {}
-            }
         }
         self.notify();
+    }
+
+    /// Ends the write direction. Returns `false` if the connection must wait for that.
+    fn end_write(&self) -> bool {
+        let ended = self.socket.shutdown(Shutdown::Write);
+        if ended.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock) {
+            return false;
+        }
+        self.ending.set(self.ending.get().max(Ending::Ended));
+        match ended {
+            // The peer may have closed the connection already: everything was sent.
+            Err(error) if error.kind() != io::ErrorKind::NotConnected => self.fail(error),
+            _ => {}
+        }
+        true
     }
 
     /// Drops the unsent bytes and ends the write direction, after an error or an abort.

@@ -1,12 +1,11 @@
-//! The connection of a reader and a writer: TCP, a Unix socket or a pipe.
+//! The connection of a reader and a writer: TCP, a Unix socket, a pipe, or any other object.
 //!
 //! Invariant: only this file and the functions that create streams depend on the kind.
 
 use std::io::{self, IoSlice};
 use std::net::{Shutdown, SocketAddr};
-#[cfg(unix)]
-use std::os::fd::{AsFd, BorrowedFd};
 
+use super::io_stream::IoStream;
 use crate::net::TcpStream;
 #[cfg(unix)]
 use crate::net::UnixStream;
@@ -39,17 +38,25 @@ pub enum StreamSocket {
     /// The read end of a pipe.
     #[cfg(unix)]
     Pipe(Receiver),
+    /// Any other connection: see [`from_io`](super::from_io).
+    Io(IoStream),
 }
 
-/// Evaluates one expression for both kinds of sockets, and another for a pipe.
+/// Evaluates one expression for both kinds of sockets, one for a pipe, and one for other objects.
 macro_rules! each {
-    ($socket:expr, $connection:ident => $result:expr, $pipe:ident => $of_pipe:expr) => {
+    (
+        $socket:expr,
+        $connection:ident => $result:expr,
+        $pipe:ident => $of_pipe:expr,
+        $io:ident => $of_io:expr
+    ) => {
         match $socket {
             StreamSocket::Tcp($connection) => $result,
             #[cfg(unix)]
             StreamSocket::Unix($connection) => $result,
             #[cfg(unix)]
             StreamSocket::Pipe($pipe) => $of_pipe,
+            StreamSocket::Io($io) => $of_io,
         }
     };
 }
@@ -59,7 +66,6 @@ impl StreamSocket {
     pub fn as_tcp(&self) -> Option<&TcpStream> {
         match self {
             StreamSocket::Tcp(tcp) => Some(tcp),
-            #[cfg(unix)]
             _ => None,
         }
     }
@@ -82,6 +88,14 @@ impl StreamSocket {
         }
     }
 
+    /// Returns the connection of [`from_io`](super::from_io), if it is one.
+    pub fn as_io(&self) -> Option<&IoStream> {
+        match self {
+            StreamSocket::Io(io) => Some(io),
+            _ => None,
+        }
+    }
+
     /// Waits until the connection may be readable. A read may still return `WouldBlock`.
     ///
     /// # Cancel safety
@@ -100,9 +114,9 @@ impl StreamSocket {
         self.source().ready(Direction::Write)
     }
 
-    /// Takes the pending error of the socket (SO_ERROR); a pipe has none.
+    /// Takes the pending error of the socket (SO_ERROR). Only a socket has one.
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
-        each!(self, connection => connection.take_error(), _pipe => Ok(None))
+        each!(self, connection => connection.take_error(), _pipe => Ok(None), _io => Ok(None))
     }
 
     pub(super) fn peer_addr(&self) -> io::Result<SocketAddr> {
@@ -113,25 +127,81 @@ impl StreamSocket {
         self.as_tcp().ok_or_else(not_tcp)?.local_addr()
     }
 
+    /// Lets the system probe an idle TCP connection.
+    #[cfg(unix)]
+    pub(super) fn set_keepalive(&self) {
+        if let Some(tcp) = self.as_tcp() {
+            // It fails only if the connection has ended already, which the first read reports.
+            let _ = tcp.set_keepalive(true);
+        }
+    }
+
+    /// Does nothing: `ServerOptions::check` refuses the option here.
+    #[cfg(not(unix))]
+    pub(super) fn set_keepalive(&self) {}
+
     pub(super) fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
-        each!(self, connection => connection.try_write(buf), _pipe => Err(read_only()))
+        each!(
+            self,
+            connection => connection.try_write(buf),
+            _pipe => Err(read_only()),
+            io => io.try_write(buf)
+        )
     }
 
     pub(super) fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        each!(self, connection => connection.try_write_vectored(bufs), _pipe => Err(read_only()))
+        each!(
+            self,
+            connection => connection.try_write_vectored(bufs),
+            _pipe => Err(read_only()),
+            io => io.try_write_vectored(bufs)
+        )
+    }
+
+    /// Returns whether all written bytes have left the connection. Only an object that is no socket
+    /// may buffer some.
+    pub(super) fn is_flushed(&self) -> bool {
+        self.as_io().is_none_or(IoStream::is_flushed)
+    }
+
+    /// Sends what the connection has buffered. Kind `WouldBlock` if it has to wait.
+    pub(super) fn try_flush(&self) -> io::Result<()> {
+        self.as_io().map_or(Ok(()), IoStream::try_flush)
+    }
+
+    /// Returns whether `shutdown` may return `WouldBlock`: the end of an object that is no socket
+    /// may have to be sent.
+    pub(super) fn ends_later(&self) -> bool {
+        self.as_io().is_some()
     }
 
     pub(super) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        each!(self, connection => connection.shutdown(how), _pipe => Ok(()))
+        each!(self, connection => connection.shutdown(how), _pipe => Ok(()), io => match how {
+            Shutdown::Both => {
+                io.close();
+                Ok(())
+            }
+            _ => io.try_end(),
+        })
     }
 
     /// Reads once, for [`Source::io`].
     pub(super) fn receive(&self, buf: &mut [u8]) -> io::Result<Done<usize>> {
-        each!(self, connection => connection.receive(buf), pipe => pipe.receive(buf))
+        each!(
+            self,
+            connection => connection.receive(buf),
+            pipe => pipe.receive(buf),
+            io => io.receive(buf)
+        )
     }
 
     pub(super) fn source(&self) -> &Source {
-        each!(self, connection => connection.socket().source(), pipe => pipe.source())
+        each!(
+            self,
+            connection => connection.socket().source(),
+            pipe => pipe.source(),
+            io => io.source()
+        )
     }
 }
 
@@ -158,11 +228,4 @@ fn not_tcp() -> io::Error {
 #[cfg(unix)]
 fn read_only() -> io::Error {
     io::Error::new(io::ErrorKind::Unsupported, "the read end of a pipe cannot be written to")
-}
-
-#[cfg(unix)]
-impl AsFd for StreamSocket {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        each!(self, connection => connection.as_fd(), pipe => pipe.as_fd())
-    }
 }

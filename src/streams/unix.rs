@@ -12,6 +12,7 @@ use super::acceptor::HandlerOutput;
 use super::open::{StreamOptions, pair};
 use super::reader::StreamReader;
 use super::server::Server;
+use super::server_options::ServerOptions;
 use super::shared_stream::SharedStream;
 use super::socket::StreamSocket;
 use super::socket_file::{PathLock, SocketFile};
@@ -153,14 +154,14 @@ where
     F: AsyncFn(StreamReader, StreamWriter) -> T + 'static,
     T: HandlerOutput + 'static,
 {
-    start(path, StreamOptions::default(), handler, Location::caller())
+    start(path, ServerOptions::default(), handler, Location::caller())
 }
 
 /// Starts a server as [`start_unix_server`] does, with `options`.
 ///
 /// # Errors
 ///
-/// As [`start_unix_server`]; kind `InvalidInput` if the limit is 0.
+/// As [`start_unix_server`]; kind `InvalidInput` if a limit is 0.
 ///
 /// # Panics
 ///
@@ -168,7 +169,7 @@ where
 #[track_caller]
 pub fn start_unix_server_with<F, T>(
     path: impl AsRef<Path>,
-    options: &StreamOptions,
+    options: &ServerOptions,
     handler: F,
 ) -> impl Future<Output = io::Result<Server>>
 where
@@ -178,9 +179,50 @@ where
     start(path, options.clone(), handler, Location::caller())
 }
 
+/// Serves Unix listeners that exist, as [`serve_listeners`](super::serve_listeners) does.
+///
+/// # Errors
+///
+/// Kind `InvalidInput` if a limit is 0.
+///
+/// # Panics
+///
+/// Outside of a running loop.
+///
+/// ```
+/// use evloop::net::UnixListener;
+/// use evloop::streams::{ServerOptions, open_unix_connection, serve_unix_listeners};
+///
+/// # let path = std::env::temp_dir().join(format!("evloop-doc-serve-unix-{}", std::process::id()));
+/// evloop::block_on(async {
+///     let listener = UnixListener::bind(&path)?;
+///     let handler = async |_reader, writer: evloop::StreamWriter| writer.write("hello\n");
+///     let server = serve_unix_listeners([listener], &ServerOptions::default(), handler)?;
+///     let (mut reader, _writer) = open_unix_connection(&path).await?;
+///     assert_eq!(reader.read_line().await?, b"hello\n");
+///     drop(server);
+///     // The server has not made the file, so it does not remove it either.
+///     std::fs::remove_file(&path)
+/// }).unwrap();
+/// ```
+#[track_caller]
+pub fn serve_unix_listeners<F, T>(
+    listeners: impl IntoIterator<Item = UnixListener>,
+    options: &ServerOptions,
+    handler: F,
+) -> io::Result<Server>
+where
+    F: AsyncFn(StreamReader, StreamWriter) -> T + 'static,
+    T: HandlerOutput + 'static,
+{
+    options.check()?;
+    let (listeners, options) = (listeners.into_iter().collect(), options.clone());
+    Ok(Server::start(listeners, Vec::new(), options, handler, Location::caller()))
+}
+
 async fn start<F, T>(
     path: impl AsRef<Path>,
-    options: StreamOptions,
+    options: ServerOptions,
     handler: F,
     started_at: &'static Location<'static>,
 ) -> io::Result<Server>

@@ -42,6 +42,11 @@ impl Unsent {
         self.is_paused.get()
     }
 
+    /// Returns the low-water and the high-water mark.
+    pub(super) fn marks(&self) -> (usize, usize) {
+        (self.low_water.get(), self.high_water.get())
+    }
+
     pub(super) fn set_marks(&self, low: usize, high: usize) {
         self.low_water.set(low);
         self.high_water.set(high);

@@ -28,7 +28,7 @@ use super::socket::StreamSocket;
 ///     let (_reader, writer) = evloop::open_connection(listener.local_addr()?).await?;
 ///     let (peer, _) = listener.accept().await?;
 ///     for line in ["one\n", "two\n"] {
-///         writer.write(line.as_bytes());
+///         writer.write(line);
 ///         writer.drain().await?;
 ///     }
 ///     writer.close();
@@ -55,8 +55,23 @@ impl StreamWriter {
     ///
     /// An error of the connection, or of writing after the end, is returned by the next
     /// [`drain`](StreamWriter::drain) or [`wait_closed`](StreamWriter::wait_closed).
-    pub fn write(&self, bytes: &[u8]) {
-        self.shared.write(bytes);
+    ///
+    /// ```
+    /// evloop::block_on(async {
+    ///     let (one, other) = evloop::io::duplex(64);
+    ///     let (_reader, writer) = evloop::streams::from_io(one);
+    ///     writer.write("GET ");
+    ///     writer.write(String::from("/index.html "));
+    ///     writer.write(b"HTTP/1.0\r\n");
+    ///     writer.write(&vec![b'\r', b'\n']);
+    ///     let (mut reader, _writer) = evloop::streams::from_io(other);
+    ///     assert_eq!(reader.read_until(b"\r\n\r\n").await?, b"GET /index.html HTTP/1.0\r\n\r\n");
+    ///     std::io::Result::Ok(())
+    /// }).unwrap();
+    /// ```
+    #[inline]
+    pub fn write(&self, bytes: impl AsRef<[u8]>) {
+        self.shared.write(bytes.as_ref());
     }
 
     /// Writes several buffers as if they were one, without copying them together first.
@@ -157,9 +172,25 @@ impl StreamWriter {
     /// # Panics
     ///
     /// If `low` is above `high`.
+    #[track_caller]
     pub fn set_write_buffer_limits(&self, low: usize, high: usize) {
         assert!(low <= high, "the low-water mark {low} must not exceed the high-water mark {high}");
         self.shared.set_marks(low, high);
+    }
+
+    /// Returns the low-water and the high-water mark, in bytes.
+    ///
+    /// ```
+    /// evloop::block_on(async {
+    ///     let (_reader, writer) = evloop::streams::from_io(evloop::io::duplex(64).0);
+    ///     assert_eq!(writer.write_buffer_limits(), (16 * 1024, 64 * 1024));
+    ///     writer.set_write_buffer_limits(0, 100);
+    ///     assert_eq!(writer.write_buffer_limits(), (0, 100));
+    /// });
+    /// ```
+    #[doc(alias = "get_write_buffer_limits")]
+    pub fn write_buffer_limits(&self) -> (usize, usize) {
+        self.shared.marks()
     }
 
     /// Returns the number of unsent bytes.
