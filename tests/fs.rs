@@ -8,7 +8,7 @@ use std::io::{ErrorKind, Seek, SeekFrom, Write};
 
 use evloop::fs::{self, File};
 use evloop::{block_on, spawn};
-use futures::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt, StreamExt};
+use futures::{AsyncReadExt, AsyncWriteExt, StreamExt};
 
 use temp_dir::{Dir, contents, read};
 
