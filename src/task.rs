@@ -15,7 +15,10 @@
 //! | [`try_scope()`], [`TryScope`], [`GroupError`] | a scope that ends at the first error |
 //! | [`JoinSet`], [`wait`], [`ReturnWhen`] | joins tasks in the order in which they end |
 //! | [`spawn_blocking()`], [`BlockingHandle`] | runs work on a thread of the blocking pool |
+//! | [`blocking_is_cancelled`] | whether the output of the running blocking work will be taken |
+//! | [`BlockingPool`], [`BlockingPoolBuilder`] | a blocking pool beside that of the loop |
 //! | [`yield_now()`], [`YieldNow`] | lets other tasks run |
+//! | [`until_idle()`], [`UntilIdle`] | waits until all other tasks are blocked |
 //! | [`task_local!`](crate::task_local), [`LocalKey`], [`OutOfScope`] | values of a task |
 //! | [`ReentrantMutex`], [`ReentrantMutexGuard`] | a mutex that its owner can lock again |
 //! | [`current`], [`all`] | the running task; all tasks |
@@ -34,6 +37,7 @@
 
 // Layer L4.
 
+mod blocking_pool;
 mod builder;
 mod children;
 mod completion;
@@ -46,8 +50,13 @@ mod scoped_handle;
 mod spawn;
 mod spawn_blocking;
 mod try_scope;
+mod until_idle;
 mod yield_now;
 
+#[doc(alias = "ThreadPool")]
+#[doc(alias = "ThreadPoolExecutor")]
+pub use self::blocking_pool::BlockingPool;
+pub use self::blocking_pool::BlockingPoolBuilder;
 #[doc(alias = "eager_task_factory")]
 pub use self::builder::Builder;
 pub use self::completion::shield;
@@ -92,6 +101,9 @@ pub use self::spawn::current;
 #[doc(alias = "spawn_local")]
 pub use self::spawn::spawn;
 pub use self::spawn_blocking::BlockingHandle;
+#[doc(alias = "check_cancelled")]
+#[doc(alias = "from_thread")]
+pub use self::spawn_blocking::blocking_is_cancelled;
 #[doc(alias = "to_thread")]
 #[doc(alias = "run_in_executor")]
 #[doc(alias = "run_sync")]
@@ -104,6 +116,12 @@ pub use self::spawn_blocking::spawn_blocking;
 pub use self::try_scope::GroupError;
 #[doc(alias = "TaskGroup")]
 pub use self::try_scope::{TryScope, try_scope};
+pub use self::until_idle::UntilIdle;
+#[doc(alias = "idle")]
+#[doc(alias = "run_until_idle")]
+#[doc(alias = "run_until_stalled")]
+#[doc(alias = "wait_all_tasks_blocked")]
+pub use self::until_idle::until_idle;
 pub use self::yield_now::YieldNow;
 #[doc(alias = "sleep")]
 #[doc(alias = "checkpoint")]

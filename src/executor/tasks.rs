@@ -210,6 +210,18 @@ impl Executor {
         info.filter(|info| Some(info.id()) == current::task())
     }
 
+    /// Returns whether no task is left.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.root.borrow().is_none()
+            && self.local_queue.with(|queue| queue.tasks().next().is_none())
+    }
+
+    /// Returns the number of tasks, with the root. Scans all slots.
+    pub(crate) fn count(&self) -> usize {
+        let root = usize::from(self.root.borrow().is_some());
+        self.local_queue.with(|queue| queue.tasks().count()) + root
+    }
+
     /// Returns all tasks, and the root, in the order of their spawns.
     pub(crate) fn all(&self) -> Vec<TaskInfo> {
         let tasks: Vec<_> = self.local_queue.with(|queue| queue.tasks().cloned().collect());

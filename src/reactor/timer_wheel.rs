@@ -113,6 +113,11 @@ impl Timers {
         self.is_behind
     }
 
+    /// Returns the number of deadlines.
+    pub(crate) fn count(&self) -> usize {
+        self.nodes.iter().filter(|node| node.waker.is_some()).count()
+    }
+
     /// Returns whether a deadline has passed. Then its key, if it had one, is no longer valid.
     pub(crate) fn has_fired(&self, deadline: u64) -> bool {
         deadline <= self.now

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::context::Settings;
 use crate::executor::{Hooks, JoinError};
+use crate::threads::PoolSettings;
 
 /// The most polls between two calls of the selector. One system call serves up to this many polls,
 /// and a ready socket waits for no more than this many polls.
@@ -44,7 +45,7 @@ impl Builder {
         let parts = Settings {
             name: "evloop".into(),
             events_capacity: EVENTS_CAPACITY,
-            blocking_threads_max: BLOCKING_THREADS_MAX,
+            pool: PoolSettings::new("evloop".into(), "the event loop", BLOCKING_THREADS_MAX),
             hooks: Hooks {
                 on_task_error: Box::new(|error| eprintln!("evloop: {error}")),
                 slow_poll: None,
@@ -95,7 +96,7 @@ impl Builder {
     #[doc(alias = "set_default_executor")]
     #[doc(alias = "ThreadPoolExecutor")]
     pub fn blocking_threads_max(mut self, threads: usize) -> Builder {
-        self.parts.blocking_threads_max = threads.max(1);
+        self.parts.pool.kind_max = threads.max(1);
         self
     }
 

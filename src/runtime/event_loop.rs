@@ -1,4 +1,4 @@
-//! The loop: `block_on`, `run`, `turn`.
+//! The loop: creating it, `block_on`, and one turn.
 //!
 //! Invariant: all ways of running a loop go through `iterate`, which is one turn.
 
@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 use std::panic::Location;
 use std::pin::pin;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::builder::Builder;
 use super::busy_poll::busy_poll;
@@ -19,6 +19,7 @@ use crate::context::{Context, Entered};
 use crate::current;
 use crate::executor::{Batch, JoinHandle, Root, SpawnOptions};
 use crate::threads::{Call, Drained};
+use crate::wait::WaiterList;
 
 /// An event loop on this thread.
 ///
@@ -58,16 +59,6 @@ pub struct Runtime {
     pub(super) is_embedded: Cell<bool>,
 }
 
-/// The result of [`Runtime::turn`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Turn {
-    /// The number of futures that were polled.
-    pub polled: usize,
-    /// The number of tasks that are ready to run in the next turn.
-    pub ready_left: usize,
-}
-
 /// A guard that keeps the loop entered as the running loop of this thread; returned by
 /// [`Runtime::enter`].
 #[must_use = "dropping the guard leaves the loop"]
@@ -97,8 +88,10 @@ pub struct EnterGuard<'a> {
 #[track_caller]
 pub fn block_on<F: Future>(future: F) -> F::Output {
     assert_not_running("block_on");
-    let mut runtime = Runtime::new()
-        .unwrap_or_else(|error| panic!("block_on could not make an event loop: {error}"));
+    let mut runtime = match Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => panic!("block_on could not make an event loop: {error}"),
+    };
     let caller = Location::caller();
     let result = catch(|| runtime.block_on_from(caller, future));
     drop(runtime);
@@ -158,87 +151,6 @@ impl Runtime {
         self.block_on_from(Location::caller(), future)
     }
 
-    /// Runs until [`Handle::stop`] is called. The turn in which that happens is completed.
-    ///
-    /// # Panics
-    ///
-    /// If a loop is already running on this thread.
-    ///
-    /// # Errors
-    ///
-    /// If the selector fails.
-    #[doc(alias = "run_forever")]
-    #[track_caller]
-    pub fn run(&mut self) -> io::Result<()> {
-        assert_not_running("run");
-        self.with_entered(|runtime| {
-            let inbox = &runtime.context.inbox.clone();
-            loop {
-                let limit = inbox.is_stopping().then_some(Duration::ZERO);
-                runtime.iterate(None, limit)?;
-                if inbox.is_stopping() {
-                    inbox.clear_stop();
-                    return Ok(());
-                }
-            }
-        })
-    }
-
-    /// Runs one turn of the loop. Waits for events for up to `limit` (`None`: without a limit), but
-    /// does not wait if tasks are ready. Then runs the ready tasks, at most `batch_max` polls.
-    ///
-    /// Another event loop drives this one by this method. A turn of this runtime is allowed in a
-    /// task of another runtime.
-    ///
-    /// # Errors
-    ///
-    /// If the selector fails.
-    ///
-    /// ```
-    /// use std::time::Duration;
-    ///
-    /// let mut runtime = evloop::Runtime::new()?;
-    /// let task = runtime.spawn(async { evloop::task::yield_now().await });
-    /// let turn = runtime.turn(Some(Duration::ZERO))?;
-    /// assert_eq!((turn.polled, turn.ready_left), (2, 0));
-    /// assert!(task.is_finished());
-    /// # std::io::Result::Ok(())
-    /// ```
-    #[doc(alias = "run_once")]
-    #[doc(alias = "tick")]
-    #[doc(alias = "start_guest_run")]
-    pub fn turn(&mut self, limit: Option<Duration>) -> io::Result<Turn> {
-        self.with_entered(|runtime| {
-            let batch = runtime.iterate(None, limit)?;
-            Ok(Turn { polled: batch.polled(), ready_left: runtime.context.executor.ready() })
-        })
-    }
-
-    /// Runs turns without waiting until no task is ready. Returns the number of polled futures.
-    ///
-    /// # Errors
-    ///
-    /// If the selector fails.
-    pub fn run_until_stalled(&mut self) -> io::Result<usize> {
-        self.with_entered(|runtime| {
-            let mut polled = 0;
-            loop {
-                let batch = runtime.iterate(None, Some(Duration::ZERO))?;
-                polled += batch.polled();
-                if batch.polled() == 0 && !runtime.has_work() {
-                    return Ok(polled);
-                }
-            }
-        })
-    }
-
-    /// Returns when [`turn`](Runtime::turn) is to be called next if no event comes: now if tasks
-    /// are ready, else at the next deadline of a timer; `None` if there is none.
-    pub fn next_deadline(&self) -> Option<Instant> {
-        let reactor = &self.context.reactor;
-        if self.has_work() { Some(reactor.clock.now()) } else { reactor.next_deadline() }
-    }
-
     /// Spawns a task, which runs when the loop runs.
     #[doc(alias = "create_task")]
     #[doc(alias = "spawn_local")]
@@ -251,7 +163,7 @@ impl Runtime {
     /// Returns a handle of the loop, for this thread and others.
     #[doc(alias = "get_loop")]
     pub fn handle(&self) -> Handle {
-        Handle::new(self.context.inbox.clone())
+        Handle::of(&self.context)
     }
 
     /// Enters the loop without running it. While the guard lives it is the running loop of this
@@ -296,7 +208,11 @@ impl Runtime {
     ///
     /// This is asyncio's order. The wait comes first so that the tasks that it makes ready run in
     /// the same turn: otherwise a timer would cost a second call of the selector.
-    fn iterate(&mut self, root: Option<Root<'_>>, limit: Option<Duration>) -> io::Result<Batch> {
+    pub(super) fn iterate(
+        &mut self,
+        root: Option<Root<'_>>,
+        limit: Option<Duration>,
+    ) -> io::Result<Batch> {
         self.wait(limit)?;
         self.drain_inbox();
         self.context.reactor.fire_timers();
@@ -305,11 +221,14 @@ impl Runtime {
 
     /// Waits for events, and parks the inbox meanwhile so that other threads wake the selector.
     fn wait(&self, limit: Option<Duration>) -> io::Result<()> {
-        let Context { executor, inbox, reactor, .. } = &*self.context;
+        let Context { executor, inbox, reactor, idle, .. } = &*self.context;
         if executor.ready() > 0 {
             return reactor.wait(Some(Duration::ZERO));
         }
         executor.shrink();
+        if idle.has_waiting() {
+            return self.wait_if_idle();
+        }
         let ControlFlow::Continue(limit) = busy_poll(&self.context, self.spin, limit)? else {
             return Ok(());
         };
@@ -320,6 +239,18 @@ impl Runtime {
         let waited = reactor.wait(limit);
         inbox.unpark();
         waited
+    }
+
+    /// Wakes the tasks that wait until the loop is idle, if no event and no timer makes a task ready.
+    #[cold]
+    fn wait_if_idle(&self) -> io::Result<()> {
+        let Context { reactor, idle, .. } = &*self.context;
+        reactor.wait(Some(Duration::ZERO))?;
+        reactor.fire_timers();
+        if !self.has_work() {
+            idle.call(WaiterList::wake_one);
+        }
+        Ok(())
     }
 
     /// Handles the wakes and calls that other threads have left in the inbox.
@@ -339,9 +270,10 @@ impl Runtime {
     }
 
     /// Runs `f` with the loop entered and not parked.
-    fn with_entered<T>(&mut self, f: impl FnOnce(&mut Runtime) -> T) -> T {
+    pub(super) fn with_entered<T>(&mut self, f: impl FnOnce(&mut Runtime) -> T) -> T {
         let context = self.context.clone();
         context.inbox.unpark();
+        context.inbox.info.set_running(true);
         context.reactor.set_watched(false);
         let guard = TurnGuard(self);
         let _entered = context.enter();
@@ -350,7 +282,7 @@ impl Runtime {
     }
 
     /// Returns whether there is work to do without waiting for an event.
-    fn has_work(&self) -> bool {
+    pub(super) fn has_work(&self) -> bool {
         let Context { executor, inbox, reactor, .. } = &*self.context;
         executor.ready() > 0 || inbox.is_pending() || reactor.has_pending_wakes()
     }
@@ -369,12 +301,13 @@ struct TurnGuard<'a>(&'a mut Runtime);
 
 impl Drop for TurnGuard<'_> {
     fn drop(&mut self) {
+        self.0.context.inbox.info.set_running(false);
         self.0.update_watcher();
     }
 }
 
 #[track_caller]
-fn assert_not_running(what: &str) {
+pub(super) fn assert_not_running(what: &str) {
     assert!(
         !current::is_running(),
         "{what} was called inside of a running event loop: await the future instead, or spawn it"

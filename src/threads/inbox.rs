@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::task::Waker;
 use std::thread::{self, ThreadId};
 
+use super::loop_info::LoopInfo;
 use crate::current::{LOOPS_MAX, LoopId, WakerId};
 
 /// The capacity that is kept for wakes, and for calls, after a burst of them.
@@ -30,6 +31,7 @@ static REGISTRY: RwLock<Vec<Option<Arc<Inbox>>>> = RwLock::new(Vec::new());
 /// The wakes and calls from other threads for one loop.
 #[derive(Debug)]
 pub(crate) struct Inbox {
+    pub(crate) info: LoopInfo,
     /// The loop waits, or is between two turns. Set by `park`, cleared by the first addition.
     parked: AtomicBool,
     /// `queues` is not empty, or `notify` was called. The loop checks this without a lock.
@@ -75,8 +77,9 @@ impl Drained {
 impl Inbox {
     /// Makes the inbox of the calling thread's loop. `unpark` must end the current wait of the
     /// loop's selector or, if it does not wait, the next one.
-    pub(crate) fn new(unpark: Waker) -> Inbox {
+    pub(crate) fn new(unpark: Waker, info: LoopInfo) -> Inbox {
         Inbox {
+            info,
             parked: AtomicBool::new(false),
             pending: AtomicBool::new(false),
             is_stopping: AtomicBool::new(false),
@@ -271,7 +274,10 @@ mod tests {
     #[test]
     fn the_registry_is_not_locked_while_a_selector_is_woken() {
         let (sender, locked) = channel();
-        let inbox = Arc::new(Inbox::new(Arc::new(Locks(sender)).into()));
+        let inbox = Arc::new(Inbox::new(
+            Arc::new(Locks(sender)).into(),
+            LoopInfo::new("locks".into(), false),
+        ));
         let id = register(inbox.clone()).unwrap();
         assert!(inbox.park());
         let waking = thread::spawn(move || wake(WakerId::new(id, 0, 0)));
