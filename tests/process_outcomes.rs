@@ -71,8 +71,8 @@ fn a_missing_working_directory_is_named_and_not_the_program() {
     run(async {
         let mut command = Command::new("true");
         command.current_dir("/no-such-folder");
-        let expected = "could not start \"true\": the working directory \"/no-such-folder\" is not a \
-                        directory: No such file or directory (os error 2)";
+        let expected = "could not start \"true\": the working directory \"/no-such-folder\" is not \
+                        a directory: No such file or directory (os error 2)";
         for error in [command.spawn().unwrap_err(), command.spawn_async().await.unwrap_err()] {
             assert_eq!(error.to_string(), expected);
             assert_eq!(error.kind(), io::ErrorKind::NotFound);

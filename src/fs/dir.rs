@@ -93,7 +93,8 @@ impl ReadDir {
     ///
     /// # Errors
     ///
-    /// Errors of the system, readdir(3) on Unix, with the path. The next call returns the entry after it.
+    /// Errors of the system, readdir(3) on Unix, with the path. The next call returns the entry
+    /// after it.
     ///
     /// # Cancel safety
     ///

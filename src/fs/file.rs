@@ -219,7 +219,8 @@ impl File {
     /// evloop::block_on(async {
     ///     let path = std::env::temp_dir().join(format!("evloop-vec-{}.txt", std::process::id()));
     ///     let mut file = File::create(&path).await?;
-    ///     assert_eq!(file.write_vectored(&[IoSlice::new(b"head"), IoSlice::new(b"body")]).await?, 8);
+    ///     let parts = [IoSlice::new(b"head"), IoSlice::new(b"body")];
+    ///     assert_eq!(file.write_vectored(&parts).await?, 8);
     ///     file.flush().await?;
     ///     assert_eq!(fs::read(&path).await?, b"headbody");
     ///     fs::remove_file(&path).await

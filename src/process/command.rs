@@ -220,9 +220,9 @@ impl Command {
     /// # Errors
     ///
     /// Kind `NotFound` if the program or the working directory does not exist: the message says
-    /// which. `PermissionDenied` if the program may not be executed. `WouldBlock` if the limit of processes is reached
-    /// (EAGAIN). `OutOfMemory`. EMFILE or ENFILE if no descriptor is left. After an error no
-    /// process is left.
+    /// which. `PermissionDenied` if the program may not be executed. `WouldBlock` if the limit of
+    /// processes is reached (EAGAIN). `OutOfMemory`. EMFILE or ENFILE if no descriptor is left.
+    /// After an error no process is left.
     ///
     /// # Panics
     ///

@@ -97,14 +97,14 @@ impl Pool {
     ///
     /// # Errors
     ///
-    /// [`PoolError::Panicked`] if the job panicked. [`PoolError::Broken`] if the worker ended before
-    /// it answered. [`PoolError::Closed`] after [`shutdown`](Pool::shutdown) or
+    /// [`PoolError::Panicked`] if the job panicked. [`PoolError::Broken`] if the worker ended
+    /// before it answered. [`PoolError::Closed`] after [`shutdown`](Pool::shutdown) or
     /// [`terminate`](Pool::terminate). [`PoolError::Io`] if no worker can be started.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future kills the worker that runs the job: the job stops. A job that waits for a
-    /// worker never begins. To let a job finish, spawn a task that awaits it.
+    /// Dropping the future kills the worker that runs the job: the job stops. A job that waits for
+    /// a worker never begins. To let a job finish, spawn a task that awaits it.
     ///
     /// # Panics
     ///

@@ -28,7 +28,7 @@ impl Reactor {
 
     /// Returns the number of timers that are set. Scans them.
     pub(crate) fn count_timers(&self) -> usize {
-        self.timers.borrow().count()
+        self.timers.borrow().nodes.iter().filter(|node| node.waker.is_some()).count()
     }
 
     pub(super) fn next_tick(&self) -> Option<Tick> {

@@ -16,7 +16,8 @@ pub struct Turn {
 }
 
 impl Runtime {
-    /// Runs until [`Handle::stop`](super::Handle::stop) is called. The turn in which that happens is completed.
+    /// Runs until [`Handle::stop`](super::Handle::stop) is called. The turn in which that happens
+    /// is completed.
     ///
     /// # Panics
     ///
@@ -32,8 +33,8 @@ impl Runtime {
         self.run_while(|_| true)
     }
 
-    /// Runs until no task is left and no call waits, or until [`Handle::stop`](super::Handle::stop) is called: gevent's
-    /// `hub.join()`. Blocking work does not count, unless a task waits for it.
+    /// Runs until no task is left and no call waits, or until [`Handle::stop`](super::Handle::stop)
+    /// is called: gevent's `hub.join()`. Blocking work does not count, unless a task waits for it.
     ///
     /// Tasks of the library count: a task that reaps a process, a connection that is closed in the
     /// background.

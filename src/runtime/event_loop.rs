@@ -241,7 +241,8 @@ impl Runtime {
         waited
     }
 
-    /// Wakes the tasks that wait until the loop is idle, if no event and no timer makes a task ready.
+    /// Wakes the tasks that wait until the loop is idle, if no event and no timer makes a task
+    /// ready.
     #[cold]
     fn wait_if_idle(&self) -> io::Result<()> {
         let Context { reactor, idle, .. } = &*self.context;

@@ -92,8 +92,8 @@ impl Handle {
     }
 
     /// Runs a task on the loop, and blocks this thread until it ends: [`spawn`](Handle::spawn) and
-    /// [`join`](RemoteHandle::join). `f` runs on the loop's thread and returns the task's future, which
-    /// need not be `Send`: so it can use sockets and tasks of the loop.
+    /// [`join`](RemoteHandle::join). `f` runs on the loop's thread and returns the task's future,
+    /// which need not be `Send`: so it can use sockets and tasks of the loop.
     ///
     /// # Panics
     ///

@@ -71,8 +71,8 @@ impl BlockingPool {
         self.0.counts().queued
     }
 
-    /// Drops the work that has not begun, then waits for up to `limit` until the threads have ended.
-    /// Blocks this thread.
+    /// Drops the work that has not begun, then waits for up to `limit` until the threads have
+    /// ended. Blocks this thread.
     ///
     /// # Errors
     ///

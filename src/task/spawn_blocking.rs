@@ -64,9 +64,9 @@ pub fn spawn_blocking<T: Send + 'static>(
     BlockingHandle(blocking::start(Kind::User, "spawn_blocking", f))
 }
 
-/// Returns whether the output of the running blocking work will not be taken: its handle was dropped
-/// or aborted, or its loop has ended. Long work may check it now and then, and return early. Returns
-/// `false` outside of blocking work.
+/// Returns whether the output of the running blocking work will not be taken: its handle was
+/// dropped or aborted, or its loop has ended. Long work may check it now and then, and return
+/// early. Returns `false` outside of blocking work.
 ///
 /// ```
 /// use std::time::Duration;
@@ -88,8 +88,8 @@ pub fn blocking_is_cancelled() -> bool {
 }
 
 impl Handle {
-    /// Runs `f` on the blocking pool of the loop, as [`spawn_blocking`] does, from any thread. If the
-    /// loop has ended, the handle returns a cancelled [`JoinError`] that says so.
+    /// Runs `f` on the blocking pool of the loop, as [`spawn_blocking`] does, from any thread. If
+    /// the loop has ended, the handle returns a cancelled [`JoinError`] that says so.
     ///
     /// ```
     /// let mut runtime = evloop::Runtime::new()?;

@@ -21,8 +21,8 @@ pub struct UntilIdle {
 /// Waits until all other tasks of the loop wait: none is ready, no event has come and no timer is
 /// due. trio's `wait_all_tasks_blocked` and gevent's `idle`.
 ///
-/// It makes tests deterministic: a test starts tasks, waits until they have gone as far as they can,
-/// and looks at the result. It also serves work of low priority.
+/// It makes tests deterministic: a test starts tasks, waits until they have gone as far as they
+/// can, and looks at the result. It also serves work of low priority.
 ///
 /// What other threads and processes do is not waited for: a task that awaits blocking work or a
 /// socket is blocked. If several tasks wait, all of them continue at the same time, in the order in

@@ -8,12 +8,11 @@
 use std::collections::{HashSet, VecDeque};
 use std::io;
 use std::panic::Location;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::task::Waker;
 use std::thread::{self, ThreadId};
 
-use super::loop_info::LoopInfo;
 use crate::current::{LOOPS_MAX, LoopId, WakerId};
 
 /// The capacity that is kept for wakes, and for calls, after a burst of them.
@@ -27,6 +26,18 @@ pub(crate) struct Call {
 
 /// The inboxes of all loops. The index is the loop id minus one.
 static REGISTRY: RwLock<Vec<Option<Arc<Inbox>>>> = RwLock::new(Vec::new());
+
+/// The facts about one loop. It outlives the loop, as its handles do.
+#[derive(Debug)]
+pub(crate) struct LoopInfo {
+    /// Unlike a `LoopId`, the number is never reused.
+    pub(crate) number: u64,
+    pub(crate) name: String,
+    /// Debug mode is on. It does not change while the loop exists.
+    pub(crate) is_debug: bool,
+    /// A thread runs the loop: it is inside of `block_on`, `run` or `turn`.
+    is_running: AtomicBool,
+}
 
 /// The wakes and calls from other threads for one loop.
 #[derive(Debug)]
@@ -71,6 +82,26 @@ impl Drained {
         if self.calls.capacity() > KEPT_MAX {
             self.calls = VecDeque::new();
         }
+    }
+}
+
+impl LoopInfo {
+    /// Makes the facts about a new loop, with the next number.
+    pub(crate) fn new(name: String, is_debug: bool) -> LoopInfo {
+        static LATEST: AtomicU64 = AtomicU64::new(0);
+        let number = LATEST.fetch_add(1, Ordering::Relaxed) + 1;
+        LoopInfo { number, name, is_debug, is_running: AtomicBool::new(false) }
+    }
+
+    /// Called by the loop's thread when it begins or ends to run turns.
+    pub(crate) fn set_running(&self, is_running: bool) {
+        self.is_running.store(is_running, Ordering::Relaxed);
+    }
+
+    /// Returns whether a thread runs the loop. Other threads may see a change later: nothing else
+    /// depends on it, so the flag orders no other memory.
+    pub(crate) fn is_running(&self) -> bool {
+        self.is_running.load(Ordering::Relaxed)
     }
 }
 
