@@ -183,6 +183,30 @@ fn a_panic_in_a_pool_is_returned_and_its_thread_goes_on() {
     });
 }
 
+#[test]
+fn a_callback_receives_the_output_the_panic_and_the_cancellation_on_the_loop() {
+    block_on(async {
+        let this = thread::current().id();
+        let (sender, mut outcomes) = evloop::sync::mpsc::unbounded();
+        let pool = BlockingPool::new(1);
+        let (begun, go) = hold(&pool);
+        let queued = [pool.spawn(|| 1), pool.spawn(|| panic!("two")), pool.spawn(|| 3)];
+        queued[2].abort();
+        for work in queued {
+            let sender = sender.clone();
+            work.on_done(move |outcome| {
+                assert_eq!(thread::current().id(), this);
+                sender.send(outcome.map_err(|error| error.is_panic())).unwrap();
+            });
+        }
+        assert_eq!(outcomes.recv().await, Some(Err(false)), "cancelled at once");
+        go.send(()).unwrap();
+        assert_eq!(outcomes.recv().await, Some(Ok(1)));
+        assert_eq!(outcomes.recv().await, Some(Err(true)));
+        begun.await.unwrap();
+    });
+}
+
 /// Blocking work that reports when it has begun, and when it has been told that it was cancelled.
 fn until_cancelled(pool: &BlockingPool) -> (BlockingHandle<()>, mpsc::Receiver<()>) {
     let (sender, receiver) = mpsc::channel();

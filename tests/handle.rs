@@ -186,7 +186,9 @@ fn place_of_panic(f: impl FnOnce()) -> (String, u32, String) {
     std::panic::set_hook(Box::new(move |info| {
         if thread::current().id() == this {
             let at = info.location().unwrap();
-            let message = info.payload_as_str().unwrap_or_default().to_owned();
+            let text = info.payload().downcast_ref::<&str>().copied().map(str::to_owned);
+            let message = text.or_else(|| info.payload().downcast_ref().cloned());
+            let message = message.unwrap_or_default();
             *store.lock().unwrap() = Some((at.file().to_owned(), at.line(), message));
         }
     }));

@@ -166,6 +166,19 @@ fn it_works_in_turns_of_another_loop() {
 }
 
 #[test]
+fn a_loop_with_a_waiter_is_not_left_alone_by_the_loop_that_embeds_it() {
+    let mut runtime = Runtime::new().unwrap();
+    let task = runtime.spawn(until_idle());
+    assert_eq!(runtime.turn(Some(Duration::ZERO)).unwrap().polled, 1);
+    assert!(!task.is_finished());
+    let next = runtime.next_deadline().expect("the next turn is due now");
+    assert!(next <= evloop::time::now());
+    assert_eq!(runtime.turn(None).unwrap().polled, 1);
+    assert!(task.is_finished());
+    assert!(runtime.next_deadline().is_none());
+}
+
+#[test]
 fn a_wake_from_another_thread_comes_first() {
     block_on(async {
         let woken = Rc::new(Cell::new(false));

@@ -204,14 +204,10 @@ impl Cursor {
         }
     }
 
-    /// Returns the file if no operation is pending, no write has failed and no bytes are unread.
-    pub(super) fn try_into_std(self) -> Result<fs::File, Cursor> {
+    /// Returns whether no operation is pending, no write has failed and no bytes are unread.
+    pub(super) fn is_settled(&self) -> bool {
         let is_idle = self.operation().is_none() && self.seeks.is_empty();
-        if !is_idle || self.unread() > 0 || self.write_error.borrow().is_some() {
-            return Err(self);
-        }
-        let Cursor { std, path, piece_max, .. } = self;
-        Arc::try_unwrap(std).map_err(|std| Cursor { piece_max, ..Cursor::new(std, path) })
+        is_idle && self.unread() == 0 && self.write_error.borrow().is_none()
     }
 
     fn operation(&self) -> Option<Operation> {

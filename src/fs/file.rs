@@ -134,8 +134,18 @@ impl File {
     ///
     /// Returns the `File` if an operation on it is pending, if a background write has failed, or if
     /// bytes of a dropped read are left: [`into_std`](File::into_std) handles these.
+    #[expect(clippy::result_large_err, reason = "the file itself comes back")]
     pub fn try_into_std(self) -> Result<fs::File, File> {
-        self.0.try_into_std().map_err(File)
+        if !self.0.is_settled() {
+            return Err(self);
+        }
+        let Cursor { std, path, piece_max, .. } = self.0;
+        // A call whose future was dropped may still hold the file on its thread.
+        Arc::try_unwrap(std).map_err(|std| {
+            let mut cursor = Cursor::new(std, path);
+            cursor.piece_max = piece_max;
+            File(cursor)
+        })
     }
 
     /// Sets how many bytes one operation transfers at most. More bytes in one operation mean fewer

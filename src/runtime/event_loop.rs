@@ -248,7 +248,7 @@ impl Runtime {
         let Context { reactor, idle, .. } = &*self.context;
         reactor.wait(Some(Duration::ZERO))?;
         reactor.fire_timers();
-        if !self.has_work() {
+        if !self.has_ready_work() {
             idle.call(WaiterList::wake_one);
         }
         Ok(())
@@ -284,6 +284,11 @@ impl Runtime {
 
     /// Returns whether there is work to do without waiting for an event.
     pub(super) fn has_work(&self) -> bool {
+        self.has_ready_work() || self.context.idle.has_waiting()
+    }
+
+    /// Like [`has_work`](Runtime::has_work), without the tasks that wait until the loop is idle.
+    fn has_ready_work(&self) -> bool {
         let Context { executor, inbox, reactor, .. } = &*self.context;
         executor.ready() > 0 || inbox.is_pending() || reactor.has_pending_wakes()
     }

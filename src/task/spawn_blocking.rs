@@ -6,7 +6,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use crate::blocking::{self, Kind, Work};
-use crate::executor::JoinError;
+use crate::context;
+use crate::executor::{JoinError, SpawnOptions};
 use crate::runtime::{Handle, Runtime};
 use crate::threads::{Pool, is_job_abandoned};
 
@@ -158,6 +159,31 @@ impl<T> BlockingHandle<T> {
     #[doc(alias = "done")]
     pub fn is_finished(&self) -> bool {
         self.0.is_done()
+    }
+}
+
+impl<T: 'static> BlockingHandle<T> {
+    /// Calls `f` with the output when the work has ended, on the thread of the running loop, in a
+    /// detached task of its own: [`JoinHandle::on_done`](super::JoinHandle::on_done) for blocking
+    /// work.
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a running loop.
+    ///
+    /// ```
+    /// evloop::block_on(async {
+    ///     let (sender, receiver) = evloop::sync::oneshot::channel();
+    ///     let work = evloop::task::spawn_blocking(|| 6 * 7);
+    ///     work.on_done(|output| sender.send(output.unwrap()).unwrap());
+    ///     assert_eq!(receiver.await, Ok(42));
+    /// });
+    /// ```
+    #[doc(alias = "add_done_callback")]
+    #[track_caller]
+    pub fn on_done(self, f: impl FnOnce(Result<T, JoinError>) + 'static) {
+        let executor = &context::expect("BlockingHandle::on_done").executor;
+        drop(executor.spawn(async move { f(self.await) }, SpawnOptions::here()));
     }
 }
 

@@ -33,9 +33,13 @@ pub(crate) struct PoolCounts {
     pub(crate) queued: usize,
 }
 
+/// A job that runs, and its pool.
+#[derive(Clone)]
+struct Running(Arc<dyn Job>, Arc<Shared>);
+
 thread_local! {
-    /// The job that this thread of a pool runs, and the pool.
-    static RUNNING: RefCell<Option<(Arc<dyn Job>, Arc<Shared>)>> = const { RefCell::new(None) };
+    /// The job that this thread of a pool runs.
+    static RUNNING: RefCell<Option<Running>> = const { RefCell::new(None) };
 }
 
 /// Work for a thread of the pool. Exactly one of the two methods is called, once.
@@ -56,7 +60,7 @@ pub(crate) trait Job: Send + Sync {
 pub(crate) fn is_job_abandoned() -> bool {
     // Cloned, so that nothing is borrowed or locked twice.
     let running = RUNNING.with_borrow(Clone::clone);
-    running.is_some_and(|(job, pool)| job.is_abandoned() || pool.lock().closed)
+    running.is_some_and(|Running(job, pool)| job.is_abandoned() || pool.lock().closed)
 }
 
 /// The kind of a job.
@@ -238,7 +242,7 @@ impl Shared {
                 state.free -= 1;
                 state.threads[key] = Some(origin);
                 drop(state);
-                RUNNING.set(Some((job.clone(), self.clone())));
+                RUNNING.set(Some(Running(job.clone(), self.clone())));
                 let waiters = job.run(&|| self.done(key, kind));
                 RUNNING.set(None);
                 // A panic of a waker has no caller to propagate to; the panic hook reported it.
