@@ -102,17 +102,7 @@ fn an_operation_on_an_open_file_names_its_path() {
             assert_error(file.flush().await, "write", &path, Errno::BADF);
         }
 
-        let mut clone = file.try_clone().await.unwrap_err();
-        assert_eq!(clone.kind(), file.flush().await.unwrap_err().kind());
-        clone = File::open(&path)
-            .await
-            .unwrap()
-            .try_clone()
-            .await
-            .unwrap()
-            .set_len(1)
-            .await
-            .unwrap_err();
+        let clone = file.try_clone().await.unwrap().set_len(1).await.unwrap_err();
         assert_eq!(number(&clone), Some(Errno::INVAL.raw_os_error()));
         assert!(clone.to_string().starts_with("set_len /"), "a clone has the path: {clone}");
     });

@@ -166,6 +166,8 @@ fn metrics_count_what_exists_now() {
         queued.await.unwrap();
         assert_eq!(Handle::current().metrics().queued_blocking_work, 0);
     });
+    // A wake of the root that came after its end is still queued.
+    runtime.run_until_stalled().unwrap();
     let metrics = runtime.metrics();
     assert_eq!((metrics.alive_tasks, metrics.ready_tasks, metrics.sources), (2, 0, 0));
 }
