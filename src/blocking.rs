@@ -184,7 +184,14 @@ impl<T> Future for Work<T> {
         let outcome = state.take();
         drop(state);
         budget::spend();
-        Poll::Ready(outcome.expect("blocking work was polled after it returned its output"))
+        match outcome {
+            Some(outcome) => Poll::Ready(outcome),
+            None => panic!(
+                "the handle of the blocking work spawned at {} was awaited after its output was \
+                 taken: await it once",
+                self.0.started_at
+            ),
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use evloop::runtime::{call_at, call_later, call_soon};
 use evloop::task::{spawn_blocking, yield_now};
 use evloop::{Handle, Runtime, block_on, spawn};
+use futures::FutureExt;
 
 #[test]
 fn a_handle_reports_the_name_the_mode_and_the_state_of_its_loop() {
@@ -176,6 +177,22 @@ fn metrics_count_what_exists_now() {
 #[should_panic = "Handle::metrics was called where its loop is not running"]
 fn metrics_of_a_loop_that_is_not_current_panic() {
     Runtime::new().unwrap().handle().metrics();
+}
+
+#[test]
+fn a_handle_that_is_awaited_twice_names_its_task() {
+    block_on(async {
+        let mut task = Handle::current().spawn(|| async {});
+        (&mut task).await.unwrap();
+        let mut work = spawn_blocking(|| ());
+        (&mut work).await.unwrap();
+        let again = AssertUnwindSafe(task).catch_unwind().await.unwrap_err();
+        let message = again.downcast_ref::<String>().unwrap();
+        assert!(message.starts_with("the RemoteHandle of the task spawned at tests/handle.rs:"));
+        let again = AssertUnwindSafe(work).catch_unwind().await.unwrap_err();
+        let message = again.downcast_ref::<String>().unwrap();
+        assert!(message.starts_with("the handle of the blocking work spawned at tests/handle.rs:"));
+    });
 }
 
 /// Returns the place and the message of the panic of `f`.

@@ -61,7 +61,8 @@ impl Builder {
         }
     }
 
-    /// Sets the loop's name. The threads of its blocking pool carry it too. Default: `evloop`.
+    /// Sets the loop's name. [`Handle::name`](crate::Handle::name) returns it, and the threads of
+    /// the blocking pool carry it. Default: `evloop`.
     #[doc(alias = "thread_name")]
     pub fn name(mut self, name: impl Into<String>) -> Builder {
         self.parts.name = name.into();

@@ -231,11 +231,18 @@ impl<T> RemoteHandle<T> {
             "RemoteHandle::join was called on the thread of its own loop, which would wait for \
              itself: await the handle instead"
         );
+        let spawned_at = self.shared.spawned_at;
         let state = self.shared.lock();
         let waiting = |state: &mut State<T>| !state.is_finished;
         let state = self.shared.finished.wait_while(state, waiting);
         let outcome = state.unwrap_or_else(PoisonError::into_inner).outcome.take();
-        outcome.expect("a RemoteHandle was joined after its output was taken")
+        match outcome {
+            Some(outcome) => outcome,
+            None => panic!(
+                "the RemoteHandle of the task spawned at {spawned_at} was joined after its output was \
+                 taken: await or join it once"
+            ),
+        }
     }
 
     /// Requests that the task ends, as [`JoinHandle::abort`] does.
@@ -267,7 +274,13 @@ impl<T> Future for RemoteHandle<T> {
             let outcome = state.outcome.take();
             drop(state);
             budget::spend();
-            let outcome = outcome.expect("a RemoteHandle was polled after its output was taken");
+            let Some(outcome) = outcome else {
+                let spawned_at = self.shared.spawned_at;
+                panic!(
+                    "the RemoteHandle of the task spawned at {spawned_at} was awaited after its \
+                     output was taken: await it once"
+                );
+            };
             return Poll::Ready(outcome);
         }
         let old = state.waiter.replace(waker);

@@ -34,8 +34,10 @@ pub struct BlockingHandle<T>(Work<T>);
 ///
 /// The pool starts a thread when there is work for it, up to
 /// [`blocking_threads_max`](crate::runtime::Builder::blocking_threads_max) threads for such work
-/// alone. Beyond that, `f` waits in a queue, first in first out. A thread ends after 10 seconds
-/// without work.
+/// alone. Beyond that, `f` waits in a queue, first in first out. A thread ends after
+/// [some time](crate::runtime::Builder::blocking_thread_keep_alive) without work. A
+/// [`BlockingPool`](super::BlockingPool) has threads of its own, for work that is slow or that must
+/// not run with too much of its kind.
 ///
 /// When the loop ends, work that has not begun never begins, and its handle returns a cancelled
 /// [`JoinError`]. Work that has begun runs on, and only
