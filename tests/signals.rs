@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use evloop::Runtime;
 use evloop::signal::{self, Interrupted, SignalKind};
 use evloop::sync::mpsc;
-use evloop::task::yield_now;
+use evloop::task::{until_idle, yield_now};
 use evloop::time::timeout;
 use futures::{FutureExt, StreamExt};
 use rustix::process::Signal;
@@ -454,6 +454,8 @@ fn a_listener_of_several_signals_returns_which_came() {
         raise(Signal::USR2);
         assert_eq!(signals.recv().await.unwrap(), one);
         raise(Signal::USR1);
+        // The loop sees it, so both are ready.
+        until_idle().await;
         assert_eq!(signals.recv().await.unwrap(), two);
         assert_eq!(signals.recv().await.unwrap(), one);
 
