@@ -239,8 +239,8 @@ impl<T> RemoteHandle<T> {
         match outcome {
             Some(outcome) => outcome,
             None => panic!(
-                "the RemoteHandle of the task spawned at {spawned_at} was joined after its output was \
-                 taken: await or join it once"
+                "the RemoteHandle of the task spawned at {spawned_at} was joined after its output \
+                 was taken: await or join it once"
             ),
         }
     }
