@@ -23,7 +23,8 @@ pub(crate) struct Context {
     pub(crate) reactor: Rc<Reactor>,
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) pool: Pool,
-    /// The futures that wait until no task is ready and no event is due.
+    /// The futures that wait until no task is ready and no event is due. The inbox stays notified
+    /// while there are any.
     pub(crate) idle: WaitQueue<()>,
 }
 

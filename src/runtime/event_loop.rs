@@ -226,30 +226,32 @@ impl Runtime {
             return reactor.wait(Some(Duration::ZERO));
         }
         executor.shrink();
-        if idle.has_waiting() {
-            return self.wait_if_idle();
-        }
         let ControlFlow::Continue(limit) = busy_poll(&self.context, self.spin, limit)? else {
-            return Ok(());
+            return if idle.has_waiting() { self.wait_if_idle() } else { Ok(()) };
         };
-        // Parking fails if a wake or a call has come in: it is handled in this turn.
+        // Parking fails if a wake or a call has come in: it is handled in this turn. It fails also
+        // while tasks wait until the loop is idle.
         if !inbox.park() {
-            return reactor.wait(Some(Duration::ZERO));
+            return self.wait_if_idle();
         }
         let waited = reactor.wait(limit);
         inbox.unpark();
         waited
     }
 
-    /// Wakes the tasks that wait until the loop is idle, if no event and no timer makes a task
-    /// ready.
+    /// Polls for events without waiting. If no event, timer, wake or call makes a task ready, wakes
+    /// the tasks that wait until the loop is idle.
     #[cold]
     fn wait_if_idle(&self) -> io::Result<()> {
-        let Context { reactor, idle, .. } = &*self.context;
+        let Context { executor, inbox, reactor, idle, .. } = &*self.context;
         reactor.wait(Some(Duration::ZERO))?;
-        reactor.fire_timers();
-        if !self.has_ready_work() {
-            idle.call(WaiterList::wake_one);
+        if idle.has_waiting() {
+            // This turn fires a timer that is due.
+            let is_due = reactor.next_deadline().is_some_and(|at| at <= reactor.clock.now());
+            let has_work = executor.ready() > 0 || is_due || reactor.has_pending_wakes();
+            if !has_work && inbox.is_empty() {
+                idle.call(WaiterList::wake_one);
+            }
         }
         Ok(())
     }
@@ -268,6 +270,9 @@ impl Runtime {
             drop(self.context.executor.spawn(async { function() }, options));
         }
         self.drained.shrink();
+        if self.context.idle.has_waiting() {
+            self.context.inbox.notify();
+        }
     }
 
     /// Runs `f` with the loop entered and not parked.
@@ -284,11 +289,6 @@ impl Runtime {
 
     /// Returns whether there is work to do without waiting for an event.
     pub(super) fn has_work(&self) -> bool {
-        self.has_ready_work() || self.context.idle.has_waiting()
-    }
-
-    /// Like [`has_work`](Runtime::has_work), without the tasks that wait until the loop is idle.
-    fn has_ready_work(&self) -> bool {
         let Context { executor, inbox, reactor, .. } = &*self.context;
         executor.ready() > 0 || inbox.is_pending() || reactor.has_pending_wakes()
     }

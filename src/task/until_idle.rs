@@ -60,8 +60,12 @@ impl Future for UntilIdle {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<()> {
         let UntilIdle { context, key } = &mut *self;
-        let idle = &context.get_or_insert_with(|| context::expect("task::until_idle")).idle;
+        let context = context.get_or_insert_with(|| context::expect("task::until_idle"));
+        let idle = &context.idle;
         if idle.poll(key, (), cx, |key| idle.woken(key).is_some()).is_pending() {
+            // The loop looks for waiters only when it finds its inbox notified: a loop without
+            // waiters pays nothing for them.
+            context.inbox.notify();
             return current::pending(WaitsFor::Event);
         }
         let _ = idle.deregister(key);

@@ -204,6 +204,12 @@ impl Inbox {
         self.pending.load(Ordering::Acquire)
     }
 
+    /// Returns whether no wake and no call waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        let queues = self.lock();
+        queues.wakes.is_empty() && queues.calls.is_empty()
+    }
+
     /// Moves all wakes and calls into `into`, which must be empty.
     pub(crate) fn drain(&self, into: &mut Drained) {
         let mut queues = self.lock();
