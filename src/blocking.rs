@@ -15,8 +15,8 @@ use crate::context;
 use crate::current::{self, WaitsFor, budget};
 use crate::executor::JoinError;
 use crate::io_error::explain_as;
-use crate::threads::Job;
 pub(crate) use crate::threads::Kind;
+use crate::threads::{Job, Pool};
 use crate::wait::WakeList;
 
 /// Awaits the output of work on the blocking pool. Dropping it does not stop the work: the output
@@ -38,6 +38,8 @@ struct State<T> {
     shared_waiters: Vec<Waker>,
     /// The [`Work`] was dropped.
     is_detached: bool,
+    /// The work was to be aborted when it had begun already.
+    is_aborted: bool,
 }
 
 enum Stage<T> {
@@ -59,12 +61,28 @@ pub(crate) fn start<T: Send + 'static>(
     what: &str,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Work<T> {
-    let context = context::expect(what);
+    start_on(&context::expect(what).pool, kind, work)
+}
+
+/// Starts `work` on a pool, from any thread. If its kind is at its limit, the work starts after
+/// other work of that kind has ended.
+#[track_caller]
+pub(crate) fn start_on<T: Send + 'static>(
+    pool: &Pool,
+    kind: Kind,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Work<T> {
     let started_at = Location::caller();
     let stage = Stage::Queued(Box::new(work));
-    let state = State { stage, waiter: None, shared_waiters: Vec::new(), is_detached: false };
+    let state = State {
+        stage,
+        waiter: None,
+        shared_waiters: Vec::new(),
+        is_detached: false,
+        is_aborted: false,
+    };
     let slot = Arc::new(Slot { started_at, state: Mutex::new(state) });
-    if let Err(reason) = context.pool.submit(kind, slot.clone(), started_at) {
+    if let Err(reason) = pool.submit(kind, slot.clone(), started_at) {
         slot.cancel(Some(reason));
     }
     Work(slot)
@@ -138,8 +156,13 @@ impl<T> Work<T> {
         !self.0.lock().is_waited_for()
     }
 
-    /// Cancels the work if it has not begun.
+    pub(crate) fn is_running(&self) -> bool {
+        matches!(self.0.lock().stage, Stage::Running)
+    }
+
+    /// Cancels the work if it has not begun, and marks it as aborted otherwise.
     pub(crate) fn abort(&self) {
+        self.0.lock().is_aborted = true;
         self.0.cancel(None);
     }
 }
@@ -161,7 +184,14 @@ impl<T> Future for Work<T> {
         let outcome = state.take();
         drop(state);
         budget::spend();
-        Poll::Ready(outcome.expect("blocking work was polled after it returned its output"))
+        match outcome {
+            Some(outcome) => Poll::Ready(outcome),
+            None => panic!(
+                "the handle of the blocking work spawned at {} was awaited after its output was \
+                 taken: await it once",
+                self.0.started_at
+            ),
+        }
     }
 }
 
@@ -256,8 +286,14 @@ impl<T: Send> Job for Slot<T> {
         state.finish(outcome.map_err(panicked))
     }
 
-    fn cancel_unstarted(&self) {
-        self.cancel(Some(io::Error::other("the event loop ended before the work began")));
+    fn cancel_unstarted(&self, owner: &str) {
+        let sentence = format!("{owner} ended before the work began");
+        self.cancel(Some(io::Error::other(sentence)));
+    }
+
+    fn is_abandoned(&self) -> bool {
+        let state = self.lock();
+        state.is_detached || state.is_aborted
     }
 }
 

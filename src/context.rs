@@ -13,7 +13,8 @@ use crate::caught::{Caught, catch};
 use crate::current::LoopId;
 use crate::executor::{Executor, Hooks};
 use crate::reactor::Reactor;
-use crate::threads::{Inbox, Pool, inbox};
+use crate::threads::{Inbox, LoopInfo, Pool, PoolSettings, inbox};
+use crate::wait::WaitQueue;
 
 /// All parts of one loop.
 pub(crate) struct Context {
@@ -22,13 +23,17 @@ pub(crate) struct Context {
     pub(crate) reactor: Rc<Reactor>,
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) pool: Pool,
+    /// The futures that wait until no task is ready and no event is due. The inbox stays notified
+    /// while there are any.
+    pub(crate) idle: WaitQueue<()>,
 }
 
 /// The settings of a loop.
 pub(crate) struct Settings {
     pub(crate) name: String,
     pub(crate) events_capacity: usize,
-    pub(crate) blocking_threads_max: usize,
+    /// Of the blocking pool. Its threads are named after the loop.
+    pub(crate) pool: PoolSettings,
     pub(crate) hooks: Hooks,
 }
 
@@ -45,14 +50,17 @@ thread_local! {
 impl Context {
     pub(crate) fn new(parts: Settings) -> io::Result<Rc<Context>> {
         let reactor = Rc::new(Reactor::new(parts.events_capacity)?);
-        let inbox = Arc::new(Inbox::new(reactor.unpark()?));
+        let name = format!("{}-blocking", parts.name);
+        let info = LoopInfo::new(parts.name, parts.hooks.is_debug());
+        let inbox = Arc::new(Inbox::new(reactor.unpark()?, info));
         let id = inbox::register(inbox.clone())?;
         Ok(Rc::new(Context {
             id,
             executor: Executor::new(id, inbox.clone(), parts.hooks),
             reactor,
             inbox,
-            pool: Pool::new(format!("{}-blocking", parts.name), parts.blocking_threads_max),
+            pool: Pool::new(PoolSettings { name, ..parts.pool }),
+            idle: WaitQueue::new(),
         }))
     }
 

@@ -12,9 +12,19 @@
 //! | [`metadata`], [`symlink_metadata`], [`set_permissions`], [`try_exists`] | metadata of a path |
 //! | [`read_dir`], [`ReadDir`], [`DirEntry`] | the entries of a directory |
 //! | [`create_dir`], [`create_dir_all`], [`remove_dir`], [`remove_dir_all`] | directories |
+//! | [`DirBuilder`] | how a directory is created: its parents, its permissions |
 //! | [`copy`], [`rename`], [`remove_file`] | files: copy, move, remove |
-//! | [`hard_link`], [`read_link`], [`canonicalize`] | links and absolute paths |
-//! | [`Metadata`], [`FileType`], [`Permissions`] | the types of [`std::fs`] |
+#![cfg_attr(unix, doc = "| [`hard_link`], [`symlink`], [`read_link`] | links |")]
+#![cfg_attr(
+    windows,
+    doc = "| [`hard_link`], [`symlink_file`], [`symlink_dir`], [`read_link`] | links |"
+)]
+//! | [`canonicalize`] | absolute paths |
+//! | [`Metadata`], [`FileType`], [`FileTimes`], [`Permissions`] | the types of [`std::fs`] |
+//!
+//! An error names the operation and the path: `open /etc/x: No such file or directory (os error
+//! 2)`. Its kind is the system's, and its [`source`](std::error::Error::source) is the system's
+//! error with its number; see [error numbers](crate::io#error-numbers).
 //!
 //! An operation that a thread has begun is carried out, whether or not its future is dropped. An
 //! operation that still waits for a thread when the loop ends is not carried out.
@@ -38,17 +48,21 @@
 
 mod cursor;
 mod dir;
+mod dir_builder;
 #[cfg(unix)]
 mod fd;
 mod file;
+mod file_metadata;
+mod futures_io;
 #[cfg(windows)]
 mod handle;
 mod open_options;
 mod paths;
 
-pub use std::fs::{FileType, Metadata, Permissions};
+pub use std::fs::{FileTimes, FileType, Metadata, Permissions};
 
 pub use self::dir::{DirEntry, ReadDir};
+pub use self::dir_builder::DirBuilder;
 
 #[doc(alias = "FileObject")]
 #[doc(alias = "open_file")]
@@ -111,6 +125,13 @@ pub use self::paths::set_permissions;
 #[doc(alias = "is_symlink")]
 #[doc(alias = "lstat")]
 pub use self::paths::symlink_metadata;
+
+#[doc(alias = "symlink_to")]
+#[cfg(unix)]
+pub use self::paths::symlink;
+
+#[cfg(windows)]
+pub use self::paths::{symlink_dir, symlink_file};
 
 #[doc(alias = "exists")]
 pub use self::paths::try_exists;

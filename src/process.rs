@@ -5,6 +5,9 @@
 //! | [`Command`] | a program to start: arguments, environment, pipes |
 //! | [`Child`] | a started process: wait, signals, [`communicate`](Child::communicate) |
 //! | [`ChildStdin`], [`ChildStdout`], [`ChildStderr`] | the pipes of a child |
+//! | [`ExitError`] | a process has failed: see [`Command::check_output`] |
+//! | [`Pool`], [`PoolBuilder`], [`PoolError`] | worker processes of the own executable |
+//! | [`worker()`] | runs the jobs of a pool, in a worker |
 //! | [`Stdio`], [`ExitStatus`], [`Output`] | the types of [`std::process`] |
 //!
 //! No thread waits for a child. On Linux a pidfd, a descriptor of the process, becomes readable
@@ -31,8 +34,13 @@ mod child;
 mod child_signal;
 mod command;
 mod communicate;
+mod exit_error;
 mod orphans;
+mod pool;
+mod pool_error;
+mod pool_worker;
 mod running;
+mod worker;
 
 pub use std::process::{ExitStatus, Output, Stdio};
 
@@ -48,3 +56,20 @@ pub use self::child::Child;
 #[doc(alias = "run_process")]
 #[doc(alias = "subprocess_exec")]
 pub use self::command::Command;
+
+#[doc(alias = "CalledProcessError")]
+#[doc(alias = "SubprocessError")]
+pub use self::exit_error::ExitError;
+
+#[doc(alias = "ProcessPoolExecutor")]
+#[doc(alias = "multiprocessing")]
+pub use self::pool::Pool;
+
+#[doc(alias = "ProcessPoolExecutor")]
+pub use self::pool::PoolBuilder;
+
+#[doc(alias = "BrokenProcessPool")]
+#[doc(alias = "BrokenExecutor")]
+pub use self::pool_error::PoolError;
+
+pub use self::worker::worker;

@@ -10,6 +10,8 @@
 //! | [`call_soon`], [`call_later`], [`call_at`] | call a function from the loop; asyncio's names |
 //! | [`CallHandle`] | cancels such a call |
 //! | [`Instrument`] | observes the tasks and the waits of a loop |
+//! | [`Id`] | tells loops apart |
+//! | [`Metrics`] | how many tasks, timers, sources and threads a loop has |
 //! | [`Turn`] | the result of one [`Runtime::turn`] |
 //! | [`EnterGuard`] | keeps a loop entered; see [`Runtime::enter`] |
 //! | [`StillRunning`] | the blocking work that [`Runtime::shutdown_timeout`] has not waited for |
@@ -32,13 +34,16 @@
 
 // Layer L4. Invariant: all ways of running a loop go through `Runtime::iterate`, which is one turn.
 
+mod blocking_threads;
 mod builder;
 mod busy_poll;
 mod call;
+mod drive;
 #[cfg(all(unix, not(mio_unsupported_force_poll_poll)))]
 mod embed;
 mod event_loop;
 mod handle;
+mod metrics;
 mod remote;
 mod shutdown;
 mod wait;
@@ -50,6 +55,8 @@ pub use self::call::CallHandle;
 #[doc(alias = "spawn_later")]
 pub use self::call::call_later;
 pub use self::call::{call_at, call_soon};
+pub use self::drive::Turn;
+pub use self::event_loop::EnterGuard;
 #[doc(alias = "Runner")]
 #[doc(alias = "EventLoop")]
 #[doc(alias = "SelectorEventLoop")]
@@ -61,10 +68,14 @@ pub use self::call::{call_at, call_soon};
 pub use self::event_loop::Runtime;
 #[doc(alias = "run")]
 pub use self::event_loop::block_on;
-pub use self::event_loop::{EnterGuard, Turn};
 #[doc(alias = "TrioToken")]
 #[doc(alias = "BlockingPortal")]
 pub use self::handle::Handle;
+pub use self::handle::Id;
+#[doc(alias = "RunStatistics")]
+#[doc(alias = "RuntimeMetrics")]
+#[doc(alias = "current_statistics")]
+pub use self::metrics::Metrics;
 #[doc(alias = "wrap_future")]
 pub use self::remote::RemoteHandle;
 pub use self::shutdown::StillRunning;

@@ -5,6 +5,8 @@
 //! | [`ctrl_c`] | waits for one Ctrl-C (SIGINT) |
 //! | [`unix`] | listens for a signal of any kind |
 //! | [`Listener`] | waits for the signal, again and again |
+//! | [`unix_many()`] | listens for several signals |
+//! | [`Listeners`] | waits for any of several signals, and says which came |
 //! | [`SignalKind`] | the kind of a signal |
 //! | [`Interrupted`] | Ctrl-C stopped [`Runtime::block_on_or_cancel`] |
 //!
@@ -32,6 +34,7 @@ mod disposition;
 mod interrupt;
 mod kind;
 mod listener;
+mod listeners;
 
 #[doc(alias = "KeyboardInterrupt")]
 pub use self::interrupt::Interrupted;
@@ -47,3 +50,7 @@ pub(crate) use self::listener::is_ignored;
 #[doc(alias = "open_signal_receiver")]
 #[doc(alias = "signal_handler")]
 pub use self::listener::unix;
+pub use self::listeners::Listeners;
+#[doc(alias = "open_signal_receiver")]
+#[doc(alias = "unix")]
+pub use self::listeners::unix_many;

@@ -26,10 +26,13 @@
 //! | [`JoinMap`], [`JoinQueue`] | joins tasks by key; in the order in which they were spawned |
 //! | [`TaskTracker`], [`TaskTrackerToken`] | counts tasks, and waits until none is left |
 //! | [`spawn_blocking()`], [`BlockingHandle`] | runs work on a thread of the blocking pool |
+//! | [`blocking_is_cancelled`] | whether the output of the running blocking work will be taken |
+//! | [`BlockingPool`], [`BlockingPoolBuilder`] | a blocking pool beside that of the loop |
 //! | [`yield_now()`], [`YieldNow`] | lets other tasks run |
 //! | [`consume_budget`], [`has_budget_remaining`] | lets other tasks run if the budget is spent |
 //! | [`cooperative`], [`poll_proceed`], [`Proceed`] | makes a future spend budget |
 //! | [`unconstrained`] | runs a future without a budget |
+//! | [`until_idle()`], [`UntilIdle`] | waits until all other tasks are blocked |
 //! | [`task_local!`](crate::task_local), [`LocalKey`], [`OutOfScope`] | values of a task |
 //! | [`ReentrantMutex`], [`ReentrantMutexGuard`] | a mutex that its owner can lock again |
 //! | [`current`], [`all`] | the running task; all tasks |
@@ -48,6 +51,7 @@
 
 // Layer L4.
 
+mod blocking_pool;
 mod buffered;
 mod builder;
 mod children;
@@ -75,9 +79,14 @@ mod spawn_blocking;
 mod start;
 mod tracker;
 mod try_scope;
+mod until_idle;
 mod wait;
 mod yield_now;
 
+#[doc(alias = "ThreadPool")]
+#[doc(alias = "ThreadPoolExecutor")]
+pub use self::blocking_pool::BlockingPool;
+pub use self::blocking_pool::BlockingPoolBuilder;
 #[doc(alias = "imap_unordered")]
 pub use self::buffered::buffer_unordered;
 #[doc(alias = "imap")]
@@ -150,6 +159,9 @@ pub use self::spawn::spawn;
 #[doc(alias = "start_later")]
 pub use self::spawn::spawn_later;
 pub use self::spawn_blocking::BlockingHandle;
+#[doc(alias = "check_cancelled")]
+#[doc(alias = "from_thread")]
+pub use self::spawn_blocking::blocking_is_cancelled;
 #[doc(alias = "to_thread")]
 #[doc(alias = "run_in_executor")]
 #[doc(alias = "run_sync")]
@@ -167,6 +179,12 @@ pub use self::tracker::{TaskTracker, TaskTrackerToken};
 pub use self::try_scope::GroupError;
 #[doc(alias = "TaskGroup")]
 pub use self::try_scope::{TryScope, try_scope};
+pub use self::until_idle::UntilIdle;
+#[doc(alias = "idle")]
+#[doc(alias = "run_until_idle")]
+#[doc(alias = "run_until_stalled")]
+#[doc(alias = "wait_all_tasks_blocked")]
+pub use self::until_idle::until_idle;
 pub use self::wait::ReturnWhen;
 #[doc(alias = "joinall")]
 pub use self::wait::wait;

@@ -2,11 +2,13 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `inbox` | the wakes and calls that other threads send to a loop |
-//! | `pool` | the blocking pool: the threads of a loop that run blocking work |
+//! | `inbox` | the wakes and calls that other threads send to a loop; facts about the loop |
+//! | `pool`, `pool_settings` | the blocking pool: the threads of a loop that run blocking work |
 
 pub(crate) mod inbox;
 mod pool;
+mod pool_settings;
 
-pub(crate) use self::inbox::{Call, Drained, Inbox};
-pub(crate) use self::pool::{Job, Kind, Pool};
+pub(crate) use self::inbox::{Call, Drained, Inbox, LoopInfo};
+pub(crate) use self::pool::{Job, Kind, Pool, is_job_abandoned};
+pub(crate) use self::pool_settings::PoolSettings;

@@ -461,10 +461,7 @@ fn shutdown_reports_threads_that_still_run() {
         (place, release)
     });
     let left = runtime.shutdown_timeout(Duration::ZERO).unwrap_err();
-    let text = format!(
-        "1 blocking thread of the event loop still runs, with work spawned at {}:{place}:50",
-        file!()
-    );
+    let text = format!("1 blocking thread still runs, with work spawned at {}:{place}:50", file!());
     assert_eq!(left.to_string(), text);
     assert_eq!(left.spawned_at().len(), 1);
     release.send(()).unwrap();

@@ -9,7 +9,7 @@ mod busy_pool;
 mod temp_dir;
 
 use std::future::Future;
-use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
+use std::io::{ErrorKind, IoSlice, Read, Seek, SeekFrom, Write};
 use std::rc::Rc;
 
 use evloop::fs::{self, File};
@@ -294,12 +294,70 @@ fn an_operation_whose_loop_has_ended_returns_an_error() {
     drop(runtime);
     block_on(async {
         let error = file.read(&mut [0; 4]).await.unwrap_err();
-        assert_eq!(error.to_string(), "the event loop ended before the work began");
+        let sentence = "the event loop ended before the work began";
+        assert_eq!(error.to_string(), format!("read {}: {sentence}", path.display()));
         assert_eq!(read(&mut file, 9).await, "123", "the file is read on another loop");
         for _ in 0..2 {
             let error = written.flush().await.unwrap_err();
-            assert_eq!(error.to_string(), "the event loop ended before the work began");
+            let written = dir.join("b");
+            assert_eq!(error.to_string(), format!("write {}: {sentence}", written.display()));
         }
         busy.end().await;
+    });
+}
+
+#[test]
+fn a_dropped_vectored_write_has_accepted_nothing() {
+    let dir = Dir::new();
+    let path = dir.join("a");
+    run(async {
+        let mut file = File::create(&path).await.unwrap();
+        let busy = Busy::new();
+        file.write(b"first").await.unwrap();
+        poll_and_drop(file.write_vectored(&[IoSlice::new(b"second")]));
+        busy.end().await;
+        file.flush().await.unwrap();
+        assert_eq!(contents(&path), "first");
+    });
+}
+
+#[test]
+fn the_position_counts_what_the_caller_has_read() {
+    let dir = Dir::new();
+    let path = dir.file("a", b"0123456789");
+    run(async {
+        let mut file = File::open(&path).await.unwrap();
+        assert_eq!(read(&mut file, 3).await, "012");
+        assert_eq!(file.stream_position().await.unwrap(), 3);
+        let busy = Busy::new();
+        poll_and_drop(file.read(&mut [0; 4]));
+        busy.end().await;
+        assert_eq!(file.stream_position().await.unwrap(), 3, "the read was dropped");
+        file.rewind().await.unwrap();
+        assert_eq!(file.stream_position().await.unwrap(), 0);
+    });
+}
+
+#[test]
+fn an_idle_file_becomes_a_file_of_std_at_once_and_a_busy_one_comes_back() {
+    let dir = Dir::new();
+    let path = dir.join("a");
+    run(async {
+        let mut file = File::create(&path).await.unwrap();
+        let busy = Busy::new();
+        file.write(b"contents").await.unwrap();
+        file = file.try_into_std().expect_err("a write is pending");
+        busy.end().await;
+        file.flush().await.unwrap();
+        let std = file.try_into_std().unwrap();
+        assert_eq!(std.metadata().unwrap().len(), 8);
+
+        let mut file = File::open(&path).await.unwrap();
+        let busy = Busy::new();
+        poll_and_drop(file.read(&mut [0; 4]));
+        file = file.try_into_std().expect_err("a read is pending");
+        busy.end().await;
+        assert_eq!(file.seek(SeekFrom::Current(0)).await.unwrap(), 0);
+        file.try_into_std().unwrap();
     });
 }

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use evloop::Runtime;
 use evloop::signal::{self, Interrupted, SignalKind};
 use evloop::sync::mpsc;
-use evloop::task::yield_now;
+use evloop::task::{until_idle, yield_now};
 use evloop::time::timeout;
 use futures::{FutureExt, StreamExt};
 use rustix::process::Signal;
@@ -426,4 +426,71 @@ fn a_listener_outlives_its_loop() {
     raise(Signal::USR1);
     let error = run(async { listener.recv().await.unwrap_err() });
     assert_eq!(error.kind(), io::ErrorKind::NotConnected);
+}
+
+#[test]
+fn a_listener_of_several_signals_returns_which_came() {
+    if !alone::is_here("a_listener_of_several_signals_returns_which_came") {
+        return;
+    }
+    let [one, two, three] =
+        [SignalKind::user_defined1(), SignalKind::user_defined2(), SignalKind::io()];
+    run(async {
+        let mut signals = signal::unix_many([one, two, three]).unwrap();
+        assert_eq!(signals.kinds().collect::<Vec<_>>(), [one, two, three]);
+        // Pending, and dropped: no signal is lost.
+        assert!(signals.recv().now_or_never().is_none());
+        for kind in [Signal::IO, Signal::USR1, Signal::USR1, Signal::USR2] {
+            raise(kind);
+        }
+        // Both of USR1 count as one.
+        for kind in [one, two, three] {
+            assert_eq!(signals.next().await.unwrap().unwrap(), kind);
+        }
+        assert!(signals.recv().now_or_never().is_none());
+
+        // A kind that comes again and again does not keep the others waiting.
+        raise(Signal::USR1);
+        raise(Signal::USR2);
+        assert_eq!(signals.recv().await.unwrap(), one);
+        raise(Signal::USR1);
+        // The loop sees it, so both are ready.
+        until_idle().await;
+        assert_eq!(signals.recv().await.unwrap(), two);
+        assert_eq!(signals.recv().await.unwrap(), one);
+
+        let wait = async { signals.recv().await.unwrap() };
+        let send = async { raise(Signal::IO) };
+        assert_eq!(futures::join!(wait, send).0, three);
+    });
+}
+
+#[test]
+fn a_listener_of_several_signals_needs_valid_ones() {
+    run(async {
+        let kinds = [SignalKind::child(), SignalKind::kill()];
+        let error = signal::unix_many(kinds).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+        assert!(error.to_string().starts_with("SIGKILL cannot be listened to"), "{error}");
+        let error = signal::unix_many([]).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+    });
+}
+
+#[test]
+fn dropping_a_listener_of_several_signals_restores_each() {
+    const NAME: &str = "dropping_a_listener_of_several_signals_restores_each";
+    let Some(output) = alone::run(NAME) else {
+        run(async {
+            let kinds = [SignalKind::user_defined1(), SignalKind::terminate()];
+            let mut signals = signal::unix_many(kinds).unwrap();
+            raise(Signal::TERM);
+            assert_eq!(signals.recv().await.unwrap(), SignalKind::terminate());
+            drop(signals);
+            println!("last words");
+            raise(Signal::USR1);
+        });
+        unreachable!("the signal ends the process");
+    };
+    assert_killed(&output, Signal::USR1.as_raw());
 }

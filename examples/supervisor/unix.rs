@@ -14,7 +14,6 @@ use evloop::process::{ChildStdout, Command, ExitStatus, Stdio};
 use evloop::signal::{self, SignalKind};
 use evloop::streams::{StreamOptions, from_pipe};
 use evloop::sync::Event;
-use evloop::task::JoinSet;
 use evloop::time::{now, timeout};
 
 const LINES: [&str; 3] = [
@@ -47,19 +46,13 @@ async fn run(mut lines: Vec<String>) -> io::Result<()> {
     if lines.is_empty() {
         lines = LINES.map(str::to_owned).into();
     }
-    let mut signals = JoinSet::new();
-    for kind in [SignalKind::interrupt(), SignalKind::terminate()] {
-        let mut signal = signal::unix(kind)?;
-        signals.spawn(async move { signal.recv().await });
-    }
+    let mut signals = signal::unix_many([SignalKind::interrupt(), SignalKind::terminate()])?;
     let end = Rc::new(Event::new());
     let keepers: Vec<_> = (1..)
         .zip(lines)
         .map(|(number, line)| evloop::spawn(keep(number, line, end.clone())))
         .collect();
-    if let Some(received) = signals.join_next().await {
-        received??;
-    }
+    signals.recv().await?;
     // From here on the signals have their default action again.
     drop(signals);
     end.set();

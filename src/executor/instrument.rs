@@ -95,6 +95,11 @@ impl Observers {
         Some(Box::new(Observers { instruments, slow_poll, panic: Cell::new(None) }))
     }
 
+    /// Returns whether the loop is in debug mode.
+    pub(super) fn is_debug(&self) -> bool {
+        self.slow_poll.is_some()
+    }
+
     pub(super) fn has_instruments(&self) -> bool {
         !self.instruments.is_empty()
     }

@@ -63,6 +63,14 @@ impl JoinError {
         JoinError::of_no_task(spawned_at, End::Cancelled(reason))
     }
 
+    /// Adds the reason to the error of a cancelled task.
+    pub(crate) fn because(mut self, reason: Option<io::Error>) -> JoinError {
+        if let (End::Cancelled(None), Some(reason)) = (&self.0.end, reason) {
+            self.0.end = End::Cancelled(Some(reason));
+        }
+        self
+    }
+
     /// Returns the error of work that panicked on another thread.
     pub(crate) fn panicked_elsewhere(
         spawned_at: &'static Location<'static>,

@@ -27,7 +27,7 @@ impl Executor {
 
     /// Returns whether the loop is in debug mode.
     pub(super) fn is_debug(&self) -> bool {
-        self.observers().is_some_and(|observers| observers.slow_poll.is_some())
+        self.hooks.is_debug()
     }
 
     /// Returns the first panic of an instrument since the last call.

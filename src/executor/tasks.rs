@@ -69,6 +69,13 @@ pub(crate) struct Hooks {
     pub(crate) observers: Option<Box<Observers>>,
 }
 
+impl Hooks {
+    /// Returns whether the loop is in debug mode.
+    pub(crate) fn is_debug(&self) -> bool {
+        self.observers.as_deref().is_some_and(Observers::is_debug)
+    }
+}
+
 /// Keeps the record of a root while the root runs. Its drop makes the root's wakers stale.
 pub(crate) struct RootRecord<'a>(&'a Executor);
 
@@ -223,6 +230,18 @@ impl Executor {
     pub(crate) fn running(&self) -> Option<TaskInfo> {
         let info = self.info_at(self.running.get());
         info.filter(|info| Some(info.id()) == current::task())
+    }
+
+    /// Returns whether no task is left.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.root.borrow().is_none()
+            && self.local_queue.with(|queue| queue.tasks().next().is_none())
+    }
+
+    /// Returns the number of tasks, with the root. Scans all slots.
+    pub(crate) fn count(&self) -> usize {
+        let root = usize::from(self.root.borrow().is_some());
+        self.local_queue.with(|queue| queue.tasks().count()) + root
     }
 
     /// Returns all tasks, and the root, in the order of their spawns.

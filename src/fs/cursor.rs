@@ -8,11 +8,13 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::fs;
-use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::io::{self, ErrorKind, IoSlice, Read, Seek, SeekFrom, Write};
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use super::paths::on_path;
 use crate::blocking::{self, Kind, Work};
 use crate::current::budget;
 use crate::io_error::clone_error;
@@ -23,6 +25,10 @@ const PIECE_MAX: usize = 1 << 17;
 
 pub(super) struct Cursor {
     pub(super) std: Arc<fs::File>,
+    /// The path by which the file was opened, for errors.
+    pub(super) path: Option<Arc<Path>>,
+    /// The most bytes that one operation transfers.
+    pub(super) piece_max: usize,
     /// The operation on a blocking thread. Shared: tasks that hold `&File` may wait for it.
     pending: RefCell<Option<Rc<PendingOperation>>>,
     unread: RefCell<Unread>,
@@ -70,9 +76,11 @@ enum Applied {
 }
 
 impl Cursor {
-    pub(super) fn new(std: fs::File) -> Cursor {
+    pub(super) fn new(std: impl Into<Arc<fs::File>>, path: Option<Arc<Path>>) -> Cursor {
         Cursor {
-            std: Arc::new(std),
+            std: std.into(),
+            path,
+            piece_max: PIECE_MAX,
             pending: RefCell::default(),
             unread: RefCell::default(),
             seeks: VecDeque::new(),
@@ -99,20 +107,33 @@ impl Cursor {
         }
     }
 
-    /// Copies at most [`PIECE_MAX`] bytes, and writes them in the background. The next operation
+    /// Copies at most `piece_max` bytes, and writes them in the background. The next operation
     /// reports an error of that write.
     pub(super) fn poll_write(
         &mut self,
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        if buf.is_empty() {
+        self.poll_write_vectored(cx, &[IoSlice::new(buf)])
+    }
+
+    /// Like [`poll_write`](Cursor::poll_write), with the bytes of several buffers.
+    pub(super) fn poll_write_vectored(
+        &mut self,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        if bufs.iter().all(|buf| buf.is_empty()) {
             return Poll::Ready(Ok(0));
         }
         ready!(self.poll_idle(cx))?;
-        let piece = &buf[..buf.len().min(PIECE_MAX)];
-        self.start_write(piece.to_vec());
-        Poll::Ready(Ok(piece.len()))
+        let len = bufs.iter().map(|buf| buf.len()).sum::<usize>().min(self.piece_max);
+        let mut piece = Vec::with_capacity(len);
+        for buf in bufs {
+            piece.extend_from_slice(&buf[..buf.len().min(len - piece.len())]);
+        }
+        self.start_write(piece);
+        Poll::Ready(Ok(len))
     }
 
     /// Completes when no write is pending. Returns the error of the write that was pending. Does
@@ -175,6 +196,20 @@ impl Cursor {
         self.unread.borrow().len()
     }
 
+    /// Adds to an error which operation failed, and the path if it is known.
+    pub(super) fn explain(&self, operation: &str, error: io::Error) -> io::Error {
+        match &self.path {
+            Some(path) => on_path(operation, path, error),
+            None => error,
+        }
+    }
+
+    /// Returns whether no operation is pending, no write has failed and no bytes are unread.
+    pub(super) fn is_settled(&self) -> bool {
+        let is_idle = self.operation().is_none() && self.seeks.is_empty();
+        is_idle && self.unread() == 0 && self.write_error.borrow().is_none()
+    }
+
     fn operation(&self) -> Option<Operation> {
         self.pending.borrow().as_ref().map(|pending| pending.operation)
     }
@@ -206,6 +241,7 @@ impl Cursor {
         budget::spend();
         self.pending.take();
         let applied = outcome.or_else(|error| error.resume()).and_then(|done| self.apply(done));
+        let applied = applied.map_err(|error| self.explain(pending.operation.name(), error));
         if let (Operation::Write, Err(error)) = (pending.operation, &applied) {
             self.write_error.replace(Some(clone_error(error)));
         }
@@ -237,7 +273,7 @@ impl Cursor {
     }
 
     fn start_read(&mut self, len: usize) {
-        let len = len.min(PIECE_MAX);
+        let len = len.min(self.piece_max);
         // Takes `begin` and `end` too: if the work never begins, the buffer does not come back.
         let mut buffer = std::mem::take(self.unread.get_mut()).buffer;
         self.start(Operation::Read, move |mut file| {
@@ -278,6 +314,16 @@ impl Cursor {
         let what = "an operation on a file";
         let work = blocking::start(Kind::File, what, move || call(&file));
         self.pending.replace(Some(Rc::new(PendingOperation { operation, work })));
+    }
+}
+
+impl Operation {
+    fn name(self) -> &'static str {
+        match self {
+            Operation::Read => "read",
+            Operation::Write => "write",
+            Operation::Seek(_) => "seek",
+        }
     }
 }
 

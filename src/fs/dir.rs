@@ -13,7 +13,7 @@ use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
 
-use super::paths::run;
+use super::paths::{on_path, run_on};
 use crate::blocking::{self, Kind, Work};
 
 /// The number of entries that one call on a blocking thread reads.
@@ -25,6 +25,7 @@ const BATCH: usize = 64;
 /// its `Stream` implementation.
 #[must_use = "the stream and next_entry return the entries"]
 pub struct ReadDir {
+    path: Arc<Path>,
     ready: VecDeque<io::Result<DirEntry>>,
     /// The iterator of the remaining entries. `None` while a blocking thread has it, and at the
     /// end.
@@ -41,7 +42,7 @@ struct Batch {
 ///
 /// See [`read_dir`] for an example.
 pub struct DirEntry {
-    entry: Arc<fs::DirEntry>,
+    pub(super) entry: Arc<fs::DirEntry>,
     /// Most systems report it with the name, without another system call.
     file_type: Option<FileType>,
 }
@@ -50,7 +51,7 @@ pub struct DirEntry {
 ///
 /// # Errors
 ///
-/// As [`std::fs::read_dir`].
+/// As [`std::fs::read_dir`]. The error names the operation and the path.
 ///
 /// # Cancel safety
 ///
@@ -72,13 +73,17 @@ pub struct DirEntry {
 /// }).unwrap();
 /// ```
 pub async fn read_dir(path: impl AsRef<Path>) -> io::Result<ReadDir> {
-    let path = path.as_ref().to_owned();
-    let Batch { entries, rest } = run(move || Ok(batch(fs::read_dir(&path)?))).await?;
-    Ok(ReadDir { ready: entries, rest, pending: None })
+    let path: Arc<Path> = path.as_ref().into();
+    let shared = path.clone();
+    let read = move |path: &Path| Ok(batch(&shared, fs::read_dir(path)?));
+    let Batch { entries, rest } = run_on("read_dir", path.to_path_buf(), read).await?;
+    Ok(ReadDir { path, ready: entries, rest, pending: None })
 }
 
-fn batch(mut rest: fs::ReadDir) -> Batch {
-    let entries: VecDeque<_> = rest.by_ref().take(BATCH).map(DirEntry::new).collect();
+/// Reads the next entries of the directory `path`.
+fn batch(path: &Path, mut rest: fs::ReadDir) -> Batch {
+    let entry = |entry| DirEntry::new(entry).map_err(|error| on_path("read_dir", path, error));
+    let entries: VecDeque<_> = rest.by_ref().take(BATCH).map(entry).collect();
     let is_over = entries.len() < BATCH;
     Batch { entries, rest: Some(rest).filter(|_| !is_over) }
 }
@@ -88,7 +93,8 @@ impl ReadDir {
     ///
     /// # Errors
     ///
-    /// Errors of the system, readdir(3) on Unix. The next call returns the entry after it.
+    /// Errors of the system, readdir(3) on Unix, with the path. The next call returns the entry
+    /// after it.
     ///
     /// # Cancel safety
     ///
@@ -103,7 +109,9 @@ impl ReadDir {
                 return Poll::Ready(Some(entry));
             }
             if let Some(rest) = self.rest.take() {
-                self.pending = Some(blocking::start(Kind::File, "ReadDir", move || batch(rest)));
+                let path = self.path.clone();
+                let read = move || batch(&path, rest);
+                self.pending = Some(blocking::start(Kind::File, "ReadDir", read));
             }
             let Some(work) = &mut self.pending else { return Poll::Ready(None) };
             let outcome = ready!(Pin::new(work).poll(cx));
@@ -156,7 +164,7 @@ impl DirEntry {
             return Ok(file_type);
         }
         let entry = self.entry.clone();
-        run(move || entry.file_type()).await
+        run_on("file_type", self.path(), move |_| entry.file_type()).await
     }
 
     /// Returns the type, the size and the times of the entry. Does not follow symbolic links.
@@ -170,7 +178,7 @@ impl DirEntry {
     /// Cancel safe.
     pub async fn metadata(&self) -> io::Result<Metadata> {
         let entry = self.entry.clone();
-        run(move || entry.metadata()).await
+        run_on("metadata", self.path(), move |_| entry.metadata()).await
     }
 }
 

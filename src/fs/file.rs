@@ -1,19 +1,15 @@
 //! An open file.
 
 use std::fmt;
-use std::fs::{self, Metadata, Permissions};
+use std::fs;
 use std::future::poll_fn;
-use std::io::{self, SeekFrom};
+use std::io::{self, IoSlice, SeekFrom};
 use std::path::Path;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
-
-use futures_io::{AsyncRead, AsyncSeek, AsyncWrite};
 
 use super::cursor::{Cursor, rewind};
 use super::open_options::OpenOptions;
-use super::paths::run;
+use super::paths::{run, run_on};
 
 /// An open file. The blocking pool reads and writes it.
 ///
@@ -53,14 +49,15 @@ use super::paths::run;
 ///     fs::remove_file(&path).await
 /// }).unwrap();
 /// ```
-pub struct File(Cursor);
+pub struct File(pub(super) Cursor);
 
 impl File {
     /// Opens a file for reading.
     ///
     /// # Errors
     ///
-    /// As [`std::fs::File::open`].
+    /// As [`std::fs::File::open`]. The error names the operation and the path, as those of all
+    /// later operations on the file do.
     ///
     /// # Cancel safety
     ///
@@ -106,9 +103,9 @@ impl File {
         OpenOptions::new()
     }
 
-    /// Creates a `File` from a file of the standard library.
+    /// Creates a `File` from a file of the standard library. Its errors name no path.
     pub fn from_std(file: fs::File) -> File {
-        File(Cursor::new(file))
+        File(Cursor::new(file, None))
     }
 
     /// Converts the `File` to a file of the standard library, at the same cursor, after all bytes
@@ -129,6 +126,38 @@ impl File {
         run(move || rewind(&shared, unread)).await?;
         // A call whose future was dropped may still hold the file on its thread.
         Arc::try_unwrap(file).or_else(|file| file.try_clone())
+    }
+
+    /// Converts the `File` to a file of the standard library without waiting.
+    ///
+    /// # Errors
+    ///
+    /// Returns the `File` if an operation on it is pending, if a background write has failed, or if
+    /// bytes of a dropped read are left: [`into_std`](File::into_std) handles these.
+    #[expect(clippy::result_large_err, reason = "the file itself comes back")]
+    pub fn try_into_std(self) -> Result<fs::File, File> {
+        if !self.0.is_settled() {
+            return Err(self);
+        }
+        let Cursor { std, path, piece_max, .. } = self.0;
+        // A call whose future was dropped may still hold the file on its thread.
+        Arc::try_unwrap(std).map_err(|std| {
+            let mut cursor = Cursor::new(std, path);
+            cursor.piece_max = piece_max;
+            File(cursor)
+        })
+    }
+
+    /// Sets how many bytes one operation transfers at most. More bytes in one operation mean fewer
+    /// switches between threads, and a larger buffer, which the file keeps. At least 1; default:
+    /// 128 KiB.
+    pub fn set_max_buf_size(&mut self, size: usize) {
+        self.0.piece_max = size.max(1);
+    }
+
+    /// Returns how many bytes one operation transfers at most.
+    pub fn max_buf_size(&self) -> usize {
+        self.0.piece_max
     }
 
     /// Reads some bytes, at most as many as `buf` holds. Returns their number: 0 at the end of the
@@ -157,7 +186,10 @@ impl File {
     pub async fn read_exact(&mut self, mut buf: &mut [u8]) -> io::Result<()> {
         while !buf.is_empty() {
             match self.read(buf).await? {
-                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                0 => {
+                    let error = io::ErrorKind::UnexpectedEof.into();
+                    return Err(self.0.explain("read_exact", error));
+                }
                 n => buf = &mut buf[n..],
             }
         }
@@ -176,6 +208,36 @@ impl File {
     /// Cancel safe: a future that is dropped has accepted no bytes.
     pub async fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         poll_fn(|cx| self.0.poll_write(cx, buf)).await
+    }
+
+    /// Accepts some bytes of several buffers, in their order, and writes them in the background as
+    /// one operation. Returns the number of bytes.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](File::write).
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: a future that is dropped has accepted no bytes.
+    ///
+    /// ```
+    /// use std::io::IoSlice;
+    ///
+    /// use evloop::fs::{self, File};
+    ///
+    /// evloop::block_on(async {
+    ///     let path = std::env::temp_dir().join(format!("evloop-vec-{}.txt", std::process::id()));
+    ///     let mut file = File::create(&path).await?;
+    ///     let parts = [IoSlice::new(b"head"), IoSlice::new(b"body")];
+    ///     assert_eq!(file.write_vectored(&parts).await?, 8);
+    ///     file.flush().await?;
+    ///     assert_eq!(fs::read(&path).await?, b"headbody");
+    ///     fs::remove_file(&path).await
+    /// }).unwrap();
+    /// ```
+    pub async fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        poll_fn(|cx| self.0.poll_write_vectored(cx, bufs)).await
     }
 
     /// Writes all of `buf`, and waits until it is written.
@@ -227,99 +289,31 @@ impl File {
         poll_fn(|cx| self.0.poll_queued_seek(cx)).await
     }
 
-    /// Waits until the contents and the metadata are on the disk.
+    /// Moves the cursor to the start of the file.
     ///
     /// # Errors
     ///
-    /// The error of a background write, at every call; as [`std::fs::File::sync_all`].
+    /// As [`seek`](File::seek).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`seek`](File::seek).
+    pub async fn rewind(&mut self) -> io::Result<()> {
+        self.seek(SeekFrom::Start(0)).await.map(drop)
+    }
+
+    /// Returns the position of the cursor, in bytes from the start of the file.
+    ///
+    /// # Errors
+    ///
+    /// As [`seek`](File::seek).
     ///
     /// # Cancel safety
     ///
     /// Cancel safe.
-    #[doc(alias = "fsync")]
-    pub async fn sync_all(&self) -> io::Result<()> {
-        poll_fn(|cx| self.0.poll_flush(cx)).await?;
-        self.with(|file| file.sync_all()).await
-    }
-
-    /// Waits until the contents are on the disk.
-    ///
-    /// # Errors
-    ///
-    /// The error of a background write, at every call; as [`std::fs::File::sync_data`].
-    ///
-    /// # Cancel safety
-    ///
-    /// Cancel safe.
-    #[doc(alias = "fdatasync")]
-    pub async fn sync_data(&self) -> io::Result<()> {
-        poll_fn(|cx| self.0.poll_flush(cx)).await?;
-        self.with(|file| file.sync_data()).await
-    }
-
-    /// Truncates or extends the file to `len` bytes. An extension is filled with zeros. The cursor
-    /// does not move.
-    ///
-    /// # Errors
-    ///
-    /// The error of a background write; as [`std::fs::File::set_len`].
-    ///
-    /// # Cancel safety
-    ///
-    /// Not cancel safe: a future that is dropped may or may not carry out the change.
-    #[doc(alias = "truncate")]
-    pub async fn set_len(&self, len: u64) -> io::Result<()> {
-        self.with(move |file| file.set_len(len)).await
-    }
-
-    /// Returns the type, the size and the times of the file.
-    ///
-    /// # Errors
-    ///
-    /// The error of a background write; as [`std::fs::File::metadata`].
-    ///
-    /// # Cancel safety
-    ///
-    /// Cancel safe.
-    pub async fn metadata(&self) -> io::Result<Metadata> {
-        self.with(|file| file.metadata()).await
-    }
-
-    /// Changes the permissions of the file.
-    ///
-    /// # Errors
-    ///
-    /// The error of a background write; as [`std::fs::File::set_permissions`].
-    ///
-    /// # Cancel safety
-    ///
-    /// Not cancel safe: a future that is dropped may or may not carry out the change.
-    pub async fn set_permissions(&self, permissions: Permissions) -> io::Result<()> {
-        self.with(move |file| file.set_permissions(permissions.clone())).await
-    }
-
-    /// Returns a second `File` that shares the system's file offset. It does not see the bytes that
-    /// a dropped read has left in this one.
-    ///
-    /// # Errors
-    ///
-    /// The error of a background write; as [`std::fs::File::try_clone`].
-    ///
-    /// # Cancel safety
-    ///
-    /// Cancel safe.
-    pub async fn try_clone(&self) -> io::Result<File> {
-        self.with(|file| file.try_clone()).await.map(File::from_std)
-    }
-
-    /// Calls `f` on a blocking thread after the pending write.
-    async fn with<T: Send + 'static>(
-        &self,
-        mut f: impl FnMut(&fs::File) -> io::Result<T> + Send + 'static,
-    ) -> io::Result<T> {
-        poll_fn(|cx| self.0.poll_written(cx)).await?;
-        let file = self.0.std.clone();
-        run(move || f(&file)).await
+    #[doc(alias = "tell")]
+    pub async fn stream_position(&mut self) -> io::Result<u64> {
+        self.seek(SeekFrom::Current(0)).await
     }
 
     pub(super) fn std(&self) -> &fs::File {
@@ -330,45 +324,6 @@ impl File {
 impl From<fs::File> for File {
     fn from(file: fs::File) -> File {
         File::from_std(file)
-    }
-}
-
-impl AsyncRead for File {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
-        self.0.poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for File {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        self.0.poll_write(cx, buf)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.poll_flush(cx)
-    }
-
-    /// Waits until all accepted bytes are written. Dropping the file closes it.
-    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.poll_flush(cx)
-    }
-}
-
-impl AsyncSeek for File {
-    fn poll_seek(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        target: SeekFrom,
-    ) -> Poll<io::Result<u64>> {
-        self.0.poll_seek(cx, target)
     }
 }
 
@@ -383,7 +338,7 @@ impl OpenOptions {
     ///
     /// # Errors
     ///
-    /// As [`std::fs::OpenOptions::open`].
+    /// As [`std::fs::OpenOptions::open`]. The error names the operation and the path.
     ///
     /// # Cancel safety
     ///
@@ -395,6 +350,8 @@ impl OpenOptions {
     /// Outside of a running loop.
     pub async fn open(&self, path: impl AsRef<Path>) -> io::Result<File> {
         let (options, path) = (self.0.clone(), path.as_ref().to_owned());
-        run(move || options.open(&path)).await.map(File::from_std)
+        let shared: Arc<Path> = path.as_path().into();
+        let file = run_on("open", path, move |path| options.open(path)).await?;
+        Ok(File(Cursor::new(file, Some(shared))))
     }
 }

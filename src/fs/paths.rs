@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::blocking::{self, Kind};
+use crate::io_error::explain;
 
 /// Runs `work` on a thread of the blocking pool, as work on files.
 pub(super) async fn run<T: Send + 'static>(
@@ -13,14 +14,61 @@ pub(super) async fn run<T: Send + 'static>(
     blocking::submit(Kind::File, work).await
 }
 
-/// Defines asynchronous versions of operations of `std::fs` on one path or two.
+/// Like [`run`]. An error names the operation and the path.
+pub(super) async fn run_on<T: Send + 'static>(
+    operation: &'static str,
+    path: PathBuf,
+    mut work: impl FnMut(&Path) -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    run(move || work(&path).map_err(|error| on_path(operation, &path, error))).await
+}
+
+/// Adds to an error which operation failed on which path. The kind stays, and the system's error is
+/// the `source`.
+pub(super) fn on_path(operation: &str, path: &Path, error: io::Error) -> io::Error {
+    let message = format!("{operation} {}: {error}", path.display());
+    explain(error, message)
+}
+
+/// Runs an operation on two paths. An error names the operation and both.
+async fn run_on_two<T: Send + 'static>(
+    operation: &'static str,
+    [first, second]: [PathBuf; 2],
+    mut work: impl FnMut(&Path, &Path) -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    run(move || {
+        work(&first, &second).map_err(|error| {
+            let (first, second) = (first.display(), second.display());
+            let message = format!("{operation} {first} -> {second}: {error}");
+            explain(error, message)
+        })
+    })
+    .await
+}
+
+/// Chooses the function by the number of paths.
+macro_rules! run_named {
+    ($name:ident, $call:expr, $path:ident) => {
+        run_on(stringify!($name), $path.as_ref().to_owned(), |path| $call(path))
+    };
+    ($name:ident, $call:expr, $first:ident, $second:ident) => {
+        run_on_two(
+            stringify!($name),
+            [$first.as_ref().to_owned(), $second.as_ref().to_owned()],
+            |first, second| $call(first, second),
+        )
+    };
+}
+
+/// Defines asynchronous versions of operations of `std` on one path or two.
 macro_rules! on_paths {
-    ($($(#[$meta:meta])* $name:ident($($path:ident),+) -> $output:ty;)*) => {$(
+    ($($(#[$meta:meta])* $name:ident($($path:ident),+) -> $output:ty = $call:path;)*) => {$(
         $(#[$meta])*
         ///
         /// # Errors
         ///
-        #[doc = concat!("As [`std::fs::", stringify!($name), "`].")]
+        #[doc = concat!("As [`", stringify!($call), "`].")]
+        /// The error names the operation and the path.
         ///
         /// # Cancel safety
         ///
@@ -31,8 +79,7 @@ macro_rules! on_paths {
         ///
         /// Outside of a running loop.
         pub async fn $name($($path: impl AsRef<Path>),+) -> io::Result<$output> {
-            $(let $path = $path.as_ref().to_owned();)+
-            run(move || std::fs::$name($(&$path),+)).await
+            run_named!($name, $call, $($path),+).await
         }
     )*};
 }
@@ -47,7 +94,7 @@ on_paths! {
     ///     std::io::Result::Ok(())
     /// }).unwrap();
     /// ```
-    read(path) -> Vec<u8>;
+    read(path) -> Vec<u8> = std::fs::read;
     /// Reads a whole file of text. Returns an error of kind `InvalidData` if it is not UTF-8.
     ///
     /// ```
@@ -57,38 +104,56 @@ on_paths! {
     ///     std::io::Result::Ok(())
     /// }).unwrap();
     /// ```
-    read_to_string(path) -> String;
+    read_to_string(path) -> String = std::fs::read_to_string;
     /// Returns the type, the size and the times of the file at `path`. Follows symbolic links.
-    metadata(path) -> Metadata;
+    metadata(path) -> Metadata = std::fs::metadata;
     /// Returns the metadata of the file at `path`, without following a symbolic link at its end.
-    symlink_metadata(path) -> Metadata;
+    symlink_metadata(path) -> Metadata = std::fs::symlink_metadata;
     /// Creates a directory. Its parent must exist.
-    create_dir(path) -> ();
+    create_dir(path) -> () = std::fs::create_dir;
     /// Creates a directory and each missing parent.
-    create_dir_all(path) -> ();
+    create_dir_all(path) -> () = std::fs::create_dir_all;
     /// Removes a file, or a symbolic link.
-    remove_file(path) -> ();
+    remove_file(path) -> () = std::fs::remove_file;
     /// Removes an empty directory.
-    remove_dir(path) -> ();
+    remove_dir(path) -> () = std::fs::remove_dir;
     /// Removes a directory and all of its contents. Follows no symbolic links.
-    remove_dir_all(path) -> ();
+    remove_dir_all(path) -> () = std::fs::remove_dir_all;
     /// Renames a file or directory within one file system. Replaces a file that has the new name.
-    rename(from, to) -> ();
+    rename(from, to) -> () = std::fs::rename;
     /// Copies the contents and the permissions of a file. Returns the number of bytes.
-    copy(from, to) -> u64;
+    copy(from, to) -> u64 = std::fs::copy;
     /// Creates `link` as a second name of the file `original`.
-    hard_link(original, link) -> ();
+    hard_link(original, link) -> () = std::fs::hard_link;
+    /// Creates `link` as a symbolic link to `original`, which need not exist. Unix.
+    ///
+    /// ```
+    /// evloop::block_on(async {
+    ///     let link = std::env::temp_dir().join(format!("evloop-link-{}", std::process::id()));
+    ///     evloop::fs::symlink("Cargo.toml", &link).await?;
+    ///     assert_eq!(evloop::fs::read_link(&link).await?.as_os_str(), "Cargo.toml");
+    ///     evloop::fs::remove_file(&link).await
+    /// }).unwrap();
+    /// ```
+    #[cfg(unix)]
+    symlink(original, link) -> () = std::os::unix::fs::symlink;
+    /// Creates `link` as a symbolic link to the directory `original`. Windows.
+    #[cfg(windows)]
+    symlink_dir(original, link) -> () = std::os::windows::fs::symlink_dir;
+    /// Creates `link` as a symbolic link to the file `original`. Windows.
+    #[cfg(windows)]
+    symlink_file(original, link) -> () = std::os::windows::fs::symlink_file;
     /// Returns the target of a symbolic link.
-    read_link(path) -> PathBuf;
+    read_link(path) -> PathBuf = std::fs::read_link;
     /// Returns the absolute path, without symbolic links, `.` and `..`.
-    canonicalize(path) -> PathBuf;
+    canonicalize(path) -> PathBuf = std::fs::canonicalize;
 }
 
 /// Writes a whole file: replaces its contents, and creates the file if it is missing.
 ///
 /// # Errors
 ///
-/// As [`std::fs::write`].
+/// As [`std::fs::write`]. The error names the operation and the path.
 ///
 /// # Cancel safety
 ///
@@ -107,15 +172,15 @@ on_paths! {
 /// }).unwrap();
 /// ```
 pub async fn write(path: impl AsRef<Path>, contents: impl AsRef<[u8]>) -> io::Result<()> {
-    let (path, contents) = (path.as_ref().to_owned(), contents.as_ref().to_owned());
-    run(move || std::fs::write(&path, &contents)).await
+    let contents = contents.as_ref().to_owned();
+    run_on("write", path.as_ref().to_owned(), move |path| std::fs::write(path, &contents)).await
 }
 
 /// Returns whether `path` exists. Returns an error if the system cannot find out.
 ///
 /// # Errors
 ///
-/// As [`Path::try_exists`].
+/// As [`Path::try_exists`]. The error names the operation and the path.
 ///
 /// # Cancel safety
 ///
@@ -133,15 +198,14 @@ pub async fn write(path: impl AsRef<Path>, contents: impl AsRef<[u8]>) -> io::Re
 /// }).unwrap();
 /// ```
 pub async fn try_exists(path: impl AsRef<Path>) -> io::Result<bool> {
-    let path = path.as_ref().to_owned();
-    run(move || path.try_exists()).await
+    run_on("try_exists", path.as_ref().to_owned(), Path::try_exists).await
 }
 
 /// Changes the permissions of the file or directory at `path`.
 ///
 /// # Errors
 ///
-/// As [`std::fs::set_permissions`].
+/// As [`std::fs::set_permissions`]. The error names the operation and the path.
 ///
 /// # Cancel safety
 ///
@@ -152,5 +216,6 @@ pub async fn try_exists(path: impl AsRef<Path>) -> io::Result<bool> {
 /// Outside of a running loop.
 pub async fn set_permissions(path: impl AsRef<Path>, permissions: Permissions) -> io::Result<()> {
     let path = path.as_ref().to_owned();
-    run(move || std::fs::set_permissions(&path, permissions.clone())).await
+    let set = move |path: &Path| std::fs::set_permissions(path, permissions.clone());
+    run_on("set_permissions", path, set).await
 }

@@ -4,9 +4,12 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::io;
 use std::mem;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::{self, ExitStatus, Output, Stdio};
 use std::rc::Rc;
+
+use mio::unix::pipe;
 
 use super::child::Child;
 use super::orphans::{self, Unclaimed};
@@ -52,6 +55,8 @@ pub struct Command {
     kill_on_drop: bool,
     /// Whether the caller has set stdin, stdout, stderr, in this order.
     is_set: [bool; 3],
+    /// Stdout and stderr are one pipe.
+    is_merged: bool,
 }
 
 impl Command {
@@ -144,6 +149,7 @@ impl Command {
     pub fn stdout(&mut self, stdout: impl Into<Stdio>) -> &mut Command {
         self.std.stdout(stdout);
         self.is_set[1] = true;
+        self.is_merged = false;
         self
     }
 
@@ -151,6 +157,33 @@ impl Command {
     pub fn stderr(&mut self, stderr: impl Into<Stdio>) -> &mut Command {
         self.std.stderr(stderr);
         self.is_set[2] = true;
+        self.is_merged = false;
+        self
+    }
+
+    /// Pipes the standard output and sends the standard error into the same pipe: both arrive at
+    /// [`Child::stdout`](super::Child#structfield.stdout) in the order in which the child wrote
+    /// them. A later call of [`stdout`](Command::stdout) or [`stderr`](Command::stderr) ends this;
+    /// the other one is piped then.
+    ///
+    /// For a file instead of a pipe, pass two clones of the file to `stdout` and `stderr`.
+    ///
+    /// ```
+    /// use evloop::process::Command;
+    ///
+    /// evloop::block_on(async {
+    ///     let mut command = Command::shell("echo one; echo two >&2; echo three");
+    ///     let output = command.stderr_to_stdout().output().await?;
+    ///     assert_eq!(output.stdout, b"one\ntwo\nthree\n");
+    ///     assert!(output.stderr.is_empty());
+    ///     std::io::Result::Ok(())
+    /// }).unwrap();
+    /// ```
+    #[doc(alias = "STDOUT")]
+    #[doc(alias = "getstatusoutput")]
+    pub fn stderr_to_stdout(&mut self) -> &mut Command {
+        self.stdout(Stdio::piped()).stderr(Stdio::piped());
+        self.is_merged = true;
         self
     }
 
@@ -159,6 +192,18 @@ impl Command {
     pub fn kill_on_drop(&mut self, kill_on_drop: bool) -> &mut Command {
         self.kill_on_drop = kill_on_drop;
         self
+    }
+
+    /// Returns the builder of the standard library, to read its settings.
+    pub fn as_std(&self) -> &process::Command {
+        &self.std
+    }
+
+    /// Returns the builder of the standard library. It does not contain
+    /// [`kill_on_drop`](Command::kill_on_drop) and
+    /// [`stderr_to_stdout`](Command::stderr_to_stdout).
+    pub fn into_std(self) -> process::Command {
+        self.std
     }
 
     /// Returns the builder of the standard library, for options that this one lacks, such as a
@@ -174,10 +219,10 @@ impl Command {
     ///
     /// # Errors
     ///
-    /// Kind `NotFound` if the program or the working directory does not exist. `PermissionDenied`
-    /// if the program may not be executed. `WouldBlock` if the limit of processes is reached
-    /// (EAGAIN). `OutOfMemory`. EMFILE or ENFILE if no descriptor is left. After an error no
-    /// process is left.
+    /// Kind `NotFound` if the program or the working directory does not exist: the message says
+    /// which. `PermissionDenied` if the program may not be executed. `WouldBlock` if the limit of
+    /// processes is reached (EAGAIN). `OutOfMemory`. EMFILE or ENFILE if no descriptor is left.
+    /// After an error no process is left.
     ///
     /// # Panics
     ///
@@ -219,7 +264,7 @@ impl Command {
     #[doc(alias = "create_subprocess_exec")]
     pub async fn spawn_async(&mut self) -> io::Result<Child> {
         let context = context::expect("process::Command::spawn_async");
-        self.prepare([Stdio::inherit(), Stdio::inherit(), Stdio::inherit()]);
+        let merged = self.prepare([Stdio::inherit(), Stdio::inherit(), Stdio::inherit()])?;
         let kill_on_drop = self.kill_on_drop;
         let mut std = mem::replace(&mut self.std, process::Command::new(""));
         let work = blocking::submit(Kind::File, move || {
@@ -228,7 +273,7 @@ impl Command {
         });
         let (std, started) = work.await?;
         self.std = std;
-        self.watch(started.map(Unclaimed::claim), &context)
+        self.watch(started.map(Unclaimed::claim), merged, &context)
     }
 
     /// Starts the process like [`spawn`](Command::spawn), waits until it has ended, and returns its
@@ -247,7 +292,6 @@ impl Command {
     /// # Panics
     ///
     /// Outside of a running loop.
-    #[doc(alias = "check_output")]
     #[doc(alias = "run")]
     pub async fn output(&mut self) -> io::Result<Output> {
         self.start([Stdio::null(), Stdio::piped(), Stdio::piped()])?.output().await
@@ -276,17 +320,26 @@ impl Command {
     #[track_caller]
     fn start(&mut self, defaults: [Stdio; 3]) -> io::Result<Child> {
         let context = context::expect("process::Command::spawn");
-        self.prepare(defaults);
+        let merged = self.prepare(defaults)?;
         let started = self.std.spawn();
-        self.watch(started, &context)
+        self.watch(started, merged, &context)
     }
 
     /// Applies `defaults` to stdin, stdout and stderr that are not set, and reaps orphans that have
-    /// ended.
-    fn prepare(&mut self, defaults: [Stdio; 3]) {
+    /// ended. Returns the reading end if stdout and stderr are one pipe.
+    fn prepare(&mut self, defaults: [Stdio; 3]) -> io::Result<Option<OwnedFd>> {
+        orphans::reap();
         let [stdin, stdout, stderr] = defaults;
         if !self.is_set[0] {
             self.std.stdin(stdin);
+        }
+        if self.is_merged {
+            let (writer, reader) = pipe::new()?;
+            // The children of most programs expect a blocking pipe.
+            writer.set_nonblocking(false)?;
+            let writer = OwnedFd::from(writer);
+            self.std.stdout(writer.try_clone()?).stderr(writer);
+            return Ok(Some(reader.into()));
         }
         if !self.is_set[1] {
             self.std.stdout(stdout);
@@ -294,21 +347,39 @@ impl Command {
         if !self.is_set[2] {
             self.std.stderr(stderr);
         }
-        orphans::reap();
+        Ok(None)
     }
 
-    /// Registers the started process with the loop. An error names the program.
+    /// Registers the started process with the loop. `merged` is its stdout if that is a pipe of
+    /// [`prepare`](Command::prepare). An error names the program.
     fn watch(
-        &self,
+        &mut self,
         started: io::Result<process::Child>,
+        merged: Option<OwnedFd>,
         context: &Rc<Context>,
     ) -> io::Result<Child> {
-        let child = started.and_then(|child| Child::new(child, context, self.kill_on_drop));
-        child.map_err(|error| {
-            let program = self.std.get_program();
-            let sentence = format!("could not start {program:?}: {error}");
-            explain(error, sentence)
-        })
+        if self.is_merged {
+            // Closes the writing ends, so that the pipe ends with the child.
+            self.std.stdout(Stdio::piped()).stderr(Stdio::piped());
+        }
+        let mut started = started.map_err(|error| self.explain(error))?;
+        started.stdout = merged.map(Into::into).or(started.stdout.take());
+        Child::new(started, context, self.kill_on_drop).map_err(|error| self.explain(error))
+    }
+
+    /// Adds the program to an error, and the working directory if that is the reason: the system
+    /// reports the same number for both.
+    fn explain(&self, error: io::Error) -> io::Error {
+        let program = self.std.get_program();
+        let is_missing = |folder: &&Path| !folder.is_dir();
+        let sentence = match self.std.get_current_dir().filter(is_missing) {
+            Some(folder) => format!(
+                "could not start {program:?}: the working directory {folder:?} is not a directory: \
+                 {error}"
+            ),
+            None => format!("could not start {program:?}: {error}"),
+        };
+        explain(error, sentence)
     }
 }
 
@@ -316,7 +387,7 @@ impl From<process::Command> for Command {
     /// Converts the builder of the standard library. Its stdin, stdout and stderr are ignored: set
     /// them again.
     fn from(std: process::Command) -> Command {
-        Command { std, kill_on_drop: false, is_set: [false; 3] }
+        Command { std, kill_on_drop: false, is_set: [false; 3], is_merged: false }
     }
 }
 

@@ -108,6 +108,11 @@ impl Reactor {
         self.timers.borrow().is_behind() || !self.woken.borrow().is_empty()
     }
 
+    /// Returns the number of registered sources.
+    pub(crate) fn count_sources(&self) -> usize {
+        self.sources.borrow().len()
+    }
+
     /// Waits for events for up to `limit`, or until the next deadline if that is earlier, and wakes
     /// the tasks of the sources that are ready. A signal that interrupts the wait ends it.
     pub(crate) fn wait(&self, limit: Option<Duration>) -> io::Result<()> {

@@ -52,7 +52,7 @@ pub(crate) struct Timers {
     occupied_slots: [u64; LEVELS as usize],
     /// The heads of the slots, level by level, then the nodes of deadlines and the free nodes.
     /// Empty until the first insertion.
-    nodes: Vec<Node>,
+    pub(super) nodes: Vec<Node>,
     /// The first free node. Free nodes are linked by `next`.
     free: u32,
     /// The first and the last node, linked by `next`, whose deadline has fired but whose waker has
@@ -69,11 +69,11 @@ pub(crate) struct Timers {
 
 /// A deadline; or a slot, the head of its circular list.
 #[derive(Debug)]
-struct Node {
+pub(super) struct Node {
     /// In nanoseconds. Of a slot: a lower bound, exact unless the nearest deadline was removed.
     deadline: u64,
     /// `None` for a slot.
-    waker: Option<Waker>,
+    pub(super) waker: Option<Waker>,
     next: u32,
     previous: u32,
 }

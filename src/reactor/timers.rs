@@ -26,6 +26,11 @@ impl Reactor {
         self.next_tick().map(|at| self.clock.begin(at))
     }
 
+    /// Returns the number of timers that are set. Scans them.
+    pub(crate) fn count_timers(&self) -> usize {
+        self.timers.borrow().nodes.iter().filter(|node| node.waker.is_some()).count()
+    }
+
     pub(super) fn next_tick(&self) -> Option<Tick> {
         self.timers.borrow().next().map(Tick::at_or_after)
     }

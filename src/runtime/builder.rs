@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::context::Settings;
 use crate::executor::{Hooks, Instrument, JoinError, Observers};
+use crate::threads::PoolSettings;
 
 /// The most polls between two calls of the selector. One system call serves up to this many polls,
 /// and a ready socket waits for no more than this many polls.
@@ -45,7 +46,7 @@ impl Builder {
         let parts = Settings {
             name: "evloop".into(),
             events_capacity: EVENTS_CAPACITY,
-            blocking_threads_max: BLOCKING_THREADS_MAX,
+            pool: PoolSettings::new("evloop".into(), "the event loop", BLOCKING_THREADS_MAX),
             hooks: Hooks {
                 on_task_error: Box::new(|error| eprintln!("evloop: {error}")),
                 observers: None,
@@ -62,7 +63,8 @@ impl Builder {
         }
     }
 
-    /// Sets the loop's name. The threads of its blocking pool carry it too. Default: `evloop`.
+    /// Sets the loop's name. [`Handle::name`](crate::Handle::name) returns it, and the threads of
+    /// the blocking pool carry it. Default: `evloop`.
     #[doc(alias = "thread_name")]
     pub fn name(mut self, name: impl Into<String>) -> Builder {
         self.parts.name = name.into();
@@ -97,7 +99,7 @@ impl Builder {
     #[doc(alias = "set_default_executor")]
     #[doc(alias = "ThreadPoolExecutor")]
     pub fn blocking_threads_max(mut self, threads: usize) -> Builder {
-        self.parts.blocking_threads_max = threads.max(1);
+        self.parts.pool.kind_max = threads.max(1);
         self
     }
 

@@ -2,6 +2,7 @@
 //!
 //! A call is a task that waits for its time, so it is scheduled in order with the other tasks.
 
+use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -19,6 +20,7 @@ use crate::reactor::{Reactor, TimerKey};
 pub struct CallHandle {
     task: AbortHandle,
     when: Instant,
+    is_cancelled: Cell<bool>,
 }
 
 /// A future that completes when a deadline has passed; at its first poll if it has passed by then.
@@ -130,13 +132,22 @@ fn call(what: &str, when: Instant, f: impl FnOnce() + 'static) -> CallHandle {
 
 impl CallHandle {
     fn new(task: AbortHandle, when: Instant) -> CallHandle {
-        CallHandle { task, when }
+        CallHandle { task, when, is_cancelled: Cell::new(false) }
     }
 
     /// Cancels the call: the function will not be called, and is dropped in the loop's next turn.
     /// Does nothing if it has been called.
     pub fn cancel(&self) {
-        self.task.abort();
+        if !self.task.is_finished() {
+            self.is_cancelled.set(true);
+            self.task.abort();
+        }
+    }
+
+    /// Returns whether [`cancel`](CallHandle::cancel) came before the call.
+    #[doc(alias = "cancelled")]
+    pub fn is_cancelled(&self) -> bool {
+        self.is_cancelled.get()
     }
 
     /// Returns when the function is to be called; for [`call_soon`], when that was called.

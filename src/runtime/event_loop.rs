@@ -1,4 +1,4 @@
-//! The loop: `block_on`, `run`, `turn`.
+//! The loop: creating it, `block_on`, and one turn.
 //!
 //! Invariant: all ways of running a loop go through `iterate`, which is one turn.
 
@@ -8,7 +8,7 @@ use std::io;
 use std::panic::Location;
 use std::pin::pin;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::builder::Builder;
 use super::handle::Handle;
@@ -57,16 +57,6 @@ pub struct Runtime {
     pub(super) is_embedded: Cell<bool>,
 }
 
-/// The result of [`Runtime::turn`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Turn {
-    /// The number of futures that were polled.
-    pub polled: usize,
-    /// The number of tasks that are ready to run in the next turn.
-    pub ready_left: usize,
-}
-
 /// A guard that keeps the loop entered as the running loop of this thread; returned by
 /// [`Runtime::enter`].
 #[must_use = "dropping the guard leaves the loop"]
@@ -96,8 +86,10 @@ pub struct EnterGuard<'a> {
 #[track_caller]
 pub fn block_on<F: Future>(future: F) -> F::Output {
     assert_not_running("block_on");
-    let mut runtime = Runtime::new()
-        .unwrap_or_else(|error| panic!("block_on could not make an event loop: {error}"));
+    let mut runtime = match Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => panic!("block_on could not make an event loop: {error}"),
+    };
     let caller = Location::caller();
     let result = catch(|| runtime.block_on_from(caller, future));
     drop(runtime);
@@ -157,87 +149,6 @@ impl Runtime {
         self.block_on_from(Location::caller(), future)
     }
 
-    /// Runs until [`Handle::stop`] is called. The turn in which that happens is completed.
-    ///
-    /// # Panics
-    ///
-    /// If a loop is already running on this thread.
-    ///
-    /// # Errors
-    ///
-    /// If the selector fails.
-    #[doc(alias = "run_forever")]
-    #[track_caller]
-    pub fn run(&mut self) -> io::Result<()> {
-        assert_not_running("run");
-        self.with_entered(|runtime| {
-            let inbox = &runtime.context.inbox.clone();
-            loop {
-                let limit = inbox.is_stopping().then_some(Duration::ZERO);
-                runtime.iterate(None, limit)?;
-                if inbox.is_stopping() {
-                    inbox.clear_stop();
-                    return Ok(());
-                }
-            }
-        })
-    }
-
-    /// Runs one turn of the loop. Waits for events for up to `limit` (`None`: without a limit), but
-    /// does not wait if tasks are ready. Then runs the ready tasks, at most `batch_max` polls.
-    ///
-    /// Another event loop drives this one by this method. A turn of this runtime is allowed in a
-    /// task of another runtime.
-    ///
-    /// # Errors
-    ///
-    /// If the selector fails.
-    ///
-    /// ```
-    /// use std::time::Duration;
-    ///
-    /// let mut runtime = evloop::Runtime::new()?;
-    /// let task = runtime.spawn(async { evloop::task::yield_now().await });
-    /// let turn = runtime.turn(Some(Duration::ZERO))?;
-    /// assert_eq!((turn.polled, turn.ready_left), (2, 0));
-    /// assert!(task.is_finished());
-    /// # std::io::Result::Ok(())
-    /// ```
-    #[doc(alias = "run_once")]
-    #[doc(alias = "tick")]
-    #[doc(alias = "start_guest_run")]
-    pub fn turn(&mut self, limit: Option<Duration>) -> io::Result<Turn> {
-        self.with_entered(|runtime| {
-            let batch = runtime.iterate(None, limit)?;
-            Ok(Turn { polled: batch.polled(), ready_left: runtime.context.executor.ready() })
-        })
-    }
-
-    /// Runs turns without waiting until no task is ready. Returns the number of polled futures.
-    ///
-    /// # Errors
-    ///
-    /// If the selector fails.
-    pub fn run_until_stalled(&mut self) -> io::Result<usize> {
-        self.with_entered(|runtime| {
-            let mut polled = 0;
-            loop {
-                let batch = runtime.iterate(None, Some(Duration::ZERO))?;
-                polled += batch.polled();
-                if batch.polled() == 0 && !has_work(&runtime.context) {
-                    return Ok(polled);
-                }
-            }
-        })
-    }
-
-    /// Returns when [`turn`](Runtime::turn) is to be called next if no event comes: now if tasks
-    /// are ready, else at the next deadline of a timer; `None` if there is none.
-    pub fn next_deadline(&self) -> Option<Instant> {
-        let reactor = &self.context.reactor;
-        if has_work(&self.context) { Some(reactor.clock.now()) } else { reactor.next_deadline() }
-    }
-
     /// Spawns a task, which runs when the loop runs.
     #[doc(alias = "create_task")]
     #[doc(alias = "spawn_local")]
@@ -250,7 +161,7 @@ impl Runtime {
     /// Returns a handle of the loop, for this thread and others.
     #[doc(alias = "get_loop")]
     pub fn handle(&self) -> Handle {
-        Handle::new(self.context.inbox.clone())
+        Handle::of(&self.context)
     }
 
     /// Enters the loop without running it. While the guard lives it is the running loop of this
@@ -295,7 +206,11 @@ impl Runtime {
     ///
     /// This is asyncio's order. The wait comes first so that the tasks that it makes ready run in
     /// the same turn: otherwise a timer would cost a second call of the selector.
-    fn iterate(&mut self, root: Option<Root<'_>>, limit: Option<Duration>) -> io::Result<Batch> {
+    pub(super) fn iterate(
+        &mut self,
+        root: Option<Root<'_>>,
+        limit: Option<Duration>,
+    ) -> io::Result<Batch> {
         wait(&self.context, self.spin, limit)?;
         self.drain_inbox();
         self.context.reactor.fire_timers();
@@ -316,12 +231,16 @@ impl Runtime {
             drop(self.context.executor.spawn(async { function() }, options));
         }
         self.drained.shrink();
+        if self.context.idle.has_waiting() {
+            self.context.inbox.notify();
+        }
     }
 
     /// Runs `f` with the loop entered and not parked.
-    fn with_entered<T>(&mut self, f: impl FnOnce(&mut Runtime) -> T) -> T {
+    pub(super) fn with_entered<T>(&mut self, f: impl FnOnce(&mut Runtime) -> T) -> T {
         let context = self.context.clone();
         context.inbox.unpark();
+        context.inbox.info.set_running(true);
         context.reactor.set_watched(false);
         let guard = TurnGuard(self);
         let _entered = context.enter();
@@ -343,12 +262,13 @@ struct TurnGuard<'a>(&'a mut Runtime);
 
 impl Drop for TurnGuard<'_> {
     fn drop(&mut self) {
+        self.0.context.inbox.info.set_running(false);
         self.0.update_watcher();
     }
 }
 
 #[track_caller]
-fn assert_not_running(what: &str) {
+pub(super) fn assert_not_running(what: &str) {
     assert!(
         !current::is_running(),
         "{what} was called inside of a running event loop: await the future instead, or spawn it"

@@ -1,5 +1,6 @@
 //! The handle of a loop for other threads.
 
+use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
 
@@ -7,7 +8,7 @@ use futures_task::{FutureObj, LocalFutureObj, LocalSpawn, Spawn, SpawnError};
 
 use crate::context::{self, Context};
 use crate::executor::SpawnOptions;
-use crate::threads::{Call, Inbox};
+use crate::threads::{Call, Inbox, Pool};
 
 /// A handle of a loop. From any thread it sends functions to call and tasks to spawn.
 ///
@@ -28,14 +29,30 @@ use crate::threads::{Call, Inbox};
 ///     assert_eq!(thread.join().unwrap().unwrap(), 42);
 /// });
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Handle {
     inbox: Arc<Inbox>,
+    pool: Pool,
 }
 
+/// The id of a loop. No other loop of the process has or had it.
+///
+/// ```
+/// let [one, other] = [(); 2].map(|()| evloop::Runtime::new().unwrap().handle());
+/// assert_eq!(one.id(), one.clone().id());
+/// assert_ne!(one.id(), other.id());
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Id(u64);
+
 impl Handle {
-    pub(crate) fn new(inbox: Arc<Inbox>) -> Handle {
-        Handle { inbox }
+    pub(super) fn of(context: &Context) -> Handle {
+        Handle { inbox: context.inbox.clone(), pool: context.pool.clone() }
+    }
+
+    /// Returns the blocking pool of the loop.
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.pool
     }
 
     pub(super) fn inbox(&self) -> &Arc<Inbox> {
@@ -52,14 +69,14 @@ impl Handle {
     #[doc(alias = "get_hub")]
     #[track_caller]
     pub fn current() -> Handle {
-        Handle::new(context::expect("Handle::current").inbox.clone())
+        Handle::of(&context::expect("Handle::current"))
     }
 
     /// Returns a handle of the loop that is running on this thread, or `None`.
     #[doc(alias = "get_event_loop")]
     #[doc(alias = "in_trio_run")]
     pub fn try_current() -> Option<Handle> {
-        context::current().map(|context| Handle::new(context.inbox.clone()))
+        context::current().map(|context| Handle::of(&context))
     }
 
     /// Calls `f` on the loop's thread, in a detached task of its own. Calls keep their order. On
@@ -86,12 +103,39 @@ impl Handle {
         self.inbox.stop();
     }
 
+    /// Returns whether the loop has ended. Then it runs nothing any more.
+    pub fn is_closed(&self) -> bool {
+        self.inbox.is_closed()
+    }
+
+    /// Returns whether a thread is inside of [`block_on`](super::block_on),
+    /// [`run`](crate::Runtime::run) or [`turn`](crate::Runtime::turn) of the loop.
+    pub fn is_running(&self) -> bool {
+        self.inbox.info.is_running()
+    }
+
+    /// Returns the id of the loop.
+    pub fn id(&self) -> Id {
+        Id(self.inbox.info.number)
+    }
+
+    /// Returns the name that [`Builder::name`](super::Builder::name) set.
+    pub fn name(&self) -> &str {
+        &self.inbox.info.name
+    }
+
+    /// Returns whether the loop is in [debug mode](super::Builder::debug).
+    #[doc(alias = "get_debug")]
+    pub fn is_debug(&self) -> bool {
+        self.inbox.info.is_debug
+    }
+
     /// Returns whether this loop is running on this thread.
     fn is_current(&self) -> bool {
         context::current().is_some_and(|context| self.belongs_to(&context))
     }
 
-    fn belongs_to(&self, context: &Context) -> bool {
+    pub(super) fn belongs_to(&self, context: &Context) -> bool {
         Arc::ptr_eq(&context.inbox, &self.inbox)
     }
 
@@ -129,5 +173,19 @@ impl LocalSpawn for Handle {
 
     fn status_local(&self) -> Result<(), SpawnError> {
         if self.is_current() { self.status() } else { Err(SpawnError::shutdown()) }
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("Handle");
+        debug.field("id", &self.inbox.info.number).field("name", &self.name());
+        debug.field("is_closed", &self.is_closed()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }

@@ -4,13 +4,15 @@
 //! its [`Promise`] is dropped, on the loop or on the way to it, and stores an outcome.
 
 use std::future::{Future, poll_fn};
-use std::panic::Location;
+use std::io;
+use std::panic::{Location, resume_unwind};
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{self, Poll, Waker, ready};
 
 use super::handle::Handle;
-use crate::context;
+use crate::context::{self, Context};
 use crate::current::{self, WaitsFor, budget};
 use crate::executor::{JoinError, JoinHandle, SpawnOptions, drop_outcome, known_error};
 use crate::threads::Inbox;
@@ -45,7 +47,11 @@ struct State<T> {
 }
 
 /// The loop's side of the handle. If it is dropped without an outcome, it stores a cancelled one.
-struct Promise<T>(Arc<Shared<T>>);
+struct Promise<T> {
+    shared: Arc<Shared<T>>,
+    /// The inbox of the task's loop, to detect that the loop has ended.
+    inbox: Arc<Inbox>,
+}
 
 /// The forwarder: passes the task's outcome to the handle.
 struct Forwarder<T: 'static> {
@@ -56,6 +62,9 @@ struct Forwarder<T: 'static> {
 impl Handle {
     /// Spawns a task on the loop, from any thread. `f` runs on the loop's thread and returns the
     /// task's future. `f` is `Send`, the future need not be.
+    ///
+    /// If the loop has ended, or ends before the task, the outcome is a cancelled
+    /// [`JoinError`](crate::task::JoinError) that says so.
     #[doc(alias = "run_coroutine_threadsafe")]
     #[doc(alias = "from_thread")]
     #[track_caller]
@@ -68,7 +77,7 @@ impl Handle {
         let spawned_at = Location::caller();
         let shared =
             Arc::new(Shared { spawned_at, state: Mutex::default(), finished: Condvar::new() });
-        let promise = Promise(shared.clone());
+        let promise = Promise { shared: shared.clone(), inbox: self.inbox().clone() };
         self.call_threadsafe(move || {
             let executor = &context::expect("Handle::spawn").executor;
             // `f` is called inside the task, so its panic is the task's.
@@ -81,6 +90,49 @@ impl Handle {
         });
         RemoteHandle { shared, inbox: self.inbox().clone() }
     }
+
+    /// Runs a task on the loop, and blocks this thread until it ends: [`spawn`](Handle::spawn) and
+    /// [`join`](RemoteHandle::join). `f` runs on the loop's thread and returns the task's future,
+    /// which need not be `Send`: so it can use sockets and tasks of the loop.
+    ///
+    /// # Panics
+    ///
+    /// On the thread of the loop. Also if the loop has ended, or ends before the task: `spawn` and
+    /// `join` return that as an error. A panic of the task propagates.
+    ///
+    /// ```
+    /// use std::thread;
+    ///
+    /// let mut runtime = evloop::Runtime::new()?;
+    /// let handle = runtime.handle();
+    /// let thread = thread::spawn(move || {
+    ///     let sum = handle.block_on(async || evloop::spawn(async { 2 }).await.unwrap() + 3);
+    ///     handle.stop();
+    ///     sum
+    /// });
+    /// runtime.run()?;
+    /// assert_eq!(thread.join().unwrap(), 5);
+    /// # std::io::Result::Ok(())
+    /// ```
+    #[doc(alias = "run_coroutine_threadsafe")]
+    #[track_caller]
+    pub fn block_on<F, Fut>(&self, f: F) -> Fut::Output
+    where
+        F: FnOnce() -> Fut + Send + 'static,
+        Fut: Future + 'static,
+        Fut::Output: Send + 'static,
+    {
+        assert!(
+            !self.inbox().is_on_this_thread(),
+            "Handle::block_on was called on the thread of its own loop, which would wait for \
+             itself: await the future instead"
+        );
+        match self.spawn(f).join() {
+            Ok(output) => output,
+            Err(error) if error.is_panic() => resume_unwind(error.into_panic()),
+            Err(error) => panic!("Handle::block_on: {error}"),
+        }
+    }
 }
 
 impl<T: 'static> Forwarder<T> {
@@ -90,8 +142,12 @@ impl<T: 'static> Forwarder<T> {
     }
 
     fn complete(&self, outcome: Result<T, JoinError>) {
-        if Arc::strong_count(&self.promise.0) > 1 {
-            return self.promise.0.finish(outcome);
+        let outcome = match outcome {
+            Err(error) if error.is_cancelled() => Err(error.because(self.promise.reason())),
+            outcome => outcome,
+        };
+        if Arc::strong_count(&self.promise.shared) > 1 {
+            return self.promise.shared.finish(outcome);
         }
         // The handle was dropped, so an error is reported as a detached task's.
         if let Some(error) = drop_outcome(self.task.header(), outcome, known_error) {
@@ -99,8 +155,8 @@ impl<T: 'static> Forwarder<T> {
         }
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, JoinError>> {
-        let mut state = self.promise.0.lock();
+    fn poll(&mut self, cx: &mut task::Context<'_>) -> Poll<Result<T, JoinError>> {
+        let mut state = self.promise.shared.lock();
         if state.is_aborted {
             self.task.abort();
         }
@@ -122,7 +178,20 @@ impl<T: 'static> Drop for Forwarder<T> {
 
 impl<T> Drop for Promise<T> {
     fn drop(&mut self) {
-        self.0.finish(Err(JoinError::cancelled_remote(self.0.spawned_at)));
+        let error = JoinError::not_begun(self.shared.spawned_at, self.reason());
+        self.shared.finish(Err(error));
+    }
+}
+
+impl<T> Promise<T> {
+    /// Returns why the task has no output: its loop has ended, or `None` if the task was aborted.
+    fn reason(&self) -> Option<io::Error> {
+        let is_own = |context: &Rc<Context>| Arc::ptr_eq(&context.inbox, &self.inbox);
+        let is_ending = || {
+            context::current().filter(is_own).is_some_and(|context| context.executor.is_closing())
+        };
+        let has_ended = self.inbox.is_closed() || is_ending();
+        has_ended.then(|| io::Error::other("the event loop has ended"))
     }
 }
 
@@ -156,17 +225,25 @@ impl<T> RemoteHandle<T> {
     ///
     /// On the thread of the task's loop, because the task could not run meanwhile. Also if the
     /// outcome was already taken by awaiting the handle.
+    #[track_caller]
     pub fn join(self) -> Result<T, JoinError> {
         assert!(
             self.is_finished() || !self.inbox.is_on_this_thread(),
             "RemoteHandle::join was called on the thread of its own loop, which would wait for \
              itself: await the handle instead"
         );
+        let spawned_at = self.shared.spawned_at;
         let state = self.shared.lock();
         let waiting = |state: &mut State<T>| !state.is_finished;
         let state = self.shared.finished.wait_while(state, waiting);
         let outcome = state.unwrap_or_else(PoisonError::into_inner).outcome.take();
-        outcome.expect("a RemoteHandle was joined after its output was taken")
+        match outcome {
+            Some(outcome) => outcome,
+            None => panic!(
+                "the RemoteHandle of the task spawned at {spawned_at} was joined after its output \
+                 was taken: await or join it once"
+            ),
+        }
     }
 
     /// Requests that the task ends, as [`JoinHandle::abort`] does.
@@ -189,7 +266,7 @@ impl<T> RemoteHandle<T> {
 impl<T> Future for RemoteHandle<T> {
     type Output = Result<T, JoinError>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
         ready!(budget::poll_left(cx));
         // Cloned before the lock is taken: cloning a waker runs user code.
         let waker = cx.waker().clone();
@@ -198,7 +275,13 @@ impl<T> Future for RemoteHandle<T> {
             let outcome = state.outcome.take();
             drop(state);
             budget::spend();
-            let outcome = outcome.expect("a RemoteHandle was polled after its output was taken");
+            let Some(outcome) = outcome else {
+                let spawned_at = self.shared.spawned_at;
+                panic!(
+                    "the RemoteHandle of the task spawned at {spawned_at} was awaited after its \
+                     output was taken: await it once"
+                );
+            };
             return Poll::Ready(outcome);
         }
         let old = state.waiter.replace(waker);

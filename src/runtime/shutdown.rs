@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use super::event_loop::Runtime;
 
-/// The error of [`Runtime::shutdown_timeout`]: threads of the blocking pool still run, though their
-/// loop has ended.
+/// The error of [`Runtime::shutdown_timeout`] and
+/// [`BlockingPool::shutdown_timeout`](crate::task::BlockingPool::shutdown_timeout): threads of the
+/// blocking pool still run, though the pool has ended.
 ///
 /// The work continues to its end, and its outcome is dropped.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,7 +59,7 @@ impl Drop for Runtime {
 }
 
 impl StillRunning {
-    pub(super) fn check(work: Vec<&'static Location<'static>>) -> Result<(), StillRunning> {
+    pub(crate) fn check(work: Vec<&'static Location<'static>>) -> Result<(), StillRunning> {
         if work.is_empty() { Ok(()) } else { Err(StillRunning { work }) }
     }
 
@@ -72,10 +73,7 @@ impl fmt::Display for StillRunning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = self.work.len();
         let (threads, run) = if count == 1 { ("thread", "runs") } else { ("threads", "run") };
-        write!(
-            f,
-            "{count} blocking {threads} of the event loop still {run}, with work spawned at "
-        )?;
+        write!(f, "{count} blocking {threads} still {run}, with work spawned at ")?;
         for (index, place) in self.work.iter().enumerate() {
             write!(f, "{}{place}", if index > 0 { ", " } else { "" })?;
         }

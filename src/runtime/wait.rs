@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::busy_poll::busy_poll;
 use crate::context::Context;
 use crate::executor::Observers;
+use crate::wait::WaiterList;
 
 /// Waits for events for `limit` at most, and for no longer than until the next deadline. Polls for
 /// them without sleeping for `spin` first. Does not wait if a task is ready.
@@ -19,21 +20,39 @@ pub(super) fn wait(context: &Context, spin: Duration, limit: Option<Duration>) -
 
 /// Parks the inbox during the wait, so that other threads wake the selector.
 fn wait_unobserved(context: &Context, spin: Duration, limit: Option<Duration>) -> io::Result<()> {
-    let Context { executor, inbox, reactor, .. } = context;
+    let Context { executor, inbox, reactor, idle, .. } = context;
     if executor.ready() > 0 {
         return reactor.wait(Some(Duration::ZERO));
     }
     executor.shrink();
     let ControlFlow::Continue(limit) = busy_poll(context, spin, limit)? else {
-        return Ok(());
+        return if idle.has_waiting() { wait_if_idle(context) } else { Ok(()) };
     };
-    // Parking fails if a wake or a call has come in: it is handled in this turn.
+    // Parking fails if a wake or a call has come in: it is handled in this turn. It fails also
+    // while tasks wait until the loop is idle.
     if !inbox.park() {
-        return reactor.wait(Some(Duration::ZERO));
+        return wait_if_idle(context);
     }
     let waited = reactor.wait(limit);
     inbox.unpark();
     waited
+}
+
+/// Polls for events without waiting. If no event, timer, wake or call makes a task ready, wakes the
+/// tasks that wait until the loop is idle.
+#[cold]
+fn wait_if_idle(context: &Context) -> io::Result<()> {
+    let Context { executor, inbox, reactor, idle, .. } = context;
+    reactor.wait(Some(Duration::ZERO))?;
+    if idle.has_waiting() {
+        // This turn fires a timer that is due.
+        let is_due = reactor.next_deadline().is_some_and(|at| at <= reactor.clock.now());
+        let has_work = executor.ready() > 0 || is_due || reactor.has_pending_wakes();
+        if !has_work && inbox.is_empty() {
+            idle.call(WaiterList::wake_one);
+        }
+    }
+    Ok(())
 }
 
 #[cold]

@@ -49,6 +49,11 @@ impl SignalKind {
         SignalKind(consts::SIGINT)
     }
 
+    /// Returns SIGIO: a descriptor is ready for an operation. By default it ends the process.
+    pub const fn io() -> SignalKind {
+        SignalKind(consts::SIGIO)
+    }
+
     /// Returns SIGKILL: ends the process at once. It can be sent, but not listened to.
     pub const fn kill() -> SignalKind {
         SignalKind(consts::SIGKILL)

@@ -6,7 +6,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use crate::blocking::{self, Kind, Work};
-use crate::executor::JoinError;
+use crate::context;
+use crate::executor::{JoinError, SpawnOptions};
+use crate::runtime::{Handle, Runtime};
+use crate::threads::{Pool, is_job_abandoned};
 
 /// The handle of work on the blocking pool, awaited for its output; made by [`spawn_blocking`].
 ///
@@ -31,8 +34,10 @@ pub struct BlockingHandle<T>(Work<T>);
 ///
 /// The pool starts a thread when there is work for it, up to
 /// [`blocking_threads_max`](crate::runtime::Builder::blocking_threads_max) threads for such work
-/// alone. Beyond that, `f` waits in a queue, first in first out. A thread ends after 10 seconds
-/// without work.
+/// alone. Beyond that, `f` waits in a queue, first in first out. A thread ends after
+/// [some time](crate::runtime::Builder::blocking_thread_keep_alive) without work. A
+/// [`BlockingPool`](super::BlockingPool) has threads of its own, for work that is slow or that must
+/// not run with too much of its kind.
 ///
 /// When the loop ends, work that has not begun never begins, and its handle returns a cancelled
 /// [`JoinError`]. Work that has begun runs on, and only
@@ -62,10 +67,73 @@ pub fn spawn_blocking<T: Send + 'static>(
     BlockingHandle(blocking::start(Kind::User, "spawn_blocking", f))
 }
 
+/// Returns whether the output of the running blocking work will not be taken: its handle was
+/// dropped or aborted, or its loop has ended. Long work may check it now and then, and return
+/// early. Returns `false` outside of blocking work.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// evloop::block_on(async {
+///     let (sender, stopped) = std::sync::mpsc::channel();
+///     let work = evloop::task::spawn_blocking(move || {
+///         while !evloop::task::blocking_is_cancelled() {
+///             std::thread::sleep(Duration::from_millis(1));
+///         }
+///         sender.send("stopped").unwrap();
+///     });
+///     drop(work);
+///     assert_eq!(stopped.recv_timeout(Duration::from_secs(10)), Ok("stopped"));
+/// });
+/// ```
+pub fn blocking_is_cancelled() -> bool {
+    is_job_abandoned()
+}
+
+impl Handle {
+    /// Runs `f` on the blocking pool of the loop, as [`spawn_blocking`] does, from any thread. If
+    /// the loop has ended, the handle returns a cancelled [`JoinError`] that says so.
+    ///
+    /// ```
+    /// let mut runtime = evloop::Runtime::new()?;
+    /// let work = runtime.handle().spawn_blocking(|| 6 * 7);
+    /// assert_eq!(runtime.block_on(work).unwrap(), 42);
+    /// # std::io::Result::Ok(())
+    /// ```
+    #[doc(alias = "run_in_executor")]
+    #[track_caller]
+    pub fn spawn_blocking<T: Send + 'static>(
+        &self,
+        f: impl FnOnce() -> T + Send + 'static,
+    ) -> BlockingHandle<T> {
+        BlockingHandle::new(self.pool(), f)
+    }
+}
+
+impl Runtime {
+    /// Runs `f` on the blocking pool of the loop, as [`spawn_blocking`] does, also while the loop
+    /// does not run.
+    #[doc(alias = "run_in_executor")]
+    #[track_caller]
+    pub fn spawn_blocking<T: Send + 'static>(
+        &self,
+        f: impl FnOnce() -> T + Send + 'static,
+    ) -> BlockingHandle<T> {
+        BlockingHandle::new(self.handle().pool(), f)
+    }
+}
+
+impl<T: Send + 'static> BlockingHandle<T> {
+    #[track_caller]
+    pub(super) fn new(pool: &Pool, f: impl FnOnce() -> T + Send + 'static) -> BlockingHandle<T> {
+        BlockingHandle(blocking::start_on(pool, Kind::User, f))
+    }
+}
+
 impl<T> BlockingHandle<T> {
     /// Cancels the work if it has not begun: the work never begins, `f` is dropped now, and the
     /// handle returns a cancelled [`JoinError`]. Work that has begun runs on: a thread cannot be
-    /// stopped from outside.
+    /// stopped from outside. The work can ask [`blocking_is_cancelled`].
     ///
     /// ```
     /// evloop::Runtime::builder().blocking_threads_max(1).build()?.block_on(async {
@@ -83,10 +151,41 @@ impl<T> BlockingHandle<T> {
         self.0.abort();
     }
 
+    /// Returns whether a thread has begun the work and has not ended it.
+    #[doc(alias = "running")]
+    pub fn is_running(&self) -> bool {
+        self.0.is_running()
+    }
+
     /// Returns whether the output, or an error, can be taken.
     #[doc(alias = "done")]
     pub fn is_finished(&self) -> bool {
         self.0.is_done()
+    }
+}
+
+impl<T: 'static> BlockingHandle<T> {
+    /// Calls `f` with the output when the work has ended, on the thread of the running loop, in a
+    /// detached task of its own: [`JoinHandle::on_done`](super::JoinHandle::on_done) for blocking
+    /// work.
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a running loop.
+    ///
+    /// ```
+    /// evloop::block_on(async {
+    ///     let (sender, receiver) = evloop::sync::oneshot::channel();
+    ///     let work = evloop::task::spawn_blocking(|| 6 * 7);
+    ///     work.on_done(|output| sender.send(output.unwrap()).unwrap());
+    ///     assert_eq!(receiver.await, Ok(42));
+    /// });
+    /// ```
+    #[doc(alias = "add_done_callback")]
+    #[track_caller]
+    pub fn on_done(self, f: impl FnOnce(Result<T, JoinError>) + 'static) {
+        let executor = &context::expect("BlockingHandle::on_done").executor;
+        drop(executor.spawn(async move { f(self.await) }, SpawnOptions::here()));
     }
 }
 

@@ -8,7 +8,7 @@
 use std::collections::{HashSet, VecDeque};
 use std::io;
 use std::panic::Location;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::task::Waker;
 use std::thread::{self, ThreadId};
@@ -27,9 +27,22 @@ pub(crate) struct Call {
 /// The inboxes of all loops. The index is the loop id minus one.
 static REGISTRY: RwLock<Vec<Option<Arc<Inbox>>>> = RwLock::new(Vec::new());
 
+/// The facts about one loop. It outlives the loop, as its handles do.
+#[derive(Debug)]
+pub(crate) struct LoopInfo {
+    /// Unlike a `LoopId`, the number is never reused.
+    pub(crate) number: u64,
+    pub(crate) name: String,
+    /// Debug mode is on. It does not change while the loop exists.
+    pub(crate) is_debug: bool,
+    /// A thread runs the loop: it is inside of `block_on`, `run` or `turn`.
+    is_running: AtomicBool,
+}
+
 /// The wakes and calls from other threads for one loop.
 #[derive(Debug)]
 pub(crate) struct Inbox {
+    pub(crate) info: LoopInfo,
     /// The loop waits, or is between two turns. Set by `park`, cleared by the first addition.
     parked: AtomicBool,
     /// `queues` is not empty, or `notify` was called. The loop checks this without a lock.
@@ -72,11 +85,32 @@ impl Drained {
     }
 }
 
+impl LoopInfo {
+    /// Makes the facts about a new loop, with the next number.
+    pub(crate) fn new(name: String, is_debug: bool) -> LoopInfo {
+        static LATEST: AtomicU64 = AtomicU64::new(0);
+        let number = LATEST.fetch_add(1, Ordering::Relaxed) + 1;
+        LoopInfo { number, name, is_debug, is_running: AtomicBool::new(false) }
+    }
+
+    /// Called by the loop's thread when it begins or ends to run turns.
+    pub(crate) fn set_running(&self, is_running: bool) {
+        self.is_running.store(is_running, Ordering::Relaxed);
+    }
+
+    /// Returns whether a thread runs the loop. Other threads may see a change later: nothing else
+    /// depends on it, so the flag orders no other memory.
+    pub(crate) fn is_running(&self) -> bool {
+        self.is_running.load(Ordering::Relaxed)
+    }
+}
+
 impl Inbox {
     /// Makes the inbox of the calling thread's loop. `unpark` must end the current wait of the
     /// loop's selector or, if it does not wait, the next one.
-    pub(crate) fn new(unpark: Waker) -> Inbox {
+    pub(crate) fn new(unpark: Waker, info: LoopInfo) -> Inbox {
         Inbox {
+            info,
             parked: AtomicBool::new(false),
             pending: AtomicBool::new(false),
             is_stopping: AtomicBool::new(false),
@@ -168,6 +202,12 @@ impl Inbox {
     /// Returns whether a wake, a call or a notification came since the last drain.
     pub(crate) fn is_pending(&self) -> bool {
         self.pending.load(Ordering::Acquire)
+    }
+
+    /// Returns whether no wake and no call waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        let queues = self.lock();
+        queues.wakes.is_empty() && queues.calls.is_empty()
     }
 
     /// Moves all wakes and calls into `into`, which must be empty.
@@ -271,7 +311,10 @@ mod tests {
     #[test]
     fn the_registry_is_not_locked_while_a_selector_is_woken() {
         let (sender, locked) = channel();
-        let inbox = Arc::new(Inbox::new(Arc::new(Locks(sender)).into()));
+        let inbox = Arc::new(Inbox::new(
+            Arc::new(Locks(sender)).into(),
+            LoopInfo::new("locks".into(), false),
+        ));
         let id = register(inbox.clone()).unwrap();
         assert!(inbox.park());
         let waking = thread::spawn(move || wake(WakerId::new(id, 0, 0)));

@@ -9,6 +9,7 @@
 //! the loop finds no unfinished job. Invariants: a job is queued only while a thread lives that
 //! will take it; a job waits only while its kind is at the limit.
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io;
 use std::panic::Location;
@@ -18,12 +19,28 @@ use std::time::Duration;
 
 use slab::Slab;
 
+use super::pool_settings::PoolSettings;
 use crate::caught::catch;
 use crate::io_error::explain_as;
 use crate::wait::WakeList;
 
-/// The time for which a thread without work waits for the next job.
-const KEEP_ALIVE: Duration = Duration::from_secs(10);
+/// The numbers of threads and jobs of a pool.
+pub(crate) struct PoolCounts {
+    pub(crate) threads: usize,
+    /// The threads that run a job.
+    pub(crate) busy: usize,
+    /// The jobs that have not begun.
+    pub(crate) queued: usize,
+}
+
+/// A job that runs, and its pool.
+#[derive(Clone)]
+struct Running(Arc<dyn Job>, Arc<Shared>);
+
+thread_local! {
+    /// The job that this thread of a pool runs.
+    static RUNNING: RefCell<Option<Running>> = const { RefCell::new(None) };
+}
 
 /// Work for a thread of the pool. Exactly one of the two methods is called, once.
 pub(crate) trait Job: Send + Sync {
@@ -31,8 +48,19 @@ pub(crate) trait Job: Send + Sync {
     /// wakers of the waiting tasks. After it, the job holds no values of user code.
     fn run(&self, done: &dyn Fn()) -> WakeList;
 
-    /// Cancels the job: it will never run.
-    fn cancel_unstarted(&self);
+    /// Cancels the job: it will never run, because `owner` has ended.
+    fn cancel_unstarted(&self, owner: &str);
+
+    /// Returns whether no one will take the outcome of the running job.
+    fn is_abandoned(&self) -> bool;
+}
+
+/// Returns whether the job that runs on this thread is abandoned, or its pool is closed. `false` on
+/// a thread that runs no job.
+pub(crate) fn is_job_abandoned() -> bool {
+    // Cloned, so that nothing is borrowed or locked twice.
+    let running = RUNNING.with_borrow(Clone::clone);
+    running.is_some_and(|Running(job, pool)| job.is_abandoned() || pool.lock().closed)
 }
 
 /// The kind of a job.
@@ -48,16 +76,13 @@ pub(crate) enum Kind {
 
 const KINDS: usize = 3;
 
-/// The blocking pool of one loop.
-#[derive(Debug)]
+/// A pool: of one loop, or one that user code made. A clone is the same pool.
+#[derive(Clone, Debug)]
 pub(crate) struct Pool(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    name: String,
-    /// The maximum number of running jobs of one kind.
-    kind_max: usize,
-    keep_alive: Duration,
+    settings: PoolSettings,
     state: Mutex<State>,
     /// Notified when a job is queued or the pool closes.
     work: Condvar,
@@ -95,21 +120,15 @@ struct State {
     free: usize,
     /// The number of free threads that wait on `work`.
     asleep: usize,
+    /// The number of threads that take no more jobs.
+    ending: usize,
     closed: bool,
 }
 
 impl Pool {
-    /// Makes a pool whose threads are named `name`. Each kind runs up to `kind_max` jobs, at least
-    /// one.
-    pub(crate) fn new(name: String, kind_max: usize) -> Pool {
-        Pool::with_keep_alive(name, kind_max, KEEP_ALIVE)
-    }
-
-    fn with_keep_alive(name: String, kind_max: usize, keep_alive: Duration) -> Pool {
+    pub(crate) fn new(settings: PoolSettings) -> Pool {
         Pool(Arc::new(Shared {
-            name,
-            kind_max: kind_max.max(1),
-            keep_alive,
+            settings,
             state: Mutex::default(),
             work: Condvar::new(),
             ended: Condvar::new(),
@@ -125,11 +144,13 @@ impl Pool {
     pub(crate) fn submit(&self, kind: Kind, job: Arc<dyn Job>, origin: Origin) -> io::Result<()> {
         let mut state = self.0.lock();
         if state.closed {
-            return Err(io::Error::other("the event loop has ended: it takes no blocking work"));
+            let sentence =
+                format!("{} has ended: it takes no blocking work", self.settings().owner);
+            return Err(io::Error::other(sentence));
         }
         let queued = Queued { kind, job, origin };
         let kind_state = &mut state.kinds[kind as usize];
-        if kind_state.admitted == self.0.kind_max {
+        if kind_state.admitted == self.settings().kind_max {
             kind_state.waiting.push_back(queued);
             return Ok(());
         }
@@ -151,11 +172,14 @@ impl Pool {
     fn start(&self, state: &mut State) -> io::Result<()> {
         let key = state.threads.insert(None);
         let shared = self.0.clone();
-        let thread = thread::Builder::new().name(shared.name.clone());
+        let mut thread = thread::Builder::new().name(self.settings().name.clone());
+        if let Some(size) = self.settings().stack_size {
+            thread = thread.stack_size(size);
+        }
         if let Err(error) = thread.spawn(move || shared.run(key)) {
             state.threads.remove(key);
-            // The running threads will take the job.
-            if !state.threads.is_empty() {
+            // The other threads will take the job.
+            if state.threads.len() > state.ending {
                 return Ok(());
             }
             // The caller holds the job too, so this drop runs no user code under the lock.
@@ -178,7 +202,7 @@ impl Pool {
         drop(state);
         self.0.work.notify_all();
         for queued in jobs.into_iter().chain(waiting.into_iter().flatten()) {
-            let _ = catch(|| queued.job.cancel_unstarted());
+            let _ = catch(|| queued.job.cancel_unstarted(self.settings().owner));
         }
     }
 
@@ -191,18 +215,36 @@ impl Pool {
         let state = waited.unwrap_or_else(PoisonError::into_inner).0;
         state.threads.iter().filter_map(|(_, at)| *at).collect()
     }
+
+    /// Returns the present numbers of threads and jobs.
+    pub(crate) fn counts(&self) -> PoolCounts {
+        let state = self.0.lock();
+        let waiting = state.kinds.iter().map(|kind| kind.waiting.len()).sum::<usize>();
+        PoolCounts {
+            threads: state.threads.len(),
+            busy: state.threads.iter().filter(|(_, origin)| origin.is_some()).count(),
+            queued: state.jobs.len() + waiting,
+        }
+    }
+
+    pub(crate) fn settings(&self) -> &PoolSettings {
+        &self.0.settings
+    }
 }
 
 impl Shared {
     /// The main function of the thread with the entry `key`.
-    fn run(&self, key: usize) {
+    fn run(self: &Arc<Self>, key: usize) {
+        self.settings.call_on_start();
         let mut state = self.lock();
         loop {
             while let Some(Queued { kind, job, origin }) = state.jobs.pop_front() {
                 state.free -= 1;
                 state.threads[key] = Some(origin);
                 drop(state);
+                RUNNING.set(Some(Running(job.clone(), self.clone())));
                 let waiters = job.run(&|| self.done(key, kind));
+                RUNNING.set(None);
                 // A panic of a waker has no caller to propagate to; the panic hook reported it.
                 let _ = catch(|| waiters.wake());
                 drop(job);
@@ -211,7 +253,7 @@ impl Shared {
             }
             state.asleep += 1;
             let is_idle = |state: &mut State| state.jobs.is_empty() && !state.closed;
-            let waited = self.work.wait_timeout_while(state, self.keep_alive, is_idle);
+            let waited = self.work.wait_timeout_while(state, self.settings.keep_alive, is_idle);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
             state.asleep -= 1;
             if state.jobs.is_empty() {
@@ -219,6 +261,11 @@ impl Shared {
             }
         }
         state.free -= 1;
+        state.ending += 1;
+        drop(state);
+        self.settings.call_on_stop();
+        let mut state = self.lock();
+        state.ending -= 1;
         state.threads.remove(key);
         drop(state);
         self.ended.notify_all();
@@ -278,12 +325,17 @@ mod tests {
             WakeList::default()
         }
 
-        fn cancel_unstarted(&self) {}
+        fn cancel_unstarted(&self, _owner: &str) {}
+
+        fn is_abandoned(&self) -> bool {
+            false
+        }
     }
 
     #[test]
     fn an_idle_thread_ends_and_the_next_job_starts_another() {
-        let pool = Pool::with_keep_alive("idle".into(), 4, Duration::from_millis(1));
+        let settings = PoolSettings::new("idle".into(), "the test", 4);
+        let pool = Pool::new(PoolSettings { keep_alive: Duration::from_millis(1), ..settings });
         for _ in 0..3 {
             pool.submit(Kind::User, Arc::new(Nothing), Location::caller()).unwrap();
             assert!(pool.wait_ended(Duration::from_secs(60)).is_empty());
