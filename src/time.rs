@@ -41,6 +41,7 @@
 mod delay_queue;
 mod interval;
 mod limit;
+mod send_timeout;
 mod sleep;
 mod timeout;
 mod timeout_scope;

@@ -3,13 +3,11 @@
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::blocked::block_on;
-use super::mpsc_error::{SendError, SendTimeoutError, TrySendError};
+use super::mpsc_error::{SendError, TrySendError};
 use super::thread_queue::ThreadQueue;
 use super::thread_reserve::Reserve;
-use crate::time::timeout;
 
 /// Sends into a bounded channel. [`bounded`](super::thread_channel::bounded) creates it; its clones
 /// send into the same channel.
@@ -50,49 +48,6 @@ impl<T> Sender<T> {
     #[track_caller]
     pub fn blocking_send(&self, value: T) -> Result<(), SendError<T>> {
         block_on("blocking_send", self.send(value))
-    }
-
-    /// Sends a value like [`send`](Sender::send), but waits no longer than `duration`, which counts
-    /// from the first poll.
-    ///
-    /// # Errors
-    ///
-    /// Returns the value if the channel stayed full for that time, or if the receiver was dropped
-    /// or closed.
-    ///
-    /// # Panics
-    ///
-    /// Panics outside of a loop if it has to wait.
-    ///
-    /// # Cancel safety
-    ///
-    /// The same as for `send`.
-    ///
-    /// ```
-    /// use std::time::Duration;
-    /// use evloop::sync::thread_channel::{self, SendTimeoutError};
-    ///
-    /// evloop::block_on(async {
-    ///     let (sender, _receiver) = thread_channel::bounded(1);
-    ///     let limit = Duration::from_millis(2);
-    ///     assert_eq!(sender.send_timeout(1, limit).await, Ok(()));
-    ///     assert_eq!(sender.send_timeout(2, limit).await, Err(SendTimeoutError::Timeout(2)));
-    /// });
-    /// ```
-    pub async fn send_timeout(
-        &self,
-        value: T,
-        duration: Duration,
-    ) -> Result<(), SendTimeoutError<T>> {
-        let mut reserve = Reserve::new(&self.queue);
-        match timeout(duration, poll_fn(|cx| reserve.poll(cx, 1))).await {
-            Ok(Ok(())) => {
-                self.queue.fill(value);
-                Ok(())
-            }
-            Ok(Err(SendError(()))) => Err(SendTimeoutError::Closed(value)),
-            Err(_) => Err(SendTimeoutError::Timeout(value)),
-        }
     }
 
     /// Sends a value if a slot is free now.
