@@ -96,7 +96,11 @@ impl Slots {
     /// Out of line: the receives that inline `release` rarely need it.
     #[inline(never)]
     fn assign_one(&mut self) -> Option<Waker> {
-        self.assign(&mut 1)
+        let wanted = self.waiting.first_mut()?;
+        wanted.missing -= 1;
+        let has_all = wanted.missing == 0;
+        self.assigned += 1;
+        if has_all { self.waiting.wake_one() } else { None }
     }
 
     /// Assigns up to `slots` slots to the longest-waiting sender.
