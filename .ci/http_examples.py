@@ -144,7 +144,8 @@ def crawler(tally):
         with site.lock:
             site.active -= path != "/slow"
         if path == "/":
-            links = [*(f"/page{n}" for n in range(30)), "/", "page1#top", "slow", "/broken", "/half"]
+            links = [f"/page{n}" for n in range(30)]
+            links += ["/", "page1#top", "slow", "/broken", "/half"]
             send(request, 200, "".join(f'<a href="{link}">' for link in links).encode())
         elif path == "/slow":
             time.sleep(PATIENCE)
