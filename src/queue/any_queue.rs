@@ -157,10 +157,10 @@ impl<C: Container> AnyQueue<C> {
 
     /// Reports that the work on a value is done.
     ///
-    /// A worker must also call it where the work fails: else [`join`](AnyQueue::join) waits forever.
+    /// A worker must also call it if the work fails: else [`join`](AnyQueue::join) waits forever.
     /// asyncio's `try … finally` becomes a function that does the work and returns a `Result`, and
-    /// this call after it. If workers may panic, spawn them in a [`scope`](crate::task::scope()): it
-    /// passes the panic on, and no longer waits for `join`.
+    /// this call after it. If a worker may panic, spawn it in a
+    /// [`scope`](crate::task::scope()): the scope passes the panic on, and drops the `join`.
     ///
     /// ```
     /// use evloop::queue::Queue;
