@@ -174,9 +174,35 @@ fn a_panic_and_an_error_are_reported_and_close_only_their_connection() {
     });
     let [panic, error] = &reports[..] else { panic!("{reports:?}") };
     assert!(panic.starts_with("true task") && panic.ends_with("panicked: on request"), "{panic}");
-    assert!(error.starts_with("false task") && error.ends_with("failed: on request"), "{error}");
+    assert!(error.starts_with("false task") && error.ends_with(": on request"), "{error}");
+    assert!(error.contains("failed: connection from 127.0.0.1:"), "{error}");
     // The reports name the place where the server was started.
     assert!(reports.iter().all(|report| report.contains(file!())), "{reports:?}");
+}
+
+#[test]
+fn the_address_of_a_peer_is_known_after_it_has_reset_the_connection() {
+    let (peer, reports) = run_with_reports(async {
+        let (sender, mut addrs) = evloop::sync::mpsc::unbounded();
+        let handler = async move |mut reader: StreamReader, writer: StreamWriter| {
+            let error = reader.read_line().await.unwrap_err();
+            assert!(writer.get_ref().as_tcp().unwrap().peer_addr().is_err());
+            sender.send((reader.peer_addr(), writer.peer_addr())).unwrap();
+            io::Result::<()>::Err(error)
+        };
+        let server = start_server(ANY, handler).await.unwrap();
+        let client = std::net::TcpStream::connect(addr(&server)).unwrap();
+        let peer = client.local_addr().unwrap();
+        rustix::net::sockopt::set_socket_linger(&client, Some(Duration::ZERO)).unwrap();
+        drop(client);
+        let (from_reader, from_writer) = addrs.recv().await.unwrap();
+        assert_eq!((from_reader.unwrap(), from_writer.unwrap()), (peer, peer));
+        server.close();
+        server.wait_closed().await;
+        peer
+    });
+    let [report] = &reports[..] else { panic!("{reports:?}") };
+    assert!(report.contains(&format!("failed: connection from {peer}: ")), "{report}");
 }
 
 #[test]

@@ -63,6 +63,10 @@ impl Sealed for Tcp {
     type StdListener = net::TcpListener;
     type Stream = mio::net::TcpStream;
     type Listener = mio::net::TcpListener;
+
+    fn ip_addr(addr: SocketAddr) -> Option<SocketAddr> {
+        Some(addr)
+    }
 }
 
 impl StreamIo for mio::net::TcpStream {

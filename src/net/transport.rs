@@ -4,7 +4,7 @@
 
 use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut};
-use std::net::Shutdown;
+use std::net::{Shutdown, SocketAddr};
 
 pub(super) use private::Sealed;
 
@@ -18,7 +18,7 @@ use crate::sys::Owned;
 pub trait Transport: Sealed {}
 
 mod private {
-    use super::{Accept, Owned, StreamIo, fmt};
+    use super::{Accept, Owned, SocketAddr, StreamIo, fmt};
 
     pub trait Sealed: fmt::Debug + 'static {
         /// The names of the functions, for messages.
@@ -34,6 +34,8 @@ mod private {
         type Stream: StreamIo<Addr = Self::Addr>;
         /// The listener of mio.
         type Listener: Accept<Addr = Self::Addr, Stream = Self::Stream>;
+        /// Returns the address if it is an IP address with a port.
+        fn ip_addr(addr: Self::Addr) -> Option<SocketAddr>;
     }
 }
 

@@ -181,6 +181,10 @@ impl Sealed for Unix {
     type StdListener = net::UnixListener;
     type Stream = MioStream;
     type Listener = MioListener;
+
+    fn ip_addr(_addr: SocketAddr) -> Option<std::net::SocketAddr> {
+        None
+    }
 }
 
 impl StreamIo for MioStream {

@@ -157,6 +157,37 @@ impl<C: Container> AnyQueue<C> {
 
     /// Reports that the work on a value is done.
     ///
+    /// A worker must also call it if the work fails: else [`join`](AnyQueue::join) waits forever.
+    /// asyncio's `try … finally` becomes a function that does the work and returns a `Result`, and
+    /// this call after it. If a worker may panic, spawn it in a
+    /// [`scope`](crate::task::scope()): the scope passes the panic on, and drops the `join`.
+    ///
+    /// ```
+    /// use evloop::queue::Queue;
+    ///
+    /// async fn work(job: u32) -> Result<(), String> {
+    ///     if job == 2 { Err("job 2 is broken".to_owned()) } else { Ok(()) }
+    /// }
+    ///
+    /// evloop::block_on(async {
+    ///     let queue = Queue::unbounded();
+    ///     (0..4).for_each(|job| queue.try_put(job).unwrap());
+    ///     evloop::task::scope(async |scope| {
+    ///         scope.spawn(async {
+    ///             while let Ok(job) = queue.get().await {
+    ///                 if let Err(error) = work(job).await {
+    ///                     eprintln!("{error}");
+    ///                 }
+    ///                 queue.task_done();
+    ///             }
+    ///         });
+    ///         queue.join().await;
+    ///         queue.close();
+    ///     })
+    ///     .await;
+    /// });
+    /// ```
+    ///
     /// # Panics
     ///
     /// Panics if it is called more often than values were put.

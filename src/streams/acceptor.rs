@@ -2,6 +2,7 @@
 
 use std::future::{Future, poll_fn};
 use std::io;
+use std::net::SocketAddr;
 use std::panic::Location;
 use std::pin::pin;
 use std::rc::{Rc, Weak};
@@ -71,8 +72,8 @@ where
     async fn run(self) {
         loop {
             let error = match self.accept().await {
-                Ok(connection) => {
-                    self.serve(connection);
+                Ok((connection, peer)) => {
+                    self.serve(connection, K::ip_addr(peer));
                     continue;
                 }
                 Err(error) => error,
@@ -91,7 +92,7 @@ where
     }
 
     /// Waits for a connection, and while the server is paused or full.
-    async fn accept(&self) -> io::Result<Connection<K>> {
+    async fn accept(&self) -> io::Result<(Connection<K>, K::Addr)> {
         let mut accept = pin!(self.listener.accept());
         loop {
             self.connections.accepting().await;
@@ -101,25 +102,29 @@ where
                 false => Poll::Ready(None),
             });
             if let Some(accepted) = polled.await {
-                return accepted.map(|(connection, _)| connection);
+                return accepted;
             }
         }
     }
 
     /// Spawns the handler of a connection.
-    fn serve(&self, connection: Connection<K>) {
+    fn serve(&self, connection: Connection<K>, peer: Option<SocketAddr>) {
         let socket = StreamSocket::from(connection);
         if self.options.keepalive {
             socket.set_keepalive();
         }
         let (reader, writer) = pair(socket, &self.options.streams);
+        writer.shared.known_peer.set(peer);
         let running = self.connections.begin_handler();
         writer.shared.set_entry(self.connections.add(Rc::downgrade(&writer.shared)));
         let handler = self.handler.clone();
         let task = async move {
             let _running = running;
             if let Some(error) = handler(reader, writer).await.error() {
-                report(error);
+                report(match peer {
+                    Some(peer) => format!("connection from {peer}: {error}"),
+                    None => error,
+                });
             }
         };
         drop(spawn(task, self.started_at));

@@ -253,22 +253,23 @@ impl StreamReader {
         self.shared.check_connection().err()
     }
 
-    /// Returns the address of the peer.
+    /// Returns the address of the peer. A connection that a server accepted has it also after its
+    /// end; another one from the first call that returned it.
     ///
     /// # Errors
     ///
-    /// The system's error if the connection has ended; kind `Unsupported` if it is no TCP
+    /// The system's error if the connection has ended before; kind `Unsupported` if it is no TCP
     /// connection.
     #[doc(alias = "get_extra_info")]
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.shared.socket.peer_addr()
+        self.shared.peer_addr()
     }
 
     /// Returns the address of this end.
     ///
     /// # Errors
     ///
-    /// As [`peer_addr`](StreamReader::peer_addr).
+    /// The system's error; kind `Unsupported` if it is no TCP connection.
     #[doc(alias = "get_extra_info")]
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.shared.socket.local_addr()

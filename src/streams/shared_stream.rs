@@ -7,7 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::future::Future;
 use std::io;
-use std::net::Shutdown;
+use std::net::{Shutdown, SocketAddr};
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
@@ -45,6 +45,8 @@ pub(super) struct SharedStream {
     pub(super) linger: Duration,
     /// The tasks that wait for a change of the fields above. Each change wakes all of them.
     pub(super) changed: Waiters,
+    /// The address of the peer once it is known: the system forgets it when a connection is reset.
+    pub(super) known_peer: Cell<Option<SocketAddr>>,
     /// The entry of the connection in its server, removed after the socket is closed.
     entry: Cell<Option<Entry<SharedStream>>>,
 }
@@ -82,8 +84,19 @@ impl SharedStream {
             has_peer_ended: Cell::new(false),
             linger,
             changed: Waiters::default(),
+            known_peer: Cell::new(None),
             entry: Cell::new(None),
         }
+    }
+
+    /// Returns the address of the peer.
+    pub(super) fn peer_addr(&self) -> io::Result<SocketAddr> {
+        if let Some(addr) = self.known_peer.get() {
+            return Ok(addr);
+        }
+        let addr = self.socket.peer_addr()?;
+        self.known_peer.set(Some(addr));
+        Ok(addr)
     }
 
     /// Stores the entry of the connection in its server. It is dropped when the connection closes.

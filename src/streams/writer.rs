@@ -81,7 +81,12 @@ impl StreamWriter {
     }
 
     /// Waits until the number of unsent bytes has fallen to the low-water mark, if it had exceeded
-    /// the high-water mark. Any number of tasks may wait.
+    /// the high-water mark. Any number of tasks may wait. With
+    /// [both marks at 0](StreamWriter::set_write_buffer_limits) it waits until everything is sent.
+    ///
+    /// A peer that never reads makes it wait forever. So a server limits the wait, and then aborts
+    /// the connection: a writer that is only dropped keeps its unsent bytes in memory for
+    /// [`StreamOptions::linger`](super::StreamOptions::linger).
     ///
     /// # Errors
     ///
@@ -90,6 +95,27 @@ impl StreamWriter {
     /// # Cancel safety
     ///
     /// Nothing is lost.
+    ///
+    /// ```
+    /// use evloop::{StreamWriter, time::timeout};
+    /// use std::{io, time::Duration};
+    ///
+    /// async fn send(writer: &StreamWriter, bytes: &[u8]) -> io::Result<()> {
+    ///     writer.write(bytes);
+    ///     timeout(Duration::from_millis(2), writer.drain()).await.unwrap_or_else(|elapsed| {
+    ///         writer.abort();
+    ///         Err(elapsed.into())
+    ///     })
+    /// }
+    ///
+    /// evloop::block_on(async {
+    ///     let (one, _peer_that_never_reads) = evloop::io::duplex(64);
+    ///     let (_reader, writer) = evloop::streams::from_io(one);
+    ///     let error = send(&writer, &[0; 100_000]).await.unwrap_err();
+    ///     assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    ///     assert_eq!(writer.write_buffer_size(), 0);
+    /// });
+    /// ```
     pub async fn drain(&self) -> io::Result<()> {
         self.shared.wait(|shared| !shared.is_paused()).await
     }
@@ -199,22 +225,23 @@ impl StreamWriter {
         self.shared.unsent()
     }
 
-    /// Returns the address of the peer.
+    /// Returns the address of the peer. A connection that a server accepted has it also after its
+    /// end; another one from the first call that returned it.
     ///
     /// # Errors
     ///
-    /// The system's error if the connection has ended; kind `Unsupported` if it is no TCP
+    /// The system's error if the connection has ended before; kind `Unsupported` if it is no TCP
     /// connection.
     #[doc(alias = "get_extra_info")]
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.shared.socket.peer_addr()
+        self.shared.peer_addr()
     }
 
     /// Returns the address of this end.
     ///
     /// # Errors
     ///
-    /// As [`peer_addr`](StreamWriter::peer_addr).
+    /// The system's error; kind `Unsupported` if it is no TCP connection.
     #[doc(alias = "get_extra_info")]
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.shared.socket.local_addr()
