@@ -14,7 +14,7 @@ const LAYERS: &str = "
     L1 wait threads
     L2 executor reactor
     L3 context
-    L4 macros runtime time blocking sync queue coroutine task
+    L4 macros runtime sync time blocking queue coroutine task
     L4 io net streams fs signal process shards hyper tokio rustls inspect sim
     L5 guide lib
 ";
