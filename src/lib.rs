@@ -55,7 +55,7 @@
 //! | await tasks as they end, or by key | [`task::JoinSet`], [`task::JoinMap`], [`task::wait`] |
 //! | stop tasks, and wait until they have | [`sync::CancellationToken`], [`task::TaskTracker`] |
 //! | wait, or limit a time | [`time::sleep`], [`time::timeout`], [`time::timeout_scope`] |
-//! | do something later or periodically | [`call_later`], [`time::interval`], [`time::DelayQueue`] |
+//! | do something later or repeatedly | [`call_later`], [`time::interval`], [`time::DelayQueue`] |
 //! | send values to other tasks | [`sync::oneshot`], [`sync::mpsc`], [`sync::broadcast`] |
 //! | hand out work, and wait until it is done | [`queue`] |
 //! | give one result to many tasks | [`sync::Shared`], [`sync::OnceCell`] |
