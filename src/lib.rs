@@ -16,23 +16,20 @@
 //! use std::net::SocketAddr;
 //! use std::time::Duration;
 //!
-//! use evloop::{StreamReader, StreamWriter};
-//!
-//! async fn serve(mut reader: StreamReader, mut writer: StreamWriter) -> io::Result<()> {
-//!     let line = reader.read_line().await?;
-//!     writer.write(&line.to_ascii_uppercase());
-//!     writer.drain().await
-//! }
-//!
 //! async fn ask(address: SocketAddr) -> io::Result<Vec<u8>> {
 //!     let (mut reader, writer) = evloop::open_connection(address).await?;
-//!     writer.write(b"hello\n");
+//!     writer.write("hello\n");
 //!     reader.read_line().await
 //! }
 //!
 //! fn main() -> io::Result<()> {
 //!     evloop::block_on(async {
-//!         let server = evloop::start_server("127.0.0.1:0", serve).await?;
+//!         let server = evloop::start_server("127.0.0.1:0", async |mut reader, writer| {
+//!             let line = reader.read_line().await?;
+//!             writer.write(line.to_ascii_uppercase());
+//!             writer.drain().await // its error is reported, as that of a detached task
+//!         })
+//!         .await?;
 //!         let client = evloop::spawn(ask(server.local_addrs()[0]));
 //!         let answer = evloop::time::timeout(Duration::from_secs(20), client).await??;
 //!         assert_eq!(answer?, b"HELLO\n");
@@ -43,7 +40,7 @@
 //!
 //! [`block_on`] makes a loop, runs the future on it, and ends the loop. A spawned task runs beside
 //! the others. Awaiting its [`JoinHandle`] returns its output; dropping the handle detaches the
-//! task.
+//! task. [`JoinHandle::detach`] says so, and an error that the task returns is reported.
 //!
 //! # What is where
 //!
@@ -53,35 +50,43 @@
 //! | keep a loop, or drive it from another one | [`Runtime`] |
 //! | run a task beside others | [`spawn`], [`task::Builder`] |
 //! | run tasks that borrow, and wait for all | [`task::scope`], [`task::try_scope`] |
-//! | await many futures or tasks | [`task::gather`], [`task::JoinSet`], [`task::wait`] |
+//! | await several futures | [`join!`], [`select!`], [`task::gather`], [`task::race`] |
+//! | run many, at most so many at a time | [`task::gather_limit`], [`task::buffered`] |
+//! | await tasks as they end, or by key | [`task::JoinSet`], [`task::JoinMap`], [`task::wait`] |
+//! | stop tasks, and wait until they have | [`sync::CancellationToken`], [`task::TaskTracker`] |
 //! | wait, or limit a time | [`time::sleep`], [`time::timeout`], [`time::timeout_scope`] |
-//! | do something periodically | [`time::interval`], [`call_later`] |
+//! | do something later or repeatedly | [`call_later`], [`time::interval`], [`time::DelayQueue`] |
 //! | send values to other tasks | [`sync::oneshot`], [`sync::mpsc`], [`sync::broadcast`] |
 //! | hand out work, and wait until it is done | [`queue`] |
-//! | lock a value, limit concurrency | [`sync::Mutex`], [`sync::RwLock`], [`sync::Semaphore`] |
+//! | give one result to many tasks | [`sync::Shared`], [`sync::OnceCell`] |
+//! | lock a value | [`sync::Mutex`], [`sync::RwLock`] |
+//! | limit concurrency | [`sync::Semaphore`], [`sync::CapacityLimiter`] |
 //! | wait for a condition | [`sync::Event`], [`sync::Condvar`], [`sync::Notify`] |
 //! | share the latest value of something | [`sync::watch`] |
 //! | read and write lines and messages | [`open_connection`], [`start_server`], [`streams`] |
+//! | do so over TLS of another crate | [`streams::from_io`] |
 //! | use sockets and pipes | [`net`] |
 //! | wait for a descriptor | [`io::AsyncFd`] |
 //! | use standard input and output; copy | [`io::stdin`], [`io::stdout`], [`io::copy()`] |
 //! | use files and directories | [`fs`] |
-//! | run a program | [`process::Command`] |
+//! | run a program; compute in processes | [`process::Command`], [`process::Pool`] |
 //! | handle Ctrl-C and other signals | [`signal::ctrl_c`], [`signal::unix`](signal::unix()) |
 //! | call a function that blocks or computes | [`task::spawn_blocking`] |
 //! | reach the loop from other threads | [`Handle`], [`sync::thread_channel`] |
 //! | keep a value for each task | [`task_local!`] |
 //! | use several cores | [`shards`](mod@shards): a loop on each thread |
-//! | write a generator | [`coroutine`] |
-//! | see what the tasks do | [`task::all`], [`runtime::Builder::debug`] |
+//! | write a generator, also one that awaits | [`coroutine`], [`coroutine::stream`] |
+//! | see what the tasks do | [`task::all`], [`runtime::Instrument`], [`runtime::Builder::debug`] |
+//! | test that all tasks wait | [`task::until_idle`], [`Runtime::run_until_empty`] |
 //!
 //! The search finds an item by its name in asyncio, gevent, trio and tokio, too: `wait_for`,
 //! `joinall`, `open_nursery`, `spawn_local`.
 //!
 //! # The guide
 //!
-//! [Coming from asyncio](guide::asyncio), and [from gevent or threads](guide::gevent): Python, and
-//! the Rust that does the same.
+//! [Coming from asyncio](guide::asyncio), [from gevent or threads](guide::gevent),
+//! [from trio](guide::trio), and [from tokio or smol](guide::tokio): what is written there, and the
+//! Rust that does the same here.
 //!
 //! # Cancellation
 //!
@@ -101,8 +106,8 @@
 //! # Limits
 //!
 //! - A task never moves to another thread, and a poll that computes for long delays all others.
-//! - There is no TLS yet, and no `select!` or `join!` of its own: those of `futures`,
-//!   `futures-lite` and `futures-concurrency` work unchanged.
+//! - A `block_on` of another crate inside of a task blocks the loop: await the future instead.
+//! - There is no TLS yet, and no virtual time for tests.
 //! - Streams implement the traits of futures-io, not those of tokio. So hyper and crates that are
 //!   built on it do not run on this loop yet.
 //! - Tests run on Linux. macOS, the BSDs and Windows are compiled only.

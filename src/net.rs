@@ -100,6 +100,8 @@ mod unix_socket;
 mod unix_stream;
 
 #[doc(alias = "ToSocketAddrs")]
+#[doc(alias = "HostnameResolver")]
+#[doc(alias = "AsyncToSocketAddrs")]
 pub use self::addrs::ToAddrs;
 #[doc(alias = "getaddrinfo")]
 #[doc(alias = "gethostbyname")]
@@ -118,6 +120,7 @@ pub use self::lookup_addr::NamedAddr;
 #[cfg(feature = "lookup-addr")]
 #[doc(alias = "getnameinfo")]
 #[doc(alias = "gethostbyaddr")]
+#[doc(alias = "getfqdn")]
 pub use self::lookup_addr::lookup_addr;
 pub use self::messages::Protocol;
 #[doc(alias = "MSG_TRUNC")]
@@ -128,6 +131,7 @@ pub use self::split::{OwnedReadHalf, OwnedWriteHalf, ReuniteError};
 pub use self::tcp_listener::{ListenOptions, TcpListener};
 #[cfg(unix)]
 #[doc(alias("socket", "from_std_stream"))]
+#[doc(alias = "getsockopt")]
 pub use self::tcp_socket::TcpSocket;
 pub use self::tcp_stream::Tcp;
 pub use self::tcp_stream::TcpStream;

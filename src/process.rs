@@ -72,4 +72,5 @@ pub use self::pool::PoolBuilder;
 #[doc(alias = "BrokenExecutor")]
 pub use self::pool_error::PoolError;
 
+#[doc(alias = "freeze_support")]
 pub use self::worker::worker;

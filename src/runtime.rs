@@ -75,6 +75,7 @@ pub use self::handle::Id;
 #[doc(alias = "RunStatistics")]
 #[doc(alias = "RuntimeMetrics")]
 #[doc(alias = "current_statistics")]
+#[doc(alias = "num_alive_tasks")]
 pub use self::metrics::Metrics;
 #[doc(alias = "wrap_future")]
 pub use self::remote::RemoteHandle;

@@ -88,6 +88,8 @@ struct Started<'scope, T> {
 /// # std::io::Result::Ok(())
 /// ```
 #[track_caller]
+#[doc(alias = "new_multi_thread")]
+#[doc(alias = "LocalPoolHandle")]
 pub fn shards<T: Send>(
     count: usize,
     f: impl AsyncFn(Shard) -> T + Sync,

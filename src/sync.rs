@@ -155,6 +155,7 @@ pub use self::mapped_guard::{MappedGuard, MappedMutexGuard, RwLockMappedWriteGua
 pub use self::mutex::Mutex;
 pub use self::mutex::MutexGuard;
 #[doc(alias = "MutexGuardArc")]
+#[doc(alias = "OwnedMappedMutexGuard")]
 pub use self::mutex::OwnedMutexGuard;
 #[doc(alias = "WouldBlock")]
 pub use self::mutex::TryLockError;
@@ -168,6 +169,7 @@ pub use self::once_cell::SetError;
 #[doc(alias = "RwLockReadGuardArc")]
 pub use self::rw_lock::OwnedRwLockReadGuard;
 #[doc(alias = "RwLockWriteGuardArc")]
+#[doc(alias = "OwnedRwLockMappedWriteGuard")]
 pub use self::rw_lock::OwnedRwLockWriteGuard;
 pub use self::rw_lock::RwLock;
 pub use self::rw_lock_guard::{RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWriteGuard};

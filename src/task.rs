@@ -145,9 +145,12 @@ pub use self::shield::shield;
 #[doc(alias = "shield")]
 pub use self::shield::{Shielded, shielded};
 #[doc(alias = "all_tasks")]
+#[doc(alias = "enumerate")]
+#[doc(alias = "print_run_info")]
 pub use self::spawn::all;
 #[doc(alias = "current_task")]
 #[doc(alias = "getcurrent")]
+#[doc(alias = "current_thread")]
 pub use self::spawn::current;
 #[doc(alias = "call_exception_handler")]
 #[doc(alias = "handle_error")]
@@ -155,6 +158,7 @@ pub use self::spawn::report_error;
 #[doc(alias = "create_task")]
 #[doc(alias = "ensure_future")]
 #[doc(alias = "spawn_local")]
+#[doc(alias = "spawn_system_task")]
 pub use self::spawn::spawn;
 #[doc(alias = "start_later")]
 pub use self::spawn::spawn_later;
@@ -169,6 +173,7 @@ pub use self::spawn_blocking::blocking_is_cancelled;
 #[doc(alias = "ThreadPoolExecutor")]
 #[doc(alias = "block_in_place")]
 #[doc(alias = "unblock")]
+#[doc(alias = "start_thread_soon")]
 pub use self::spawn_blocking::spawn_blocking;
 #[doc(alias = "TaskStatus")]
 #[doc(alias = "TASK_STATUS_IGNORED")]
@@ -195,6 +200,7 @@ pub use self::yield_now::yield_now;
 pub use crate::current::{TaskId, WaitsFor};
 #[doc(alias = "Greenlet")]
 #[doc(alias = "Task")]
+#[doc(alias = "FallibleTask")]
 pub use crate::executor::JoinHandle;
 pub use crate::executor::{
     AbortHandle, Cancel, JoinError, TaskEnd, TaskInfo, TaskOutput, TaskState,

@@ -59,12 +59,15 @@ pub use self::sleep::Sleep;
 pub use self::sleep::now;
 pub use self::sleep::sleep;
 #[doc(alias = "call_at")]
+#[doc(alias = "at")]
 pub use self::sleep::sleep_until;
 #[doc(alias = "TimeoutError")]
 #[doc(alias = "TooSlowError")]
+#[doc(alias = "TimeoutExpired")]
 pub use self::timeout::Elapsed;
 #[doc(alias = "wait_for")]
 #[doc(alias = "with_timeout")]
+#[doc(alias = "settimeout")]
 pub use self::timeout::timeout;
 #[doc(alias = "fail_at")]
 #[doc(alias = "move_on_at")]

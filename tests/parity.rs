@@ -195,6 +195,8 @@ async fn time() -> Fallible {
         1
     })
     .await?;
+    time::timeout_scope_at(at, async |t| t.reschedule(None)).await?;
+    let _: Option<Instant> = time::current_deadline();
     is_portable_error::<Elapsed>();
     let _: io::Error = time::timeout(MS, async {}).await.unwrap_err().into();
     is_debug::<(Sleep, Interval, MissedTick)>();
@@ -597,6 +599,9 @@ fn coroutines() {
         Step::Returned(_) => {}
     }
     averager.close();
+    let _: Coroutine<'_, i32, Option<i32>, i32> =
+        Coroutine::new(async |co| co.yield_from(Coroutine::new(async |_| 1)).await);
+    evloop::coroutine::stream(async |co| co.yield_(1).await);
     let counter = Coroutine::new(async |co| {
         for n in 0..3 {
             let () = co.yield_(n).await;
@@ -607,7 +612,7 @@ fn coroutines() {
 
 #[cfg(all(unix, feature = "process"))]
 async fn processes() -> Fallible {
-    use evloop::process::{Child, Command, Stdio};
+    use evloop::process::{self, Child, Command, ExitError, Output, Pool, PoolError, Stdio};
     use evloop::signal::{self, SignalKind};
 
     let mut child: Child = Command::new("cat")
@@ -632,8 +637,19 @@ async fn processes() -> Fallible {
     let mut child = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
     child.communicate(b"x").await?;
     Command::new("cat").spawn()?.output().await?;
+    let mut command = Command::new("cat");
+    command.envs([("a", "b")]).env_remove("a").env_clear().stderr_to_stdout();
+    let _: Output = command.check_output().await?;
+    command.check_status().await?;
+    let pool = Pool::builder().workers(2).command(|| Command::new("x")).build()?;
+    let _: Result<Vec<u8>, PoolError> = pool.run("job").await;
+    let _: Vec<Result<Vec<u8>, PoolError>> = pool.map(["job"]).await;
+    process::worker(|job: Vec<u8>| job);
+    let error: Option<&ExitError> = None;
+    error.map(|error| (error.status(), error.output().stdout.len()));
     signal::ctrl_c().await?;
     signal::unix(SignalKind::hangup())?.recv().await?;
+    let _: SignalKind = signal::unix_many([SignalKind::hangup()])?.recv().await?;
     Ok(())
 }
 
@@ -648,6 +664,10 @@ async fn files() -> Fallible {
     let mut file = File::open("x").await?;
     file.read(&mut [0; 9]).await?;
     File::create("x").await?.write_all(b"y").await?;
+    File::create_new("x").await?.flush().await?;
+    fs::DirBuilder::new().recursive(true).create("x").await?;
+    fs::rename("x", "y").await?;
+    fs::copy("x", "y").await?;
     fs::create_dir_all("x").await?;
     fs::remove_file("x").await?;
     fs::metadata("x").await?.len();
@@ -657,8 +677,198 @@ async fn files() -> Fallible {
 fn cores() -> Fallible {
     let _: Vec<Result<usize, evloop::task::JoinError>> = evloop::shards(2, async |i| {
         i.handles();
+        let _: evloop::shards::Mailbox<String> = i.mailbox();
         i.index()
     })?;
+    Ok(())
+}
+
+async fn groups_of_tasks() -> Fallible {
+    use evloop::task::{
+        self, BlockingPool, JoinMap, JoinQueue, JoinSet, NotStarted, Started, TaskTracker,
+    };
+
+    let first: i32 = evloop::select! {
+        n = async { 1 } => n,
+        () = std::future::pending(), if false => 2,
+        else => 3,
+    };
+    let (_, _): (i32, &str) = evloop::join!(async { 1 }, async { "x" });
+    let _: io::Result<(i32, bool)> = evloop::try_join!(async { Ok(1) }, async { Ok(true) });
+    let _: i32 = task::race([1, 2].map(|n| Box::pin(async move { n }))).await;
+    let _: Vec<i32> = task::gather_limit(2, [async { 1 }]).await;
+    let _: Vec<i32> = task::try_gather_limit(2, [async { io::Result::Ok(1) }]).await?;
+    let _: Option<i32> = task::buffered(2, [async { 1 }]).next().await;
+    let _: Option<i32> = task::buffer_unordered(2, [async { 1 }]).next().await;
+    let _: i32 = task::spawn_later(MS, async { 1 }).await?;
+    task::until_idle().await;
+    task::Builder::new().name("x").spawn(async {}).detach();
+
+    let (mut set, mut queue, mut map) = (JoinSet::new(), JoinQueue::new(), JoinMap::new());
+    set.insert(evloop::spawn(async { 1 }));
+    set.spawn_limited(2, async { 1 }).await;
+    set.spawn_blocking(|| 1);
+    queue.insert(evloop::spawn(async { 1 }));
+    queue.spawn_blocking(|| 1);
+    map.insert("key", evloop::spawn(async move { first }));
+    map.spawn_blocking("key", || 1);
+    map.spawn("key", async { 1 }).abort();
+    map.abort_matching(|key| *key == "key");
+    task::Builder::new().spawn_in(&mut set, async { 1 });
+    let tracker = TaskTracker::new();
+    tracker.spawn(async { 1 }).await?;
+    let _: i32 = tracker.track_future(async { 1 }).await;
+
+    let child = async |started: Started<i32>| started.set(1);
+    let ready: Result<i32, NotStarted<()>> =
+        task::scope(async |s| s.start(async |started| child(started).await).await).await;
+    ready.is_ok();
+    let pool: BlockingPool = BlockingPool::builder()
+        .threads(2)
+        .thread_name("x")
+        .on_thread_start(|| ())
+        .on_thread_stop(|| ())
+        .build();
+    let _: i32 = pool.spawn(|| 1).await?;
+    evloop::task_local! { static X: i32; }
+    let _: i32 = X.sync_scope(1, || X.get());
+    X.scope(1, X.inherit(async {})).await;
+    let _: i32 = X.try_with(|n| *n)?;
+    Ok(())
+}
+
+async fn functions_on_guards() -> Fallible {
+    use evloop::sync::{
+        CancellationToken, MutexGuard, OnceCell, RwLockReadGuard, RwLockWriteGuard, Shared, watch,
+    };
+
+    type Pair = (i32, Option<i32>);
+    let mutex = evloop::sync::Mutex::<Pair>::new((1, None));
+    *MutexGuard::map(mutex.lock().await, |pair| &mut pair.0) += 1;
+    let part: Result<_, MutexGuard<'_, Pair>> =
+        MutexGuard::try_map(mutex.lock().await, |pair| pair.1.as_mut());
+    drop(part);
+    let lock = evloop::sync::RwLock::<Pair>::new((1, None));
+    let _: i32 = *RwLockReadGuard::map(lock.read().await, |pair| &pair.0);
+    RwLockReadGuard::try_map(lock.read().await, |pair| pair.1.as_ref()).is_ok();
+    *RwLockWriteGuard::map(lock.write().await, |pair| &mut pair.0) += 1;
+    RwLockWriteGuard::try_map(lock.write().await, |pair| pair.1.as_mut()).is_ok();
+    let _: i32 = *RwLockWriteGuard::downgrade_map(lock.write().await, |pair| &pair.0);
+    RwLockWriteGuard::try_downgrade_map(lock.write().await, |pair| pair.1.as_ref()).is_ok();
+
+    let cell = OnceCell::new();
+    let _: Result<&i32, io::Error> = cell.get_or_try_init(async || Ok(1)).await;
+    let _: i32 = Shared::from_future(async { 1 }).wait().await?;
+    let token = CancellationToken::new();
+    let _: Option<i32> = token.run_until_cancelled(async { 1 }).await;
+    let _: Option<i32> = token.run_until_cancelled_owned(async { 1 }).await;
+    let (sender, mut receiver) = watch::channel(1);
+    sender.send_modify(|n| *n += 1);
+    let _: bool = sender.send_if_modified(|n| *n == 2);
+    receiver.wait_for(|n| *n == 2).await?;
+    let limiter = evloop::sync::CapacityLimiter::new(1);
+    let _: evloop::task::TaskId = limiter.acquire().await?.borrower().clone();
+    Ok(())
+}
+
+#[cfg(unix)]
+async fn functions_on_sockets() -> Fallible {
+    use evloop::io::{AsyncFd, Interest, add_reader, add_writer};
+    use evloop::net::{TcpStream, UdpSocket, UnixDatagram, UnixStream, pipe};
+
+    let _ = (Interest::ERROR | Interest::PRIORITY, evloop::sync::Semaphore::MAX_PERMITS);
+    let fd = AsyncFd::new(std::net::TcpListener::bind("127.0.0.1:0")?)?;
+    let _: i32 = fd.read_with(|_| Ok(1)).await?;
+    let _: i32 = fd.write_with(|_| Ok(1)).await?;
+    add_reader(&fd, || ())?.detach();
+    drop(add_writer(&fd, || ())?);
+    let tcp = TcpStream::connect("x:1").await?;
+    let _: i32 = tcp.async_io(Interest::READABLE, || Ok(1)).await?;
+    let udp = UdpSocket::bind("x:1").await?;
+    let _: i32 = udp.async_io(Interest::READABLE, || Ok(1)).await?;
+    let unix = UnixStream::connect("x").await?;
+    let _: i32 = unix.async_io(Interest::READABLE, || Ok(1)).await?;
+    let datagrams = UnixDatagram::bind("x")?;
+    let _: i32 = datagrams.async_io(Interest::WRITABLE, || Ok(1)).await?;
+    let _: usize = datagrams.try_send_to(b"x", "y")?;
+    let _: pipe::Receiver = pipe::OpenOptions::new().open_receiver("x")?;
+    let _: pipe::Sender = pipe::OpenOptions::new().open_sender("x")?;
+    let cred = unix.peer_cred()?;
+    let _ = (cred.uid, cred.gid, cred.pid);
+    Ok(())
+}
+
+async fn streams_of_other_connections() -> Fallible {
+    use evloop::net::{ConnectError, ConnectOptions, ListenOptions, Truncated};
+    use evloop::streams::{
+        self, FrameFormat, FrameTooLong, IncompleteRead, LimitOverrun, ServerOptions, StreamOptions,
+    };
+
+    let (mut reader, writer) = streams::from_io(evloop::io::duplex(10).0);
+    let format = FrameFormat { length_bytes: 2, little_endian: true, max_len: 100 };
+    writer.write_frame("x", &format)?;
+    let frame: Option<Vec<u8>> = reader.read_frame(&format).await?;
+    let _: Option<i32> = reader.get_ref().as_io().unwrap().with(|_: &mut Vec<u8>| 1);
+    let options = StreamOptions { linger: MS, connect: ConnectOptions::default(), limit: 10 };
+    streams::from_io_with(evloop::io::duplex(10).0, &options);
+    let (feeder, mut reader) = streams::memory_reader();
+    feeder.feed_data("x");
+    feeder.feed_error(io::ErrorKind::Other.into());
+    feeder.feed_eof();
+    let options = ServerOptions {
+        listen: ListenOptions::default(),
+        streams: options,
+        connection_limit: Some(1),
+        start_serving: false,
+        keepalive: true,
+    };
+    let server = streams::start_server_with("x:1", &options, handle).await?;
+    server.start_serving();
+    server.pause_serving();
+    streams::serve_listeners([], &options, handle)?;
+
+    let error = reader.read_u32().await.unwrap_err();
+    FrameTooLong::of(&error).map(|error| (error.len, error.max_len));
+    let _: Option<usize> = LimitOverrun::of(&error).map(|error| error.limit + error.consumed);
+    let expected = |error: &IncompleteRead| (error.partial.len(), error.expected);
+    IncompleteRead::of(&error).map(expected);
+    Truncated::of(&error).map(|error| (error.filled, error.length));
+    ConnectError::of(&error).map(|error| error.failures.len());
+    let _: Option<i32> = evloop::io::raw_os_error(&error);
+    drop(frame);
+    Ok(())
+}
+
+fn configuration() -> Fallible {
+    use evloop::net::{BindOptions, ConnectOptions};
+    use evloop::runtime::{Builder, Instrument, Metrics};
+    use evloop::task::{TaskEnd, TaskInfo};
+
+    struct Hooks;
+    impl Instrument for Hooks {
+        fn spawned(&self, _: &TaskInfo) {}
+        fn before_poll(&self, _: &TaskInfo) {}
+        fn after_poll(&self, _: &TaskInfo) {}
+        fn ended(&self, _: &TaskInfo, _: TaskEnd) {}
+        fn before_wait(&self, _: Option<Duration>) {}
+        fn after_wait(&self) {}
+    }
+    let mut runtime = Builder::new()
+        .instrument(Hooks)
+        .on_blocking_thread_start(|| ())
+        .on_blocking_thread_stop(|| ())
+        .build()?;
+    runtime.spawn_blocking(|| 1);
+    runtime.run_until_empty()?;
+    let handle = runtime.handle();
+    handle.spawn_blocking(|| 1);
+    let _: i32 = handle.block_on(|| async { 1 });
+    let metrics: Metrics = handle.metrics();
+    let _ = [metrics.alive_tasks, metrics.ready_tasks, metrics.timers, metrics.sources];
+    let _ = [metrics.blocking_threads, metrics.busy_blocking_threads, metrics.queued_blocking_work];
+    let _: Option<Instant> = metrics.next_deadline;
+    let _ = ConnectOptions { attempt_delay: MS, ..Default::default() };
+    let _ = BindOptions { broadcast: true, reuse_addr: true, ..Default::default() };
     Ok(())
 }
 
@@ -668,5 +878,7 @@ fn the_public_names_exist() {
     let (_, _, _) = (the_loop, coroutines, cores);
     let (_, _, _, _, _, _) = (tasks, time, addresses, net, io_helpers, streams);
     let (_, _, _, _, _) = (datagrams_and_names, servers, sync, queues, files);
+    let (_, _) = (groups_of_tasks, functions_on_guards);
+    let (_, _) = (streams_of_other_connections, configuration);
     coroutines();
 }

@@ -108,6 +108,8 @@ impl JoinError {
     /// For work on the blocking pool: whether the work never began. [`source`](Error::source)
     /// returns the reason, unless the work was aborted on request.
     #[doc(alias = "cancelled")]
+    #[doc(alias = "CancelledError")]
+    #[doc(alias = "GreenletExit")]
     pub fn is_cancelled(&self) -> bool {
         matches!(self.0.end, End::Cancelled(_))
     }

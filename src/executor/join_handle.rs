@@ -74,6 +74,8 @@ impl<T> JoinHandle<T> {
     /// Returns whether the task has ended: its output, or an error, can be taken.
     #[doc(alias = "done")]
     #[doc(alias = "ready")]
+    #[doc(alias = "is_alive")]
+    #[doc(alias = "dead")]
     pub fn is_finished(&self) -> bool {
         self.task.header().is_finished()
     }

@@ -83,6 +83,7 @@ impl<T: Transport> Connection<T> {
     #[doc(alias = "sock_recv")]
     #[doc(alias = "sock_recv_into")]
     #[doc(alias = "receive_some")]
+    #[doc(alias = "recv_into")]
     pub fn read<'a>(&'a self, buf: &'a mut [u8]) -> impl Future<Output = io::Result<usize>> + 'a {
         self.end.io(Direction::Read, |io| io.read(buf))
     }

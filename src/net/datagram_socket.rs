@@ -117,6 +117,7 @@ impl<P: Protocol> DatagramSocket<P> {
     #[doc(alias = "sock_recvfrom")]
     #[doc(alias = "sock_recvfrom_into")]
     #[doc(alias = "datagram_received")]
+    #[doc(alias = "recvfrom_into")]
     pub fn recv_from<'a>(
         &'a self,
         buf: &'a mut [u8],

@@ -186,6 +186,7 @@ impl Child {
     /// # Errors
     ///
     /// As [`send_signal`](Child::send_signal).
+    #[doc(alias = "start_kill")]
     pub fn kill(&self) -> io::Result<()> {
         self.send_signal(SignalKind::kill())
     }

@@ -37,7 +37,6 @@ pub(super) const LENGTH_SIZE: usize = 8;
 /// inherits the variable, and is no worker.
 ///
 /// See [`Pool`](super::Pool) for an example.
-#[doc(alias = "freeze_support")]
 pub fn worker(run: impl FnMut(Vec<u8>) -> Vec<u8>) {
     if !is_unclaimed_worker() {
         return;

@@ -105,6 +105,7 @@ impl<C: Container> AnyQueue<C> {
     }
 
     /// Returns a queue without a limit: asyncio's `maxsize` of 0.
+    #[doc(alias = "UnboundQueue")]
     pub fn unbounded() -> AnyQueue<C> {
         AnyQueue::bounded(usize::MAX)
     }

@@ -98,6 +98,8 @@ impl Builder {
     #[doc(alias = "max_blocking_threads")]
     #[doc(alias = "set_default_executor")]
     #[doc(alias = "ThreadPoolExecutor")]
+    #[doc(alias = "current_default_thread_limiter")]
+    #[doc(alias = "threadpool_size")]
     pub fn blocking_threads_max(mut self, threads: usize) -> Builder {
         self.parts.pool.kind_max = threads.max(1);
         self
@@ -161,6 +163,7 @@ impl Builder {
     #[doc(alias = "set_exception_handler")]
     #[doc(alias = "handle_error")]
     #[doc(alias = "excepthook")]
+    #[doc(alias = "print_exception")]
     pub fn on_task_error(mut self, handler: impl Fn(JoinError) + 'static) -> Builder {
         self.parts.hooks.on_task_error = Box::new(handler);
         self
@@ -186,6 +189,7 @@ impl Builder {
     /// Sets how long a poll may take before [debug mode](Builder::debug) reports it. Default: 100
     /// ms.
     #[doc(alias = "slow_callback_duration")]
+    #[doc(alias = "EventLoopBlocked")]
     pub fn slow_poll_threshold(mut self, limit: Duration) -> Builder {
         self.slow_poll_threshold = limit;
         self

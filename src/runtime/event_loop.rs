@@ -144,6 +144,7 @@ impl Runtime {
     /// propagates; the loop can still be used.
     #[doc(alias = "run_until_complete")]
     #[track_caller]
+    #[doc(alias = "run_until")]
     pub fn block_on<F: Future>(&mut self, future: F) -> F::Output {
         assert_not_running("block_on");
         self.block_on_from(Location::caller(), future)

@@ -104,6 +104,7 @@ impl StreamReader {
     /// }).unwrap();
     /// ```
     #[doc(alias = "__aiter__")]
+    #[doc(alias = "LinesCodec")]
     pub fn lines(&mut self) -> Lines<'_> {
         Lines::new(self)
     }

@@ -79,6 +79,7 @@ impl Server {
 
     /// Returns the addresses of the listening sockets; an empty slice for a Unix socket.
     #[doc(alias = "sockets")]
+    #[doc(alias = "server_port")]
     pub fn local_addrs(&self) -> &[SocketAddr] {
         &self.addrs
     }

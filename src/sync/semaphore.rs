@@ -114,6 +114,7 @@ impl Semaphore {
     /// Waits for a permit like [`acquire`](Semaphore::acquire), with the same errors and cancel
     /// safety. The permit owns a share of the semaphore.
     #[doc(alias = "acquire_arc")]
+    #[doc(alias = "PollSemaphore")]
     pub fn acquire_owned(
         self: Rc<Self>,
     ) -> impl Future<Output = Result<OwnedSemaphorePermit, AcquireError>> {

@@ -35,6 +35,7 @@ use crate::current;
 /// ```
 #[macro_export]
 #[doc(alias = "ContextVar")]
+#[doc(alias = "local")]
 macro_rules! task_local {
     ($($(#[$attribute:meta])* $visibility:vis static $name:ident: $type:ty);* $(;)?) => { $(
         $(#[$attribute])*
@@ -124,6 +125,7 @@ impl<T: 'static> LocalKey<T> {
     /// }));
     /// ```
     #[doc(alias = "copy_context")]
+    #[doc(alias = "Context")]
     pub fn inherit<F: Future>(&'static self, future: F) -> impl Future<Output = F::Output>
     where
         T: Clone,

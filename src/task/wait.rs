@@ -13,8 +13,10 @@ pub enum ReturnWhen {
     FirstCompleted,
     /// When one task has panicked or was aborted, otherwise when all have ended: asyncio's
     /// `FIRST_EXCEPTION`.
+    #[doc(alias = "FIRST_EXCEPTION")]
     FirstException,
     /// When all tasks have ended: asyncio's `ALL_COMPLETED`.
+    #[doc(alias = "ALL_COMPLETED")]
     All,
     /// When this number of tasks has ended, or all: gevent's `joinall(count=)`.
     Count(usize),
