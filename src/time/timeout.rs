@@ -24,7 +24,7 @@ use crate::current::{Grace, budget};
 ///     assert_eq!(elapsed.to_string(), "timed out after 2ms");
 /// });
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Elapsed {
     /// In nanoseconds; `NO_DURATION` if the limit was an instant. Small, since a timeout carries it
     /// beside the output of its future.
@@ -161,6 +161,12 @@ impl fmt::Display for Elapsed {
             Some(duration) => write!(f, "timed out after {duration:?}"),
             None => f.write_str("the deadline has passed"),
         }
+    }
+}
+
+impl fmt::Debug for Elapsed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Elapsed({self})")
     }
 }
 
