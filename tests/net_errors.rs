@@ -86,6 +86,38 @@ fn a_port_above_65535_is_an_error_that_says_so() {
     });
 }
 
+#[test]
+fn a_failed_bind_says_what_to_do() {
+    block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let taken = TcpListener::bind(listener.local_addr().unwrap()).await.unwrap_err();
+        assert!(taken.to_string().contains("or 0 for any that is free)"), "{taken}");
+        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let taken = UdpSocket::bind(socket.local_addr().unwrap()).await.unwrap_err();
+        assert!(taken.to_string().contains("or 0 for any that is free)"), "{taken}");
+        let absent = TcpListener::bind("192.0.2.1:0").await.unwrap_err();
+        assert!(absent.to_string().contains("does not have the address"), "{absent}");
+    });
+}
+
+#[test]
+fn a_failed_send_names_the_length_the_address_and_the_reason() {
+    block_on(async {
+        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let to = socket.local_addr().unwrap();
+        let error = socket.send_to(&[0; 70_000], to).await.unwrap_err();
+        let start = format!("could not send a datagram of 70000 bytes to {to}: ");
+        assert!(error.to_string().starts_with(&start), "{error}");
+        assert!(raw_os_error(&error).is_some());
+        let error = socket.send_to(b"a", "[::1]:9").await.unwrap_err();
+        assert!(error.to_string().ends_with("(this is an IPv4 socket)"), "{error}");
+        socket.connect(to).await.unwrap();
+        let error = socket.send(&[0; 70_000]).await.unwrap_err();
+        let start = "could not send a datagram of 70000 bytes: ";
+        assert!(error.to_string().starts_with(start), "{error}");
+    });
+}
+
 /// Asserts that a send failed since the socket is not connected.
 fn assert_says_connect_first(outcome: io::Result<usize>) {
     let error = outcome.unwrap_err();

@@ -109,6 +109,24 @@ fn not_empty(addrs: Vec<SocketAddr>, message: &str) -> io::Result<Vec<SocketAddr
     Ok(addrs)
 }
 
+/// Adds to an error of bind(2) or listen(2) the operation, the address, and what to do.
+pub(super) fn bind_error(operation: &str, addr: SocketAddr, error: io::Error) -> io::Error {
+    let hint = match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            " (another socket uses the port: choose another port, or 0 for any that is free)"
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            " (this machine does not have the address: all of its own are 0.0.0.0 or [::])"
+        }
+        io::ErrorKind::PermissionDenied if addr.port() < 1024 => {
+            " (a port below 1024 may need a privilege: choose a higher one)"
+        }
+        _ => "",
+    };
+    let sentence = format!("could not {operation} {addr}: {error}{hint}");
+    explain(error, sentence)
+}
+
 /// Parses a host: an address, or else a name.
 fn parse_host(host: &str, port: u16) -> Target {
     match host.parse::<IpAddr>() {
