@@ -95,7 +95,7 @@ fn a_sleep_polled_outside_a_loop_says_so() {
     let poll = AssertUnwindSafe(|| poll_once(Pin::new(&mut sleep)));
     let payload = catch_unwind(poll).unwrap_err();
     let text = payload.downcast_ref::<String>().unwrap();
-    assert!(text.starts_with("a sleep was called outside of a running loop"), "{text}");
+    assert!(text.starts_with("a sleep or timeout was called outside of a running loop"), "{text}");
 }
 
 /// Returns the `Debug` text of an error: what the message of `unwrap` contains.

@@ -5,10 +5,12 @@ use std::io::{self, ErrorKind};
 use std::panic::{self, Location};
 use std::sync::Mutex;
 use std::task::{Context, Waker};
+use std::time::Duration;
 
-use evloop::block_on;
-use evloop::io::raw_os_error;
+use evloop::io::{raw_os_error, stdin};
 use evloop::net::{TcpListener, TcpStream, UdpSocket, lookup_host};
+use evloop::time::timeout;
+use evloop::{block_on, open_connection, start_server};
 
 /// The file, the line and the message of the last panic of a test.
 static PANIC: Mutex<Option<(String, u32, String)>> = Mutex::new(None);
@@ -64,8 +66,23 @@ fn async_functions_outside_of_a_loop_say_their_name() {
         message_of(|| poll_outside(TcpStream::connect("localhost:1"))),
         message_of(|| poll_outside(UdpSocket::bind("localhost:0"))),
         message_of(|| poll_outside(lookup_host("localhost:0"))),
+        message_of(|| poll_outside(open_connection("localhost:1"))),
+        message_of(|| poll_outside(start_server("localhost:0", async |_, _| ()))),
+        message_of(|| poll_outside(async { stdin().read_line().await.map(drop) })),
+        message_of(|| poll_outside(evloop::fs::read("a"))),
+        message_of(|| poll_outside(timeout(Duration::MAX, std::future::pending::<()>()))),
     ];
-    let names = ["TcpListener::bind", "TcpStream::connect", "UdpSocket::bind", "lookup_host"];
+    let names = [
+        "TcpListener::bind",
+        "TcpStream::connect",
+        "UdpSocket::bind",
+        "lookup_host",
+        "open_connection",
+        "start_server",
+        "io::stdin",
+        "the file operation `read`",
+        "a sleep or timeout",
+    ];
     for ((_, _, message), name) in panics.iter().zip(names) {
         assert!(
             message.starts_with(&format!("{name} was called outside of a running")),

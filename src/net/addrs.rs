@@ -97,7 +97,7 @@ pub(super) async fn resolve(target: Target) -> io::Result<Vec<SocketAddr>> {
             Err(explain(error, sentence))
         }
     };
-    let addrs = blocking::submit(Kind::Name, look_up).await?;
+    let addrs = blocking::submit(Kind::Name, "lookup_host", look_up).await?;
     not_empty(addrs, "the host name has no address")
 }
 
