@@ -30,7 +30,7 @@ impl fmt::Display for PoolError {
                     Some(_) => "",
                     None => ": the job exited, or `main` must call `evloop::process::worker` first",
                 };
-                write!(f, "the worker process ended before it answered the job: {status}{hint}")
+                write!(f, "the worker process of the job ended before it answered: {status}{hint}")
             }
             PoolError::Closed => f.write_str("the pool of processes was shut down"),
             PoolError::Io(error) => error.fmt(f),
