@@ -74,6 +74,10 @@ fn a_program_that_is_not_found_says_where_it_was_looked_for() {
         assert!(error.to_string().ends_with(" (no folder of PATH has it)"), "{error}");
         let error = Command::new("ls -l").spawn().unwrap_err();
         assert!(error.to_string().ends_with("and Command::shell runs a line)"), "{error}");
+        let error = Command::new("/").spawn().unwrap_err();
+        assert!(error.to_string().ends_with(" (it is a folder)"), "{error}");
+        let error = Command::new("/etc/passwd").spawn().unwrap_err();
+        assert!(error.to_string().contains("chmod +x"), "{error}");
     });
 }
 

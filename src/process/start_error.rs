@@ -24,13 +24,17 @@ pub(super) fn start_error(command: &Command, error: io::Error) -> io::Error {
     explain(error, sentence)
 }
 
-/// Returns what to do about a program that the system did not find.
+/// Returns what to do about a program that the system did not find, or may not execute.
 fn hint(program: &str, kind: io::ErrorKind) -> &'static str {
     match kind {
         io::ErrorKind::NotFound if program.contains(' ') => {
             " (Command::arg adds an argument, and Command::shell runs a line)"
         }
         io::ErrorKind::NotFound if !program.contains('/') => " (no folder of PATH has it)",
+        io::ErrorKind::PermissionDenied if Path::new(program).is_dir() => " (it is a folder)",
+        io::ErrorKind::PermissionDenied if program.contains('/') => {
+            " (is the file executable? `chmod +x` makes it so)"
+        }
         _ => "",
     }
 }
