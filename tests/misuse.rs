@@ -74,6 +74,12 @@ fn a_nested_loop_points_at_the_caller_of_block_on() {
 }
 
 #[test]
+fn block_on_of_a_handle_after_the_end_says_that_the_loop_has_ended() {
+    let handle = block_on(async { Handle::current() });
+    check("was cancelled: the event loop has ended", || handle.block_on(|| ready(())));
+}
+
+#[test]
 fn into_panic_points_at_its_caller() {
     let error = block_on(async { spawn(std::future::pending::<()>()).cancel().await.unwrap_err() });
     check("was cancelled: call is_panic before, or try_into_panic", || error.into_panic());
