@@ -40,6 +40,13 @@ def check_pipelines(tally, binary):
     tally.check("pipeline: the last status is returned", (status, out) == (1, b"a\n"), err)
 
 
+def is_running(pid):
+    """Returns whether a process runs; not one that has ended and waits for init to reap it."""
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        return ") Z " not in pathlib.Path(f"/proc/{pid}/stat").read_text()
+    return False
+
+
 class Supervisor:
     """A supervisor whose commands write their process ids to files of a folder."""
 
@@ -47,17 +54,21 @@ class Supervisor:
         "good": "exec sleep 1000",
         "bad": "exit 3",
         "stubborn": "trap '' TERM; echo ready; exec sleep 1000",
+        "forks": "sleep 1000 & echo $! >> FILE-behind; exit 4",
     }
 
     def __init__(self, binary, folder):
         self.folder = pathlib.Path(folder)
         self.log = open(self.folder / "log", "w+")
-        lines = [f"echo $$ >> {folder}/{name}; {line}" for name, line in self.COMMANDS.items()]
+        lines = [
+            f"echo $$ >> FILE; {line}".replace("FILE", f"{folder}/{name}")
+            for name, line in self.COMMANDS.items()
+        ]
         self.process = subprocess.Popen([binary, *lines], stdout=self.log, stderr=self.log)
         self.has_started = wait_until(self.all_run)
 
     def all_run(self):
-        is_restarted = len(self.pids("bad")) >= 3
+        is_restarted = len(self.pids("bad")) >= 3 and len(self.pids("forks-behind")) >= 2
         return is_restarted and self.pids("good") and "3: ready" in self.lines()
 
     def pids(self, name):
@@ -72,6 +83,10 @@ class Supervisor:
         """Returns the children that are alive or zombies."""
         every = [pid for name in self.COMMANDS for pid in self.pids(name)]
         return [pid for pid in every if os.path.exists(f"/proc/{pid}")]
+
+    def left_behind(self):
+        """Returns the processes that a command has started and that run on."""
+        return [pid for pid in self.pids("forks-behind") if is_running(pid)]
 
     def end(self, *signals):
         """Sends signals and returns the exit status."""
@@ -92,6 +107,8 @@ def check_supervisors(tally, binary):
             lines = supervisor.lines()
             tally.check(f"supervisor, {name}: exit status 0", status == 0, (status, lines))
             tally.check(f"supervisor, {name}: no process is left", not supervisor.left(), lines)
+            behind = supervisor.left_behind()
+            tally.check(f"supervisor, {name}: nor what a command left behind", not behind, behind)
             expected = {
                 "2: exit status: 3; again in 100 ms",
                 "2: exit status: 3; again in 200 ms",
@@ -103,7 +120,7 @@ def check_supervisors(tally, binary):
         supervisor = Supervisor(binary, folder)
         status = supervisor.end(signal.SIGINT, signal.SIGINT)
         tally.check("supervisor: a second Ctrl-C ends it at once", status == -signal.SIGINT, status)
-        for pid in supervisor.left():
+        for pid in supervisor.left() + supervisor.left_behind():
             os.kill(pid, signal.SIGKILL)
 
 

@@ -3,6 +3,7 @@
 //! All uses of the pool go through here: names, files, stdin, and work that user code spawns.
 //! Invariant: a [`Work`] always completes, also if its work panics or the pool closes.
 
+use std::fmt;
 use std::future::Future;
 use std::io;
 use std::panic::Location;
@@ -58,7 +59,7 @@ enum Stage<T> {
 #[track_caller]
 pub(crate) fn start<T: Send + 'static>(
     kind: Kind,
-    what: &str,
+    what: impl fmt::Display,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Work<T> {
     start_on(&context::expect(what).pool, kind, work)
@@ -98,13 +99,13 @@ pub(crate) fn start_on<T: Send + 'static>(
 ///
 /// # Panics
 ///
-/// Outside a running loop.
+/// Outside a running loop. `what` names the called function in the message.
 #[track_caller]
 pub(crate) fn submit<T: Send + 'static>(
     kind: Kind,
+    what: impl fmt::Display,
     call: impl FnMut() -> io::Result<T> + Send + 'static,
 ) -> impl Future<Output = io::Result<T>> {
-    let what = "an operation that needs the blocking pool";
     let work = start(kind, what, move || uninterrupted(call));
     async move { work.await.or_else(|error| error.resume())? }
 }

@@ -4,6 +4,7 @@
 //! finds none, and does not panic. Invariant: a turn begins with its loop entered last.
 
 use std::cell::RefCell;
+use std::fmt;
 use std::io;
 use std::mem::ManuallyDrop;
 use std::rc::Rc;
@@ -129,7 +130,7 @@ pub(crate) fn reactor() -> Option<Rc<Reactor>> {
 /// If there is none. `what` names the called function in the message.
 #[inline]
 #[track_caller]
-pub(crate) fn expect(what: &str) -> Rc<Context> {
+pub(crate) fn expect(what: impl fmt::Display) -> Rc<Context> {
     // A closure in `unwrap_or_else` would not point at the caller.
     match current() {
         Some(context) => context,
@@ -139,6 +140,6 @@ pub(crate) fn expect(what: &str) -> Rc<Context> {
 
 #[cold]
 #[track_caller]
-fn called_outside(what: &str) -> ! {
+fn called_outside(what: impl fmt::Display) -> ! {
     panic!("{what} was called outside of a running loop: call it inside evloop::block_on")
 }

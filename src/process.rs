@@ -35,11 +35,13 @@ mod child_signal;
 mod command;
 mod communicate;
 mod exit_error;
+mod group;
 mod orphans;
 mod pool;
 mod pool_error;
 mod pool_worker;
 mod running;
+mod start_error;
 mod worker;
 
 pub use std::process::{ExitStatus, Output, Stdio};

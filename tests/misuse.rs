@@ -9,7 +9,9 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use evloop::runtime::{Handle, call_at, call_later, call_soon};
+use evloop::sync::{self, Barrier, CapacityLimiter, Semaphore, Shared, oneshot, watch};
 use evloop::task::{self, JoinSet, TaskEnd, report_error, shielded, spawn_blocking};
+use evloop::time::timeout;
 use evloop::{Runtime, block_on, spawn};
 
 thread_local! {
@@ -72,6 +74,12 @@ fn a_nested_loop_points_at_the_caller_of_block_on() {
 }
 
 #[test]
+fn block_on_of_a_handle_after_the_end_says_that_the_loop_has_ended() {
+    let handle = block_on(async { Handle::current() });
+    check("was cancelled: the event loop has ended", || handle.block_on(|| ready(())));
+}
+
+#[test]
 fn into_panic_points_at_its_caller() {
     let error = block_on(async { spawn(std::future::pending::<()>()).cancel().await.unwrap_err() });
     check("was cancelled: call is_panic before, or try_into_panic", || error.into_panic());
@@ -93,5 +101,52 @@ fn a_sleep_polled_outside_a_loop_says_so() {
     let poll = AssertUnwindSafe(|| poll_once(Pin::new(&mut sleep)));
     let payload = catch_unwind(poll).unwrap_err();
     let text = payload.downcast_ref::<String>().unwrap();
-    assert!(text.starts_with("a sleep was called outside of a running loop"), "{text}");
+    assert!(text.starts_with("a sleep or timeout was called outside of a running loop"), "{text}");
+}
+
+/// Returns the `Debug` text of an error: what the message of `unwrap` contains.
+fn debug_of<T, E: std::fmt::Debug>(result: Result<T, E>) -> String {
+    format!("{:?}", result.err().expect("an error"))
+}
+
+#[test]
+fn unwrap_of_an_error_says_what_happened() {
+    block_on(async {
+        let mutex = sync::Mutex::new(());
+        let _guard = mutex.lock().await;
+        let closed = Semaphore::new(1);
+        closed.close();
+        let barrier = Barrier::new(2);
+        barrier.abort();
+        let limiter = CapacityLimiter::new(1);
+        let _token = limiter.acquire().await.unwrap();
+        let (setter, shared) = Shared::<()>::new();
+        drop(setter);
+        let mut seen = watch::channel(()).1;
+        let unsent = oneshot::channel::<()>().1;
+        let late = timeout(Duration::from_millis(1), std::future::pending::<()>()).await;
+        let texts = [
+            debug_of(unsent.await),
+            debug_of(seen.changed().await),
+            debug_of(mutex.try_lock()),
+            debug_of(closed.acquire().await),
+            debug_of(Semaphore::new(1).add_permits(usize::MAX)),
+            debug_of(barrier.wait().await),
+            debug_of(limiter.acquire().await),
+            debug_of(shared.wait().await),
+            debug_of(late),
+        ];
+        let expected = [
+            "RecvError(nothing was sent before the channel was closed)",
+            "RecvError(the value will not change: its senders were dropped)",
+            "TryLockError(the lock is held, or others wait for it)",
+            "AcquireError(the semaphore was closed)",
+            "AddPermitsError(more permits were added than the semaphore may have)",
+            "BrokenBarrier(the barrier was reset or aborted)",
+            "AlreadyBorrowed(the borrower holds a token of this limiter already, or waits for one)",
+            "NeverSet(no value will come: the setter was dropped, or the future panicked)",
+            "Elapsed(timed out after 1ms)",
+        ];
+        assert_eq!(texts, expected);
+    });
 }

@@ -5,10 +5,12 @@ use std::io::{self, ErrorKind};
 use std::panic::{self, Location};
 use std::sync::Mutex;
 use std::task::{Context, Waker};
+use std::time::Duration;
 
-use evloop::block_on;
-use evloop::io::raw_os_error;
+use evloop::io::{raw_os_error, stdin};
 use evloop::net::{TcpListener, TcpStream, UdpSocket, lookup_host};
+use evloop::time::timeout;
+use evloop::{block_on, open_connection, start_server};
 
 /// The file, the line and the message of the last panic of a test.
 static PANIC: Mutex<Option<(String, u32, String)>> = Mutex::new(None);
@@ -64,8 +66,23 @@ fn async_functions_outside_of_a_loop_say_their_name() {
         message_of(|| poll_outside(TcpStream::connect("localhost:1"))),
         message_of(|| poll_outside(UdpSocket::bind("localhost:0"))),
         message_of(|| poll_outside(lookup_host("localhost:0"))),
+        message_of(|| poll_outside(open_connection("localhost:1"))),
+        message_of(|| poll_outside(start_server("localhost:0", async |_, _| ()))),
+        message_of(|| poll_outside(async { stdin().read_line().await.map(drop) })),
+        message_of(|| poll_outside(evloop::fs::read("a"))),
+        message_of(|| poll_outside(timeout(Duration::MAX, std::future::pending::<()>()))),
     ];
-    let names = ["TcpListener::bind", "TcpStream::connect", "UdpSocket::bind", "lookup_host"];
+    let names = [
+        "TcpListener::bind",
+        "TcpStream::connect",
+        "UdpSocket::bind",
+        "lookup_host",
+        "open_connection",
+        "start_server",
+        "io::stdin",
+        "the file operation `read`",
+        "a sleep or timeout",
+    ];
     for ((_, _, message), name) in panics.iter().zip(names) {
         assert!(
             message.starts_with(&format!("{name} was called outside of a running")),
@@ -83,6 +100,38 @@ fn a_port_above_65535_is_an_error_that_says_so() {
                         host:port, as in localhost:8080 or [::1]:8080";
         assert_eq!(error.to_string(), sentence);
         assert_eq!(lookup_host("localhost:99999").await.unwrap_err().to_string(), sentence);
+    });
+}
+
+#[test]
+fn a_failed_bind_says_what_to_do() {
+    block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let taken = TcpListener::bind(listener.local_addr().unwrap()).await.unwrap_err();
+        assert!(taken.to_string().contains("or 0 for any that is free)"), "{taken}");
+        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let taken = UdpSocket::bind(socket.local_addr().unwrap()).await.unwrap_err();
+        assert!(taken.to_string().contains("or 0 for any that is free)"), "{taken}");
+        let absent = TcpListener::bind("192.0.2.1:0").await.unwrap_err();
+        assert!(absent.to_string().contains("does not have the address"), "{absent}");
+    });
+}
+
+#[test]
+fn a_failed_send_names_the_length_the_address_and_the_reason() {
+    block_on(async {
+        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let to = socket.local_addr().unwrap();
+        let error = socket.send_to(&[0; 70_000], to).await.unwrap_err();
+        let start = format!("could not send a datagram of 70000 bytes to {to}: ");
+        assert!(error.to_string().starts_with(&start), "{error}");
+        assert!(raw_os_error(&error).is_some());
+        let error = socket.send_to(b"a", "[::1]:9").await.unwrap_err();
+        assert!(error.to_string().ends_with("(this is an IPv4 socket)"), "{error}");
+        socket.connect(to).await.unwrap();
+        let error = socket.send(&[0; 70_000]).await.unwrap_err();
+        let start = "could not send a datagram of 70000 bytes: ";
+        assert!(error.to_string().starts_with(start), "{error}");
     });
 }
 

@@ -7,6 +7,7 @@ use std::io;
 use std::time::Duration;
 
 use evloop::process::{Command, ExitError, Stdio};
+use evloop::signal::SignalKind;
 use evloop::time::timeout;
 
 /// A test that takes longer hangs.
@@ -64,6 +65,41 @@ fn stderr_and_stdout_share_a_pipe_in_the_order_of_the_writes() {
         let output = command.stderr(Stdio::null()).output().await.unwrap();
         assert_eq!(output.stdout, b"out 1\nout 2\nout 3\n");
     });
+}
+
+#[test]
+fn a_program_that_is_not_found_says_where_it_was_looked_for() {
+    run(async {
+        let error = Command::new("no-such-program").spawn().unwrap_err();
+        assert!(error.to_string().ends_with(" (no folder of PATH has it)"), "{error}");
+        let error = Command::new("ls -l").spawn().unwrap_err();
+        assert!(error.to_string().ends_with("and Command::shell runs a line)"), "{error}");
+        let error = Command::new("/").spawn().unwrap_err();
+        assert!(error.to_string().ends_with(" (it is a folder)"), "{error}");
+        let error = Command::new("/etc/passwd").spawn().unwrap_err();
+        assert!(error.to_string().contains("chmod +x"), "{error}");
+    });
+}
+
+#[test]
+fn a_signal_to_the_group_reaches_what_a_child_has_left_behind() {
+    run(async {
+        let mut command = Command::shell("sleep 1000 & exit 3");
+        let mut child = command.stdout(Stdio::piped()).process_group(0).spawn()?;
+        assert_eq!(child.wait().await?.code(), Some(3));
+        child.send_signal_to_group(SignalKind::kill())?;
+        // The pipe ends only when the process that was left behind has closed it.
+        assert_eq!(child.stdout.take().unwrap().read(&mut [0]).await?, 0);
+
+        let mut child = Command::new("sleep").arg("1000").kill_on_drop(true).spawn()?;
+        let error = child.send_signal_to_group(SignalKind::kill()).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+        assert!(error.to_string().contains("start it with Command::process_group(0)"), "{error}");
+        child.kill()?;
+        child.wait().await?;
+        child.send_signal_to_group(SignalKind::kill())
+    })
+    .unwrap();
 }
 
 #[test]

@@ -163,6 +163,7 @@ fn a_worker_that_ends_breaks_its_job_alone_and_is_replaced() {
         let PoolError::Broken(status) = &error else { panic!("{error}") };
         assert_eq!(status.signal(), Some(6));
         assert!(error.to_string().contains("ended before it answered: signal: 6"), "{error}");
+        assert!(!error.to_string().contains("main"), "it called `worker`: {error}");
         assert_eq!(io::Error::from(error).kind(), io::ErrorKind::BrokenPipe);
         assert_eq!(other.await.unwrap(), "other");
         assert_eq!(text(&pool, "echo again").await, "again");

@@ -6,8 +6,9 @@
 //! ```
 //!
 //! Each argument is a line for the shell. The pause before a restart doubles from 100 ms up to 10 s
-//! if a command ends soon after its start. At the end, each command receives SIGTERM, and after a
-//! second SIGKILL. A second Ctrl-C ends the supervisor itself at once.
+//! if a command ends soon after its start. At the end, each command and the processes that it has
+//! started receive SIGTERM, and after a second SIGKILL. A second Ctrl-C ends the supervisor itself
+//! at once.
 //!
 //! ```text
 //! 1: started as process 4711

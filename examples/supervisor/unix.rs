@@ -2,12 +2,9 @@
 
 use std::env;
 use std::fmt;
-use std::future::poll_fn;
 use std::io::{self, Write};
-use std::pin::pin;
 use std::process::ExitCode;
 use std::rc::Rc;
-use std::task::Poll;
 use std::time::Duration;
 
 use evloop::process::{ChildStdout, Command, ExitStatus, Stdio};
@@ -86,26 +83,24 @@ async fn keep(number: usize, line: String, end: Rc<Event>) {
 /// Runs one command until it ends, or ends it when `end` is set.
 async fn run_once(number: usize, line: &str, end: &Event) -> io::Result<ExitStatus> {
     let mut command = Command::shell(line);
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
+    // A process group of its own: signals reach the processes that the command starts, too.
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).process_group(0).kill_on_drop(true);
     let mut child = command.spawn()?;
     print(number, format_args!("started as process {}", child.id()));
-    if let Some(stdout) = child.stdout.take() {
-        evloop::spawn(relay(number, stdout)).detach();
+    let stdout = child.stdout.take().expect("stdout is piped");
+    let relay = evloop::spawn(relay(number, stdout)).abort_on_drop();
+    evloop::select! {
+        ended = child.wait() => drop(ended?),
+        () = end.wait() => {
+            child.send_signal_to_group(SignalKind::terminate())?;
+            // Whether it has ended or not, the rest is the same.
+            let _ = timeout(GRACE, child.wait()).await;
+        }
     }
-    match unless(end, child.wait()).await {
-        Some(ended) => ended,
-        None => child.terminate_within(GRACE).await,
-    }
-}
-
-/// Returns the output of `future`, or `None` if `end` is set first.
-async fn unless<T>(end: &Event, future: impl Future<Output = T>) -> Option<T> {
-    let (mut future, mut end) = (pin!(future), pin!(end.wait()));
-    poll_fn(|cx| match future.as_mut().poll(cx) {
-        Poll::Ready(output) => Poll::Ready(Some(output)),
-        Poll::Pending => end.as_mut().poll(cx).map(|()| None),
-    })
-    .await
+    // Also reaches what the command has started and left behind. So the output ends.
+    child.send_signal_to_group(SignalKind::kill())?;
+    relay.await?;
+    child.wait().await
 }
 
 /// Prints the output of a command, each line after its number.

@@ -144,14 +144,15 @@ impl<T> JoinHandle<T> {
     }
 }
 
-impl<T: TaskOutput + 'static> JoinHandle<T> {
+impl<T: 'static> JoinHandle<T> {
     /// Lets the task run on without a handle, and sets that the loop's
     /// [`on_task_error`](crate::runtime::Builder::on_task_error) handler receives the error that it
     /// returns.
     ///
     /// Dropping the handle detaches the task, too. But the handler then sees an error only if its
     /// type is one of a list of common types; this method accepts any error that is `Display`, such
-    /// as `anyhow::Error`. Reverts [`abort_on_drop`](JoinHandle::abort_on_drop).
+    /// as `anyhow::Error`. For an output of another type, `drop` the handle. Reverts
+    /// [`abort_on_drop`](JoinHandle::abort_on_drop).
     ///
     /// ```
     /// use std::{cell::RefCell, fmt, rc::Rc};
@@ -176,7 +177,10 @@ impl<T: TaskOutput + 'static> JoinHandle<T> {
     /// assert!(errors.borrow()[0].ends_with("failed: out of paper"));
     /// # std::io::Result::Ok(())
     /// ```
-    pub fn detach(self) {
+    pub fn detach(self)
+    where
+        T: TaskOutput + 'static,
+    {
         let handle = self.detach_on_drop();
         if !T::CAN_FAIL || knows::<T>() {
             return;
@@ -189,7 +193,10 @@ impl<T: TaskOutput + 'static> JoinHandle<T> {
     }
 
     /// Reports the panic of the task, or the error in its output, unless the output was taken.
-    fn report_lost(self) {
+    fn report_lost(self)
+    where
+        T: TaskOutput,
+    {
         let header = self.task.header();
         let outcome = self.task.take();
         let lost = outcome.and_then(|outcome| drop_outcome(header, outcome, T::error));
@@ -197,9 +204,7 @@ impl<T: TaskOutput + 'static> JoinHandle<T> {
             store_unhandled(header.in_loop(), error);
         }
     }
-}
 
-impl<T: 'static> JoinHandle<T> {
     /// Returns a handle that can abort the task from other code on this thread.
     ///
     /// ```

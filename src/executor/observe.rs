@@ -121,7 +121,8 @@ impl Drop for ObservedPoll<'_> {
         let Some(task) = self.executor.info_at(self.slot) else { return };
         if is_slow {
             debug::report(format_args!(
-                "{task} ran for {took:?} without an await, and held up all others"
+                "{task} ran for {took:?} without an await, and held up all others: \
+                 call task::spawn_blocking, or await task::yield_now in between"
             ));
         }
         self.observers.each(|instrument| instrument.after_poll(&task));

@@ -123,7 +123,7 @@ impl File {
         let (file, unread) = (self.0.std.clone(), self.0.unread());
         drop(self);
         let shared = file.clone();
-        run(move || rewind(&shared, unread)).await?;
+        run("into_std", move || rewind(&shared, unread)).await?;
         // A call whose future was dropped may still hold the file on its thread.
         Arc::try_unwrap(file).or_else(|file| file.try_clone())
     }

@@ -148,6 +148,6 @@ impl File {
     ) -> io::Result<T> {
         poll_fn(|cx| self.0.poll_written(cx)).await?;
         let file = self.0.std.clone();
-        run(move || f(&file)).await.map_err(|error| self.0.explain(operation, error))
+        run(operation, move || f(&file)).await.map_err(|error| self.0.explain(operation, error))
     }
 }

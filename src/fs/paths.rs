@@ -1,5 +1,6 @@
 //! Operations on one path or two: those of `std::fs`, on the blocking pool.
 
+use std::fmt;
 use std::fs::{Metadata, Permissions};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -7,11 +8,21 @@ use std::path::{Path, PathBuf};
 use crate::blocking::{self, Kind};
 use crate::io_error::explain;
 
+/// The name of an operation, in the message of a call outside of a loop.
+struct FileOperation(&'static str);
+
+impl fmt::Display for FileOperation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the file operation `{}`", self.0)
+    }
+}
+
 /// Runs `work` on a thread of the blocking pool, as work on files.
 pub(super) async fn run<T: Send + 'static>(
+    operation: &'static str,
     work: impl FnMut() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
-    blocking::submit(Kind::File, work).await
+    blocking::submit(Kind::File, FileOperation(operation), work).await
 }
 
 /// Like [`run`]. An error names the operation and the path.
@@ -20,7 +31,7 @@ pub(super) async fn run_on<T: Send + 'static>(
     path: PathBuf,
     mut work: impl FnMut(&Path) -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
-    run(move || work(&path).map_err(|error| on_path(operation, &path, error))).await
+    run(operation, move || work(&path).map_err(|error| on_path(operation, &path, error))).await
 }
 
 /// Adds to an error which operation failed on which path. The kind stays, and the system's error is
@@ -36,7 +47,7 @@ async fn run_on_two<T: Send + 'static>(
     [first, second]: [PathBuf; 2],
     mut work: impl FnMut(&Path, &Path) -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
-    run(move || {
+    run(operation, move || {
         work(&first, &second).map_err(|error| {
             let (first, second) = (first.display(), second.display());
             let message = format!("{operation} {first} -> {second}: {error}");

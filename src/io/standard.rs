@@ -10,6 +10,7 @@ use std::task::{Context, Poll, ready};
 
 use super::async_fd::AsyncFd;
 use crate::blocking;
+use crate::context;
 use crate::current::budget;
 use crate::reactor::{Direction, WaiterKey};
 
@@ -41,18 +42,19 @@ impl FileReader {
 
 impl Standard {
     pub(super) fn stdin() -> io::Result<Standard> {
-        Standard::new(io::stdin())
+        Standard::new("io::stdin", io::stdin())
     }
 
     pub(super) fn stdout() -> io::Result<Standard> {
-        Standard::new(io::stdout())
+        Standard::new("io::stdout", io::stdout())
     }
 
     pub(super) fn stderr() -> io::Result<Standard> {
-        Standard::new(io::stderr())
+        Standard::new("io::stderr", io::stderr())
     }
 
-    fn new(shared: impl AsFd) -> io::Result<Standard> {
+    fn new(what: &str, shared: impl AsFd) -> io::Result<Standard> {
+        drop(context::expect(what));
         match AsyncFd::new(shared.as_fd().try_clone_to_owned()?) {
             Err(error) if error.kind() == io::ErrorKind::Unsupported => {
                 Ok(Standard::File(Arc::new(shared.as_fd().try_clone_to_owned()?)))

@@ -97,7 +97,7 @@ pub(super) async fn resolve(target: Target) -> io::Result<Vec<SocketAddr>> {
             Err(explain(error, sentence))
         }
     };
-    let addrs = blocking::submit(Kind::Name, look_up).await?;
+    let addrs = blocking::submit(Kind::Name, "lookup_host", look_up).await?;
     not_empty(addrs, "the host name has no address")
 }
 
@@ -107,6 +107,24 @@ fn not_empty(addrs: Vec<SocketAddr>, message: &str) -> io::Result<Vec<SocketAddr
         return Err(io::Error::new(io::ErrorKind::AddrNotAvailable, message));
     }
     Ok(addrs)
+}
+
+/// Adds to an error of bind(2) or listen(2) the operation, the address, and what to do.
+pub(super) fn bind_error(operation: &str, addr: SocketAddr, error: io::Error) -> io::Error {
+    let hint = match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            " (another socket uses the port: choose another port, or 0 for any that is free)"
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            " (this machine does not have the address: all of its own are 0.0.0.0 or [::])"
+        }
+        io::ErrorKind::PermissionDenied if addr.port() < 1024 => {
+            " (a port below 1024 may need a privilege: choose a higher one)"
+        }
+        _ => "",
+    };
+    let sentence = format!("could not {operation} {addr}: {error}{hint}");
+    explain(error, sentence)
 }
 
 /// Parses a host: an address, or else a name.

@@ -50,7 +50,7 @@ pub async fn lookup_addr(addr: impl NamedAddr) -> io::Result<String> {
             Err(explain(error, sentence))
         }
     };
-    blocking::submit(Kind::Name, look_up).await
+    blocking::submit(Kind::Name, "net::lookup_addr", look_up).await
 }
 
 impl NamedAddr for IpAddr {}

@@ -9,7 +9,7 @@ use std::io;
 pub(super) use private::Sealed;
 
 use super::transport::IoObject;
-use crate::io_error::explain_as;
+use crate::io_error::{explain, explain_as};
 use crate::sys::{self, Owned};
 
 /// A kind of datagram socket: [`Udp`](super::Udp), and on Unix [`Unix`](super::Unix).
@@ -55,16 +55,33 @@ pub trait DatagramIo: IoObject {
     fn try_io<R>(&self, op: impl FnOnce() -> io::Result<R>) -> io::Result<R>;
 }
 
-/// Adds to an error of a send without an address what to do, if the socket is not connected.
-pub(super) fn explain_send(error: io::Error) -> io::Error {
+/// Adds to an error of a send of `length` bytes without an address what failed, and what to do if
+/// the socket is not connected.
+#[cold]
+pub(super) fn explain_send(length: usize, error: io::Error) -> io::Error {
     if !sys::is_unconnected(&error) {
-        return error;
+        return send_error(length, "", "", error);
     }
     let sentence = format!(
         "the socket is not connected: call connect first, or send with send_to and an address \
          ({error})"
     );
     explain_as(io::ErrorKind::NotConnected, error, sentence)
+}
+
+/// Adds to an error of a send the length of the datagram, its destination as in `" to ADDRESS"`,
+/// and a hint. Errors that only repeat the send stay as they are.
+#[cold]
+pub(super) fn send_error(length: usize, to: &str, hint: &str, error: io::Error) -> io::Error {
+    if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) {
+        return error;
+    }
+    let hint = match error.kind() {
+        io::ErrorKind::ConnectionRefused => " (the peer's system refused an earlier datagram)",
+        _ => hint,
+    };
+    let sentence = format!("could not send a datagram of {length} bytes{to}: {error}{hint}");
+    explain(error, sentence)
 }
 
 /// Returns the length of a datagram that was received into a buffer of `capacity` bytes, or the

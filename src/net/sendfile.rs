@@ -76,7 +76,7 @@ pub async fn sendfile(
 
 /// Reads some bytes on the blocking pool and writes them. Returns 0 at the end of the file.
 async fn copy(stream: &TcpStream, file: File, at: u64, left: u64) -> io::Result<u64> {
-    let read = blocking::submit(Kind::File, move || {
+    let read = blocking::submit(Kind::File, "net::sendfile", move || {
         let mut bytes =
             vec![0; usize::try_from(left.min(COPY_MAX)).expect("a copy fits into memory")];
         let n = read_at(&file, &mut bytes, at)?;

@@ -2,12 +2,11 @@
 
 use std::io;
 
-use super::addrs::{ToAddrs, resolve};
+use super::addrs::{ToAddrs, bind_error, resolve};
 use super::listener::Listener;
 use super::tcp_stream::Tcp;
 use crate::context;
 use crate::current::budget;
-use crate::io_error::explain;
 use crate::sys;
 
 /// A socket that accepts TCP connections.
@@ -93,8 +92,7 @@ impl TcpListener {
             }
         }
         let (addr, error) = failure.expect("resolve returns at least one address");
-        let sentence = format!("could not listen on {addr}: {error}");
-        Err(explain(error, sentence))
+        Err(bind_error("listen on", addr, error))
     }
 
     /// Sets the number of routers that a packet of a connection may pass (IP_TTL).

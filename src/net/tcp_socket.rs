@@ -8,13 +8,13 @@ use std::time::Duration;
 use rustix::net::sockopt;
 use rustix::net::{AddressFamily, SocketType};
 
+use super::addrs::bind_error;
 use super::connect::connect_socket;
 use super::fd::check_linger;
 use super::listener::Listener;
 use super::tcp_listener::TcpListener;
 use super::tcp_stream::TcpStream;
 use crate::context;
-use crate::io_error::explain;
 use crate::sys;
 
 /// A TCP socket that is neither connected nor listening: for options that must be set before.
@@ -66,11 +66,7 @@ impl TcpSocket {
     ///
     /// The system's error: `AddrInUse`, `AddrNotAvailable`, `PermissionDenied`.
     pub fn bind(&self, addr: SocketAddr) -> io::Result<()> {
-        rustix::net::bind(self, &addr).map_err(|errno| {
-            let error = io::Error::from(errno);
-            let sentence = format!("could not bind to {addr}: {error}");
-            explain(error, sentence)
-        })
+        rustix::net::bind(self, &addr).map_err(|errno| bind_error("bind to", addr, errno.into()))
     }
 
     /// Connects to `addr`.
@@ -108,11 +104,10 @@ impl TcpSocket {
         let context = context::expect("TcpSocket::listen");
         if let Err(errno) = rustix::net::listen(&self, i32::try_from(backlog).unwrap_or(i32::MAX)) {
             let error = io::Error::from(errno);
-            let sentence = match self.local_addr() {
-                Ok(addr) => format!("could not listen on {addr}: {error}"),
-                Err(_) => format!("could not listen: {error}"),
-            };
-            return Err(explain(error, sentence));
+            return Err(match self.local_addr() {
+                Ok(addr) => bind_error("listen on", addr, error),
+                Err(_) => error,
+            });
         }
         Listener::register(self.fd.into(), &context.reactor)
     }

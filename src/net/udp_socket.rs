@@ -4,9 +4,11 @@ use std::io;
 use std::net::{self, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::task::{Context, Poll};
 
-use super::addrs::{Target, ToAddrs, resolve};
+use super::addrs::{Target, ToAddrs, bind_error, resolve};
 use super::datagram_socket::DatagramSocket;
-use super::messages::{DatagramIo, Protocol, ReceiveMode, Sealed, check_truncated, explain_send};
+use super::messages::{
+    DatagramIo, Protocol, ReceiveMode, Sealed, check_truncated, explain_send, send_error,
+};
 use super::transport::done;
 use crate::context;
 use crate::current::budget;
@@ -112,8 +114,7 @@ impl UdpSocket {
             }
         }
         let (addr, error) = failure.expect("resolve returns at least one address");
-        let sentence = format!("could not bind to {addr}: {error}");
-        Err(explain(error, sentence))
+        Err(bind_error("bind to", addr, error))
     }
 
     /// Connects the socket to the first address of `addr` that has the socket's address family.
@@ -153,7 +154,7 @@ impl UdpSocket {
     #[doc(alias = "sendto")]
     pub async fn send_to(&self, buf: &[u8], addr: impl ToAddrs) -> io::Result<usize> {
         let addr = self.first_of_family(addr.target()?).await?;
-        self.end.io(Direction::Write, |io| done(io.send_to(buf, addr))).await
+        self.end.io(Direction::Write, |io| done(send_to(io, buf, addr))).await
     }
 
     /// Sends a datagram to `addr` without waiting; see [`send_to`](UdpSocket::send_to).
@@ -162,7 +163,7 @@ impl UdpSocket {
     ///
     /// Kind `WouldBlock` if the system's send buffer is full.
     pub fn try_send_to(&self, buf: &[u8], addr: SocketAddr) -> io::Result<usize> {
-        self.end.socket.attempt(Direction::Write, |io| done(io.send_to(buf, addr)))
+        self.end.socket.attempt(Direction::Write, |io| done(send_to(io, buf, addr)))
     }
 
     /// Sends a datagram to `addr` as a `poll_` function; see [`send_to`](UdpSocket::send_to). At
@@ -174,7 +175,7 @@ impl UdpSocket {
         buf: &[u8],
         addr: SocketAddr,
     ) -> Poll<io::Result<usize>> {
-        self.end.poll_io(Direction::Write, cx, |io| done(io.send_to(buf, addr)))
+        self.end.poll_io(Direction::Write, cx, |io| done(send_to(io, buf, addr)))
     }
 
     /// Returns the first address of `target` that has the socket's address family, else the first.
@@ -270,6 +271,21 @@ impl UdpSocket {
     }
 }
 
+/// Sends a datagram. An error says which one, and why the socket cannot send to this address.
+fn send_to(io: &mio::net::UdpSocket, buf: &[u8], addr: SocketAddr) -> io::Result<usize> {
+    io.send_to(buf, addr).map_err(|error| {
+        let hint = match io.local_addr() {
+            _ if error.kind() == io::ErrorKind::PermissionDenied => {
+                " (a broadcast address needs UdpSocket::set_broadcast)"
+            }
+            Ok(local) if local.is_ipv4() && addr.is_ipv6() => " (this is an IPv4 socket)",
+            Ok(local) if local.is_ipv6() && addr.is_ipv4() => " (this is an IPv6 socket)",
+            _ => "",
+        };
+        send_error(buf.len(), &format!(" to {addr}"), hint, error)
+    })
+}
+
 impl Protocol for Udp {}
 
 impl Sealed for Udp {
@@ -283,7 +299,7 @@ impl DatagramIo for mio::net::UdpSocket {
     type Addr = SocketAddr;
 
     fn send(&self, buf: &[u8]) -> io::Result<usize> {
-        self.send(buf).map_err(explain_send)
+        self.send(buf).map_err(|error| explain_send(buf.len(), error))
     }
 
     fn receive(&self, buf: &mut [u8], mode: ReceiveMode) -> io::Result<(usize, SocketAddr)> {

@@ -144,7 +144,8 @@ impl DatagramIo for mio::net::UnixDatagram {
     type Addr = SocketAddr;
 
     fn send(&self, buf: &[u8]) -> io::Result<usize> {
-        self.try_io(|| Ok(send(self, buf, NO_SIGNAL)?)).map_err(explain_send)
+        self.try_io(|| Ok(send(self, buf, NO_SIGNAL)?))
+            .map_err(|error| explain_send(buf.len(), error))
     }
 
     fn receive(&self, buf: &mut [u8], mode: ReceiveMode) -> io::Result<(usize, SocketAddr)> {

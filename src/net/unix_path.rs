@@ -52,9 +52,15 @@ pub(super) fn address_error(operation: &str, addr: &SocketAddr, error: io::Error
         io::ErrorKind::AddrInUse if addr.as_pathname().is_some() => {
             " (the file exists: remove it first, if no server uses it)"
         }
+        io::ErrorKind::ConnectionRefused if addr.as_pathname().is_some() => {
+            " (the file exists, but no server listens there)"
+        }
         _ => "",
     };
-    let sentence = format!("could not {operation} {addr:?}: {error}{hint}");
+    let sentence = match addr.as_pathname() {
+        Some(path) => format!("could not {operation} {path:?}: {error}{hint}"),
+        None => format!("could not {operation} {addr:?}: {error}{hint}"),
+    };
     explain(error, sentence)
 }
 

@@ -153,22 +153,24 @@ impl Child {
         }
     }
 
-    /// Sends a signal to the process. Does nothing if the process has ended.
+    /// Sends a signal to the process. Does nothing if the process has ended. For the processes that
+    /// it has started, see [`send_signal_to_group`](Child::send_signal_to_group).
     ///
     /// # Errors
     ///
     /// Kind `InvalidInput` for an unknown signal or a real-time signal. Kind `PermissionDenied` if
     /// the process runs as another user.
     pub fn send_signal(&self, signal: impl Into<SignalKind>) -> io::Result<()> {
-        let kind = signal.into();
-        let signal = Signal::from_named_raw(kind.as_raw()).ok_or_else(|| {
-            let sentence = format!("{kind} cannot be sent: it has no name here");
-            io::Error::new(io::ErrorKind::InvalidInput, sentence)
-        })?;
+        let signal = named_signal(signal.into())?;
         match &self.state {
             State::Running(running) => running.signal(signal),
             State::Ended(_) => Ok(()),
         }
+    }
+
+    /// Returns whether a wait has returned the exit status.
+    pub(super) fn has_ended(&self) -> bool {
+        matches!(self.state, State::Ended(_))
     }
 
     /// Sends SIGTERM, which asks the process to end. The process may handle or ignore it; see
@@ -277,6 +279,14 @@ impl Child {
     pub async fn output(&mut self) -> io::Result<Output> {
         self.communicate([]).await
     }
+}
+
+/// Returns the signal in the type of rustix.
+pub(super) fn named_signal(kind: SignalKind) -> io::Result<Signal> {
+    Signal::from_named_raw(kind.as_raw()).ok_or_else(|| {
+        let sentence = format!("{kind} cannot be sent: it has no name here");
+        io::Error::new(io::ErrorKind::InvalidInput, sentence)
+    })
 }
 
 impl Drop for Child {

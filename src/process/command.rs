@@ -13,9 +13,9 @@ use mio::unix::pipe;
 
 use super::child::Child;
 use super::orphans::{self, Unclaimed};
+use super::start_error::start_error;
 use crate::blocking::{self, Kind};
 use crate::context::{self, Context};
-use crate::io_error::explain;
 
 /// A program to start, with arguments, environment and pipes: [`std::process::Command`] for the
 /// loop.
@@ -229,7 +229,7 @@ impl Command {
     /// Outside of a running loop.
     #[track_caller]
     pub fn spawn(&mut self) -> io::Result<Child> {
-        self.start([Stdio::inherit(), Stdio::inherit(), Stdio::inherit()])
+        self.start("process::Command::spawn", inherited())
     }
 
     /// Starts the process like [`spawn`](Command::spawn), but on a thread of the blocking pool. The
@@ -264,10 +264,10 @@ impl Command {
     #[doc(alias = "create_subprocess_exec")]
     pub async fn spawn_async(&mut self) -> io::Result<Child> {
         let context = context::expect("process::Command::spawn_async");
-        let merged = self.prepare([Stdio::inherit(), Stdio::inherit(), Stdio::inherit()])?;
+        let merged = self.prepare(inherited())?;
         let kill_on_drop = self.kill_on_drop;
         let mut std = mem::replace(&mut self.std, process::Command::new(""));
-        let work = blocking::submit(Kind::File, move || {
+        let work = blocking::submit(Kind::File, "process::Command::spawn_async", move || {
             let started = std.spawn().map(|process| Unclaimed::new(process, kill_on_drop));
             Ok((mem::replace(&mut std, process::Command::new("")), started))
         });
@@ -294,7 +294,8 @@ impl Command {
     /// Outside of a running loop.
     #[doc(alias = "run")]
     pub async fn output(&mut self) -> io::Result<Output> {
-        self.start([Stdio::null(), Stdio::piped(), Stdio::piped()])?.output().await
+        let defaults = [Stdio::null(), Stdio::piped(), Stdio::piped()];
+        self.start("process::Command::output", defaults)?.output().await
     }
 
     /// Starts the process like [`spawn`](Command::spawn), waits until it has ended, and returns its
@@ -313,13 +314,14 @@ impl Command {
     /// Outside of a running loop.
     #[doc(alias = "call")]
     pub async fn status(&mut self) -> io::Result<ExitStatus> {
-        self.spawn()?.wait().await
+        self.start("process::Command::status", inherited())?.wait().await
     }
 
-    /// Starts the process, with `defaults` for stdin, stdout and stderr that are not set.
+    /// Starts the process, with `defaults` for stdin, stdout and stderr that are not set. `what`
+    /// names the called function.
     #[track_caller]
-    fn start(&mut self, defaults: [Stdio; 3]) -> io::Result<Child> {
-        let context = context::expect("process::Command::spawn");
+    fn start(&mut self, what: &str, defaults: [Stdio; 3]) -> io::Result<Child> {
+        let context = context::expect(what);
         let merged = self.prepare(defaults)?;
         let started = self.std.spawn();
         self.watch(started, merged, &context)
@@ -362,25 +364,16 @@ impl Command {
             // Closes the writing ends, so that the pipe ends with the child.
             self.std.stdout(Stdio::piped()).stderr(Stdio::piped());
         }
-        let mut started = started.map_err(|error| self.explain(error))?;
+        let mut started = started.map_err(|error| start_error(&self.std, error))?;
         started.stdout = merged.map(Into::into).or(started.stdout.take());
-        Child::new(started, context, self.kill_on_drop).map_err(|error| self.explain(error))
+        Child::new(started, context, self.kill_on_drop)
+            .map_err(|error| start_error(&self.std, error))
     }
+}
 
-    /// Adds the program to an error, and the working directory if that is the reason: the system
-    /// reports the same number for both.
-    fn explain(&self, error: io::Error) -> io::Error {
-        let program = self.std.get_program();
-        let is_missing = |folder: &&Path| !folder.is_dir();
-        let sentence = match self.std.get_current_dir().filter(is_missing) {
-            Some(folder) => format!(
-                "could not start {program:?}: the working directory {folder:?} is not a directory: \
-                 {error}"
-            ),
-            None => format!("could not start {program:?}: {error}"),
-        };
-        explain(error, sentence)
-    }
+/// Stdin, stdout and stderr of this process.
+fn inherited() -> [Stdio; 3] {
+    [Stdio::inherit(), Stdio::inherit(), Stdio::inherit()]
 }
 
 impl From<process::Command> for Command {

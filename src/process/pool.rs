@@ -14,6 +14,7 @@ use super::command::Command;
 use super::pool_error::PoolError;
 use super::pool_worker::PoolWorker;
 use super::worker;
+use crate::context;
 use crate::sync::{Event, Semaphore};
 use crate::task::gather;
 
@@ -113,6 +114,7 @@ impl Pool {
     #[doc(alias = "apply")]
     #[doc(alias = "apply_async")]
     pub async fn run(&self, job: impl AsRef<[u8]>) -> Result<Vec<u8>, PoolError> {
+        drop(context::expect("process::Pool::run"));
         let shared = &*self.0;
         if shared.is_closing.get() {
             return Err(PoolError::Closed);
@@ -257,7 +259,7 @@ impl PoolBuilder {
     /// stdin. Default: the own executable, without arguments.
     ///
     /// Ctrl-C in a terminal ends the workers too, since they are in the same process group:
-    /// `std::os::unix::process::CommandExt::process_group` gives them their own.
+    /// [`Command::process_group`] gives them their own.
     #[doc(alias = "initializer")]
     pub fn command(mut self, command: impl Fn() -> Command + 'static) -> PoolBuilder {
         self.command = Some(Box::new(command));

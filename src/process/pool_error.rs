@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt;
 use std::io;
+use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 
 /// The reason why a job of a [`Pool`](super::Pool) has no output.
@@ -23,11 +24,14 @@ impl fmt::Display for PoolError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             PoolError::Panicked(message) => write!(f, "the job panicked in its worker: {message}"),
-            PoolError::Broken(status) => write!(
-                f,
-                "the worker process of the job ended before it answered: {status} (its `main` must \
-                 call `evloop::process::worker` first)"
-            ),
+            PoolError::Broken(status) => {
+                let hint = match status.signal() {
+                    // Killed from outside, by a fault in the job, or for lack of memory.
+                    Some(_) => "",
+                    None => ": the job exited, or `main` must call `evloop::process::worker` first",
+                };
+                write!(f, "the worker process of the job ended before it answered: {status}{hint}")
+            }
             PoolError::Closed => f.write_str("the pool of processes was shut down"),
             PoolError::Io(error) => error.fmt(f),
         }

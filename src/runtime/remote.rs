@@ -123,7 +123,7 @@ impl Handle {
         Fut::Output: Send + 'static,
     {
         assert!(
-            !self.inbox().is_on_this_thread(),
+            self.is_closed() || !self.inbox().is_on_this_thread(),
             "Handle::block_on was called on the thread of its own loop, which would wait for \
              itself: await the future instead"
         );

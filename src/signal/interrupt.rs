@@ -18,7 +18,7 @@ use super::listener::Listener;
 use crate::runtime::Runtime;
 
 /// The error of [`Runtime::block_on_or_cancel`]: Ctrl-C came, and the future was dropped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Interrupted(());
 
 /// On Unix, with the feature `signal`.
@@ -134,6 +134,12 @@ impl Drop for SecondInterrupt {
 impl fmt::Display for Interrupted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("cancelled by Ctrl-C")
+    }
+}
+
+impl fmt::Debug for Interrupted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Interrupted({self})")
     }
 }
 

@@ -11,6 +11,7 @@ use super::reader::StreamReader;
 use super::shared_stream::SharedStream;
 use super::socket::StreamSocket;
 use super::writer::StreamWriter;
+use crate::context;
 use crate::net::{ConnectOptions, TcpStream, ToAddrs};
 
 /// The options of a reader and a writer.
@@ -94,6 +95,7 @@ pub async fn open_connection_with(
     addr: impl ToAddrs,
     options: &StreamOptions,
 ) -> io::Result<(StreamReader, StreamWriter)> {
+    drop(context::expect("open_connection"));
     options.check()?;
     from_tcp(TcpStream::connect_with(addr, &options.connect).await?, options)
 }

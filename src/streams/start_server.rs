@@ -9,6 +9,7 @@ use super::reader::StreamReader;
 use super::server::Server;
 use super::server_options::ServerOptions;
 use super::writer::StreamWriter;
+use crate::context;
 use crate::net::{TcpListener, ToAddrs, lookup_host};
 
 /// Listens on all addresses of `addr`, and calls `handler` with a reader and a writer for each
@@ -102,6 +103,7 @@ where
     F: AsyncFn(StreamReader, StreamWriter) -> T + 'static,
     T: HandlerOutput + 'static,
 {
+    drop(context::expect("start_server"));
     options.check()?;
     let addrs: Vec<_> = lookup_host(addr).await?.collect();
     let mut listen = options.listen.clone();

@@ -17,6 +17,7 @@ use super::shared_stream::SharedStream;
 use super::socket::StreamSocket;
 use super::socket_file::{PathLock, SocketFile};
 use super::writer::StreamWriter;
+use crate::context;
 use crate::net::pipe::Receiver;
 use crate::net::{UnixListener, UnixStream};
 
@@ -67,6 +68,7 @@ pub async fn open_unix_connection_with(
     path: impl AsRef<Path>,
     options: &StreamOptions,
 ) -> io::Result<(StreamReader, StreamWriter)> {
+    drop(context::expect("open_unix_connection"));
     options.check()?;
     Ok(from_unix(UnixStream::connect(path).await?, options))
 }
@@ -230,6 +232,7 @@ where
     F: AsyncFn(StreamReader, StreamWriter) -> T + 'static,
     T: HandlerOutput + 'static,
 {
+    drop(context::expect("start_unix_server"));
     options.check()?;
     let path = path.as_ref();
     let lock = PathLock::take(path)?;

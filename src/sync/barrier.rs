@@ -69,7 +69,7 @@ pub struct BarrierWaitResult {
 }
 
 /// The error of a task whose barrier was reset while it waited, or aborted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct BrokenBarrier(());
 
 impl Barrier {
@@ -212,6 +212,12 @@ impl BarrierWaitResult {
 impl fmt::Display for BrokenBarrier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the barrier was reset or aborted")
+    }
+}
+
+impl fmt::Debug for BrokenBarrier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "BrokenBarrier({self})")
     }
 }
 

@@ -70,7 +70,7 @@ struct Borrower<'a, B: Eq + Hash> {
 }
 
 /// The error of [`CapacityLimiter::acquire`]: the borrower holds a token, or waits for one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct AlreadyBorrowed(());
 
 /// The error of [`CapacityLimiter::try_acquire`].
@@ -299,6 +299,12 @@ impl From<Refusal> for TryBorrowError {
 impl fmt::Display for AlreadyBorrowed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the borrower holds a token of this limiter already, or waits for one")
+    }
+}
+
+impl fmt::Debug for AlreadyBorrowed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AlreadyBorrowed({self})")
     }
 }
 

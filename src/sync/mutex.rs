@@ -70,7 +70,7 @@ pub struct OwnedMutexGuard<T> {
 
 /// The error of [`Mutex::try_lock`] and of [`RwLock`](super::RwLock)'s `try_` methods: the lock is
 /// held, or other tasks wait for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct TryLockError(());
 
 impl<T> Mutex<T> {
@@ -310,6 +310,12 @@ impl From<Refusal> for TryLockError {
 impl fmt::Display for TryLockError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the lock is held, or others wait for it")
+    }
+}
+
+impl fmt::Debug for TryLockError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TryLockError({self})")
     }
 }
 

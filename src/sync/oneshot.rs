@@ -54,7 +54,7 @@ pub struct Receiver<T> {
 
 /// The error of a [`Receiver`]: no value was sent before the sender was dropped or the receiver was
 /// closed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct RecvError(());
 
 /// The error of [`Receiver::try_recv`].
@@ -269,6 +269,12 @@ impl<T> Drop for Receiver<T> {
 impl fmt::Display for RecvError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("nothing was sent before the channel was closed")
+    }
+}
+
+impl fmt::Debug for RecvError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RecvError({self})")
     }
 }
 

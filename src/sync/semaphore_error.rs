@@ -7,7 +7,7 @@ use std::io;
 use super::raw_semaphore::Refusal;
 
 /// The error of [`Semaphore::acquire`](super::Semaphore::acquire): the semaphore was closed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct AcquireError(());
 
 /// The error of [`Semaphore::try_acquire`](super::Semaphore::try_acquire).
@@ -21,7 +21,7 @@ pub enum TryAcquireError {
 
 /// The error of [`Semaphore::add_permits`](super::Semaphore::add_permits): the semaphore may not
 /// have that many permits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct AddPermitsError(pub(super) ());
 
 impl From<Refusal> for AcquireError {
@@ -45,6 +45,12 @@ impl fmt::Display for AcquireError {
     }
 }
 
+impl fmt::Debug for AcquireError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AcquireError({self})")
+    }
+}
+
 impl fmt::Display for TryAcquireError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -57,6 +63,12 @@ impl fmt::Display for TryAcquireError {
 impl fmt::Display for AddPermitsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("more permits were added than the semaphore may have")
+    }
+}
+
+impl fmt::Debug for AddPermitsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AddPermitsError({self})")
     }
 }
 

@@ -48,7 +48,7 @@ pub struct SharedSetter<T> {
 
 /// The error of a [`Shared`] that will never have a value: its setter was dropped, or its future
 /// panicked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct NeverSet(());
 
 struct State<T> {
@@ -210,6 +210,12 @@ impl<T> Drop for SharedSetter<T> {
 impl fmt::Display for NeverSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("no value will come: the setter was dropped, or the future panicked")
+    }
+}
+
+impl fmt::Debug for NeverSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "NeverSet({self})")
     }
 }
 

@@ -19,7 +19,7 @@ pub struct Receiver<T> {
 }
 
 /// The error of a receiver: the senders were dropped, so the value will not change any more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct RecvError(());
 
 impl<T> Receiver<T> {
@@ -163,6 +163,12 @@ impl<T> Drop for Receiver<T> {
 impl fmt::Display for RecvError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the value will not change: its senders were dropped")
+    }
+}
+
+impl fmt::Debug for RecvError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RecvError({self})")
     }
 }
 

@@ -96,7 +96,7 @@ impl State {
     #[cold]
     #[track_caller]
     fn bind(deadline: Instant) -> State {
-        State::until(context::expect("a sleep").reactor.clone(), deadline)
+        State::until(context::expect("a sleep or timeout").reactor.clone(), deadline)
     }
 
     fn until(reactor: Rc<Reactor>, deadline: Instant) -> State {
