@@ -14,6 +14,10 @@ use crate::time::sleep;
 /// The task runs to its end even if the [`JoinHandle`] is dropped. See
 /// [`Builder`](super::Builder) for a task with a name, and for one that is polled at once.
 ///
+/// The future must be `'static`: the task may outlive the caller. If the compiler says that a
+/// borrowed value does not live long enough, move the value into the task (`async move`), share it
+/// by an [`Rc`](std::rc::Rc), or spawn the task in a [`scope`](super::scope()), whose tasks borrow.
+///
 /// # Panics
 ///
 /// Panics outside of a running loop.
