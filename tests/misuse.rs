@@ -9,7 +9,9 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use evloop::runtime::{Handle, call_at, call_later, call_soon};
-use evloop::task::{self, JoinSet, TaskEnd, report_error, shielded, spawn_blocking};
+use evloop::task::{
+    self, JoinMap, JoinQueue, JoinSet, TaskEnd, report_error, shielded, spawn_blocking,
+};
 use evloop::{Runtime, block_on, spawn};
 
 thread_local! {
@@ -68,6 +70,26 @@ fn functions_that_need_a_loop_point_at_their_caller() {
 fn a_nested_loop_points_at_the_caller_of_block_on() {
     block_on(async {
         check("block_on was called inside of a running event loop", || block_on(ready(())));
+    });
+}
+
+#[test]
+fn a_handle_that_returned_its_output_cannot_be_joined_by_a_set() {
+    block_on(async {
+        let mut handles = Vec::new();
+        for _ in 0..3 {
+            let mut handle = spawn(ready(7));
+            assert_eq!((&mut handle).await.unwrap(), 7);
+            handles.push(handle);
+        }
+        let mut next = || handles.pop().unwrap();
+        let (mut set, mut map, mut queue) = (JoinSet::new(), JoinMap::new(), JoinQueue::new());
+        check("JoinSet::insert was called with the handle of task", || set.insert(next()));
+        check("JoinMap::insert was called with the handle of task", || map.insert("key", next()));
+        check("JoinQueue::insert was called with the handle of task", || queue.insert(next()));
+        assert!(set.join_next().await.is_none());
+        assert!(map.join_next().await.is_none());
+        assert!(queue.join_next().await.is_none());
     });
 }
 

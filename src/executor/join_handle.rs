@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use super::header::Header;
+use super::header::{Header, State};
 use super::join_error::JoinError;
 use super::local_queue::{abort, store_unhandled};
 use super::runnable::Runnable;
@@ -121,6 +121,11 @@ impl<T> JoinHandle<T> {
 
     pub(crate) fn header(&self) -> &Header {
         self.task.header()
+    }
+
+    /// Returns whether the output was taken.
+    pub(crate) fn is_taken(&self) -> bool {
+        self.task.header().state.get() == State::Taken
     }
 
     /// Takes the output, if the task has ended and the output was not taken before.

@@ -268,7 +268,8 @@ impl<T: 'static> JoinSet<T> {
     ///
     /// # Panics
     ///
-    /// Panics outside of a running loop, unless the task has ended.
+    /// Panics if the handle has returned the output of its task, and outside of a running loop
+    /// unless the task has ended.
     ///
     /// ```
     /// evloop::block_on(async {
