@@ -462,3 +462,16 @@ fn a_hundred_thousand_tasks_are_joined() {
         assert_eq!(sum, 99_999 * 50_000);
     });
 }
+
+#[test]
+fn a_spawn_that_panics_is_not_counted_as_running() {
+    let mut set = JoinSet::new();
+    let spawn = AssertUnwindSafe(|| drop(set.spawn(ready(1))));
+    assert!(catch_unwind(spawn).is_err(), "no loop runs");
+    assert_eq!((set.len(), set.running()), (0, 0));
+    block_on(async {
+        set.spawn(ready(2));
+        assert_eq!(set.running(), 1);
+        assert_eq!(set.join_all().await, [2]);
+    });
+}
