@@ -295,6 +295,16 @@ fn a_panic_of_a_hook_while_the_loop_ends_propagates_after_all_tasks_were_dropped
 }
 
 #[test]
+fn a_panic_of_a_hook_at_the_end_of_the_root_propagates_out_of_block_on() {
+    let builder = Runtime::builder().instrument(Panics("ended", Cell::new(false)));
+    let mut runtime = builder.build().unwrap();
+    let run = AssertUnwindSafe(|| runtime.block_on(ready(1)));
+    let payload = catch_unwind(run).unwrap_err();
+    assert_eq!(*payload.downcast::<String>().unwrap(), "ended");
+    assert_eq!(runtime.block_on(ready(2)), 2);
+}
+
+#[test]
 fn a_hook_may_list_spawn_and_abort() {
     struct Busy(Cell<bool>);
     impl Instrument for Busy {
