@@ -172,7 +172,7 @@ impl<T: 'static> JoinQueue<T> {
     #[track_caller]
     pub fn insert(&mut self, handle: JoinHandle<T>) -> AbortHandle {
         assert_has_output("JoinQueue::insert", &handle);
-        self.push(Entry::Task(handle))
+        self.push(Entry::Task(handle.detach_on_drop()))
     }
 
     fn push(&mut self, task: Entry<T>) -> AbortHandle {

@@ -209,6 +209,7 @@ impl<K, T: 'static> Members<K, T> {
         handle: JoinHandle<T>,
     ) -> (Place, AbortHandle) {
         assert_has_output(what, &handle);
+        let handle = handle.detach_on_drop();
         let report = self.report();
         let place = report.place;
         let task = if handle.is_finished() {
