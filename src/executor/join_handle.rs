@@ -140,7 +140,7 @@ impl<T> JoinHandle<T> {
         self
     }
 
-    /// Reverts [`abort_on_drop`](JoinHandle::abort_on_drop). The owner of the handle aborts the task
+    /// Reverts [`abort_on_drop`](JoinHandle::abort_on_drop). The handle's owner aborts the task
     /// itself, or never.
     pub(crate) fn detach_on_drop(self) -> JoinHandle<T> {
         self.task.header().abort_on_drop.set(false);

@@ -27,8 +27,8 @@ impl Executor {
         }
     }
 
-    /// Inserts a child of a scope into the run queue. The caller must [observe](Self::observe_child)
-    /// it once the scope knows the child.
+    /// Inserts a child of a scope into the run queue. The caller adds it to the scope, and then
+    /// [observes](Self::observe_child) it.
     pub(crate) fn insert_child(
         &self,
         options: SpawnOptions,

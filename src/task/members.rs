@@ -31,8 +31,8 @@ struct Member<K, T> {
 /// The key, the id and the output of a task that has ended.
 pub(super) type Output<K, T> = (K, TaskId, Result<T, JoinError>);
 
-/// The place of a task in the slab. The serial number tells a task from an earlier one that was
-/// removed before it ended.
+/// The place of a task in the slab. The serial number distinguishes a task from an earlier
+/// one that was removed before it ended.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Place {
     index: usize,

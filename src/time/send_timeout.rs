@@ -6,8 +6,8 @@ use super::timeout::timeout;
 use crate::sync::{mpsc, thread_channel};
 
 impl<T> mpsc::Sender<T> {
-    /// Sends a value like [`send`](mpsc::Sender::send), but waits no longer than `duration`, which counts
-    /// from the first poll.
+    /// Sends a value like [`send`](mpsc::Sender::send), but waits no longer than `duration`, which
+    /// counts from the first poll.
     ///
     /// # Errors
     ///
@@ -50,8 +50,8 @@ impl<T> mpsc::Sender<T> {
 }
 
 impl<T> thread_channel::Sender<T> {
-    /// Sends a value like [`send`](thread_channel::Sender::send), but waits no longer than `duration`, which counts
-    /// from the first poll.
+    /// Sends a value like [`send`](thread_channel::Sender::send), but waits no longer than
+    /// `duration`, which counts from the first poll.
     ///
     /// # Errors
     ///
