@@ -1,10 +1,8 @@
 //! Panics of misuse point at the caller.
 
-use std::cell::RefCell;
 use std::future::{Future, ready};
-use std::panic::{AssertUnwindSafe, Location, catch_unwind, set_hook, take_hook};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
-use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -14,32 +12,15 @@ use evloop::task::{
 };
 use evloop::{Runtime, block_on, spawn};
 
-thread_local! {
-    /// The file and the line of the last panic of this thread.
-    static PLACE: RefCell<Option<(String, u32)>> = const { RefCell::new(None) };
-}
-
-/// The hook belongs to the process, the tests run beside each other.
-static HOOK: Mutex<()> = Mutex::new(());
+/// Where a panic reports its place.
+#[allow(unreachable_pub)]
+mod panic_place;
 
 /// Checks that `misuse` panics with the message, and that the panic points at the line of the call
 /// of this function.
 #[track_caller]
 fn check<T>(message: &str, misuse: impl FnOnce() -> T) {
-    let line = Location::caller().line();
-    let lock = HOOK.lock().unwrap_or_else(PoisonError::into_inner);
-    let outer = take_hook();
-    set_hook(Box::new(|info| {
-        let place = info.location().unwrap();
-        PLACE.set(Some((place.file().to_owned(), place.line())));
-    }));
-    let result = catch_unwind(AssertUnwindSafe(|| drop(misuse())));
-    set_hook(outer);
-    drop(lock);
-    let payload = result.expect_err("it panics");
-    let text = payload.downcast_ref::<String>().expect("a text");
-    assert!(text.contains(message), "{text}");
-    assert_eq!(PLACE.take().unwrap(), (file!().to_owned(), line), "{text}");
+    panic_place::assert_points_here(|| drop(misuse()), message);
 }
 
 fn poll_once<T>(future: impl Future<Output = T>) -> Poll<T> {
