@@ -10,9 +10,9 @@
 //! | [`Condvar`] | wait until the value in a [`Mutex`] has changed |
 //! | [`Barrier`] | let a number of tasks continue together |
 //! | [`OnceCell`] | set a value once, by the first task that needs it |
-//! | [`Shared`] | give one result to many tasks |
+//! | [`Shared`] | wait for one result in many tasks |
 //! | [`CapacityLimiter`] | limit how many borrowers do something, each once |
-//! | [`CancellationToken`] | tell tasks to stop |
+//! | [`CancellationToken`] | request tasks to stop |
 //! | [`oneshot`] | send one value to one receiver |
 //! | [`mpsc`] | send values from many senders to one receiver |
 //! | [`broadcast`] | send every value to every receiver |

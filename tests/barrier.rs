@@ -6,17 +6,17 @@ use std::io;
 use std::rc::Rc;
 use std::task::Poll;
 
-use caller::assert_points_here;
 use evloop::sync::{Barrier, BarrierWaitResult, BrokenBarrier};
 use evloop::task::yield_now;
 use evloop::{block_on, spawn};
 use futures::FutureExt;
 use futures::future::{LocalBoxFuture, join_all};
+use panic_place::assert_points_here;
 use probe::Probe;
 
-/// Where a panic points.
-#[allow(unreachable_pub)]
-mod caller;
+/// Where a panic reports its place.
+#[allow(unreachable_pub, dead_code)]
+mod panic_place;
 /// Wakers that count what happens to them.
 #[allow(unreachable_pub, dead_code)]
 mod probe;

@@ -11,20 +11,20 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 
-use caller::assert_points_here;
 use evloop::sync::broadcast::{self, Receiver, RecvError, SendError, Sender, TryRecvError};
 use evloop::task::yield_now;
 use evloop::{block_on, spawn};
 use futures::FutureExt;
 use futures::executor::LocalPool;
 use futures::future::LocalBoxFuture;
+use panic_place::assert_points_here;
 use probe::Probe;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-/// Where a panic points.
-#[allow(unreachable_pub)]
-mod caller;
+/// Where a panic reports its place.
+#[allow(unreachable_pub, dead_code)]
+mod panic_place;
 /// Wakers and values that count what happens to them.
 #[allow(dead_code, unreachable_pub)]
 mod probe;

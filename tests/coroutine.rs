@@ -16,7 +16,7 @@ use probe::Drops;
 use proptest::prelude::*;
 
 /// Where a panic reports its place.
-#[allow(unreachable_pub)]
+#[allow(unreachable_pub, dead_code)]
 mod panic_place;
 /// Wakers and values that record what was done with them.
 #[allow(dead_code, unreachable_pub)]

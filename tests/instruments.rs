@@ -7,8 +7,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use evloop::runtime::Instrument;
-use evloop::task::{self, TaskEnd, TaskInfo, TaskState, yield_now};
-use evloop::time::sleep;
+use evloop::task::{self, Scope, TaskEnd, TaskInfo, TaskState, yield_now};
+use evloop::time::{sleep, timeout};
 use evloop::{Runtime, spawn};
 
 /// Records the calls of an instrument. A task has its name, or `root`.
@@ -295,6 +295,16 @@ fn a_panic_of_a_hook_while_the_loop_ends_propagates_after_all_tasks_were_dropped
 }
 
 #[test]
+fn a_panic_of_a_hook_at_the_end_of_the_root_propagates_out_of_block_on() {
+    let builder = Runtime::builder().instrument(Panics("ended", Cell::new(false)));
+    let mut runtime = builder.build().unwrap();
+    let run = AssertUnwindSafe(|| runtime.block_on(ready(1)));
+    let payload = catch_unwind(run).unwrap_err();
+    assert_eq!(*payload.downcast::<String>().unwrap(), "ended");
+    assert_eq!(runtime.block_on(ready(2)), 2);
+}
+
+#[test]
 fn a_hook_may_list_spawn_and_abort() {
     struct Busy(Cell<bool>);
     impl Instrument for Busy {
@@ -312,4 +322,27 @@ fn a_hook_may_list_spawn_and_abort() {
         yield_now().await;
         assert_eq!(task::all().len(), 1, "the helper was aborted");
     });
+}
+
+#[test]
+fn a_hook_may_spawn_a_sibling_of_a_new_child() {
+    struct Sibling(Rc<RefCell<Option<Scope<'static>>>>, Rc<Cell<u32>>);
+    impl Instrument for Sibling {
+        fn spawned(&self, _: &TaskInfo) {
+            let scope = self.0.take();
+            if let Some(scope) = scope {
+                let runs = self.1.clone();
+                drop(scope.spawn(async move { runs.set(runs.get() + 1) }));
+            }
+        }
+    }
+    let (slot, runs) = (Rc::default(), Rc::new(Cell::new(0)));
+    let instrument = Sibling(Rc::clone(&slot), runs.clone());
+    let mut runtime = Runtime::builder().instrument(instrument).build().unwrap();
+    let children = task::scope(async |s| {
+        slot.replace(Some(s.clone()));
+        assert_eq!(s.spawn(ready(7)).await.unwrap(), 7);
+    });
+    runtime.block_on(async { timeout(Duration::from_secs(60), children).await.unwrap() });
+    assert_eq!(runs.get(), 1);
 }

@@ -13,7 +13,7 @@ use evloop::{block_on, join, spawn, try_join};
 use traced::traced;
 
 /// Where a panic reports its place.
-#[allow(unreachable_pub)]
+#[allow(unreachable_pub, dead_code)]
 mod panic_place;
 /// Futures that record their polls and drops.
 #[allow(unreachable_pub)]

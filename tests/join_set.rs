@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use evloop::task::{self, JoinSet, ReturnWhen, yield_now};
+use evloop::task::{self, JoinMap, JoinQueue, JoinSet, ReturnWhen, yield_now};
 use evloop::time::{sleep, timeout};
 use evloop::{Runtime, block_on};
 use probe::{Drops, Probe};
@@ -461,4 +461,45 @@ fn a_hundred_thousand_tasks_are_joined() {
         }
         assert_eq!(sum, 99_999 * 50_000);
     });
+}
+
+#[test]
+fn a_spawn_that_panics_is_not_counted_as_running() {
+    let mut set = JoinSet::new();
+    let spawn = AssertUnwindSafe(|| drop(set.spawn(ready(1))));
+    assert!(catch_unwind(spawn).is_err(), "no loop runs");
+    assert_eq!((set.len(), set.running()), (0, 0));
+    block_on(async {
+        set.spawn(ready(2));
+        assert_eq!(set.running(), 1);
+        assert_eq!(set.join_all().await, [2]);
+    });
+}
+
+#[test]
+fn detach_all_detaches_inserted_tasks_whose_handles_would_abort_them() {
+    let drops = Drops::default();
+    block_on(async {
+        let task = || {
+            let value = drops.value();
+            let idle = async move {
+                let _value = value;
+                std::future::pending().await
+            };
+            evloop::spawn(idle).abort_on_drop()
+        };
+        let (mut set, mut map, mut queue) =
+            (JoinSet::<()>::new(), JoinMap::<_, ()>::new(), JoinQueue::<()>::new());
+        set.insert(task());
+        map.insert("key", task());
+        queue.insert(task());
+        set.detach_all();
+        map.detach_all();
+        queue.detach_all();
+        for _ in 0..3 {
+            yield_now().await;
+        }
+        assert_eq!(drops.count(), 0);
+    });
+    assert_eq!(drops.count(), 3);
 }

@@ -1,45 +1,28 @@
 //! Panics of misuse point at the caller.
 
-use std::cell::RefCell;
 use std::future::{Future, ready};
-use std::panic::{AssertUnwindSafe, Location, catch_unwind, set_hook, take_hook};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
-use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use evloop::runtime::{Handle, call_at, call_later, call_soon};
 use evloop::sync::{self, Barrier, CapacityLimiter, Semaphore, Shared, oneshot, watch};
-use evloop::task::{self, JoinSet, TaskEnd, report_error, shielded, spawn_blocking};
+use evloop::task::{
+    self, JoinMap, JoinQueue, JoinSet, TaskEnd, report_error, shielded, spawn_blocking,
+};
 use evloop::time::timeout;
 use evloop::{Runtime, block_on, spawn};
 
-thread_local! {
-    /// The file and the line of the last panic of this thread.
-    static PLACE: RefCell<Option<(String, u32)>> = const { RefCell::new(None) };
-}
-
-/// The hook belongs to the process, the tests run beside each other.
-static HOOK: Mutex<()> = Mutex::new(());
+/// Where a panic reports its place.
+#[allow(unreachable_pub)]
+mod panic_place;
 
 /// Checks that `misuse` panics with the message, and that the panic points at the line of the call
 /// of this function.
 #[track_caller]
 fn check<T>(message: &str, misuse: impl FnOnce() -> T) {
-    let line = Location::caller().line();
-    let lock = HOOK.lock().unwrap_or_else(PoisonError::into_inner);
-    let outer = take_hook();
-    set_hook(Box::new(|info| {
-        let place = info.location().unwrap();
-        PLACE.set(Some((place.file().to_owned(), place.line())));
-    }));
-    let result = catch_unwind(AssertUnwindSafe(|| drop(misuse())));
-    set_hook(outer);
-    drop(lock);
-    let payload = result.expect_err("it panics");
-    let text = payload.downcast_ref::<String>().expect("a text");
-    assert!(text.contains(message), "{text}");
-    assert_eq!(PLACE.take().unwrap(), (file!().to_owned(), line), "{text}");
+    panic_place::assert_points_here(|| drop(misuse()), message);
 }
 
 fn poll_once<T>(future: impl Future<Output = T>) -> Poll<T> {
@@ -77,6 +60,26 @@ fn a_nested_loop_points_at_the_caller_of_block_on() {
 fn block_on_of_a_handle_after_the_end_says_that_the_loop_has_ended() {
     let handle = block_on(async { Handle::current() });
     check("was cancelled: the event loop has ended", || handle.block_on(|| ready(())));
+}
+
+#[test]
+fn a_handle_that_returned_its_output_cannot_be_joined_by_a_set() {
+    block_on(async {
+        let mut handles = Vec::new();
+        for _ in 0..3 {
+            let mut handle = spawn(ready(7));
+            assert_eq!((&mut handle).await.unwrap(), 7);
+            handles.push(handle);
+        }
+        let mut next = || handles.pop().unwrap();
+        let (mut set, mut map, mut queue) = (JoinSet::new(), JoinMap::new(), JoinQueue::new());
+        check("JoinSet::insert was called with the handle of task", || set.insert(next()));
+        check("JoinMap::insert was called with the handle of task", || map.insert("key", next()));
+        check("JoinQueue::insert was called with the handle of task", || queue.insert(next()));
+        assert!(set.join_next().await.is_none());
+        assert!(map.join_next().await.is_none());
+        assert!(queue.join_next().await.is_none());
+    });
 }
 
 #[test]

@@ -6,18 +6,18 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
-use caller::assert_points_here;
 use evloop::sync::mpsc::{self, SendError, SendTimeoutError, TrySendError};
 use evloop::task::yield_now;
 use evloop::{Runtime, block_on, spawn};
 use futures::FutureExt;
 use futures::executor::LocalPool;
 use futures::task::LocalSpawnExt;
+use panic_place::assert_points_here;
 use probe::{Drops, Probe};
 
-/// Where a panic points.
-#[allow(unreachable_pub)]
-mod caller;
+/// Where a panic reports its place.
+#[allow(unreachable_pub, dead_code)]
+mod panic_place;
 /// Wakers and values that count what happens to them.
 #[allow(unreachable_pub, dead_code)]
 mod probe;

@@ -1,6 +1,6 @@
 //! Functions that are called after the end of a task.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::{pending, ready};
 use std::rc::{Rc, Weak};
 
@@ -219,4 +219,24 @@ fn an_eager_task_that_has_ended_calls_a_function() {
         yield_now().await;
     });
     assert_eq!(trace.take(), ["eager Returned"]);
+}
+
+#[test]
+fn a_hundred_thousand_functions_are_registered_in_linear_time() {
+    let calls = Rc::new(Cell::new(0));
+    block_on(async {
+        let task = spawn(pending::<()>());
+        for i in 0..100_000 {
+            let calls = calls.clone();
+            let callback = task.on_end(move |_| calls.set(calls.get() + 1));
+            if i % 2 == 0 {
+                assert!(callback.remove());
+            }
+        }
+        task.abort();
+        while calls.get() < 50_000 {
+            yield_now().await;
+        }
+    });
+    assert_eq!(calls.get(), 50_000);
 }

@@ -7,7 +7,6 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use caller::assert_points_here;
 use evloop::sync::oneshot::{self, Receiver, RecvError, TryRecvError};
 use evloop::task::yield_now;
 use evloop::{Runtime, block_on, spawn};
@@ -16,11 +15,12 @@ use futures::future::{Either, join, select};
 use futures::stream::FuturesUnordered;
 use futures::task::LocalSpawnExt;
 use futures::{FutureExt, StreamExt};
+use panic_place::assert_points_here;
 use probe::{Drops, Probe};
 
-/// Where a panic points.
-#[allow(unreachable_pub)]
-mod caller;
+/// Where a panic reports its place.
+#[allow(unreachable_pub, dead_code)]
+mod panic_place;
 /// Wakers and values that count what happens to them.
 #[allow(unreachable_pub)]
 mod probe;

@@ -1,10 +1,11 @@
 //! Queues with a capacity of 0, and looking at values without taking them.
 
 use std::cell::RefCell;
+use std::future::Future;
 use std::panic::{self, AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
-use std::task::Poll;
+use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 
 use evloop::queue::{
@@ -249,4 +250,25 @@ fn task_done_called_too_often_panics_at_its_caller() {
     panic::set_hook(hook);
     assert!(caught.is_err());
     assert_eq!(place.lock().unwrap().take(), Some((file!().to_string(), line!() - 3)));
+}
+
+/// A waker that panics.
+struct Panics;
+
+impl Wake for Panics {
+    fn wake(self: Arc<Self>) {
+        panic!("a waker");
+    }
+}
+
+#[test]
+fn a_get_that_ends_with_the_panic_of_a_waker_does_not_count_as_waiting() {
+    let queue = Rc::new(Queue::bounded(0));
+    let mut put = Box::pin(queue.put(1));
+    let waker = Waker::from(Arc::new(Panics));
+    assert!(put.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    let get = AssertUnwindSafe(|| drop(getting(&queue)));
+    assert_eq!(catch_unwind(get).unwrap_err().downcast_ref(), Some(&"a waker"));
+    drop(put);
+    assert!(queue.try_put(2).is_err(), "no task gets");
 }

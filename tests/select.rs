@@ -19,7 +19,7 @@ use traced::traced;
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// Where a panic reports its place.
-#[allow(unreachable_pub)]
+#[allow(unreachable_pub, dead_code)]
 mod panic_place;
 /// Futures that record their polls and drops.
 #[allow(unreachable_pub)]

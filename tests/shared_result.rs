@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::future::{pending, poll_fn};
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::task::Poll;
 
@@ -119,6 +120,27 @@ fn a_panic_of_the_future_is_an_error_of_the_other_waits() {
         assert!(second.await.unwrap().is_err());
         assert!(shared.wait().await.unwrap_err().to_string().contains("panicked"));
     });
+}
+
+#[test]
+fn the_panic_of_a_future_or_of_its_destructor_is_an_outcome_at_once() {
+    struct Panics;
+    impl Drop for Panics {
+        fn drop(&mut self) {
+            panic!("odd");
+        }
+    }
+    let held = Panics;
+    let in_destructor = poll_fn(move |_| {
+        let _ = &held;
+        Poll::Ready(7)
+    });
+    let in_poll = Shared::<u32>::from_future(async { panic!("odd") });
+    for shared in [in_poll, Shared::from_future(in_destructor)] {
+        let wait = AssertUnwindSafe(|| shared.wait().now_or_never());
+        assert!(catch_unwind(wait).is_err());
+        assert!(shared.is_set() && shared.get().unwrap().is_err());
+    }
 }
 
 #[test]

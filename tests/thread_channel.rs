@@ -7,7 +7,6 @@ use std::sync::{Arc, Barrier};
 use std::task::{Poll, Wake, Waker};
 use std::thread::{self, JoinHandle};
 
-use caller::assert_points_here;
 use evloop::sync::thread_channel::{
     self, Receiver, SendError, Sender, TryRecvError, TrySendError, UnboundedSender,
 };
@@ -15,11 +14,12 @@ use evloop::task::yield_now;
 use evloop::{block_on, spawn};
 use futures::future::LocalBoxFuture;
 use futures::{FutureExt, StreamExt};
+use panic_place::assert_points_here;
 use probe::{Drops, Probe};
 
-/// Where a panic points.
-#[allow(unreachable_pub)]
-mod caller;
+/// Where a panic reports its place.
+#[allow(unreachable_pub, dead_code)]
+mod panic_place;
 /// Wakers and values that count what happens to them.
 #[allow(unreachable_pub)]
 mod probe;

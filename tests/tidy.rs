@@ -14,7 +14,7 @@ const LAYERS: &str = "
     L1 wait threads
     L2 executor reactor
     L3 context
-    L4 macros runtime sync time blocking queue coroutine task
+    L4 macros runtime blocking sync time queue coroutine task
     L4 io net streams fs signal process shards hyper tokio rustls inspect sim
     L5 guide lib
 ";
@@ -534,7 +534,7 @@ fn modules_import_only_what_is_below_them() {
         src/reactor.rs | 2   | ⏎use crate::executor::Batch;
         src/clock.rs   | 1 2 | use crate::{current::Budget,⏎ reactor::{Wheel, Key},};
         src/net.rs     | 1   | use {crate::context, crate::fs::File};
-        src/time.rs    | 1 1 | fn f() { crate::net::f(); super::blocking::f() }
+        src/time.rs    | 1 1 | fn f() { crate::net::f(); super::queue::f() }
         src/net/tcp.rs | 1   | use super::super::{streams, io};⏎use super::udp;
         src/io.rs      | 1   | mod a { use super::f; use super::super::net; } use super::time;
         src/net/tcp.rs |     | use crate::{context, io, net, runtime::{self, Handle}};

@@ -12,19 +12,19 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 
-use caller::assert_points_here;
 use evloop::sync::watch::{self, Receiver, Ref, SendError};
 use evloop::task::yield_now;
 use evloop::{block_on, spawn};
 use futures::FutureExt;
 use futures::future::LocalBoxFuture;
+use panic_place::assert_points_here;
 use probe::{Drops, Probe};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-/// Where a panic points.
-#[allow(unreachable_pub)]
-mod caller;
+/// Where a panic reports its place.
+#[allow(unreachable_pub, dead_code)]
+mod panic_place;
 /// Wakers and values that count what happens to them.
 #[allow(unreachable_pub)]
 mod probe;

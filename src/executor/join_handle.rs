@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use super::header::Header;
+use super::header::{Header, State};
 use super::join_error::JoinError;
 use super::local_queue::{abort, store_unhandled};
 use super::runnable::Runnable;
@@ -125,6 +125,11 @@ impl<T> JoinHandle<T> {
         self.task.header()
     }
 
+    /// Returns whether the output was taken.
+    pub(crate) fn is_taken(&self) -> bool {
+        self.task.header().state.get() == State::Taken
+    }
+
     /// Takes the output, if the task has ended and the output was not taken before.
     pub(crate) fn take_finished(&self) -> Option<Result<T, JoinError>> {
         self.task.take()
@@ -137,7 +142,8 @@ impl<T> JoinHandle<T> {
         self
     }
 
-    /// Reverts [`abort_on_drop`](JoinHandle::abort_on_drop).
+    /// Reverts [`abort_on_drop`](JoinHandle::abort_on_drop). The handle's owner aborts the task
+    /// itself, or never.
     pub(crate) fn detach_on_drop(self) -> JoinHandle<T> {
         self.task.header().abort_on_drop.set(false);
         self

@@ -27,7 +27,8 @@ impl Executor {
         }
     }
 
-    /// Inserts a child of a scope into the run queue.
+    /// Inserts a child of a scope into the run queue. The caller adds it to the scope, and then
+    /// [observes](Self::observe_child) it.
     pub(crate) fn insert_child(
         &self,
         options: SpawnOptions,
@@ -40,10 +41,14 @@ impl Executor {
             self.local_queue.with(|queue| queue.insert(self.local_queue.id(), child_slot.clone()));
         let waker_id = inserted.expect(TOO_MANY);
         Runnable::header(&*child_slot).waker_id.set(waker_id);
-        if self.has_observers() {
-            self.observe_spawn(waker_id.slot());
-        }
         child_slot
+    }
+
+    /// Calls the instruments about a new child. They may spawn more children of the scope.
+    pub(crate) fn observe_child(&self, child_slot: &ChildSlot) {
+        if self.has_observers() {
+            self.observe_spawn(Runnable::header(child_slot).waker_id.get().slot());
+        }
     }
 
     /// Runs a turn of a task inside the turn of the running one, which then continues. Returns

@@ -363,6 +363,16 @@ impl Executor {
 }
 
 impl RootRecord<'_> {
+    /// Removes the record of a root that has completed. Resumes the panic of an instrument that
+    /// observes the end.
+    pub(crate) fn complete(self) {
+        let executor = self.0;
+        drop(self);
+        if let Some(panic) = executor.take_hook_panic() {
+            panic.resume();
+        }
+    }
+
     fn end(&self) -> TaskEnd {
         if self.0.root_returned.get() {
             TaskEnd::Returned

@@ -71,8 +71,8 @@ impl<C: Container> AnyQueue<C> {
     /// to that task. This is gevent's `Channel`; asyncio's `maxsize` of 0 is
     /// [`unbounded`](AnyQueue::unbounded). The queue stores a value only if the task that waited
     /// for it is dropped before it takes it; the next task gets it then.
-    /// [`try_get`](AnyQueue::try_get) and [`peek`](AnyQueue::peek) find stored values alone: they
-    /// do not meet a waiting `put`.
+    /// [`try_get`](AnyQueue::try_get) and [`peek`](AnyQueue::peek) find only stored values: they
+    /// do not wait for a `put`, nor wake one.
     ///
     /// ```
     /// use std::rc::Rc;

@@ -186,8 +186,10 @@ impl<'a, C: Container> Get<'a, C> {
 impl<'a, C: Container> Getter<'a, C> {
     fn new(queue: &'a AnyQueue<C>) -> Getter<'a, C> {
         queue.change_getters(1);
+        // Made before the wakers are called: if one panics, its drop ends the wait.
+        let getter = Getter(queue);
         queue.balance();
-        Getter(queue)
+        getter
     }
 
     /// Ends the wait of a task that takes a value: taking it balances the slots.

@@ -185,7 +185,7 @@ impl Runtime {
             let executor = &runtime.context.clone().executor;
             let output = Cell::new(None);
             let mut root = pin!(async { output.set(Some(future.await)) });
-            let _record = executor.begin_root(caller);
+            let record = executor.begin_root(caller);
             loop {
                 let turn = runtime.iterate(Some(root.as_mut()), None);
                 let batch =
@@ -194,6 +194,7 @@ impl Runtime {
                     break;
                 }
             }
+            record.complete();
             output.take().expect("the root is done when its output is there")
         })
     }

@@ -1,4 +1,4 @@
-//! A signal that tells tasks to stop.
+//! A signal that requests tasks to stop.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -13,7 +13,7 @@ use super::notify_list::NotifyList;
 use crate::caught::until_done;
 use crate::current::budget;
 
-/// A signal that tells tasks to stop: tokio-util's `CancellationToken`.
+/// A signal that requests tasks to stop: tokio-util's `CancellationToken`.
 ///
 /// The tasks wait for the signal beside their work, or run the work in
 /// [`run_until_cancelled`](CancellationToken::run_until_cancelled). A token stays cancelled. Its

@@ -189,18 +189,13 @@ impl<T> Queue<T> {
             return current::pending(WaitsFor::Channel);
         }
         let waker = cx.waker().clone();
+        // Cloning is user code, which may send: check the state again.
         let mut state = self.state.borrow_mut();
         let may_wait = state.values.is_empty() && !state.is_ended();
         let unneeded = if may_wait { state.receiver.replace(waker) } else { Some(waker) };
         drop(state);
-        match unneeded {
-            None => current::pending(WaitsFor::Channel),
-            // Cloning and dropping a waker are user code, which may send: check the state again.
-            Some(unneeded) => {
-                drop(unneeded);
-                Poll::Ready(())
-            }
-        }
+        drop(unneeded);
+        if may_wait { current::pending(WaitsFor::Channel) } else { Poll::Ready(()) }
     }
 
     pub(super) fn close(&self) {

@@ -143,7 +143,7 @@ impl<T> OnceCell<T> {
 
     /// Waits until another task has set the value, and returns it. Makes no value itself.
     ///
-    /// Tasks in `wait` stand in no queue with those that initialize the cell. A value from
+    /// Tasks in `wait` never become the one that initializes the cell. A value from
     /// [`set`](OnceCell::set) completes the wait as well as one from an initializer. This is the
     /// `wait` of async-lock's `OnceCell` and of tokio's `SetOnce`.
     ///

@@ -5,6 +5,7 @@ use std::error::Error;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::io;
+use std::mem;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -42,6 +43,7 @@ pub struct Shared<T> {
 
 /// Sets the value of a [`Shared`], once; [`Shared::new`] makes it. If it is dropped instead, the
 /// waiting tasks get an error.
+#[must_use = "dropping the setter sets an error"]
 pub struct SharedSetter<T> {
     state: Rc<State<T>>,
 }
@@ -59,6 +61,9 @@ struct State<T> {
     /// is an outcome.
     permits: RawSemaphore,
 }
+
+/// Its drop ends the wait for a future that has panicked.
+struct EndOfPanic<'a, T>(&'a State<T>);
 
 type BoxFuture<T> = Pin<Box<dyn Future<Output = T>>>;
 
@@ -142,8 +147,8 @@ impl<T: Clone> Shared<T> {
             // Held until the outcome is known: if this is dropped, the next task polls the future.
             let permit = poll_fn(|cx| acquire.poll(cx)).await;
             if permit.is_ok() && !self.is_set() {
-                let outcome = poll_fn(|cx| state.poll_future(cx)).await;
-                state.finish(outcome);
+                let value = poll_fn(|cx| state.poll_future(cx)).await;
+                state.finish(Ok(value));
             }
         } else {
             budget::unit().await;
@@ -162,19 +167,18 @@ impl<T> SharedSetter<T> {
 }
 
 impl<T> State<T> {
-    /// Polls the future, which is not borrowed meanwhile.
-    fn poll_future(&self, cx: &mut Context<'_>) -> Poll<Result<T, NeverSet>> {
-        let Some(mut future) = self.future.take() else {
-            // It has panicked, in the poll of another task.
-            return Poll::Ready(Err(NeverSet(())));
-        };
-        match future.as_mut().poll(cx) {
-            Poll::Ready(value) => Poll::Ready(Ok(value)),
-            Poll::Pending => {
-                self.future.set(Some(future));
-                Poll::Pending
-            }
+    /// Polls the future, which is not borrowed meanwhile. The caller holds the permit.
+    fn poll_future(&self, cx: &mut Context<'_>) -> Poll<T> {
+        let mut future = self.future.take().expect("a future that has ended closes the permits");
+        let end = EndOfPanic(self);
+        let polled = future.as_mut().poll(cx);
+        match polled {
+            // Its destructor may panic, too.
+            Poll::Ready(_) => drop(future),
+            Poll::Pending => self.future.set(Some(future)),
         }
+        mem::forget(end);
+        polled
     }
 
     /// Sets the outcome, unless there is one, and wakes the waiting tasks.
@@ -182,6 +186,12 @@ impl<T> State<T> {
         // The outcome that is not needed is dropped last: that is user code.
         let _unused = self.outcome.set(outcome);
         self.permits.close();
+    }
+}
+
+impl<T> Drop for EndOfPanic<'_, T> {
+    fn drop(&mut self) {
+        self.0.finish(Err(NeverSet(())));
     }
 }
 

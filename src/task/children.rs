@@ -60,10 +60,12 @@ impl<'env> Children<'env> {
         let task = TaskCell::new(child_slot.clone(), future);
         let handle = ScopedHandle::new(task.clone(), child_slot.clone());
         if self.is_cancelled.get() || executor.is_closing() {
+            executor.observe_child(&child_slot);
             executor.cancel(&*task);
             return handle;
         }
         self.list.borrow_mut().insert(task);
+        executor.observe_child(&child_slot);
         child_slot.mark_ready();
         handle
     }

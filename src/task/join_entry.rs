@@ -135,6 +135,18 @@ impl<T> Entry<T> {
     }
 }
 
+/// Panics if the handle has returned the output of its task: the task could never be joined. `what`
+/// names the called function.
+#[track_caller]
+pub(super) fn assert_has_output<T>(what: &str, handle: &JoinHandle<T>) {
+    assert!(
+        !handle.is_taken(),
+        "{what} was called with the handle of task {}, which has returned its output: insert a \
+         handle before it is awaited",
+        handle.id()
+    );
+}
+
 /// Returns the output of a task for `join_all`. Resumes its panic; panics if it was aborted.
 pub(super) fn expect_output<T>(output: Result<T, JoinError>) -> T {
     match output.map_err(JoinError::try_into_panic) {

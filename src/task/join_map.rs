@@ -178,7 +178,8 @@ impl<K: Hash + Eq + Clone, V: 'static> JoinMap<K, V> {
     ///
     /// # Panics
     ///
-    /// Panics outside of a running loop, unless the task has ended.
+    /// Panics if the handle has returned the output of its task, and outside of a running loop
+    /// unless the task has ended.
     #[track_caller]
     pub fn insert(&mut self, key: K, handle: JoinHandle<V>) -> AbortHandle {
         let task = self.members.insert("JoinMap::insert", key.clone(), handle);

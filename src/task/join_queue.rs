@@ -5,7 +5,7 @@ use std::fmt;
 use std::future::{Future, poll_fn};
 use std::task::{Context, Poll, ready};
 
-use super::join_entry::{Entry, expect_output};
+use super::join_entry::{Entry, assert_has_output, expect_output};
 use crate::current::{TaskId, budget};
 use crate::executor::{AbortHandle, JoinError, JoinHandle, SpawnOptions};
 
@@ -165,8 +165,14 @@ impl<T: 'static> JoinQueue<T> {
     }
 
     /// Adds a task that was spawned elsewhere to the end of the queue.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the handle has returned the output of its task.
+    #[track_caller]
     pub fn insert(&mut self, handle: JoinHandle<T>) -> AbortHandle {
-        self.push(Entry::Task(handle))
+        assert_has_output("JoinQueue::insert", &handle);
+        self.push(Entry::Task(handle.detach_on_drop()))
     }
 
     fn push(&mut self, task: Entry<T>) -> AbortHandle {

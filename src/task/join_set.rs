@@ -263,12 +263,13 @@ impl<T: 'static> JoinSet<T> {
     /// Adds a task that was spawned elsewhere: gevent's `Group.add`. The set owns it from now on,
     /// and aborts it when the set is dropped.
     ///
-    /// A second task reports the end of this one to the set. So the set may learn it a turn later
-    /// than the end of a task that the set has spawned.
+    /// A second task reports the end of this one to the set. So the task may be joined a turn later
+    /// than one that the set has spawned.
     ///
     /// # Panics
     ///
-    /// Panics outside of a running loop, unless the task has ended.
+    /// Panics if the handle has returned the output of its task, and outside of a running loop
+    /// unless the task has ended.
     ///
     /// ```
     /// evloop::block_on(async {

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker, ready};
 
 use slab::Slab;
 
-use super::join_entry::Entry;
+use super::join_entry::{Entry, assert_has_output};
 use crate::current::{self, TaskId, WaitsFor, budget};
 use crate::executor::{AbortHandle, JoinError, JoinHandle, SpawnOptions};
 use crate::wait::store_waker;
@@ -31,8 +31,8 @@ struct Member<K, T> {
 /// The key, the id and the output of a task that has ended.
 pub(super) type Output<K, T> = (K, TaskId, Result<T, JoinError>);
 
-/// The place of a task in the slab. The serial number tells a task from an earlier one that was
-/// removed before it ended.
+/// The place of a task in the slab. The serial number distinguishes a task from an earlier
+/// one that was removed before it ended.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Place {
     index: usize,
@@ -43,6 +43,8 @@ pub(super) struct Place {
 #[derive(Default)]
 struct Ended {
     places: RefCell<VecDeque<Place>>,
+    /// The number of tasks whose futures were not dropped yet: of their reports.
+    running: Cell<usize>,
     /// The waker of the task that waits for the next end.
     waiter: Cell<Option<Waker>>,
 }
@@ -63,9 +65,9 @@ impl<K, T> Members<K, T> {
         self.tasks.len()
     }
 
-    /// Returns the number of tasks that have not ended. Valid if none was [removed](Self::remove).
+    /// Returns the number of tasks that have not ended.
     pub(super) fn running(&self) -> usize {
-        self.tasks.len() - self.ended.places.borrow().len()
+        self.ended.running.get()
     }
 
     /// Returns the keys and the tasks.
@@ -206,6 +208,8 @@ impl<K, T: 'static> Members<K, T> {
         key: K,
         handle: JoinHandle<T>,
     ) -> (Place, AbortHandle) {
+        assert_has_output(what, &handle);
+        let handle = handle.detach_on_drop();
         let report = self.report();
         let place = report.place;
         let task = if handle.is_finished() {
@@ -221,6 +225,7 @@ impl<K, T: 'static> Members<K, T> {
     /// Returns the report of the next task.
     fn report(&mut self) -> EndReport {
         self.next += 1;
+        self.ended.running.set(self.ended.running.get() + 1);
         let place = Place { index: self.tasks.vacant_key(), serial: self.next };
         EndReport { place, ended: self.ended.clone() }
     }
@@ -235,6 +240,7 @@ impl<K, T: 'static> Members<K, T> {
 
 impl Drop for EndReport {
     fn drop(&mut self) {
+        self.ended.running.set(self.ended.running.get() - 1);
         self.ended.places.borrow_mut().push_back(self.place);
         if let Some(waiter) = self.ended.waiter.take() {
             waiter.wake();

@@ -37,6 +37,7 @@ pub struct TaskTracker {
 }
 
 /// Counts as a task of a [`TaskTracker`] until it is dropped. So does each clone.
+#[must_use = "a token is counted until it is dropped"]
 pub struct TaskTrackerToken {
     tracked: Rc<Tracked>,
 }

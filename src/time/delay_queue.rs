@@ -235,8 +235,8 @@ impl<T> DelayQueue<T> {
         Expired { value, deadline: place.0, delay: Delay { index, id } }
     }
 
-    /// Sets the sleep to the deadline of the first value. If there is none, ends the sleep: a task
-    /// that waits for the queue learns that it is empty.
+    /// Sets the sleep to the deadline of the first value. If there is none, ends the sleep: that
+    /// wakes a task that waits for the queue.
     fn arm(&mut self) {
         let first = self.order.first_key_value().map(|(place, _)| place.0);
         if self.armed != first {

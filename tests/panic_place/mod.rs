@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::cell::RefCell;
-use std::panic::{self, AssertUnwindSafe, catch_unwind};
+use std::panic::{self, AssertUnwindSafe, Location, catch_unwind};
 use std::sync::Once;
 
 thread_local! {
@@ -23,4 +23,18 @@ pub fn catch(f: impl FnOnce()) -> (Result<(), Box<dyn Any + Send>>, (String, u32
     });
     let result = catch_unwind(AssertUnwindSafe(f));
     (result, PLACE.take())
+}
+
+/// Asserts that `f`, a closure on the line of this call, panics with a message that contains
+/// `part`, and that the panic points at that line.
+#[track_caller]
+pub fn assert_points_here(f: impl FnOnce(), part: &str) {
+    let here = Location::caller();
+    let (result, place) = catch(f);
+    let message = match result.expect_err("it panics").downcast::<String>() {
+        Ok(message) => *message,
+        Err(payload) => payload.downcast::<&str>().expect("a text").to_string(),
+    };
+    assert!(message.contains(part), "{message}");
+    assert_eq!(place, (here.file().to_owned(), here.line()), "{message}");
 }
