@@ -71,8 +71,8 @@ where
     async fn run(self) {
         loop {
             let error = match self.accept().await {
-                Ok(connection) => {
-                    self.serve(connection);
+                Ok((connection, peer)) => {
+                    self.serve(connection, peer);
                     continue;
                 }
                 Err(error) => error,
@@ -91,7 +91,7 @@ where
     }
 
     /// Waits for a connection, and while the server is paused or full.
-    async fn accept(&self) -> io::Result<Connection<K>> {
+    async fn accept(&self) -> io::Result<(Connection<K>, K::Addr)> {
         let mut accept = pin!(self.listener.accept());
         loop {
             self.connections.accepting().await;
@@ -101,28 +101,30 @@ where
                 false => Poll::Ready(None),
             });
             if let Some(accepted) = polled.await {
-                return accepted.map(|(connection, _)| connection);
+                return accepted;
             }
         }
     }
 
-    /// Spawns the handler of a connection.
-    fn serve(&self, connection: Connection<K>) {
+    /// Spawns the handler of a connection. Reports name `peer`: a socket that has failed does not
+    /// know its address any more.
+    fn serve(&self, connection: Connection<K>, peer: K::Addr) {
         let socket = StreamSocket::from(connection);
         if self.options.keepalive {
             socket.set_keepalive();
         }
         let (reader, writer) = pair(socket, &self.options.streams);
-        let running = self.connections.begin_handler();
         writer.shared.set_entry(self.connections.add(Rc::downgrade(&writer.shared)));
         let handler = self.handler.clone();
-        let task = async move {
-            let _running = running;
-            if let Some(error) = handler(reader, writer).await.error() {
-                report(error);
-            }
-        };
-        drop(spawn(task, self.started_at));
+        self.connections.start_handler(|running| {
+            let task = async move {
+                let _running = running;
+                if let Some(error) = handler(reader, writer).await.error() {
+                    report(format!("client {peer:?}: {error}"));
+                }
+            };
+            spawn(task, self.started_at)
+        });
     }
 }
 
