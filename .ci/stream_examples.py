@@ -152,6 +152,12 @@ def redis(tally):
     tally.check("redis: garbage", lambda: answers(b"*1\r\n$9999999\r\n", too_long))
     tally.check("redis: a client that goes in a command", lambda: answers(b"*1\r\n$4\r\nPI", b""))
 
+    command = [EXAMPLES / "client-pool", f"127.0.0.1:{server.port}"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
+    lines = ["200 tasks made 10000 requests, the last one counted to 10000",
+             "opened 8 connections"]
+    tally.check("client-pool: 200 tasks, 8 connections", done.stdout.splitlines() == lines, done)
+
     subscriber = connect(server.port)
     received = subscriber.makefile("rb")
     # A message arrives between the parts of a command.
