@@ -4,6 +4,7 @@ usage: stream_examples.py FOLDER-OF-THE-EXAMPLES
 """
 
 import random
+import signal
 import socket
 import subprocess
 import sys
@@ -106,6 +107,76 @@ def chat(tally):
     tally.check("chat: slow received a whole line", received == b"<ann> " + line, received[:50])
 
 
+def encode(*words):
+    """A command of Redis."""
+    strings = [b"$%d\r\n%s\r\n" % (len(word), word) for word in words]
+    return b"*%d\r\n%s" % (len(words), b"".join(strings))
+
+
+def redis(tally):
+    server = Server([EXAMPLES / "redis", ANY])
+
+    def answers(request, answer):
+        with connect(server.port) as client:
+            client.sendall(request)
+            client.shutdown(socket.SHUT_WR)
+            received = read_to_end(client)
+            assert received == answer, received
+            return True
+
+    def expires():
+        with connect(server.port) as client:
+            replies = client.makefile("rb")
+            client.sendall(encode(b"SET", b"soon", b"x") + encode(b"EXPIRE", b"soon", b"1"))
+            assert (replies.readline(), replies.readline()) == (b"+OK\r\n", b":1\r\n")
+            while True:
+                client.sendall(encode(b"GET", b"soon"))
+                if replies.readline() == b"$-1\r\n":
+                    return True
+                replies.readline()
+
+    def count(number):
+        with connect(server.port) as client:
+            client.sendall(encode(b"INCR", b"n") * number)
+            client.shutdown(socket.SHUT_WR)
+            return len(read_to_end(client).splitlines())
+
+    get = encode(b"SET", b"k", b"a\r\nb") + b"GET k\r\n" + encode(b"GET", b"none")
+    tally.check("redis: strings", lambda: answers(get, b"+OK\r\n$4\r\na\r\nb\r\n$-1\r\n"))
+    tally.check("redis: a key expires", expires)
+    with ThreadPoolExecutor(50) as pool:
+        replies = sum(pool.map(count, [100] * 200))
+    tally.check("redis: 200 clients count", replies == 20_000, replies)
+    tally.check("redis: no count is lost", lambda: answers(b"INCR n\r\n", b":20001\r\n"))
+    too_long = b"-ERR Protocol error: '$' and a length up to 1048576 expected\r\n"
+    tally.check("redis: garbage", lambda: answers(b"*1\r\n$9999999\r\n", too_long))
+    tally.check("redis: a client that goes in a command", lambda: answers(b"*1\r\n$4\r\nPI", b""))
+
+    command = [EXAMPLES / "client-pool", f"127.0.0.1:{server.port}"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
+    lines = ["200 tasks made 10000 requests, the last one counted to 10000",
+             "opened 8 connections"]
+    tally.check("client-pool: 200 tasks, 8 connections", done.stdout.splitlines() == lines, done)
+
+    subscriber = connect(server.port)
+    received = subscriber.makefile("rb")
+    # A message arrives between the parts of a command.
+    subscriber.sendall(encode(b"SUBSCRIBE", b"news") + b"*2\r\n$3\r\nGET\r\n$1\r")
+    confirmed = b"*3\r\n$9\r\nsubscribe\r\n$4\r\nnews\r\n:1\r\n"
+    tally.check("redis: subscribe", lambda: received.read(len(confirmed)) == confirmed)
+    tally.check("redis: publish", lambda: answers(encode(b"PUBLISH", b"news", b"hi"), b":1\r\n"))
+    message = b"*3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$2\r\nhi\r\n"
+    tally.check("redis: the message", lambda: received.read(len(message)) == message)
+    subscriber.sendall(b"\nk\r\n")
+    tally.check("redis: the rest of the command", lambda: received.read(10) == b"$4\r\na\r\nb\r\n")
+
+    server.process.send_signal(signal.SIGTERM)
+    tally.check("redis: SIGTERM ends connections", lambda: received.read() == b"")
+    tally.check("redis: exit status 0", lambda: server.process.wait(PATIENCE) == 0)
+    tally.check("redis: an error names its client",
+                "failed: client 127.0.0.1:" in server.stderr(), server.stderr())
+
+
 def scanner(tally):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
@@ -136,6 +207,7 @@ def main():
     target = upper(tally)
     proxy(tally, target)
     chat(tally)
+    redis(tally)
     scanner(tally)
     tail(tally)
     print(f"{time.monotonic() - began:.1f} s")

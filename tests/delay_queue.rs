@@ -177,6 +177,38 @@ fn a_waiting_task_learns_that_the_queue_has_become_empty() {
 }
 
 #[test]
+fn an_insertion_wakes_the_task_that_found_the_queue_empty() {
+    block_on(async {
+        let queue = Rc::new(RefCell::new(DelayQueue::<&str>::new()));
+        let trace = Rc::new(RefCell::new(String::new()));
+        for (first, second) in [("one", "two"), ("three", "four")] {
+            let (polled, traced) = (queue.clone(), trace.clone());
+            let waiter = spawn(poll_fn(move |cx| {
+                let expired = polled.borrow_mut().poll_expired(cx);
+                let (state, next) = match expired {
+                    Poll::Ready(Some(expired)) => (expired.into_inner(), Poll::Ready(())),
+                    Poll::Ready(None) => ("empty", Poll::Pending),
+                    Poll::Pending => ("wait", Poll::Pending),
+                };
+                traced.borrow_mut().push_str(&format!("{state} "));
+                next
+            }));
+            yield_now().await;
+            let late = queue.borrow_mut().insert(first, LATE);
+            yield_now().await;
+            assert!(trace.borrow().ends_with("empty wait "), "{}", trace.borrow());
+            // The task waits for the first value: a later one does not wake it.
+            let later = queue.borrow_mut().insert(second, 2 * LATE);
+            yield_now().await;
+            queue.borrow_mut().reset(&late, MS);
+            timeout(LATE, waiter).await.unwrap().unwrap();
+            queue.borrow_mut().remove(&later);
+        }
+        assert_eq!(*trace.borrow(), "empty wait one empty wait three ");
+    });
+}
+
+#[test]
 fn a_dropped_wait_loses_no_value() {
     block_on(async {
         let mut queue = DelayQueue::new();

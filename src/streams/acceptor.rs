@@ -115,19 +115,20 @@ where
         }
         let (reader, writer) = pair(socket, &self.options.streams);
         writer.shared.known_peer.set(peer);
-        let running = self.connections.begin_handler();
         writer.shared.set_entry(self.connections.add(Rc::downgrade(&writer.shared)));
         let handler = self.handler.clone();
-        let task = async move {
-            let _running = running;
-            if let Some(error) = handler(reader, writer).await.error() {
-                report(match peer {
-                    Some(peer) => format!("connection from {peer}: {error}"),
-                    None => error,
-                });
-            }
-        };
-        drop(spawn(task, self.started_at));
+        self.connections.start_handler(|running| {
+            let task = async move {
+                let _running = running;
+                if let Some(error) = handler(reader, writer).await.error() {
+                    report(match peer {
+                        Some(peer) => format!("connection from {peer}: {error}"),
+                        None => error,
+                    });
+                }
+            };
+            spawn(task, self.started_at)
+        });
     }
 }
 

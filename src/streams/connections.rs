@@ -11,7 +11,7 @@ use std::rc::{Rc, Weak};
 
 use slab::Slab;
 
-use crate::executor::JoinHandle;
+use crate::executor::{AbortHandle, JoinHandle};
 use crate::io_error::clone_error;
 use crate::reactor::{Direction, Readiness, Source};
 use crate::wait::WakeList;
@@ -29,8 +29,8 @@ pub(super) struct Connections<T> {
     is_paused: Cell<bool>,
     /// The maximum number of handlers.
     limit: usize,
-    /// The number of handlers that run.
-    handlers: Cell<usize>,
+    /// The handlers that run. `None` until the task is spawned.
+    handlers: RefCell<Slab<Option<AbortHandle>>>,
     /// The error of a listener that can accept no more connections.
     error: RefCell<Option<io::Error>>,
     /// The tasks that wait for a change of the fields above.
@@ -44,7 +44,10 @@ pub(super) struct Entry<T> {
 }
 
 /// A handler that runs; dropping it ends it.
-pub(super) struct Handler<T>(Rc<Connections<T>>);
+pub(super) struct Handler<T> {
+    connections: Rc<Connections<T>>,
+    key: usize,
+}
 
 impl<T> Connections<T> {
     pub(super) fn new(limit: Option<usize>, is_started: bool) -> Rc<Connections<T>> {
@@ -55,7 +58,7 @@ impl<T> Connections<T> {
             is_closed: Cell::new(false),
             is_paused: Cell::new(!is_started),
             limit: limit.unwrap_or(usize::MAX),
-            handlers: Cell::new(0),
+            handlers: RefCell::default(),
             error: RefCell::default(),
             changed: Source::new(false),
         })
@@ -77,15 +80,27 @@ impl<T> Connections<T> {
         Entry { connections: self.clone(), key: self.open.borrow_mut().insert(shared) }
     }
 
-    /// Counts a handler as running.
-    pub(super) fn begin_handler(self: &Rc<Self>) -> Handler<T> {
-        self.handlers.set(self.handlers.get() + 1);
-        Handler(self.clone())
+    /// Counts a handler as running. `spawn` spawns its task, which owns the [`Handler`].
+    pub(super) fn start_handler(self: &Rc<Self>, spawn: impl FnOnce(Handler<T>) -> JoinHandle<()>) {
+        let key = self.handlers.borrow_mut().insert(None);
+        let task = spawn(Handler { connections: self.clone(), key });
+        // The task has ended already if the loop ends.
+        if let Some(handler) = self.handlers.borrow_mut().get_mut(key) {
+            *handler = Some(task.abort_handle());
+        }
+    }
+
+    /// Aborts the tasks of the handlers that run, and returns their number.
+    pub(super) fn abort_handlers(&self) -> usize {
+        // Collected first: the end of a handler removes its entry.
+        let handlers: Vec<_> = self.handlers.borrow().iter().map(|(_, it)| it.clone()).collect();
+        handlers.iter().flatten().for_each(AbortHandle::abort);
+        handlers.len()
     }
 
     /// Returns whether as many handlers run as the limit allows.
     pub(super) fn is_full(&self) -> bool {
-        self.handlers.get() >= self.limit
+        self.handlers.borrow().len() >= self.limit
     }
 
     pub(super) fn set_paused(&self, is_paused: bool) {
@@ -148,6 +163,13 @@ impl<T> Connections<T> {
         self.changed.until(Direction::Read, || self.is_finished()).await
     }
 
+    /// Waits until the server and its last connection are closed, and no handler runs.
+    pub(super) async fn wait_ended(&self) {
+        let has_ended = || self.is_finished() && self.handlers.borrow().is_empty();
+        // Only a source that is registered with the selector can fail.
+        let _ = self.changed.until(Direction::Read, has_ended).await;
+    }
+
     /// Waits until the server and its last connection are closed, or a listener has failed.
     ///
     /// # Errors
@@ -173,10 +195,12 @@ impl<T> Connections<T> {
 
 impl<T> Drop for Handler<T> {
     fn drop(&mut self) {
-        let was_full = self.0.is_full();
-        self.0.handlers.set(self.0.handlers.get() - 1);
-        if was_full {
-            self.0.notify();
+        let connections = &self.connections;
+        let was_full = connections.is_full();
+        let handler = connections.handlers.borrow_mut().remove(self.key);
+        drop(handler);
+        if was_full || connections.is_closed() {
+            connections.notify();
         }
     }
 }

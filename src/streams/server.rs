@@ -7,6 +7,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::panic::Location;
 use std::rc::Rc;
+use std::time::Duration;
 
 use super::acceptor::{Acceptor, HandlerOutput};
 use super::connections::Connections;
@@ -16,6 +17,7 @@ use super::shared_stream::SharedStream;
 use super::socket::StreamSocket;
 use super::writer::StreamWriter;
 use crate::net::{Connection, Listener, Transport};
+use crate::time::timeout;
 
 /// A server that [`start_server`](super::start_server) started: asyncio's `Server`.
 ///
@@ -140,7 +142,6 @@ impl Server {
 
     /// Stops listening. The open connections continue. The addresses are free once
     /// [`wait_closed`](Server::wait_closed) has completed, or after the next turn of the loop.
-    #[doc(alias = "stop")]
     pub fn close(&self) {
         self.connections.close();
     }
@@ -157,7 +158,8 @@ impl Server {
     }
 
     /// Waits until the server and its last connection are closed. A connection may
-    /// [linger](super::StreamOptions::linger) after its close; this waits for that too.
+    /// [linger](super::StreamOptions::linger) after its close; this waits for that too. A handler
+    /// may run longer than its connection; [`stop`](Server::stop) waits for the handlers.
     ///
     /// # Cancel safety
     ///
@@ -165,6 +167,47 @@ impl Server {
     pub async fn wait_closed(&self) {
         // Only a source that is registered with the selector can fail.
         let _ = self.connections.wait_closed().await;
+    }
+
+    /// Closes the server, waits at most `grace` until all its handlers and connections have ended,
+    /// and then ends them: aborts the tasks of the handlers, and
+    /// [aborts](Server::abort_clients) the connections. Returns how many handlers it aborted. This
+    /// is gevent's `stop`.
+    ///
+    /// A handler that waits for its client learns nothing of this before the abort. To end such
+    /// handlers at once, in order, call [`close`](Server::close) and
+    /// [`close_clients`](Server::close_clients) first: their readers reach the end of the stream,
+    /// and what they have written is still sent.
+    ///
+    /// # Cancel safety
+    ///
+    /// The server stays closed. The handlers and connections continue if `grace` has not passed.
+    ///
+    /// ```
+    /// use std::future::pending;
+    /// use std::time::Duration;
+    ///
+    /// evloop::block_on(async {
+    ///     let server = evloop::start_server("127.0.0.1:0", async |_reader, writer| {
+    ///         writer.write("hello\n");
+    ///         pending::<()>().await;
+    ///     }).await?;
+    ///     let (mut reader, _writer) = evloop::open_connection(server.local_addrs()[0]).await?;
+    ///     assert_eq!(reader.read_line().await?, b"hello\n");
+    ///     assert_eq!(server.stop(Duration::from_millis(5)).await, 1);
+    ///     std::io::Result::Ok(())
+    /// }).unwrap();
+    /// ```
+    #[doc(alias = "shutdown")]
+    pub async fn stop(&self, grace: Duration) -> usize {
+        self.close();
+        if timeout(grace, self.connections.wait_ended()).await.is_ok() {
+            return 0;
+        }
+        let aborted = self.connections.abort_handlers();
+        self.abort_clients();
+        self.connections.wait_ended().await;
+        aborted
     }
 
     /// Returns whether the server accepts connections: it has started, and is neither paused nor

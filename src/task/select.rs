@@ -127,6 +127,11 @@
 /// documentation says so, or a `&mut` of a future that lives longer than the loop. Otherwise a part
 /// of an operation may be done and its result lost. Dropping the future around a `select!` drops
 /// all futures of the `select!`.
+///
+/// An `async fn` of several awaits is seldom cancel safe, even if each operation in it is: one that
+/// reads a header and then a body loses the header if it is dropped while it waits for the body.
+/// Instead of a loop around a `select!`, write one loop for each source of events, and a `select!`
+/// around these loops; `examples/redis` does that.
 #[doc(alias = "either")]
 #[doc(alias = "FIRST_COMPLETED")]
 #[doc(alias = "wait_readwrite")]

@@ -2,12 +2,13 @@
 //!
 //! Invariant: the sleep ends at the deadline of the first value.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::mem;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
 use futures_core::Stream;
@@ -16,12 +17,17 @@ use slab::Slab;
 use super::sleep::{Sleep, now};
 use crate::clock;
 use crate::current::budget;
+use crate::wait::store_waker;
 
 /// A queue of values that come out at their deadlines: tokio-util's `DelayQueue`. It is a `Stream`
 /// of the [`Expired`] values, too.
 ///
 /// Values come out in the order of their deadlines, equal deadlines in the order of insertion. The
 /// queue needs one timer for all values; inserting, removing and resetting take logarithmic time.
+///
+/// [`expired`](DelayQueue::expired) borrows the queue while it waits. If other tasks insert
+/// meanwhile, keep the queue in a `RefCell` and call [`poll_expired`](DelayQueue::poll_expired),
+/// which borrows it for one poll.
 ///
 /// ```
 /// use evloop::time::DelayQueue;
@@ -50,6 +56,8 @@ pub struct DelayQueue<T> {
     /// The deadline of the sleep. Stored here too, because the sleep rounds it to its clock. `None`
     /// if it never ends.
     armed: Option<Instant>,
+    /// The waker of a task that found the queue empty.
+    empty_waiter: Cell<Option<Waker>>,
 }
 
 /// The place of a value in the order: its deadline, then the number of its insertion or reset.
@@ -93,6 +101,7 @@ impl<T> DelayQueue<T> {
             next: 0,
             sleep: Sleep::never(),
             armed: None,
+            empty_waiter: Cell::new(None),
         }
     }
 
@@ -102,12 +111,15 @@ impl<T> DelayQueue<T> {
     }
 
     /// Inserts a value that expires at `deadline`. A task that waits for the queue is woken at that
-    /// deadline if it is the first.
+    /// deadline if it is the first; one that found the queue empty is woken at once.
     pub fn insert_at(&mut self, value: T, deadline: Instant) -> Delay {
         let place = self.next_place(deadline);
         let index = self.values.insert(Entry { value, id: place.1, place });
         self.order.insert(place, index);
         self.arm();
+        if let Some(waiter) = self.empty_waiter.take() {
+            waiter.wake();
+        }
         Delay { index, id: place.1 }
     }
 
@@ -204,11 +216,34 @@ impl<T> DelayQueue<T> {
 
     /// Polls for the next expired value. See [`expired`](DelayQueue::expired).
     ///
-    /// The queue stores the waker of the last call, and wakes it also if the queue becomes empty.
+    /// The queue stores the waker of the last call. It wakes it also when the queue becomes empty,
+    /// and, if it was empty, at the next insertion. So a function that treats an empty queue as
+    /// pending waits for the values that are yet to come:
+    ///
+    /// ```
+    /// use evloop::time::DelayQueue;
+    /// use std::{cell::RefCell, future::poll_fn, rc::Rc, task::Poll, time::Duration};
+    ///
+    /// async fn next_expired(queue: &RefCell<DelayQueue<u32>>) -> u32 {
+    ///     let expired = poll_fn(|cx| match queue.borrow_mut().poll_expired(cx) {
+    ///         Poll::Ready(Some(expired)) => Poll::Ready(expired),
+    ///         Poll::Ready(None) | Poll::Pending => Poll::Pending,
+    ///     });
+    ///     expired.await.into_inner()
+    /// }
+    ///
+    /// evloop::block_on(async {
+    ///     let queue = Rc::new(RefCell::new(DelayQueue::new()));
+    ///     let inserted = queue.clone();
+    ///     evloop::spawn(async move { inserted.borrow_mut().insert(7, Duration::ZERO) });
+    ///     assert_eq!(next_expired(&queue).await, 7);
+    /// });
+    /// ```
     pub fn poll_expired(&mut self, cx: &mut Context<'_>) -> Poll<Option<Expired<T>>> {
         ready!(budget::poll_left(cx));
         let Some((&place, &index)) = self.order.first_key_value() else {
             budget::spend();
+            store_waker(&self.empty_waiter, cx.waker());
             return Poll::Ready(None);
         };
         if place.0 > now() {

@@ -16,6 +16,38 @@ use crate::wait::store_waker;
 
 /// The limit of a [`timeout_scope`], which passes it to its body. Clones share the limit.
 ///
+/// An idle time-out is a limit that each received byte moves:
+///
+/// ```
+/// use evloop::StreamReader;
+/// use evloop::time::{Elapsed, now, timeout_scope};
+/// use std::{io, time::Duration};
+///
+/// /// Reads to the end; fails if nothing comes for the time `idle`.
+/// async fn read_all(reader: &mut StreamReader, idle: Duration) -> io::Result<usize> {
+///     let mut received = 0;
+///     let read: Result<io::Result<()>, Elapsed> = timeout_scope(idle, async |limit| {
+///         while let bytes @ [_, ..] = &*reader.read(4096).await? {
+///             received += bytes.len();
+///             limit.reschedule(now() + idle);
+///         }
+///         Ok(())
+///     })
+///     .await;
+///     read??;
+///     Ok(received)
+/// }
+///
+/// evloop::block_on(async {
+///     let (one, other) = evloop::io::duplex(64);
+///     let (mut reader, _writer) = evloop::streams::from_io(one);
+///     let (_reader, writer) = evloop::streams::from_io(other);
+///     writer.write("hello");
+///     let error = read_all(&mut reader, Duration::from_millis(2)).await.unwrap_err();
+///     assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+/// });
+/// ```
+///
 /// ```
 /// use evloop::time::{TimeoutScope, timeout_scope};
 /// use std::time::Duration;
@@ -34,7 +66,8 @@ pub struct TimeoutScope {
 }
 
 /// Limits `body` to the time `duration`, counted from the first poll, and passes it a
-/// [`TimeoutScope`] with which it can change the limit: asyncio's `timeout`.
+/// [`TimeoutScope`] with which it can change the limit: asyncio's `timeout`. [`TimeoutScope`] shows
+/// an idle time-out.
 ///
 /// # Errors
 ///
