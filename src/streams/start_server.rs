@@ -9,6 +9,7 @@ use super::reader::StreamReader;
 use super::server::Server;
 use super::server_options::ServerOptions;
 use super::writer::StreamWriter;
+use crate::context;
 use crate::net::{TcpListener, ToAddrs, lookup_host};
 
 /// Listens on all addresses of `addr`, and calls `handler` with a reader and a writer for each
@@ -151,6 +152,7 @@ where
     F: AsyncFn(StreamReader, StreamWriter) -> T + 'static,
     T: HandlerOutput + 'static,
 {
+    context::expect("serve_listeners");
     options.check()?;
     serve(listeners.into_iter().collect(), options.clone(), handler, Location::caller())
 }

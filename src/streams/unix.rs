@@ -17,6 +17,7 @@ use super::shared_stream::SharedStream;
 use super::socket::StreamSocket;
 use super::socket_file::{PathLock, SocketFile};
 use super::writer::StreamWriter;
+use crate::context;
 use crate::net::pipe::Receiver;
 use crate::net::{UnixListener, UnixStream};
 
@@ -215,6 +216,7 @@ where
     F: AsyncFn(StreamReader, StreamWriter) -> T + 'static,
     T: HandlerOutput + 'static,
 {
+    context::expect("serve_unix_listeners");
     options.check()?;
     let (listeners, options) = (listeners.into_iter().collect(), options.clone());
     Ok(Server::start(listeners, Vec::new(), options, handler, Location::caller()))
