@@ -1,6 +1,7 @@
 //! The threads of the blocking pool: their settings and hooks; a pool of its own; work that is told
 //! that it was cancelled.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
@@ -73,6 +74,29 @@ fn a_thread_ends_after_the_time_without_work() {
         runtime.block_on(async { spawn_blocking(|| ()).await.unwrap() });
         ended.recv_timeout(LIMIT).expect("the thread ends while the loop exists");
     }
+}
+
+/// Sends the answer of `blocking_is_cancelled` when its thread has ended.
+struct AsksAtExit(mpsc::Sender<bool>);
+
+impl Drop for AsksAtExit {
+    fn drop(&mut self) {
+        let _ = self.0.send(blocking_is_cancelled());
+    }
+}
+
+#[test]
+fn a_thread_that_is_ending_runs_no_cancelled_work() {
+    thread_local! {
+        static LAST: Cell<Option<AsksAtExit>> = const { Cell::new(None) };
+    }
+    let (sender, answers) = mpsc::channel();
+    // Stored before the first work, so dropped after the thread's own state.
+    let store = move || LAST.set(Some(AsksAtExit(sender.clone())));
+    let pool = BlockingPool::builder().on_thread_start(store).build();
+    block_on(pool.spawn(|| ())).unwrap();
+    pool.shutdown_timeout(LIMIT).unwrap();
+    assert!(!answers.recv_timeout(LIMIT).unwrap());
 }
 
 #[test]
