@@ -466,6 +466,17 @@ fn another_file_is_opened_unchecked() {
     });
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn an_unchecked_file_that_is_always_ready_is_an_error_with_its_path() {
+    run(async {
+        let error = OpenOptions::new().unchecked(true).open_receiver("Cargo.toml").unwrap_err();
+        let sentence =
+            "could not open \"Cargo.toml\" as a pipe: Operation not permitted (os error 1)";
+        assert_eq!(error.to_string(), sentence);
+    });
+}
+
 #[test]
 fn opening_a_fifo_outside_of_a_loop_names_the_function() {
     for (outcome, name) in [

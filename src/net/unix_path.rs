@@ -52,6 +52,7 @@ pub(super) fn address_error(operation: &str, addr: &SocketAddr, error: io::Error
         io::ErrorKind::AddrInUse if addr.as_pathname().is_some() => {
             " (the file exists: remove it first, if no server uses it)"
         }
+        _ if addr.is_unnamed() => " (bind the socket first)",
         _ => "",
     };
     let sentence = format!("could not {operation} {addr:?}: {error}{hint}");
