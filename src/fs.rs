@@ -2,7 +2,7 @@
 //!
 //! No operating system reports when a file on a disk is ready: a read blocks its thread. Each
 //! operation here is the one of [`std::fs`] with the same name. It runs on a thread of the blocking
-//! pool, and the loop goes on meanwhile.
+//! pool, and the loop continues meanwhile.
 //!
 //! | Item | Purpose |
 //! |---|---|

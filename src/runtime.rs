@@ -10,7 +10,7 @@
 //! | [`call_soon`], [`call_later`], [`call_at`] | call a function from the loop; asyncio's names |
 //! | [`CallHandle`] | cancels such a call |
 //! | [`Instrument`] | observes the tasks and the waits of a loop |
-//! | [`Id`] | tells loops apart |
+//! | [`Id`] | identifies a loop |
 //! | [`Metrics`] | how many tasks, timers, sources and threads a loop has |
 //! | [`Turn`] | the result of one [`Runtime::turn`] |
 //! | [`EnterGuard`] | keeps a loop entered; see [`Runtime::enter`] |

@@ -124,7 +124,7 @@ impl IoStream {
         Ok(Done { value: check_count(n, len)?, short: false })
     }
 
-    /// Writes once. If the object accepts all bytes, it is told to send them.
+    /// Writes once. If the object accepts all bytes, it is flushed.
     pub(super) fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
         self.write(buf.len(), |io, cx| io.poll_write(cx, buf))
     }

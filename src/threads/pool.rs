@@ -51,7 +51,7 @@ pub(crate) trait Job: Send + Sync {
     /// Cancels the job: it will never run, because `owner` has ended.
     fn cancel_unstarted(&self, owner: &str);
 
-    /// Returns whether no one will take the outcome of the running job.
+    /// Returns whether no task will take the outcome of the running job.
     fn is_abandoned(&self) -> bool;
 }
 
