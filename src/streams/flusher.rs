@@ -110,7 +110,7 @@ impl SharedStream {
     /// Sends what the system accepts now. Sends nothing while older bytes are unsent: the order of
     /// the bytes is kept.
     fn try_send(&self, send: impl FnOnce(&StreamSocket) -> io::Result<usize>) -> io::Result<usize> {
-        if !self.unsent.is_empty() {
+        if !self.unsent.may_send_more() {
             return Ok(0);
         }
         match send(&self.socket) {
