@@ -10,6 +10,10 @@ use std::time::Duration;
 use evloop::task::{BlockingHandle, BlockingPool, blocking_is_cancelled, gather, spawn_blocking};
 use evloop::{Runtime, block_on};
 
+/// Where a panic points.
+#[allow(unreachable_pub)]
+mod caller;
+
 /// A test that takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(30);
 
@@ -97,6 +101,13 @@ fn a_thread_that_is_ending_runs_no_cancelled_work() {
     block_on(pool.spawn(|| ())).unwrap();
     pool.shutdown_timeout(LIMIT).unwrap();
     assert!(!answers.recv_timeout(LIMIT).unwrap());
+}
+
+#[test]
+fn a_name_that_no_thread_can_have_panics_at_the_caller() {
+    let part = "must not contain a NUL byte";
+    caller::assert_points_here(|| _ = BlockingPool::builder().thread_name("a\0b"), part);
+    caller::assert_points_here(|| _ = Runtime::builder().name("a\0b"), part);
 }
 
 #[test]
