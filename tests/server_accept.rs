@@ -20,6 +20,8 @@ use evloop::time::{sleep, timeout};
 use evloop::{StreamReader, StreamWriter, open_connection};
 use rustix::net::sockopt;
 
+/// Where a panic points.
+#[allow(unreachable_pub)]
 mod caller;
 
 /// A test that takes longer hangs.

@@ -139,8 +139,8 @@ impl<T: AsyncWrite + Unpin> Write for SyncIoBridge<T> {
 fn task_ended() -> io::Error {
     io::Error::new(
         io::ErrorKind::BrokenPipe,
-        "the task of this SyncIoBridge has ended: its event loop has ended, its handle was aborted, \
-         or its object panicked",
+        "the task of this SyncIoBridge has ended: its event loop has ended, its handle was \
+         aborted, or its object panicked",
     )
 }
 

@@ -13,7 +13,7 @@ use super::kind::SignalKind;
 use super::listener::Listener;
 use crate::context;
 
-/// Waits for any of several signals, repeatedly, and returns which came; returned by [`unix_many()`].
+/// Waits for any of several signals, repeatedly, and returns which came; made by [`unix_many()`].
 /// It is also a `Stream`, which never ends.
 ///
 /// Each signal is stored as a [`Listener`] stores it. Signals of one kind that come before the

@@ -43,8 +43,8 @@ impl Unsent {
         self.len() == 0
     }
 
-    /// Returns whether a write may be tried at once. Lent bytes are not counted, which saves a check
-    /// for each write: a connection that has some accepts no others.
+    /// Returns whether a write may be tried at once. Lent bytes are not counted, since a connection
+    /// that has some accepts no others: so a write needs no second check.
     pub(super) fn may_send_more(&self) -> bool {
         self.bytes.borrow().is_empty()
     }
