@@ -51,7 +51,6 @@ thread_local! {
 impl Context {
     pub(crate) fn new(parts: Settings) -> io::Result<Rc<Context>> {
         let reactor = Rc::new(Reactor::new(parts.events_capacity)?);
-        let name = format!("{}-blocking", parts.name);
         let info = LoopInfo::new(parts.name, parts.hooks.is_debug());
         let inbox = Arc::new(Inbox::new(reactor.unpark()?, info));
         let id = inbox::register(inbox.clone())?;
@@ -60,7 +59,7 @@ impl Context {
             executor: Executor::new(id, inbox.clone(), parts.hooks),
             reactor,
             inbox,
-            pool: Pool::new(PoolSettings { name, ..parts.pool }),
+            pool: Pool::new(parts.pool),
             idle: WaitQueue::new(),
         }))
     }

@@ -2,7 +2,7 @@
 //!
 //! No operating system reports when a file on a disk is ready: a read blocks its thread. Each
 //! operation here is the one of [`std::fs`] with the same name. It runs on a thread of the blocking
-//! pool, and the loop goes on meanwhile.
+//! pool, and the loop continues meanwhile.
 //!
 //! | Item | Purpose |
 //! |---|---|
@@ -22,7 +22,7 @@
 //! | [`canonicalize`] | absolute paths |
 //! | [`Metadata`], [`FileType`], [`FileTimes`], [`Permissions`] | the types of [`std::fs`] |
 //!
-//! An error names the operation and the path: `open /etc/x: No such file or directory (os error
+//! An error names the operation and the path: `open "/etc/x": No such file or directory (os error
 //! 2)`. Its kind is the system's, and its [`source`](std::error::Error::source) is the system's
 //! error with its number; see [error numbers](crate::io#error-numbers).
 //!

@@ -6,7 +6,7 @@
 //! | [`unix`] | listens for a signal of any kind |
 //! | [`Listener`] | waits for the signal, again and again |
 //! | [`unix_many()`] | listens for several signals |
-//! | [`Listeners`] | waits for any of several signals, and says which came |
+//! | [`Listeners`] | waits for any of several signals, and returns which came |
 //! | [`SignalKind`] | the kind of a signal |
 //! | [`Interrupted`] | Ctrl-C stopped [`Runtime::block_on_or_cancel`] |
 //!

@@ -1,6 +1,7 @@
 //! The threads of the blocking pool: their settings and hooks; a pool of its own; work that is told
 //! that it was cancelled.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
@@ -8,6 +9,10 @@ use std::time::Duration;
 
 use evloop::task::{BlockingHandle, BlockingPool, blocking_is_cancelled, gather, spawn_blocking};
 use evloop::{Runtime, block_on};
+
+/// Where a panic points.
+#[allow(unreachable_pub)]
+mod panic_place;
 
 /// A test that takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -73,6 +78,36 @@ fn a_thread_ends_after_the_time_without_work() {
         runtime.block_on(async { spawn_blocking(|| ()).await.unwrap() });
         ended.recv_timeout(LIMIT).expect("the thread ends while the loop exists");
     }
+}
+
+/// Sends the answer of `blocking_is_cancelled` when its thread has ended.
+struct AsksAtExit(mpsc::Sender<bool>);
+
+impl Drop for AsksAtExit {
+    fn drop(&mut self) {
+        let _ = self.0.send(blocking_is_cancelled());
+    }
+}
+
+#[test]
+fn a_thread_that_is_ending_runs_no_cancelled_work() {
+    thread_local! {
+        static LAST: Cell<Option<AsksAtExit>> = const { Cell::new(None) };
+    }
+    let (sender, answers) = mpsc::channel();
+    // Stored before the first work, so dropped after the thread's own state.
+    let store = move || LAST.set(Some(AsksAtExit(sender.clone())));
+    let pool = BlockingPool::builder().on_thread_start(store).build();
+    block_on(pool.spawn(|| ())).unwrap();
+    pool.shutdown_timeout(LIMIT).unwrap();
+    assert!(!answers.recv_timeout(LIMIT).unwrap());
+}
+
+#[test]
+fn a_name_that_no_thread_can_have_panics_at_the_caller() {
+    let part = "must not contain a NUL byte";
+    panic_place::assert_points_here(|| _ = BlockingPool::builder().thread_name("a\0b"), part);
+    panic_place::assert_points_here(|| _ = Runtime::builder().name("a\0b"), part);
 }
 
 #[test]

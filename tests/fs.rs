@@ -44,7 +44,7 @@ fn copy_rename_hard_link_remove_and_permissions() {
         assert_eq!(fs::read(&d).await.unwrap(), b"contents");
         let error = fs::read(&c).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound);
-        assert!(error.to_string().starts_with(&format!("read {}: ", c.display())), "{error}");
+        assert!(error.to_string().starts_with(&format!("read {c:?}: ")), "{error}");
         let mut permissions = fs::metadata(&d).await.unwrap().permissions();
         permissions.set_readonly(true);
         fs::set_permissions(&d, permissions).await.unwrap();
@@ -191,7 +191,7 @@ fn after_a_failed_write_every_later_write_fails_and_reads_succeed() {
         let mut file = File::open(&path).await.unwrap();
         assert_eq!(file.write(b"x").await.unwrap(), 1, "accepted");
         let error = file.seek(SeekFrom::Start(2)).await.unwrap_err();
-        assert!(error.to_string().starts_with(&format!("write {}: ", path.display())), "{error}");
+        assert!(error.to_string().starts_with(&format!("write {path:?}: ")), "{error}");
         assert_eq!(read(&mut file, 1).await, "0", "the seek did not take place");
         for _ in 0..2 {
             let again = file.write(b"x").await.unwrap_err();
@@ -240,7 +240,7 @@ fn every_write_after_a_full_disk_returns_storage_full() {
                 let error = outcome.unwrap_err();
                 assert_eq!(error.kind(), ErrorKind::StorageFull);
                 let system = std::io::Error::from(rustix::io::Errno::NOSPC);
-                assert_eq!(error.to_string(), format!("write /dev/full: {system}"));
+                assert_eq!(error.to_string(), format!("write \"/dev/full\": {system}"));
             }
         }
         // A clone does not have the error.

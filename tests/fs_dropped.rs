@@ -295,12 +295,12 @@ fn an_operation_whose_loop_has_ended_returns_an_error() {
     block_on(async {
         let error = file.read(&mut [0; 4]).await.unwrap_err();
         let sentence = "the event loop ended before the work began";
-        assert_eq!(error.to_string(), format!("read {}: {sentence}", path.display()));
+        assert_eq!(error.to_string(), format!("read {path:?}: {sentence}"));
         assert_eq!(read(&mut file, 9).await, "123", "the file is read on another loop");
         for _ in 0..2 {
             let error = written.flush().await.unwrap_err();
             let written = dir.join("b");
-            assert_eq!(error.to_string(), format!("write {}: {sentence}", written.display()));
+            assert_eq!(error.to_string(), format!("write {written:?}: {sentence}"));
         }
         busy.end().await;
     });

@@ -151,7 +151,11 @@ fn send_on_an_unconnected_socket_says_connect_first() {
         assert_says_connect_first(socket.send(b"x").await);
         assert_says_connect_first(socket.try_send(b"x"));
         #[cfg(unix)]
-        assert_says_connect_first(evloop::net::UnixDatagram::unbound().unwrap().send(b"x").await);
+        {
+            let socket = evloop::net::UnixDatagram::unbound().unwrap();
+            assert_says_connect_first(socket.send(b"x").await);
+            assert_says_connect_first(socket.send_with_fds(b"x", &[]).await);
+        }
     });
 }
 
@@ -172,7 +176,7 @@ mod unix {
 
     use evloop::io::{AsyncFd, Interest};
     use evloop::net::pipe::{self, Receiver, Sender};
-    use evloop::net::{UnixDatagram, UnixListener, UnixStream};
+    use evloop::net::{UnixDatagram, UnixListener, UnixSocket, UnixStream};
 
     use super::*;
 
@@ -229,6 +233,17 @@ mod unix {
             }
             let error = UnixStream::connect(Path::new(&just)).await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+        });
+    }
+
+    #[test]
+    fn listening_on_an_unbound_unix_socket_says_bind_first() {
+        block_on(async {
+            let socket = UnixSocket::new_stream().unwrap();
+            assert!(socket.local_addr().unwrap().is_unnamed());
+            let error = socket.listen(1).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidInput);
+            assert!(error.to_string().ends_with("(bind the socket first)"), "{error}");
         });
     }
 }

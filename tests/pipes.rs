@@ -9,6 +9,7 @@ use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
+use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
 use evloop::net::pipe::{self, OpenOptions, Receiver, Sender};
@@ -292,6 +293,34 @@ fn a_fifo_waits_for_its_first_writer() {
     });
 }
 
+/// The writer often comes between the read and the check for a writer: without the check for its
+/// bytes, a few of these reads returned an end of stream.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_first_writer_that_comes_during_a_read_is_not_missed() {
+    run(async {
+        let (fifo, _) = Fifo::new("during");
+        for _ in 0..30 {
+            let receiver = OpenOptions::new().open_receiver(&fifo.0).unwrap();
+            let is_reading = Arc::new(Barrier::new(2));
+            let writer = (fifo.0.clone(), is_reading.clone());
+            let writer = std::thread::spawn(move || {
+                writer.1.wait();
+                File::options().write(true).open(writer.0).unwrap().write_all(b"x").unwrap();
+            });
+            is_reading.wait();
+            let read = loop {
+                match receiver.try_read(&mut [0; 8]) {
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                    read => break read.unwrap(),
+                }
+            };
+            assert_eq!(read, 1);
+            writer.join().unwrap();
+        }
+    });
+}
+
 #[test]
 #[cfg(target_os = "linux")]
 fn a_stream_reader_of_a_fifo_waits_for_its_first_writer() {
@@ -463,6 +492,18 @@ fn another_file_is_opened_unchecked() {
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
         let terminal = OpenOptions::new().unchecked(true).open_sender("/dev/ptmx").unwrap();
         assert_eq!(terminal.write(b"x").await.unwrap(), 1);
+    });
+}
+
+/// Only epoll refuses such a file.
+#[cfg(all(target_os = "linux", not(mio_unsupported_force_poll_poll)))]
+#[test]
+fn an_unchecked_file_that_is_always_ready_is_an_error_with_its_path() {
+    run(async {
+        let error = OpenOptions::new().unchecked(true).open_receiver("Cargo.toml").unwrap_err();
+        let sentence =
+            "could not open \"Cargo.toml\" as a pipe: Operation not permitted (os error 1)";
+        assert_eq!(error.to_string(), sentence);
     });
 }
 

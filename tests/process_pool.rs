@@ -346,6 +346,33 @@ fn a_program_that_serves_no_jobs_is_reported() {
     });
 }
 
+/// A pool whose workers are shells that read an empty job, answer with `bytes` and exit.
+fn pool_of_shells(bytes: &str) -> Pool {
+    let script = format!("head -c 8 >/dev/null; printf '{bytes}' >&0");
+    Pool::builder().command(move || Command::shell(&script)).build().unwrap()
+}
+
+#[test]
+fn bytes_that_are_no_answer_are_an_error() {
+    run(async {
+        // A tag that no answer has, with a valid length.
+        let pool = pool_of_shells("A\\005\\0\\0\\0\\0\\0\\0\\0hello");
+        let error = pool.run("").await.unwrap_err();
+        assert!(error.to_string().contains("bytes that are no answer"), "{error}");
+        assert_eq!(io::Error::from(error).kind(), io::ErrorKind::InvalidData);
+    });
+}
+
+#[test]
+fn the_length_of_an_answer_reserves_no_memory() {
+    run(async {
+        // More bytes than any machine has.
+        let pool = pool_of_shells("\\0AAAAAAAAhello");
+        let outcome = pool.run("").await;
+        assert!(matches!(outcome, Err(PoolError::Broken(_))), "{outcome:?}");
+    });
+}
+
 #[test]
 fn a_worker_that_cannot_be_started_is_an_error_that_names_the_program() {
     run(async {

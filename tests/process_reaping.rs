@@ -156,7 +156,7 @@ fn a_dropped_spawn_async_leaves_no_process() {
         busy.end().await;
         // The thread runs this after both starts.
         evloop::fs::metadata("/").await.unwrap();
-        timeout(LIMIT, until_childless_after_spawn()).await.expect("a child is left");
+        timeout(LIMIT, until_childless()).await.expect("a child is left");
     });
 }
 

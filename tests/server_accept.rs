@@ -11,14 +11,18 @@ use std::time::Duration;
 
 use evloop::net::{ConnectOptions, TcpListener, UnixListener};
 use evloop::streams::{
-    self, Server, ServerOptions, StreamOptions, open_connection_with, serve_listeners,
-    start_server_with,
+    Server, ServerOptions, StreamOptions, open_connection_with, open_unix_connection,
+    serve_listeners, serve_unix_listeners, start_server_with, start_unix_server_with,
 };
 use evloop::sync::{Notify, Semaphore};
 use evloop::task::yield_now;
 use evloop::time::{sleep, timeout};
 use evloop::{StreamReader, StreamWriter, open_connection};
 use rustix::net::sockopt;
+
+/// Where a panic points.
+#[allow(unreachable_pub)]
+mod panic_place;
 
 /// A test that takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -223,10 +227,10 @@ fn a_unix_listener_is_served_and_its_file_stays() {
     run(async {
         let listener = UnixListener::bind(&path).unwrap();
         let options = ServerOptions { connection_limit: Some(1), ..Default::default() };
-        let server = streams::serve_unix_listeners([listener], &options, greet).unwrap();
+        let server = serve_unix_listeners([listener], &options, greet).unwrap();
         assert!(server.local_addrs().is_empty());
         for _ in 0..2 {
-            let (mut reader, _writer) = streams::open_unix_connection(&path).await.unwrap();
+            let (mut reader, _writer) = open_unix_connection(&path).await.unwrap();
             assert_eq!(reader.read_line().await.unwrap(), b"hello\n");
         }
         drop(server);
@@ -254,6 +258,15 @@ fn keepalive_is_set_on_accepted_connections() {
 }
 
 #[test]
+fn serving_outside_of_a_loop_panics_at_the_caller() {
+    let options = &ServerOptions::default();
+    let part = "serve_listeners was called outside";
+    panic_place::assert_points_here(|| drop(serve_listeners([], options, greet)), part);
+    let part = "serve_unix_listeners was called outside";
+    panic_place::assert_points_here(|| drop(serve_unix_listeners([], options, greet)), part);
+}
+
+#[test]
 fn a_limit_of_zero_is_an_error() {
     run(async {
         let options = ServerOptions { connection_limit: Some(0), ..Default::default() };
@@ -262,8 +275,8 @@ fn a_limit_of_zero_is_an_error() {
         let errors = [
             start_server_with(ANY, &options, greet).await.unwrap_err(),
             serve_listeners([listener], &options, greet).unwrap_err(),
-            streams::start_unix_server_with(&path, &options, greet).await.unwrap_err(),
-            streams::serve_unix_listeners([], &options, greet).unwrap_err(),
+            start_unix_server_with(&path, &options, greet).await.unwrap_err(),
+            serve_unix_listeners([], &options, greet).unwrap_err(),
         ];
         assert_eq!(errors.map(|error| error.kind()), [ErrorKind::InvalidInput; 4]);
     });

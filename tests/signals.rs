@@ -436,7 +436,8 @@ fn a_listener_of_several_signals_returns_which_came() {
     let [one, two, three] =
         [SignalKind::user_defined1(), SignalKind::user_defined2(), SignalKind::io()];
     run(async {
-        let mut signals = signal::unix_many([one, two, three]).unwrap();
+        // The second `one` has no effect: a signal is not returned twice.
+        let mut signals = signal::unix_many([one, one, two, three]).unwrap();
         assert_eq!(signals.kinds().collect::<Vec<_>>(), [one, two, three]);
         // Pending, and dropped: no signal is lost.
         assert!(signals.recv().now_or_never().is_none());

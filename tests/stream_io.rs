@@ -66,6 +66,8 @@ struct State {
     /// The results of the next closes. Then a close succeeds.
     closes: VecDeque<Poll<io::Result<()>>>,
     written: Vec<u8>,
+    /// Called by the next write.
+    on_write: Option<Box<dyn FnOnce()>>,
     /// The operations that completed, and the drop.
     trace: Vec<String>,
     waker: Option<Waker>,
@@ -140,6 +142,10 @@ impl AsyncWrite for End {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
+        let on_write = self.0.0.borrow_mut().on_write.take();
+        if let Some(on_write) = on_write {
+            on_write();
+        }
         let next = self.0.0.borrow_mut().writes.pop_front();
         let polled = next.map_or(Poll::Pending, |next| {
             Poll::Ready(next.map(|max| {
@@ -561,6 +567,50 @@ fn faulty_objects_cause_errors_and_no_endless_loop() {
     });
 }
 
+/// Reports a byte more than the buffers have.
+struct Exaggerating;
+
+impl AsyncRead for Exaggerating {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buf: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(buf.len() + 1))
+    }
+}
+
+impl AsyncWrite for Exaggerating {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(buf.len() + 1))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[test]
+fn an_object_that_reports_too_many_bytes_causes_an_error() {
+    run(async {
+        let (mut reader, _writer) = from_io(Exaggerating);
+        let error = reader.read(1).await.unwrap_err();
+        assert_eq!(error.to_string(), "the connection reports 65537 bytes of a buffer of 65536");
+        let (_reader, writer) = from_io(Exaggerating);
+        writer.write("abc");
+        let error = writer.drain().await.unwrap_err();
+        assert_eq!(error.to_string(), "the connection reports 4 bytes of a buffer of 3");
+    });
+}
+
 #[test]
 fn an_end_within_a_piece_is_an_error_with_the_partial_bytes() {
     run(async {
@@ -679,6 +729,47 @@ fn an_object_that_writes_to_its_own_streams_is_served_after_its_poll() {
         assert_eq!(line.written(), b"pong ");
         let writer = own.take();
         drop(writer);
+    });
+}
+
+/// Returns streams with three unsent bytes. The next write to their object calls `f`.
+async fn while_sending(f: impl FnOnce(&StreamWriter) + 'static) -> (Line, Rc<StreamWriter>) {
+    let line = Line::default();
+    let (_reader, writer) = ends(&line);
+    let writer = Rc::new(writer);
+    writer.write("abc");
+    settle().await;
+    let weak = Rc::downgrade(&writer);
+    let on_write = move || f(&weak.upgrade().unwrap());
+    line.change(|state| state.on_write = Some(Box::new(on_write)));
+    line.accepts(2);
+    line.accepts(100);
+    settle().await;
+    (line, writer)
+}
+
+#[test]
+fn bytes_that_an_object_writes_while_it_sends_follow_the_unsent_bytes() {
+    run(async {
+        let (line, writer) = while_sending(|writer| {
+            assert_eq!(writer.write_buffer_size(), 3);
+            writer.write("def");
+            assert_eq!(writer.write_buffer_size(), 6);
+        })
+        .await;
+        assert_eq!(line.written(), b"abcdef");
+        assert_eq!(writer.write_buffer_size(), 0);
+    });
+}
+
+#[test]
+fn an_object_may_abort_its_streams_while_it_sends() {
+    run(async {
+        let (line, writer) = while_sending(StreamWriter::abort).await;
+        assert_eq!(writer.write_buffer_size(), 0);
+        assert_eq!(kind(writer.drain().await), Some(ErrorKind::ConnectionAborted));
+        assert_eq!(line.written(), b"ab", "nothing is sent after the write that aborted");
+        assert!(line.trace().ends_with("drop"), "{}", line.trace());
     });
 }
 

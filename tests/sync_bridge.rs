@@ -112,6 +112,20 @@ fn a_thread_that_waits_gets_an_error_when_the_loop_ends() {
 }
 
 #[test]
+fn a_thread_that_waits_gets_an_error_when_the_handle_is_aborted() {
+    run(async {
+        let (_one, other) = duplex(1);
+        let (mut bridge, handle) = sync_bridge(other);
+        let reads = spawn_blocking(move || bridge.read(&mut [0]));
+        handle.abort();
+        assert!(handle.await.unwrap_err().is_cancelled());
+        let error = reads.await.unwrap().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::BrokenPipe);
+        assert!(error.to_string().contains("its handle was aborted"), "{error}");
+    });
+}
+
+#[test]
 #[should_panic(expected = "was called on the thread of a running loop")]
 fn a_call_on_the_thread_of_the_loop_panics() {
     run(async {

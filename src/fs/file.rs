@@ -25,7 +25,7 @@ use super::paths::{run, run_on};
 ///
 /// The next operation returns the error of a background write or of a dropped operation. After a
 /// background write has failed, bytes are missing in the file: every later write, flush and sync
-/// returns that error again. Reads and seeks go on, and a clone by
+/// returns that error again. Reads and seeks continue, and a clone by
 /// [`try_clone`](File::try_clone) can be written.
 ///
 /// Dropping the file closes it after its pending operation. An operation that still waits for a

@@ -37,7 +37,7 @@ pub(super) async fn run_on<T: Send + 'static>(
 /// Adds to an error which operation failed on which path. The kind stays, and the system's error is
 /// the `source`.
 pub(super) fn on_path(operation: &str, path: &Path, error: io::Error) -> io::Error {
-    let message = format!("{operation} {}: {error}", path.display());
+    let message = format!("{operation} {path:?}: {error}");
     explain(error, message)
 }
 
@@ -49,8 +49,7 @@ async fn run_on_two<T: Send + 'static>(
 ) -> io::Result<T> {
     run(operation, move || {
         work(&first, &second).map_err(|error| {
-            let (first, second) = (first.display(), second.display());
-            let message = format!("{operation} {first} -> {second}: {error}");
+            let message = format!("{operation} {first:?} -> {second:?}: {error}");
             explain(error, message)
         })
     })

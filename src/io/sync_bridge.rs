@@ -40,7 +40,8 @@ type Reply = (io::Result<usize>, Vec<u8>);
 /// ends when the bridge is dropped; the handle then returns the object, still open. Dropping the
 /// handle is right if the object is not used later: the task drops it.
 ///
-/// The methods of the bridge return an error of kind `BrokenPipe` if the loop has ended.
+/// The methods of the bridge return an error of kind `BrokenPipe` if that task has ended: because
+/// its loop has ended, its handle was aborted, or the object panicked.
 ///
 /// # Panics
 ///
@@ -91,8 +92,8 @@ impl<T> SyncIoBridge<T> {
     /// Runs `op` in the task of the loop. The buffer has its result.
     fn call(&mut self, op: Op<T>) -> io::Result<usize> {
         let request = (op, std::mem::take(&mut self.buffer));
-        self.requests.blocking_send(request).map_err(|_| loop_ended())?;
-        let (result, buffer) = self.replies.blocking_recv().ok_or_else(loop_ended)?;
+        self.requests.blocking_send(request).map_err(|_| task_ended())?;
+        let (result, buffer) = self.replies.blocking_recv().ok_or_else(task_ended)?;
         self.buffer = buffer;
         result
     }
@@ -135,11 +136,11 @@ impl<T: AsyncWrite + Unpin> Write for SyncIoBridge<T> {
 }
 
 #[cold]
-fn loop_ended() -> io::Error {
+fn task_ended() -> io::Error {
     io::Error::new(
         io::ErrorKind::BrokenPipe,
-        "the task of this SyncIoBridge has ended, with its event loop: keep the loop running until \
-         the bridge is dropped",
+        "the task of this SyncIoBridge has ended: its event loop has ended, its handle was \
+         aborted, or its object panicked",
     )
 }
 

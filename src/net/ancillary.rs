@@ -12,7 +12,7 @@ use rustix::net::{
     SendAncillaryMessage, recvmsg, sendmsg,
 };
 
-use super::messages::check_truncated;
+use super::messages::{check_truncated, explain_send};
 use super::transport::done;
 use super::unix_datagram::UnixDatagram;
 use super::unix_stream::UnixStream;
@@ -107,7 +107,8 @@ impl UnixDatagram {
     /// Nothing is sent if the future is dropped before it completes.
     pub async fn send_with_fds(&self, buf: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<usize> {
         check_number(fds)?;
-        self.end.io(Direction::Write, |io| done(io.try_io(|| send(io, buf, fds)))).await
+        let op = |io: &mio::net::UnixDatagram| done(io.try_io(|| send(io, buf, fds)));
+        self.end.io(Direction::Write, op).await.map_err(|error| explain_send(buf.len(), error))
     }
 
     /// Receives a datagram into `buf`, and appends the descriptors that were sent with it to `fds`;

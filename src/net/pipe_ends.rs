@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::io::{self, IoSlice, IoSliceMut, Read};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 #[cfg(feature = "process")]
 use std::rc::Rc;
 
@@ -152,19 +152,15 @@ impl Receiver {
     /// ```
     pub fn reopened(&self) -> impl Future<Output = io::Result<()>> {
         let source = self.end.socket.source();
-        source.until(Direction::Read, || {
+        source.until(Direction::Read, move || {
             // The next read reports an error.
-            let is_at_end = self.is_at_end().unwrap_or(false);
+            let is_at_end = is_at_end(self).unwrap_or(false);
             // Where mio emulates edges, no event reports the next writer: the wait ends by a timer.
             if is_at_end {
                 source.set_unwatched(Direction::Read);
             }
             !is_at_end
         })
-    }
-
-    fn is_at_end(&self) -> io::Result<bool> {
-        Ok(state(self)?.is_readable() && ioctl_fionread(self)? == 0)
     }
 
     /// Returns the registration, for callers inside the crate with an operation of their own.
@@ -298,13 +294,20 @@ pub(super) fn read_vectored(
     done(io.try_io(|| check_end(io, can_fill, (&mut io).read_vectored(bufs))))
 }
 
-/// Turns a read of 0 bytes into `WouldBlock` while no writer has opened the FIFO yet: poll(2) then
-/// reports it as not readable.
+/// Turns a read of 0 bytes into `WouldBlock` while no writer has opened the FIFO yet. The first one
+/// may open it and write after that read: then the bytes are read next.
 fn check_end(io: &pipe::Receiver, can_fill: bool, result: io::Result<usize>) -> io::Result<usize> {
     match result {
-        Ok(0) if can_fill && !state(io)?.is_readable() => Err(io::ErrorKind::WouldBlock.into()),
+        Ok(0) if can_fill && !is_at_end(io)? => Err(io::ErrorKind::WouldBlock.into()),
         result => result,
     }
+}
+
+/// Returns whether all writers have closed the pipe, and no byte is left. A FIFO without a writer
+/// is not readable before the first one.
+fn is_at_end(pipe: impl AsFd) -> io::Result<bool> {
+    // An unchecked file may not report the number of its bytes: then its read of 0 is the end.
+    Ok(state(&pipe)?.is_readable() && ioctl_fionread(&pipe).unwrap_or(0) == 0)
 }
 
 pub(super) fn write(io: &pipe::Sender, buf: &[u8]) -> io::Result<Done<usize>> {

@@ -114,11 +114,10 @@ impl OpenOptions {
         let flags = access | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let opened = open(path, flags, Mode::empty()).map_err(|errno| open_error(path, errno))?;
         let checked = if self.is_unchecked { Ok(opened) } else { check_pipe(opened) };
-        let named = |error| {
+        checked.and_then(|fd| register(fd, context)).map_err(|error| {
             let sentence = format!("could not open {path:?} as a pipe: {error}");
             explain(error, sentence)
-        };
-        register(checked.map_err(named)?, context)
+        })
     }
 }
 

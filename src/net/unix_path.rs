@@ -55,6 +55,7 @@ pub(super) fn address_error(operation: &str, addr: &SocketAddr, error: io::Error
         io::ErrorKind::ConnectionRefused if addr.as_pathname().is_some() => {
             " (the file exists, but no server listens there)"
         }
+        _ if addr.is_unnamed() => " (bind the socket first)",
         _ => "",
     };
     let sentence = match addr.as_pathname() {

@@ -100,7 +100,8 @@ impl UnixSocket {
     ///
     /// # Errors
     ///
-    /// Kind `InvalidInput` for a datagram socket. The system's error otherwise.
+    /// Kind `InvalidInput` for a datagram socket, and for a socket that is not bound. The system's
+    /// error otherwise.
     ///
     /// # Panics
     ///
@@ -109,7 +110,9 @@ impl UnixSocket {
     pub fn listen(self, backlog: u32) -> io::Result<UnixListener> {
         let context = context::expect("UnixSocket::listen");
         self.check_type(SocketType::STREAM, "listen", "datagram")?;
-        rustix::net::listen(&self, i32::try_from(backlog).unwrap_or(i32::MAX))?;
+        if let Err(errno) = rustix::net::listen(&self, i32::try_from(backlog).unwrap_or(i32::MAX)) {
+            return Err(address_error("listen on", &self.local_addr()?, errno.into()));
+        }
         Listener::register(self.fd.into(), &context.reactor)
     }
 

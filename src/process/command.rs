@@ -16,6 +16,7 @@ use super::orphans::{self, Unclaimed};
 use super::start_error::start_error;
 use crate::blocking::{self, Kind};
 use crate::context::{self, Context};
+use crate::runtime::Handle;
 
 /// A program to start, with arguments, environment and pipes: [`std::process::Command`] for the
 /// loop.
@@ -265,10 +266,10 @@ impl Command {
     pub async fn spawn_async(&mut self) -> io::Result<Child> {
         let context = context::expect("process::Command::spawn_async");
         let merged = self.prepare(inherited())?;
-        let kill_on_drop = self.kill_on_drop;
+        let (kill_on_drop, home) = (self.kill_on_drop, Handle::current());
         let mut std = mem::replace(&mut self.std, process::Command::new(""));
         let work = blocking::submit(Kind::File, "process::Command::spawn_async", move || {
-            let started = std.spawn().map(|process| Unclaimed::new(process, kill_on_drop));
+            let started = std.spawn().map(|process| Unclaimed::new(process, kill_on_drop, &home));
             Ok((mem::replace(&mut std, process::Command::new("")), started))
         });
         let (std, started) = work.await?;

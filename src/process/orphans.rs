@@ -10,6 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use super::running::Running;
 use crate::context;
 use crate::executor::SpawnOptions;
+use crate::runtime::Handle;
 
 /// Processes that no task waits for.
 static UNREAPED: Mutex<Vec<process::Child>> = Mutex::new(Vec::new());
@@ -19,10 +20,12 @@ static UNREAPED: Mutex<Vec<process::Child>> = Mutex::new(Vec::new());
 struct Orphan(Option<Running>);
 
 /// A process on its way from the thread that started it to its loop. If it is dropped on the way,
-/// the process is added to [`UNREAPED`].
+/// the loop reaps the process. If the loop has ended, the process is added to [`UNREAPED`].
 pub(super) struct Unclaimed {
     process: Option<process::Child>,
     kill_on_drop: bool,
+    /// The loop; `None` on the way to its reaper.
+    home: Option<Handle>,
 }
 
 /// Spawns a task that reaps the process, unless it has ended already.
@@ -74,12 +77,20 @@ impl Drop for Orphan {
 }
 
 impl Unclaimed {
-    pub(super) fn new(process: process::Child, kill_on_drop: bool) -> Unclaimed {
-        Unclaimed { process: Some(process), kill_on_drop }
+    pub(super) fn new(process: process::Child, kill_on_drop: bool, home: &Handle) -> Unclaimed {
+        Unclaimed { process: Some(process), kill_on_drop, home: Some(home.clone()) }
     }
 
     pub(super) fn claim(mut self) -> process::Child {
         self.process.take().expect("a process is claimed once")
+    }
+
+    /// Reaps the process in a task of the running loop.
+    fn reap(self) {
+        match Running::new(self.claim(), &context::expect("process::Command::spawn_async")) {
+            Ok(running) => reap_in_task(running),
+            Err((process, _)) => reap_later(process),
+        }
     }
 }
 
@@ -92,7 +103,13 @@ impl Drop for Unclaimed {
         }
         // Closes the pipes, so that a child that reads its input ends.
         drop((process.stdin.take(), process.stdout.take(), process.stderr.take()));
-        reap_later(process);
+        match self.home.take() {
+            Some(home) => {
+                let orphan = Unclaimed { process: Some(process), kill_on_drop: false, home: None };
+                home.call_threadsafe(move || orphan.reap());
+            }
+            None => reap_later(process),
+        }
     }
 }
 

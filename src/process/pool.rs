@@ -22,8 +22,8 @@ use crate::task::gather;
 /// code that may crash. Python's `ProcessPoolExecutor` and `multiprocessing.Pool`.
 ///
 /// A job and its output are bytes. [`process::worker`](super::worker()), called first in `main`,
-/// says how a worker runs a job. A worker is started when a job needs one, and serves later jobs.
-/// Jobs wait in the order of their calls if all workers are busy.
+/// defines how a worker runs a job. A worker is started when a job needs one, and serves later
+/// jobs. Jobs wait in the order of their calls if all workers are busy.
 ///
 /// A clone is another handle of the same pool. Dropping the last one kills the workers. Workers end
 /// too when this process dies, after the job that they run.

@@ -10,7 +10,7 @@ use std::process::ExitStatus;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum PoolError {
-    /// The job panicked, with this message. Its worker goes on.
+    /// The job panicked, with this message. Its worker continues.
     Panicked(String),
     /// The worker ended before it answered. The next job gets another worker.
     Broken(ExitStatus),

@@ -9,13 +9,17 @@ use std::time::Duration;
 use super::child::Child;
 use super::command::Command;
 use super::pool_error::PoolError;
-use super::worker::{self, LENGTH_SIZE, PANICKED};
+use super::worker::{self, LENGTH_SIZE, PANICKED, RETURNED};
 use crate::net::UnixStream;
 use crate::time::timeout;
 
 /// The time for which a worker that has closed its socket may still run: a process closes its
 /// descriptors shortly before it ends.
 const GRACE: Duration = Duration::from_secs(1);
+
+/// The number of bytes of an answer for which a buffer is made at once. A longer answer is read in
+/// pieces, since a program that is no worker may send any length.
+const PIECE: usize = 64 * 1024;
 
 /// A worker. Dropping it kills the process.
 pub(super) struct PoolWorker {
@@ -69,9 +73,21 @@ impl PoolWorker {
         let (mut tag, mut length) = ([0], [0; LENGTH_SIZE]);
         self.socket.read_exact(&mut tag).await?;
         self.socket.read_exact(&mut length).await?;
-        let mut answer = vec![0; worker::parse_length(length)?];
-        self.socket.read_exact(&mut answer).await?;
-        Ok((tag[0], answer))
+        if ![RETURNED, PANICKED].contains(&tag[0]) {
+            return Err(no_answer());
+        }
+        Ok((tag[0], self.read(worker::parse_length(length)?).await?))
+    }
+
+    /// Reads `len` bytes. Each piece is as long as all before it.
+    async fn read(&self, len: usize) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        while bytes.len() < len {
+            let begin = bytes.len();
+            bytes.resize(len.min(begin + begin.max(PIECE)), 0);
+            self.socket.read_exact(&mut bytes[begin..]).await?;
+        }
+        Ok(bytes)
     }
 
     /// Waits until a process that has closed its socket has ended, and kills it if it does not.
@@ -87,4 +103,13 @@ impl PoolWorker {
     pub(super) fn close(self) -> Child {
         self.child
     }
+}
+
+#[cold]
+fn no_answer() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::InvalidData,
+        "the worker process has sent bytes that are no answer (its `main` must call \
+         `evloop::process::worker` first)",
+    )
 }

@@ -32,7 +32,7 @@ pub(super) const LENGTH_SIZE: usize = 8;
 /// the worker, such as a cache or a connection, is made before the call and captured by `run`.
 ///
 /// In a worker stdin is empty; stdout and stderr are those of the parent. A panic of `run` is
-/// returned to the caller of [`Pool::run`](super::Pool::run), and the worker goes on. The pool
+/// returned to the caller of [`Pool::run`](super::Pool::run), and the worker continues. The pool
 /// marks its workers by the environment variable `EVLOOP_WORKER`; a process that a job starts
 /// inherits the variable, and is no worker.
 ///

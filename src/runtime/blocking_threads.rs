@@ -25,7 +25,7 @@ impl Builder {
 
     /// Sets a function that each thread of the blocking pool calls first. The threads work on names
     /// and files too, not only on [`spawn_blocking`](crate::task::spawn_blocking). If it panics,
-    /// the panic hook reports that, and the thread goes on.
+    /// the panic hook reports that, and the thread continues.
     ///
     /// ```
     /// use std::sync::atomic::{AtomicUsize, Ordering};

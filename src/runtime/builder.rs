@@ -46,7 +46,11 @@ impl Builder {
         let parts = Settings {
             name: "evloop".into(),
             events_capacity: EVENTS_CAPACITY,
-            pool: PoolSettings::new("evloop".into(), "the event loop", BLOCKING_THREADS_MAX),
+            pool: PoolSettings::new(
+                "evloop-blocking".into(),
+                "the event loop",
+                BLOCKING_THREADS_MAX,
+            ),
             hooks: Hooks {
                 on_task_error: Box::new(|error| eprintln!("evloop: {error}")),
                 observers: None,
@@ -65,9 +69,15 @@ impl Builder {
 
     /// Sets the loop's name. [`Handle::name`](crate::Handle::name) returns it, and the threads of
     /// the blocking pool carry it. Default: `evloop`.
+    ///
+    /// # Panics
+    ///
+    /// If the name contains a NUL byte.
     #[doc(alias = "thread_name")]
+    #[track_caller]
     pub fn name(mut self, name: impl Into<String>) -> Builder {
         self.parts.name = name.into();
+        self.parts.pool.set_name(format!("{}-blocking", self.parts.name));
         self
     }
 

@@ -13,7 +13,7 @@ use super::kind::SignalKind;
 use super::listener::Listener;
 use crate::context;
 
-/// Waits for any of several signals, repeatedly, and says which came; returned by [`unix_many()`].
+/// Waits for any of several signals, repeatedly, and returns which came; made by [`unix_many()`].
 /// It is also a `Stream`, which never ends.
 ///
 /// Each signal is stored as a [`Listener`] stores it. Signals of one kind that come before the
@@ -27,8 +27,8 @@ pub struct Listeners {
     first: usize,
 }
 
-/// Listens for several signals, from this call until the listener is dropped. Everything else is as
-/// with [`unix`](super::unix()).
+/// Listens for several signals, from this call until the listener is dropped. A kind that is passed
+/// twice counts once. Everything else is as with [`unix`](super::unix()).
 ///
 /// # Errors
 ///
@@ -54,8 +54,12 @@ pub struct Listeners {
 #[track_caller]
 pub fn unix_many(kinds: impl IntoIterator<Item = SignalKind>) -> io::Result<Listeners> {
     let reactor = &context::expect("signal::unix_many").reactor;
-    let listeners = kinds.into_iter().map(|kind| Listener::new(kind, Rc::clone(reactor)));
-    let listeners: Vec<_> = listeners.collect::<io::Result<_>>()?;
+    let mut listeners: Vec<Listener> = Vec::new();
+    for kind in kinds {
+        if listeners.iter().all(|listener| listener.kind() != kind) {
+            listeners.push(Listener::new(kind, Rc::clone(reactor))?);
+        }
+    }
     if listeners.is_empty() {
         let sentence = "signal::unix_many was called without a signal: it would wait forever";
         return Err(io::Error::new(io::ErrorKind::InvalidInput, sentence));

@@ -110,7 +110,7 @@ impl SharedStream {
     /// Sends what the system accepts now. Sends nothing while older bytes are unsent, to keep the
     /// order of the bytes, or if the writes of this poll are sent together.
     fn try_send(&self, send: impl FnOnce(&StreamSocket) -> io::Result<usize>) -> io::Result<usize> {
-        if !self.unsent.is_empty() || self.is_batching.get() {
+        if !self.unsent.may_send_more() || self.is_batching.get() {
             return Ok(0);
         }
         match send(&self.socket) {

@@ -42,7 +42,7 @@ pub struct FrameFormat {
     pub max_len: usize,
 }
 
-/// A frame is longer than [`FrameFormat::max_len`], or than its length field can tell. It is the
+/// A frame is longer than [`FrameFormat::max_len`], or than its length field can hold. It is the
 /// inner error of an [`io::Error`]: of kind `InvalidData` for a received frame, which stays in the
 /// reader, and of kind `InvalidInput` for a frame to write.
 ///

@@ -119,11 +119,12 @@ impl IoStream {
 
     /// Reads once, for [`Source::io`].
     pub(super) fn receive(&self, buf: &mut [u8]) -> io::Result<Done<usize>> {
-        let value = self.poll(|io, cx| io.poll_read(cx, buf))?;
-        Ok(Done { value, short: false })
+        let len = buf.len();
+        let n = self.poll(|io, cx| io.poll_read(cx, buf))?;
+        Ok(Done { value: check_count(n, len)?, short: false })
     }
 
-    /// Writes once. If the object accepts all bytes, it is told to send them.
+    /// Writes once. If the object accepts all bytes, it is flushed.
     pub(super) fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
         self.write(buf.len(), |io, cx| io.poll_write(cx, buf))
     }
@@ -161,7 +162,7 @@ impl IoStream {
         if len == 0 {
             return Ok(0);
         }
-        let n = self.attempt_write(&mut poll)?;
+        let n = check_count(self.attempt_write(&mut poll)?, len)?;
         if n == 0 {
             return Err(io::ErrorKind::WriteZero.into());
         }
@@ -209,6 +210,14 @@ impl IoStream {
     fn lend(&self) -> Option<Lent<'_>> {
         self.io.take().map(|io| Lent { stream: self, io: Some(io) })
     }
+}
+
+/// Returns `n`, unless the object reports more bytes than its buffer has.
+fn check_count(n: usize, len: usize) -> io::Result<usize> {
+    if n <= len {
+        return Ok(n);
+    }
+    Err(io::Error::other(format!("the connection reports {n} bytes of a buffer of {len}")))
 }
 
 impl Lent<'_> {

@@ -1,4 +1,4 @@
-//! Numbers in a stream: `read_u32`, `write_u32` and their kin.
+//! Numbers in a stream: `read_u32`, `write_u32` and the like.
 
 use std::io;
 

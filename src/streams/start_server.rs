@@ -153,6 +153,7 @@ where
     F: AsyncFn(StreamReader, StreamWriter) -> T + 'static,
     T: HandlerOutput + 'static,
 {
+    context::expect("serve_listeners");
     options.check()?;
     serve(listeners.into_iter().collect(), options.clone(), handler, Location::caller())
 }

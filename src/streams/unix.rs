@@ -217,6 +217,7 @@ where
     F: AsyncFn(StreamReader, StreamWriter) -> T + 'static,
     T: HandlerOutput + 'static,
 {
+    context::expect("serve_unix_listeners");
     options.check()?;
     let (listeners, options) = (listeners.into_iter().collect(), options.clone());
     Ok(Server::start(listeners, Vec::new(), options, handler, Location::caller()))

@@ -1,7 +1,8 @@
 //! The unsent bytes of a writer, and the water marks of `drain`.
 //!
 //! Invariant: the writer is paused from the moment it exceeds the high-water mark until it reaches
-//! the low-water mark.
+//! the low-water mark. Nothing is borrowed while bytes are sent: the connection may be an object of
+//! user code, which may use the writer.
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -15,6 +16,9 @@ const LOW_WATER: usize = 16 * 1024;
 
 pub(super) struct Unsent {
     bytes: RefCell<Buffer>,
+    /// The number of bytes that are lent to the connection, which is sending them. They precede
+    /// `bytes`.
+    lent: Cell<usize>,
     is_paused: Cell<bool>,
     low_water: Cell<usize>,
     high_water: Cell<usize>,
@@ -24,6 +28,7 @@ impl Unsent {
     pub(super) fn new() -> Unsent {
         Unsent {
             bytes: RefCell::default(),
+            lent: Cell::new(0),
             is_paused: Cell::new(false),
             low_water: Cell::new(LOW_WATER),
             high_water: Cell::new(HIGH_WATER),
@@ -31,10 +36,16 @@ impl Unsent {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.bytes.borrow().len()
+        self.lent.get() + self.bytes.borrow().len()
     }
 
     pub(super) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Returns whether a write may be tried at once. Lent bytes are not counted, since a connection
+    /// that has some accepts no others: so a write needs no second check.
+    pub(super) fn may_send_more(&self) -> bool {
         self.bytes.borrow().is_empty()
     }
 
@@ -60,6 +71,7 @@ impl Unsent {
     }
 
     pub(super) fn clear(&self) {
+        self.lent.set(0);
         drop(self.bytes.take());
         self.update_pause();
     }
@@ -67,17 +79,24 @@ impl Unsent {
     /// Calls `send` once, if any byte is unsent, and drops the bytes that it has sent. Returns
     /// `false` if the system accepts none now.
     pub(super) fn send(&self, send: impl FnOnce(&[u8]) -> io::Result<usize>) -> io::Result<bool> {
-        let mut bytes = self.bytes.borrow_mut();
+        let mut bytes = self.bytes.take();
         if bytes.is_empty() {
             return Ok(true);
         }
-        match send(bytes.content()) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
-            sent => bytes.consume(sent?),
+        self.lent.set(bytes.len());
+        let sent = send(bytes.content());
+        // Zero: the bytes were cleared meanwhile.
+        if self.lent.take() > 0 {
+            bytes.consume(*sent.as_ref().unwrap_or(&0));
+            let later = self.bytes.take();
+            bytes.push(later.content());
+            self.bytes.replace(bytes);
         }
-        drop(bytes);
         self.update_pause();
-        Ok(true)
+        match sent {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+            sent => sent.map(|_| true),
+        }
     }
 
     /// Compares the number of unsent bytes with the marks.

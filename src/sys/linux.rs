@@ -81,7 +81,8 @@ pub(crate) fn abstract_to_raw(addr: &SocketAddr) -> io::Result<SocketAddrUnix> {
 
 /// Returns the abstract name of an address, if it has one.
 pub(crate) fn abstract_of_raw(raw: &SocketAddrUnix) -> Option<&[u8]> {
-    raw.abstract_name()
+    // rustix returns an empty name for the address of a socket without one.
+    raw.abstract_name().filter(|name| !name.is_empty())
 }
 
 #[cfg(test)]

@@ -101,9 +101,14 @@ impl BlockingPoolBuilder {
     }
 
     /// Sets the name of the threads. Default: `evloop-pool`.
+    ///
+    /// # Panics
+    ///
+    /// If the name contains a NUL byte.
     #[doc(alias = "thread_name_prefix")]
+    #[track_caller]
     pub fn thread_name(mut self, name: impl Into<String>) -> BlockingPoolBuilder {
-        self.0.name = name.into();
+        self.0.set_name(name.into());
         self
     }
 

@@ -51,15 +51,15 @@ pub(crate) trait Job: Send + Sync {
     /// Cancels the job: it will never run, because `owner` has ended.
     fn cancel_unstarted(&self, owner: &str);
 
-    /// Returns whether no one will take the outcome of the running job.
+    /// Returns whether no task will take the outcome of the running job.
     fn is_abandoned(&self) -> bool;
 }
 
 /// Returns whether the job that runs on this thread is abandoned, or its pool is closed. `false` on
 /// a thread that runs no job.
 pub(crate) fn is_job_abandoned() -> bool {
-    // Cloned, so that nothing is borrowed or locked twice.
-    let running = RUNNING.with_borrow(Clone::clone);
+    // Cloned, so that nothing is borrowed or locked twice. An error: the thread is ending.
+    let running = RUNNING.try_with(|running| running.borrow().clone()).ok().flatten();
     running.is_some_and(|Running(job, pool)| job.is_abandoned() || pool.lock().closed)
 }
 

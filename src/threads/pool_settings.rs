@@ -42,6 +42,17 @@ impl PoolSettings {
         }
     }
 
+    /// Sets the name of the threads.
+    ///
+    /// # Panics
+    ///
+    /// If it contains a NUL byte.
+    #[track_caller]
+    pub(crate) fn set_name(&mut self, name: String) {
+        assert!(!name.contains('\0'), "the thread name {name:?} must not contain a NUL byte");
+        self.name = name;
+    }
+
     pub(super) fn call_on_start(&self) {
         call(&self.on_start);
     }
