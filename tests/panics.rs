@@ -500,7 +500,7 @@ fn functions_that_need_a_loop_panic_outside_with_their_name() {
         ("spawn", panic_of(|| drop(spawn(ready(()))))),
         ("task::Builder::spawn", panic_of(|| drop(task::Builder::new().spawn(ready(()))))),
         ("Handle::current", panic_of(Handle::current)),
-        ("a sleep", panic_of(|| Pin::new(&mut late).poll(&mut cx))),
+        ("a sleep or timeout", panic_of(|| Pin::new(&mut late).poll(&mut cx))),
     ] {
         let rest = "was called outside of a running loop: call it inside evloop::block_on";
         assert_eq!(message, format!("{what} {rest}"));
