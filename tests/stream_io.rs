@@ -273,38 +273,6 @@ fn the_first_write_is_sent_at_once() {
 }
 
 #[test]
-fn batched_writes_are_sent_together_when_the_task_waits() {
-    run(async {
-        let line = Line::default();
-        let (_reader, writer) = ends(&line);
-        (0..9).for_each(|_| line.accepts(100));
-        writer.set_write_batching(true);
-        for piece in ["one", "two", "three"] {
-            writer.write(piece);
-            writer.drain().await.unwrap();
-        }
-        assert_eq!((line.trace(), writer.write_buffer_size()), (String::new(), 11));
-        settle().await;
-        assert_eq!((line.trace(), writer.write_buffer_size()), ("write flush".into(), 0));
-
-        // Without batching, bytes still go behind the queued ones.
-        writer.write("four");
-        writer.set_write_batching(false);
-        writer.write("five");
-        settle().await;
-        assert_eq!(line.trace(), "write flush write flush");
-        writer.write("six");
-        assert_eq!(line.written(), b"onetwothreefourfivesix");
-
-        writer.set_write_batching(true);
-        writer.write("seven");
-        writer.close();
-        writer.wait_closed().await.unwrap();
-        assert_eq!(line.written(), b"onetwothreefourfivesixseven");
-    });
-}
-
-#[test]
 fn drain_waits_above_the_high_water_mark() {
     run(async {
         let line = Line::default();

@@ -19,7 +19,8 @@
 //! - Each connection is served by two futures, which run until it ends: one runs the commands, the
 //!   other one sends the messages of its subscriptions. A `select!` around single reads would lose
 //!   the first part of a command when a message comes.
-//! - The writer is batching: the replies to all commands that have arrived are sent together.
+//! - A writer sends what a turn has written in one system call: so the replies to all commands that
+//!   have arrived leave together.
 //! - At Ctrl-C or SIGTERM the server stops in order: it ends its connections, sends the last
 //!   replies, and waits for its handlers for a limited time.
 
@@ -89,7 +90,6 @@ async fn stop_signal() -> io::Result<()> {
 
 /// Serves one client. Its errors are reported with its address, because the handler returns them.
 async fn serve(db: &Db, mut reader: StreamReader, writer: StreamWriter) -> io::Result<()> {
-    writer.set_write_batching(true);
     let (sender, mut messages) = mpsc::bounded(MESSAGES_MAX);
     let served = evloop::select! {
         served = run_commands(db, &mut reader, &writer, &sender) => served,

@@ -107,10 +107,10 @@ impl SharedStream {
         current::pending(WaitsFor::Io)
     }
 
-    /// Sends what the system accepts now. Sends nothing while older bytes are unsent, to keep the
-    /// order of the bytes, or if the writes of this poll are sent together.
+    /// Sends what the system accepts now. Sends nothing while older bytes are unsent: the order of
+    /// the bytes is kept.
     fn try_send(&self, send: impl FnOnce(&StreamSocket) -> io::Result<usize>) -> io::Result<usize> {
-        if !self.unsent.may_send_more() || self.is_batching.get() {
+        if !self.unsent.may_send_more() {
             return Ok(0);
         }
         match send(&self.socket) {

@@ -28,8 +28,6 @@ pub(super) struct SharedStream {
     /// loop runs when the writer is used.
     pub(super) context: Weak<Context>,
     pub(super) unsent: Unsent,
-    /// Writes queue their bytes for the flusher, and send none.
-    pub(super) is_batching: Cell<bool>,
     /// The first error of the connection, which every later call of either half reports. Bytes that
     /// are written after it are dropped.
     pub(super) error: RefCell<Option<io::Error>>,
@@ -78,7 +76,6 @@ impl SharedStream {
             socket,
             context: context::current().map_or_else(Weak::new, |it| Rc::downgrade(&it)),
             unsent: Unsent::new(),
-            is_batching: Cell::new(false),
             error: RefCell::new(None),
             refusal: Cell::new(None),
             is_flushing: Cell::new(false),

@@ -15,9 +15,6 @@ use super::socket::StreamSocket;
 /// many bytes are unsent, and returns errors. Call it after each write if you write much. Tasks may
 /// share a writer.
 ///
-/// So each write is a system call, as in asyncio. For many small ones, see
-/// [`set_write_batching`](StreamWriter::set_write_batching).
-///
 /// Dropping the writer [closes](StreamWriter::close) the connection, as in asyncio; the unsent
 /// bytes are sent first, in the background. To end the write direction alone, call
 /// [`shutdown_write`](StreamWriter::shutdown_write) and keep the writer. Bytes that are unsent when
@@ -193,34 +190,6 @@ impl StreamWriter {
     pub fn abort_on_drop(mut self) -> StreamWriter {
         self.aborts_on_drop = true;
         self
-    }
-
-    /// Sets whether the bytes of several writes are sent together. Default: `false`.
-    ///
-    /// If it is set, a write only queues its bytes. They are sent once the running task waits or
-    /// yields, in one system call where the system accepts it. A server that reads a number of
-    /// small requests at once sends the answers to all of them together, without further code.
-    ///
-    /// Before the loop ends, await [`wait_closed`](StreamWriter::wait_closed) for the last bytes.
-    ///
-    /// ```
-    /// evloop::block_on(async {
-    ///     let (one, other) = evloop::io::duplex(64);
-    ///     let (_reader, writer) = evloop::streams::from_io(one);
-    ///     writer.set_write_batching(true);
-    ///     writer.write("+O");
-    ///     writer.write("K\r\n");
-    ///     assert_eq!(writer.write_buffer_size(), 5);
-    ///     let (mut reader, _writer) = evloop::streams::from_io(other);
-    ///     assert_eq!(reader.read(64).await?, b"+OK\r\n");
-    ///     std::io::Result::Ok(())
-    /// }).unwrap();
-    /// ```
-    #[doc(alias = "cork")]
-    #[doc(alias = "TCP_CORK")]
-    #[doc(alias = "flush")]
-    pub fn set_write_batching(&self, is_on: bool) {
-        self.shared.is_batching.set(is_on);
     }
 
     /// Sets the low-water and the high-water mark of [`drain`](StreamWriter::drain), in bytes.
