@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `tasks` | `Executor`: spawning, ending and listing tasks |
 //! | `batch` | running one batch of polls |
+//! | `after_turn` | what runs between two turns of a batch |
 //! | `nested` | turns inside other turns: eager tasks, children of scopes, cancelled tasks |
 //! | `instrument` | the hooks by which other code observes a loop |
 //! | `observe` | calls the hooks; what debug mode reports about polls and locks |
@@ -16,6 +17,7 @@
 //! | `task_output` | the errors in the outputs of detached tasks |
 //! | `waker` | the waker of a task |
 
+mod after_turn;
 mod attachments;
 mod batch;
 mod child_slot;

@@ -140,6 +140,7 @@ mod start_server;
 mod unix;
 mod unsent;
 mod writer;
+mod written;
 
 pub use self::acceptor::HandlerOutput;
 #[doc(alias = "compat")]

@@ -54,8 +54,12 @@ pub(crate) struct Executor {
     /// The loop ends: a new task is dropped at once.
     is_closing: Cell<bool>,
     /// The turn before which the batch pauses to check whether it must end. 0: it pauses after the
-    /// running poll, since the root has ended or `call_soon` set a boundary.
+    /// running turn: the root has ended, `call_soon` set a boundary, or `after_turn` is set.
     pub(super) pause_at: Cell<usize>,
+    /// A batch is in progress.
+    pub(super) is_in_batch: Cell<bool>,
+    /// The function to call after the running turn.
+    pub(super) after_turn: Cell<Option<fn()>>,
     /// The slot at which the batch ends: the first `call_soon` of the batch. It runs in the next
     /// turn of the loop.
     pub(super) boundary: Cell<Option<u32>>,
@@ -91,6 +95,8 @@ impl Executor {
             running: Cell::new(NO_TASK),
             is_closing: Cell::new(false),
             pause_at: Cell::new(0),
+            is_in_batch: Cell::new(false),
+            after_turn: Cell::new(None),
             boundary: Cell::new(None),
             hooks,
         }

@@ -10,6 +10,17 @@ pub(super) struct Buffer {
 }
 
 impl Buffer {
+    /// Makes a buffer that reuses memory. The first bytes should be pushed at once.
+    pub(super) fn with_memory(mut bytes: Vec<u8>) -> Buffer {
+        bytes.clear();
+        Buffer { bytes, begin: 0 }
+    }
+
+    /// Drops the content, and returns the memory.
+    pub(super) fn into_memory(self) -> Vec<u8> {
+        self.bytes
+    }
+
     pub(super) fn len(&self) -> usize {
         self.bytes.len() - self.begin
     }
@@ -23,7 +34,7 @@ impl Buffer {
     }
 
     pub(super) fn push(&mut self, bytes: &[u8]) {
-        if self.is_empty() {
+        if self.bytes.capacity() == 0 {
             // No spare capacity: most often the content is taken whole.
             self.bytes = bytes.to_vec();
             return;

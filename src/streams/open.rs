@@ -174,6 +174,14 @@ pub fn from_io_with(
 /// Returns the reader and the writer of a connection.
 pub(super) fn pair(socket: StreamSocket, options: &StreamOptions) -> (StreamReader, StreamWriter) {
     let shared = Rc::new(SharedStream::new(socket, options.linger));
+    if let Some(io) = shared.socket.as_io() {
+        let shared = Rc::downgrade(&shared);
+        io.set_on_poll(move || {
+            if let Some(shared) = shared.upgrade() {
+                shared.end_turn();
+            }
+        });
+    }
     (StreamReader::new(shared.clone(), options.limit), StreamWriter::new(shared))
 }
 

@@ -274,9 +274,11 @@ impl StreamReader {
         self.shared.socket.local_addr()
     }
 
-    /// Returns the connection. Bytes that are read from it directly do not reach the reader.
+    /// Returns the connection. Bytes that are read from it directly do not reach the reader. It
+    /// [flushes](super::StreamWriter::flush) the writer before.
     #[doc(alias = "transport")]
     pub fn get_ref(&self) -> &StreamSocket {
+        self.shared.flush();
         &self.shared.socket
     }
 

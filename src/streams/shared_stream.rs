@@ -36,6 +36,8 @@ pub(super) struct SharedStream {
     refusal: Cell<Option<Refusal>>,
     /// A task sends the unsent bytes, or lingers.
     pub(super) is_flushing: Cell<bool>,
+    /// The end of the running turn sends the unsent bytes.
+    pub(super) is_listed: Cell<bool>,
     pub(super) ending: Cell<Ending>,
     /// The connection was closed in both directions: the reader receives no more bytes.
     pub(super) is_closed: Cell<bool>,
@@ -77,6 +79,7 @@ impl SharedStream {
             error: RefCell::new(None),
             refusal: Cell::new(None),
             is_flushing: Cell::new(false),
+            is_listed: Cell::new(false),
             ending: Cell::new(Ending::Open),
             is_closed: Cell::new(false),
             has_peer_ended: Cell::new(false),
@@ -123,8 +126,10 @@ impl SharedStream {
         })
     }
 
-    /// Closes both directions at once: drops the unsent bytes and those not received yet.
+    /// Closes both directions at once: drops the bytes not received yet, and the unsent bytes that
+    /// the system does not accept now.
     pub(super) fn abort(&self) {
+        self.send_now();
         self.is_closed.set(true);
         if !self.has_ended() && !self.has_failed() {
             self.refusal.set(Some(Refusal::Aborted));
@@ -212,6 +217,16 @@ impl SharedStream {
         !self.has_sent() || self.ending.get() == Ending::Flushing && self.socket.ends_later()
     }
 
+    /// Sends unsent bytes, unless the system has refused some of them already.
+    pub(super) fn send_now(&self) {
+        if !self.unsent.is_empty() && !self.is_flushing.get() {
+            match self.send_unsent() {
+                Ok(_) => self.notify(),
+                Err(error) => self.fail(error),
+            }
+        }
+    }
+
     /// Takes one step of sending, if the system accepts it: sends unsent bytes, or, after them,
     /// what the connection has buffered, or the end. Returns `false` if it must wait.
     pub(super) fn send_some(&self) -> io::Result<bool> {
@@ -220,7 +235,7 @@ impl SharedStream {
             return Ok(!self.is_sending());
         }
         let has_sent = match self.unsent.is_empty() {
-            false => self.unsent.send(|unsent| self.socket.try_write(unsent))?,
+            false => self.send_unsent()?,
             true => match self.socket.try_flush() {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => false,
                 flushed => flushed.map(|()| true)?,
@@ -230,6 +245,12 @@ impl SharedStream {
             self.notify();
         }
         Ok(has_sent)
+    }
+
+    /// Sends unsent bytes once. Returns `false` if the system accepts none now.
+    fn send_unsent(&self) -> io::Result<bool> {
+        let sent = self.unsent.send(|unsent| self.socket.try_write(unsent));
+        sent.map(|beyond| beyond.is_some())
     }
 
     /// Ends the write direction after everything was sent: the peer reaches its end of stream. The
@@ -299,6 +320,9 @@ impl SharedStream {
 
     /// Wakes the tasks that wait for a change.
     fn notify(&self) {
+        if !self.changed.has_wakers() {
+            return;
+        }
         let mut woken = VecDeque::new();
         self.changed.take_wakers(&mut woken);
         WakeList::from(woken).wake();

@@ -5,6 +5,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::io;
+use std::mem;
 
 use super::buffer::Buffer;
 
@@ -13,17 +14,39 @@ use super::buffer::Buffer;
 const HIGH_WATER: usize = 64 * 1024;
 const LOW_WATER: usize = 16 * 1024;
 
+/// How many buffers a thread keeps for reuse, and how large they are at most. A turn rarely writes
+/// to more connections.
+const SPARE_BUFFERS: usize = 16;
+const SPARE_MAX: usize = 32 * 1024;
+
+thread_local! {
+    /// The memory of buffers whose bytes were sent. So a connection without unsent bytes holds no
+    /// memory for them, and a turn that writes allocates none.
+    static SPARE: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+}
+
 pub(super) struct Unsent {
     bytes: RefCell<Buffer>,
+    /// How often the bytes were discarded.
+    discarded: Cell<u64>,
     is_paused: Cell<bool>,
     low_water: Cell<usize>,
     high_water: Cell<usize>,
+}
+
+/// The bytes while they are sent. They are not borrowed: an object that is no socket may use its
+/// own streams then. Its drop puts back those that were not sent, unless all were discarded.
+struct Sending<'a> {
+    unsent: &'a Unsent,
+    bytes: Buffer,
+    discarded: u64,
 }
 
 impl Unsent {
     pub(super) fn new() -> Unsent {
         Unsent {
             bytes: RefCell::default(),
+            discarded: Cell::new(0),
             is_paused: Cell::new(false),
             low_water: Cell::new(LOW_WATER),
             high_water: Cell::new(HIGH_WATER),
@@ -50,40 +73,84 @@ impl Unsent {
     pub(super) fn set_marks(&self, low: usize, high: usize) {
         self.low_water.set(low);
         self.high_water.set(high);
-        self.update_pause();
+        self.update_pause(self.len());
     }
 
     /// Calls `push` to append bytes.
     pub(super) fn push(&self, push: impl FnOnce(&mut Buffer)) {
-        push(&mut self.bytes.borrow_mut());
-        self.update_pause();
-    }
-
-    pub(super) fn clear(&self) {
-        drop(self.bytes.take());
-        self.update_pause();
-    }
-
-    /// Calls `send` once, if any byte is unsent, and drops the bytes that it has sent. Returns
-    /// `false` if the system accepts none now.
-    pub(super) fn send(&self, send: impl FnOnce(&[u8]) -> io::Result<usize>) -> io::Result<bool> {
         let mut bytes = self.bytes.borrow_mut();
         if bytes.is_empty() {
-            return Ok(true);
+            *bytes = Buffer::with_memory(take_spare());
         }
-        match send(bytes.content()) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
-            sent => bytes.consume(sent?),
-        }
-        drop(bytes);
-        self.update_pause();
-        Ok(true)
+        push(&mut bytes);
+        self.update_pause(bytes.len());
+    }
+
+    /// Discards all bytes.
+    pub(super) fn clear(&self) {
+        self.discarded.set(self.discarded.get() + 1);
+        drop(self.bytes.take());
+        self.update_pause(0);
+    }
+
+    /// Calls `send` once with the bytes, which may be none, and drops those that it has sent.
+    /// Returns how many it has sent beyond them; `None` if the system accepts none now.
+    pub(super) fn send(
+        &self,
+        send: impl FnOnce(&[u8]) -> io::Result<usize>,
+    ) -> io::Result<Option<usize>> {
+        let bytes = self.bytes.take();
+        let mut sending = Sending { unsent: self, bytes, discarded: self.discarded.get() };
+        let n = match send(sending.bytes.content()) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+            sent => sent?,
+        };
+        let beyond = n.saturating_sub(sending.bytes.len());
+        sending.consume(n - beyond);
+        drop(sending);
+        self.update_pause(self.len());
+        Ok(Some(beyond))
     }
 
     /// Compares the number of unsent bytes with the marks.
-    fn update_pause(&self) {
-        let unsent = self.len();
+    fn update_pause(&self, unsent: usize) {
         let is_low = unsent <= self.low_water.get();
         self.is_paused.set(unsent > self.high_water.get() || self.is_paused.get() && !is_low);
+    }
+}
+
+impl Sending<'_> {
+    fn consume(&mut self, n: usize) {
+        if n == self.bytes.len() {
+            give_spare(mem::take(&mut self.bytes).into_memory());
+        } else {
+            self.bytes.consume(n);
+        }
+    }
+}
+
+impl Drop for Sending<'_> {
+    fn drop(&mut self) {
+        if !self.bytes.is_empty() && self.discarded == self.unsent.discarded.get() {
+            // Written meanwhile, by the object itself.
+            let later = self.unsent.bytes.replace(mem::take(&mut self.bytes));
+            self.unsent.bytes.borrow_mut().push(later.content());
+        }
+    }
+}
+
+fn take_spare() -> Vec<u8> {
+    // At the end of the thread there is none.
+    SPARE.try_with(|spare| spare.borrow_mut().pop()).ok().flatten().unwrap_or_default()
+}
+
+fn give_spare(memory: Vec<u8>) {
+    if memory.capacity() <= SPARE_MAX {
+        let _ = SPARE.try_with(|spare| {
+            let mut spare = spare.borrow_mut();
+            if spare.len() < SPARE_BUFFERS {
+                spare.push(memory);
+            }
+        });
     }
 }
