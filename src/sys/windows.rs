@@ -104,6 +104,15 @@ pub(crate) fn receive_udp(
     }
 }
 
+/// Like [`receive_udp`], without the sender.
+pub(crate) fn receive_udp_anonymous(
+    socket: &UdpSocket,
+    buf: &mut [u8],
+) -> io::Result<(usize, bool)> {
+    let (length, is_truncated, _) = receive_udp(socket, buf, false)?;
+    Ok((length, is_truncated))
+}
+
 pub(crate) fn send_vectored(
     mut stream: &mio::net::TcpStream,
     bufs: &[IoSlice<'_>],
