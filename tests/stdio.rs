@@ -102,6 +102,33 @@ fn lines_are_read_one_by_one_from_a_pipe_that_stays_blocking() {
     assert!(child.wait().unwrap().success());
 }
 
+/// Since Linux 6.4. On older systems, and with the other selector, pieces of 4 KiB are written.
+#[test]
+fn a_blocking_pipe_accepts_many_bytes_in_one_write() {
+    const NAME: &str = "a_blocking_pipe_accepts_many_bytes_in_one_write";
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+    let mut numbers = release.split('.').map(|number| number.parse().unwrap_or(0));
+    let version: (u32, u32) = (numbers.next().unwrap(), numbers.next().unwrap());
+    let is_old = version < (6, 4) || cfg!(mio_unsupported_force_poll_poll);
+    if is_program() {
+        return run(async {
+            let piece = vec![b'x'; 200_000];
+            let n = stdout().write(&piece).await.unwrap();
+            assert!(if is_old { n == 4096 } else { n > 50_000 }, "{n} bytes");
+            stdout().write_all(&piece[n..]).await.unwrap();
+            stderr().write_all(b"written\n").await.unwrap();
+        });
+    }
+    let (mut output, output_end) = pipe();
+    let mut child = start(NAME, Stdio::null(), output_end.try_clone().unwrap());
+    assert!(!fcntl_getfl(&output_end).unwrap().contains(OFlags::NONBLOCK));
+    drop(output_end);
+    let mut all = String::new();
+    output.read_to_string(&mut all).unwrap();
+    assert_eq!(all.matches('x').count() / 1000, 200, "and the lines of the test harness");
+    assert!(child.wait().unwrap().success());
+}
+
 #[test]
 fn a_program_that_waits_for_input_can_end() {
     const NAME: &str = "a_program_that_waits_for_input_can_end";
