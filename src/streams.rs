@@ -117,7 +117,6 @@
 
 mod acceptor;
 mod async_io;
-mod buffer;
 mod connections;
 mod flusher;
 mod frames;

@@ -102,6 +102,37 @@ fn lines_are_read_one_by_one_from_a_pipe_that_stays_blocking() {
     assert!(child.wait().unwrap().success());
 }
 
+#[test]
+fn lines_are_appended_and_found_after_another_handle_has_taken_bytes() {
+    const NAME: &str = "lines_are_appended_and_found_after_another_handle_has_taken_bytes";
+    if is_program() {
+        return run(async {
+            let line = evloop::spawn(async {
+                let mut line = b"line: ".to_vec();
+                let n = stdin().read_line_into(&mut line).await.unwrap();
+                (line, n)
+            });
+            evloop::task::yield_now().await;
+            // `line` has searched these bytes, and waits for more.
+            let mut buf = [0; 10];
+            assert_eq!(stdin().read(&mut buf).await.unwrap(), 5);
+            stdout().write_all(b"taken\n").await.unwrap();
+            assert_eq!(line.await.unwrap(), (b"line: a\n".to_vec(), 2));
+            let mut rest = Vec::new();
+            while stdin().read_line_into(&mut rest).await.unwrap() > 0 {}
+            assert_eq!(rest, b"longer than the first\nno end");
+        });
+    }
+    let (reader, mut writer) = pipe();
+    let (mut output, output_end) = pipe();
+    writer.write_all(b"12345").unwrap();
+    let child = start(NAME, reader, output_end);
+    until(&mut output, "taken\n");
+    writer.write_all(b"a\nlonger than the first\nno end").unwrap();
+    drop(writer);
+    assert_success(child);
+}
+
 /// Since Linux 6.4. On older systems, and with the other selector, pieces of 4 KiB are written.
 #[test]
 fn a_blocking_pipe_accepts_many_bytes_in_one_write() {

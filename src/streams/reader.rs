@@ -7,12 +7,12 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use super::buffer::Buffer;
 use super::read_error::{IncompleteRead, LimitOverrun};
 use super::separator::find_any;
 use super::shared_stream::SharedStream;
 use super::socket::StreamSocket;
 use crate::current::budget;
+use crate::io::Buffer;
 use crate::io_error::clone_error;
 use crate::reactor::{Direction, WaiterKey};
 

@@ -7,7 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::io;
 use std::mem;
 
-use super::buffer::Buffer;
+use crate::io::Buffer;
 
 /// The numbers of unsent bytes above which `drain` waits, and down to which it waits. These are
 /// asyncio's defaults.

@@ -10,9 +10,9 @@ use std::io::{self, IoSlice};
 use std::iter;
 use std::rc::Rc;
 
-use super::buffer::Buffer;
 use super::shared_stream::SharedStream;
 use crate::context::{self, Context};
+use crate::io::Buffer;
 
 /// With this many unsent bytes a write sends at once: a larger system call saves little, and the
 /// bytes need not be copied.
