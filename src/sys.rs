@@ -71,12 +71,12 @@ pub(crate) use self::pipe_write::{write_now, write_pipe};
 pub(crate) use self::unix::{
     AsFile, CLOSE_ON_EXEC, NO_SIGNAL, Owned, accept_failure, bind_udp, connect_from, duplicate,
     is_nonblocking, is_unconnected, listen, open, read_at, receive, receive_anonymous,
-    receive_udp, receive_udp_anonymous, send_vectored, start_connect,
+    receive_into, receive_udp, receive_udp_anonymous, send_vectored, start_connect,
     with_close_on_exec, with_nonblocking,
 };
 #[cfg(windows)]
 pub(crate) use self::windows::{
     AsFile, Owned, accept_failure, bind_udp, connect_from, duplicate, is_nonblocking,
-    is_unconnected, listen, read_at, receive_udp, receive_udp_anonymous,
+    is_unconnected, listen, read_at, receive_into, receive_udp, receive_udp_anonymous,
     send_vectored, with_nonblocking,
 };

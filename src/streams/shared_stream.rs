@@ -21,6 +21,12 @@ use crate::io_error::clone_error;
 use crate::reactor::{Direction, Done, Readiness, WaiterKey, Waiters};
 use crate::wait::WakeList;
 
+/// If a read needs so many bytes, they are received into the memory in which they stay.
+const READ_DIRECTLY: usize = 64 * 1024;
+/// How much memory is allocated before its bytes are received: the peer may have announced more
+/// bytes than it will send.
+const RESERVED_MAX: usize = 1 << 20;
+
 /// A connection and its unsent bytes.
 pub(super) struct SharedStream {
     pub(super) socket: StreamSocket,
@@ -94,20 +100,27 @@ impl SharedStream {
         self.entry.set(Some(entry));
     }
 
-    /// Receives bytes into `buffer`, and returns their number; 0 if the stream has ended.
+    /// Receives bytes into `buffer`, about `wanted` at most if these are many. Returns their
+    /// number; 0 if the stream has ended.
     pub(super) fn fill<'a>(
         &'a self,
         buffer: &'a mut Buffer,
+        wanted: usize,
     ) -> impl Future<Output = io::Result<usize>> + 'a {
-        self.socket.source().io(Direction::Read, || self.receive(buffer))
+        self.socket.source().io(Direction::Read, move || self.receive(buffer, wanted))
     }
 
     /// Reads once, for [`Source::io`](crate::reactor::Source). Bytes that arrived before the error
     /// of the connection are read before the error is reported, also if the writer met it first.
-    pub(super) fn receive(&self, buffer: &mut Buffer) -> io::Result<Done<usize>> {
-        let received = match self.is_closed.get() {
-            true => Ok(Done { value: 0, short: false }),
-            false => self.read_socket(|bytes| buffer.push(bytes)),
+    pub(super) fn receive(&self, buffer: &mut Buffer, wanted: usize) -> io::Result<Done<usize>> {
+        let received = if self.is_closed.get() {
+            Ok(Done { value: 0, short: false })
+        } else if reads_directly(buffer, wanted) {
+            let received =
+                buffer.fill(wanted.min(RESERVED_MAX), |vec| self.socket.receive_into(vec));
+            received.inspect(|done| self.has_peer_ended.set(done.value == 0))
+        } else {
+            self.read_socket(|bytes| buffer.push(bytes))
         };
         match (&received, &*self.error.borrow()) {
             (Ok(Done { value: 1.., .. }), _) | (_, None) => received,
@@ -327,6 +340,12 @@ impl SharedStream {
         self.changed.take_wakers(&mut woken);
         WakeList::from(woken).wake();
     }
+}
+
+/// Returns whether bytes are received into the memory of `buffer`: a large piece begins, or is
+/// completed without an allocation.
+fn reads_directly(buffer: &Buffer, wanted: usize) -> bool {
+    wanted >= READ_DIRECTLY || buffer.len() >= READ_DIRECTLY && wanted <= buffer.spare()
 }
 
 impl From<Refusal> for io::Error {

@@ -8,6 +8,7 @@ pub(crate) use std::os::fd::{AsFd as AsFile, OwnedFd as Owned};
 use std::os::unix::fs::FileExt;
 
 use mio::net::UdpSocket;
+use rustix::buffer::spare_capacity;
 use rustix::fs::{OFlags, fcntl_getfl};
 use rustix::io::{Errno, ioctl_fionbio};
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -146,6 +147,11 @@ pub(crate) fn start_connect(fd: OwnedFd, to: SocketAddr) -> io::Result<TcpStream
         Err(Errno::INPROGRESS) | Ok(()) => Ok(fd.into()),
         Err(errno) => Err(errno.into()),
     }
+}
+
+/// Receives bytes into the spare capacity of `buf`, which must not be empty.
+pub(crate) fn receive_into(socket: &mio::net::TcpStream, buf: &mut Vec<u8>) -> io::Result<usize> {
+    socket.try_io(|| Ok(recv(socket, spare_capacity(buf), RecvFlags::empty())?.0))
 }
 
 /// Receives a datagram. Returns its length, whether it was truncated to `buf`, and its sender. On

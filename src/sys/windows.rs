@@ -1,7 +1,7 @@
 //! Windows: the names of `unix`.
 
 use std::fs::File;
-use std::io::{self, IoSlice, Write};
+use std::io::{self, IoSlice, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::windows::fs::FileExt;
 pub(crate) use std::os::windows::io::{AsHandle as AsFile, OwnedSocket as Owned};
@@ -83,6 +83,18 @@ pub(crate) fn is_unconnected(error: &io::Error) -> bool {
 
 pub(crate) fn connect_from(_: SocketAddr, _: SocketAddr) -> io::Result<TcpStream> {
     Err(io::Error::new(io::ErrorKind::Unsupported, "local_addr is not available on Windows"))
+}
+
+/// Receives bytes into the spare capacity of `buf`.
+pub(crate) fn receive_into(
+    mut socket: &mio::net::TcpStream,
+    buf: &mut Vec<u8>,
+) -> io::Result<usize> {
+    let len = buf.len();
+    buf.resize(buf.capacity(), 0);
+    let received = socket.read(&mut buf[len..]);
+    buf.truncate(len + received.as_ref().copied().unwrap_or(0));
+    received
 }
 
 /// WSAEMSGSIZE: the datagram is longer than the buffer.
