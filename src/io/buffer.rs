@@ -80,9 +80,11 @@ impl Buffer {
 
     /// Removes the first `n` bytes of the content and returns them.
     pub(crate) fn take(&mut self, n: usize) -> Vec<u8> {
-        let rest = self.len() - n;
-        if self.begin == 0 && (rest == 0 || n >= LARGE && n > rest) {
-            // Copies the rest, if there is any, not the many bytes.
+        if self.begin == 0 && n == self.bytes.len() {
+            return std::mem::take(&mut self.bytes);
+        }
+        if self.begin == 0 && n >= LARGE && n > self.bytes.len() - n {
+            // Copies the fewer bytes.
             let rest = self.bytes.split_off(n);
             return std::mem::replace(&mut self.bytes, rest);
         }

@@ -100,7 +100,7 @@ pub async fn open_connection_with(
 
 /// Returns a reader and a writer of an existing connection, such as an accepted one.
 ///
-/// Small writes are sent at once (TCP_NODELAY), as in asyncio.
+/// The system sends also few bytes at once (TCP_NODELAY), as in asyncio.
 ///
 /// # Errors
 ///
@@ -132,11 +132,11 @@ pub fn from_tcp(
 /// as a TLS connection or one in memory. They have the same guarantees as over a socket: reads are
 /// cancel safe, a write never waits and is sent in the background, and `drain` waits.
 ///
-/// Each write is flushed. Ending the write direction calls `poll_close` of the connection, which
-/// must leave its reads working, as TLS and sockets do. The connection is dropped once it is
-/// closed: at the latest [`StreamOptions::linger`] after the writer is. A separate task waits for
-/// it, so that each direction wakes both halves. For a reader and a writer that are two objects,
-/// see [`io::join`](crate::io::join()).
+/// What a task writes before it yields is written and flushed together. Ending the write direction
+/// calls `poll_close` of the connection, which must leave its reads working, as TLS and sockets do.
+/// The connection is dropped once it is closed: at the latest [`StreamOptions::linger`] after the
+/// writer is. A separate task waits for it, so that each direction wakes both halves. For a reader
+/// and a writer that are two objects, see [`io::join`](crate::io::join()).
 ///
 /// # Panics
 ///

@@ -44,6 +44,8 @@ pub(super) struct SharedStream {
     pub(super) is_flushing: Cell<bool>,
     /// The end of the running turn sends the unsent bytes.
     pub(super) is_listed: Cell<bool>,
+    /// The socket that the turn has written to before this one.
+    pub(super) listed_before: Cell<Option<Rc<SharedStream>>>,
     pub(super) ending: Cell<Ending>,
     /// The connection was closed in both directions: the reader receives no more bytes.
     pub(super) is_closed: Cell<bool>,
@@ -86,6 +88,7 @@ impl SharedStream {
             refusal: Cell::new(None),
             is_flushing: Cell::new(false),
             is_listed: Cell::new(false),
+            listed_before: Cell::new(None),
             ending: Cell::new(Ending::Open),
             is_closed: Cell::new(false),
             has_peer_ended: Cell::new(false),
@@ -116,9 +119,7 @@ impl SharedStream {
         let received = if self.is_closed.get() {
             Ok(Done { value: 0, short: false })
         } else if reads_directly(buffer, wanted) {
-            let received =
-                buffer.fill(wanted.min(RESERVED_MAX), |vec| self.socket.receive_into(vec));
-            received.inspect(|done| self.has_peer_ended.set(done.value == 0))
+            self.receive_directly(buffer, wanted)
         } else {
             self.read_socket(|bytes| buffer.push(bytes))
         };
@@ -126,6 +127,15 @@ impl SharedStream {
             (Ok(Done { value: 1.., .. }), _) | (_, None) => received,
             (_, Some(error)) => Err(clone_error(error)),
         }
+    }
+
+    /// Reads once into the memory of `buffer`.
+    #[inline(never)]
+    fn receive_directly(&self, buffer: &mut Buffer, wanted: usize) -> io::Result<Done<usize>> {
+        let wanted = wanted.min(RESERVED_MAX);
+        let done = buffer.fill(wanted, |bytes| self.socket.receive_into(bytes))?;
+        self.has_peer_ended.set(done.value == 0);
+        Ok(done)
     }
 
     /// Reads once into the buffer that all connections of the thread share, and calls `take` with

@@ -4,8 +4,7 @@
 //! any other task runs. Invariant: a connection is listed from its first small write in a turn
 //! until it has sent what the turn has written, or has left it to its flusher.
 
-use std::cell::RefCell;
-use std::collections::VecDeque;
+use std::cell::Cell;
 use std::io::{self, IoSlice};
 use std::iter;
 use std::rc::Rc;
@@ -18,12 +17,10 @@ use crate::io::Buffer;
 /// bytes need not be copied.
 const SEND_AT: usize = 16 * 1024;
 
-/// The capacity of the list that a thread keeps.
-const CAPACITY_KEPT: usize = 1024;
-
 thread_local! {
-    /// The sockets that the running turn has written to, in this order.
-    static WRITTEN: RefCell<VecDeque<Rc<SharedStream>>> = const { RefCell::new(VecDeque::new()) };
+    /// The socket that the running turn has written to last. Each one links to the one before, so
+    /// the list needs no memory.
+    static LAST: Cell<Option<Rc<SharedStream>>> = const { Cell::new(None) };
 }
 
 impl SharedStream {
@@ -111,7 +108,7 @@ impl SharedStream {
 
     /// Returns `false` if the thread ends.
     fn push_written(self: &Rc<Self>) -> bool {
-        WRITTEN.try_with(|written| written.borrow_mut().push_back(self.clone())).is_ok()
+        LAST.try_with(|last| self.listed_before.set(last.replace(Some(self.clone())))).is_ok()
     }
 
     /// Queues the bytes, of `len`, that a call has not sent.
@@ -134,15 +131,20 @@ impl SharedStream {
 
 /// Sends what the last turn has written, for each connection in one system call.
 fn send_written() {
-    while let Some(shared) = WRITTEN.with(|written| next(&mut written.borrow_mut())) {
-        // Not borrowed here: it may wake a waker of another runtime.
+    // In the order of the writes: turns the list round.
+    let mut next = None;
+    while let Some(shared) = pop() {
+        shared.listed_before.set(next.replace(shared.clone()));
+    }
+    LAST.set(next);
+    while let Some(shared) = pop() {
+        // It may wake a waker of another runtime: the list is complete then.
         shared.end_turn();
     }
 }
 
-fn next(written: &mut VecDeque<Rc<SharedStream>>) -> Option<Rc<SharedStream>> {
-    if written.is_empty() && written.capacity() > CAPACITY_KEPT {
-        *written = VecDeque::new();
-    }
-    written.pop_front()
+fn pop() -> Option<Rc<SharedStream>> {
+    let last = LAST.take()?;
+    LAST.set(last.listed_before.take());
+    Some(last)
 }
