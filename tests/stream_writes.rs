@@ -241,7 +241,7 @@ fn nothing_waits_for_a_turn_where_none_runs() {
     assert_eq!(peer.received(), "in the last turn");
     // The task is dropped at the end of the loop: no turn follows.
     runtime.block_on(async {
-        spawn(write_in_drop(writer));
+        spawn(write_in_drop(writer)).detach();
         yield_now().await;
     });
     drop(runtime);
