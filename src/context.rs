@@ -114,12 +114,18 @@ impl Drop for Entered {
 
 /// Returns the current loop of this thread.
 pub(crate) fn current() -> Option<Rc<Context>> {
-    ENTERED.with(|entered| entered.borrow().last().cloned())
+    with_current(Rc::clone)
+}
+
+/// Calls `f` with the current loop of this thread, if there is one. The list of loops is borrowed:
+/// `f` must not run user code.
+pub(crate) fn with_current<T>(f: impl FnOnce(&Rc<Context>) -> T) -> Option<T> {
+    ENTERED.with(|entered| entered.borrow().last().map(f))
 }
 
 /// Returns the reactor of the current loop.
 pub(crate) fn reactor() -> Option<Rc<Reactor>> {
-    ENTERED.with(|entered| entered.borrow().last().map(|context| context.reactor.clone()))
+    with_current(|context| context.reactor.clone())
 }
 
 /// Returns the current loop of this thread.

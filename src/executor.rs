@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `tasks` | `Executor`: spawning, ending and listing tasks |
 //! | `batch` | running one batch of polls |
+//! | `after_turn` | what runs between two turns of a batch |
 //! | `nested` | turns inside other turns: eager tasks, children of scopes, cancelled tasks |
 //! | `instrument` | the hooks by which other code observes a loop |
 //! | `observe` | calls the hooks; what debug mode reports about polls and locks |
@@ -16,6 +17,7 @@
 //! | `task_output` | the errors in the outputs of detached tasks |
 //! | `waker` | the waker of a task |
 
+mod after_turn;
 mod attachments;
 mod batch;
 mod child_slot;
@@ -39,7 +41,7 @@ pub(crate) use self::batch::Batch;
 pub(crate) use self::child_slot::{ChildSlot, ScopeState};
 pub(crate) use self::header::SpawnOptions;
 pub use self::instrument::Instrument;
-pub(crate) use self::instrument::Observers;
+pub(crate) use self::instrument::{Hooks, Observers};
 pub use self::join_error::JoinError;
 pub use self::join_handle::{AbortHandle, Cancel, JoinHandle};
 pub(crate) use self::local_queue::abort;
@@ -50,4 +52,4 @@ pub use self::task_end::TaskEnd;
 pub use self::task_info::{TaskInfo, TaskState};
 pub use self::task_output::TaskOutput;
 pub(crate) use self::task_output::{drop_outcome, known_error};
-pub(crate) use self::tasks::{Executor, Hooks, Root};
+pub(crate) use self::tasks::{Executor, Root};

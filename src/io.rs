@@ -89,12 +89,14 @@
 mod async_fd;
 #[cfg(unix)]
 mod async_fd_io;
+mod buffer;
 #[cfg(unix)]
 mod callbacks;
 mod chunks;
 mod copy;
 mod copy_bidirectional;
 mod duplex;
+mod find_byte;
 mod interest;
 mod join;
 mod simplex;
@@ -115,6 +117,8 @@ mod watched;
 #[doc(alias = "Async")]
 #[doc(alias = "wait_readwrite")]
 pub use self::async_fd::AsyncFd;
+#[doc(alias = "errno")]
+pub(crate) use self::buffer::Buffer;
 #[cfg(unix)]
 #[doc(alias = "remove_reader")]
 #[doc(alias = "remove_writer")]
@@ -133,6 +137,7 @@ pub use self::copy_bidirectional::copy_bidirectional_with_sizes;
 pub use self::duplex::DuplexStream;
 #[doc(alias = "memory_stream_pair")]
 pub use self::duplex::duplex;
+pub(crate) use self::find_byte::find_byte;
 pub use self::interest::Interest;
 #[doc(alias = "StapledStream")]
 pub use self::join::Join;
@@ -155,5 +160,4 @@ pub use self::sync_bridge::SyncIoBridge;
 pub use self::sync_bridge::sync_bridge;
 #[cfg(unix)]
 pub(crate) use self::watched::state;
-#[doc(alias = "errno")]
 pub use crate::io_error::raw_os_error;

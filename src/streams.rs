@@ -117,7 +117,6 @@
 
 mod acceptor;
 mod async_io;
-mod buffer;
 mod connections;
 mod flusher;
 mod frames;
@@ -140,6 +139,7 @@ mod start_server;
 mod unix;
 mod unsent;
 mod writer;
+mod written;
 
 pub use self::acceptor::HandlerOutput;
 #[doc(alias = "compat")]

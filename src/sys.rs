@@ -9,7 +9,7 @@
 //! | `linux`, `not_linux` | the kernel: the clock, sendfile(2), abstract names of Unix sockets |
 //! | `epoll`, `no_epoll` | the selector: a timer finer than a millisecond, the meaning of edges |
 //! | `pidfd`, `no_pidfd` | processes: a descriptor that becomes readable when one ends |
-//! | `pipe_write`, `no_pipe_write` | pipes: a write that raises no SIGPIPE |
+//! | `pipe_write`, `no_pipe_write` | pipes: a write that raises no SIGPIPE, one that never waits |
 //!
 //! All of them use `accept_failure`. With mio's poll(2) selector on Linux
 //! (`--cfg mio_unsupported_force_poll_poll`), the portable files of the last three rows are
@@ -66,15 +66,17 @@ pub(crate) use self::not_linux::{abstract_address, abstract_of_raw, abstract_to_
 #[cfg(all(unix, feature = "process"))]
 pub(crate) use self::pidfd::Pidfd;
 #[cfg(unix)]
-pub(crate) use self::pipe_write::write_pipe;
+pub(crate) use self::pipe_write::{write_now, write_pipe};
 #[cfg(unix)]
 pub(crate) use self::unix::{
     AsFile, CLOSE_ON_EXEC, NO_SIGNAL, Owned, accept_failure, bind_udp, connect_from, duplicate,
-    is_nonblocking, is_unconnected, listen, open, read_at, receive, receive_udp, send_vectored,
-    start_connect, with_close_on_exec, with_nonblocking,
+    is_nonblocking, is_unconnected, listen, open, read_at, receive, receive_anonymous,
+    receive_into, receive_udp, receive_udp_anonymous, send_vectored, start_connect,
+    with_close_on_exec, with_nonblocking,
 };
 #[cfg(windows)]
 pub(crate) use self::windows::{
     AsFile, Owned, accept_failure, bind_udp, connect_from, duplicate, is_nonblocking,
-    is_unconnected, listen, read_at, receive_udp, send_vectored, with_nonblocking,
+    is_unconnected, listen, read_at, receive_into, receive_udp, receive_udp_anonymous,
+    send_vectored, with_nonblocking,
 };

@@ -103,6 +103,64 @@ fn lines_are_read_one_by_one_from_a_pipe_that_stays_blocking() {
 }
 
 #[test]
+fn lines_are_appended_and_found_after_another_handle_has_taken_bytes() {
+    const NAME: &str = "lines_are_appended_and_found_after_another_handle_has_taken_bytes";
+    if is_program() {
+        return run(async {
+            let line = evloop::spawn(async {
+                let mut line = b"line: ".to_vec();
+                let n = stdin().read_line_into(&mut line).await.unwrap();
+                (line, n)
+            });
+            evloop::task::yield_now().await;
+            // `line` has searched these bytes, and waits for more.
+            let mut buf = [0; 10];
+            assert_eq!(stdin().read(&mut buf).await.unwrap(), 5);
+            stdout().write_all(b"taken\n").await.unwrap();
+            assert_eq!(line.await.unwrap(), (b"line: a\n".to_vec(), 2));
+            let mut rest = Vec::new();
+            while stdin().read_line_into(&mut rest).await.unwrap() > 0 {}
+            assert_eq!(rest, b"longer than the first\nno end");
+        });
+    }
+    let (reader, mut writer) = pipe();
+    let (mut output, output_end) = pipe();
+    writer.write_all(b"12345").unwrap();
+    let child = start(NAME, reader, output_end);
+    until(&mut output, "taken\n");
+    writer.write_all(b"a\nlonger than the first\nno end").unwrap();
+    drop(writer);
+    assert_success(child);
+}
+
+/// Since Linux 6.4. On older systems, and with the other selector, pieces of 4 KiB are written.
+#[test]
+fn a_blocking_pipe_accepts_many_bytes_in_one_write() {
+    const NAME: &str = "a_blocking_pipe_accepts_many_bytes_in_one_write";
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+    let mut numbers = release.split('.').map(|number| number.parse().unwrap_or(0));
+    let version: (u32, u32) = (numbers.next().unwrap(), numbers.next().unwrap());
+    let is_old = version < (6, 4) || cfg!(mio_unsupported_force_poll_poll);
+    if is_program() {
+        return run(async {
+            let piece = vec![b'x'; 200_000];
+            let n = stdout().write(&piece).await.unwrap();
+            assert!(if is_old { n == 4096 } else { n > 50_000 }, "{n} bytes");
+            stdout().write_all(&piece[n..]).await.unwrap();
+            stderr().write_all(b"written\n").await.unwrap();
+        });
+    }
+    let (mut output, output_end) = pipe();
+    let mut child = start(NAME, Stdio::null(), output_end.try_clone().unwrap());
+    assert!(!fcntl_getfl(&output_end).unwrap().contains(OFlags::NONBLOCK));
+    drop(output_end);
+    let mut all = String::new();
+    output.read_to_string(&mut all).unwrap();
+    assert_eq!(all.matches('x').count() / 1000, 200, "and the lines of the test harness");
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
 fn a_program_that_waits_for_input_can_end() {
     const NAME: &str = "a_program_that_waits_for_input_can_end";
     if is_program() {

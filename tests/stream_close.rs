@@ -338,6 +338,7 @@ fn the_reader_reports_the_error_that_the_writer_met() {
         peer.write_all(b"half a book").await.unwrap();
         reset(peer, &reader).await;
         writer.write(b"this meets the reset");
+        writer.flush();
         assert_eq!(kind(writer.drain().await), Some(ErrorKind::ConnectionReset));
         for _ in 0..2 {
             assert_eq!(kind(reader.read_to_end().await), Some(ErrorKind::ConnectionReset));

@@ -245,6 +245,7 @@ fn a_write_never_waits_and_is_sent_in_short_writes_in_the_background() {
         let (_reader, writer) = ends(&line);
         line.accepts(2);
         writer.write("hello");
+        writer.flush();
         assert_eq!((line.written(), writer.write_buffer_size()), (b"he".to_vec(), 3));
         writer.write(" world");
         for n in [1, 1, 4] {
@@ -262,14 +263,47 @@ fn a_write_never_waits_and_is_sent_in_short_writes_in_the_background() {
 }
 
 #[test]
-fn the_first_write_is_sent_at_once() {
+fn the_writes_of_a_turn_are_sent_together_once_the_task_yields() {
+    run(async {
+        let line = Line::default();
+        line.accepts(100);
+        let (_reader, writer) = ends(&line);
+        for word in ["one ", "two ", "three"] {
+            writer.write(word);
+        }
+        assert_eq!((line.trace(), writer.write_buffer_size()), ("".into(), 13));
+        yield_now().await;
+        assert_eq!(line.written(), b"one two three");
+        assert_eq!((line.trace(), writer.write_buffer_size()), ("write flush".into(), 0));
+    });
+}
+
+#[test]
+fn a_flush_and_an_abort_send_at_once() {
     run(async {
         let line = Line::default();
         line.accepts(100);
         let (_reader, writer) = ends(&line);
         writer.write("hello");
+        writer.flush();
         assert_eq!((line.written(), line.trace()), (b"hello".to_vec(), "write flush".into()));
+        line.accepts(100);
+        writer.write(" world");
+        writer.abort();
+        assert_eq!(line.trace(), "write flush write flush drop");
+        assert_eq!(line.written(), b"hello world");
     });
+}
+
+#[test]
+fn the_writes_of_the_last_turn_are_sent_when_the_loop_ends() {
+    let line = Line::default();
+    line.accepts(100);
+    let mut runtime = Runtime::new().unwrap();
+    let (_reader, writer) = runtime.block_on(async { ends(&line) });
+    runtime.block_on(async { writer.write("bye") });
+    drop(runtime);
+    assert_eq!(line.written(), b"bye");
 }
 
 #[test]
@@ -327,6 +361,7 @@ fn each_write_is_flushed_and_bytes_in_a_buffer_count_as_unsent_for_the_close() {
         line.accepts(100);
         line.change(|state| state.flushes.push_back(Poll::Pending));
         writer.write("hello");
+        yield_now().await;
         assert_eq!((line.trace(), writer.write_buffer_size()), ("write".into(), 0));
         let mut flush =
             Box::pin(async { futures::AsyncWriteExt::flush(&mut writer.as_async_write()).await });
@@ -484,6 +519,7 @@ fn both_halves_report_the_first_error() {
             }
             if case < 3 {
                 writer.write("hello");
+                writer.flush();
             } else {
                 assert_eq!(kind(reader.read(1).await), Some(ErrorKind::BrokenPipe));
             }
@@ -525,6 +561,7 @@ fn faulty_objects_cause_errors_and_no_endless_loop() {
         let (_reader, writer) = ends(&line);
         line.accepts(0);
         writer.write("hello");
+        writer.flush();
         assert_eq!(kind(writer.drain().await), Some(ErrorKind::WriteZero));
 
         let line = Line::default();
@@ -574,6 +611,7 @@ fn an_object_that_reports_too_many_bytes_causes_an_error() {
         assert_eq!(error.to_string(), "the connection reports 65537 bytes of a buffer of 65536");
         let (_reader, writer) = from_io(Exaggerating);
         writer.write("abc");
+        writer.flush();
         let error = writer.drain().await.unwrap_err();
         assert_eq!(error.to_string(), "the connection reports 4 bytes of a buffer of 3");
     });
@@ -648,7 +686,7 @@ fn a_wake_from_another_thread_arrives() {
     });
 }
 
-/// Writes to its own writer whenever it is read from.
+/// Writes to its own writer whenever it is read from, and once while it is written to.
 struct Reentrant(Line, Rc<RefCell<Option<StreamWriter>>>);
 
 impl AsyncRead for Reentrant {
@@ -671,6 +709,9 @@ impl AsyncWrite for Reentrant {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
+        if self.0.written().is_empty() {
+            self.1.borrow().as_ref().unwrap().write("from within a write ");
+        }
         Pin::new(&mut End(self.0.clone())).poll_write(cx, buf)
     }
 
@@ -691,10 +732,14 @@ fn an_object_that_writes_to_its_own_streams_is_served_after_its_poll() {
         let (mut reader, writer) = from_io(Reentrant(line.clone(), own.clone()));
         own.replace(Some(writer));
         line.receives(b"ping");
-        line.accepts(100);
+        line.accepts(3);
         assert_eq!(reader.read(4).await.unwrap(), b"ping");
+        for _ in 0..2 {
+            settle().await;
+            line.accepts(100);
+        }
         settle().await;
-        assert_eq!(line.written(), b"pong ");
+        assert_eq!(line.written(), b"pong from within a write ");
         let writer = own.take();
         drop(writer);
     });

@@ -374,3 +374,52 @@ fn all_kinds_of_bytes_and_texts_are_written() {
         assert_eq!(writer.write_buffer_limits(), (16 * 1024, 64 * 1024));
     });
 }
+
+/// Large pieces are received in the memory in which they are returned.
+#[test]
+fn large_pieces_arrive_whole_and_in_order() {
+    const SIZES: [usize; 9] =
+        [200_000, 1, 70_000, 65_536, 3_000_000, 0, 4095, 1 << 20, (1 << 20) + 65_000];
+    let piece = |size: usize| (0..size).map(|i| (i / 7 % 253) as u8).collect::<Vec<u8>>();
+    let transfer = async |mut reader: StreamReader, writer: StreamWriter| {
+        let format = FrameFormat::default();
+        let writing = async {
+            for size in SIZES {
+                writer.write(piece(size));
+                writer.write_frame(piece(size), &format).unwrap();
+                writer.drain().await.unwrap();
+            }
+            writer.write(piece(5_000_000));
+            writer.shutdown_write();
+        };
+        let reading = async {
+            for size in SIZES {
+                assert!(reader.read_exact(size).await.unwrap() == piece(size), "{size}");
+                assert!(reader.read_frame(&format).await.unwrap().unwrap() == piece(size));
+            }
+            assert!(reader.read_to_end().await.unwrap() == piece(5_000_000));
+            let error = reader.read_exact(100_000).await.unwrap_err();
+            assert_eq!(IncompleteRead::of(&error).unwrap().partial, b"");
+        };
+        futures::join!(writing, reading);
+    };
+    run(async {
+        let (writer, reader) = pair();
+        transfer(reader, writer).await;
+        let listener = evloop::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let (reader, _own_writer) = evloop::open_connection(addr).await.unwrap();
+        let peer = listener.accept().await.unwrap().0;
+        let (_own_reader, writer) =
+            evloop::streams::from_tcp(peer, &StreamOptions::default()).unwrap();
+        transfer(reader, writer).await;
+        #[cfg(unix)]
+        {
+            let (one, other) = evloop::net::UnixStream::pair().unwrap();
+            let options = StreamOptions::default();
+            let (reader, _own_writer) = evloop::streams::from_unix(one, &options);
+            let (_own_reader, writer) = evloop::streams::from_unix(other, &options);
+            transfer(reader, writer).await;
+        }
+    });
+}

@@ -390,6 +390,7 @@ fn drain_and_wait_closed_report_a_reset() {
         reset(peer, reader.get_ref()).await;
         writer.write(b"lost");
         writer.write(b"lost too");
+        writer.flush();
         for _ in 0..2 {
             assert_eq!(kind(writer.drain().await), Some(ErrorKind::ConnectionReset));
             assert_eq!(kind(writer.wait_closed().await), Some(ErrorKind::ConnectionReset));

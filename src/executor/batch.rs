@@ -93,6 +93,7 @@ impl Executor {
         let _outer = Outer::of_part(self);
         let _budget = budget::save();
         let _debug = debug::set(self.is_debug());
+        let _in_batch = self.begin_batch();
         // One `catch` for the whole batch is cheaper than one per poll: panics are rare, and the
         // batch continues after one.
         while let Err(panic) = catch(|| self.run(&mut root, turns_max, &mut batch)) {
@@ -134,6 +135,8 @@ impl Executor {
     }
 
     fn run(&self, root: &mut Option<Root<'_>>, turns_max: usize, batch: &mut Batch) {
+        // Of a turn that has panicked.
+        self.end_turn();
         while batch.turns < turns_max && !batch.root_done && !batch.is_out_of_time() {
             self.pause_at.set(batch.check_at.min(turns_max));
             if let Some(boundary) = self.boundary.get() {
@@ -146,6 +149,7 @@ impl Executor {
             if !self.run_some(root, batch) {
                 return;
             }
+            self.end_turn();
         }
     }
 

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::time::Duration;
 
+use super::join_error::JoinError;
 use super::task_end::TaskEnd;
 use super::task_info::TaskInfo;
 use crate::caught::{Caught, catch};
@@ -72,6 +73,23 @@ pub trait Instrument {
     /// Called after the loop has waited for events.
     #[doc(alias = "after_io_wait")]
     fn after_wait(&self) {}
+}
+
+/// The handler of panics and errors that no handle will return.
+pub(crate) type ErrorHandler = Box<dyn Fn(JoinError)>;
+
+/// The settings of a loop that concern its tasks.
+pub(crate) struct Hooks {
+    pub(crate) on_task_error: ErrorHandler,
+    /// `Some` with instruments or in debug mode.
+    pub(crate) observers: Option<Box<Observers>>,
+}
+
+impl Hooks {
+    /// Returns whether the loop is in debug mode.
+    pub(crate) fn is_debug(&self) -> bool {
+        self.observers.as_deref().is_some_and(Observers::is_debug)
+    }
 }
 
 /// The observers of a loop: its instruments, and debug mode's limit of a poll.

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::thread;
 
 use super::header::{Header, SpawnOptions};
-use super::instrument::Observers;
+use super::instrument::Hooks;
 use super::join_error::JoinError;
 use super::join_handle::JoinHandle;
 use super::local_queue::{LocalQueue, TurnGuard, store_unhandled};
@@ -30,9 +30,6 @@ use crate::threads::Inbox;
 pub(super) const NO_TASK: u32 = u32::MAX;
 
 pub(super) const TOO_MANY: &str = "too many tasks live in one event loop to spawn another";
-
-/// The loop's handler for panics of detached tasks.
-pub(crate) type PanicHandler = Box<dyn Fn(JoinError)>;
 
 /// The future of `block_on`. It stores its output itself.
 pub(crate) type Root<'a> = Pin<&'a mut dyn Future<Output = ()>>;
@@ -54,26 +51,16 @@ pub(crate) struct Executor {
     /// The loop ends: a new task is dropped at once.
     is_closing: Cell<bool>,
     /// The turn before which the batch pauses to check whether it must end. 0: it pauses after the
-    /// running poll, since the root has ended or `call_soon` set a boundary.
+    /// running turn: the root has ended, `call_soon` set a boundary, or `after_turn` is set.
     pub(super) pause_at: Cell<usize>,
+    /// A batch is in progress.
+    pub(super) is_in_batch: Cell<bool>,
+    /// The function to call after the running turn.
+    pub(super) after_turn: Cell<Option<fn()>>,
     /// The slot at which the batch ends: the first `call_soon` of the batch. It runs in the next
     /// turn of the loop.
     pub(super) boundary: Cell<Option<u32>>,
     pub(super) hooks: Hooks,
-}
-
-/// The settings of a loop that concern its tasks.
-pub(crate) struct Hooks {
-    pub(crate) on_task_error: PanicHandler,
-    /// `Some` with instruments or in debug mode.
-    pub(crate) observers: Option<Box<Observers>>,
-}
-
-impl Hooks {
-    /// Returns whether the loop is in debug mode.
-    pub(crate) fn is_debug(&self) -> bool {
-        self.observers.as_deref().is_some_and(Observers::is_debug)
-    }
 }
 
 /// Keeps the record of a root while the root runs. Its drop makes the root's wakers stale.
@@ -91,6 +78,8 @@ impl Executor {
             running: Cell::new(NO_TASK),
             is_closing: Cell::new(false),
             pause_at: Cell::new(0),
+            is_in_batch: Cell::new(false),
+            after_turn: Cell::new(None),
             boundary: Cell::new(None),
             hooks,
         }

@@ -3,6 +3,7 @@
 //! Other programs share these descriptors and rely on their blocking mode. So the mode is not
 //! changed, and poll(2) is called before each operation.
 
+use std::cell::Cell;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
@@ -13,9 +14,10 @@ use crate::blocking;
 use crate::context;
 use crate::current::budget;
 use crate::reactor::{Direction, WaiterKey};
+use crate::sys;
 
-/// How many bytes are written at once. A pipe that poll(2) reports writable accepts so many without
-/// waiting (PIPE_BUF).
+/// How many bytes are written at once, where a write may wait. A pipe that poll(2) reports writable
+/// accepts so many without waiting (PIPE_BUF).
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const WRITE_MAX: usize = 4096;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
@@ -25,9 +27,17 @@ const WRITE_MAX: usize = 512;
 #[derive(Debug)]
 pub(super) enum Standard {
     /// A pipe, a terminal, a socket.
-    Watched(AsyncFd<OwnedFd>),
+    Watched(Watched),
     /// A descriptor that is always ready: a file.
     File(Arc<OwnedFd>),
+}
+
+/// A descriptor that the loop watches.
+#[derive(Debug)]
+pub(super) struct Watched {
+    fd: AsyncFd<OwnedFd>,
+    /// The system can write to it without waiting; `true` until a call fails.
+    writes_now: Cell<bool>,
 }
 
 /// Reads from a file, on a thread of the blocking pool.
@@ -59,7 +69,7 @@ impl Standard {
             Err(error) if error.kind() == io::ErrorKind::Unsupported => {
                 Ok(Standard::File(Arc::new(shared.as_fd().try_clone_to_owned()?)))
             }
-            fd => Ok(Standard::Watched(fd?)),
+            fd => Ok(Standard::Watched(Watched { fd: fd?, writes_now: Cell::new(true) })),
         }
     }
 
@@ -72,7 +82,7 @@ impl Standard {
         buf: &mut [u8],
     ) -> Result<Poll<io::Result<usize>>, FileReader> {
         match self {
-            Standard::Watched(fd) => {
+            Standard::Watched(Watched { fd, .. }) => {
                 Ok(fd.poll_io(Direction::Read, cx, waiter, |fd| {
                     Ok(rustix::io::read(fd, &mut *buf)?)
                 }))
@@ -89,9 +99,9 @@ impl Standard {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         match self {
-            Standard::Watched(fd) => fd.poll_io(Direction::Write, cx, waiter, |fd| {
-                Ok(rustix::io::write(fd, &buf[..buf.len().min(WRITE_MAX)])?)
-            }),
+            Standard::Watched(watched) => {
+                watched.fd.poll_io(Direction::Write, cx, waiter, |fd| watched.write(fd, buf))
+            }
             Standard::File(fd) => {
                 // Always ready: the budget lets other tasks run.
                 ready!(budget::poll_unit(cx));
@@ -102,8 +112,21 @@ impl Standard {
 
     /// Removes a waiter.
     pub(super) fn deregister(&self, direction: Direction, waiter: &mut WaiterKey) {
-        if let Standard::Watched(fd) = self {
+        if let Standard::Watched(Watched { fd, .. }) = self {
             fd.deregister(direction, waiter);
         }
+    }
+}
+
+impl Watched {
+    /// Writes once, after poll(2) has reported that some bytes can be written.
+    fn write(&self, fd: &OwnedFd, buf: &[u8]) -> io::Result<usize> {
+        if self.writes_now.get() {
+            if let Some(n) = sys::write_now(fd, buf)? {
+                return Ok(n);
+            }
+            self.writes_now.set(false);
+        }
+        Ok(rustix::io::write(fd, &buf[..buf.len().min(WRITE_MAX)])?)
     }
 }

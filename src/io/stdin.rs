@@ -9,6 +9,8 @@ use std::task::{Context, Poll, ready};
 
 use futures_io::AsyncRead;
 
+use super::buffer::Buffer;
+use super::find_byte::find_byte;
 use super::standard::{FileReader, Standard};
 use crate::blocking::{self, Kind, Work};
 use crate::reactor::{Direction, WaiterKey, Waiters};
@@ -46,11 +48,21 @@ struct Shared {
 #[derive(Default)]
 struct ReadAhead {
     /// The bytes that were read and not taken.
-    bytes: Vec<u8>,
+    bytes: Buffer,
+    /// The number of bytes that were taken.
+    taken: u64,
     /// The number of reads that returned bytes.
     fills: u64,
     /// A read that runs on a thread of the blocking pool.
     work: Option<Work<io::Result<Vec<u8>>>>,
+}
+
+impl ReadAhead {
+    /// Calls `take`, which takes the first `n` bytes.
+    fn take<T>(&mut self, n: usize, take: impl FnOnce(&mut Buffer, usize) -> T) -> T {
+        self.taken += n as u64;
+        take(&mut self.bytes, n)
+    }
 }
 
 thread_local! {
@@ -104,21 +116,61 @@ impl Stdin {
     /// Outside of a running loop.
     #[doc(alias = "readline")]
     pub async fn read_line(&mut self) -> io::Result<Vec<u8>> {
-        // No line ends before this position, unless another handle has taken bytes meanwhile.
+        let len = self.wait_for_line().await?;
+        Ok(with_ahead(|ahead| ahead.take(len, Buffer::take)))
+    }
+
+    /// Reads a line with its `\n`, appends it to `line`, and returns its length. At the end of the
+    /// input these are the remaining bytes; 0 if there are none. It does the same as
+    /// [`read_line`](Stdin::read_line) without an allocation for each line.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost, and nothing is appended.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a running loop.
+    ///
+    /// ```no_run
+    /// evloop::block_on(async {
+    ///     let (mut stdin, mut line, mut bytes) = (evloop::io::stdin(), Vec::new(), 0);
+    ///     while let n @ 1.. = stdin.read_line_into(&mut line).await? {
+    ///         bytes += n;
+    ///         line.clear();
+    ///     }
+    ///     println!("{bytes} bytes");
+    ///     std::io::Result::Ok(())
+    /// }).unwrap();
+    /// ```
+    pub async fn read_line_into(&mut self, line: &mut Vec<u8>) -> io::Result<usize> {
+        let len = self.wait_for_line().await?;
+        with_ahead(|ahead| {
+            ahead.take(len, |bytes, len| {
+                line.extend_from_slice(&bytes.content()[..len]);
+                bytes.consume(len);
+            });
+        });
+        Ok(len)
+    }
+
+    /// Waits until a line has been read ahead or the input has ended. Returns the length of the
+    /// line, which the caller must take at once.
+    async fn wait_for_line(&mut self) -> io::Result<usize> {
+        // No line ends before this position in the input. Other handles may take bytes meanwhile.
         let mut searched = 0;
         loop {
-            let line = with_ahead(|ahead| {
-                searched = searched.min(ahead.bytes.len());
-                let end = ahead.bytes[searched..].iter().position(|byte| *byte == b'\n');
-                let line = end.map(|end| ahead.bytes.drain(..=searched + end).collect::<Vec<_>>());
-                searched = ahead.bytes.len();
-                line
+            let found = with_ahead(|ahead| {
+                let content = ahead.bytes.content();
+                let from = u64::saturating_sub(searched, ahead.taken) as usize;
+                searched = ahead.taken + content.len() as u64;
+                find_byte(&content[from..], b'\n').map(|found| from + found + 1)
             });
-            if let Some(line) = line {
-                return Ok(line);
+            if let Some(len) = found {
+                return Ok(len);
             }
             if !self.fill().await? {
-                return Ok(with_ahead(|ahead| std::mem::take(&mut ahead.bytes)));
+                return Ok(with_ahead(|ahead| ahead.bytes.len()));
             }
         }
     }
@@ -141,7 +193,7 @@ impl Stdin {
         };
         if !read.is_empty() {
             with_ahead(|ahead| {
-                ahead.bytes.extend_from_slice(&read);
+                ahead.bytes.push(&read);
                 ahead.fills += 1;
             });
             let mut woken = VecDeque::new();
@@ -216,8 +268,10 @@ fn is_empty() -> bool {
 fn take(buf: &mut [u8]) -> usize {
     with_ahead(|ahead| {
         let n = buf.len().min(ahead.bytes.len());
-        buf[..n].copy_from_slice(&ahead.bytes[..n]);
-        ahead.bytes.drain(..n);
+        ahead.take(n, |bytes, n| {
+            buf[..n].copy_from_slice(&bytes.content()[..n]);
+            bytes.consume(n);
+        });
         n
     })
 }

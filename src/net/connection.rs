@@ -188,6 +188,11 @@ impl<T: Transport> Connection<T> {
         self.end.get().read(buf)
     }
 
+    /// Does the same into the spare capacity of `buf`, of at least one byte.
+    pub(crate) fn receive_into(&self, buf: &mut Vec<u8>) -> io::Result<Done<usize>> {
+        self.end.get().read_into(buf)
+    }
+
     /// Returns the address of the peer.
     #[doc(alias = "get_extra_info")]
     #[doc(alias = "getpeername")]

@@ -114,7 +114,7 @@ impl<P: Protocol> DatagramSocket<P> {
     ///
     /// Kind `WouldBlock` if no datagram is available.
     pub fn try_recv(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.try_recv_from(buf).map(length)
+        self.end.socket.attempt(Direction::Read, |io| done(io.receive(buf)))
     }
 
     /// Receives a datagram and the address of its sender without waiting; see
@@ -124,7 +124,9 @@ impl<P: Protocol> DatagramSocket<P> {
     ///
     /// Kind `WouldBlock` if no datagram is available.
     pub fn try_recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, P::Addr)> {
-        self.end.socket.attempt(Direction::Read, |io| done(io.receive(buf, ReceiveMode::Consume)))
+        self.end
+            .socket
+            .attempt(Direction::Read, |io| done(io.receive_from(buf, ReceiveMode::Consume)))
     }
 
     /// Reads the beginning of a datagram without waiting; see [`peek`](DatagramSocket::peek).
@@ -143,7 +145,7 @@ impl<P: Protocol> DatagramSocket<P> {
     ///
     /// Kind `WouldBlock` if no datagram is available.
     pub fn try_peek_from(&self, buf: &mut [u8]) -> io::Result<(usize, P::Addr)> {
-        self.end.socket.attempt(Direction::Read, |io| done(io.receive(buf, ReceiveMode::Peek)))
+        self.end.socket.attempt(Direction::Read, |io| done(io.receive_from(buf, ReceiveMode::Peek)))
     }
 
     /// Returns the address of the sender of the next datagram without waiting; see
@@ -221,6 +223,6 @@ impl<P: Protocol> DatagramSocket<P> {
         buf: &mut [u8],
         mode: ReceiveMode,
     ) -> Poll<io::Result<(usize, P::Addr)>> {
-        self.end.poll_io(Direction::Read, cx, |io| done(io.receive(buf, mode)))
+        self.end.poll_io(Direction::Read, cx, |io| done(io.receive_from(buf, mode)))
     }
 }

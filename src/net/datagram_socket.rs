@@ -97,10 +97,7 @@ impl<P: Protocol> DatagramSocket<P> {
     #[doc(alias = "sock_recv")]
     #[doc(alias = "sock_recv_into")]
     pub async fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.end
-            .io(Direction::Read, |io| done(io.receive(buf, ReceiveMode::Consume)))
-            .await
-            .map(length)
+        self.end.io(Direction::Read, |io| done(io.receive(buf))).await
     }
 
     /// Receives a datagram into `buf`, and returns its length and the address of its sender.
@@ -122,7 +119,7 @@ impl<P: Protocol> DatagramSocket<P> {
         &'a self,
         buf: &'a mut [u8],
     ) -> impl Future<Output = io::Result<(usize, P::Addr)>> + 'a {
-        self.end.io(Direction::Read, |io| done(io.receive(buf, ReceiveMode::Consume)))
+        self.end.io(Direction::Read, |io| done(io.receive_from(buf, ReceiveMode::Consume)))
     }
 
     /// Reads the beginning of a datagram into `buf`, and leaves the datagram in the queue of the
@@ -151,7 +148,7 @@ impl<P: Protocol> DatagramSocket<P> {
     ///
     /// Nothing changes.
     pub async fn peek_from(&self, buf: &mut [u8]) -> io::Result<(usize, P::Addr)> {
-        self.end.io(Direction::Read, |io| done(io.receive(buf, ReceiveMode::Peek))).await
+        self.end.io(Direction::Read, |io| done(io.receive_from(buf, ReceiveMode::Peek))).await
     }
 
     /// Returns the address of the sender of the next datagram, and leaves the datagram in the queue

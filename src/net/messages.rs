@@ -46,7 +46,8 @@ pub enum ReceiveMode {
 pub trait DatagramIo: IoObject {
     type Addr;
     fn send(&self, buf: &[u8]) -> io::Result<usize>;
-    fn receive(&self, buf: &mut [u8], mode: ReceiveMode) -> io::Result<(usize, Self::Addr)>;
+    fn receive(&self, buf: &mut [u8]) -> io::Result<usize>;
+    fn receive_from(&self, buf: &mut [u8], mode: ReceiveMode) -> io::Result<(usize, Self::Addr)>;
     fn peer_addr(&self) -> io::Result<Self::Addr>;
     fn local_addr(&self) -> io::Result<Self::Addr>;
     fn take_error(&self) -> io::Result<Option<io::Error>>;

@@ -6,7 +6,7 @@ use std::net::{self, Shutdown, SocketAddr};
 use super::connection::Connection;
 use super::transport::{Accept, Sealed, StreamIo, Transport, done, done_bytes};
 use crate::reactor::Done;
-use crate::sys::send_vectored;
+use crate::sys::{receive_into, send_vectored};
 
 /// The [`Transport`] of [`TcpStream`] and [`TcpListener`](super::TcpListener).
 #[derive(Debug)]
@@ -74,6 +74,11 @@ impl StreamIo for mio::net::TcpStream {
 
     fn read(&self, buf: &mut [u8]) -> io::Result<Done<usize>> {
         done_bytes(Read::read(&mut &*self, buf), buf.len())
+    }
+
+    fn read_into(&self, buf: &mut Vec<u8>) -> io::Result<Done<usize>> {
+        let spare = buf.capacity() - buf.len();
+        done_bytes(receive_into(self, buf), spare)
     }
 
     fn read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<Done<usize>> {

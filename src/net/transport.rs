@@ -48,6 +48,8 @@ impl<S: mio::event::Source + fmt::Debug + From<Owned> + Into<Owned>> IoObject fo
 pub trait StreamIo: IoObject {
     type Addr;
     fn read(&self, buf: &mut [u8]) -> io::Result<Done<usize>>;
+    /// Reads into the spare capacity.
+    fn read_into(&self, buf: &mut Vec<u8>) -> io::Result<Done<usize>>;
     fn read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<Done<usize>>;
     fn peek(&self, buf: &mut [u8]) -> io::Result<Done<usize>>;
     fn write(&self, buf: &[u8]) -> io::Result<Done<usize>>;

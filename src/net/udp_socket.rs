@@ -302,7 +302,12 @@ impl DatagramIo for mio::net::UdpSocket {
         self.send(buf).map_err(|error| explain_send(buf.len(), error))
     }
 
-    fn receive(&self, buf: &mut [u8], mode: ReceiveMode) -> io::Result<(usize, SocketAddr)> {
+    fn receive(&self, buf: &mut [u8]) -> io::Result<usize> {
+        let (length, is_truncated) = sys::receive_udp_anonymous(self, buf)?;
+        check_truncated(length, is_truncated, buf.len())
+    }
+
+    fn receive_from(&self, buf: &mut [u8], mode: ReceiveMode) -> io::Result<(usize, SocketAddr)> {
         let is_peek = mode == ReceiveMode::Peek;
         let (length, is_truncated, from) = sys::receive_udp(self, buf, is_peek)?;
         let length = check_truncated(length, is_truncated, buf.len())?;

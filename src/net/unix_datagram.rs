@@ -14,7 +14,7 @@ use super::unix_path::{address_error, from_raw, parse_address, retry_when_full, 
 use super::unix_stream::Unix;
 use crate::context;
 use crate::reactor::Direction;
-use crate::sys::{NO_SIGNAL, receive};
+use crate::sys::{NO_SIGNAL, receive, receive_anonymous};
 
 /// A Unix datagram socket. Datagrams arrive in order, and none is lost.
 ///
@@ -148,7 +148,12 @@ impl DatagramIo for mio::net::UnixDatagram {
             .map_err(|error| explain_send(buf.len(), error))
     }
 
-    fn receive(&self, buf: &mut [u8], mode: ReceiveMode) -> io::Result<(usize, SocketAddr)> {
+    fn receive(&self, buf: &mut [u8]) -> io::Result<usize> {
+        let (length, is_truncated) = self.try_io(|| receive_anonymous(self, buf))?;
+        check_truncated(length, is_truncated, buf.len())
+    }
+
+    fn receive_from(&self, buf: &mut [u8], mode: ReceiveMode) -> io::Result<(usize, SocketAddr)> {
         let received = self.try_io(|| receive(self, buf, mode == ReceiveMode::Peek));
         let (length, is_truncated, from) = received?;
         Ok((check_truncated(length, is_truncated, buf.len())?, from_raw(from)?))

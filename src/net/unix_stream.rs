@@ -7,6 +7,7 @@ use std::path::Path;
 use std::rc::Rc;
 
 use mio::net::{UnixListener as MioListener, UnixStream as MioStream};
+use rustix::buffer::spare_capacity;
 use rustix::net::{RecvAncillaryBuffer, RecvFlags, ReturnFlags, recv, recvmsg, send};
 
 use super::connection::Connection;
@@ -199,6 +200,11 @@ impl StreamIo for MioStream {
         // A descriptor sent along is discarded, but it ends the read: more bytes may be available.
         let is_control_truncated = received.flags.contains(ReturnFlags::CTRUNC);
         Ok(Done { short: done.short && !is_control_truncated, ..done })
+    }
+
+    fn read_into(&self, buf: &mut Vec<u8>) -> io::Result<Done<usize>> {
+        // A short count proves nothing: see `read`.
+        done(self.try_io(|| Ok(recv(self, spare_capacity(buf), RecvFlags::empty())?.0)))
     }
 
     fn read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<Done<usize>> {

@@ -53,6 +53,12 @@ impl Waiters {
         }
     }
 
+    /// Returns whether any slot may hold a waker.
+    #[inline]
+    pub(crate) fn has_wakers(&self) -> bool {
+        self.has_wakers.get()
+    }
+
     /// Stores a waker in the slot of `key`. Assigns a slot if it has none.
     pub(crate) fn wait(&self, key: &mut WaiterKey, waker: &Waker) {
         match key.0 {

@@ -1,18 +1,16 @@
-//! Sends the bytes of a connection and closes it: at once where possible, the rest in a task.
+//! Sends the unsent bytes of a connection in a task, and closes it.
 //!
 //! Each connection that has unsent bytes, or lingers after its close, has a task of its own. So the
 //! cost of waking one connection does not depend on how many slow connections there are. Invariant:
 //! while a connection of a running loop has unsent bytes, its flusher runs.
 
 use std::future::poll_fn;
-use std::io::{self, IoSlice};
+use std::io;
 use std::rc::Rc;
 use std::task::{self, Poll, ready};
 use std::time::Duration;
 
-use super::buffer::Buffer;
 use super::shared_stream::{Ending, SharedStream};
-use super::socket::StreamSocket;
 use crate::context;
 use crate::current::{self, WaitsFor, budget, debug};
 use crate::executor::SpawnOptions;
@@ -37,28 +35,6 @@ struct Waiting<'a> {
 }
 
 impl SharedStream {
-    /// Sends what the system accepts now, and queues the rest for the flusher.
-    pub(super) fn write(self: &Rc<Self>, bytes: &[u8]) {
-        if self.may_write() {
-            let sent = self.try_send(|socket| socket.try_write(bytes));
-            self.queue(sent, bytes.len(), |unsent, n| unsent.push(&bytes[n..]));
-        }
-    }
-
-    /// Does the same with several buffers, which are sent together.
-    pub(super) fn write_vectored(self: &Rc<Self>, pieces: &[IoSlice<'_>]) {
-        if self.may_write() {
-            let sent = self.try_send(|socket| socket.try_write_vectored(pieces));
-            let len = pieces.iter().map(|piece| piece.len()).sum();
-            self.queue(sent, len, |unsent, mut n| {
-                for piece in pieces {
-                    unsent.push(&piece[n.min(piece.len())..]);
-                    n = n.saturating_sub(piece.len());
-                }
-            });
-        }
-    }
-
     /// Ends the write direction once everything is sent.
     pub(super) fn end(self: &Rc<Self>) {
         if self.ending.get() == Ending::Open {
@@ -96,48 +72,20 @@ impl SharedStream {
         is_done: impl Fn(&SharedStream) -> bool,
     ) -> Poll<io::Result<()>> {
         ready!(budget::poll_left(cx));
+        if !is_done(self) {
+            self.flush();
+        }
         if is_done(self) || self.has_failed() {
             budget::spend();
             return Poll::Ready(self.check());
-        }
-        if self.is_sending() {
-            self.flush_in_background();
         }
         self.changed.wait(waiter, cx.waker());
         current::pending(WaitsFor::Io)
     }
 
-    /// Sends what the system accepts now. Sends nothing while older bytes are unsent: the order of
-    /// the bytes is kept.
-    fn try_send(&self, send: impl FnOnce(&StreamSocket) -> io::Result<usize>) -> io::Result<usize> {
-        if !self.unsent.may_send_more() {
-            return Ok(0);
-        }
-        match send(&self.socket) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
-            sent => sent,
-        }
-    }
-
-    /// Queues the bytes, of `len`, that `send` has not sent.
-    fn queue(
-        self: &Rc<Self>,
-        sent: io::Result<usize>,
-        len: usize,
-        push_from: impl FnOnce(&mut Buffer, usize),
-    ) {
-        match sent {
-            Ok(n) if n == len && self.socket.is_flushed() => {}
-            Ok(n) => {
-                self.unsent.push(|unsent| push_from(unsent, n));
-                self.flush_in_background();
-            }
-            Err(error) => self.fail(error),
-        }
-    }
-
     /// Takes the steps of closing that need no waiting; the flusher does the rest.
     fn advance(self: &Rc<Self>) {
+        self.send_now();
         if self.has_sent() {
             self.finish();
         }
@@ -148,7 +96,7 @@ impl SharedStream {
 
     /// Ensures that a task sends the unsent bytes, and lingers. Outside of a loop the connection
     /// does not linger, and the unsent bytes are sent once the writer is used in a loop.
-    fn flush_in_background(self: &Rc<Self>) {
+    pub(super) fn flush_in_background(self: &Rc<Self>) {
         let Some(context) = self.context.upgrade().or_else(context::current) else {
             if self.is_lingering() {
                 self.close_both();

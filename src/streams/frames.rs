@@ -152,7 +152,7 @@ impl StreamReader {
                     return Ok(Some(self.buffer.take(len)));
                 }
             }
-            if !self.fill().await? {
+            if !self.fill(needed - self.buffer.len()).await? {
                 let partial = self.buffer.take_all();
                 return match partial.is_empty() {
                     true => Ok(None),

@@ -45,7 +45,7 @@ pub struct IoStream {
     is_unflushed: Cell<bool>,
     is_closed: Cell<bool>,
     /// Dropping it ends the driver.
-    _driver: JoinHandle<()>,
+    driver: JoinHandle<()>,
 }
 
 /// The state that the object's user and the driver share.
@@ -53,6 +53,8 @@ struct Driven {
     source: Source,
     /// The waker of the driver, set by its first poll.
     waker: OnceCell<Waker>,
+    /// Called by each poll of the driver, and at its end.
+    on_poll: OnceCell<Box<dyn Fn()>>,
 }
 
 /// The object, with its type erased.
@@ -77,12 +79,24 @@ struct Driver(Rc<Driven>);
 
 const BOTH: Readiness = Readiness { read: true, write: true, special: true };
 
+impl Driven {
+    /// Not ready: without the driver's waker nothing can be polled.
+    fn new() -> Driven {
+        Driven { source: Source::new(false), waker: OnceCell::new(), on_poll: OnceCell::new() }
+    }
+
+    fn call_on_poll(&self) {
+        if let Some(on_poll) = self.on_poll.get() {
+            on_poll();
+        }
+    }
+}
+
 impl IoStream {
     /// Starts the driver. `caller` names the public function in the panic message.
     #[track_caller]
     pub(super) fn new(io: impl AsyncRead + AsyncWrite + Unpin + 'static, caller: &str) -> IoStream {
-        // Not ready: without the driver's waker nothing can be polled.
-        let driven = Rc::new(Driven { source: Source::new(false), waker: OnceCell::new() });
+        let driven = Rc::new(Driven::new());
         let driver = Driver(driven.clone());
         let options = SpawnOptions {
             name: Some("stream driver".into()),
@@ -97,7 +111,7 @@ impl IoStream {
             driven,
             is_unflushed: Cell::new(false),
             is_closed: Cell::new(false),
-            _driver: context.executor.spawn(task, options).abort_on_drop(),
+            driver: context.executor.spawn(task, options).abort_on_drop(),
         }
     }
 
@@ -111,6 +125,18 @@ impl IoStream {
 
     pub(super) fn source(&self) -> &Source {
         &self.driven.source
+    }
+
+    /// Sets what the driver calls in each poll, and at its end. It may poll the object.
+    pub(super) fn set_on_poll(&self, on_poll: impl Fn() + 'static) {
+        // Set once, by the streams.
+        let _ = self.driven.on_poll.set(Box::new(on_poll));
+    }
+
+    /// Wakes the driver. Returns `false` if it has ended, or was not polled yet.
+    pub(super) fn drive(&self) -> bool {
+        let waker = self.driven.waker.get().filter(|_| !self.driver.is_finished());
+        waker.inspect(|waker| waker.wake_by_ref()).is_some()
     }
 
     pub(super) fn is_flushed(&self) -> bool {
@@ -240,12 +266,14 @@ impl Driver {
         let mut woken = VecDeque::new();
         self.0.source.set_ready(BOTH, &mut woken);
         WakeList::from(woken).wake();
+        self.0.call_on_poll();
         current::pending(WaitsFor::Io)
     }
 }
 
 impl Drop for Driver {
     fn drop(&mut self) {
+        self.0.call_on_poll();
         let mut woken = VecDeque::new();
         self.0.source.close(&mut woken);
         WakeList::from(woken).wake();

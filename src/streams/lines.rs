@@ -43,11 +43,11 @@ impl<'a> Lines<'a> {
     fn poll_line(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Vec<u8>>>> {
         ready!(budget::poll_left(cx));
         while !self.has_ended {
-            if let Some(line) = self.reader.take_piece(&mut self.searched, &[b"\n"], 1) {
+            if let Some(len) = self.reader.find_line(&mut self.searched) {
                 budget::spend();
                 self.searched = 0;
-                self.has_ended = line.is_err();
-                return Poll::Ready(Some(line));
+                self.has_ended = len.is_err();
+                return Poll::Ready(Some(len.map(|len| self.reader.buffer.take(len))));
             }
             let filled = ready!(self.reader.poll_fill(cx, &mut self.waiter));
             if !matches!(filled, Ok(true)) {

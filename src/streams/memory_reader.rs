@@ -9,12 +9,12 @@ use std::task::{Context, Poll, Waker};
 
 use futures_io::{AsyncRead, AsyncWrite};
 
-use super::buffer::Buffer;
 use super::io_stream::IoStream;
 use super::open::StreamOptions;
 use super::reader::StreamReader;
 use super::shared_stream::SharedStream;
 use super::socket::StreamSocket;
+use crate::io::Buffer;
 use crate::wait::{store_waker, wake};
 
 /// Feeds the bytes of a [`memory_reader`]. Dropping it ends the stream.

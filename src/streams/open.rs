@@ -102,7 +102,7 @@ pub async fn open_connection_with(
 
 /// Returns a reader and a writer of an existing connection, such as an accepted one.
 ///
-/// Small writes are sent at once (TCP_NODELAY), as in asyncio.
+/// The system sends also few bytes at once (TCP_NODELAY), as in asyncio.
 ///
 /// # Errors
 ///
@@ -134,11 +134,11 @@ pub fn from_tcp(
 /// as a TLS connection or one in memory. They have the same guarantees as over a socket: reads are
 /// cancel safe, a write never waits and is sent in the background, and `drain` waits.
 ///
-/// Each write is flushed. Ending the write direction calls `poll_close` of the connection, which
-/// must leave its reads working, as TLS and sockets do. The connection is dropped once it is
-/// closed: at the latest [`StreamOptions::linger`] after the writer is. A separate task waits for
-/// it, so that each direction wakes both halves. For a reader and a writer that are two objects,
-/// see [`io::join`](crate::io::join()).
+/// What a task writes before it yields is written and flushed together. Ending the write direction
+/// calls `poll_close` of the connection, which must leave its reads working, as TLS and sockets do.
+/// The connection is dropped once it is closed: at the latest [`StreamOptions::linger`] after the
+/// writer is. A separate task waits for it, so that each direction wakes both halves. For a reader
+/// and a writer that are two objects, see [`io::join`](crate::io::join()).
 ///
 /// # Panics
 ///
@@ -176,6 +176,14 @@ pub fn from_io_with(
 /// Returns the reader and the writer of a connection.
 pub(super) fn pair(socket: StreamSocket, options: &StreamOptions) -> (StreamReader, StreamWriter) {
     let shared = Rc::new(SharedStream::new(socket, options.linger));
+    if let Some(io) = shared.socket.as_io() {
+        let shared = Rc::downgrade(&shared);
+        io.set_on_poll(move || {
+            if let Some(shared) = shared.upgrade() {
+                shared.end_turn();
+            }
+        });
+    }
     (StreamReader::new(shared.clone(), options.limit), StreamWriter::new(shared))
 }
 

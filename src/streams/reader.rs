@@ -7,12 +7,12 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use super::buffer::Buffer;
 use super::read_error::{IncompleteRead, LimitOverrun};
 use super::separator::find_any;
 use super::shared_stream::SharedStream;
 use super::socket::StreamSocket;
 use crate::current::budget;
+use crate::io::{Buffer, find_byte};
 use crate::io_error::clone_error;
 use crate::reactor::{Direction, WaiterKey};
 
@@ -66,7 +66,7 @@ impl StreamReader {
     /// Nothing is lost.
     pub async fn read(&mut self, n: usize) -> io::Result<Vec<u8>> {
         budget::unit().await;
-        while n > 0 && self.buffer.is_empty() && self.fill().await? {}
+        while n > 0 && self.buffer.is_empty() && self.fill(1).await? {}
         Ok(self.buffer.take(n.min(self.buffer.len())))
     }
 
@@ -81,7 +81,8 @@ impl StreamReader {
     /// Nothing is lost: the received bytes stay in the reader.
     pub async fn read_to_end(&mut self) -> io::Result<Vec<u8>> {
         budget::unit().await;
-        while self.fill().await? {}
+        // What has come so far lets expect as much again.
+        while self.fill(self.buffer.len()).await? {}
         Ok(self.buffer.take_all())
     }
 
@@ -113,7 +114,7 @@ impl StreamReader {
     /// Waits until the buffer has `n` bytes.
     async fn wait_for(&mut self, n: usize) -> io::Result<()> {
         while self.buffer.len() < n {
-            if !self.fill().await? {
+            if !self.fill(n - self.buffer.len()).await? {
                 let partial = self.buffer.take_all();
                 return Err(IncompleteRead { partial, expected: Some(n) }.into());
             }
@@ -134,10 +135,12 @@ impl StreamReader {
     /// Nothing is lost.
     #[doc(alias = "readline")]
     pub async fn read_line(&mut self) -> io::Result<Vec<u8>> {
-        match self.read_piece(&[b"\n"]).await {
-            Err(error) => error.downcast::<IncompleteRead>().map(|incomplete| incomplete.partial),
-            line => line,
-        }
+        budget::unit().await;
+        let len = match self.find_line(&mut 0) {
+            Some(len) => len?,
+            None => self.wait_for_line().await?,
+        };
+        Ok(self.buffer.take(len))
     }
 
     /// Reads a line with its `\n`, appends it to `line`, and returns its length. At the end of the
@@ -168,18 +171,25 @@ impl StreamReader {
     /// ```
     pub async fn read_line_into(&mut self, line: &mut Vec<u8>) -> io::Result<usize> {
         budget::unit().await;
-        let mut searched = 0;
-        let len = loop {
-            if let Some(len) = self.find_piece(&mut searched, &[b"\n"], 1) {
-                break len?;
-            }
-            if !self.fill().await? {
-                break self.buffer.len();
-            }
+        let len = match self.find_line(&mut 0) {
+            Some(len) => len?,
+            None => self.wait_for_line().await?,
         };
         line.extend_from_slice(&self.buffer.content()[..len]);
         self.buffer.consume(len);
         Ok(len)
+    }
+
+    /// Waits until the buffer, which has no line, has one, or until the stream has ended. Returns
+    /// the length of the line.
+    async fn wait_for_line(&mut self) -> io::Result<usize> {
+        let mut searched = self.buffer.len();
+        while self.fill(1).await? {
+            if let Some(len) = self.find_line(&mut searched) {
+                return len;
+            }
+        }
+        Ok(self.buffer.len())
     }
 
     /// Reads up to and including `separator`.
@@ -231,10 +241,10 @@ impl StreamReader {
         budget::unit().await;
         let mut searched = 0;
         loop {
-            if let Some(piece) = self.take_piece(&mut searched, separators, longest) {
-                return piece;
+            if let Some(len) = self.find_piece(&mut searched, separators, longest) {
+                return len.map(|len| self.buffer.take(len));
             }
-            if !self.fill().await? {
+            if !self.fill(1).await? {
                 let partial = self.buffer.take_all();
                 return Err(IncompleteRead { partial, expected: None }.into());
             }
@@ -275,26 +285,31 @@ impl StreamReader {
         self.shared.socket.local_addr()
     }
 
-    /// Returns the connection. Bytes that are read from it directly do not reach the reader.
+    /// Returns the connection. Bytes that are read from it directly do not reach the reader. It
+    /// [flushes](super::StreamWriter::flush) the writer before.
     #[doc(alias = "transport")]
     pub fn get_ref(&self) -> &StreamSocket {
+        self.shared.flush();
         &self.shared.socket
     }
 
-    /// Takes the piece that ends with one of `separators`, of which the longest has `longest`
-    /// bytes. Returns `None` if the buffer holds no separator, and an error if the piece is too
-    /// long. No separator begins before `searched`, which is moved on: no byte is searched twice.
-    pub(super) fn take_piece(
-        &mut self,
-        searched: &mut usize,
-        separators: &[&[u8]],
-        longest: usize,
-    ) -> Option<io::Result<Vec<u8>>> {
-        let len = self.find_piece(searched, separators, longest)?;
-        Some(len.map(|len| self.buffer.take(len)))
+    /// Returns the length of the line at the front of the buffer, with its `\n`. Returns `None` if
+    /// the buffer holds no `\n`, and an error if the line is too long. No `\n` lies before
+    /// `searched`, which is moved on: no byte is searched twice.
+    #[inline]
+    pub(super) fn find_line(&self, searched: &mut usize) -> Option<io::Result<usize>> {
+        let content = self.buffer.content();
+        let found = find_byte(&content[*searched..], b'\n');
+        let before = found.map_or(content.len(), |found| *searched + found);
+        if before > self.limit {
+            return Some(Err(self.overrun(before)));
+        }
+        *searched = before;
+        found.map(|_| Ok(before + 1))
     }
 
-    /// Returns the length of that piece, and leaves it in the buffer.
+    /// Does the same with the piece that ends with one of `separators`, of which the longest has
+    /// `longest` bytes.
     fn find_piece(
         &self,
         searched: &mut usize,
@@ -306,17 +321,23 @@ impl StreamReader {
         *searched = (content.len() + 1).saturating_sub(longest);
         let before = found.map_or(*searched, |found| found.begin);
         if before > self.limit {
-            return Some(Err(LimitOverrun { consumed: before, limit: self.limit }.into()));
+            return Some(Err(self.overrun(before)));
         }
         found.map(|found| Ok(found.end))
     }
 
-    /// Receives bytes into the buffer. Returns `false` if the stream has ended.
-    pub(super) async fn fill(&mut self) -> io::Result<bool> {
+    #[cold]
+    fn overrun(&self, consumed: usize) -> io::Error {
+        LimitOverrun { consumed, limit: self.limit }.into()
+    }
+
+    /// Receives bytes into the buffer: about `wanted` at most if these are many. Returns `false` if
+    /// the stream has ended.
+    pub(super) async fn fill(&mut self, wanted: usize) -> io::Result<bool> {
         if let Some(result) = self.result_after_end() {
             return result;
         }
-        let filled = self.shared.fill(&mut self.buffer).await;
+        let filled = self.shared.fill(&mut self.buffer, wanted).await;
         self.record(filled)
     }
 
@@ -331,7 +352,7 @@ impl StreamReader {
         }
         let StreamReader { shared, buffer, .. } = self;
         let source = shared.socket.source();
-        let filled = source.poll_io(Direction::Read, cx, waiter, || shared.receive(buffer));
+        let filled = source.poll_io(Direction::Read, cx, waiter, || shared.receive(buffer, 1));
         filled.map(|filled| self.record(filled))
     }
 

@@ -1,6 +1,6 @@
 //! Searches for separators.
 
-use std::io::BufRead;
+use crate::io::find_byte;
 
 /// The position of a separator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,19 +29,12 @@ fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
     let (first, rest) = needle.split_first()?;
     let mut from = 0;
     loop {
-        let at = from + position(&haystack[from..], *first)?;
+        let at = from + find_byte(&haystack[from..], *first)?;
         if haystack[at + 1..].starts_with(rest) {
             return Some(at);
         }
         from = at + 1;
     }
-}
-
-/// Returns the position of the first `byte`. `skip_until` of std uses memchr.
-fn position(mut haystack: &[u8], byte: u8) -> Option<usize> {
-    let whole = haystack;
-    let passed = haystack.skip_until(byte).ok()?;
-    (passed > 0 && whole[passed - 1] == byte).then(|| passed - 1)
 }
 
 #[cfg(test)]

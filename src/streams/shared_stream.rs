@@ -11,15 +11,21 @@ use std::net::{Shutdown, SocketAddr};
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
-use super::buffer::Buffer;
 use super::connections::Entry;
 use super::socket::StreamSocket;
 use super::unsent::Unsent;
 use crate::context::{self, Context};
 use crate::current::read_buffer;
+use crate::io::Buffer;
 use crate::io_error::clone_error;
 use crate::reactor::{Direction, Done, Readiness, WaiterKey, Waiters};
 use crate::wait::WakeList;
+
+/// If a read needs so many bytes, they are received into the memory in which they stay.
+const READ_DIRECTLY: usize = 64 * 1024;
+/// How much memory is allocated before its bytes are received: the peer may have announced more
+/// bytes than it will send.
+const RESERVED_MAX: usize = 1 << 20;
 
 /// A connection and its unsent bytes.
 pub(super) struct SharedStream {
@@ -36,6 +42,10 @@ pub(super) struct SharedStream {
     refusal: Cell<Option<Refusal>>,
     /// A task sends the unsent bytes, or lingers.
     pub(super) is_flushing: Cell<bool>,
+    /// The end of the running turn sends the unsent bytes.
+    pub(super) is_listed: Cell<bool>,
+    /// The socket that the turn has written to before this one.
+    pub(super) listed_before: Cell<Option<Rc<SharedStream>>>,
     pub(super) ending: Cell<Ending>,
     /// The connection was closed in both directions: the reader receives no more bytes.
     pub(super) is_closed: Cell<bool>,
@@ -79,6 +89,8 @@ impl SharedStream {
             error: RefCell::new(None),
             refusal: Cell::new(None),
             is_flushing: Cell::new(false),
+            is_listed: Cell::new(false),
+            listed_before: Cell::new(None),
             ending: Cell::new(Ending::Open),
             is_closed: Cell::new(false),
             has_peer_ended: Cell::new(false),
@@ -104,25 +116,39 @@ impl SharedStream {
         self.entry.set(Some(entry));
     }
 
-    /// Receives bytes into `buffer`, and returns their number; 0 if the stream has ended.
+    /// Receives bytes into `buffer`, about `wanted` at most if these are many. Returns their
+    /// number; 0 if the stream has ended.
     pub(super) fn fill<'a>(
         &'a self,
         buffer: &'a mut Buffer,
+        wanted: usize,
     ) -> impl Future<Output = io::Result<usize>> + 'a {
-        self.socket.source().io(Direction::Read, || self.receive(buffer))
+        self.socket.source().io(Direction::Read, move || self.receive(buffer, wanted))
     }
 
     /// Reads once, for [`Source::io`](crate::reactor::Source). Bytes that arrived before the error
     /// of the connection are read before the error is reported, also if the writer met it first.
-    pub(super) fn receive(&self, buffer: &mut Buffer) -> io::Result<Done<usize>> {
-        let received = match self.is_closed.get() {
-            true => Ok(Done { value: 0, short: false }),
-            false => self.read_socket(|bytes| buffer.push(bytes)),
+    pub(super) fn receive(&self, buffer: &mut Buffer, wanted: usize) -> io::Result<Done<usize>> {
+        let received = if self.is_closed.get() {
+            Ok(Done { value: 0, short: false })
+        } else if reads_directly(buffer, wanted) {
+            self.receive_directly(buffer, wanted)
+        } else {
+            self.read_socket(|bytes| buffer.push(bytes))
         };
         match (&received, &*self.error.borrow()) {
             (Ok(Done { value: 1.., .. }), _) | (_, None) => received,
             (_, Some(error)) => Err(clone_error(error)),
         }
+    }
+
+    /// Reads once into the memory of `buffer`.
+    #[inline(never)]
+    fn receive_directly(&self, buffer: &mut Buffer, wanted: usize) -> io::Result<Done<usize>> {
+        let wanted = wanted.min(RESERVED_MAX);
+        let done = buffer.fill(wanted, |bytes| self.socket.receive_into(bytes))?;
+        self.has_peer_ended.set(done.value == 0);
+        Ok(done)
     }
 
     /// Reads once into the buffer that all connections of the thread share, and calls `take` with
@@ -136,8 +162,10 @@ impl SharedStream {
         })
     }
 
-    /// Closes both directions at once: drops the unsent bytes and those not received yet.
+    /// Closes both directions at once: drops the bytes not received yet, and the unsent bytes that
+    /// the system does not accept now.
     pub(super) fn abort(&self) {
+        self.send_now();
         self.is_closed.set(true);
         if !self.has_ended() && !self.has_failed() {
             self.refusal.set(Some(Refusal::Aborted));
@@ -225,6 +253,16 @@ impl SharedStream {
         !self.has_sent() || self.ending.get() == Ending::Flushing && self.socket.ends_later()
     }
 
+    /// Sends unsent bytes, unless the system has refused some of them already.
+    pub(super) fn send_now(&self) {
+        if !self.unsent.is_empty() && !self.is_flushing.get() {
+            match self.send_unsent() {
+                Ok(_) => self.notify(),
+                Err(error) => self.fail(error),
+            }
+        }
+    }
+
     /// Takes one step of sending, if the system accepts it: sends unsent bytes, or, after them,
     /// what the connection has buffered, or the end. Returns `false` if it must wait.
     pub(super) fn send_some(&self) -> io::Result<bool> {
@@ -233,7 +271,7 @@ impl SharedStream {
             return Ok(!self.is_sending());
         }
         let has_sent = match self.unsent.is_empty() {
-            false => self.unsent.send(|unsent| self.socket.try_write(unsent))?,
+            false => self.send_unsent()?,
             true => match self.socket.try_flush() {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => false,
                 flushed => flushed.map(|()| true)?,
@@ -243,6 +281,12 @@ impl SharedStream {
             self.notify();
         }
         Ok(has_sent)
+    }
+
+    /// Sends unsent bytes once. Returns `false` if the system accepts none now.
+    fn send_unsent(&self) -> io::Result<bool> {
+        let sent = self.unsent.send(|unsent| self.socket.try_write(unsent));
+        sent.map(|beyond| beyond.is_some())
     }
 
     /// Ends the write direction after everything was sent: the peer reaches its end of stream. The
@@ -312,10 +356,19 @@ impl SharedStream {
 
     /// Wakes the tasks that wait for a change.
     fn notify(&self) {
+        if !self.changed.has_wakers() {
+            return;
+        }
         let mut woken = VecDeque::new();
         self.changed.take_wakers(&mut woken);
         WakeList::from(woken).wake();
     }
+}
+
+/// Returns whether bytes are received into the memory of `buffer`: a large piece begins, or is
+/// completed without an allocation.
+fn reads_directly(buffer: &Buffer, wanted: usize) -> bool {
+    wanted >= READ_DIRECTLY || buffer.len() >= READ_DIRECTLY && wanted <= buffer.spare()
 }
 
 impl From<Refusal> for io::Error {

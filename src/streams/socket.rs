@@ -6,6 +6,7 @@ use std::io::{self, IoSlice};
 use std::net::{Shutdown, SocketAddr};
 
 use super::io_stream::IoStream;
+use crate::current::read_buffer;
 use crate::net::TcpStream;
 #[cfg(unix)]
 use crate::net::UnixStream;
@@ -195,6 +196,16 @@ impl StreamSocket {
         )
     }
 
+    /// Reads once into the spare capacity of `buf`, of at least one byte.
+    pub(super) fn receive_into(&self, buf: &mut Vec<u8>) -> io::Result<Done<usize>> {
+        each!(
+            self,
+            connection => connection.receive_into(buf),
+            pipe => receive_shared(buf, |shared| pipe.receive(shared)),
+            io => receive_shared(buf, |shared| io.receive(shared))
+        )
+    }
+
     pub(super) fn source(&self) -> &Source {
         each!(
             self,
@@ -218,6 +229,18 @@ impl From<UnixStream> for StreamSocket {
     fn from(unix: UnixStream) -> StreamSocket {
         StreamSocket::Unix(unix)
     }
+}
+
+/// Reads once into the buffer that the thread shares, and copies the bytes.
+fn receive_shared(
+    buf: &mut Vec<u8>,
+    receive: impl FnOnce(&mut [u8]) -> io::Result<Done<usize>>,
+) -> io::Result<Done<usize>> {
+    read_buffer::with_buffer(|shared| {
+        let done = receive(shared)?;
+        buf.extend_from_slice(&shared[..done.value]);
+        Ok(done)
+    })
 }
 
 fn not_tcp() -> io::Error {

@@ -1,27 +1,45 @@
 //! The unsent bytes of a writer, and the water marks of `drain`.
 //!
 //! Invariant: the writer is paused from the moment it exceeds the high-water mark until it reaches
-//! the low-water mark. Nothing is borrowed while bytes are sent: the connection may be an object of
-//! user code, which may use the writer.
+//! the low-water mark.
 
 use std::cell::{Cell, RefCell};
 use std::io;
+use std::mem;
 
-use super::buffer::Buffer;
+use crate::io::Buffer;
 
 /// The numbers of unsent bytes above which `drain` waits, and down to which it waits. These are
 /// asyncio's defaults.
 const HIGH_WATER: usize = 64 * 1024;
 const LOW_WATER: usize = 16 * 1024;
 
+/// How many buffers a thread keeps for reuse, and how large they are at most. A turn rarely writes
+/// to more connections.
+const SPARE_BUFFERS: usize = 16;
+const SPARE_MAX: usize = 32 * 1024;
+
+thread_local! {
+    /// The memory of buffers whose bytes were sent. So a connection without unsent bytes holds no
+    /// memory for them, and a turn that writes allocates none.
+    static SPARE: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+}
+
 pub(super) struct Unsent {
     bytes: RefCell<Buffer>,
     /// The number of bytes that are lent to the connection, which is sending them. They precede
-    /// `bytes`.
+    /// `bytes`. 0 if they were discarded meanwhile.
     lent: Cell<usize>,
     is_paused: Cell<bool>,
     low_water: Cell<usize>,
     high_water: Cell<usize>,
+}
+
+/// The bytes while they are sent. They are not borrowed: an object that is no socket may use its
+/// own streams then. Its drop puts back those that were not sent, unless all were discarded.
+struct Sending<'a> {
+    unsent: &'a Unsent,
+    bytes: Buffer,
 }
 
 impl Unsent {
@@ -43,12 +61,6 @@ impl Unsent {
         self.len() == 0
     }
 
-    /// Returns whether a write may be tried at once. Lent bytes are not counted, since a connection
-    /// that has some accepts no others: so a write needs no second check.
-    pub(super) fn may_send_more(&self) -> bool {
-        self.bytes.borrow().is_empty()
-    }
-
     pub(super) fn is_paused(&self) -> bool {
         self.is_paused.get()
     }
@@ -61,48 +73,86 @@ impl Unsent {
     pub(super) fn set_marks(&self, low: usize, high: usize) {
         self.low_water.set(low);
         self.high_water.set(high);
-        self.update_pause();
+        self.update_pause(self.len());
     }
 
     /// Calls `push` to append bytes.
     pub(super) fn push(&self, push: impl FnOnce(&mut Buffer)) {
-        push(&mut self.bytes.borrow_mut());
-        self.update_pause();
+        let mut bytes = self.bytes.borrow_mut();
+        if bytes.is_empty() {
+            *bytes = Buffer::with_memory(take_spare());
+        }
+        push(&mut bytes);
+        self.update_pause(bytes.len());
     }
 
+    /// Discards all bytes.
     pub(super) fn clear(&self) {
         self.lent.set(0);
         drop(self.bytes.take());
-        self.update_pause();
+        self.update_pause(0);
     }
 
-    /// Calls `send` once, if any byte is unsent, and drops the bytes that it has sent. Returns
-    /// `false` if the system accepts none now.
-    pub(super) fn send(&self, send: impl FnOnce(&[u8]) -> io::Result<usize>) -> io::Result<bool> {
-        let mut bytes = self.bytes.take();
-        if bytes.is_empty() {
-            return Ok(true);
-        }
+    /// Calls `send` once with the bytes, which may be none, and drops those that it has sent.
+    /// Returns how many it has sent beyond them; `None` if the system accepts none now.
+    pub(super) fn send(
+        &self,
+        send: impl FnOnce(&[u8]) -> io::Result<usize>,
+    ) -> io::Result<Option<usize>> {
+        let bytes = self.bytes.take();
         self.lent.set(bytes.len());
-        let sent = send(bytes.content());
-        // Zero: the bytes were cleared meanwhile.
-        if self.lent.take() > 0 {
-            bytes.consume(*sent.as_ref().unwrap_or(&0));
-            let later = self.bytes.take();
-            bytes.push(later.content());
-            self.bytes.replace(bytes);
-        }
-        self.update_pause();
-        match sent {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
-            sent => sent.map(|_| true),
-        }
+        let mut sending = Sending { unsent: self, bytes };
+        let n = match send(sending.bytes.content()) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+            sent => sent?,
+        };
+        let beyond = n.saturating_sub(sending.bytes.len());
+        sending.consume(n - beyond);
+        drop(sending);
+        self.update_pause(self.len());
+        Ok(Some(beyond))
     }
 
     /// Compares the number of unsent bytes with the marks.
-    fn update_pause(&self) {
-        let unsent = self.len();
+    fn update_pause(&self, unsent: usize) {
         let is_low = unsent <= self.low_water.get();
         self.is_paused.set(unsent > self.high_water.get() || self.is_paused.get() && !is_low);
+    }
+}
+
+impl Sending<'_> {
+    fn consume(&mut self, n: usize) {
+        if n == self.bytes.len() {
+            give_spare(mem::take(&mut self.bytes).into_memory());
+        } else {
+            self.bytes.consume(n);
+        }
+    }
+}
+
+impl Drop for Sending<'_> {
+    fn drop(&mut self) {
+        // Zero: all were sent, or were discarded meanwhile.
+        if self.unsent.lent.take() > 0 && !self.bytes.is_empty() {
+            // Written meanwhile, by the object itself.
+            let later = self.unsent.bytes.replace(mem::take(&mut self.bytes));
+            self.unsent.bytes.borrow_mut().push(later.content());
+        }
+    }
+}
+
+fn take_spare() -> Vec<u8> {
+    // At the end of the thread there is none.
+    SPARE.try_with(|spare| spare.borrow_mut().pop()).ok().flatten().unwrap_or_default()
+}
+
+fn give_spare(memory: Vec<u8>) {
+    if memory.capacity() <= SPARE_MAX {
+        let _ = SPARE.try_with(|spare| {
+            let mut spare = spare.borrow_mut();
+            if spare.len() < SPARE_BUFFERS {
+                spare.push(memory);
+            }
+        });
     }
 }

@@ -10,10 +10,26 @@ use super::socket::StreamSocket;
 
 /// The writing end of a connection: asyncio's `StreamWriter`.
 ///
-/// [`write`](StreamWriter::write) never waits: it sends the bytes that the system accepts, and
-/// queues the rest, which is sent in the background. [`drain`](StreamWriter::drain) waits if too
-/// many bytes are unsent, and returns errors. Call it after each write if you write much. Tasks may
-/// share a writer.
+/// [`write`](StreamWriter::write) never waits: it queues the bytes. What a task writes before it
+/// yields is sent together, in one system call; what the system does not accept is sent in the
+/// background. [`drain`](StreamWriter::drain) waits if too many bytes are unsent, and returns
+/// errors. Call it after each write if you write much. Tasks may share a writer.
+///
+/// # When the bytes are sent
+///
+/// - When the poll of the running task ends: at its next `await` that waits, or when it completes.
+///   So a request has left before the task waits for the answer. A task that computes for long
+///   after a write calls [`flush`](StreamWriter::flush) before.
+/// - At once, if 16 KiB or more are unsent: then each write sends what the system accepts.
+/// - At once by [`flush`](StreamWriter::flush), [`shutdown_write`](StreamWriter::shutdown_write),
+///   [`close`](StreamWriter::close), [`abort`](StreamWriter::abort),
+///   [`get_ref`](StreamWriter::get_ref), and by a [`drain`](StreamWriter::drain) or
+///   [`wait_closed`](StreamWriter::wait_closed) that would have to wait.
+/// - At once, if no task of a loop is running: between two turns of a
+///   [`Runtime`](crate::Runtime), or in a destructor at its end.
+///
+/// The connection of [`from_io`](super::from_io) has a task of its own, which sends after the tasks
+/// that are ready already.
 ///
 /// Dropping the writer [closes](StreamWriter::close) the connection, as in asyncio; the unsent
 /// bytes are sent first, in the background. To end the write direction alone, call
@@ -50,11 +66,12 @@ impl StreamWriter {
         StreamWriter { shared, aborts_on_drop: false }
     }
 
-    /// Writes all of `bytes`: sends those that the system accepts now, and the rest in the
-    /// background.
+    /// Writes all of `bytes`, without waiting. They are sent when the task yields, together with
+    /// its other writes; see [above](StreamWriter#when-the-bytes-are-sent).
     ///
-    /// An error of the connection, or of writing after the end, is returned by the next
-    /// [`drain`](StreamWriter::drain) or [`wait_closed`](StreamWriter::wait_closed).
+    /// An error of the connection, once the bytes were sent, or of writing after the end, is
+    /// returned by the next [`drain`](StreamWriter::drain) or
+    /// [`wait_closed`](StreamWriter::wait_closed).
     ///
     /// ```
     /// evloop::block_on(async {
@@ -78,6 +95,31 @@ impl StreamWriter {
     #[doc(alias = "writelines")]
     pub fn write_vectored(&self, pieces: &[io::IoSlice<'_>]) {
         self.shared.write_vectored(pieces);
+    }
+
+    /// Sends what the system accepts now. The rest is sent in the background. An error is returned
+    /// by the next [`drain`](StreamWriter::drain).
+    ///
+    /// The end of the running task's poll does the same: only a task that continues for long
+    /// without an `await` needs this.
+    ///
+    /// ```
+    /// use evloop::net::TcpListener;
+    ///
+    /// evloop::block_on(async {
+    ///     let listener = TcpListener::bind("127.0.0.1:0").await?;
+    ///     let (_reader, writer) = evloop::open_connection(listener.local_addr()?).await?;
+    ///     writer.write("working...\n");
+    ///     assert_eq!(writer.write_buffer_size(), 11);
+    ///     writer.flush();
+    ///     assert_eq!(writer.write_buffer_size(), 0);
+    ///     let sum: u64 = (0..1_000_000).sum(); // The peer has received the line before.
+    ///     writer.write(format!("{sum}\n"));
+    ///     std::io::Result::Ok(())
+    /// }).unwrap();
+    /// ```
+    pub fn flush(&self) {
+        self.shared.flush();
     }
 
     /// Waits until the number of unsent bytes has fallen to the low-water mark, if it had exceeded
@@ -159,8 +201,8 @@ impl StreamWriter {
         self.shared.is_ending()
     }
 
-    /// Closes the connection at once: the unsent bytes are dropped, and the reader reaches the end
-    /// of the stream.
+    /// Closes the connection at once: the unsent bytes that the system does not accept now are
+    /// dropped, and the reader reaches the end of the stream.
     #[doc(alias = "aclose_forcefully")]
     pub fn abort(&self) {
         self.shared.abort();
@@ -219,7 +261,7 @@ impl StreamWriter {
         self.shared.marks()
     }
 
-    /// Returns the number of unsent bytes.
+    /// Returns the number of unsent bytes, with those that are sent when the task yields.
     #[doc(alias = "get_write_buffer_size")]
     pub fn write_buffer_size(&self) -> usize {
         self.shared.unsent()
@@ -247,9 +289,12 @@ impl StreamWriter {
         self.shared.socket.local_addr()
     }
 
-    /// Returns the connection. Bytes that are written to it directly overtake the unsent bytes.
+    /// Returns the connection. It [flushes](StreamWriter::flush) the writer before: bytes that are
+    /// then written to the connection directly overtake only those that the system has refused, and
+    /// those of later writes.
     #[doc(alias = "transport")]
     pub fn get_ref(&self) -> &StreamSocket {
+        self.shared.flush();
         &self.shared.socket
     }
 }

@@ -1,8 +1,9 @@
-//! Writing to a pipe without the SIGPIPE that write(2) raises after the reading end was closed.
-//! Linux 6.18.
+//! Writing to a pipe without the SIGPIPE that write(2) raises after the reading end was closed
+//! (Linux 6.18), and without waiting in blocking mode (Linux 6.4).
 
 use std::cell::Cell;
 use std::io::{self, IoSlice, Write};
+use std::os::fd::AsFd;
 
 use mio::unix::pipe::Sender;
 use rustix::io::{Errno, ReadWriteFlags, pwritev2};
@@ -25,6 +26,16 @@ pub(crate) fn write_pipe(mut io: &Sender, bufs: &[IoSlice<'_>]) -> io::Result<us
         }
     }
     io.write_vectored(bufs)
+}
+
+/// Writes what the descriptor accepts now, although it may be in blocking mode. Returns `None` if
+/// the system cannot do that with this kind of descriptor: since Linux 6.4 it can with a pipe, and
+/// since 4.13 with a socket.
+pub(crate) fn write_now(fd: impl AsFd, buf: &[u8]) -> io::Result<Option<usize>> {
+    match pwritev2(fd, &[IoSlice::new(buf)], NO_OFFSET, ReadWriteFlags::NOWAIT) {
+        Err(errno) if is_unsupported(&errno.into()) => Ok(None),
+        written => Ok(Some(written?)),
+    }
 }
 
 /// Returns whether the error comes from an older system, or from a sandbox that forbids the call.

@@ -1,19 +1,22 @@
 //! Unix: handles, server sockets, datagrams, reading files.
 
 use std::fs::File;
-use std::io::{self, IoSlice, IoSliceMut};
+use std::io::{self, IoSlice};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, OwnedFd};
 pub(crate) use std::os::fd::{AsFd as AsFile, OwnedFd as Owned};
 use std::os::unix::fs::FileExt;
 
 use mio::net::UdpSocket;
+use rustix::buffer::spare_capacity;
 use rustix::fs::{OFlags, fcntl_getfl};
 use rustix::io::{Errno, ioctl_fionbio};
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use rustix::net::recvfrom;
 use rustix::net::sockopt::{set_ipv6_v6only, set_socket_reuseaddr};
 use rustix::net::{
-    AddressFamily, RecvAncillaryBuffer, RecvFlags, ReturnFlags, SendAncillaryBuffer, SendFlags,
-    SocketAddrAny, SocketType, bind, connect, listen as start, recvmsg, sendmsg,
+    AddressFamily, RecvFlags, SendAncillaryBuffer, SendFlags, SocketAddrAny, SocketType, bind,
+    connect, listen as start, recv, sendmsg,
 };
 
 use super::accept_failure::AcceptFailure;
@@ -146,18 +149,55 @@ pub(crate) fn start_connect(fd: OwnedFd, to: SocketAddr) -> io::Result<TcpStream
     }
 }
 
+/// Receives bytes into the spare capacity of `buf`, which must not be empty.
+pub(crate) fn receive_into(socket: &mio::net::TcpStream, buf: &mut Vec<u8>) -> io::Result<usize> {
+    socket.try_io(|| Ok(recv(socket, spare_capacity(buf), RecvFlags::empty())?.0))
+}
+
 /// Receives a datagram. Returns its length, whether it was truncated to `buf`, and its sender. On
 /// Linux the length is that of the whole datagram. `is_peek`: the datagram stays in the queue.
+#[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) fn receive(
     socket: impl AsFd,
     buf: &mut [u8],
     is_peek: bool,
 ) -> io::Result<(usize, bool, Option<SocketAddrAny>)> {
-    let flags = if is_peek { RecvFlags::PEEK } else { WHOLE };
-    let bufs = &mut [IoSliceMut::new(buf)];
+    // With MSG_TRUNC, Linux returns the length of the whole datagram.
+    let flags = if is_peek { RecvFlags::PEEK } else { RecvFlags::TRUNC };
+    let capacity = buf.len();
+    let (_, length, from) = recvfrom(socket, buf, flags)?;
+    Ok((length, length > capacity, from))
+}
+
+/// Receives a datagram. Returns its length, whether it was truncated to `buf`, and its sender. Only
+/// recvmsg(2) reports the truncation. `is_peek`: the datagram stays in the queue.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(crate) fn receive(
+    socket: impl AsFd,
+    buf: &mut [u8],
+    is_peek: bool,
+) -> io::Result<(usize, bool, Option<SocketAddrAny>)> {
+    use rustix::net::{RecvAncillaryBuffer, ReturnFlags, recvmsg};
+    let flags = if is_peek { RecvFlags::PEEK } else { RecvFlags::empty() };
+    let bufs = &mut [io::IoSliceMut::new(buf)];
     let received = recvmsg(socket, bufs, &mut RecvAncillaryBuffer::default(), flags)?;
     let is_truncated = !is_peek && received.flags.contains(ReturnFlags::TRUNC);
     Ok((received.bytes, is_truncated, received.address))
+}
+
+/// Like [`receive`], without the sender.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) fn receive_anonymous(socket: impl AsFd, buf: &mut [u8]) -> io::Result<(usize, bool)> {
+    let capacity = buf.len();
+    let (_, length) = recv(socket, buf, RecvFlags::TRUNC)?;
+    Ok((length, length > capacity))
+}
+
+/// Like [`receive`], without the sender.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(crate) fn receive_anonymous(socket: impl AsFd, buf: &mut [u8]) -> io::Result<(usize, bool)> {
+    let (length, is_truncated, _) = receive(socket, buf, false)?;
+    Ok((length, is_truncated))
 }
 
 /// Like [`receive`], for a UDP socket.
@@ -170,11 +210,13 @@ pub(crate) fn receive_udp(
     Ok((length, is_truncated, from.and_then(|from| SocketAddr::try_from(from).ok())))
 }
 
-/// With MSG_TRUNC, Linux returns the length of the whole datagram.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-const WHOLE: RecvFlags = RecvFlags::TRUNC;
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-const WHOLE: RecvFlags = RecvFlags::empty();
+/// Like [`receive_udp`], without the sender.
+pub(crate) fn receive_udp_anonymous(
+    socket: &UdpSocket,
+    buf: &mut [u8],
+) -> io::Result<(usize, bool)> {
+    socket.try_io(|| receive_anonymous(socket, buf))
+}
 
 /// The number of buffers that every system accepts in one call: IOV_MAX. POSIX requires at least
 /// 16; all supported systems have 1024.

@@ -1,7 +1,7 @@
 //! Windows: the names of `unix`.
 
 use std::fs::File;
-use std::io::{self, IoSlice, Write};
+use std::io::{self, IoSlice, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::windows::fs::FileExt;
 pub(crate) use std::os::windows::io::{AsHandle as AsFile, OwnedSocket as Owned};
@@ -85,6 +85,18 @@ pub(crate) fn connect_from(_: SocketAddr, _: SocketAddr) -> io::Result<TcpStream
     Err(io::Error::new(io::ErrorKind::Unsupported, "local_addr is not available on Windows"))
 }
 
+/// Receives bytes into the spare capacity of `buf`.
+pub(crate) fn receive_into(
+    mut socket: &mio::net::TcpStream,
+    buf: &mut Vec<u8>,
+) -> io::Result<usize> {
+    let len = buf.len();
+    buf.resize(buf.capacity(), 0);
+    let received = socket.read(&mut buf[len..]);
+    buf.truncate(len + received.as_ref().copied().unwrap_or(0));
+    received
+}
+
 /// WSAEMSGSIZE: the datagram is longer than the buffer.
 const TOO_LONG: i32 = 10040;
 
@@ -102,6 +114,15 @@ pub(crate) fn receive_udp(
         Err(error) if error.raw_os_error() == Some(TOO_LONG) => Ok((buf.len(), true, None)),
         Err(error) => Err(error),
     }
+}
+
+/// Like [`receive_udp`], without the sender.
+pub(crate) fn receive_udp_anonymous(
+    socket: &UdpSocket,
+    buf: &mut [u8],
+) -> io::Result<(usize, bool)> {
+    let (length, is_truncated, _) = receive_udp(socket, buf, false)?;
+    Ok((length, is_truncated))
 }
 
 pub(crate) fn send_vectored(
