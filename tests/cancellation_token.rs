@@ -1,6 +1,7 @@
 //! `sync::CancellationToken`: the tree, the order of wakes, and re-entrant wakers.
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
 use std::future::pending;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
@@ -64,6 +65,16 @@ fn waiters_are_woken_from_the_token_down_after_all_are_cancelled() {
     }
     root.cancel();
     assert_eq!(*order.borrow(), ["root", "left", "right", "leaf"]);
+}
+
+#[test]
+fn clones_are_equal_and_no_other_tokens() {
+    let token = CancellationToken::new();
+    let child = token.child_token();
+    let tokens = HashSet::from([token.clone(), token.clone(), child.clone()]);
+    assert_eq!((&token, tokens.len()), (&token.clone(), 2));
+    assert!(child != token && tokens.contains(&child));
+    assert!(!tokens.contains(&CancellationToken::new()));
 }
 
 #[test]
