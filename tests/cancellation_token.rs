@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::pending;
+use std::hash::{BuildHasher, RandomState};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::task::Poll;
@@ -64,6 +65,16 @@ fn waiters_are_woken_from_the_token_down_after_all_are_cancelled() {
     }
     root.cancel();
     assert_eq!(*order.borrow(), ["root", "left", "right", "leaf"]);
+}
+
+#[test]
+fn clones_are_equal_and_no_other_tokens() {
+    let token = CancellationToken::new();
+    let child = token.child_token();
+    assert!(token == token.clone() && token != child && token != CancellationToken::new());
+    let state = RandomState::new();
+    assert_eq!(state.hash_one(&token), state.hash_one(token.clone()));
+    assert_ne!(state.hash_one(&token), state.hash_one(&child));
 }
 
 #[test]

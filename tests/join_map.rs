@@ -3,7 +3,7 @@
 use std::future::{pending, ready};
 use std::pin::pin;
 use std::rc::Rc;
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 
 use evloop::block_on;
 use evloop::sync::oneshot;
@@ -168,7 +168,9 @@ fn a_queue_returns_outputs_in_the_order_of_the_spawns() {
         }
         go.send(1).unwrap();
         assert_eq!(queue.join_next_with_id().await.unwrap().unwrap(), (first.id(), 1));
-        assert_eq!(queue.try_join_next_with_id().unwrap().unwrap(), (second.id(), 2));
+        let mut cx = Context::from_waker(Waker::noop());
+        let polled = queue.poll_join_next_with_id(&mut cx).map(|next| next.unwrap().unwrap());
+        assert_eq!(polled, Poll::Ready((second.id(), 2)));
         assert_eq!(queue.join_all().await, [3, 4]);
         assert!(JoinQueue::<()>::new().join_next().await.is_none());
     });

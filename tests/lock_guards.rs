@@ -109,6 +109,28 @@ fn mapped_write_guards_exclude_readers_until_they_are_dropped() {
 }
 
 #[test]
+fn a_downgrade_lets_readers_in_after_its_function() {
+    let lock = RwLock::new(pair());
+    let probe = Probe::new();
+    let mut read = Box::pin(lock.read());
+    let guard = lock.try_write().unwrap();
+    assert!(probe.poll(&mut read).is_pending());
+    let number = RwLockWriteGuard::downgrade_map(guard, |pair| {
+        assert!(probe.poll(&mut read).is_pending());
+        &pair.0
+    });
+    let Poll::Ready(whole) = probe.poll(&mut read) else { panic!("the lock is downgraded") };
+    assert_eq!((*number, whole.0), (1, 1));
+    drop((number, whole));
+
+    let guard = lock.try_write().unwrap();
+    let panic = catch_unwind(AssertUnwindSafe(|| {
+        drop(RwLockWriteGuard::downgrade_map(guard, |_| -> &i32 { panic!("no part") }));
+    }));
+    assert!(panic.is_err() && lock.try_write().is_ok(), "the panic unlocked it");
+}
+
+#[test]
 fn owned_guards_of_a_read_write_lock_move_between_tasks() {
     block_on(async {
         let lock = Rc::new(RwLock::new(vec![1]));

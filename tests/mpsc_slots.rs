@@ -132,6 +132,21 @@ fn a_channel_with_permits_ends_after_the_last_one() {
 }
 
 #[test]
+fn only_the_last_permit_wakes_the_receiver_of_a_closed_channel() {
+    let (sender, mut receiver) = mpsc::bounded::<u8>(2);
+    let (first, second) = (sender.try_reserve().unwrap(), sender.try_reserve().unwrap());
+    receiver.close();
+    let probe = Probe::new();
+    let mut recv = Box::pin(receiver.recv());
+    assert!(probe.poll(&mut recv).is_pending());
+    drop(first);
+    assert_eq!(probe.calls.wakes.get(), 0, "the second permit can still send");
+    drop(second);
+    assert_eq!(probe.calls.wakes.get(), 1);
+    assert!(probe.poll(&mut recv) == Poll::Ready(None));
+}
+
+#[test]
 fn an_owned_permit_returns_its_sender() {
     let (sender, mut receiver) = mpsc::bounded(1);
     let permit = sender.reserve_owned().now_or_never().unwrap().unwrap();

@@ -3,6 +3,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
 
@@ -204,6 +205,22 @@ fn an_enabled_future_is_in_the_wait_queue_before_its_first_poll() {
     assert!(Probe::new().poll(&mut first).is_ready());
     notify.notify_one();
     assert!(is_ready(&mut second));
+}
+
+#[test]
+fn a_completed_future_stays_notified_and_takes_no_further_notification() {
+    let notify = Rc::new(Notify::new());
+    let (mut future, mut owned) = (pin!(notify.notified()), pin!(notify.clone().notified_owned()));
+    let probe = Probe::new();
+    notify.notify_one();
+    assert!(probe.poll(&mut future).is_ready() && probe.poll(&mut future).is_ready());
+    notify.notify_one();
+    assert!(probe.poll(&mut owned).is_ready() && probe.poll(&mut owned).is_ready());
+    assert!(future.as_mut().enable() && owned.as_mut().enable());
+    assert_eq!(notify.waiting(), 0);
+    notify.notify_one();
+    assert!(future.as_mut().enable() && probe.poll(&mut owned).is_ready());
+    assert!(is_notified(&notify), "the completed futures left the notification");
 }
 
 #[test]

@@ -39,6 +39,18 @@ fn wait_ends_once_the_tracker_is_closed_and_empty() {
 }
 
 #[test]
+fn a_wait_counts_from_its_call() {
+    let tracker = TaskTracker::new();
+    let (opened, probe) = (tracker.wait(), Probe::new());
+    tracker.close();
+    let mut closed = Box::pin(tracker.wait());
+    tracker.reopen();
+    assert!(probe.poll(&mut Box::pin(opened)).is_ready());
+    assert!(probe.poll(&mut closed).is_ready());
+    assert!(probe.poll(&mut Box::pin(tracker.wait())).is_pending());
+}
+
+#[test]
 fn all_waiting_tasks_are_woken() {
     block_on(async {
         let tracker = TaskTracker::new();

@@ -354,6 +354,21 @@ fn wakers_can_use_the_channel() {
 }
 
 #[test]
+fn only_the_last_permit_wakes_the_receiver_of_a_closed_channel() {
+    let (sender, mut receiver) = thread_channel::bounded::<u8>(2);
+    let (first, second) = (sender.try_reserve().unwrap(), sender.try_reserve().unwrap());
+    receiver.close();
+    let probe = Probe::new();
+    let mut recv = async { receiver.recv().await }.boxed_local();
+    assert!(probe.poll(&mut recv).is_pending());
+    drop(first);
+    assert_eq!(probe.calls.wakes.get(), 0, "the second permit can still send");
+    drop(second);
+    assert_eq!(probe.calls.wakes.get(), 1);
+    assert!(probe.poll(&mut recv) == Poll::Ready(None));
+}
+
+#[test]
 fn a_send_while_a_waker_is_cloned_is_seen() {
     let (sender, mut receiver) = thread_channel::unbounded();
     let probe = Probe::new().on_clone(move || sender.send(5).unwrap());

@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::future::{Future, poll_fn};
+use std::hash::{Hash, Hasher};
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
@@ -289,6 +290,21 @@ impl Drop for DropGuard {
 impl Default for CancellationToken {
     fn default() -> CancellationToken {
         CancellationToken::new()
+    }
+}
+
+/// Handles are equal if they are clones of each other.
+impl PartialEq for CancellationToken {
+    fn eq(&self, other: &CancellationToken) -> bool {
+        Rc::ptr_eq(&self.node, &other.node)
+    }
+}
+
+impl Eq for CancellationToken {}
+
+impl Hash for CancellationToken {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Rc::as_ptr(&self.node).hash(state);
     }
 }
 

@@ -75,7 +75,7 @@ impl<T> Queue<T> {
         state.slots.reserved -= slots;
         let mut woken = state.slots.release_many(slots);
         // A closed channel ends with its last reserved slot.
-        if state.is_closed {
+        if state.is_ended() {
             woken.extend(state.receiver.take());
         }
         drop(state);

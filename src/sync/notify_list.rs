@@ -33,6 +33,9 @@ const FOR_ALL: u64 = u64::MAX;
 /// The note of waiters that a notification for the last task woke: they pass it on to the last one.
 const FOR_LAST: u64 = u64::MAX - 1;
 
+/// The generation of a future that has consumed its notification: it stays notified.
+const CONSUMED: u64 = u64::MAX;
+
 /// A future that waits for a notification: for one to all tasks since its creation, for one to a
 /// single task since its first poll.
 #[must_use = "a future does nothing unless it is awaited"]
@@ -43,7 +46,7 @@ pub(crate) struct Wait<'a> {
 
 /// A future's place in a list that its owner passes to each call.
 pub(super) struct Waiter {
-    /// The generation in which the future was created.
+    /// The generation in which the future was created, or [`CONSUMED`].
     since: u64,
     key: WaitKey,
 }
@@ -127,6 +130,7 @@ impl Waiter {
         } else if self.since == list.generation.get() {
             list.has_permit.set(false);
         }
+        self.since = CONSUMED;
     }
 
     pub(super) fn poll(&mut self, list: &NotifyList, cx: &mut Context<'_>) -> Poll<()> {

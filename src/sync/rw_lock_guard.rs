@@ -163,12 +163,17 @@ impl<'a, T: ?Sized> RwLockWriteGuard<'a, T> {
         RwLockWriteGuard::map(this, |value| value)
     }
 
-    /// Returns a read guard of a part of the value. No other task writes in between.
+    /// Returns a read guard of a part of the value. No other task writes in between, and none reads
+    /// while `f` runs.
     pub fn downgrade_map<U: ?Sized>(
         this: Self,
         f: impl FnOnce(&T) -> &U,
     ) -> RwLockReadGuard<'a, U> {
-        RwLockReadGuard::map(this.downgrade(), f)
+        let RwLockWriteGuard { value, mut permit, cell } = this;
+        drop(value);
+        let value = Ref::map(cell.borrow(), f);
+        permit.release_all_but(1);
+        RwLockReadGuard { value, permit }
     }
 
     /// Returns a read guard of a part of the value, if there is that part. No other task writes in

@@ -126,8 +126,8 @@ impl<T> ThreadQueue<T> {
         state.slots.reserved -= slots;
         let mut woken = state.slots.release_many(slots);
         // A closed channel ends with its last reserved slot.
-        let is_closed = state.is_closed;
-        woken.extend(state.receiver.take_if(|_| is_closed));
+        let is_ended = state.is_ended();
+        woken.extend(state.receiver.take_if(|_| is_ended));
         drop(state);
         woken.wake();
     }

@@ -71,21 +71,27 @@ impl<T> JoinQueue<T> {
     pub fn join_next_with_id(
         &mut self,
     ) -> impl Future<Output = Option<Result<(TaskId, T), JoinError>>> {
-        poll_fn(|cx| {
-            let id = self.tasks.front().map(Entry::id);
-            let joined = ready!(self.poll_join_next(cx));
-            Poll::Ready(id.zip(joined).map(|(id, output)| output.map(|output| (id, output))))
-        })
+        poll_fn(|cx| self.poll_join_next_with_id(cx))
     }
 
     /// Polls for the output of the first task. See [`join_next`](JoinQueue::join_next).
     pub fn poll_join_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<T, JoinError>>> {
+        self.poll_join_next_with_id(cx).map(|next| Some(next?.map(|(_, output)| output)))
+    }
+
+    /// Polls for the id and the output of the first task. See
+    /// [`join_next_with_id`](JoinQueue::join_next_with_id).
+    pub fn poll_join_next_with_id(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<(TaskId, T), JoinError>>> {
         let Some(first) = self.tasks.front_mut() else {
             return budget::poll_unit(cx).map(|()| None);
         };
         let output = ready!(first.poll(cx));
+        let id = first.id();
         self.tasks.pop_front();
-        Poll::Ready(Some(output))
+        Poll::Ready(Some(output.map(|output| (id, output))))
     }
 
     /// Returns the output of the first task, if it has ended.

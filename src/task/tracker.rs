@@ -58,17 +58,19 @@ impl TaskTracker {
 
     /// Waits until the tracker is [closed](TaskTracker::close) and empty.
     ///
-    /// A waiting task is woken once that is so, even if the tracker is reopened before the task
-    /// runs.
+    /// The future completes once that is so at any time after this call, even if the tracker is
+    /// reopened before the future is polled.
     ///
     /// # Cancel safety
     ///
     /// Cancel safe.
-    pub async fn wait(&self) {
-        if self.tracked.has_ended() {
-            budget::unit().await;
-        } else {
-            self.tracked.ended.notified().await;
+    pub fn wait(&self) -> impl Future<Output = ()> {
+        let ended = (!self.tracked.has_ended()).then(|| self.tracked.ended.notified());
+        async move {
+            match ended {
+                Some(ended) => ended.await,
+                None => budget::unit().await,
+            }
         }
     }
 

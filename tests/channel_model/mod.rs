@@ -248,7 +248,8 @@ impl Model {
         future.given = 0;
         self.waiters.retain(|waiting| *waiting != id);
         self.release();
-        if self.is_closed && matches!(state, State::Woken | State::Holding) {
+        let is_end = self.is_closed && self.reserved() == 0;
+        if is_end && matches!(state, State::Woken | State::Holding) {
             self.wake_receiver();
         }
         self.end(id);
