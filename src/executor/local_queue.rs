@@ -15,11 +15,11 @@ use std::rc::{Rc, Weak};
 use super::header::Header;
 use super::join_error::JoinError;
 use super::run_queue::RunQueue;
-use super::runnable::Runnable;
+use super::task_memory::Task;
 use crate::current::{self, LoopId, Outer, WakerId};
 use crate::threads::inbox;
 
-type Queue = RunQueue<Rc<dyn Runnable>>;
+type Queue = RunQueue<Task>;
 
 /// Holds the queue of a loop between its turns.
 pub(crate) struct LocalQueue {
@@ -160,7 +160,7 @@ pub(crate) fn abort(header: &Header) {
 
 /// Takes the longest-waiting slot of the loop that is in a turn. The root's slot holds no task.
 #[inline]
-pub(crate) fn pop() -> Option<(u32, Option<Rc<dyn Runnable>>)> {
+pub(crate) fn pop() -> Option<(u32, Option<Task>)> {
     RUNNING.with(|running| running.queue.borrow_mut().pop())
 }
 
