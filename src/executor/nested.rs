@@ -42,7 +42,8 @@ impl Executor {
             .local_queue
             .with(|queue| queue.insert(self.local_queue.id(), child.task().clone()));
         let Some(waker_id) = inserted else {
-            // Only the owner of a child may drop its future, and no scope owns this one.
+            // Only an owner of a child may drop its future, and no scope owns this one.
+            let _outer = Outer::of_part(self);
             child.header().abort();
             child.owner().run();
             panic!("{TOO_MANY}");
