@@ -10,6 +10,7 @@
 //! | `local_queue`, `run_queue` | the run queue of the loop that is in a turn; its slots |
 //! | `runnable`, `task_cell` | the steps of a task: its future, its output |
 //! | `task_memory` | the memory of a task, and the references to it |
+//! | `arena` | where the memory of small tasks comes from |
 //! | `child_slot` | how a child of a scope gets its turns |
 //! | `join_handle`, `join_error` | the handles of a task, and its error |
 //! | `header`, `attachments` | the record of a task, and its rare parts |
@@ -18,6 +19,7 @@
 //! | `task_output` | the errors in the outputs of detached tasks |
 //! | `waker` | the waker of a task |
 
+mod arena;
 mod attachments;
 mod batch;
 mod child_slot;

@@ -12,6 +12,7 @@ use std::mem::{self, ManuallyDrop};
 use std::ptr;
 use std::rc::{Rc, Weak};
 
+use super::arena;
 use super::header::Header;
 use super::join_error::JoinError;
 use super::run_queue::RunQueue;
@@ -62,6 +63,7 @@ impl LocalQueue {
         let queue = RefCell::new(RunQueue::new());
         let local_queue = Rc::new(LocalQueue { id, queue, unhandled: RefCell::default() });
         LOOPS.with(|loops| loops.borrow_mut().push(Rc::downgrade(&local_queue)));
+        arena::add_loop();
         local_queue
     }
 
@@ -119,6 +121,7 @@ impl Drop for LocalQueue {
                 *loops = Vec::new();
             }
         });
+        arena::remove_loop();
     }
 }
 

@@ -100,7 +100,7 @@ impl<F: Future> TaskCell<F, ByScope> {
         F: 'env,
     {
         let cell = TaskCell::new(scope, future);
-        // SAFETY: the table is for this type. Its future outlives `'env`.
+        // SAFETY: the table is for this type, and borrowing. Its future outlives `'env`.
         let owner = unsafe { Owner::new(header, &Self::TABLE, cell) };
         Output { owner, output: PhantomData }
     }

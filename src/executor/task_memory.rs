@@ -17,6 +17,8 @@
 //!
 //! - *Block*: a reference points to a whole `Block`, made by [`Owner::new`]. The block is freed
 //!   when its last reference is dropped, and not before.
+//! - *Memory*: a small block is taken from the arena by [`Block::allocate`], and released once. A
+//!   larger one is a box.
 //! - *Table*: the table of a block is for the type of its body. A function of a table is called
 //!   only in this file, and only with a task whose block has that table.
 //! - *Borrows*: a body may borrow for `'env`. Only its [`Owner`]s, which do not outlive `'env`,
@@ -28,6 +30,7 @@ use std::marker::PhantomData;
 use std::mem;
 use std::ptr::NonNull;
 
+use super::arena::{self, Place, WORDS_MAX, Word};
 use super::header::{Header, State};
 use super::join_error::JoinError;
 use super::runnable::{RunOutcome, Runnable};
@@ -47,6 +50,8 @@ pub(crate) struct Owner<'env> {
 /// The start of a block. It has the same layout for all types of bodies.
 struct Head {
     references: Cell<u32>,
+    /// Where the block lies in the arena, unless [`Block::IS_SMALL`] is `false`.
+    place: Place,
     table: &'static Table,
     header: Header,
 }
@@ -58,6 +63,9 @@ struct Block<B> {
     body: B,
 }
 
+/// Returns a block to the arena when it is dropped, also after a panic of a destructor.
+struct Release(Place, usize);
+
 /// The functions for one type of body.
 pub(super) struct Table {
     /// The steps of a turn, called by the run queue.
@@ -68,7 +76,7 @@ pub(super) struct Table {
     take: *const (),
     /// The body borrows: a turn does not access it.
     is_borrowing: bool,
-    free: unsafe fn(NonNull<Head>),
+    free: unsafe fn(NonNull<Head>, Place),
 }
 
 /// The functions behind [`Runnable`].
@@ -77,6 +85,28 @@ pub(super) struct Steps {
     pub(super) run: fn(&Task) -> RunOutcome,
     pub(super) recover: fn(&Task, Caught) -> Result<(), Caught>,
     pub(super) discard: fn(&Task) -> Option<JoinError>,
+}
+
+impl<B> Block<B> {
+    const WORDS: usize = size_of::<Block<B>>().div_ceil(size_of::<Word>());
+    const IS_SMALL: bool = Self::WORDS <= WORDS_MAX && align_of::<Block<B>>() <= align_of::<Word>();
+
+    /// Returns memory for a block.
+    #[inline]
+    fn allocate() -> (NonNull<Block<B>>, Place) {
+        if Self::IS_SMALL {
+            let (block, place) = arena::take(Self::WORDS);
+            return (block.cast(), place);
+        }
+        let block = Box::into_raw(Box::<Block<B>>::new_uninit());
+        (NonNull::new(block).expect("a box is not null").cast(), Place::default())
+    }
+}
+
+impl Drop for Release {
+    fn drop(&mut self) {
+        arena::release(self.0, self.1);
+    }
 }
 
 impl Table {
@@ -135,14 +165,14 @@ impl Drop for Task {
     #[allow(unsafe_code)]
     #[inline]
     fn drop(&mut self) {
-        let Head { references, table, header } = self.head();
+        let Head { references, place, table, header } = self.head();
         references.set(references.get() - 1);
         if references.get() > 0 || table.is_borrowing && header.state.get() != State::Taken {
             return;
         }
         // SAFETY: by *Table*, the function is for this block. By *Block*, it is called once. By
         // *Borrows*, the body borrows nothing, or is empty.
-        unsafe { (table.free)(self.0) }
+        unsafe { (table.free)(self.0, *place) }
     }
 }
 
@@ -152,9 +182,16 @@ impl Drop for Task {
 ///
 /// The body of the block must be a `B`, and no other reference to the block may be left.
 #[allow(unsafe_code)]
-unsafe fn free<B>(head: NonNull<Head>) {
-    // SAFETY: by *Block*, this was made from a box of a `Block<B>`. No reference to it is left.
-    drop(unsafe { Box::from_raw(head.cast::<Block<B>>().as_ptr()) });
+unsafe fn free<B>(head: NonNull<Head>, place: Place) {
+    let block = head.cast::<Block<B>>();
+    if Block::<B>::IS_SMALL {
+        let _release = Release(place, Block::<B>::WORDS);
+        // SAFETY: by *Block*, this is the last access to the block.
+        unsafe { block.drop_in_place() }
+    } else {
+        // SAFETY: by *Memory*, this was made from a box.
+        drop(unsafe { Box::from_raw(block.as_ptr()) });
+    }
 }
 
 impl Runnable for Task {
@@ -184,14 +221,16 @@ impl Owner<'_> {
     /// # Safety
     ///
     /// The functions of `table` must be for tasks whose body is a `B`. What the body borrows must
-    /// live at least as long as the lifetime of the returned type.
+    /// live at least as long as the lifetime of the returned type. If that is not `'static`, the
+    /// table must be [`borrowing`](Table::borrowing).
     #[allow(unsafe_code)]
     #[inline]
     pub(super) unsafe fn new<B>(header: Header, table: &'static Table, body: B) -> Self {
-        let head = Head { references: Cell::new(1), table, header };
-        let block = Box::into_raw(Box::new(Block { head, body }));
-        let task = Task(NonNull::new(block).expect("a box is not null").cast());
-        Owner { task, env: PhantomData }
+        let (block, place) = Block::<B>::allocate();
+        let head = Head { references: Cell::new(1), place, table, header };
+        // SAFETY: by *Memory*, the block is valid for this type, and not in use.
+        unsafe { block.write(Block { head, body }) };
+        Owner { task: Task(block.cast()), env: PhantomData }
     }
 
     #[inline]

@@ -12,6 +12,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::thread;
 
+use super::arena;
 use super::header::{Flag, Header, SpawnOptions};
 use super::instrument::Observers;
 use super::join_error::JoinError;
@@ -167,6 +168,7 @@ impl Executor {
     /// Frees the memory of a burst of tasks after the burst.
     pub(crate) fn shrink(&self) {
         self.local_queue.with(|queue| queue.shrink());
+        arena::shrink();
     }
 
     /// Begins a turn: until it ends, wakers on this thread push straight to the run queue.
