@@ -9,7 +9,10 @@
 //! | `instrument` | the hooks by which other code observes a loop |
 //! | `observe` | calls the hooks; what debug mode reports about polls and locks |
 //! | `local_queue`, `run_queue` | the run queue of the loop that is in a turn; its slots |
-//! | `runnable`, `task_cell`, `child_slot` | what a slot holds: a task, or a child of a scope |
+//! | `runnable`, `task_cell` | the steps of a task: its future, its output |
+//! | `task_memory` | the memory of a task, and the references to it |
+//! | `arena` | where the memory of small tasks comes from |
+//! | `child_slot` | how a child of a scope gets its turns |
 //! | `join_handle`, `join_error` | the handles of a task, and its error |
 //! | `header`, `attachments` | the record of a task, and its rare parts |
 //! | `task_info` | the public copy of the record |
@@ -18,6 +21,7 @@
 //! | `waker` | the waker of a task |
 
 mod after_turn;
+mod arena;
 mod attachments;
 mod batch;
 mod child_slot;
@@ -33,23 +37,25 @@ mod runnable;
 mod task_cell;
 mod task_end;
 mod task_info;
+mod task_memory;
 mod task_output;
 mod tasks;
 mod waker;
 
 pub(crate) use self::batch::Batch;
-pub(crate) use self::child_slot::{ChildSlot, ScopeState};
-pub(crate) use self::header::SpawnOptions;
+pub(crate) use self::child_slot::{ByScope, ScopeState};
+pub(crate) use self::header::{Flag, SpawnOptions};
 pub use self::instrument::Instrument;
 pub(crate) use self::instrument::{Hooks, Observers};
 pub use self::join_error::JoinError;
 pub use self::join_handle::{AbortHandle, Cancel, JoinHandle};
 pub(crate) use self::local_queue::abort;
 pub(crate) use self::runnable::{Runnable, wake_waiter};
-pub(crate) use self::task_cell::{Output, TaskCell};
+pub(crate) use self::task_cell::Output;
 pub(crate) use self::task_end::EndCall;
 pub use self::task_end::TaskEnd;
 pub use self::task_info::{TaskInfo, TaskState};
+pub(crate) use self::task_memory::Owner;
 pub use self::task_output::TaskOutput;
 pub(crate) use self::task_output::{drop_outcome, known_error};
 pub(crate) use self::tasks::{Executor, Root};

@@ -22,9 +22,10 @@ const LAYERS: &str = "
 const TASK_SIDE: &str = "executor";
 const IO_SIDE: &str = "reactor";
 
-const UNSAFE_FILES: &str = "src/executor/waker.rs src/executor/task_cell.rs";
+const UNSAFE_FILES: &str =
+    "src/executor/waker.rs src/executor/task_cell.rs src/executor/task_memory.rs";
 /// Few enough to be reviewed in one sitting.
-const UNSAFE_LINES_MAX: usize = 20;
+const UNSAFE_LINES_MAX: usize = 30;
 const WIDTH_MAX: usize = 100;
 const FUNCTION_LINES_MAX: usize = 70;
 const FILE_LINES_MAX: usize = 400;

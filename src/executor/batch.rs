@@ -8,6 +8,7 @@ use super::header::{Header, State};
 use super::local_queue;
 use super::nested::Outer;
 use super::runnable::{RunOutcome, Runnable};
+use super::task_memory::Task;
 use super::tasks::{Executor, Root};
 use super::waker::waker;
 use crate::caught::{Caught, catch};
@@ -167,16 +168,16 @@ impl Executor {
                 self.run_root(root, batch);
                 continue;
             };
-            let ran = if self.has_observers() { self.run_observed(&*task) } else { task.run() };
+            let ran = if self.has_observers() { self.run_observed(&task) } else { task.run() };
             if ran != RunOutcome::Pending {
-                self.finish_turn(&*task, ran, batch);
+                self.finish_turn(&task, ran, batch);
             }
         }
         true
     }
 
     /// Completes a turn in which the task ended, was aborted or was delegated.
-    fn finish_turn(&self, task: &dyn Runnable, ran: RunOutcome, batch: &mut Batch) {
+    fn finish_turn(&self, task: &Task, ran: RunOutcome, batch: &mut Batch) {
         if ran != RunOutcome::Ready {
             batch.unpolled += 1;
         }
@@ -204,7 +205,7 @@ impl Executor {
     fn recover(&self, panic: Caught) {
         let Some(task) = self.task(self.running.get()) else { panic.resume() };
         match task.recover(panic) {
-            Ok(()) => self.end(&*task),
+            Ok(()) => self.end(&task),
             Err(panic) => panic.resume(),
         }
     }

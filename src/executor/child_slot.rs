@@ -1,29 +1,25 @@
-//! The slots in the run queue that represent the children of a scope.
+//! How a child of a scope gets its turns.
 //!
 //! A scope polls its children, and the scope's task polls the scope. So a child may borrow from the
-//! task. A waker can name only a slot, so each child has a slot with a `ChildSlot` in it. The turn
-//! of the slot marks the child as ready and wakes the scope. Invariant: a child is marked at most
-//! once between two of its polls.
+//! task. A waker can name only a slot of the run queue, so each child has a slot. The turn of the
+//! slot marks the child as ready and wakes the scope. Invariant: a child is marked at most once
+//! between two of its polls.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::task::Waker;
 
-use super::header::Header;
+use super::header::{Flag, Header};
 use super::join_error::JoinError;
-use super::runnable::{RunOutcome, Runnable};
-use super::task_output::Record;
-use crate::caught::Caught;
-use crate::current;
+use super::task_output::RunBy;
 use crate::wait::store_waker;
 
-/// Represents one child.
-pub(crate) struct ChildSlot {
-    header: Header,
-    scope_state: Rc<ScopeState>,
+/// The scope of a child runs the task.
+pub(crate) struct ByScope {
+    pub(crate) scope_state: Rc<ScopeState>,
     /// The key of the child in its scope.
-    key: usize,
+    pub(crate) key: usize,
 }
 
 /// The state that a scope shares with its child slots.
@@ -42,25 +38,16 @@ pub(crate) struct ScopeState {
     has_ended: Cell<bool>,
 }
 
-impl ChildSlot {
-    pub(crate) fn new(header: Header, scope_state: Rc<ScopeState>, key: usize) -> Rc<ChildSlot> {
-        Rc::new(ChildSlot { header, scope_state, key })
-    }
-
-    pub(crate) fn scope_state(&self) -> &ScopeState {
-        &self.scope_state
-    }
-
-    /// Marks the child as ready, and wakes the scope.
-    pub(crate) fn mark_ready(&self) {
-        if !self.header.is_ready.replace(true) {
-            self.scope_state.ready.borrow_mut().push_back(self.key);
-        }
-        self.scope_state.wake();
-    }
-}
-
 impl ScopeState {
+    /// Marks the child at `key` as ready, and wakes the scope.
+    pub(crate) fn mark_ready(&self, child: &Header, key: usize) {
+        if !child.has(Flag::IsReady) {
+            child.set(Flag::IsReady, true);
+            self.ready.borrow_mut().push_back(key);
+        }
+        self.wake();
+    }
+
     /// Begins a poll of the scope, which lasts until [`ScopeState::end_poll`].
     pub(crate) fn begin_poll(&self, waker: &Waker) {
         self.is_polled.set(true);
@@ -120,38 +107,13 @@ impl ScopeState {
     }
 }
 
-impl<T> Record<T> for Rc<ChildSlot> {
-    fn header(&self) -> &Header {
-        Runnable::header(&**self)
-    }
-
+impl<T> RunBy<T> for ByScope {
     /// Always `false`: the output of a child may borrow, so its type has no `TypeId`.
     fn knows_errors() -> bool {
         false
     }
 
     fn error_in(_: &T) -> Option<String> {
-        None
-    }
-}
-
-impl Runnable for ChildSlot {
-    fn header(&self) -> &Header {
-        &self.header
-    }
-
-    fn run(&self) -> RunOutcome {
-        current::begin_task(self.header.id);
-        self.mark_ready();
-        RunOutcome::Delegated
-    }
-
-    fn recover(&self, panic: Caught) -> Result<(), Caught> {
-        // No future ran in this turn: the waker of the scope's task panicked.
-        Err(panic)
-    }
-
-    fn discard(&self) -> Option<JoinError> {
         None
     }
 }

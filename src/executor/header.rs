@@ -45,19 +45,26 @@ pub(crate) struct Header {
     pub(crate) state: Cell<State>,
     /// What the task waited for after its last poll, if a future of this crate reported it.
     pub(crate) waits_for: Cell<Option<WaitsFor>>,
-    /// Dropping the handle aborts the task.
-    pub(crate) abort_on_drop: Cell<bool>,
-    /// The child was woken, and is in the list of its scope.
-    pub(crate) is_ready: Cell<bool>,
-    /// The handle was dropped.
-    pub(crate) is_detached: Cell<bool>,
     /// How the task has ended, once it has.
     pub(crate) end: Cell<TaskEnd>,
-    /// The task has a name, or functions that are called at its end.
-    has_attachments: Cell<bool>,
+    /// One bit for each [`Flag`].
+    flags: Cell<u8>,
     /// The waker of the task that awaits the output. Written by the handle, taken at the end of the
     /// task.
     pub(crate) waiter: Cell<Option<Waker>>,
+}
+
+/// What is true or false of a task: one bit each, so that the record stays small.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Flag {
+    /// Dropping the handle aborts the task.
+    AbortOnDrop = 1 << 0,
+    /// The child was woken, and is in the list of its scope.
+    IsReady = 1 << 1,
+    /// The handle was dropped.
+    IsDetached = 1 << 2,
+    /// The task has a name, or functions that are called at its end.
+    HasAttachments = 1 << 3,
 }
 
 /// The state of a task; [`task_cell`](super::task_cell) draws the transitions.
@@ -96,13 +103,22 @@ impl Header {
             polls: Cell::new(0),
             state: Cell::new(State::Idle),
             waits_for: Cell::new(None),
-            abort_on_drop: Cell::new(false),
-            is_ready: Cell::new(false),
-            is_detached: Cell::new(false),
             end: Cell::new(TaskEnd::Returned),
-            has_attachments: Cell::new(false),
+            flags: Cell::new(0),
             waiter: Cell::new(None),
         }
+    }
+
+    #[inline]
+    pub(crate) fn has(&self, flag: Flag) -> bool {
+        self.flags.get() & flag as u8 != 0
+    }
+
+    /// Sets or clears a flag.
+    #[inline]
+    pub(crate) fn set(&self, flag: Flag, value: bool) {
+        let others = self.flags.get() & !(flag as u8);
+        self.flags.set(others | if value { flag as u8 } else { 0 });
     }
 
     /// Returns whether the task has ended.
@@ -151,12 +167,12 @@ impl fmt::Display for Header {
 impl Header {
     /// Sets that the task has, or may have, attachments.
     pub(super) fn attach(&self) {
-        self.has_attachments.set(true);
+        self.set(Flag::HasAttachments, true);
     }
 
     /// Returns the name of the task.
     pub(crate) fn name(&self) -> Option<Rc<str>> {
-        if self.has_attachments.get() { attachments::name(self.id) } else { None }
+        if self.has_attachments() { attachments::name(self.id) } else { None }
     }
 
     #[cold]
@@ -178,7 +194,7 @@ impl Header {
     }
 
     pub(super) fn has_attachments(&self) -> bool {
-        self.has_attachments.get()
+        self.has(Flag::HasAttachments)
     }
 
     /// Takes what is to be called at the end of the task. The task must have attachments.
@@ -190,7 +206,7 @@ impl Header {
 impl Drop for Header {
     #[inline]
     fn drop(&mut self) {
-        if self.has_attachments.get() {
+        if self.has_attachments() {
             attachments::remove(self.id);
         }
     }

@@ -6,14 +6,13 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use super::header::{Header, State};
+use super::header::{Flag, Header, State};
 use super::join_error::JoinError;
 use super::local_queue::{abort, store_unhandled};
-use super::runnable::Runnable;
 use super::task_cell::Output;
+use super::task_memory::Task;
 use super::task_output::{TaskOutput, drop_outcome, knows};
 use crate::current::{self, TaskId, WaitsFor};
 use crate::wait::store_waker;
@@ -44,7 +43,7 @@ use crate::wait::store_waker;
 #[must_use = "dropping a JoinHandle detaches its task: await it, or `detach` it to say so"]
 #[doc(alias = "Task")]
 pub struct JoinHandle<T> {
-    task: Rc<dyn Output<T>>,
+    task: Output<'static, T>,
 }
 
 /// Waits until an aborted task has ended; returned by [`JoinHandle::cancel`] and
@@ -58,11 +57,11 @@ pub struct Cancel<H>(pub(crate) H);
 /// Aborts a task, but cannot await it; see [`JoinHandle::abort_handle`].
 #[derive(Clone)]
 pub struct AbortHandle {
-    task: Rc<dyn Runnable>,
+    task: Task,
 }
 
 impl<T> JoinHandle<T> {
-    pub(crate) fn new(task: Rc<dyn Output<T>>) -> JoinHandle<T> {
+    pub(crate) fn new(task: Output<'static, T>) -> JoinHandle<T> {
         JoinHandle { task }
     }
 
@@ -138,14 +137,14 @@ impl<T> JoinHandle<T> {
     /// Sets that dropping the handle aborts the task instead of detaching it.
     #[doc(alias = "AbortOnDropHandle")]
     pub fn abort_on_drop(self) -> JoinHandle<T> {
-        self.task.header().abort_on_drop.set(true);
+        self.header().set(Flag::AbortOnDrop, true);
         self
     }
 
     /// Reverts [`abort_on_drop`](JoinHandle::abort_on_drop). The handle's owner aborts the task
     /// itself, or never.
     pub(crate) fn detach_on_drop(self) -> JoinHandle<T> {
-        self.task.header().abort_on_drop.set(false);
+        self.header().set(Flag::AbortOnDrop, false);
         self
     }
 }
@@ -194,7 +193,7 @@ impl<T: 'static> JoinHandle<T> {
         if handle.is_finished() {
             return handle.report_lost();
         }
-        let task = handle.task.clone();
+        let task = handle.task.task().clone();
         task.header().set_report(Box::new(|| handle.report_lost()));
     }
 
@@ -221,7 +220,7 @@ impl<T: 'static> JoinHandle<T> {
     /// });
     /// ```
     pub fn abort_handle(&self) -> AbortHandle {
-        AbortHandle { task: self.task.clone().as_runnable() }
+        AbortHandle { task: self.task.task().clone() }
     }
 }
 
@@ -243,8 +242,12 @@ impl<H: Future + Unpin> Future for Cancel<H> {
 
 impl<T> Drop for JoinHandle<T> {
     fn drop(&mut self) {
+        let header = self.task.header();
+        if header.has(Flag::AbortOnDrop) {
+            abort(header);
+        }
         if let Some(panic) = self.task.detach() {
-            store_unhandled(self.task.header().in_loop(), panic);
+            store_unhandled(header.in_loop(), panic);
         }
     }
 }

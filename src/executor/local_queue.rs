@@ -12,14 +12,15 @@ use std::mem::{self, ManuallyDrop};
 use std::ptr;
 use std::rc::{Rc, Weak};
 
+use super::arena;
 use super::header::Header;
 use super::join_error::JoinError;
 use super::run_queue::RunQueue;
-use super::runnable::Runnable;
+use super::task_memory::Task;
 use crate::current::{self, LoopId, Outer, WakerId};
 use crate::threads::inbox;
 
-type Queue = RunQueue<Rc<dyn Runnable>>;
+type Queue = RunQueue<Task>;
 
 /// Holds the queue of a loop between its turns.
 pub(crate) struct LocalQueue {
@@ -62,6 +63,7 @@ impl LocalQueue {
         let queue = RefCell::new(RunQueue::new());
         let local_queue = Rc::new(LocalQueue { id, queue, unhandled: RefCell::default() });
         LOOPS.with(|loops| loops.borrow_mut().push(Rc::downgrade(&local_queue)));
+        arena::add_loop();
         local_queue
     }
 
@@ -119,6 +121,7 @@ impl Drop for LocalQueue {
                 *loops = Vec::new();
             }
         });
+        arena::remove_loop();
     }
 }
 
@@ -160,7 +163,7 @@ pub(crate) fn abort(header: &Header) {
 
 /// Takes the longest-waiting slot of the loop that is in a turn. The root's slot holds no task.
 #[inline]
-pub(crate) fn pop() -> Option<(u32, Option<Rc<dyn Runnable>>)> {
+pub(crate) fn pop() -> Option<(u32, Option<Task>)> {
     RUNNING.with(|running| running.queue.borrow_mut().pop())
 }
 

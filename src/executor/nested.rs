@@ -1,11 +1,13 @@
 //! Turns inside other turns: of an eager task in `spawn`, of a child in its scope, of a task that
 //! is cancelled at once.
 
-use std::rc::Rc;
+use std::future::Future;
 
-use super::child_slot::{ChildSlot, ScopeState};
+use super::child_slot::ByScope;
 use super::header::{Header, SpawnOptions};
 use super::runnable::{RunOutcome, Runnable};
+use super::task_cell::{Output, TaskCell};
+use super::task_memory::Task;
 use super::tasks::{Executor, NO_TASK, TOO_MANY};
 use crate::caught::catch;
 use crate::current::{self, budget};
@@ -19,7 +21,7 @@ pub(super) struct Outer<'a> {
 
 impl Executor {
     /// Runs the first turn of a new task, inside the turn of another.
-    pub(super) fn run_eagerly(&self, task: &dyn Runnable) {
+    pub(super) fn run_eagerly(&self, task: &Task) {
         let _outer = Outer::of_other(self);
         budget::begin(task.header().waker_id.get().slot());
         if self.run_inside(task) {
@@ -27,33 +29,40 @@ impl Executor {
         }
     }
 
-    /// Inserts a child of a scope into the run queue. The caller adds it to the scope, and then
-    /// [observes](Self::observe_child) it.
-    pub(crate) fn insert_child(
+    /// Makes a child of a scope and inserts it into the run queue. The caller adds it to the scope,
+    /// and then [observes](Self::observe_child) it.
+    pub(crate) fn insert_child<'env, F: Future + 'env>(
         &self,
+        future: F,
         options: SpawnOptions,
-        scope_state: Rc<ScopeState>,
-        key: usize,
-    ) -> Rc<ChildSlot> {
+        scope: ByScope,
+    ) -> Output<'env, F::Output> {
         let header = Header::new(self.ids.next(), options.spawned_at);
-        let child_slot = ChildSlot::new(header, scope_state, key);
-        let inserted =
-            self.local_queue.with(|queue| queue.insert(self.local_queue.id(), child_slot.clone()));
-        let waker_id = inserted.expect(TOO_MANY);
-        Runnable::header(&*child_slot).waker_id.set(waker_id);
-        child_slot
+        let child = TaskCell::by_scope(header, future, scope);
+        let inserted = self
+            .local_queue
+            .with(|queue| queue.insert(self.local_queue.id(), child.task().clone()));
+        let Some(waker_id) = inserted else {
+            // Only an owner of a child may drop its future, and no scope owns this one.
+            let _outer = Outer::of_part(self);
+            child.header().abort();
+            child.owner().run();
+            panic!("{TOO_MANY}");
+        };
+        child.header().waker_id.set(waker_id);
+        child
     }
 
     /// Calls the instruments about a new child. They may spawn more children of the scope.
-    pub(crate) fn observe_child(&self, child_slot: &ChildSlot) {
+    pub(crate) fn observe_child(&self, child: &Header) {
         if self.has_observers() {
-            self.observe_spawn(Runnable::header(child_slot).waker_id.get().slot());
+            self.observe_spawn(child.waker_id.get().slot());
         }
     }
 
     /// Runs a turn of a task inside the turn of the running one, which then continues. Returns
     /// whether the task has ended.
-    pub(crate) fn run_inside(&self, task: &dyn Runnable) -> bool {
+    pub(crate) fn run_inside(&self, task: &impl Runnable) -> bool {
         let _outer = Outer::of_part(self);
         self.running.set(task.header().waker_id.get().slot());
         match catch(|| self.run_task(task)) {
@@ -67,13 +76,13 @@ impl Executor {
 
     /// Drops the future of a task at once, and ends the task. A panic of the destructor is reported
     /// unless the task has a handle.
-    pub(crate) fn cancel(&self, task: &dyn Runnable) {
+    pub(crate) fn cancel(&self, task: &impl Runnable) {
         let _outer = Outer::of_other(self);
         self.cancel_inside(task);
     }
 
     /// Like [`cancel`](Executor::cancel), for a child of the running task.
-    pub(crate) fn cancel_inside(&self, task: &dyn Runnable) {
+    pub(crate) fn cancel_inside(&self, task: &impl Runnable) {
         let _outer = Outer::of_part(self);
         self.running.set(task.header().waker_id.get().slot());
         task.header().abort();
@@ -83,7 +92,7 @@ impl Executor {
         self.end(task);
     }
 
-    fn run_task(&self, task: &dyn Runnable) -> RunOutcome {
+    fn run_task(&self, task: &impl Runnable) -> RunOutcome {
         if self.has_observers() { self.run_observed(task) } else { task.run() }
     }
 }

@@ -3,13 +3,13 @@
 //!
 //! Everything here is out of line: a loop without observers only tests whether it has any.
 
-use std::rc::Rc;
 use std::time::Instant;
 
 use super::instrument::Observers;
 use super::runnable::{RunOutcome, Runnable};
 use super::task_end::TaskEnd;
 use super::task_info::TaskState;
+use super::task_memory::Task;
 use super::tasks::Executor;
 use crate::caught::Caught;
 use crate::clock;
@@ -46,7 +46,7 @@ impl Executor {
 
     /// Runs a turn of the running task between the hooks.
     #[cold]
-    pub(super) fn run_observed(&self, task: &dyn Runnable) -> RunOutcome {
+    pub(super) fn run_observed(&self, task: &impl Runnable) -> RunOutcome {
         self.observe_poll(|| task.run())
     }
 
@@ -82,7 +82,7 @@ impl Executor {
 
     /// Calls the instruments about a task that has ended, and reports the locks that it holds.
     #[cold]
-    pub(super) fn observe_end(&self, task: Option<&Rc<dyn Runnable>>) {
+    pub(super) fn observe_end(&self, task: Option<&Task>) {
         let (Some(observers), Some(task)) = (self.observers(), task) else { return };
         let info = self.info(task);
         if self.is_debug() {

@@ -16,8 +16,8 @@ const IDLE: u32 = u32::MAX;
 /// `next` of the last slot in a list, and the head of an empty one.
 const END: u32 = u32::MAX - 1;
 
-/// The least number of slots by which the vector grows. It grows by an eighth if that is more; not
-/// by doubling, so that a hundred thousand waiting tasks do not cost as many vacant slots.
+/// The least number of slots by which the vector grows. It grows by a sixteenth if that is more;
+/// not by doubling, so that a hundred thousand waiting tasks do not cost as many vacant slots.
 const GROWTH_MIN: usize = 64;
 
 /// The number of slots that are kept after a burst of tasks.
@@ -100,7 +100,7 @@ impl<T> RunQueue<T> {
         let len = self.slots.len().max(1);
         let index = u32::try_from(len).ok().filter(|index| *index <= SLOT_MAX)?;
         if len >= self.slots.capacity() {
-            self.slots.reserve_exact(GROWTH_MIN.max(len / 8));
+            self.slots.reserve_exact(GROWTH_MIN.max(len / 16));
         }
         let generation = self.generation;
         self.slots.resize_with(len + 1, || Slot { task: None, next: IDLE, generation });

@@ -1,10 +1,10 @@
-//! The trait of what a slot of the run queue holds: it runs when its turn comes.
+//! The steps of a task, as the executor and the scopes call them.
 
-use super::header::Header;
+use super::header::{Flag, Header};
 use super::join_error::JoinError;
 use crate::caught::Caught;
 
-/// A task, as the executor sees it.
+/// A task that can be run: by the run queue, or by the scope of a child.
 pub(crate) trait Runnable {
     fn header(&self) -> &Header;
 
@@ -40,9 +40,9 @@ pub(crate) enum RunOutcome {
 /// Wakes the waiter of a task that has ended and left its slot. Called once per task. Returns the
 /// task's panic if the task is detached. A panic of this function comes from the waiter's waker,
 /// not from the task.
-pub(crate) fn wake_waiter(task: &dyn Runnable) -> Option<JoinError> {
+pub(crate) fn wake_waiter(task: &impl Runnable) -> Option<JoinError> {
     let header = task.header();
-    if header.is_detached.get() {
+    if header.has(Flag::IsDetached) {
         return task.discard();
     }
     if let Some(waiter) = header.waiter.take() {

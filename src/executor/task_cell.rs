@@ -1,8 +1,8 @@
-//! The one allocation of a task: its record, its future, later its output.
+//! The body of a task: its future, later its output, and the steps between them.
 //!
-//! The executor sees it as a [`Runnable`], its handle as an [`Output`]. Each method of these traits
-//! is a whole step of the task, so that the compiler can inline all code that knows the future's
-//! type into one function.
+//! The executor and the scopes call these steps through a [`Task`] or an [`Owner`], a handle
+//! through its [`Output`]. Each function of the table is a whole step of the task, so that the
+//! compiler can inline all code that knows the future's type into one function.
 //!
 //! ```text
 //!            poll             Pending
@@ -15,31 +15,35 @@
 //!                 (output)                       (empty)
 //! ```
 //!
-//! Invariant: the contents are accessed only by the call that moved the state from `Idle`,
-//! `Aborted` or `Unwound` to `Busy`, until that call leaves `Busy` or `BusyAborted`; or by the call
-//! that moves the state from `Done` to `Taken`. No step can be taken twice.
+//! Invariants:
+//!
+//! - *State*: the contents are accessed only by the call that moved the state from `Idle`,
+//!   `Aborted` or `Unwound` to `Busy`, until that call leaves `Busy` or `BusyAborted`; or by the
+//!   call that moves the state from `Done` to `Taken`. No step can be taken twice.
+//! - *Steps*: the functions in `STEPS`, `RELAY` and the table get tasks of that table.
 
 use std::cell::UnsafeCell;
 use std::future::Future;
+use std::marker::PhantomData;
 use std::mem::{self, ManuallyDrop, needs_drop};
 use std::pin::Pin;
-use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
-use super::header::{Header, State};
+use super::child_slot::ByScope;
+use super::header::{Flag, Header, State};
 use super::join_error::JoinError;
-use super::local_queue::abort;
 use super::runnable::{RunOutcome, Runnable};
 use super::task_end::TaskEnd;
-use super::task_output::{Record, drop_output, only_panic};
+use super::task_memory::{Owner, Steps, Table, Task};
+use super::task_output::{ByLoop, RunBy, drop_output, only_panic};
 use super::waker::waker;
 use crate::caught::{Caught, catch};
 use crate::current::{self, WaitsFor, budget};
 use crate::wait::store_waker;
 
-/// A task. `H` is its record, or leads to it.
-pub(crate) struct TaskCell<F: Future, H = Header> {
-    header: H,
+/// The body of a task. `R` is the loop or the scope that runs it.
+pub(super) struct TaskCell<F: Future, R> {
+    run_by: R,
     contents: UnsafeCell<Contents<F>>,
 }
 
@@ -53,44 +57,154 @@ enum Contents<F: Future> {
 /// Its drop, during a panic, marks the task as `Unwound`: the call that made it `Busy` has ended.
 struct Unwound<'a>(&'a Header);
 
-/// A task, as its handle sees it.
-pub(crate) trait Output<T> {
-    fn header(&self) -> &Header;
-
-    /// Returns the task as the executor sees it.
-    fn as_runnable(self: Rc<Self>) -> Rc<dyn Runnable>
-    where
-        Self: 'static;
-
-    /// Takes the output of a task that has ended. Stores the waker until then.
-    ///
-    /// # Panics
-    ///
-    /// If the output was taken before.
-    fn poll_output(&self, cx: &mut Context<'_>) -> Poll<Result<T, JoinError>>;
-
-    /// Takes the output, if the task has ended and the output was not taken before.
-    fn take(&self) -> Option<Result<T, JoinError>>;
-
-    /// Detaches the task: its output is dropped at its end. If the task has ended already, returns
-    /// its panic, or the panic of the output's destructor.
-    fn detach(&self) -> Option<JoinError>;
+/// A task with the output `T`, as its handle sees it.
+pub(crate) struct Output<'env, T> {
+    owner: Owner<'env>,
+    /// `T` is the output of the task's future, and not a subtype of it.
+    output: PhantomData<*mut T>,
 }
 
-impl<F: Future, H: Record<F::Output>> TaskCell<F, H> {
-    pub(crate) fn new(header: H, future: F) -> Rc<TaskCell<F, H>> {
-        Rc::new(TaskCell { header, contents: UnsafeCell::new(Contents::Future(future)) })
+impl<F: Future + 'static> TaskCell<F, ByLoop> {
+    const TABLE: Table = Table::of::<Self, F::Output>(Self::STEPS, Self::take);
+
+    /// Makes a task that the loop runs.
+    #[allow(unsafe_code)]
+    #[inline]
+    pub(super) fn by_loop(header: Header, future: F) -> Output<'static, F::Output> {
+        let cell = TaskCell::new(ByLoop, future);
+        // SAFETY: the table is for this type. Its future is `'static`.
+        let owner = unsafe { Owner::new(header, &Self::TABLE, cell) };
+        Output { owner, output: PhantomData }
+    }
+}
+
+impl<F: Future> TaskCell<F, ByScope> {
+    /// The turn of a child in the run queue: it will run in its scope.
+    const RELAY: Steps = Steps {
+        run: Self::relay,
+        // No future ran in this turn: the waker of the scope's task panicked.
+        recover: |_, panic| Err(panic),
+        discard: |_| None,
+    };
+    const TABLE: Table =
+        Table::of::<Self, F::Output>(Self::STEPS, Self::take).borrowing(Self::RELAY);
+
+    /// Makes a task that a scope runs.
+    #[allow(unsafe_code)]
+    pub(super) fn by_scope<'env>(
+        header: Header,
+        future: F,
+        scope: ByScope,
+    ) -> Output<'env, F::Output>
+    where
+        F: 'env,
+    {
+        let cell = TaskCell::new(scope, future);
+        // SAFETY: the table is for this type, and borrowing. Its future outlives `'env`.
+        let owner = unsafe { Owner::new(header, &Self::TABLE, cell) };
+        Output { owner, output: PhantomData }
+    }
+
+    #[allow(unsafe_code)]
+    fn relay(task: &Task) -> RunOutcome {
+        // SAFETY: by *Steps*.
+        let ByScope { scope_state, key } = unsafe { &task.body::<Self>().run_by };
+        current::begin_task(task.header().id);
+        scope_state.mark_ready(task.header(), *key);
+        RunOutcome::Delegated
+    }
+}
+
+impl<F: Future, R: RunBy<F::Output>> TaskCell<F, R> {
+    const STEPS: Steps = Steps { run: Self::run, recover: Self::recover, discard: Self::discard };
+
+    fn new(run_by: R, future: F) -> TaskCell<F, R> {
+        TaskCell { run_by, contents: UnsafeCell::new(Contents::Future(future)) }
+    }
+
+    #[allow(unsafe_code)]
+    fn run(task: &Task) -> RunOutcome {
+        let header = task.header();
+        // Before any code of the task runs, also before the destructor of an aborted one.
+        current::begin_task(header.id);
+        // SAFETY: by *Steps*.
+        let cell = unsafe { task.body::<Self>() };
+        if header.state.get() != State::Idle {
+            return cell.run_unpolled(header);
+        }
+        header.state.set(State::Busy);
+        let unwound = Unwound(header);
+        header.polls.set(header.polls.get().wrapping_add(1));
+        // Dropping our waker does nothing: this saves the call through its vtable.
+        let waker = ManuallyDrop::new(waker(header.waker_id.get()));
+        let polled = cell.poll(&mut Context::from_waker(&waker));
+        // The poll did not panic.
+        mem::forget(unwound);
+        if polled.is_ready() {
+            header.state.set(State::Done);
+            return RunOutcome::Ready;
+        }
+        header.waits_for.set(current::waits_for());
+        if header.state.replace(State::Idle) == State::BusyAborted {
+            header.state.set(State::Aborted);
+            return cell.run_unpolled(header);
+        }
+        RunOutcome::Pending
+    }
+
+    #[allow(unsafe_code)]
+    fn recover(task: &Task, panic: Caught) -> Result<(), Caught> {
+        let header = task.header();
+        if header.state.get() != State::Unwound {
+            return Err(panic);
+        }
+        header.state.set(State::Busy);
+        header.end.set(TaskEnd::Panicked);
+        let error = JoinError::panicked(header, panic);
+        // SAFETY: by *Steps*.
+        let cell = unsafe { task.body::<Self>() };
+        // The future's destructor may panic too: the first panic is reported.
+        let _ = catch(|| cell.fail(error));
+        header.state.set(State::Done);
+        Ok(())
+    }
+
+    fn discard(task: &Task) -> Option<JoinError> {
+        match Self::take(task)? {
+            Ok(output) if R::knows_errors() || needs_drop::<F::Output>() => {
+                drop_output(task.header(), output, R::error_in)
+            }
+            Ok(_) => None,
+            Err(error) => only_panic(error),
+        }
+    }
+
+    /// Takes the output, if the task has ended and the output was not taken before.
+    #[allow(unsafe_code)]
+    fn take(task: &Task) -> Option<Result<F::Output, JoinError>> {
+        if task.header().state.get() != State::Done {
+            return None;
+        }
+        task.header().state.set(State::Taken);
+        // SAFETY: by *Steps*.
+        let contents = unsafe { task.body::<Self>() }.contents.get();
+        // SAFETY: by *State*, this is the step from Done to Taken. The future was dropped, so
+        // nothing pinned is moved.
+        match unsafe { mem::replace(&mut *contents, Contents::Empty) } {
+            Contents::Output(output) => Some(output),
+            Contents::Future(_) | Contents::Empty => None,
+        }
     }
 
     /// Polls the future. If it is ready, the output replaces it. Needs `Busy`.
     #[allow(unsafe_code)]
     #[inline]
     fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
-        // SAFETY: the state is Busy, so no other call accesses the contents.
+        // SAFETY: by *State*, no other call accesses the contents.
         let contents = unsafe { &mut *self.contents.get() };
         let Contents::Future(future) = contents else { return Poll::Ready(()) };
-        // SAFETY: the cell stays in its Rc until it is freed, and the future is never moved: it is
-        // only overwritten, which drops it where it is.
+        // SAFETY: the cell stays in its block until it is freed, and the future is never moved: it
+        // is only overwritten, which drops it where it is.
         let future = unsafe { Pin::new_unchecked(future) };
         let Poll::Ready(output) = future.poll(cx) else { return Poll::Pending };
         *contents = Contents::Output(Ok(output));
@@ -100,16 +214,15 @@ impl<F: Future, H: Record<F::Output>> TaskCell<F, H> {
     /// Drops the future, or an output, and stores an error instead. Needs `Busy`.
     #[allow(unsafe_code)]
     fn fail(&self, error: JoinError) {
-        // SAFETY: the state is Busy, so no other call accesses the contents. The assignment drops
-        // the old contents in place, and stores the error even if that drop panics.
+        // SAFETY: by *State*, no other call accesses the contents. The assignment drops the old
+        // contents in place, and stores the error even if that drop panics.
         unsafe { *self.contents.get() = Contents::Output(Err(error)) }
     }
 
     /// Runs a turn without a poll: drops the future of an aborted task. Does nothing if the task is
     /// busy or has ended.
     #[cold]
-    fn run_unpolled(&self) -> RunOutcome {
-        let header = self.header.header();
+    fn run_unpolled(&self, header: &Header) -> RunOutcome {
         if header.state.get() != State::Aborted {
             return RunOutcome::Pending;
         }
@@ -120,22 +233,6 @@ impl<F: Future, H: Record<F::Output>> TaskCell<F, H> {
         mem::forget(unwound);
         header.state.set(State::Done);
         RunOutcome::Aborted
-    }
-
-    /// Takes the output, if the task has ended and the output was not taken before.
-    #[allow(unsafe_code)]
-    fn take_output(&self) -> Option<Result<F::Output, JoinError>> {
-        let header = self.header.header();
-        if header.state.get() != State::Done {
-            return None;
-        }
-        header.state.set(State::Taken);
-        // SAFETY: this is the step from Done to Taken, so no other call accesses the contents. The
-        // future was dropped, so nothing pinned is moved.
-        match unsafe { mem::replace(&mut *self.contents.get(), Contents::Empty) } {
-            Contents::Output(output) => Some(output),
-            Contents::Future(_) | Contents::Empty => None,
-        }
     }
 }
 
@@ -152,80 +249,31 @@ impl Drop for Unwound<'_> {
     }
 }
 
-impl<F: Future, H: Record<F::Output>> Runnable for TaskCell<F, H> {
-    fn header(&self) -> &Header {
-        self.header.header()
+impl<'env, T> Output<'env, T> {
+    pub(crate) fn header(&self) -> &Header {
+        self.owner.header()
     }
 
-    fn run(&self) -> RunOutcome {
-        let header = self.header.header();
-        // Before any code of the task runs, also before the destructor of an aborted one.
-        current::begin_task(header.id);
-        if header.state.get() != State::Idle {
-            return self.run_unpolled();
-        }
-        header.state.set(State::Busy);
-        let unwound = Unwound(header);
-        header.polls.set(header.polls.get().wrapping_add(1));
-        // Dropping our waker does nothing: this saves the call through its vtable.
-        let waker = ManuallyDrop::new(waker(header.waker_id.get()));
-        let polled = self.poll(&mut Context::from_waker(&waker));
-        // The poll did not panic.
-        mem::forget(unwound);
-        if polled.is_ready() {
-            header.state.set(State::Done);
-            return RunOutcome::Ready;
-        }
-        header.waits_for.set(current::waits_for());
-        if header.state.replace(State::Idle) == State::BusyAborted {
-            header.state.set(State::Aborted);
-            return self.run_unpolled();
-        }
-        RunOutcome::Pending
+    /// Returns the task as the run queue sees it.
+    pub(super) fn task(&self) -> &Task {
+        self.owner.task()
     }
 
-    fn recover(&self, panic: Caught) -> Result<(), Caught> {
-        let header = self.header.header();
-        if header.state.get() != State::Unwound {
-            return Err(panic);
-        }
-        header.state.set(State::Busy);
-        header.end.set(TaskEnd::Panicked);
-        let error = JoinError::panicked(header, panic);
-        // The future's destructor may panic too: the first panic is reported.
-        let _ = catch(|| self.fail(error));
-        header.state.set(State::Done);
-        Ok(())
+    /// Returns the task as its scope sees it.
+    pub(crate) fn owner(&self) -> &Owner<'env> {
+        &self.owner
     }
 
-    fn discard(&self) -> Option<JoinError> {
-        match self.take_output()? {
-            Ok(output) if H::knows_errors() || needs_drop::<F::Output>() => {
-                drop_output(self.header.header(), output, H::error_in)
-            }
-            Ok(_) => None,
-            Err(error) => only_panic(error),
-        }
-    }
-}
-
-impl<F: Future, H: Record<F::Output>> Output<F::Output> for TaskCell<F, H> {
-    fn header(&self) -> &Header {
-        self.header.header()
-    }
-
-    fn as_runnable(self: Rc<Self>) -> Rc<dyn Runnable>
-    where
-        Self: 'static,
-    {
-        self
-    }
-
-    fn poll_output(&self, cx: &mut Context<'_>) -> Poll<Result<F::Output, JoinError>> {
-        let header = self.header.header();
+    /// Takes the output of a task that has ended. Stores the waker until then.
+    ///
+    /// # Panics
+    ///
+    /// If the output was taken before.
+    pub(crate) fn poll_output(&self, cx: &mut Context<'_>) -> Poll<Result<T, JoinError>> {
+        let header = self.header();
         if header.is_finished() {
             ready!(budget::poll_unit(cx));
-            let Some(output) = self.take_output() else { polled_again(header) };
+            let Some(output) = self.take() else { polled_again(header) };
             return Poll::Ready(output);
         }
         store_waker(&header.waiter, cx.waker());
@@ -237,21 +285,25 @@ impl<F: Future, H: Record<F::Output>> Output<F::Output> for TaskCell<F, H> {
         current::pending(WaitsFor::Task)
     }
 
-    fn take(&self) -> Option<Result<F::Output, JoinError>> {
-        self.take_output()
+    /// Takes the output, if the task has ended and the output was not taken before.
+    #[allow(unsafe_code)]
+    #[inline]
+    pub(crate) fn take(&self) -> Option<Result<T, JoinError>> {
+        // SAFETY: `by_loop` and `by_scope` chose `T` as the output of the future.
+        unsafe { self.owner.take() }
     }
 
+    /// Detaches the task: its output is dropped at its end. If the task has ended already, returns
+    /// its panic, or the panic of the output's destructor.
     #[inline]
-    fn detach(&self) -> Option<JoinError> {
-        let header = self.header.header();
+    pub(crate) fn detach(&self) -> Option<JoinError> {
+        let header = self.header();
         if header.state.get() == State::Taken {
             return None;
         }
-        if header.abort_on_drop.get() {
-            abort(header);
-        }
-        header.is_detached.set(true);
+        header.set(Flag::IsDetached, true);
         drop(header.waiter.take());
-        self.discard()
+        // An unfinished task, the usual case, saves the call through the table.
+        if header.state.get() == State::Done { self.owner.discard() } else { None }
     }
 }

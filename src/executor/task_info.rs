@@ -3,19 +3,19 @@
 use std::cell::Cell;
 use std::fmt;
 use std::panic::Location;
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 
 use super::attachments;
 use super::header::{Header, write_task};
 use super::local_queue::abort;
-use super::runnable::Runnable;
+use super::task_memory::Task;
 use crate::current::{TaskId, WaitsFor};
 
 /// Describes a task at the time when [`task::current`](crate::task::current) or
 /// [`task::all`](crate::task::all) was called. It can also [abort](TaskInfo::abort) and
 /// [rename](TaskInfo::set_name) the task.
 ///
-/// It does not keep the task, nor its output.
+/// It keeps neither the future of the task nor its output.
 ///
 /// ```
 /// evloop::block_on(async {
@@ -43,7 +43,7 @@ pub struct TaskInfo {
 /// Where the record of a task is.
 #[derive(Clone)]
 pub(crate) enum Place {
-    Task(Weak<dyn Runnable>),
+    Task(Task),
     /// Holds the id of the root that runs now.
     Root(Rc<Cell<Option<TaskId>>>),
 }
@@ -135,11 +135,8 @@ impl TaskInfo {
         let name = name.into();
         self.name = Some(name.clone());
         match &self.task {
-            Place::Task(task) => {
-                if let Some(task) = task.upgrade() {
-                    task.header().set_name(name);
-                }
-            }
+            Place::Task(task) if task.header().is_finished() => {}
+            Place::Task(task) => task.header().set_name(name),
             Place::Root(root) if root.get() == Some(self.id) => {
                 attachments::set_name(self.id, name)
             }
@@ -164,9 +161,7 @@ impl TaskInfo {
     #[doc(alias = "killall")]
     pub fn abort(&self) {
         if let Place::Task(task) = &self.task {
-            if let Some(task) = task.upgrade() {
-                abort(task.header());
-            }
+            abort(task.header());
         }
     }
 }

@@ -74,16 +74,17 @@ impl<T, E: Display> Sealed for Result<T, E> {
     }
 }
 
-/// Holds the record of a task with output `T`, or leads to it.
-pub(crate) trait Record<T> {
-    fn header(&self) -> &Header;
-
-    /// Returns whether [`error_in`](Record::error_in) knows the type of the output.
+/// What runs a task with output `T`: decides which errors in the output are reported.
+pub(super) trait RunBy<T> {
+    /// Returns whether [`error_in`](RunBy::error_in) knows the type of the output.
     fn knows_errors() -> bool;
 
     /// Returns the error in the output of a detached task, if the type of the output is known.
     fn error_in(output: &T) -> Option<String>;
 }
+
+/// The loop runs the task.
+pub(super) struct ByLoop;
 
 /// Returns the error in an output of a known type.
 #[inline]
@@ -91,11 +92,7 @@ pub(crate) fn known_error<T: 'static>(output: &T) -> Option<String> {
     if knows::<T>() { text(output) } else { None }
 }
 
-impl<T: 'static> Record<T> for Header {
-    fn header(&self) -> &Header {
-        self
-    }
-
+impl<T: 'static> RunBy<T> for ByLoop {
     #[inline]
     fn knows_errors() -> bool {
         knows::<T>()

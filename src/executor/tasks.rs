@@ -12,7 +12,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::thread;
 
-use super::header::{Header, SpawnOptions};
+use super::arena;
+use super::header::{Flag, Header, SpawnOptions};
 use super::instrument::Hooks;
 use super::join_error::JoinError;
 use super::join_handle::JoinHandle;
@@ -22,6 +23,7 @@ use super::runnable::{Runnable, wake_waiter};
 use super::task_cell::TaskCell;
 use super::task_end::{EndCall, TaskEnd};
 use super::task_info::{Place, TaskInfo, TaskState};
+use super::task_memory::Task;
 use crate::caught::{Caught, catch};
 use crate::current::{self, LoopId, TaskId, TaskIds, WakerId, debug};
 use crate::threads::Inbox;
@@ -96,8 +98,9 @@ impl Executor {
         options: SpawnOptions,
     ) -> JoinHandle<F::Output> {
         let header = Header::new(self.ids.next(), options.spawned_at);
-        let task = TaskCell::new(header, future);
-        let handle = JoinHandle::new(task.clone());
+        let output = TaskCell::by_loop(header, future);
+        let task = output.task().clone();
+        let handle = JoinHandle::new(output);
         if let Some(name) = options.name {
             handle.header().set_name(name);
         }
@@ -111,15 +114,15 @@ impl Executor {
             Some(waker_id)
         });
         let waker_id = inserted.expect(TOO_MANY);
-        Runnable::header(&*task).waker_id.set(waker_id);
+        task.header().waker_id.set(waker_id);
         if self.has_observers() {
             self.observe_spawn(waker_id.slot());
         }
         if is_closing {
             // No turn will run it any more.
-            self.cancel(&*task);
+            self.cancel(&task);
         } else if is_eager {
-            self.run_eagerly(&*task);
+            self.run_eagerly(&task);
         } else if !self.local_queue.is_in_turn() {
             // An event loop that embeds this one must begin a turn.
             self.inbox.notify();
@@ -154,6 +157,7 @@ impl Executor {
     /// Frees the memory of a burst of tasks after the burst.
     pub(crate) fn shrink(&self) {
         self.local_queue.with(|queue| queue.shrink());
+        arena::shrink();
     }
 
     /// Begins a turn: until it ends, wakers on this thread push straight to the run queue.
@@ -189,7 +193,7 @@ impl Executor {
         for task in tasks {
             // The destructor of an earlier task may have ended it: a child ends with its scope.
             if !task.header().is_finished() {
-                panic = panic.or(catch(|| self.cancel(&*task)).err());
+                panic = panic.or(catch(|| self.cancel(&task)).err());
             }
         }
         panic
@@ -243,7 +247,7 @@ impl Executor {
     }
 
     /// Removes a task that has ended from its slot, and wakes its waiter.
-    pub(super) fn end(&self, task: &dyn Runnable) {
+    pub(super) fn end(&self, task: &impl Runnable) {
         // The slot first: the waiter's waker is user code, and may spawn or list tasks.
         self.remove_task(task.header());
         self.clear_running();
@@ -313,7 +317,7 @@ impl Executor {
         current::end_task();
     }
 
-    pub(super) fn task(&self, slot: u32) -> Option<Rc<dyn Runnable>> {
+    pub(super) fn task(&self, slot: u32) -> Option<Task> {
         self.local_queue.with(|queue| queue.task(slot).cloned())
     }
 
@@ -325,9 +329,9 @@ impl Executor {
         }
     }
 
-    pub(super) fn info(&self, task: &Rc<dyn Runnable>) -> TaskInfo {
+    pub(super) fn info(&self, task: &Task) -> TaskInfo {
         let header = task.header();
-        TaskInfo::new(header, Place::Task(Rc::downgrade(task)), self.state(header))
+        TaskInfo::new(header, Place::Task(task.clone()), self.state(header))
     }
 
     pub(super) fn root_info(&self) -> Option<TaskInfo> {
@@ -343,7 +347,8 @@ impl Executor {
             TaskState::Running
         } else if header.is_finished() {
             TaskState::Ended
-        } else if header.is_ready.get() || self.local_queue.with(|queue| queue.is_queued(slot)) {
+        } else if header.has(Flag::IsReady) || self.local_queue.with(|queue| queue.is_queued(slot))
+        {
             TaskState::Ready
         } else {
             TaskState::Waiting

@@ -16,14 +16,15 @@ use super::scoped_handle::ScopedHandle;
 use crate::caught::catch;
 use crate::context;
 use crate::current::{self, WaitsFor, budget};
-use crate::executor::{Runnable, ScopeState, SpawnOptions, TaskCell, local_queue, wake_waiter};
+use crate::executor::{
+    ByScope, Flag, Owner, Runnable, ScopeState, SpawnOptions, local_queue, wake_waiter,
+};
 
 /// The children that a scope's body and its children spawn.
 pub(super) struct Children<'env> {
     context: Rc<context::Context>,
     scope_state: Rc<ScopeState>,
-    /// By the keys of their child slots.
-    list: RefCell<Slab<Rc<dyn Runnable + 'env>>>,
+    list: RefCell<Slab<Owner<'env>>>,
     /// The children are dropped at the next poll, and a new child is dropped at once.
     is_cancelled: Cell<bool>,
 }
@@ -56,18 +57,17 @@ impl<'env> Children<'env> {
     ) -> ScopedHandle<'env, F::Output> {
         let executor = &self.context.executor;
         let key = self.list.borrow().vacant_key();
-        let child_slot = executor.insert_child(options, self.scope_state.clone(), key);
-        let task = TaskCell::new(child_slot.clone(), future);
-        let handle = ScopedHandle::new(task.clone(), child_slot.clone());
+        let scope = ByScope { scope_state: self.scope_state.clone(), key };
+        let child = executor.insert_child(future, options, scope);
         if self.is_cancelled.get() || executor.is_closing() {
-            executor.observe_child(&child_slot);
-            executor.cancel(&*task);
-            return handle;
+            executor.observe_child(child.header());
+            executor.cancel(child.owner());
+        } else {
+            self.list.borrow_mut().insert(child.owner().clone());
+            executor.observe_child(child.header());
+            self.scope_state.mark_ready(child.header(), key);
         }
-        self.list.borrow_mut().insert(task);
-        executor.observe_child(&child_slot);
-        child_slot.mark_ready();
-        handle
+        ScopedHandle::new(child, self.scope_state.clone())
     }
 
     /// Returns the number of children that have not ended.
@@ -130,22 +130,22 @@ impl<'env> Children<'env> {
             }
             let Some(key) = self.scope_state.take_ready() else { return };
             let Some(task) = self.begin(key) else { continue };
-            if self.context.executor.run_inside(&*task) {
-                self.end(key, &*task);
+            if self.context.executor.run_inside(&task) {
+                self.end(key, &task);
             }
             budget::spend();
         }
     }
 
     /// Returns the child at `key`, which is about to run.
-    fn begin(&self, key: usize) -> Option<Rc<dyn Runnable + 'env>> {
+    fn begin(&self, key: usize) -> Option<Owner<'env>> {
         let task = self.list.borrow().get(key)?.clone();
-        task.header().is_ready.set(false);
+        task.header().set(Flag::IsReady, false);
         Some(task)
     }
 
     /// Removes a child that has ended, and reports its panic if no handle can return it.
-    fn end(&self, key: usize, task: &(dyn Runnable + 'env)) {
+    fn end(&self, key: usize, task: &Owner<'env>) {
         let child = self.list.borrow_mut().try_remove(key);
         drop(child);
         let executor = &self.context.executor;
@@ -163,7 +163,7 @@ impl<'env> Children<'env> {
         let mut children: Vec<_> = list.into_iter().map(|(_, task)| task).collect();
         children.sort_by_key(|task| task.header().id);
         for task in children {
-            panic = panic.or(catch(|| self.context.executor.cancel_inside(&*task)).err());
+            panic = panic.or(catch(|| self.context.executor.cancel_inside(&task)).err());
         }
         // While the thread unwinds, a second panic would abort the process.
         if let Some(panic) = panic.filter(|_| !thread::panicking()) {

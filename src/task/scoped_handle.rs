@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use crate::current::TaskId;
-use crate::executor::{Cancel, ChildSlot, JoinError, Output, Runnable, abort, local_queue};
+use crate::executor::{Cancel, JoinError, Output, ScopeState, abort, local_queue};
 
 /// The handle of a scope's child, awaited for its output; made by
 /// [`Scope::spawn`](super::Scope::spawn).
@@ -23,16 +23,13 @@ use crate::executor::{Cancel, ChildSlot, JoinError, Output, Runnable, abort, loc
 ///
 /// Panics if it is polled again after it returned the output.
 pub struct ScopedHandle<'env, T> {
-    task: Rc<dyn Output<T> + 'env>,
-    child_slot: Rc<ChildSlot>,
+    task: Output<'env, T>,
+    scope_state: Rc<ScopeState>,
 }
 
 impl<'env, T> ScopedHandle<'env, T> {
-    pub(super) fn new(
-        task: Rc<dyn Output<T> + 'env>,
-        child_slot: Rc<ChildSlot>,
-    ) -> ScopedHandle<'env, T> {
-        ScopedHandle { task, child_slot }
+    pub(super) fn new(task: Output<'env, T>, scope_state: Rc<ScopeState>) -> ScopedHandle<'env, T> {
+        ScopedHandle { task, scope_state }
     }
 
     /// Returns the child's id.
@@ -71,11 +68,9 @@ impl<T> Future for ScopedHandle<'_, T> {
 
 impl<T> Drop for ScopedHandle<'_, T> {
     fn drop(&mut self) {
-        let unhandled =
-            self.task.detach().and_then(|panic| self.child_slot.scope_state().fail(panic));
+        let unhandled = self.task.detach().and_then(|panic| self.scope_state.fail(panic));
         if let Some(panic) = unhandled {
-            let in_loop = Runnable::header(&*self.child_slot).in_loop();
-            local_queue::store_unhandled(in_loop, panic);
+            local_queue::store_unhandled(self.task.header().in_loop(), panic);
         }
     }
 }
