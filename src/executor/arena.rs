@@ -1,8 +1,8 @@
 //! The memory of small tasks: blocks of the same size lie together in chunks.
 //!
 //! For each task of a batch of 100,000, the general allocator needs 320 instructions more, and it
-//! stores its own words beside each block. Here a chunk holds up to 64 blocks, and a bit for each of
-//! them says whether it is vacant:
+//! stores its own words beside each block. Here a chunk holds up to 64 blocks, and a bit for each
+//! of them says whether it is vacant:
 //!
 //! ```text
 //!   partial[11]: the chunks with vacant blocks of 11 words
