@@ -117,7 +117,6 @@ mod watched;
 #[doc(alias = "Async")]
 #[doc(alias = "wait_readwrite")]
 pub use self::async_fd::AsyncFd;
-#[doc(alias = "errno")]
 pub(crate) use self::buffer::Buffer;
 #[cfg(unix)]
 #[doc(alias = "remove_reader")]
@@ -160,4 +159,5 @@ pub use self::sync_bridge::SyncIoBridge;
 pub use self::sync_bridge::sync_bridge;
 #[cfg(unix)]
 pub(crate) use self::watched::state;
+#[doc(alias = "errno")]
 pub use crate::io_error::raw_os_error;
