@@ -5,7 +5,7 @@
 //! |---|---|
 //! | [`open_connection`] | connects by TCP, and returns a reader and a writer |
 #![cfg_attr(unix, doc = "| [`open_unix_connection`] | the same by a Unix socket |")]
-//! | [`start_server`] | listens by TCP, and calls a handler for each connection |
+//! | [`start_server()`] | listens by TCP, and calls a handler for each connection |
 #![cfg_attr(unix, doc = "| [`start_unix_server`] | the same by a Unix socket |")]
 //! | [`open_connection_with`], [`start_server_with`] | the same with options |
 #![cfg_attr(
@@ -27,7 +27,7 @@
     doc = "| [`from_unix`], [`from_pipe`] | the same of a Unix socket; a reader of a pipe |"
 )]
 //! | [`from_io`], [`from_io_with`] | the same of TLS, a duplex, any other connection |
-//! | [`memory_reader`], [`Feeder`] | a reader of bytes that a test feeds |
+//! | [`memory_reader()`], [`Feeder`] | a reader of bytes that a test feeds |
 //! | [`FrameFormat`], [`FrameTooLong`] | `read_frame`, `write_frame`: messages with their length |
 //! | [`IoStream`] | the connection of [`from_io`] |
 //! | [`StreamSocket`] | the connection of a reader and a writer: `get_ref` returns it |

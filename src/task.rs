@@ -13,16 +13,16 @@
 //! | [`TaskEnd`], [`EndCallback`] | how a task ended, for the functions that are called then |
 //! | [`TaskOutput`] | the outputs of tasks that [`JoinHandle::detach`] accepts |
 //! | [`report_error`] | reports an error to the loop's handler |
-//! | [`shield`], [`shielded`], [`Shielded`] | runs on when the future that awaits it is dropped |
+//! | [`shield()`], [`shielded`], [`Shielded`] | runs on when the future that awaits it is dropped |
 //! | [`gather()`], [`try_gather`] | runs futures together and returns all outputs |
 //! | [`join!`](crate::join), [`try_join!`](crate::try_join) | the same for several types |
 //! | [`race()`], [`select!`](crate::select) | waits for the first of several futures |
-//! | [`gather_limit`], [`try_gather_limit`] | the same, with at most so many at a time |
-//! | [`buffered`], [`buffer_unordered`] | streams of the outputs, at most so many at a time |
+//! | [`gather_limit()`], [`try_gather_limit`] | the same, with at most so many at a time |
+//! | [`buffered()`], [`buffer_unordered`] | streams of the outputs, at most so many at a time |
 //! | [`scope()`], [`Scope`], [`ScopedHandle`] | runs tasks that borrow, and waits for all of them |
 //! | [`try_scope()`], [`TryScope`], [`GroupError`] | a scope that ends at the first error |
 //! | [`Started`], [`Start`], [`NotStarted`] | a child reports that it is ready: [`Scope::start`] |
-//! | [`JoinSet`], [`wait`], [`ReturnWhen`] | joins tasks in the order in which they end |
+//! | [`JoinSet`], [`wait()`], [`ReturnWhen`] | joins tasks in the order in which they end |
 //! | [`JoinMap`], [`JoinQueue`] | joins tasks by key; in the order in which they were spawned |
 //! | [`TaskTracker`], [`TaskTrackerToken`] | counts tasks, and waits until none is left |
 //! | [`spawn_blocking()`], [`BlockingHandle`] | runs work on a thread of the blocking pool |

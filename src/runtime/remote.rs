@@ -64,7 +64,7 @@ impl Handle {
     /// task's future. `f` is `Send`, the future need not be.
     ///
     /// If the loop has ended, or ends before the task, the outcome is a cancelled
-    /// [`JoinError`](crate::task::JoinError) that says so.
+    /// [`JoinError`] that says so.
     #[doc(alias = "run_coroutine_threadsafe")]
     #[doc(alias = "from_thread")]
     #[track_caller]

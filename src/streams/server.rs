@@ -19,7 +19,7 @@ use super::writer::StreamWriter;
 use crate::net::{Connection, Listener, Transport};
 use crate::time::timeout;
 
-/// A server that [`start_server`](super::start_server) started: asyncio's `Server`.
+/// A server that [`start_server`](super::start_server()) started: asyncio's `Server`.
 ///
 /// It serves until it is closed or dropped. The tasks of its connections continue after that; see
 /// [`close_clients`](Server::close_clients).

@@ -128,7 +128,7 @@ pub fn from_pipe(pipe: Receiver, options: &StreamOptions) -> StreamReader {
 }
 
 /// Listens on a Unix socket, and calls `handler` with a reader and a writer for each connection,
-/// as [`start_server`](super::start_server) does. On Linux, `"\0name"` is the abstract name
+/// as [`start_server`](super::start_server()) does. On Linux, `"\0name"` is the abstract name
 /// `name`.
 ///
 /// Closing the server removes the socket's file, unless another file has replaced it. If the path

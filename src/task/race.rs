@@ -11,7 +11,7 @@ use super::rotation::Rotation;
 ///
 /// Each is polled on this task in every poll, as by [`select!`](crate::select), which is for
 /// futures of different types; its section on fairness applies here, too. For many futures, or to
-/// keep those that lose, use a [`JoinSet`](super::JoinSet) or [`wait`](super::wait).
+/// keep those that lose, use a [`JoinSet`](super::JoinSet) or [`wait`](super::wait()).
 ///
 /// # Panics
 ///

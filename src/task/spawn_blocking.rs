@@ -42,7 +42,7 @@ pub struct BlockingHandle<T>(Work<T>);
 /// When the loop ends, work that has not begun never begins, and its handle returns a cancelled
 /// [`JoinError`]. Work that has begun runs on, and only
 /// [`Runtime::shutdown_timeout`](crate::Runtime::shutdown_timeout) waits for it. It may still use
-/// wakers and [`Handle`](crate::Handle)s of the loop: that has no effect.
+/// wakers and [`Handle`]s of the loop: that has no effect.
 ///
 /// If no thread can be started, the handle returns a cancelled error with the system's error as its
 /// [`source`](std::error::Error::source).
