@@ -174,7 +174,7 @@ def redis(tally):
     tally.check("redis: SIGTERM ends connections", lambda: received.read() == b"")
     tally.check("redis: exit status 0", lambda: server.process.wait(PATIENCE) == 0)
     tally.check("redis: an error names its client",
-                "failed: client 127.0.0.1:" in server.stderr(), server.stderr())
+                "failed: connection from 127.0.0.1:" in server.stderr(), server.stderr())
 
 
 def scanner(tally):
