@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
-use std::panic::{AssertUnwindSafe, Location, catch_unwind, set_hook, take_hook};
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -12,6 +11,10 @@ use evloop::task::yield_now;
 use evloop::time::{DelayQueue, now, sleep, timeout};
 use evloop::{block_on, spawn};
 use futures::StreamExt;
+
+/// Where a panic reports its place.
+#[allow(unreachable_pub, dead_code)]
+mod panic_place;
 
 const MS: Duration = Duration::from_millis(1);
 const LATE: Duration = Duration::from_secs(3600);
@@ -76,18 +79,10 @@ fn a_key_never_names_another_value() {
 
 #[test]
 fn a_key_of_a_value_that_has_left_panics_at_the_caller() {
-    thread_local!(static PLACE: RefCell<String> = RefCell::default());
     fn place(call: impl FnOnce()) -> String {
-        let hook = take_hook();
-        set_hook(Box::new(|info| {
-            let place = info.location().map(Location::to_string).unwrap_or_default();
-            PLACE.set(place);
-        }));
-        let panic = catch_unwind(AssertUnwindSafe(call)).unwrap_err();
-        set_hook(hook);
-        let message = panic.downcast_ref::<&str>().unwrap();
-        assert_eq!(*message, "the value has left the DelayQueue: it expired, or was removed");
-        PLACE.take()
+        let (message, (file, _)) = panic_place::message_and_place(call);
+        assert_eq!(message, "the value has left the DelayQueue: it expired, or was removed");
+        file
     }
     let mut queue = DelayQueue::new();
     let key = queue.insert((), LATE);

@@ -3,7 +3,7 @@
 
 use std::io;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
@@ -11,6 +11,10 @@ use evloop::runtime::{call_at, call_later, call_soon};
 use evloop::task::{spawn_blocking, yield_now};
 use evloop::{Handle, Runtime, block_on, spawn};
 use futures::FutureExt;
+
+/// Where a panic reports its place.
+#[allow(unreachable_pub, dead_code)]
+mod panic_place;
 
 #[test]
 fn a_handle_reports_the_name_the_mode_and_the_state_of_its_loop() {
@@ -195,33 +199,11 @@ fn a_handle_that_is_awaited_twice_names_its_task() {
     });
 }
 
-/// Returns the place and the message of the panic of `f`.
-fn place_of_panic(f: impl FnOnce()) -> (String, u32, String) {
-    static LOCK: Mutex<()> = Mutex::new(());
-    let _lock = LOCK.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    let found = Arc::new(Mutex::new(None));
-    let (store, this) = (found.clone(), thread::current().id());
-    let old = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |info| {
-        if thread::current().id() == this {
-            let at = info.location().unwrap();
-            let text = info.payload().downcast_ref::<&str>().copied().map(str::to_owned);
-            let message = text.or_else(|| info.payload().downcast_ref().cloned());
-            let message = message.unwrap_or_default();
-            *store.lock().unwrap() = Some((at.file().to_owned(), at.line(), message));
-        }
-    }));
-    let outcome = catch_unwind(AssertUnwindSafe(f));
-    std::panic::set_hook(old);
-    assert!(outcome.is_err());
-    found.lock().unwrap().take().unwrap()
-}
-
 #[track_caller]
 fn assert_here(what: &str, f: impl FnOnce()) {
     let here = Location::caller();
-    let (file, line, message) = place_of_panic(f);
-    assert_eq!((file.as_str(), line), (here.file(), here.line()), "{what}: {message}");
+    let (message, place) = panic_place::message_and_place(f);
+    assert_eq!(place, (here.file().to_owned(), here.line()), "{what}: {message}");
     assert!(message.starts_with(what), "{message}");
 }
 

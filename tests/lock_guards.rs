@@ -1,11 +1,9 @@
 //! Guards of parts of locked values, guards that own their lock, and guards that are upgraded.
 
 use std::cell::RefMut;
-use std::panic::{self, AssertUnwindSafe, Location, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
-use std::sync::{Arc, Mutex as Slot};
 use std::task::Poll;
-use std::thread;
 
 use evloop::sync::{
     MappedMutexGuard, Mutex, MutexGuard, OwnedMutexGuard, RwLock, RwLockReadGuard,
@@ -16,6 +14,9 @@ use evloop::{block_on, spawn};
 use futures::FutureExt;
 use probe::Probe;
 
+/// Where a panic reports its place.
+#[allow(unreachable_pub, dead_code)]
+mod panic_place;
 /// Wakers and values that count what happens to them.
 #[allow(unreachable_pub, dead_code)]
 mod probe;
@@ -233,23 +234,12 @@ fn a_waker_that_panics_while_a_lock_is_downgraded_releases_it() {
     assert!(guard.try_upgrade().is_ok(), "the panicking task holds nothing");
 }
 
-/// Returns the line at which `f` panics.
+/// Returns the line of this file at which `f` panics.
 fn panic_line(f: impl FnOnce()) -> u32 {
-    let line = Arc::new(Slot::new(None));
-    let seen = line.clone();
-    let (hook, thread) = (panic::take_hook(), thread::current().id());
-    panic::set_hook(Box::new(move |info| {
-        // Other tests may panic at the same time.
-        if thread::current().id() != thread {
-            return;
-        }
-        let place = info.location().filter(|place| place.file().ends_with("lock_guards.rs"));
-        *seen.lock().unwrap() = place.map(Location::line);
-    }));
-    let caught = catch_unwind(AssertUnwindSafe(f));
-    panic::set_hook(hook);
-    assert!(caught.is_err());
-    line.lock().unwrap().take().expect("the panic points at this file")
+    let (result, (file, line)) = panic_place::catch(f);
+    assert!(result.is_err());
+    assert_eq!(file, file!());
+    line
 }
 
 #[test]

@@ -2,8 +2,7 @@
 
 use std::future::Future;
 use std::io::{self, ErrorKind};
-use std::panic::{self, Location};
-use std::sync::Mutex;
+use std::panic::Location;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
@@ -11,34 +10,21 @@ use evloop::io::{raw_os_error, stdin};
 use evloop::net::{TcpListener, TcpStream, UdpSocket, lookup_host};
 use evloop::time::timeout;
 use evloop::{block_on, open_connection, start_server};
+use panic_place::message_and_place;
 
-/// The file, the line and the message of the last panic of a test.
-static PANIC: Mutex<Option<(String, u32, String)>> = Mutex::new(None);
-/// Serializes the tests that use `PANIC`.
-static HOOK: Mutex<()> = Mutex::new(());
-
-/// Calls `misuse`, and asserts that it panics with the name of the function.
-fn message_of(misuse: impl FnOnce()) -> (String, u32, String) {
-    let _serial = HOOK.lock().unwrap_or_else(|error| error.into_inner());
-    panic::set_hook(Box::new(|info| {
-        let place = info.location().unwrap();
-        let message = info.payload().downcast_ref::<String>().cloned().unwrap_or_default();
-        *PANIC.lock().unwrap() = Some((place.file().to_owned(), place.line(), message));
-    }));
-    let outcome = panic::catch_unwind(panic::AssertUnwindSafe(misuse));
-    drop(panic::take_hook());
-    assert!(outcome.is_err());
-    PANIC.lock().unwrap().take().unwrap()
-}
+/// Where a panic reports its place.
+#[allow(unreachable_pub, dead_code)]
+mod panic_place;
 
 /// Asserts that `misuse` panics in the line of this call, with the name of the function.
 #[track_caller]
 fn assert_points_here(name: &str, misuse: impl FnOnce()) {
-    let (file, line, message) = message_of(misuse);
+    let here = Location::caller();
+    let (message, place) = message_and_place(misuse);
     let expected =
         format!("{name} was called outside of a running loop: call it inside evloop::block_on");
     assert_eq!(message, expected);
-    assert_eq!((file.as_str(), line), (file!(), Location::caller().line()), "{name}");
+    assert_eq!(place, (file!().to_owned(), here.line()), "{name}");
 }
 
 /// Polls a future outside of a loop.
@@ -62,15 +48,15 @@ fn from_std_outside_of_a_loop_points_at_the_caller() {
 #[test]
 fn async_functions_outside_of_a_loop_say_their_name() {
     let panics = [
-        message_of(|| poll_outside(TcpListener::bind("localhost:0"))),
-        message_of(|| poll_outside(TcpStream::connect("localhost:1"))),
-        message_of(|| poll_outside(UdpSocket::bind("localhost:0"))),
-        message_of(|| poll_outside(lookup_host("localhost:0"))),
-        message_of(|| poll_outside(open_connection("localhost:1"))),
-        message_of(|| poll_outside(start_server("localhost:0", async |_, _| ()))),
-        message_of(|| poll_outside(async { stdin().read_line().await.map(drop) })),
-        message_of(|| poll_outside(evloop::fs::read("a"))),
-        message_of(|| poll_outside(timeout(Duration::MAX, std::future::pending::<()>()))),
+        message_and_place(|| poll_outside(TcpListener::bind("localhost:0"))),
+        message_and_place(|| poll_outside(TcpStream::connect("localhost:1"))),
+        message_and_place(|| poll_outside(UdpSocket::bind("localhost:0"))),
+        message_and_place(|| poll_outside(lookup_host("localhost:0"))),
+        message_and_place(|| poll_outside(open_connection("localhost:1"))),
+        message_and_place(|| poll_outside(start_server("localhost:0", async |_, _| ()))),
+        message_and_place(|| poll_outside(async { stdin().read_line().await.map(drop) })),
+        message_and_place(|| poll_outside(evloop::fs::read("a"))),
+        message_and_place(|| poll_outside(timeout(Duration::MAX, std::future::pending::<()>()))),
     ];
     let names = [
         "TcpListener::bind",
@@ -83,7 +69,7 @@ fn async_functions_outside_of_a_loop_say_their_name() {
         "the file operation `read`",
         "a sleep or timeout",
     ];
-    for ((_, _, message), name) in panics.iter().zip(names) {
+    for ((message, _), name) in panics.iter().zip(names) {
         assert!(
             message.starts_with(&format!("{name} was called outside of a running")),
             "{message}"
@@ -197,7 +183,7 @@ mod unix {
         assert_points_here("pipe::pair", || drop(pipe::pair()));
         assert_points_here("pipe::Receiver::from_fd", || drop(Receiver::from_fd(reader)));
         assert_points_here("pipe::Sender::from_fd", || drop(Sender::from_fd(writer)));
-        let (_, _, message) = message_of(|| poll_outside(UnixStream::connect("/no-such-socket")));
+        let (message, _) = message_and_place(|| poll_outside(UnixStream::connect("/no-such-socket")));
         assert!(message.starts_with("UnixStream::connect was called outside"), "{message}");
     }
 

@@ -2,11 +2,10 @@
 
 use std::cell::RefCell;
 use std::future::Future;
-use std::panic::{self, AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
-use std::thread;
 
 use evloop::queue::{
     LifoQueue, PriorityQueue, PutError, Queue, QueueClosed, QueueEmpty, QueueFull, TryGetError,
@@ -17,6 +16,9 @@ use futures::StreamExt;
 use futures::future::{FutureExt, LocalBoxFuture};
 use probe::{Drops, Probe};
 
+/// Where a panic reports its place.
+#[allow(unreachable_pub, dead_code)]
+mod panic_place;
 /// Wakers and values that count what happens to them.
 #[allow(unreachable_pub, dead_code)]
 mod probe;
@@ -236,20 +238,10 @@ fn a_dropped_stream_loses_no_value() {
 
 #[test]
 fn task_done_called_too_often_panics_at_its_caller() {
-    let place = Arc::new(Mutex::new(None));
-    let (seen, thread) = (place.clone(), thread::current().id());
-    let hook = panic::take_hook();
-    panic::set_hook(Box::new(move |info| {
-        if thread::current().id() == thread {
-            let place = info.location().unwrap();
-            *seen.lock().unwrap() = Some((place.file().to_string(), place.line()));
-        }
-    }));
     let queue = Queue::<()>::unbounded();
-    let caught = catch_unwind(AssertUnwindSafe(|| queue.task_done()));
-    panic::set_hook(hook);
-    assert!(caught.is_err());
-    assert_eq!(place.lock().unwrap().take(), Some((file!().to_string(), line!() - 3)));
+    let (result, place) = panic_place::catch(|| queue.task_done());
+    assert!(result.is_err());
+    assert_eq!(place, (file!().to_string(), line!() - 2));
 }
 
 /// A waker that panics.

@@ -1,9 +1,7 @@
 //! Numbers, frames and lines of streams; readers of bytes that a test feeds; owned views.
 
-use std::cell::RefCell;
 use std::future::Future;
 use std::io::{self, ErrorKind};
-use std::panic::{self, AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use evloop::io::duplex;
@@ -15,6 +13,10 @@ use evloop::time::timeout;
 use evloop::{StreamReader, StreamWriter, spawn};
 use futures::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
 use futures::{FutureExt, poll};
+
+/// Where a panic reports its place.
+#[allow(unreachable_pub, dead_code)]
+mod panic_place;
 
 /// A test that takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -192,36 +194,26 @@ fn a_frame_above_the_maximum_is_an_error_that_names_both_lengths() {
     });
 }
 
-thread_local! {
-    static PANICKED_AT: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
-}
-
 #[test]
 fn misuse_panics_at_the_caller() {
-    let default = panic::take_hook();
-    panic::set_hook(Box::new(move |info| {
-        let file = info.location().unwrap().file().to_owned();
-        PANICKED_AT.with_borrow_mut(|files| files.push(file));
-        // Of another test: a failure.
-        if std::thread::current().name() != Some("misuse_panics_at_the_caller") {
-            default(info);
-        }
-    }));
+    /// Asserts that `misuse` panics in this file.
+    fn check(misuse: impl FnOnce()) {
+        let (result, (file, _)) = panic_place::catch(misuse);
+        assert!(result.is_err());
+        assert_eq!(file, file!());
+    }
     run(async {
         let (writer, mut reader) = pair();
         for length_bytes in [0, 9] {
             let format = FrameFormat { length_bytes, ..FrameFormat::default() };
-            let write = catch_unwind(AssertUnwindSafe(|| writer.write_frame("", &format)));
-            let read = catch_unwind(AssertUnwindSafe(|| drop(reader.read_frame(&format))));
-            assert!(write.is_err() && read.is_err());
+            check(|| drop(writer.write_frame("", &format)));
+            check(|| drop(reader.read_frame(&format)));
         }
-        let until = catch_unwind(AssertUnwindSafe(|| drop(reader.read_until(b""))));
-        let until_any = catch_unwind(AssertUnwindSafe(|| drop(reader.read_until_any(&[]))));
-        let limits = catch_unwind(AssertUnwindSafe(|| writer.set_write_buffer_limits(2, 1)));
-        let duplex = catch_unwind(|| drop(duplex(0)));
-        assert!(until.is_err() && until_any.is_err() && limits.is_err() && duplex.is_err());
+        check(|| drop(reader.read_until(b"")));
+        check(|| drop(reader.read_until_any(&[])));
+        check(|| writer.set_write_buffer_limits(2, 1));
+        check(|| drop(duplex(0)));
     });
-    assert_eq!(PANICKED_AT.take(), [file!(); 8]);
 }
 
 #[test]

@@ -25,16 +25,23 @@ pub fn catch(f: impl FnOnce()) -> (Result<(), Box<dyn Any + Send>>, (String, u32
     (result, PLACE.take())
 }
 
-/// Asserts that `f`, a closure on the line of this call, panics with a message that contains
-/// `part`, and that the panic points at that line.
-#[track_caller]
-pub fn assert_points_here(f: impl FnOnce(), part: &str) {
-    let here = Location::caller();
+/// Calls a function that panics with a text. Returns the text, and the file and line that were
+/// reported.
+pub fn message_and_place(f: impl FnOnce()) -> (String, (String, u32)) {
     let (result, place) = catch(f);
     let message = match result.expect_err("it panics").downcast::<String>() {
         Ok(message) => *message,
         Err(payload) => payload.downcast::<&str>().expect("a text").to_string(),
     };
+    (message, place)
+}
+
+/// Asserts that `f`, a closure on the line of this call, panics with a message that contains
+/// `part`, and that the panic points at that line.
+#[track_caller]
+pub fn assert_points_here(f: impl FnOnce(), part: &str) {
+    let here = Location::caller();
+    let (message, place) = message_and_place(f);
     assert!(message.contains(part), "{message}");
     assert_eq!(place, (here.file().to_owned(), here.line()), "{message}");
 }
