@@ -183,7 +183,8 @@ mod unix {
         assert_points_here("pipe::pair", || drop(pipe::pair()));
         assert_points_here("pipe::Receiver::from_fd", || drop(Receiver::from_fd(reader)));
         assert_points_here("pipe::Sender::from_fd", || drop(Sender::from_fd(writer)));
-        let (message, _) = message_and_place(|| poll_outside(UnixStream::connect("/no-such-socket")));
+        let connect = || poll_outside(UnixStream::connect("/no-such-socket"));
+        let (message, _) = message_and_place(connect);
         assert!(message.starts_with("UnixStream::connect was called outside"), "{message}");
     }
 
