@@ -6,14 +6,12 @@
 #![cfg(target_os = "linux")]
 
 use std::cell::RefCell;
-use std::env;
 use std::error::Error;
 use std::fs::{self, File};
 use std::future::Future;
 use std::io::{self, ErrorKind, SeekFrom};
 use std::net::{self, SocketAddr};
 use std::os::fd::AsRawFd;
-use std::process::Command;
 use std::rc::Rc;
 use std::thread;
 use std::time::Duration;
@@ -24,6 +22,10 @@ use evloop::time::{sleep, timeout};
 use evloop::{Runtime, StreamWriter};
 use futures::{AsyncReadExt, AsyncSeekExt};
 use rustix::process::{Resource, Rlimit};
+
+/// Runs a test in a process of its own.
+#[allow(unreachable_pub)]
+mod alone;
 
 /// Counts the live bytes of the heap, with an allocator of this program.
 #[allow(unreachable_pub)]
@@ -50,30 +52,6 @@ fn exhaust() {
     let maximum = rustix::process::getrlimit(Resource::Nofile).maximum;
     let limit = Rlimit { current: Some(free.try_into().unwrap()), maximum };
     rustix::process::setrlimit(Resource::Nofile, limit).unwrap();
-}
-
-/// Waits until the main thread, which started this one, sleeps: its allocations would be counted.
-fn wait_until_main_sleeps() {
-    let stat = format!("/proc/self/task/{}/stat", std::process::id());
-    while !fs::read_to_string(&stat).unwrap().contains(") S ") {
-        thread::yield_now();
-    }
-}
-
-/// Runs the test `name` in a process of its own. Returns `true` in that process.
-fn is_alone(name: &str) -> bool {
-    if env::var_os("EVLOOP_ALONE").is_some() {
-        wait_until_main_sleeps();
-        return true;
-    }
-    let args = [name, "--exact", "--nocapture", "--include-ignored", "--test-threads=1"];
-    let mut command = Command::new(env::current_exe().unwrap());
-    let output = command.args(args).env("EVLOOP_ALONE", "1").output().unwrap();
-    let stdout = String::from_utf8_lossy(&output.stdout);
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{}\n{stdout}\n{stderr}", output.status);
-    assert!(stdout.contains("1 passed"), "no such test: {name}");
-    false
 }
 
 async fn ask(addr: SocketAddr) -> TcpStream {
@@ -108,7 +86,7 @@ async fn wave_of(listener: &TcpListener, count: usize) {
 
 #[test]
 fn ten_thousand_connections_leak_nothing() {
-    if !is_alone("ten_thousand_connections_leak_nothing") {
+    if !alone::is_here("ten_thousand_connections_leak_nothing") {
         return;
     }
     evloop::block_on(async {
@@ -147,7 +125,7 @@ fn live_and_end() {
 
 #[test]
 fn a_thousand_loops_leak_nothing() {
-    if !is_alone("a_thousand_loops_leak_nothing") {
+    if !alone::is_here("a_thousand_loops_leak_nothing") {
         return;
     }
     live_and_end();
@@ -160,7 +138,7 @@ fn a_thousand_loops_leak_nothing() {
 
 #[test]
 fn blocking_threads_end_with_their_loop() {
-    if !is_alone("blocking_threads_end_with_their_loop") {
+    if !alone::is_here("blocking_threads_end_with_their_loop") {
         return;
     }
     let running = threads();
@@ -178,7 +156,7 @@ fn blocking_threads_end_with_their_loop() {
 
 #[test]
 fn a_clone_can_be_registered_after_another_was_dropped() {
-    if !is_alone("a_clone_can_be_registered_after_another_was_dropped") {
+    if !alone::is_here("a_clone_can_be_registered_after_another_was_dropped") {
         return;
     }
     run(async {
@@ -196,7 +174,7 @@ fn a_clone_can_be_registered_after_another_was_dropped() {
 
 #[test]
 fn a_short_sleep_needs_no_descriptor() {
-    if !is_alone("a_short_sleep_needs_no_descriptor") {
+    if !alone::is_here("a_short_sleep_needs_no_descriptor") {
         return;
     }
     let mut runtime = Runtime::new().unwrap();
@@ -217,7 +195,7 @@ fn deny_stacks() -> Rlimit {
 
 #[test]
 fn work_without_a_thread_reports_the_reason() {
-    if !is_alone("work_without_a_thread_reports_the_reason") {
+    if !alone::is_here("work_without_a_thread_reports_the_reason") {
         return;
     }
     let mut runtime = Runtime::new().unwrap();
@@ -255,7 +233,8 @@ fn work_without_a_thread_reports_the_reason() {
 
 #[test]
 fn a_server_without_descriptors_reports_it_and_continues_once_there_are_some() {
-    if !is_alone("a_server_without_descriptors_reports_it_and_continues_once_there_are_some") {
+    if !alone::is_here("a_server_without_descriptors_reports_it_and_continues_once_there_are_some")
+    {
         return;
     }
     let reports = Rc::new(RefCell::new(Vec::new()));

@@ -18,6 +18,11 @@ use futures::task::LocalSpawnExt;
 use futures::{FutureExt, Stream, StreamExt};
 use probe::{Counted, Drops, Probe};
 
+/// Runs a test in a process of its own.
+#[cfg(target_os = "linux")]
+#[allow(unreachable_pub)]
+mod alone;
+
 /// The live bytes on the heap, counted by this program's allocator.
 #[cfg(target_os = "linux")]
 #[allow(unreachable_pub)]
@@ -935,39 +940,11 @@ fn a_slot_passed_on_by_a_hundred_thousand_senders_becomes_free() {
     assert_eq!((probe.wakes_and_kept(), sender.free()), ((MANY, 0), 1));
 }
 
-/// Waits until the main thread only waits for this one, which it started: the main thread's
-/// allocations would be counted.
-#[cfg(target_os = "linux")]
-fn until_main_waits() {
-    let stat = format!("/proc/self/task/{}/stat", std::process::id());
-    while !std::fs::read_to_string(&stat).unwrap().contains(") S ") {
-        std::thread::yield_now();
-    }
-}
-
-/// Runs the test `name` in a process of its own, where no other thread allocates. Returns `true` in
-/// that process.
-#[cfg(target_os = "linux")]
-fn is_alone(name: &str) -> bool {
-    use std::{env, process::Command};
-    if env::var_os("EVLOOP_ALONE").is_some() {
-        until_main_waits();
-        return true;
-    }
-    let args = [name, "--exact", "--nocapture", "--include-ignored", "--test-threads=1"];
-    let mut command = Command::new(env::current_exe().unwrap());
-    let output = command.args(args).env("EVLOOP_ALONE", "1").output().unwrap();
-    let [stdout, stderr] = [&output.stdout, &output.stderr].map(|s| String::from_utf8_lossy(s));
-    assert!(output.status.success(), "{}\n{stdout}\n{stderr}", output.status);
-    assert!(stdout.contains("1 passed"), "no such test: {name}");
-    false
-}
-
 #[cfg(target_os = "linux")]
 #[test]
 fn a_channel_frees_all_its_memory_and_a_warm_one_allocates_none() {
     use std::task::{Context, Waker};
-    if !is_alone("a_channel_frees_all_its_memory_and_a_warm_one_allocates_none") {
+    if !alone::is_here("a_channel_frees_all_its_memory_and_a_warm_one_allocates_none") {
         return;
     }
     let none = heap::live();
@@ -999,7 +976,7 @@ fn a_channel_frees_all_its_memory_and_a_warm_one_allocates_none() {
 #[cfg(target_os = "linux")]
 #[test]
 fn sends_that_wait_in_turn_use_the_memory_of_one() {
-    if !is_alone("sends_that_wait_in_turn_use_the_memory_of_one") {
+    if !alone::is_here("sends_that_wait_in_turn_use_the_memory_of_one") {
         return;
     }
     let (sender, _receiver, []) = full::<0>();

@@ -5,21 +5,21 @@
 #![cfg(target_os = "linux")]
 
 use std::cell::RefCell;
-use std::env;
-use std::fs;
 use std::future::{Future, pending, poll_fn};
 use std::io::{Read, Write};
 use std::net;
-use std::process::Command;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
-use std::thread;
 use std::time::Duration;
 
 use evloop::net::{TcpListener, TcpStream};
 use evloop::task::{self, JoinSet, yield_now};
 use evloop::time::sleep;
 use evloop::{JoinHandle, Runtime, spawn};
+
+/// Runs a test in a process of its own.
+#[allow(unreachable_pub)]
+mod alone;
 
 /// Live heap bytes, counted by the allocator of this test.
 #[allow(unreachable_pub)]
@@ -38,31 +38,6 @@ const JOINED_PER_POLL: usize = 128;
 /// Powers of two: a vector that doubles its capacity has the same spare share for each of them.
 const MANY: [usize; 3] = [1 << 10, 1 << 13, 1 << 17];
 const SOCKETS: [usize; 3] = [50, 500, 5000];
-
-/// Waits until the main thread, which started this one, only waits for it: its allocations would
-/// count.
-fn until_main_waits() {
-    let stat = format!("/proc/self/task/{}/stat", std::process::id());
-    while !fs::read_to_string(&stat).unwrap().contains(") S ") {
-        thread::yield_now();
-    }
-}
-
-/// Runs the test `name` in its own process. Returns `true` in that process.
-fn is_alone(name: &str) -> bool {
-    if env::var_os("EVLOOP_ALONE").is_some() {
-        until_main_waits();
-        return true;
-    }
-    let args = [name, "--exact", "--nocapture", "--include-ignored", "--test-threads=1"];
-    let mut command = Command::new(env::current_exe().unwrap());
-    let output = command.args(args).env("EVLOOP_ALONE", "1").output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{}\n{said}\n{stderr}", output.status);
-    assert!(said.contains("1 passed"), "no such test: {name}");
-    false
-}
 
 /// The number of turns and polls until a loop has no work left.
 #[derive(Debug, PartialEq)]
@@ -98,7 +73,7 @@ fn assert_constant(costs: &[u64], slack: u64) {
 
 #[test]
 fn polls_and_turns_per_task_are_constant() {
-    if !is_alone("polls_and_turns_per_task_are_constant") {
+    if !alone::is_here("polls_and_turns_per_task_are_constant") {
         return;
     }
     for count in MANY {
@@ -120,7 +95,7 @@ fn polls_and_turns_per_task_are_constant() {
 
 #[test]
 fn memory_per_task_is_constant() {
-    if !is_alone("memory_per_task_is_constant") {
+    if !alone::is_here("memory_per_task_is_constant") {
         return;
     }
     let costs = MANY.map(|count| {
@@ -135,7 +110,7 @@ fn memory_per_task_is_constant() {
 
 #[test]
 fn memory_per_scope_child_and_join_set_member_is_constant() {
-    if !is_alone("memory_per_scope_child_and_join_set_member_is_constant") {
+    if !alone::is_here("memory_per_scope_child_and_join_set_member_is_constant") {
         return;
     }
     let members = MANY.map(|count| {
@@ -162,7 +137,7 @@ fn memory_per_scope_child_and_join_set_member_is_constant() {
 
 #[test]
 fn a_task_spawned_between_turns_needs_no_more_memory() {
-    if !is_alone("a_task_spawned_between_turns_needs_no_more_memory") {
+    if !alone::is_here("a_task_spawned_between_turns_needs_no_more_memory") {
         return;
     }
     let count = MANY[1];
@@ -177,7 +152,7 @@ fn a_task_spawned_between_turns_needs_no_more_memory() {
 
 #[test]
 fn polls_per_join_set_member_are_constant() {
-    if !is_alone("polls_per_join_set_member_are_constant") {
+    if !alone::is_here("polls_per_join_set_member_are_constant") {
         return;
     }
     for count in MANY {
@@ -197,7 +172,7 @@ fn polls_per_join_set_member_are_constant() {
 
 #[test]
 fn the_cost_of_a_busy_task_is_constant_among_idle_ones() {
-    if !is_alone("the_cost_of_a_busy_task_is_constant_among_idle_ones") {
+    if !alone::is_here("the_cost_of_a_busy_task_is_constant_among_idle_ones") {
         return;
     }
     for count in MANY {
@@ -224,7 +199,7 @@ fn the_cost_of_a_busy_task_is_constant_among_idle_ones() {
 
 #[test]
 fn memory_per_timer_is_constant() {
-    if !is_alone("memory_per_timer_is_constant") {
+    if !alone::is_here("memory_per_timer_is_constant") {
         return;
     }
     let costs = MANY.map(|count| {
@@ -239,7 +214,7 @@ fn memory_per_timer_is_constant() {
 
 #[test]
 fn setting_and_cancelling_a_timer_allocates_nothing() {
-    if !is_alone("setting_and_cancelling_a_timer_allocates_nothing") {
+    if !alone::is_here("setting_and_cancelling_a_timer_allocates_nothing") {
         return;
     }
     for count in MANY {
@@ -260,7 +235,7 @@ fn setting_and_cancelling_a_timer_allocates_nothing() {
 
 #[test]
 fn each_of_many_timers_is_polled_twice() {
-    if !is_alone("each_of_many_timers_is_polled_twice") {
+    if !alone::is_here("each_of_many_timers_is_polled_twice") {
         return;
     }
     for count in MANY {
@@ -302,7 +277,7 @@ async fn echo(stream: TcpStream) {
 
 #[test]
 fn an_echo_costs_one_poll_and_one_turn_among_many_sockets() {
-    if !is_alone("an_echo_costs_one_poll_and_one_turn_among_many_sockets") {
+    if !alone::is_here("an_echo_costs_one_poll_and_one_turn_among_many_sockets") {
         return;
     }
     const ROUNDS: usize = 200;
@@ -333,7 +308,7 @@ fn an_echo_costs_one_poll_and_one_turn_among_many_sockets() {
 
 #[test]
 fn memory_per_idle_connection_is_constant_and_less_than_1_kib() {
-    if !is_alone("memory_per_idle_connection_is_constant_and_less_than_1_kib") {
+    if !alone::is_here("memory_per_idle_connection_is_constant_and_less_than_1_kib") {
         return;
     }
     let costs = [1 << 7, 1 << 10, 1 << 12].map(|count| {
@@ -359,7 +334,7 @@ fn parked(wakers: &Rc<RefCell<Vec<Waker>>>) -> impl Future<Output = ()> + use<> 
 
 #[test]
 fn a_task_woken_many_times_takes_one_entry() {
-    if !is_alone("a_task_woken_many_times_takes_one_entry") {
+    if !alone::is_here("a_task_woken_many_times_takes_one_entry") {
         return;
     }
     let mut runtime = Runtime::new().unwrap();
@@ -418,7 +393,7 @@ const BURSTS: [(&str, Burst); 6] = [
 
 #[test]
 fn memory_is_freed_after_a_burst() {
-    if !is_alone("memory_is_freed_after_a_burst") {
+    if !alone::is_here("memory_is_freed_after_a_burst") {
         return;
     }
     /// The bytes that may be kept for the next burst: a few for each object.
@@ -437,7 +412,7 @@ fn memory_is_freed_after_a_burst() {
 
 #[test]
 fn memory_of_a_million_tasks_is_freed() {
-    if !is_alone("memory_of_a_million_tasks_is_freed") {
+    if !alone::is_here("memory_of_a_million_tasks_is_freed") {
         return;
     }
     // The loop and the first handle make what stays for the whole thread.

@@ -3,7 +3,6 @@
 #![cfg(target_os = "linux")]
 
 use std::cell::Cell;
-use std::env;
 use std::fs;
 use std::future::Future;
 use std::io::{ErrorKind, Read};
@@ -23,6 +22,10 @@ use futures::channel::oneshot;
 use futures::poll;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
+
+/// Runs a test in a process of its own.
+#[allow(unreachable_pub)]
+mod alone;
 
 /// The time limit of a test: a test that takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -83,22 +86,6 @@ async fn turn_once() {
     // A call from another thread runs after the selector was polled.
     Handle::current().call_threadsafe(move || done.send(()).unwrap());
     turned.await.unwrap();
-}
-
-/// Runs the test `name` in a process of its own. Returns `true` in that process.
-fn is_alone(name: &str, vars: &[(&str, &str)]) -> bool {
-    if env::var_os("EVLOOP_ALONE").is_some() {
-        return true;
-    }
-    let args = [name, "--exact", "--nocapture", "--include-ignored", "--test-threads=1"];
-    let mut command = Command::new(env::current_exe().unwrap());
-    command.args(args).env("EVLOOP_ALONE", "1").envs(vars.iter().copied());
-    let output = command.output().unwrap();
-    let stdout = String::from_utf8_lossy(&output.stdout);
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{}\n{stdout}\n{stderr}", output.status);
-    assert!(stdout.contains("1 passed"), "no such test: {name}");
-    false
 }
 
 #[test]
@@ -225,7 +212,8 @@ fn a_lookup_that_never_ends_does_not_block_the_loop() {
     let name = "a_lookup_that_never_ends_does_not_block_the_loop";
     let _ = fs::remove_file(PIPE);
     assert!(Command::new("mkfifo").arg(PIPE).status().unwrap().success());
-    if !is_alone(name, &[("HOSTALIASES", PIPE)]) {
+    if let Some(output) = alone::run_with(name, &[("HOSTALIASES", PIPE)]) {
+        assert!(output.status.success(), "{output:?}");
         return;
     }
     run(async {
@@ -288,7 +276,7 @@ fn the_error_lists_every_refused_address() {
 
 #[test]
 fn connects_from_the_given_local_address() {
-    if !is_alone("connects_from_the_given_local_address", &[]) {
+    if !alone::is_here("connects_from_the_given_local_address") {
         return;
     }
     run(async {
@@ -348,7 +336,7 @@ fn lookup_addr_returns_the_host_name() {
 
 #[test]
 fn an_unanswered_attempt_starts_the_next_after_250_ms() {
-    if !is_alone("an_unanswered_attempt_starts_the_next_after_250_ms", &[]) {
+    if !alone::is_here("an_unanswered_attempt_starts_the_next_after_250_ms") {
         return;
     }
     run(async {
@@ -375,7 +363,7 @@ fn a_refusal_beside_a_pending_attempt_starts_the_next_at_once() {
 
 #[test]
 fn a_dropped_connect_closes_its_sockets() {
-    if !is_alone("a_dropped_connect_closes_its_sockets", &[]) {
+    if !alone::is_here("a_dropped_connect_closes_its_sockets") {
         return;
     }
     run(async {
@@ -397,7 +385,7 @@ fn a_dropped_connect_closes_its_sockets() {
 
 #[test]
 fn a_failed_connect_leaks_no_descriptor() {
-    if !is_alone("a_failed_connect_leaks_no_descriptor", &[]) {
+    if !alone::is_here("a_failed_connect_leaks_no_descriptor") {
         return;
     }
     run(async {

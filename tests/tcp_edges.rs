@@ -5,14 +5,12 @@
 
 #![cfg(target_os = "linux")]
 
-use std::env;
 use std::future::Future;
 use std::io::ErrorKind::{self, ConnectionReset};
 use std::io::{IoSlice, IoSliceMut, Read, Write};
 use std::net::{self, Shutdown};
 use std::os::fd::AsFd;
 use std::pin::pin;
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -25,6 +23,10 @@ use futures::channel::oneshot;
 use futures::poll;
 use rustix::event::{PollFd, PollFlags};
 use rustix::net::SendFlags;
+
+/// Runs a test in a process of its own.
+#[allow(unreachable_pub)]
+mod alone;
 
 /// The time limit of a test: a test that takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -107,21 +109,6 @@ async fn turn_once() {
     // A call from another thread runs after the selector was polled.
     Handle::current().call_threadsafe(move || done.send(()).unwrap());
     turned.await.unwrap();
-}
-
-/// Runs the test `name` in a process of its own. Returns `true` in that process.
-fn is_alone(name: &str) -> bool {
-    if env::var_os("EVLOOP_ALONE").is_some() {
-        return true;
-    }
-    let args = [name, "--exact", "--nocapture", "--include-ignored", "--test-threads=1"];
-    let mut command = Command::new(env::current_exe().unwrap());
-    let output = command.args(args).env("EVLOOP_ALONE", "1").output().unwrap();
-    let stdout = String::from_utf8_lossy(&output.stdout);
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{}\n{stdout}\n{stderr}", output.status);
-    assert!(stdout.contains("1 passed"), "no such test: {name}");
-    false
 }
 
 #[test]
@@ -355,14 +342,14 @@ fn write_to_a_closed_peer(write: impl AsyncFn(&TcpStream) -> std::io::Result<usi
 
 #[test]
 fn write_after_the_peer_closed() {
-    if is_alone("write_after_the_peer_closed") {
+    if alone::is_here("write_after_the_peer_closed") {
         write_to_a_closed_peer(async |stream| stream.write(b"a").await);
     }
 }
 
 #[test]
 fn vectored_write_after_the_peer_closed() {
-    if is_alone("vectored_write_after_the_peer_closed") {
+    if alone::is_here("vectored_write_after_the_peer_closed") {
         write_to_a_closed_peer(async |stream| stream.write_vectored(&[IoSlice::new(b"a")]).await);
     }
 }

@@ -5,14 +5,12 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::env;
 use std::fs::{self, File};
 use std::future::{Future, poll_fn};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{self, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::pin::pin;
-use std::process::Command;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -25,6 +23,10 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use rustix::process::{Resource, Rlimit};
+
+/// Runs a test in a process of its own.
+#[allow(unreachable_pub)]
+mod alone;
 
 /// The time limit of a test: a test that takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -48,21 +50,6 @@ async fn turn_once() {
     // A call from another thread runs after the selector was polled.
     Handle::current().call_threadsafe(move || done.send(()).unwrap());
     turned.await.unwrap();
-}
-
-/// Runs the test `name` in a process of its own. Returns `true` in that process.
-fn is_alone(name: &str) -> bool {
-    if env::var_os("EVLOOP_ALONE").is_some() {
-        return true;
-    }
-    let args = [name, "--exact", "--nocapture", "--include-ignored", "--test-threads=1"];
-    let mut command = Command::new(env::current_exe().unwrap());
-    let output = command.args(args).env("EVLOOP_ALONE", "1").output().unwrap();
-    let stdout = String::from_utf8_lossy(&output.stdout);
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{}\n{stdout}\n{stderr}", output.status);
-    assert!(stdout.contains("1 passed"), "no such test: {name}");
-    false
 }
 
 #[test]
@@ -410,7 +397,7 @@ fn runtime_with_clients(clients: usize) -> (Runtime, Rc<TcpListener>, Vec<net::T
 
 #[test]
 fn a_missing_descriptor_is_reported_every_100_ms() {
-    if !is_alone("a_missing_descriptor_is_reported_every_100_ms") {
+    if !alone::is_here("a_missing_descriptor_is_reported_every_100_ms") {
         return;
     }
     let (mut runtime, listener, _clients) = runtime_with_clients(2);
@@ -426,7 +413,7 @@ fn a_missing_descriptor_is_reported_every_100_ms() {
 
 #[test]
 fn a_descriptor_closed_by_this_loop_is_used_at_once() {
-    if !is_alone("a_descriptor_closed_by_this_loop_is_used_at_once") {
+    if !alone::is_here("a_descriptor_closed_by_this_loop_is_used_at_once") {
         return;
     }
     let (mut runtime, listener, _clients) = runtime_with_clients(3);
@@ -455,7 +442,7 @@ fn a_descriptor_closed_by_this_loop_is_used_at_once() {
 
 #[test]
 fn a_descriptor_freed_elsewhere_is_used_after_100_ms() {
-    if !is_alone("a_descriptor_freed_elsewhere_is_used_after_100_ms") {
+    if !alone::is_here("a_descriptor_freed_elsewhere_is_used_after_100_ms") {
         return;
     }
     let (mut runtime, listener, clients) = runtime_with_clients(1);
@@ -473,7 +460,7 @@ fn a_descriptor_freed_elsewhere_is_used_after_100_ms() {
 
 #[test]
 fn an_accept_dropped_without_descriptors_loses_no_connection() {
-    if !is_alone("an_accept_dropped_without_descriptors_loses_no_connection") {
+    if !alone::is_here("an_accept_dropped_without_descriptors_loses_no_connection") {
         return;
     }
     let (mut runtime, listener, clients) = runtime_with_clients(1);
@@ -492,7 +479,7 @@ fn an_accept_dropped_without_descriptors_loses_no_connection() {
 
 #[test]
 fn two_tasks_share_one_report_every_100_ms() {
-    if !is_alone("two_tasks_share_one_report_every_100_ms") {
+    if !alone::is_here("two_tasks_share_one_report_every_100_ms") {
         return;
     }
     let (mut runtime, listener, _clients) = runtime_with_clients(1);
@@ -509,7 +496,9 @@ fn two_tasks_share_one_report_every_100_ms() {
 
 #[test]
 fn poll_accept_waits_after_a_missing_descriptor_and_then_returns_the_connection() {
-    if !is_alone("poll_accept_waits_after_a_missing_descriptor_and_then_returns_the_connection") {
+    if !alone::is_here(
+        "poll_accept_waits_after_a_missing_descriptor_and_then_returns_the_connection",
+    ) {
         return;
     }
     let (mut runtime, listener, clients) = runtime_with_clients(1);

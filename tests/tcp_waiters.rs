@@ -5,13 +5,10 @@
 #![cfg(target_os = "linux")]
 
 use std::cell::RefCell;
-use std::env;
-use std::fs;
 use std::future::Future;
 use std::io::{ErrorKind, Read, Write};
 use std::net;
 use std::pin::pin;
-use std::process::Command;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -25,6 +22,10 @@ use evloop::{Handle, Runtime};
 use futures::channel::oneshot;
 use futures::{AsyncReadExt, poll};
 use rustix::event::{PollFd, PollFlags};
+
+/// Runs a test in a process of its own.
+#[allow(unreachable_pub)]
+mod alone;
 
 /// Counts the live bytes on the heap in this program's allocator.
 #[allow(unreachable_pub)]
@@ -109,31 +110,6 @@ async fn turn_once() {
     // A call from outside runs after the selector was polled.
     Handle::current().call_threadsafe(move || done.send(()).unwrap());
     turned.await.unwrap();
-}
-
-/// Waits until the main thread, which started this one, only waits for it: the main thread's
-/// allocations would count.
-fn wait_for_main_thread() {
-    let stat = format!("/proc/self/task/{}/stat", std::process::id());
-    while !fs::read_to_string(&stat).unwrap().contains(") S ") {
-        thread::yield_now();
-    }
-}
-
-/// Runs the test `name` in a process of its own. Returns `true` in that process.
-fn is_alone(name: &str) -> bool {
-    if env::var_os("EVLOOP_ALONE").is_some() {
-        wait_for_main_thread();
-        return true;
-    }
-    let args = [name, "--exact", "--nocapture", "--include-ignored", "--test-threads=1"];
-    let mut command = Command::new(env::current_exe().unwrap());
-    let output = command.args(args).env("EVLOOP_ALONE", "1").output().unwrap();
-    let stdout = String::from_utf8_lossy(&output.stdout);
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{}\n{stdout}\n{stderr}", output.status);
-    assert!(stdout.contains("1 passed"), "no such test: {name}");
-    false
 }
 
 #[test]
@@ -311,7 +287,7 @@ fn dropped_reads_leave_no_waiter() {
 
 #[test]
 fn dropped_reads_leave_no_memory() {
-    if !is_alone("dropped_reads_leave_no_memory") {
+    if !alone::is_here("dropped_reads_leave_no_memory") {
         return;
     }
     let mut runtime = Runtime::new().unwrap();
@@ -326,7 +302,7 @@ fn dropped_reads_leave_no_memory() {
 
 #[test]
 fn a_single_waiter_allocates_nothing() {
-    if !is_alone("a_single_waiter_allocates_nothing") {
+    if !alone::is_here("a_single_waiter_allocates_nothing") {
         return;
     }
     let mut runtime = Runtime::new().unwrap();
@@ -336,7 +312,7 @@ fn a_single_waiter_allocates_nothing() {
 
 #[test]
 fn a_single_waiter_of_a_connected_stream_allocates_nothing() {
-    if !is_alone("a_single_waiter_of_a_connected_stream_allocates_nothing") {
+    if !alone::is_here("a_single_waiter_of_a_connected_stream_allocates_nothing") {
         return;
     }
     let mut runtime = Runtime::new().unwrap();
@@ -348,7 +324,7 @@ fn a_single_waiter_of_a_connected_stream_allocates_nothing() {
 
 #[test]
 fn a_single_waiter_after_a_trait_read_allocates_nothing() {
-    if !is_alone("a_single_waiter_after_a_trait_read_allocates_nothing") {
+    if !alone::is_here("a_single_waiter_after_a_trait_read_allocates_nothing") {
         return;
     }
     let mut runtime = Runtime::new().unwrap();
