@@ -52,8 +52,10 @@ fn output_within_limit(name: &str, command: &mut Command) -> Output {
         return output.unwrap();
     }
     Command::new("kill").args(["-KILL", &pid.to_string()]).status().unwrap();
-    let output = receiver.recv().unwrap().unwrap();
-    panic!("the test {name} hangs\n{}", text(&output));
+    // Its children may hold the pipes.
+    let output = receiver.recv_timeout(Duration::from_secs(5));
+    let text = output.map(|output| text(&output.unwrap())).unwrap_or_default();
+    panic!("the test {name} hangs\n{text}");
 }
 
 fn text(output: &Output) -> String {
