@@ -64,9 +64,9 @@ class Broker:
 class Worker:
     """A running worker, and the lines that it prints."""
 
-    def __init__(self, broker, lines):
+    def __init__(self, broker, lines, lease=LEASE):
         self.process = subprocess.Popen(
-            [BIN, "work", LEASE], env={**os.environ, "REDIS": f"127.0.0.1:{broker.port}"},
+            [BIN, "work", lease], env={**os.environ, "REDIS": f"127.0.0.1:{broker.port}"},
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
         )
         self.own = queue.Queue()
@@ -139,24 +139,25 @@ def killed_half_way(tally, broker):
     tally.check("killed workers: no job is left", broker.ask("xlen", "jobs") == "0")
 
 
-def stopped_for_long(tally, broker):
-    """A worker that is stopped loses its job to another one, and finds that out."""
+def stopped_for_long(tally, broker, lease, what):
+    """A worker that is stopped loses its job to another one, and finds that out: when it renews its
+    lease, or if that is never, when it acknowledges the job."""
     broker.ask("del", "jobs:done", "jobs:failed")
     lines = []
-    slow = Worker(broker, lines)
+    slow = Worker(broker, lines, lease)
     add(broker, LONG)
     job = slow.next("began")
     slow.process.send_signal(signal.SIGSTOP)
     other = Worker(broker, lines)
-    tally.check("a stopped worker: another one takes over", other.next("began") == job)
-    tally.check("a stopped worker: and ends the job", other.next("done") == job)
+    tally.check(f"{what}: another one takes over", other.next("began") == job)
+    tally.check(f"{what}: and ends the job", other.next("done") == job)
     slow.process.send_signal(signal.SIGCONT)
-    tally.check("a stopped worker: it finds that out", slow.next("lost") == job)
+    tally.check(f"{what}: it finds that out", lambda: slow.next("lost") == job)
     outcomes = broker.ids("jobs:done")
-    tally.check("a stopped worker: one outcome", [*outcomes.values()] == [["33860"]], outcomes)
+    tally.check(f"{what}: one outcome", [*outcomes.values()] == [["33860"]], outcomes)
     for worker in slow, other:
         worker.process.terminate()
-        tally.check("a stopped worker: exit status 0", worker.process.wait(PATIENCE) == 0)
+        tally.check(f"{what}: exit status 0", worker.process.wait(PATIENCE) == 0)
 
 
 def longer_than_the_lease(tally, broker):
@@ -216,7 +217,8 @@ def main():
     tally, began, broker = Tally(), time.monotonic(), Broker()
     try:
         killed_half_way(tally, broker)
-        stopped_for_long(tally, broker)
+        stopped_for_long(tally, broker, LEASE, "a stopped worker with a lease")
+        stopped_for_long(tally, broker, "3600", "a stopped worker that ends its job")
         longer_than_the_lease(tally, broker)
         jobs_that_fail(tally, broker)
     finally:
