@@ -107,7 +107,9 @@ def socks5(tally):
     tally.check("only authentication is offered", lambda: answer(b"\5\1\2") == b"\5\xff")
     bind = b"\5\2\0\1\x7f\0\0\1\0\x50"
     tally.check("BIND is refused", lambda: answer(b"\5\1\0", bind)[2:4] == b"\5\7")
-    tally.check("an unknown kind of address", lambda: answer(b"\5\1\0", b"\5\1\0\2")[2:4] == b"\5\x08")
+    unknown = b"\5\1\0\2"
+    tally.check("an unknown kind of address",
+                lambda: answer(b"\5\1\0", unknown)[2:4] == b"\5\x08")
     done = curl(f"http://localhost:{site.server_port}/")
     tally.check("curl: and the next one", done.returncode == 0, done)
     tally.check("descriptors return", wait_until(lambda: proxy.descriptors() < 10))

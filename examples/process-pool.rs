@@ -13,16 +13,15 @@
 //! one loop:  148933 in … ms, a timer was late by … ms at most
 //! threads:   148933 in … ms, a timer was late by … ms at most
 //! processes: 148933 in … ms, a timer was late by … ms at most
-//! a crash in a process: the worker process of the job ended before it answered: signal: 6 (SIGABRT)
+//! a crash: the worker process of the job ended before it answered: signal: 6 (SIGABRT)
 //! a job without end: timed out after 50ms
 //! ```
 //!
 //! - On the loop the jobs use one core and delay all tasks: a timer waits for some of the jobs.
-//! - Threads of the blocking pool use all cores and share memory. A job there cannot be stopped, and
-//!   one that crashes ends the program.
-//! - Processes use all cores, and get their jobs as bytes: serde with any format makes them of other
-//!   types. A job that crashes or is cancelled ends its worker alone. The workers run this program
-//!   too.
+//! - Threads of the blocking pool use all cores and share memory. A job there cannot be stopped.
+//!   One that crashes ends the program.
+//! - Processes use all cores, and get their jobs as bytes: serde makes such of other types. A job
+//!   that crashes or is cancelled ends its worker alone. The workers run this program too.
 
 #[cfg(unix)]
 mod program {
@@ -86,7 +85,7 @@ mod program {
         measure("processes:", in_processes(&pool, ranges)).await?;
 
         let crash = pool.run(job(&CRASH)).await.map(drop);
-        println!("a crash in a process: {}", crash.unwrap_err());
+        println!("a crash: {}", crash.unwrap_err());
         let long = timeout(Duration::from_millis(50), pool.run(job(&(1 << 50..u64::MAX)))).await;
         println!("a job without end: {}", long.map(drop).unwrap_err());
         pool.shutdown().await;

@@ -1,7 +1,7 @@
 //! The jobs: a stream of Redis with one consumer group. Each worker is a consumer.
 //!
-//! An entry of the stream is a job. Redis remembers for each job that a worker has taken: which one,
-//! how long ago, how often. That is the pending list. A job leaves the list when it is acknowledged.
+//! An entry of the stream is a job. The pending list has the jobs that workers have taken: which
+//! worker, how long ago, how often. A job leaves the list when it is acknowledged.
 
 use std::io;
 use std::time::Duration;

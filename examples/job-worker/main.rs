@@ -19,8 +19,8 @@
 //! What each part is for:
 //!
 //! - A job stays on the broker's list of pending jobs until a worker acknowledges it. A worker that
-//!   dies, loses its connection or its host leaves its jobs there. When their lease has ended, other
-//!   workers take them over: no job is lost.
+//!   dies or loses its connection leaves its jobs there. When their lease has ended, other workers
+//!   take them over: no job is lost.
 //! - A worker renews the leases of its jobs while it works. The loop does that, and a thread of the
 //!   blocking pool computes.
 //! - A script on the broker acknowledges a job and stores its outcome, both or neither, and only
