@@ -1,5 +1,5 @@
 """Examples under tools that other people wrote: redis-cli and redis-benchmark, curl through the
-SOCKS5 proxy, a PostgreSQL server.
+SOCKS5 proxy, a PostgreSQL server, a mail server.
 
 usage: real_servers.py FOLDER-OF-THE-EXAMPLES FOLDER-OF-THE-ECOSYSTEM
 """
@@ -30,6 +30,11 @@ def skipped(what, tool):
 
 def run(*command, **options):
     return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, **options)
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
 
 
 def redis(tally):
@@ -89,9 +94,7 @@ def socks5(tally):
         body.flush()
         done = curl(f"http://127.0.0.1:{site.server_port}/", "--data-binary", f"@{body.name}")
     tally.check("curl: a body of a megabyte", done.stdout == "1000000 bytes", done)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    done = curl(f"http://127.0.0.1:{port}/")
+    done = curl(f"http://127.0.0.1:{free_port()}/")
     tally.check("curl: a port that refuses", done.returncode == 97 and "(5)" in done.stderr, done)
     done = curl("http://no.such.host.invalid/")
     tally.check("curl: an unknown name", done.returncode == 97, done)
@@ -123,8 +126,7 @@ class Postgres:
         self.folder = tempfile.mkdtemp()
         if self.user:
             os.chown(self.folder, pwd.getpwnam(self.user).pw_uid, -1)
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            self.port = listener.getsockname()[1]
+        self.port = free_port()
         data = f"{self.folder}/data"
         made = run(f"{programs}/initdb", "-D", data, "-U", "postgres", "-A", "trust", "--no-sync",
                    user=self.user, cwd="/")
@@ -170,11 +172,68 @@ def postgres(tally):
         server.close()
 
 
+def smtp(tally):
+    """Mails to aiosmtpd, and to a server that answers no command before it has seen all."""
+    mail = "Subject: dots\n\n.one\n..two\nlast"
+
+    def send(port, *to):
+        command = [ECOSYSTEM / "smtp", f"127.0.0.1:{port}", "me@example.org", *to]
+        return run(*command, input=mail)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        received = []
+
+        def serve():
+            client, _ = listener.accept()
+            with client, client.makefile("rb") as lines:
+                client.sendall(b"220-hello\r\n220 there\r\n")
+                received.append(lines.readline())
+                client.sendall(b"250-here\r\n250 PIPELINING\r\n")
+                received.extend(lines.readline() for _ in range(4))
+                client.sendall(b"250 ok\r\n250 ok\r\n251 ok\r\n354 go on\r\n")
+                received.extend(iter(lines.readline, b".\r\n"))
+                client.sendall(b"250 kept\r\n")
+                received.append(lines.readline())
+                client.sendall(b"221 bye\r\n")
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        done = send(listener.getsockname()[1], "you@example.org", "they@example.org")
+        thread.join(PATIENCE)
+        tally.check("smtp: several commands at once", done.stdout == "250 kept\n", done)
+        lines = ["EHLO [127.0.0.1]", "MAIL FROM:<me@example.org>", "RCPT TO:<you@example.org>",
+                 "RCPT TO:<they@example.org>", "DATA", "Subject: dots", "", "..one", "...two",
+                 "last", "QUIT"]
+        expected = [line.encode() + b"\r\n" for line in lines]
+        tally.check("smtp: what it sends", received == expected, received)
+
+    if not install(aiosmtpd="python3-aiosmtpd"):
+        return skipped("the example smtp with a real server", "aiosmtpd")
+    port = free_port()
+    with tempfile.TemporaryFile("w+") as printed:
+        command = ["aiosmtpd", "--nosetuid", "--listen", f"127.0.0.1:{port}"]
+        server = subprocess.Popen(command, stdout=printed, stderr=subprocess.DEVNULL)
+        try:
+            wait_until(lambda: socket.socket().connect_ex(("127.0.0.1", port)) == 0)
+            done = send(port, "you@example.org")
+            tally.check("smtp: aiosmtpd takes a mail", done.stdout.startswith("250 "), done)
+            done = send(port)
+            refused = done.returncode == 1 and "503" in done.stderr
+            tally.check("smtp: the error of the server without a receiver", refused, done)
+        finally:
+            server.terminate()
+            server.wait(PATIENCE)
+        printed.seek(0)
+        lines = printed.read().splitlines()
+        tally.check("smtp: the mail arrives", {".one", "..two", "last"} <= set(lines), lines)
+
+
 def main():
     tally, began = Tally(), time.monotonic()
     redis(tally)
     socks5(tally)
     postgres(tally)
+    smtp(tally)
     print(f"{time.monotonic() - began:.1f} s")
     tally.close()
 
