@@ -121,7 +121,10 @@ mod program {
     }
 
     async fn on_threads(ranges: &[Range<u64>], cores: usize) -> io::Result<u64> {
-        let jobs = ranges.iter().cloned().map(|range| spawn_blocking(|| count_primes(range)));
+        let jobs = ranges.iter().map(|range| {
+            let range = range.clone();
+            spawn_blocking(|| count_primes(range))
+        });
         let mut primes = 0;
         for count in gather_limit(cores, jobs).await {
             primes += count?;
