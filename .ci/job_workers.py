@@ -6,6 +6,7 @@ usage: job_workers.py BIN
 Each job must have one outcome: none is lost, and none is acknowledged twice.
 """
 
+import atexit
 import collections
 import os
 import queue
@@ -40,6 +41,7 @@ class Broker:
              "--appendonly", "yes", "--appendfsync", "always", "--dir", self.folder.name],
             stdout=subprocess.DEVNULL,
         )
+        atexit.register(self.process.kill)
         assert wait_until(lambda: self.ask("ping") == "PONG"), "redis-server does not answer"
 
     def ask(self, *words):
@@ -69,6 +71,7 @@ class Worker:
             [BIN, "work", lease], env={**os.environ, "REDIS": f"127.0.0.1:{broker.port}"},
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
         )
+        atexit.register(self.process.kill)
         self.own = queue.Queue()
         threading.Thread(target=self._read, args=[lines], daemon=True).start()
 
