@@ -5,10 +5,12 @@
 //! | [`asyncio`] | asyncio's functions and classes, and the Rust that does the same |
 //! | [`gevent`] | gevent's, those of Python's thread and process pools, and generators |
 //! | [`trio`] | nurseries, cancel scopes and memory channels |
-//! | [`tokio`] | tokio, tokio-util, smol and its crates |
+//! | [`tokio`] | tokio and tokio-util |
+//! | [`smol`] | smol and its crates |
+//! | [`other_crates`] | which async crates run on this loop, and how |
 //!
-//! Each ends with what differs, and what has no counterpart. The tests compile and run the Rust in
-//! them.
+//! All but the last end with what differs, and what has no counterpart. The tests compile and run
+//! the Rust in them.
 
 #[doc = include_str!("../docs/asyncio.md")]
 pub mod asyncio {}
@@ -21,3 +23,9 @@ pub mod trio {}
 
 #[doc = include_str!("../docs/tokio.md")]
 pub mod tokio {}
+
+#[doc = include_str!("../docs/smol.md")]
+pub mod smol {}
+
+#[doc = include_str!("../docs/other-crates.md")]
+pub mod other_crates {}

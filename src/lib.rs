@@ -85,8 +85,9 @@
 //! # The guide
 //!
 //! [Coming from asyncio](guide::asyncio), [from gevent or threads](guide::gevent),
-//! [from trio](guide::trio), and [from tokio or smol](guide::tokio): what is written there, and the
-//! Rust that does the same here.
+//! [from trio](guide::trio), [from tokio](guide::tokio), [from smol](guide::smol): what is written
+//! there, and the Rust that does the same here. [Other crates](guide::other_crates): which run on
+//! this loop, and how.
 //!
 //! # Cancellation
 //!

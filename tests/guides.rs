@@ -5,7 +5,8 @@ fn guide(system: &str) -> &'static str {
     match system {
         "asyncio" => include_str!("../docs/asyncio.md"),
         "trio" => include_str!("../docs/trio.md"),
-        "tokio" | "tokio-util" | "smol" => include_str!("../docs/tokio.md"),
+        "tokio" | "tokio-util" => include_str!("../docs/tokio.md"),
+        "smol" => include_str!("../docs/smol.md"),
         _ => include_str!("../docs/gevent.md"),
     }
 }

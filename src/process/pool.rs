@@ -21,9 +21,10 @@ use crate::task::gather;
 /// A pool of worker processes, which run the own executable: for computations on all cores, and for
 /// code that may crash. Python's `ProcessPoolExecutor` and `multiprocessing.Pool`.
 ///
-/// A job and its output are bytes. [`process::worker`](super::worker()), called first in `main`,
-/// defines how a worker runs a job. A worker is started when a job needs one, and serves later
-/// jobs. Jobs wait in the order of their calls if all workers are busy.
+/// A job and its output are bytes; serde makes such of other types, in any of its formats.
+/// [`process::worker`](super::worker()), called first in `main`, defines how a worker runs a job. A
+/// worker is started when a job needs one, and serves later jobs. Jobs wait in the order of their
+/// calls if all workers are busy. A worker that crashes loses the job that it runs, and no other.
 ///
 /// A clone is another handle of the same pool. Dropping the last one kills the workers. Workers end
 /// too when this process dies, after the job that they run.
