@@ -85,8 +85,8 @@ mod queue_items {
 
 mod runtime_items {
     use evloop::runtime::{
-        Builder, CallHandle, EnterGuard, Handle, Id, Instrument, Metrics, RemoteHandle, Runtime,
-        StillRunning, Turn, block_on, call_at, call_later, call_soon,
+        Builder, CallHandle, EnterGuard, Handle, HostedTurn, Id, Instrument, Metrics, RemoteHandle,
+        Runtime, StillRunning, Turn, block_on, call_at, call_later, call_soon,
     };
 }
 
@@ -397,7 +397,7 @@ methods! {
     evloop::runtime::RemoteHandle<u8> { abort is_finished join }
     evloop::runtime::Runtime {
         builder enter handle is_empty metrics new next_deadline run run_until_empty
-        run_until_stalled shutdown_timeout turn
+        run_until_stalled shutdown_timeout turn turn_hosted
     }
     evloop::runtime::StillRunning { spawned_at }
 }
