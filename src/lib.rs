@@ -102,6 +102,7 @@
 //! | `signal` | [`signal`]: Ctrl-C and other signals, on Unix | yes |
 //! | `macros` | `#[evloop::main]` and `#[evloop::test]` | no |
 //! | `lookup-addr` | `net::lookup_addr`: the name of an address | no |
+//! | `tokio` | `tokio`: tokio's runtime beside this loop, for crates that need it | no |
 //!
 //! # Limits
 //!
@@ -152,6 +153,8 @@ pub mod streams;
 pub mod sync;
 pub mod task;
 pub mod time;
+#[cfg(feature = "tokio")]
+pub mod tokio;
 
 // Documentation only.
 pub mod guide;

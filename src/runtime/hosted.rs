@@ -5,6 +5,8 @@
 //! readable.
 
 use std::io;
+#[cfg(all(feature = "tokio", unix, not(mio_unsupported_force_poll_poll)))]
+use std::panic::Location;
 use std::task::Waker;
 use std::time::Instant;
 
@@ -79,6 +81,21 @@ impl Runtime {
     pub fn turn_hosted(&mut self, host: &Waker, is_readable: bool) -> io::Result<HostedTurn> {
         let batch = self.turn_hosted_with(None, host, is_readable)?;
         Ok(self.hosted_turn(batch))
+    }
+
+    /// Enters the loop and begins a root, for a host that `f` runs: its turns poll the root.
+    #[cfg(all(feature = "tokio", unix, not(mio_unsupported_force_poll_poll)))]
+    pub(crate) fn with_hosted_root<T>(
+        &mut self,
+        spawned_at: &'static Location<'static>,
+        f: impl FnOnce(&mut Runtime) -> T,
+    ) -> T {
+        let context = self.context.clone();
+        let _entered = context.enter();
+        let record = context.executor.begin_root(spawned_at);
+        let result = f(self);
+        record.complete();
+        result
     }
 
     /// Runs one hosted turn, which may poll a root.
