@@ -76,6 +76,7 @@
 //! | keep a value for each task | [`task_local!`] |
 //! | use several cores | [`shards`](mod@shards): a loop on each thread |
 //! | write a generator, also one that awaits | [`coroutine`], [`coroutine::stream`] |
+//! | run crates that need tokio: reqwest, sqlx | the module `tokio`, a feature |
 //! | see what the tasks do | [`task::all`], [`runtime::Instrument`], [`runtime::Builder::debug`] |
 //! | test that all tasks wait | [`task::until_idle`], [`Runtime::run_until_empty`] |
 //!

@@ -226,6 +226,13 @@ mod time_items {
     }
 }
 
+#[cfg(feature = "tokio")]
+mod tokio_items {
+    use evloop::tokio::Helper;
+    #[cfg(not(mio_unsupported_force_poll_poll))]
+    use evloop::tokio::block_on;
+}
+
 /// Has the methods of each type named.
 macro_rules! methods {
     ($name:ident: $($of:ty { $($method:ident)+ })+) => {

@@ -2,8 +2,8 @@
 //!
 //! GLib watches the descriptor of evloop and waits for its next deadline, besides its own events. A
 //! wake of a task, from this thread or another one, adds an idle call to GLib's loop. All runs on
-//! one thread, and nothing polls. The same three calls fit other hosts: a winit program wakes itself
-//! by an `EventLoopProxy` and waits by `ControlFlow::WaitUntil`.
+//! one thread, and no loop polls the other. Other hosts have the same means: a winit program wakes
+//! itself by an `EventLoopProxy`, and waits by `ControlFlow::WaitUntil`.
 //!
 //! Needs no display, but GLib's library and headers: `apt-get install libglib2.0-dev`.
 //!
