@@ -29,7 +29,8 @@ def main():
     stopped = server.interrupt()
     tally.check("the server stops", stopped == 0, stopped)
     done = get(f"{base}/")
-    tally.check("a refused connection is reported", done.returncode == 1 and base in done.stderr, done)
+    is_reported = done.returncode == 1 and base in done.stderr
+    tally.check("a refused connection is reported", is_reported, done)
     tally.close()
 
 

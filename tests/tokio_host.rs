@@ -1,12 +1,11 @@
 //! Both runtimes on one thread: tokio hosts a loop. And tokio's reactor on a helper thread.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::future::{Future, pending, poll_fn};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::rc::Rc;
-use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -16,8 +15,6 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// Far longer than these tests take: a wait that reaches it has failed.
 const HANG: Duration = Duration::from_secs(20);
-
-type Log = Arc<Mutex<Vec<&'static str>>>;
 
 /// Calls a function when it is dropped.
 struct OnDrop<F: FnMut()>(F);
@@ -57,10 +54,14 @@ async fn tokio_echo() -> io::Result<std::net::SocketAddr> {
 
 #[cfg(all(unix, not(mio_unsupported_force_poll_poll)))]
 mod host {
+    use std::sync::{Arc, Mutex};
+
     use evloop::runtime::Handle;
     use evloop::tokio::block_on;
 
     use super::*;
+
+    type Log = Arc<Mutex<Vec<&'static str>>>;
 
     #[test]
     fn tasks_of_both_runtimes_spawn_and_await_each_other() {

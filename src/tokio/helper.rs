@@ -21,8 +21,8 @@ use crate::sync::thread_channel::{UnboundedSender, unbounded};
 /// `tokio::spawn` runs on the helper thread.
 ///
 /// Each wake comes from another thread, so it costs more than under `tokio::block_on`. The budget
-/// of tokio does not limit such a future: if sockets or channels of tokio are ready again and again,
-/// it should call [`yield_now`](crate::task::yield_now) now and then.
+/// of tokio does not limit such a future. If its sockets or channels of tokio are ready again and
+/// again, it should call [`yield_now`](crate::task::yield_now) now and then.
 ///
 /// Dropping the helper stops it: its thread drops the tasks of tokio and ends, and the drop does
 /// not wait for that. After that the sockets and timers of tokio panic or return errors.
