@@ -7,8 +7,8 @@
 //! cargo run --features tokio --bin axum-websocket '[::1]:9000'     # or another address
 //! ```
 //!
-//! It prints `listening on 127.0.0.1:7777`, and later the number of messages, each second at most. In
-//! a browser's console:
+//! It prints `listening on 127.0.0.1:7777`, and later the number of messages, once a second at
+//! most. In a browser's console:
 //!
 //! ```js
 //! ws = new WebSocket("ws://127.0.0.1:7777");
