@@ -76,7 +76,9 @@ impl Context {
     pub(crate) fn shutdown(self: &Rc<Self>) -> Option<Caught> {
         let _entered = self.enter();
         let in_turn = self.executor.begin_turn();
-        let mut panic = self.executor.shutdown();
+        // The loop needs no further turn, and a handle that outlives it keeps no host alive.
+        let mut panic = catch(|| self.inbox.set_host(None)).err();
+        panic = panic.or(self.executor.shutdown());
         for call in self.inbox.close() {
             panic = panic.or(catch(|| drop(call)).err());
         }

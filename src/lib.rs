@@ -76,6 +76,7 @@
 //! | keep a value for each task | [`task_local!`] |
 //! | use several cores | [`shards`](mod@shards): a loop on each thread |
 //! | write a generator, also one that awaits | [`coroutine`], [`coroutine::stream`] |
+//! | run crates that need tokio: reqwest, sqlx | the module `tokio`, a feature |
 //! | see what the tasks do | [`task::all`], [`runtime::Instrument`], [`runtime::Builder::debug`] |
 //! | test that all tasks wait | [`task::until_idle`], [`Runtime::run_until_empty`] |
 //!
@@ -103,6 +104,7 @@
 //! | `signal` | [`signal`]: Ctrl-C and other signals, on Unix | yes |
 //! | `macros` | `#[evloop::main]` and `#[evloop::test]` | no |
 //! | `lookup-addr` | `net::lookup_addr`: the name of an address | no |
+//! | `tokio` | `tokio`: tokio's runtime beside this loop, for crates that need it | no |
 //!
 //! # Limits
 //!
@@ -153,6 +155,8 @@ pub mod streams;
 pub mod sync;
 pub mod task;
 pub mod time;
+#[cfg(feature = "tokio")]
+pub mod tokio;
 
 // Documentation only.
 pub mod guide;

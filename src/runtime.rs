@@ -13,6 +13,7 @@
 //! | [`Id`] | distinguishes loops |
 //! | [`Metrics`] | how many tasks, timers, sources and threads a loop has |
 //! | [`Turn`] | the result of one [`Runtime::turn`] |
+//! | [`HostedTurn`] | the result of one [`Runtime::turn_hosted`] |
 //! | [`EnterGuard`] | keeps a loop entered; see [`Runtime::enter`] |
 //! | [`StillRunning`] | the blocking work that [`Runtime::shutdown_timeout`] has not waited for |
 //!
@@ -43,6 +44,7 @@ mod drive;
 mod embed;
 mod event_loop;
 mod handle;
+mod hosted;
 mod metrics;
 mod remote;
 mod shutdown;
@@ -72,6 +74,7 @@ pub use self::event_loop::block_on;
 #[doc(alias = "BlockingPortal")]
 pub use self::handle::Handle;
 pub use self::handle::Id;
+pub use self::hosted::HostedTurn;
 #[doc(alias = "RunStatistics")]
 #[doc(alias = "RuntimeMetrics")]
 #[doc(alias = "current_statistics")]

@@ -85,8 +85,8 @@ mod queue_items {
 
 mod runtime_items {
     use evloop::runtime::{
-        Builder, CallHandle, EnterGuard, Handle, Id, Instrument, Metrics, RemoteHandle, Runtime,
-        StillRunning, Turn, block_on, call_at, call_later, call_soon,
+        Builder, CallHandle, EnterGuard, Handle, HostedTurn, Id, Instrument, Metrics, RemoteHandle,
+        Runtime, StillRunning, Turn, block_on, call_at, call_later, call_soon,
     };
 }
 
@@ -224,6 +224,13 @@ mod time_items {
     mod missed_tick_variants {
         use evloop::time::MissedTick::{Burst, Delay, Skip};
     }
+}
+
+#[cfg(feature = "tokio")]
+mod tokio_items {
+    use evloop::tokio::Helper;
+    #[cfg(not(mio_unsupported_force_poll_poll))]
+    use evloop::tokio::block_on;
 }
 
 /// Has the methods of each type named.
@@ -397,7 +404,7 @@ methods! {
     evloop::runtime::RemoteHandle<u8> { abort is_finished join }
     evloop::runtime::Runtime {
         builder enter handle is_empty metrics new next_deadline run run_until_empty
-        run_until_stalled shutdown_timeout turn
+        run_until_stalled shutdown_timeout turn turn_hosted
     }
     evloop::runtime::StillRunning { spawned_at }
 }

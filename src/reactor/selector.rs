@@ -62,6 +62,8 @@ pub(crate) struct Reactor {
     alarm: Alarm,
     /// The deadline that the alarm is set to while another loop watches the selector.
     armed: Cell<Option<Tick>>,
+    /// The deadline that the host of this loop knows, between two hosted turns.
+    pub(super) known: Cell<Option<Tick>>,
     /// Another loop watches the selector, and this loop is between two turns.
     pub(super) is_watched: Cell<bool>,
     pub(crate) clock: Clock,
@@ -88,6 +90,7 @@ impl Reactor {
             timers: RefCell::new(Timers::new()),
             alarm: Alarm::new(),
             armed: Cell::new(None),
+            known: Cell::new(None),
             is_watched: Cell::new(false),
             clock: Clock::new(),
             woken: RefCell::default(),
@@ -150,14 +153,23 @@ impl Reactor {
     /// between two turns.
     pub(crate) fn set_watched(&self, is_watched: bool) {
         self.is_watched.set(is_watched);
+        self.known.set(None);
         if is_watched {
             self.arm();
         }
     }
 
+    /// Called between two hosted turns: the host waits for the next deadline itself. The alarm is
+    /// set to a deadline that becomes the next one later.
+    pub(crate) fn set_hosted(&self) {
+        self.is_watched.set(true);
+        self.known.set(self.next_tick());
+    }
+
     pub(super) fn arm(&self) {
         let next = self.next_tick();
-        if let Some(at) = next.filter(|_| next != self.armed.get()) {
+        let is_set = next == self.armed.get() || next == self.known.get();
+        if let Some(at) = next.filter(|_| !is_set) {
             // If the alarm has no descriptor, the other loop can still ask for the next deadline.
             let set = self.alarm.set(self.clock.left(at), &self.registry, ALARM);
             self.armed.set(set.is_ok().then_some(at));
@@ -181,6 +193,13 @@ impl Reactor {
         }
         drop(timers);
         WakeList::from(woken).wake();
+    }
+
+    /// Returns whether the last wait returned as many events as its buffer holds: then the selector
+    /// may have more.
+    pub(crate) fn has_events_left(&self) -> bool {
+        let events = self.events.borrow();
+        events.iter().nth(events.capacity() - 1).is_some()
     }
 
     /// Returns the selector. Its descriptor is readable when events are pending.

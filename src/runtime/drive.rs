@@ -109,7 +109,6 @@ impl Runtime {
     /// ```
     #[doc(alias = "run_once")]
     #[doc(alias = "tick")]
-    #[doc(alias = "start_guest_run")]
     #[doc(alias = "try_tick")]
     pub fn turn(&mut self, limit: Option<Duration>) -> io::Result<Turn> {
         self.with_entered(|runtime| {

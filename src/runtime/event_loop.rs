@@ -8,6 +8,7 @@ use std::io;
 use std::panic::Location;
 use std::pin::pin;
 use std::rc::Rc;
+use std::thread;
 use std::time::Duration;
 
 use super::builder::Builder;
@@ -53,8 +54,18 @@ pub struct Runtime {
     pub(super) spin: Duration,
     /// The buffers into which the inbox is drained; they are reused.
     pub(super) drained: Drained,
-    /// Another loop watches the selector, so it must report deadlines and remaining work.
-    pub(super) is_embedded: Cell<bool>,
+    pub(super) driver: Cell<Driver>,
+}
+
+/// The caller of the loop's turns. It decides what the loop does between two turns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Driver {
+    /// The program. A wake writes to the selector, so that the next wait returns.
+    Program,
+    /// Another loop, which watches the selector: this must report deadlines and work that is left.
+    Watcher,
+    /// Another loop, which has passed its waker: hosted turns.
+    Host,
 }
 
 /// A guard that keeps the loop entered as the running loop of this thread; returned by
@@ -111,7 +122,7 @@ impl Builder {
             batch_max,
             spin,
             drained: Drained::default(),
-            is_embedded: Cell::new(false),
+            driver: Cell::new(Driver::Program),
         };
         runtime.update_watcher();
         Ok(runtime)
@@ -214,9 +225,14 @@ impl Runtime {
         limit: Option<Duration>,
     ) -> io::Result<Batch> {
         wait(&self.context, self.spin, limit)?;
+        Ok(self.run_ready(root))
+    }
+
+    /// Runs steps 2 to 4 of a turn.
+    pub(super) fn run_ready(&mut self, root: Option<Root<'_>>) -> Batch {
         self.drain_inbox();
         self.context.reactor.fire_timers();
-        Ok(self.context.executor.run_batch(root, self.batch_max))
+        self.context.executor.run_batch(root, self.batch_max)
     }
 
     /// Handles the wakes and calls that other threads have left in the inbox.
@@ -238,8 +254,18 @@ impl Runtime {
         }
     }
 
-    /// Runs `f` with the loop entered and not parked.
+    /// Runs `f`, which runs turns that no host has asked for.
     pub(super) fn with_entered<T>(&mut self, f: impl FnOnce(&mut Runtime) -> T) -> T {
+        if self.driver.get() == Driver::Host {
+            // The host may go on to watch the descriptor.
+            self.driver.set(Driver::Watcher);
+            self.context.inbox.set_host(None);
+        }
+        self.in_turns(f)
+    }
+
+    /// Runs `f` with the loop entered and not parked.
+    pub(super) fn in_turns<T>(&mut self, f: impl FnOnce(&mut Runtime) -> T) -> T {
         let context = self.context.clone();
         context.inbox.unpark();
         context.inbox.info.set_running(true);
@@ -251,11 +277,24 @@ impl Runtime {
     }
 
     /// Called between two turns. If another loop watches the selector, makes its descriptor report
-    /// remaining work, the next deadline and later wakes.
+    /// work that is left, the next deadline and later wakes.
     pub(super) fn update_watcher(&self) {
-        let is_embedded = self.is_embedded.get();
-        self.context.inbox.park_outside(is_embedded && has_work(&self.context));
-        self.context.reactor.set_watched(is_embedded);
+        let Context { inbox, reactor, .. } = &*self.context;
+        match self.driver.get() {
+            Driver::Program => {
+                inbox.park_outside(false);
+                reactor.set_watched(false);
+            }
+            // A hosted turn returns whether work is left, and when the next timer is due.
+            Driver::Host if !thread::panicking() => {
+                inbox.park();
+                reactor.set_hosted();
+            }
+            Driver::Watcher | Driver::Host => {
+                inbox.park_outside(has_work(&self.context));
+                reactor.set_watched(true);
+            }
+        }
     }
 }
 

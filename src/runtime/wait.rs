@@ -55,6 +55,28 @@ fn wait_if_idle(context: &Context) -> io::Result<()> {
     Ok(())
 }
 
+/// Receives events without waiting, if the selector may have some: `is_readable`, or the last wait
+/// left some. The wait of a hosted turn.
+pub(super) fn look(context: &Context, is_readable: bool) -> io::Result<()> {
+    let Context { executor, reactor, idle, .. } = context;
+    let is_idle = executor.ready() == 0;
+    if is_idle {
+        executor.shrink();
+    }
+    let checks_idle = is_idle && idle.has_waiting();
+    if !(is_readable || checks_idle || reactor.has_events_left() || reactor.has_pending_wakes()) {
+        return Ok(());
+    }
+    let look = || match checks_idle {
+        true => wait_if_idle(context),
+        false => reactor.wait(Some(Duration::ZERO)),
+    };
+    match executor.observers() {
+        None => look(),
+        Some(observers) => observe(observers, Some(Duration::ZERO), look),
+    }
+}
+
 #[cold]
 fn wait_observed(
     context: &Context,
@@ -64,8 +86,16 @@ fn wait_observed(
 ) -> io::Result<()> {
     // A hook may make a task ready: then the wait is shorter.
     let longest = if has_work(context) { Some(Duration::ZERO) } else { shorten(context, limit) };
+    observe(observers, longest, || wait_unobserved(context, spin, limit))
+}
+
+fn observe(
+    observers: &Observers,
+    longest: Option<Duration>,
+    wait: impl FnOnce() -> io::Result<()>,
+) -> io::Result<()> {
     observers.each(|instrument| instrument.before_wait(longest));
-    let waited = wait_unobserved(context, spin, limit);
+    let waited = wait();
     observers.each(|instrument| instrument.after_wait());
     waited
 }

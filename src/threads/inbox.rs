@@ -2,8 +2,8 @@
 //!
 //! Wakes form a set: a task that is woken a million times while the loop is busy takes one entry.
 //! Calls form a queue. The loop's thread checks one flag in each turn, and locks only if it is set.
-//! Invariant: the first addition after the loop parks calls the selector's waker, later ones do
-//! not. Nothing can be added to a closed inbox.
+//! Invariant: the first addition after the loop parks calls the waker of the selector, or of the
+//! host; later ones do not. Nothing can be added to a closed inbox.
 
 use std::collections::{HashSet, VecDeque};
 use std::io;
@@ -52,6 +52,8 @@ pub(crate) struct Inbox {
     queues: Mutex<Queues>,
     /// Ends the wait of the loop's selector.
     unpark: Waker,
+    /// Wakes the host instead, between two hosted turns. The first addition takes it.
+    host: Mutex<Option<Waker>>,
     /// The loop's thread.
     thread: ThreadId,
 }
@@ -116,6 +118,7 @@ impl Inbox {
             is_stopping: AtomicBool::new(false),
             queues: Mutex::default(),
             unpark,
+            host: Mutex::new(None),
             thread: thread::current().id(),
         }
     }
@@ -154,7 +157,25 @@ impl Inbox {
         // Both sides store first and load second (SeqCst): either this sees `parked`, or `park`
         // sees `pending`.
         if self.parked.swap(false, Ordering::SeqCst) {
-            self.unpark.wake_by_ref();
+            // Woken after the lock is released: the waker of a host is user code.
+            let host = self.lock_host().take();
+            host.as_ref().unwrap_or(&self.unpark).wake_by_ref();
+        }
+    }
+
+    /// Sets the waker that the next addition after `park` wakes; `None`: that of the selector. A
+    /// thread that found the loop parked in an earlier turn may take it too early: then the next
+    /// addition wakes the selector, whose descriptor the host watches.
+    pub(crate) fn set_host(&self, host: Option<&Waker>) {
+        let is_set = match (&*self.lock_host(), host) {
+            (Some(old), Some(new)) => old.will_wake(new),
+            (None, None) => true,
+            _ => false,
+        };
+        if !is_set {
+            let new = host.cloned();
+            let old = std::mem::replace(&mut *self.lock_host(), new);
+            drop(old);
         }
     }
 
@@ -237,6 +258,10 @@ impl Inbox {
 
     pub(crate) fn is_closed(&self) -> bool {
         self.lock().closed
+    }
+
+    fn lock_host(&self) -> MutexGuard<'_, Option<Waker>> {
+        self.host.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Ignores poisoning: no user code runs under the lock, so the state is always consistent.
