@@ -42,8 +42,8 @@ const KEPT_MAX: usize = 16;
 /// so its cost is amortized.
 const UNUSED_PART: usize = 8;
 
-/// The number of chunks that one call frees while there is a loop: about 1 ms. The next call, before
-/// the next wait, frees more.
+/// The number of chunks that one call frees while there is a loop: about 1 ms. The call before the
+/// next wait frees more.
 const FREED_MAX: usize = 1 << 10;
 
 /// The least number of entries by which the table of chunks grows. It grows by an eighth if that is

@@ -246,23 +246,6 @@ impl Executor {
         all
     }
 
-    /// Returns the first task in the slot `cursor` or a later one, and moves `cursor` behind it.
-    pub(crate) fn next_info(&self, cursor: &mut u32) -> Option<TaskInfo> {
-        if *cursor == ROOT {
-            *cursor += 1;
-            if let Some(root) = self.root_info() {
-                return Some(root);
-            }
-        }
-        let next = self.local_queue.with(|queue| {
-            let (slot, task) = queue.task_from(*cursor)?;
-            Some((slot, task.clone()))
-        });
-        let (slot, task) = next?;
-        *cursor = slot + 1;
-        Some(self.info(&task))
-    }
-
     /// Removes a task that has ended from its slot, and wakes its waiter.
     pub(super) fn end(&self, task: &impl Runnable) {
         // The slot first: the waiter's waker is user code, and may spawn or list tasks.
