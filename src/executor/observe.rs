@@ -1,5 +1,5 @@
-//! Observing the tasks of a loop: listing them one by one, the calls of instruments, and the reports
-//! of debug mode about slow polls and locks that a task holds when it ends or waits for.
+//! Observing the tasks of a loop: the list of tasks, the calls of instruments, and the reports of
+//! debug mode about slow polls and locks that a task holds when it ends or waits for.
 //!
 //! Everything here is out of line: a loop without observers only tests whether it has any.
 
