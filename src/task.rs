@@ -36,6 +36,7 @@
 //! | [`task_local!`](crate::task_local), [`LocalKey`], [`OutOfScope`] | values of a task |
 //! | [`ReentrantMutex`], [`ReentrantMutexGuard`] | a mutex that its owner can lock again |
 //! | [`current`], [`all`] | the running task; all tasks |
+//! | [`iter`], [`TaskIter`] | the tasks one by one, for a loop with many |
 //! | [`TaskInfo`], [`TaskId`], [`TaskState`], [`WaitsFor`] | what is known about a task |
 //!
 //! ```
@@ -59,6 +60,7 @@ mod completion;
 mod coop;
 mod gather;
 mod gather_limit;
+mod iter;
 mod join;
 mod join_entry;
 mod join_map;
@@ -113,6 +115,8 @@ pub use self::gather::try_gather;
 pub use self::gather_limit::gather_limit;
 #[doc(alias = "Pool")]
 pub use self::gather_limit::try_gather_limit;
+#[doc(alias = "all_tasks")]
+pub use self::iter::{TaskIter, iter};
 pub use self::join_map::JoinMap;
 pub use self::join_queue::JoinQueue;
 #[doc(alias = "as_completed")]

@@ -1,5 +1,6 @@
 //! What `TaskInfo` reports of waiting tasks; renaming and aborting by it.
 
+use std::collections::BTreeSet;
 use std::future::{Future, pending};
 use std::rc::Rc;
 use std::time::Duration;
@@ -135,4 +136,39 @@ fn an_abort_by_description_takes_effect_in_the_next_turn_of_the_task() {
         yield_now().await;
         assert!(idle.await.unwrap_err().is_cancelled());
     });
+}
+
+#[test]
+fn the_iterator_of_tasks_returns_each_task_that_stays_once() {
+    assert_eq!(task::iter().count(), 0, "outside of a loop");
+    evloop::block_on(async {
+        let stays: Vec<_> = (0..50).map(|_| spawn(pending::<()>())).collect();
+        let mut ends: Vec<_> = (0..50).map(|_| spawn(pending::<()>())).collect();
+        let mut expected: BTreeSet<_> = stays.iter().map(|task| task.id()).collect();
+        expected.insert(task::current().unwrap().id());
+        let mut tasks = task::iter();
+        let mut seen = Vec::new();
+        while let piece @ [_, ..] = &*tasks.by_ref().take(7).collect::<Vec<_>>() {
+            seen.extend(piece.iter().map(|info| info.id()));
+            // Slots become vacant, and are used again.
+            ends.drain(ends.len().saturating_sub(5)..).for_each(|task| task.abort());
+            task::yield_now().await;
+            drop(spawn(pending::<()>()));
+        }
+        let distinct: BTreeSet<_> = seen.iter().copied().collect();
+        assert_eq!(distinct.len(), seen.len(), "no task is returned twice");
+        assert!(expected.is_subset(&distinct));
+        assert!(tasks.next().is_none());
+    });
+}
+
+#[test]
+fn the_iterator_of_tasks_is_empty_after_its_loop() {
+    let mut tasks = evloop::block_on(async {
+        let _idle = spawn(pending::<()>());
+        let mut tasks = task::iter();
+        assert!(tasks.next().is_some());
+        tasks
+    });
+    assert!(tasks.next().is_none());
 }

@@ -105,6 +105,12 @@ pub(crate) struct SavedBudget {
     skip: u32,
 }
 
+/// A unit of the running poll that is not spent yet. It is for the fast path of a leaf, which takes
+/// it instead of calling [`poll_left`] and [`spend`], and runs no user code before it spends it.
+pub(crate) struct Unit {
+    left: u64,
+}
+
 /// The number of extra polls that a timeout made after its deadline, since leaves were refused.
 #[derive(Default)]
 pub(crate) struct Grace(u8);
@@ -132,6 +138,14 @@ pub(crate) fn is_left() -> bool {
 #[inline]
 pub(crate) fn poll_left(cx: &mut Context<'_>) -> Poll<()> {
     if LEFT.get() > 0 { Poll::Ready(()) } else { poll_refused(cx) }
+}
+
+/// Returns a unit if one is left and the poll's budget is decided. If not, the leaf calls
+/// [`poll_left`].
+#[inline]
+pub(crate) fn next_unit() -> Option<Unit> {
+    let left = LEFT.get();
+    (left > 0).then_some(Unit { left })
 }
 
 /// Spends a unit. A leaf calls it when it completes.
@@ -261,6 +275,14 @@ impl Drop for SavedBudget {
         LEFT.set(self.left);
         POLL.set(self.poll);
         SKIP.set(self.skip);
+    }
+}
+
+impl Unit {
+    #[inline]
+    pub(crate) fn spend(self) {
+        debug_assert_eq!(self.left, LEFT.get(), "other code has spent units");
+        LEFT.set(self.left - 1);
     }
 }
 

@@ -42,6 +42,10 @@ const KEPT_MAX: usize = 16;
 /// so its cost is amortized.
 const UNUSED_PART: usize = 8;
 
+/// The number of chunks that one call frees while there is a loop: about 1 ms. The call before the
+/// next wait frees more.
+const FREED_MAX: usize = 1 << 10;
+
 /// The least number of entries by which the table of chunks grows. It grows by an eighth if that is
 /// more: doubling could leave half of a large table vacant.
 const GROWTH_MIN: usize = 16;
@@ -196,24 +200,26 @@ impl Arena {
 
     #[cold]
     fn free_unused(&mut self) {
-        let is_in_use =
-            |chunk: &Chunk| chunk.class > 0 && chunk.vacant != all(chunk.class as usize);
-        let last = self.chunks.iter().rposition(is_in_use);
+        let mut left = if self.loops == 0 { usize::MAX } else { FREED_MAX };
+        for chunk in self.chunks.iter_mut().rev() {
+            if chunk.class > 0 && chunk.vacant == all(chunk.class as usize) && left > 0 {
+                *chunk = Chunk { memory: Vec::new(), vacant: 1, class: 0, next: NONE };
+                left -= 1;
+                self.count -= 1;
+                self.unused -= 1;
+            }
+        }
+        let last = self.chunks.iter().rposition(|chunk| chunk.class > 0);
         self.chunks.truncate(last.map_or(0, |last| last + 1));
         self.chunks.shrink_to_fit();
         self.partial = [NONE; WORDS_MAX + 1];
         // The lists begin with the lowest chunks, so that the last ones become unused.
         for (key, chunk) in self.chunks.iter_mut().enumerate().rev() {
-            if !is_in_use(chunk) {
-                *chunk = Chunk { memory: Vec::new(), vacant: 1, class: 0, next: NONE };
-            }
             if chunk.vacant != 0 {
                 let first = &mut self.partial[chunk.class as usize];
                 chunk.next = mem::replace(first, key as u32);
             }
         }
-        self.count -= self.unused;
-        self.unused = 0;
     }
 }
 
@@ -281,6 +287,22 @@ mod tests {
         arena.loops = 0;
         arena.shrink();
         assert_eq!((arena.count, arena.unused), (4, 0), "200 blocks are still taken");
+    }
+
+    #[test]
+    fn a_large_burst_is_freed_in_pieces() {
+        let mut arena = arena();
+        let blocks = CHUNK_WORDS_MAX / LARGE;
+        let burst = take_many(&mut arena, LARGE, (2 * FREED_MAX + 100) * blocks);
+        burst.into_iter().for_each(|place| arena.release(place, LARGE));
+        let mut counts = vec![arena.count];
+        for _ in 0..3 {
+            arena.shrink();
+            assert_eq!(arena.unused, arena.count);
+            counts.push(arena.count);
+        }
+        assert_eq!(counts, [2 * FREED_MAX + 100, FREED_MAX + 100, 100, 0]);
+        assert_eq!(arena.chunks.capacity(), 0);
     }
 
     #[test]

@@ -225,6 +225,12 @@ impl<T> RunQueue<T> {
         self.slots.get(slot as usize)?.task.as_ref()
     }
 
+    /// Returns the first task in `slot` or a later slot, and its slot.
+    pub(crate) fn task_from(&self, slot: u32) -> Option<(u32, &T)> {
+        let later = self.slots.iter().enumerate().skip(slot as usize);
+        later.filter_map(|(index, slot)| Some((index as u32, slot.task.as_ref()?))).next()
+    }
+
     /// Returns all tasks, in the order of their slots.
     pub(crate) fn tasks(&self) -> impl Iterator<Item = &T> {
         self.slots.iter().filter_map(|slot| slot.task.as_ref())

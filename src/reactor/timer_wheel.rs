@@ -257,7 +257,8 @@ impl Timers {
 
     /// Makes a slot an empty list.
     fn clear(&mut self, slot: u32) {
-        self.nodes[slot as usize] = Node::ring(slot);
+        let ring = &mut self.nodes[slot as usize];
+        (ring.deadline, ring.next, ring.previous) = (u64::MAX, slot, slot);
         let level = slot / SLOTS;
         let slots = &mut self.occupied_slots[level as usize];
         *slots &= !(1 << (slot % SLOTS));
@@ -360,7 +361,7 @@ impl Timers {
 
     /// Frees the memory of a burst of timers once the wheel is empty.
     fn shrink(&mut self) {
-        if self.is_empty() && self.nodes.len() > KEPT_MAX {
+        if self.nodes.len() > KEPT_MAX && self.is_empty() {
             self.nodes = Vec::new();
             self.free = NONE;
         }

@@ -42,6 +42,12 @@ impl Slots {
             self.assigned -= if was_woken { slots } else { 0 };
             return was_woken;
         }
+        self.try_take_free(slots)
+    }
+
+    /// Takes free slots.
+    #[inline]
+    pub(super) fn try_take_free(&mut self, slots: usize) -> bool {
         if self.free < slots {
             return false;
         }
@@ -93,8 +99,7 @@ impl Slots {
         woken
     }
 
-    /// Out of line: the receives that inline `release` rarely need it.
-    #[inline(never)]
+    #[inline]
     fn assign_one(&mut self) -> Option<Waker> {
         let wanted = self.waiting.first_mut()?;
         wanted.missing -= 1;

@@ -8,7 +8,7 @@
 //! message takes a third fewer instructions than through a [queue](crate::queue), which is made of
 //! permits.
 
-use std::cell::RefCell;
+use std::cell::{RefCell, RefMut};
 use std::collections::VecDeque;
 use std::fmt;
 use std::mem;
@@ -98,6 +98,7 @@ impl<T> Queue<T> {
     }
 
     /// Fills a slot of an unbounded channel, which always has a free one.
+    #[inline]
     pub(super) fn push(&self, value: T) -> Result<(), SendError<T>> {
         let mut state = self.state.borrow_mut();
         if state.is_closed {
@@ -128,34 +129,53 @@ impl<T> Queue<T> {
     }
 
     /// Returns the next value, if there is one.
-    #[inline]
     pub(super) fn try_recv(&self) -> Result<T, TryRecvError> {
         let mut state = self.state.borrow_mut();
         let Some(value) = state.values.pop_front() else {
             return Err(if state.is_ended() { TryRecvError::Closed } else { TryRecvError::Empty });
         };
-        let assigned = state.slots.release();
-        drop(state);
-        wake(assigned);
+        self.release_slot(state);
         Ok(value)
     }
 
     /// Returns the next value, or stores the receiver's waker.
     #[inline]
     pub(super) fn poll_recv(&self, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        ready!(budget::poll_left(cx));
-        match self.try_recv() {
-            Err(TryRecvError::Empty) => self.wait_and_recv(cx),
-            received => {
-                budget::spend();
-                Poll::Ready(received.ok())
+        if let Some(unit) = budget::next_unit() {
+            let mut state = self.state.borrow_mut();
+            if let Some(value) = state.values.pop_front() {
+                unit.spend();
+                self.release_slot(state);
+                return Poll::Ready(Some(value));
             }
         }
+        self.wait_and_recv(cx)
     }
 
+    /// Out of line, so that a receive that finds a value and no waiting sender saves no registers.
+    #[inline(never)]
     fn wait_and_recv(&self, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        ready!(budget::poll_left(cx));
         ready!(self.wait(cx));
-        self.poll_recv(cx)
+        budget::spend();
+        Poll::Ready(self.try_recv().ok())
+    }
+
+    /// Releases the slot of a received value.
+    #[inline]
+    fn release_slot(&self, mut state: RefMut<'_, State<T>>) {
+        if !state.slots.waiting.has_waiting() {
+            state.slots.free += 1;
+            return;
+        }
+        drop(state);
+        self.assign_slot();
+    }
+
+    #[inline(never)]
+    fn assign_slot(&self) {
+        let assigned = self.state.borrow_mut().slots.release();
+        wake(assigned);
     }
 
     /// Moves up to `limit` values into `buffer`, or stores the receiver's waker.
@@ -166,32 +186,34 @@ impl<T> Queue<T> {
         limit: usize,
     ) -> Poll<usize> {
         ready!(budget::poll_left(cx));
-        loop {
-            let mut state = self.state.borrow_mut();
-            let received = state.values.len().min(limit);
-            if received == 0 && limit > 0 && !state.is_ended() {
-                drop(state);
-                ready!(self.wait(cx));
-                continue;
-            }
-            buffer.extend(state.values.drain(..received));
-            let woken = state.slots.release_many(received);
-            drop(state);
-            budget::spend();
-            woken.wake();
-            return Poll::Ready(received);
+        if limit > 0 {
+            ready!(self.wait(cx));
         }
+        let mut state = self.state.borrow_mut();
+        let received = state.values.len().min(limit);
+        buffer.extend(state.values.drain(..received));
+        let woken = state.slots.release_many(received);
+        drop(state);
+        budget::spend();
+        woken.wake();
+        Poll::Ready(received)
     }
 
-    /// Stores the receiver's waker while the channel is empty. Returns `Ready` if it is not.
+    /// Stores the receiver's waker while the channel is empty. Returns `Ready` if it is not, or is
+    /// at its end.
     fn wait(&self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.state.borrow().receiver.as_ref().is_some_and(|old| old.will_wake(cx.waker())) {
+        let state = self.state.borrow_mut();
+        if !state.is_blocked() {
+            return Poll::Ready(());
+        }
+        if state.receiver.as_ref().is_some_and(|old| old.will_wake(cx.waker())) {
             return current::pending(WaitsFor::Channel);
         }
+        drop(state);
         let waker = cx.waker().clone();
         // Cloning is user code, which may send: check the state again.
         let mut state = self.state.borrow_mut();
-        let may_wait = state.values.is_empty() && !state.is_ended();
+        let may_wait = state.is_blocked();
         let unneeded = if may_wait { state.receiver.replace(waker) } else { Some(waker) };
         drop(state);
         drop(unneeded);
@@ -283,9 +305,16 @@ impl<T> Queue<T> {
 impl<T> State<T> {
     /// Adds a value whose slot is no longer free or reserved. Returns the receiver's waker, to be
     /// woken.
+    #[inline]
     pub(super) fn push(&mut self, value: T) -> Option<Waker> {
         self.values.push_back(value);
-        self.receiver.take()
+        // Usually the receiver does not wait: a test is cheaper than a store.
+        if self.receiver.is_some() { self.receiver.take() } else { None }
+    }
+
+    /// Whether a receive must wait.
+    fn is_blocked(&self) -> bool {
+        self.values.is_empty() && !self.is_ended()
     }
 
     /// Whether the stream ends once the channel is empty.

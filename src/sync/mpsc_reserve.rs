@@ -28,6 +28,7 @@ impl<'a, T> Reserve<'a, T> {
     }
 
     /// Fills a slot with `value`. Takes the value out only when this completes.
+    #[inline]
     pub(super) fn poll_send(
         &mut self,
         cx: &mut Context<'_>,
@@ -52,6 +53,18 @@ impl<'a, T> Reserve<'a, T> {
         ready!(budget::poll_left(cx));
         let Reserve { queue, key } = self;
         let mut waker = None;
+        if !key.is_registered() {
+            let mut state = queue.state.borrow_mut();
+            if !state.is_closed && state.slots.try_take_free(slots) {
+                let taken = take(&mut state);
+                drop(state);
+                budget::spend();
+                return Poll::Ready(Ok(taken));
+            }
+            drop(state);
+            // Cloning a waker is user code, which may receive or close: the state is checked again.
+            waker = Some(cx.waker().clone());
+        }
         loop {
             let mut state = queue.state.borrow_mut();
             if state.is_closed {
@@ -76,7 +89,6 @@ impl<'a, T> Reserve<'a, T> {
                 return current::pending(WaitsFor::Channel);
             }
             drop(state);
-            // Cloning a waker is user code, which may receive or close: check the state again.
             waker = Some(cx.waker().clone());
         }
     }

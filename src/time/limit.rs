@@ -2,7 +2,8 @@
 //!
 //! Invariant: the scopes that are being polled on a thread form a list, the innermost first.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
+use std::mem::ManuallyDrop;
 use std::rc::Rc;
 use std::task::Waker;
 use std::time::Instant;
@@ -17,7 +18,7 @@ pub(super) struct Limit {
     pub(super) waiter: Cell<Option<Waker>>,
     pub(super) is_elapsed: Cell<bool>,
     /// While the body is being polled: the scope around it, and the nesting depth of its task.
-    outer: RefCell<Option<Rc<Limit>>>,
+    outer: Cell<Option<Rc<Limit>>>,
     depth: Cell<u32>,
 }
 
@@ -27,7 +28,7 @@ impl Limit {
             deadline: Cell::new(Some(deadline)),
             waiter: Cell::new(None),
             is_elapsed: Cell::new(false),
-            outer: RefCell::new(None),
+            outer: Cell::new(None),
             depth: Cell::new(0),
         }
     }
@@ -37,22 +38,24 @@ impl Limit {
 pub(super) struct PollEnd<'a>(&'a Limit);
 
 thread_local! {
-    /// The innermost scope that is being polled.
-    static INNERMOST: RefCell<Option<Rc<Limit>>> = const { RefCell::new(None) };
+    /// The innermost scope that is being polled. It has no destructor: it is empty between polls.
+    static INNERMOST: ManuallyDrop<Cell<Option<Rc<Limit>>>> =
+        const { ManuallyDrop::new(Cell::new(None)) };
 }
 
 /// Begins a poll of the body of a scope, which lasts until the result is dropped.
+#[inline]
 pub(super) fn begin_poll(limit: &Rc<Limit>) -> PollEnd<'_> {
     limit.depth.set(current::depth());
-    let outer = INNERMOST.replace(Some(limit.clone()));
-    limit.outer.replace(outer);
+    limit.outer.set(INNERMOST.with(|innermost| innermost.replace(Some(limit.clone()))));
     PollEnd(limit)
 }
 
 impl Drop for PollEnd<'_> {
+    #[inline]
     fn drop(&mut self) {
         // The caller of `begin_poll` owns the limit: so nothing is dropped here but its count.
-        INNERMOST.replace(self.0.outer.take());
+        INNERMOST.with(|innermost| innermost.set(self.0.outer.take()));
     }
 }
 
@@ -79,12 +82,17 @@ impl Drop for PollEnd<'_> {
 /// });
 /// ```
 pub fn current_deadline() -> Option<Instant> {
-    // There is no innermost scope while the thread ends.
-    let mut scope = INNERMOST.try_with(|scope| scope.borrow().clone()).ok().flatten();
+    let mut scope = INNERMOST.with(|innermost| cloned(innermost));
     let mut nearest = None;
     while let Some(limit) = scope.filter(|limit| limit.depth.get() == current::depth()) {
         nearest = nearest.into_iter().chain(limit.deadline.get()).min();
-        scope = limit.outer.borrow().clone();
+        scope = cloned(&limit.outer);
     }
     nearest
+}
+
+fn cloned(cell: &Cell<Option<Rc<Limit>>>) -> Option<Rc<Limit>> {
+    let limit = cell.take();
+    cell.set(limit.clone());
+    limit
 }

@@ -69,8 +69,7 @@ pub fn sleep(duration: Duration) -> Sleep {
         let now = reactor.clock.nanos_until(reactor.clock.now());
         return Sleep(State::bound(reactor, now, true));
     }
-    let deadline = reactor.clock.nanos().saturating_add(clock::nanos(duration));
-    Sleep(State::bound(reactor, deadline, false))
+    Sleep(State::after(reactor, duration))
 }
 
 /// Waits until `deadline`.
@@ -92,6 +91,12 @@ pub fn sleep_until(deadline: Instant) -> Sleep {
 }
 
 impl State {
+    #[inline(always)]
+    fn after(reactor: Rc<Reactor>, duration: Duration) -> State {
+        let deadline = reactor.clock.nanos().saturating_add(clock::nanos(duration));
+        State::bound(reactor, deadline, false)
+    }
+
     /// Returns the state of a sleep that was created outside the loop in which it is polled.
     #[cold]
     #[track_caller]
@@ -110,6 +115,37 @@ impl State {
 }
 
 impl Sleep {
+    /// Like [`sleep`], for a duration that is not zero. Always inlined, as `poll_inlined` is: a
+    /// timeout saves the copy of a new sleep, and two calls.
+    #[inline(always)]
+    pub(super) fn after(duration: Duration) -> Sleep {
+        match context::reactor() {
+            Some(reactor) => Sleep(State::after(reactor, duration)),
+            None => sleep(duration),
+        }
+    }
+
+    #[inline(always)]
+    #[track_caller]
+    pub(super) fn poll_inlined(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if let State::Unbound(deadline) = self.0 {
+            self.0 = State::bind(deadline);
+        }
+        let State::Bound { reactor, deadline, timer, is_over, has_waited } = &mut self.0 else {
+            unreachable!("the sleep was bound above")
+        };
+        let is_over = *is_over || reactor.poll_timer(timer, *deadline, cx.waker()).is_ready();
+        if is_over && *has_waited {
+            return Poll::Ready(());
+        }
+        if is_over {
+            // Its deadline passed before the first poll. It completes at its next one.
+            cx.waker().wake_by_ref();
+        }
+        *has_waited = true;
+        current::pending(WaitsFor::Time)
+    }
+
     /// Returns the instant at which the sleep ends.
     pub fn deadline(&self) -> Instant {
         match &self.0 {
@@ -190,22 +226,7 @@ impl Future for Sleep {
 
     #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if let State::Unbound(deadline) = self.0 {
-            self.0 = State::bind(deadline);
-        }
-        let State::Bound { reactor, deadline, timer, is_over, has_waited } = &mut self.0 else {
-            unreachable!("the sleep was bound above")
-        };
-        let is_over = *is_over || reactor.poll_timer(timer, *deadline, cx.waker()).is_ready();
-        if is_over && *has_waited {
-            return Poll::Ready(());
-        }
-        if is_over {
-            // Its deadline passed before the first poll. It completes at its next one.
-            cx.waker().wake_by_ref();
-        }
-        *has_waited = true;
-        current::pending(WaitsFor::Time)
+        self.poll_inlined(cx)
     }
 }
 

@@ -4,11 +4,11 @@ use std::error::Error;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::{Pin, pin};
-use std::task::{Poll, ready};
+use std::pin::pin;
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use super::sleep::{Sleep, now, sleep, sleep_until};
+use super::sleep::{Sleep, now, sleep_until};
 use crate::clock;
 use crate::current::{Grace, budget};
 
@@ -91,53 +91,68 @@ pub fn timeout_at<F: Future>(
 }
 
 /// The limit of a timeout.
-trait Limit {
+trait Limit: Copy {
     /// Returns the sleep until the limit, or `None` if no time is left. Called once the future has
     /// returned `Pending`.
-    fn remaining(&self) -> Option<Sleep>;
+    fn remaining(self) -> Option<Sleep>;
 
-    fn elapsed(&self) -> Elapsed;
+    fn elapsed(self) -> Elapsed;
 }
 
 impl Limit for Duration {
-    fn remaining(&self) -> Option<Sleep> {
-        (!self.is_zero()).then(|| sleep(*self))
+    #[inline]
+    fn remaining(self) -> Option<Sleep> {
+        (!self.is_zero()).then(|| Sleep::after(self))
     }
 
-    fn elapsed(&self) -> Elapsed {
-        Elapsed::after(*self)
+    fn elapsed(self) -> Elapsed {
+        Elapsed::after(self)
     }
 }
 
 impl Limit for Instant {
-    fn remaining(&self) -> Option<Sleep> {
-        (*self > now()).then(|| sleep_until(*self))
+    fn remaining(self) -> Option<Sleep> {
+        (self > now()).then(|| sleep_until(self))
     }
 
-    fn elapsed(&self) -> Elapsed {
+    fn elapsed(self) -> Elapsed {
         Elapsed::at_deadline()
     }
+}
+
+/// What a timeout waits for once its future has returned `Pending`.
+struct Waiting {
+    sleep: Option<Sleep>,
+    /// The extra polls for a future that lacked budget.
+    grace: Grace,
 }
 
 /// Runs `future` with a limit.
 async fn limit<F: Future>(future: F, limit: impl Limit) -> Result<F::Output, Elapsed> {
     let mut future = pin!(future);
-    // The sleep until the limit, and the extra polls for a future that lacked budget. Created once
-    // the future was `Pending`.
     let mut waiting = None;
-    poll_fn(|cx| {
-        if let Poll::Ready(output) = future.as_mut().poll(cx) {
-            return Poll::Ready(Ok(output));
-        }
-        let (sleep, grace) = waiting.get_or_insert_with(|| (limit.remaining(), Grace::default()));
-        if let Some(sleep) = sleep {
-            ready!(Pin::new(sleep).poll(cx));
-        }
-        ready!(grace.poll(cx));
-        budget::spend();
-        Poll::Ready(Err(limit.elapsed()))
+    poll_fn(|cx| match future.as_mut().poll(cx) {
+        Poll::Ready(output) => Poll::Ready(Ok(output)),
+        Poll::Pending => poll_limit(&mut waiting, limit, cx).map(Err),
     })
     .await
+}
+
+/// Out of line, so that each type of future adds only a call of it.
+#[inline(never)]
+fn poll_limit(
+    waiting: &mut Option<Waiting>,
+    limit: impl Limit,
+    cx: &mut Context<'_>,
+) -> Poll<Elapsed> {
+    let Waiting { sleep, grace } = waiting
+        .get_or_insert_with(|| Waiting { sleep: limit.remaining(), grace: Grace::default() });
+    if let Some(sleep) = sleep {
+        ready!(sleep.poll_inlined(cx));
+    }
+    ready!(grace.poll(cx));
+    budget::spend();
+    Poll::Ready(limit.elapsed())
 }
 
 impl Elapsed {

@@ -95,7 +95,7 @@ pub fn timeout_scope<T>(
     duration: Duration,
     body: impl AsyncFnOnce(TimeoutScope) -> T,
 ) -> impl Future<Output = Result<T, Elapsed>> {
-    run(body, move || (clock::add(now(), duration), Elapsed::after(duration)))
+    run(body, move || clock::add(now(), duration), move || Elapsed::after(duration))
 }
 
 /// Limits `body` to the time until `deadline`. In all else this is as [`timeout_scope`].
@@ -120,16 +120,17 @@ pub fn timeout_scope_at<T>(
     deadline: Instant,
     body: impl AsyncFnOnce(TimeoutScope) -> T,
 ) -> impl Future<Output = Result<T, Elapsed>> {
-    run(body, move || (deadline, Elapsed::at_deadline()))
+    run(body, move || deadline, Elapsed::at_deadline)
 }
 
-/// Runs `body` with a limit. `begin` returns the first deadline, and the error if the limit is
-/// still that one when it is reached.
+/// Runs `body` with a limit. `begin` returns the first deadline, and `elapsed` the error if the
+/// limit is still that one when it is reached.
 async fn run<T>(
     body: impl AsyncFnOnce(TimeoutScope) -> T,
-    begin: impl FnOnce() -> (Instant, Elapsed),
+    begin: impl FnOnce() -> Instant,
+    elapsed: impl Fn() -> Elapsed,
 ) -> Result<T, Elapsed> {
-    let (first, elapsed) = begin();
+    let first = begin();
     let limit = Rc::new(Limit::new(first));
     let _clear_waiter = ClearWaiter(&limit);
     let mut body = pin!(body(TimeoutScope { limit: limit.clone() }));
@@ -161,7 +162,7 @@ async fn run<T>(
         ready!(grace.poll(cx));
         budget::spend();
         limit.is_elapsed.set(true);
-        Poll::Ready(Err(if deadline == first { elapsed } else { Elapsed::at_deadline() }))
+        Poll::Ready(Err(if deadline == first { elapsed() } else { Elapsed::at_deadline() }))
     })
     .await
 }
