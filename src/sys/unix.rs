@@ -16,7 +16,7 @@ use rustix::net::recvfrom;
 use rustix::net::sockopt::{set_ipv6_v6only, set_socket_reuseaddr};
 use rustix::net::{
     AddressFamily, RecvFlags, SendAncillaryBuffer, SendFlags, SocketAddrAny, SocketType, bind,
-    connect, listen as start, recv, send, sendmsg,
+    connect, listen as start, recv, send, sendmsg, sendto,
 };
 
 use super::accept_failure::AcceptFailure;
@@ -227,6 +227,14 @@ pub(crate) fn receive_udp_anonymous(
     buf: &mut [u8],
 ) -> io::Result<(usize, bool)> {
     socket.try_io(|| receive_anonymous(socket, buf))
+}
+
+pub(crate) fn send_udp(socket: &UdpSocket, buf: &[u8], addr: SocketAddr) -> io::Result<usize> {
+    socket.try_io(|| Ok(sendto(socket, buf, NO_SIGNAL, &addr)?))
+}
+
+pub(crate) fn send_udp_connected(socket: &UdpSocket, buf: &[u8]) -> io::Result<usize> {
+    socket.try_io(|| send_bytes(socket, buf))
 }
 
 /// The number of buffers that every system accepts in one call: IOV_MAX. POSIX requires at least

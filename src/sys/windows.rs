@@ -134,6 +134,14 @@ pub(crate) fn receive_udp_anonymous(
     Ok((length, is_truncated))
 }
 
+pub(crate) fn send_udp(socket: &UdpSocket, buf: &[u8], addr: SocketAddr) -> io::Result<usize> {
+    socket.send_to(buf, addr)
+}
+
+pub(crate) fn send_udp_connected(socket: &UdpSocket, buf: &[u8]) -> io::Result<usize> {
+    socket.send(buf)
+}
+
 pub(crate) fn receive_vectored(
     mut socket: &mio::net::TcpStream,
     bufs: &mut [IoSliceMut<'_>],
