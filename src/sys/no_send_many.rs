@@ -12,7 +12,7 @@ pub(crate) fn send_many<B: AsRef<[u8]>>(
     datagrams: &[(B, SocketAddr)],
 ) -> io::Result<usize> {
     for (sent, (datagram, addr)) in datagrams.iter().enumerate() {
-        if let Err(error) = super::send_udp(socket, datagram.as_ref(), *addr) {
+        if let Err(error) = socket.send_to(datagram.as_ref(), *addr) {
             return if sent > 0 { Ok(sent) } else { Err(error) };
         }
     }
