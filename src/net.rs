@@ -89,6 +89,7 @@ mod tcp_listener;
 mod tcp_socket;
 mod tcp_stream;
 mod transport;
+mod udp_many;
 mod udp_socket;
 #[cfg(unix)]
 mod unix_datagram;

@@ -10,9 +10,10 @@
 //! | `epoll`, `no_epoll` | the selector: a timer finer than a millisecond, the meaning of edges |
 //! | `pidfd`, `no_pidfd` | processes: a descriptor that becomes readable when one ends |
 //! | `pipe_write`, `no_pipe_write` | pipes: a write that raises no SIGPIPE, one that never waits |
+//! | `send_many`, `no_send_many` | UDP: several datagrams in one system call |
 //!
 //! All of them use `accept_failure`. With mio's poll(2) selector on Linux
-//! (`--cfg mio_unsupported_force_poll_poll`), the portable files of the last three rows are
+//! (`--cfg mio_unsupported_force_poll_poll`), the portable files of the last four rows are
 //! compiled, so that tests on Linux cover them.
 
 mod accept_failure;
@@ -39,6 +40,11 @@ mod pidfd;
     path = "sys/no_pipe_write.rs"
 )]
 mod pipe_write;
+#[cfg_attr(
+    not(all(target_os = "linux", not(mio_unsupported_force_poll_poll))),
+    path = "sys/no_send_many.rs"
+)]
+mod send_many;
 #[cfg(unix)]
 mod unix;
 #[cfg(windows)]
@@ -67,16 +73,19 @@ pub(crate) use self::not_linux::{abstract_address, abstract_of_raw, abstract_to_
 pub(crate) use self::pidfd::Pidfd;
 #[cfg(unix)]
 pub(crate) use self::pipe_write::{write_now, write_pipe};
+pub(crate) use self::send_many::send_many;
 #[cfg(unix)]
 pub(crate) use self::unix::{
     AsFile, CLOSE_ON_EXEC, NO_SIGNAL, Owned, accept_failure, bind_udp, connect_from, duplicate,
-    is_nonblocking, is_unconnected, listen, open, read_at, receive, receive_anonymous,
-    receive_into, receive_udp, receive_udp_anonymous, send_vectored, start_connect,
-    with_close_on_exec, with_nonblocking,
+    is_nonblocking, is_unconnected, listen, open, peek_bytes, read_at, receive, receive_anonymous,
+    receive_bytes, receive_into, receive_udp, receive_udp_anonymous, receive_vectored, send_bytes,
+    send_udp, send_udp_connected, send_vectored, start_connect, with_close_on_exec,
+    with_nonblocking,
 };
 #[cfg(windows)]
 pub(crate) use self::windows::{
     AsFile, Owned, accept_failure, bind_udp, connect_from, duplicate, is_nonblocking,
-    is_unconnected, listen, read_at, receive_into, receive_udp, receive_udp_anonymous,
+    is_unconnected, listen, peek_bytes, read_at, receive_bytes, receive_into, receive_udp,
+    receive_udp_anonymous, receive_vectored, send_bytes, send_udp, send_udp_connected,
     send_vectored, with_nonblocking,
 };

@@ -1,7 +1,6 @@
 //! The standard input of the program.
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
@@ -196,7 +195,7 @@ impl Stdin {
                 ahead.bytes.push(&read);
                 ahead.fills += 1;
             });
-            let mut woken = VecDeque::new();
+            let mut woken = Vec::new();
             SHARED.with(|shared| shared.waiters.take_wakers(&mut woken));
             WakeList::from(woken).wake();
         }

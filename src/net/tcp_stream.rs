@@ -1,12 +1,14 @@
 //! The TCP stream. Layer L4.
 
-use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{self, Shutdown, SocketAddr};
 
 use super::connection::Connection;
 use super::transport::{Accept, Sealed, StreamIo, Transport, done, done_bytes};
 use crate::reactor::Done;
-use crate::sys::{receive_into, send_vectored};
+use crate::sys::{
+    peek_bytes, receive_bytes, receive_into, receive_vectored, send_bytes, send_vectored,
+};
 
 /// The [`Transport`] of [`TcpStream`] and [`TcpListener`](super::TcpListener).
 #[derive(Debug)]
@@ -73,7 +75,7 @@ impl StreamIo for mio::net::TcpStream {
     type Addr = SocketAddr;
 
     fn read(&self, buf: &mut [u8]) -> io::Result<Done<usize>> {
-        done_bytes(Read::read(&mut &*self, buf), buf.len())
+        done_bytes(self.try_io(|| receive_bytes(self, buf)), buf.len())
     }
 
     fn read_into(&self, buf: &mut Vec<u8>) -> io::Result<Done<usize>> {
@@ -82,15 +84,15 @@ impl StreamIo for mio::net::TcpStream {
     }
 
     fn read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<Done<usize>> {
-        done(Read::read_vectored(&mut &*self, bufs))
+        done(self.try_io(|| receive_vectored(self, bufs)))
     }
 
     fn peek(&self, buf: &mut [u8]) -> io::Result<Done<usize>> {
-        done(self.peek(buf))
+        done(self.try_io(|| peek_bytes(self, buf)))
     }
 
     fn write(&self, buf: &[u8]) -> io::Result<Done<usize>> {
-        done_bytes(Write::write(&mut &*self, buf), buf.len())
+        done_bytes(self.try_io(|| send_bytes(self, buf)), buf.len())
     }
 
     fn write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<Done<usize>> {

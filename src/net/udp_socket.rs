@@ -271,19 +271,27 @@ impl UdpSocket {
     }
 }
 
-/// Sends a datagram. An error says which one, and why the socket cannot send to this address.
 fn send_to(io: &mio::net::UdpSocket, buf: &[u8], addr: SocketAddr) -> io::Result<usize> {
-    io.send_to(buf, addr).map_err(|error| {
-        let hint = match io.local_addr() {
-            _ if error.kind() == io::ErrorKind::PermissionDenied => {
-                " (a broadcast address needs UdpSocket::set_broadcast)"
-            }
-            Ok(local) if local.is_ipv4() && addr.is_ipv6() => " (this is an IPv4 socket)",
-            Ok(local) if local.is_ipv6() && addr.is_ipv4() => " (this is an IPv6 socket)",
-            _ => "",
-        };
-        send_error(buf.len(), &format!(" to {addr}"), hint, error)
-    })
+    sys::send_udp(io, buf, addr).map_err(|error| explain_send_to(io, buf.len(), addr, error))
+}
+
+/// Adds to an error which datagram was not sent, and why the socket cannot send to this address.
+#[cold]
+pub(super) fn explain_send_to(
+    io: &mio::net::UdpSocket,
+    length: usize,
+    addr: SocketAddr,
+    error: io::Error,
+) -> io::Error {
+    let hint = match io.local_addr() {
+        _ if error.kind() == io::ErrorKind::PermissionDenied => {
+            " (a broadcast address needs UdpSocket::set_broadcast)"
+        }
+        Ok(local) if local.is_ipv4() && addr.is_ipv6() => " (this is an IPv4 socket)",
+        Ok(local) if local.is_ipv6() && addr.is_ipv4() => " (this is an IPv6 socket)",
+        _ => "",
+    };
+    send_error(length, &format!(" to {addr}"), hint, error)
 }
 
 impl Protocol for Udp {}
@@ -299,7 +307,7 @@ impl DatagramIo for mio::net::UdpSocket {
     type Addr = SocketAddr;
 
     fn send(&self, buf: &[u8]) -> io::Result<usize> {
-        self.send(buf).map_err(|error| explain_send(buf.len(), error))
+        sys::send_udp_connected(self, buf).map_err(|error| explain_send(buf.len(), error))
     }
 
     fn receive(&self, buf: &mut [u8]) -> io::Result<usize> {

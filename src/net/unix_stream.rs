@@ -1,6 +1,6 @@
 //! Unix connections and their listener. Layer L4.
 
-use std::io::{self, IoSlice, IoSliceMut, Read};
+use std::io::{self, IoSlice, IoSliceMut};
 use std::net::Shutdown;
 use std::os::unix::net::{self, SocketAddr};
 use std::path::Path;
@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use mio::net::{UnixListener as MioListener, UnixStream as MioStream};
 use rustix::buffer::spare_capacity;
-use rustix::net::{RecvAncillaryBuffer, RecvFlags, ReturnFlags, recv, recvmsg, send};
+use rustix::net::{RecvAncillaryBuffer, RecvFlags, ReturnFlags, recv, recvmsg};
 
 use super::connection::Connection;
 use super::endpoint::Endpoint;
@@ -18,7 +18,7 @@ use super::unix_path::{address_error, parse_address, retry_when_full};
 use crate::context::{self, Context};
 use crate::current::budget;
 use crate::reactor::{Done, Reactor};
-use crate::sys::{NO_SIGNAL, send_vectored};
+use crate::sys::{peek_bytes, receive_vectored, send_bytes, send_vectored};
 
 /// The [`Transport`] and [`Protocol`](super::Protocol) of the Unix sockets.
 #[derive(Debug)]
@@ -208,15 +208,15 @@ impl StreamIo for MioStream {
     }
 
     fn read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<Done<usize>> {
-        done(Read::read_vectored(&mut &*self, bufs))
+        done(self.try_io(|| receive_vectored(self, bufs)))
     }
 
     fn peek(&self, buf: &mut [u8]) -> io::Result<Done<usize>> {
-        done(self.try_io(|| Ok(recv(self, buf, RecvFlags::PEEK)?.1)))
+        done(self.try_io(|| peek_bytes(self, buf)))
     }
 
     fn write(&self, buf: &[u8]) -> io::Result<Done<usize>> {
-        done_bytes(self.try_io(|| Ok(send(self, buf, NO_SIGNAL)?)), buf.len())
+        done_bytes(self.try_io(|| send_bytes(self, buf)), buf.len())
     }
 
     fn write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<Done<usize>> {

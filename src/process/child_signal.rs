@@ -8,7 +8,6 @@
 //! stay installed, and the system would then leave zombies instead of reaping the children itself.
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
 use std::io;
 use std::mem;
 use std::rc::{Rc, Weak};
@@ -80,7 +79,7 @@ impl ChildSignal {
 }
 
 async fn listen(mut listener: Option<Listener>, waiters: Rc<Waiters>) {
-    let mut woken = VecDeque::new();
+    let mut woken = Vec::new();
     while next(&mut listener).await.is_ok() {
         // Taken first, woken afterwards: a waker is user code and may register again.
         waiters.take_wakers(&mut woken);

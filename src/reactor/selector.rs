@@ -5,7 +5,6 @@
 //! and woken after the borrow ends, so a waker may call back into the reactor.
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 #[cfg(all(unix, not(mio_unsupported_force_poll_poll)))]
@@ -68,7 +67,7 @@ pub(crate) struct Reactor {
     pub(super) is_watched: Cell<bool>,
     pub(crate) clock: Clock,
     /// The wakers to wake once nothing is borrowed. Empty between calls, unless a waker panicked.
-    woken: RefCell<VecDeque<Waker>>,
+    woken: RefCell<Vec<Waker>>,
     /// Tasks that wait until a descriptor is closed, because the process has no free descriptor.
     starved: Source,
     /// The loop has ended.
@@ -220,7 +219,7 @@ impl Reactor {
         sources.insert(entry.clone());
         drop(sources);
         if self.is_closed.get() {
-            entry.source.close(&mut VecDeque::new());
+            entry.source.close(&mut Vec::new());
         }
         self.registry
             .register(io, Token(key), INTEREST)
@@ -289,11 +288,16 @@ impl Reactor {
 
     /// Wakes the wakers that `f` collects, after `f` has ended its borrows. If a waker panics, the
     /// remaining ones are woken by the next call.
-    pub(super) fn collect_and_wake<T>(&self, f: impl FnOnce(&mut VecDeque<Waker>) -> T) -> T {
-        let result = f(&mut self.woken.borrow_mut());
+    pub(super) fn collect_and_wake<T>(&self, f: impl FnOnce(&mut Vec<Waker>) -> T) -> T {
+        let mut woken = self.woken.borrow_mut();
+        let before = woken.len();
+        let result = f(&mut woken);
+        // `pop` takes from the end, where the first waker must be.
+        woken[before..].reverse();
+        drop(woken);
         // Not `while let`: its borrow would last while the waker runs.
         loop {
-            let Some(waker) = self.woken.borrow_mut().pop_front() else { break };
+            let Some(waker) = self.woken.borrow_mut().pop() else { break };
             waker.wake();
         }
         if self.woken.borrow().capacity() > KEPT_MAX {

@@ -16,7 +16,7 @@ fn poll(source: &Source, key: &mut WaiterKey, done: io::Result<Done<()>>) -> Pol
 }
 
 fn waiters(source: &Source) -> usize {
-    let mut woken = VecDeque::new();
+    let mut woken = Vec::new();
     source.set_ready(EVENT, &mut woken);
     source.read.ready.set(false);
     woken.len()
@@ -35,8 +35,8 @@ fn a_short_count_clears_the_readiness() {
 fn a_short_count_proves_nothing_after_a_special_event() {
     let source = Source::new(true);
     let mut key = WaiterKey::default();
-    source.set_ready(Readiness { special: true, ..EVENT }, &mut VecDeque::new());
-    source.set_ready(EVENT, &mut VecDeque::new());
+    source.set_ready(Readiness { special: true, ..EVENT }, &mut Vec::new());
+    source.set_ready(EVENT, &mut Vec::new());
     for _ in 0..2 {
         let short = Ok(Done { value: (), short: true });
         assert_eq!(poll(&source, &mut key, short), Poll::Ready(()));
@@ -72,7 +72,7 @@ fn every_waiter_is_woken_and_none_removes_another() {
 #[test]
 fn a_closed_source_returns_an_error() {
     let source = Source::new(true);
-    source.close(&mut VecDeque::new());
+    source.close(&mut Vec::new());
     let mut cx = Context::from_waker(Waker::noop());
     let op = || -> io::Result<Done<()>> { panic!("the operation is not tried") };
     let polled = source.poll_io(Direction::Read, &mut cx, &mut WaiterKey::default(), op);

@@ -16,7 +16,6 @@
 //! `now`; the lowest occupied level holds the nearest deadlines. Hence a deadline has fired exactly
 //! if it is not later than `now`, and no flag has to record it.
 
-use std::collections::VecDeque;
 use std::num::NonZeroU32;
 use std::task::Waker;
 
@@ -80,7 +79,7 @@ pub(super) struct Node {
 
 /// The output of `advance`: the wakers, and how many more may be added.
 struct Fired<'a> {
-    wakers: &'a mut VecDeque<Waker>,
+    wakers: &'a mut Vec<Waker>,
     left: usize,
 }
 
@@ -171,7 +170,7 @@ impl Timers {
 
     /// Moves `now` on. Adds the wakers of the deadlines that have passed to `fired`, ordered by
     /// deadline, then by insertion. Their number is limited: see [`Timers::is_behind`].
-    pub(crate) fn advance(&mut self, now: u64, fired: &mut VecDeque<Waker>) {
+    pub(crate) fn advance(&mut self, now: u64, fired: &mut Vec<Waker>) {
         let mut fired = Fired { wakers: fired, left: FIRED_MAX };
         let is_complete = self.expire_slots(now, &mut fired);
         while self.due.0 != NONE && fired.left > 0 {
@@ -334,7 +333,7 @@ impl Timers {
     #[inline]
     fn fire(&mut self, key: u32, fired: &mut Fired<'_>) {
         if let Some(waker) = self.free(key) {
-            fired.wakers.push_back(waker);
+            fired.wakers.push(waker);
             fired.left -= 1;
         }
     }

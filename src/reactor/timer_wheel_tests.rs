@@ -30,7 +30,7 @@ fn numbers(mut seed: u64) -> impl FnMut() -> u64 {
 }
 
 /// Moves the current time to `now` and calls `advance` until no work is left.
-fn advance(timers: &mut Timers, now: u64, fired: &mut VecDeque<Waker>) {
+fn advance(timers: &mut Timers, now: u64, fired: &mut Vec<Waker>) {
     timers.advance(now, fired);
     while timers.is_behind() {
         timers.advance(now, fired);
@@ -51,7 +51,7 @@ fn fires_in_the_order_of_deadline_then_insertion() {
         marks.push((deadline, mark));
     }
     let mut now = 1;
-    let mut fired = VecDeque::new();
+    let mut fired = Vec::new();
     while let Some(next) = timers.next() {
         assert!(next > now, "due deadlines have fired");
         now = next + random() % 2 * (random() % next);
@@ -78,7 +78,7 @@ fn insertions_and_removals_between_two_calls_keep_the_order() {
         let begin = 1 << (20 + round);
         // From one deadline for all timers to a few timers for each deadline.
         let spread = 1 << (random() % 20);
-        let (mut fired, mut inserted) = (VecDeque::new(), 0);
+        let (mut fired, mut inserted) = (Vec::new(), 0);
         while inserted < 40_000 || !timers.is_empty() {
             let more = if inserted == 0 { 30_000 } else { random() % 100 };
             for _ in 0..more {
@@ -113,7 +113,7 @@ fn a_call_passes_a_limited_number_of_slots() {
     let mut timers = Timers::new();
     let deadline = |i| (i as u64 + 1) * 1_000_000;
     (0..3 * STEPS_MAX).for_each(|i| _ = timers.insert(deadline(i), noop()));
-    let mut fired = VecDeque::new();
+    let mut fired = Vec::new();
     timers.advance(u64::MAX, &mut fired);
     assert!(timers.is_behind() && !timers.has_fired(deadline(STEPS_MAX + SORTED_MAX)));
     advance(&mut timers, u64::MAX, &mut fired);
@@ -126,7 +126,7 @@ fn the_rest_of_a_slot_that_moves_down_can_be_removed() {
     let deadline = |i| (1 << 40) + i;
     let mut keys: Vec<_> =
         (0..3 * STEPS_MAX as u64).map(|i| timers.insert(deadline(i), noop())).collect();
-    let mut fired = VecDeque::new();
+    let mut fired = Vec::new();
     timers.advance(1 << 40, &mut fired);
     assert!(fired.is_empty() && timers.is_behind());
     let left = keys.split_off(1);
@@ -146,7 +146,7 @@ fn next_is_the_nearest_deadline_of_a_slot() {
     timers.insert(far, noop());
     assert_eq!(timers.slot(near), timers.slot(far));
     assert_eq!(timers.next(), Some(near));
-    let mut fired = VecDeque::new();
+    let mut fired = Vec::new();
     timers.advance(near - 1, &mut fired);
     assert!(fired.is_empty());
     timers.advance(near, &mut fired);
@@ -157,7 +157,7 @@ fn next_is_the_nearest_deadline_of_a_slot() {
 fn removed_deadlines_do_not_fire_and_leave_nothing() {
     let mut timers = Timers::new();
     let mut random = numbers(11);
-    let mut fired = VecDeque::new();
+    let mut fired = Vec::new();
     for round in 0..100 {
         let begin = timers.now + 1;
         let mut keys: Vec<_> = (0..100)
@@ -178,7 +178,7 @@ fn the_nearest_and_the_farthest_possible_deadline_fire() {
     timers.insert(u64::MAX, noop());
     timers.insert(1, noop());
     assert_eq!(timers.next(), Some(1));
-    let mut fired = VecDeque::new();
+    let mut fired = Vec::new();
     timers.advance(1, &mut fired);
     assert_eq!(fired.len(), 1);
     assert!(timers.has_fired(1) && !timers.has_fired(2));
@@ -191,7 +191,7 @@ fn the_nearest_and_the_farthest_possible_deadline_fire() {
 #[test]
 fn a_clock_that_goes_back_changes_nothing() {
     let mut timers = Timers::new();
-    let mut fired = VecDeque::new();
+    let mut fired = Vec::new();
     timers.insert(5000, noop());
     timers.advance(4000, &mut fired);
     timers.advance(100, &mut fired);
@@ -207,7 +207,7 @@ fn a_single_deadline_needs_one_call() {
     let day = 86_400_000_000_000;
     timers.insert(day, noop());
     assert_eq!(timers.next(), Some(day));
-    timers.advance(day, &mut VecDeque::new());
+    timers.advance(day, &mut Vec::new());
     assert_eq!(timers.next(), None);
 }
 
@@ -222,7 +222,7 @@ fn the_memory_of_a_burst_is_freed() {
     keys.into_iter().for_each(|key| drop(timers.remove(key)));
     assert!(timers.nodes.capacity() <= KEPT_MAX);
     insert(&mut timers);
-    let mut fired = VecDeque::new();
+    let mut fired = Vec::new();
     advance(&mut timers, 2_000_000, &mut fired);
     assert_eq!(fired.len(), 100_000);
     assert!(timers.nodes.capacity() <= KEPT_MAX);

@@ -5,7 +5,6 @@
 //! dropped, so no future removes another's waker.
 
 use std::cell::Cell;
-use std::collections::VecDeque;
 use std::num::NonZeroU32;
 use std::task::Waker;
 
@@ -41,12 +40,12 @@ const FIRST: NonZeroU32 = NonZeroU32::MIN;
 impl Waiters {
     /// Moves all wakers to `woken`. The slots stay in use.
     #[inline]
-    pub(crate) fn take_wakers(&self, woken: &mut VecDeque<Waker>) {
+    pub(crate) fn take_wakers(&self, woken: &mut Vec<Waker>) {
         if !self.has_wakers.replace(false) {
             return;
         }
         if let Some(first) = self.first.take() {
-            woken.push_back(first);
+            woken.push(first);
         }
         if let Some(others) = self.others.take() {
             self.take_other_wakers(others, woken);
@@ -62,16 +61,16 @@ impl Waiters {
     /// Stores a waker in the slot of `key`. Assigns a slot if it has none.
     pub(crate) fn wait(&self, key: &mut WaiterKey, waker: &Waker) {
         match key.0 {
-            Some(FIRST) => {}
+            Some(FIRST) => store_waker(&self.first, waker),
             None if !self.has_first.get() => {
                 // Set before the waker is cloned: cloning may run user code, which may call this
                 // again.
                 self.has_first.set(true);
                 key.0 = Some(FIRST);
+                self.first.set(Some(waker.clone()));
             }
             _ => return self.wait_in_others(key, waker.clone()),
         }
-        store_waker(&self.first, waker);
         self.has_wakers.set(true);
     }
 
@@ -94,7 +93,7 @@ impl Waiters {
     }
 
     #[cold]
-    fn take_other_wakers(&self, mut others: Slots, woken: &mut VecDeque<Waker>) {
+    fn take_other_wakers(&self, mut others: Slots, woken: &mut Vec<Waker>) {
         woken.extend(others.iter_mut().filter_map(|(_, waker)| waker.take()));
         self.others.set(Some(others));
     }

@@ -5,7 +5,6 @@
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
 use std::io;
 use std::rc::{Rc, Weak};
 
@@ -187,7 +186,7 @@ impl<T> Connections<T> {
 
     fn notify(&self) {
         const CHANGED: Readiness = Readiness { read: true, write: false, special: false };
-        let mut woken = VecDeque::new();
+        let mut woken = Vec::new();
         self.changed.set_ready(CHANGED, &mut woken);
         WakeList::from(woken).wake();
     }

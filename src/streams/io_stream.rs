@@ -8,7 +8,6 @@
 
 use std::any::Any;
 use std::cell::{Cell, OnceCell};
-use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
@@ -263,7 +262,7 @@ impl Drop for Lent<'_> {
 impl Driver {
     fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
         self.0.waker.get_or_init(|| cx.waker().clone());
-        let mut woken = VecDeque::new();
+        let mut woken = Vec::new();
         self.0.source.set_ready(BOTH, &mut woken);
         WakeList::from(woken).wake();
         self.0.call_on_poll();
@@ -274,7 +273,7 @@ impl Driver {
 impl Drop for Driver {
     fn drop(&mut self) {
         self.0.call_on_poll();
-        let mut woken = VecDeque::new();
+        let mut woken = Vec::new();
         self.0.source.close(&mut woken);
         WakeList::from(woken).wake();
     }

@@ -4,7 +4,6 @@
 //! connection is set once, and bytes that are written after it or after the end are not sent.
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
 use std::future::Future;
 use std::io;
 use std::net::{Shutdown, SocketAddr};
@@ -349,7 +348,7 @@ impl SharedStream {
     /// Wakes the reader and the flusher if they wait for the socket.
     pub(super) fn wake_socket(&self) {
         const CHANGED: Readiness = Readiness { read: true, write: true, special: true };
-        let mut woken = VecDeque::new();
+        let mut woken = Vec::new();
         self.socket.source().set_ready(CHANGED, &mut woken);
         WakeList::from(woken).wake();
     }
@@ -359,7 +358,7 @@ impl SharedStream {
         if !self.changed.has_wakers() {
             return;
         }
-        let mut woken = VecDeque::new();
+        let mut woken = Vec::new();
         self.changed.take_wakers(&mut woken);
         WakeList::from(woken).wake();
     }

@@ -132,19 +132,15 @@ impl SharedStream {
 /// Sends what the last turn has written, for each connection in one system call.
 fn send_written() {
     // In the order of the writes: turns the list round.
-    let mut next = None;
-    while let Some(shared) = pop() {
-        shared.listed_before.set(next.replace(shared.clone()));
+    let (mut last, mut first) = (LAST.take(), None);
+    while let Some(shared) = last {
+        last = shared.listed_before.replace(first);
+        first = Some(shared);
     }
-    LAST.set(next);
-    while let Some(shared) = pop() {
-        // It may wake a waker of another runtime: the list is complete then.
+    while let Some(shared) = first {
+        // It may wake a waker of another runtime, which may panic: the others stay listed.
+        LAST.with(|last| last.set(shared.listed_before.take()));
         shared.end_turn();
+        first = LAST.take();
     }
-}
-
-fn pop() -> Option<Rc<SharedStream>> {
-    let last = LAST.take()?;
-    LAST.set(last.listed_before.take());
-    Some(last)
 }

@@ -1,7 +1,7 @@
 //! Unix: handles, server sockets, datagrams, reading files.
 
 use std::fs::File;
-use std::io::{self, IoSlice};
+use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, OwnedFd};
 pub(crate) use std::os::fd::{AsFd as AsFile, OwnedFd as Owned};
@@ -10,13 +10,13 @@ use std::os::unix::fs::FileExt;
 use mio::net::UdpSocket;
 use rustix::buffer::spare_capacity;
 use rustix::fs::{OFlags, fcntl_getfl};
-use rustix::io::{Errno, ioctl_fionbio};
+use rustix::io::{Errno, ioctl_fionbio, readv};
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use rustix::net::recvfrom;
 use rustix::net::sockopt::{set_ipv6_v6only, set_socket_reuseaddr};
 use rustix::net::{
     AddressFamily, RecvFlags, SendAncillaryBuffer, SendFlags, SocketAddrAny, SocketType, bind,
-    connect, listen as start, recv, sendmsg,
+    connect, listen as start, recv, send, sendmsg, sendto,
 };
 
 use super::accept_failure::AcceptFailure;
@@ -149,6 +149,17 @@ pub(crate) fn start_connect(fd: OwnedFd, to: SocketAddr) -> io::Result<TcpStream
     }
 }
 
+/// Receives bytes of a stream. Like its siblings a system call of rustix: libc's function is a
+/// cancellation point of POSIX threads, which costs 150 instructions once there is a second thread.
+pub(crate) fn receive_bytes(socket: impl AsFd, buf: &mut [u8]) -> io::Result<usize> {
+    Ok(recv(socket, buf, RecvFlags::empty())?.0)
+}
+
+/// Receives bytes of a stream, and leaves them in the queue of the socket.
+pub(crate) fn peek_bytes(socket: impl AsFd, buf: &mut [u8]) -> io::Result<usize> {
+    Ok(recv(socket, buf, RecvFlags::PEEK)?.0)
+}
+
 /// Receives bytes into the spare capacity of `buf`, which must not be empty.
 pub(crate) fn receive_into(socket: &mio::net::TcpStream, buf: &mut Vec<u8>) -> io::Result<usize> {
     socket.try_io(|| Ok(recv(socket, spare_capacity(buf), RecvFlags::empty())?.0))
@@ -179,7 +190,7 @@ pub(crate) fn receive(
 ) -> io::Result<(usize, bool, Option<SocketAddrAny>)> {
     use rustix::net::{RecvAncillaryBuffer, ReturnFlags, recvmsg};
     let flags = if is_peek { RecvFlags::PEEK } else { RecvFlags::empty() };
-    let bufs = &mut [io::IoSliceMut::new(buf)];
+    let bufs = &mut [IoSliceMut::new(buf)];
     let received = recvmsg(socket, bufs, &mut RecvAncillaryBuffer::default(), flags)?;
     let is_truncated = !is_peek && received.flags.contains(ReturnFlags::TRUNC);
     Ok((received.bytes, is_truncated, received.address))
@@ -218,9 +229,29 @@ pub(crate) fn receive_udp_anonymous(
     socket.try_io(|| receive_anonymous(socket, buf))
 }
 
+pub(crate) fn send_udp(socket: &UdpSocket, buf: &[u8], addr: SocketAddr) -> io::Result<usize> {
+    socket.try_io(|| Ok(sendto(socket, buf, NO_SIGNAL, &addr)?))
+}
+
+pub(crate) fn send_udp_connected(socket: &UdpSocket, buf: &[u8]) -> io::Result<usize> {
+    socket.try_io(|| send_bytes(socket, buf))
+}
+
 /// The number of buffers that every system accepts in one call: IOV_MAX. POSIX requires at least
 /// 16; all supported systems have 1024.
 const BUFFERS_MAX: usize = 1024;
+
+pub(crate) fn receive_vectored(
+    socket: impl AsFd,
+    bufs: &mut [IoSliceMut<'_>],
+) -> io::Result<usize> {
+    let count = bufs.len().min(BUFFERS_MAX);
+    Ok(readv(socket, &mut bufs[..count])?)
+}
+
+pub(crate) fn send_bytes(socket: impl AsFd, buf: &[u8]) -> io::Result<usize> {
+    Ok(send(socket, buf, NO_SIGNAL)?)
+}
 
 pub(crate) fn send_vectored(socket: impl AsFd, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
     let bufs = &bufs[..bufs.len().min(BUFFERS_MAX)];

@@ -1,7 +1,7 @@
 //! Windows: the names of `unix`.
 
 use std::fs::File;
-use std::io::{self, IoSlice, Read, Write};
+use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::windows::fs::FileExt;
 pub(crate) use std::os::windows::io::{AsHandle as AsFile, OwnedSocket as Owned};
@@ -85,6 +85,15 @@ pub(crate) fn connect_from(_: SocketAddr, _: SocketAddr) -> io::Result<TcpStream
     Err(io::Error::new(io::ErrorKind::Unsupported, "local_addr is not available on Windows"))
 }
 
+pub(crate) fn receive_bytes(mut socket: &mio::net::TcpStream, buf: &mut [u8]) -> io::Result<usize> {
+    socket.read(buf)
+}
+
+/// Receives bytes of a stream, and leaves them in the queue of the socket.
+pub(crate) fn peek_bytes(socket: &mio::net::TcpStream, buf: &mut [u8]) -> io::Result<usize> {
+    socket.peek(buf)
+}
+
 /// Receives bytes into the spare capacity of `buf`.
 pub(crate) fn receive_into(
     mut socket: &mio::net::TcpStream,
@@ -123,6 +132,25 @@ pub(crate) fn receive_udp_anonymous(
 ) -> io::Result<(usize, bool)> {
     let (length, is_truncated, _) = receive_udp(socket, buf, false)?;
     Ok((length, is_truncated))
+}
+
+pub(crate) fn send_udp(socket: &UdpSocket, buf: &[u8], addr: SocketAddr) -> io::Result<usize> {
+    socket.send_to(buf, addr)
+}
+
+pub(crate) fn send_udp_connected(socket: &UdpSocket, buf: &[u8]) -> io::Result<usize> {
+    socket.send(buf)
+}
+
+pub(crate) fn receive_vectored(
+    mut socket: &mio::net::TcpStream,
+    bufs: &mut [IoSliceMut<'_>],
+) -> io::Result<usize> {
+    socket.read_vectored(bufs)
+}
+
+pub(crate) fn send_bytes(mut socket: &mio::net::TcpStream, buf: &[u8]) -> io::Result<usize> {
+    socket.write(buf)
 }
 
 pub(crate) fn send_vectored(

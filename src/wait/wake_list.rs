@@ -40,9 +40,9 @@ impl Extend<Waker> for WakeList {
     }
 }
 
-impl From<VecDeque<Waker>> for WakeList {
-    fn from(wakers: VecDeque<Waker>) -> WakeList {
-        WakeList(wakers)
+impl From<Vec<Waker>> for WakeList {
+    fn from(wakers: Vec<Waker>) -> WakeList {
+        WakeList(wakers.into())
     }
 }
 
