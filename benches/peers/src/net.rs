@@ -18,9 +18,9 @@ pub trait Net: Peer {
     fn accept(listener: &Self::Listener) -> impl Future<Output = io::Result<Self::Stream>>;
 
     /// Reads into `buf[from..]`. The buffer is boxed because some runtimes own it while they read.
-    fn read(
-        stream: &mut Self::Stream,
-        buf: &mut Box<[u8]>,
+    fn read<'a>(
+        stream: &'a mut Self::Stream,
+        buf: &'a mut Box<[u8]>,
         from: usize,
     ) -> impl Future<Output = io::Result<usize>>;
 
@@ -38,9 +38,9 @@ pub trait Buffered: Net {
     fn buffered(stream: Self::Stream) -> Self::Connection;
 
     /// Appends a line with its `\n` to `line`; returns its length, 0 at the end of the stream.
-    fn read_line(
-        connection: &mut Self::Connection,
-        line: &mut Vec<u8>,
+    fn read_line<'a>(
+        connection: &'a mut Self::Connection,
+        line: &'a mut Vec<u8>,
     ) -> impl Future<Output = io::Result<usize>>;
 
     /// Writes one reply. It may stay in the buffer while further requests are there to be read.

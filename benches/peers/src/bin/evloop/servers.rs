@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -31,8 +32,12 @@ impl Net for Evloop {
         Ok(stream)
     }
 
-    async fn read(stream: &mut TcpStream, buf: &mut Box<[u8]>, from: usize) -> io::Result<usize> {
-        stream.read(&mut buf[from..]).await
+    fn read<'a>(
+        stream: &'a mut TcpStream,
+        buf: &'a mut Box<[u8]>,
+        from: usize,
+    ) -> impl Future<Output = io::Result<usize>> {
+        stream.read(&mut buf[from..])
     }
 
     async fn write_all(stream: &mut TcpStream, bytes: &mut Vec<u8>) -> io::Result<()> {
@@ -49,11 +54,11 @@ impl Buffered for Evloop {
         streams::from_tcp(stream, &StreamOptions::default()).expect("a connection")
     }
 
-    async fn read_line(
-        (reader, _): &mut Self::Connection,
-        line: &mut Vec<u8>,
-    ) -> io::Result<usize> {
-        reader.read_line_into(line).await
+    fn read_line<'a>(
+        (reader, _): &'a mut Self::Connection,
+        line: &'a mut Vec<u8>,
+    ) -> impl Future<Output = io::Result<usize>> {
+        reader.read_line_into(line)
     }
 
     async fn write_reply((_, writer): &mut Self::Connection, reply: &[u8]) -> io::Result<()> {

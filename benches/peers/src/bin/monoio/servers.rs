@@ -27,7 +27,11 @@ impl Net for Monoio {
         Ok(stream)
     }
 
-    async fn read(stream: &mut TcpStream, buf: &mut Box<[u8]>, from: usize) -> io::Result<usize> {
+    async fn read<'a>(
+        stream: &'a mut TcpStream,
+        buf: &'a mut Box<[u8]>,
+        from: usize,
+    ) -> io::Result<usize> {
         let (got, slice) = stream.read(mem::take(buf).slice_mut(from..)).await;
         *buf = slice.into_inner();
         got

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -40,8 +41,12 @@ impl Net for Tokio {
         Ok(stream)
     }
 
-    async fn read(stream: &mut TcpStream, buf: &mut Box<[u8]>, from: usize) -> io::Result<usize> {
-        stream.read(&mut buf[from..]).await
+    fn read<'a>(
+        stream: &'a mut TcpStream,
+        buf: &'a mut Box<[u8]>,
+        from: usize,
+    ) -> impl Future<Output = io::Result<usize>> {
+        stream.read(&mut buf[from..])
     }
 
     async fn write_all(stream: &mut TcpStream, bytes: &mut Vec<u8>) -> io::Result<()> {
@@ -58,8 +63,11 @@ impl Buffered for Tokio {
         BufReader::new(BufWriter::new(stream))
     }
 
-    async fn read_line(connection: &mut Self::Connection, line: &mut Vec<u8>) -> io::Result<usize> {
-        connection.read_until(b'\n', line).await
+    fn read_line<'a>(
+        connection: &'a mut Self::Connection,
+        line: &'a mut Vec<u8>,
+    ) -> impl Future<Output = io::Result<usize>> {
+        connection.read_until(b'\n', line)
     }
 
     /// Flushes when all requests that were received are answered.
