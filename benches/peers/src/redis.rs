@@ -24,7 +24,11 @@ impl Store {
     fn execute(&self, command: [&[u8]; ARGUMENTS], replies: &mut Vec<u8>) {
         match command {
             [b"SET", key, value] => {
-                self.0.borrow_mut().insert(key.to_vec(), value.to_vec());
+                let mut values = self.0.borrow_mut();
+                match values.get_mut(key) {
+                    Some(old) => value.clone_into(old),
+                    None => drop(values.insert(key.to_vec(), value.to_vec())),
+                }
                 replies.extend_from_slice(b"+OK\r\n");
             }
             [b"GET", key, _] => match self.0.borrow().get(key) {
