@@ -3,12 +3,12 @@
 import statistics
 
 from result import interval
-from workloads import OURS, RAW, RUNTIMES
+from workloads import OURS, RUNTIMES
 
 
 def markdown(table, order):
     peers = table.peers(order)
-    rivals = [("best peer", RUNTIMES)] + ([(peer, [peer]) for peer in RAW] if table.raw else [])
+    rivals = [("best peer", RUNTIMES)] + [(p, [p]) for p in table.rivals if p in peers]
     rivals = rivals if OURS in peers else []
     lines = [[table.title, *peers, *(f"{OURS} / {name}" for name, _ in rivals)]]
     lines.append(["---"] * len(lines[0]))

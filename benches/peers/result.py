@@ -28,7 +28,7 @@ class Table:
     title: str
     form: str  # of a cell
     unit: str = ""
-    raw: bool = False  # the hand-written loops are rivals, too
+    rivals: list = field(default_factory=list)  # that ours is held against besides the best peer
     higher: bool = False  # more is better
     drawn: bool = True  # in the picture; false for what another table shows as well
     rows: list = field(default_factory=list)
@@ -42,7 +42,7 @@ class Table:
 
     def only(self, chosen, peers):
         """The same table with some of its lines and some of its columns."""
-        part = Table(self.title, self.form, self.unit, self.raw, self.higher, self.drawn)
+        part = Table(self.title, self.form, self.unit, self.rivals, self.higher, self.drawn)
         for row in self.rows:
             if chosen.search(row.name):
                 part.add(row.name, row.title, {p: s for p, s in row.samples.items() if p in peers})

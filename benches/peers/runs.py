@@ -1,4 +1,4 @@
-"""Runs one workload on one peer, and reads what it cost.
+"""Runs one workload or one server on one peer, and reads what it cost.
 
 A workload is a pure function of the peer's binary: `on-PEER WORKLOAD N` prints `key=value` pairs.
 A server prints its port and process id; the load generator, in a process of its own, drives it and
@@ -9,6 +9,8 @@ the difference of the operations is free of start-up, warm-up and shutdown.
 import contextlib
 import os
 import re
+import resource
+import shutil
 import signal
 import socket
 import subprocess
@@ -17,13 +19,19 @@ import tempfile
 import time
 from pathlib import Path
 
+import redis_benchmark
+
 HERE = Path(__file__).resolve().parent
 RELEASE = Path(os.environ.get("CARGO_TARGET_DIR", HERE / "target")) / "release"
 CACHEGRIND = ["valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"]
 LACKS_WORKLOAD = 3
 SERVER_CPU, CLIENT_CPU = 0, 1
+ECHO_BUFFER = 1 << 17  # of the echo behind a proxy
 PYTHON_SERVERS = {"asyncio", "uvloop"}
+TOOLS = ["redis-server", "redis-benchmark"]
 os.environ["RUST_BACKTRACE"] = "0"  # standard error ends with the reason
+_, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))  # for 10,000 connections
 
 
 class Failed(Exception):
@@ -39,12 +47,18 @@ def failure(status, what, errors):
     return kind(f"{what}: status {status} {errors[-400:]}")
 
 
-def command(peer):
-    """How `peer` is started, or None where it has not been built."""
+def command(peer, workload=None):
+    """How `peer` is started, or None where it has not been built or installed."""
     if peer in PYTHON_SERVERS:
-        return [sys.executable, str(HERE / "python_echo.py"), peer]
-    binary = RELEASE / f"on-{peer}"
+        return [sys.executable, str(HERE / "python_server.py"), peer]
+    if peer == "redis-server":
+        return [sys.executable, str(HERE / "redis_server.py")] if shutil.which(peer) else None
+    binary = RELEASE / (f"hyper-on-{peer}" if workload == "hyper" else f"on-{peer}")
     return [str(binary)] if binary.exists() else None
+
+
+def missing_tools():
+    return [tool for tool in TOOLS if not shutil.which(tool)]
 
 
 def pairs(line):
@@ -67,15 +81,19 @@ def run(peer, workload, n, wrap=(), timeout=120):
 
 
 class Server:
-    """An echo server under test; a context manager, stopped with SIGTERM."""
+    """A server under test; a context manager, stopped with SIGTERM."""
 
-    def __init__(self, peer, workload, buffer, wrap=()):
-        self.args = [*wrap, *command(peer), workload, str(buffer)]
+    def __init__(self, peer, workload, argument, wrap=(), cpu=SERVER_CPU):
+        start = command(peer, workload)
+        if start is None:
+            raise Lacking(f"{peer} has no {workload}")
+        self.args = [*wrap, *start, workload, str(argument)]
+        self.cpu = cpu
 
     def __enter__(self):
         self.errors = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(self.args, stdout=subprocess.PIPE, stderr=self.errors,
-                                        text=True, preexec_fn=pin(SERVER_CPU))
+                                        text=True, preexec_fn=pin(self.cpu))
         line = self.process.stdout.readline()
         if not line:
             errors = self.stop()
@@ -83,13 +101,21 @@ class Server:
         self.at = pairs(line)
         return self
 
-    def load(self, mode, *numbers, timeout=300):
-        numbers = [self.at["port"], self.at["pid"], *numbers]
-        done = subprocess.run([str(RELEASE / "load"), mode, *map(str, numbers)], timeout=timeout,
-                              capture_output=True, text=True, preexec_fn=pin(CLIENT_CPU))
-        if done.returncode:
-            raise Failed(f"load {mode} on {self.args}: {done.stderr[-400:]}")
-        return pairs(done.stdout)
+    def load(self, generator, *arguments, timeout=300):
+        server = self.at["port"], self.at["pid"]
+
+        def output(*command):
+            done = subprocess.run([*map(str, command)], timeout=timeout, capture_output=True,
+                                  text=True, preexec_fn=pin(CLIENT_CPU))
+            if done.returncode:
+                raise Failed(f"{generator} on {self.args}: {done.stderr[-400:]}")
+            return done.stdout
+
+        if generator in missing_tools():
+            raise Lacking(f"{generator} is not installed")
+        if generator == "redis-benchmark":
+            return redis_benchmark.sample(output, *server, *arguments)
+        return pairs(output(RELEASE / "load", generator, *server, *arguments))
 
     def stop(self):
         """Ends the server, and returns what it and its wrapper said on standard error."""
@@ -131,22 +157,39 @@ def instructions(peer, workload, n):
     return refs / (large["total"] - small["total"])
 
 
-def echo_at_two_sizes(peer, point, wrap, count, workload):
+@contextlib.contextmanager
+def started(peer, service, wrap=()):
+    """The server; behind a proxy there is the echo to which it forwards."""
+    with contextlib.ExitStack() as servers:
+        argument = service.argument
+        if service.server.startswith("proxy"):
+            echo = Server("epoll", "echo", ECHO_BUFFER, cpu=CLIENT_CPU)
+            argument = servers.enter_context(echo).at["port"]
+        yield servers.enter_context(Server(peer, service.server, argument, wrap))
+
+
+def served(peer, service):
+    """CPU of the server and latencies, for all requests."""
+    with started(peer, service) as server:
+        return server.load(*service.load, service.n)
+
+
+def at_two_sizes(peer, service, wrap, count):
     """`count` of the wrapper's report, for one request."""
     counts = []
     for scale in (1, 3):
-        with Server(peer, workload, point.buffer, wrap) as server:
-            total = server.load("echo", point.conns, point.size, point.depth, scale * point.n)
-            counts.append((count(server.stop()), total["total"]))
+        with started(peer, service, wrap) as server:
+            total = server.load(*service.load, scale * service.counted)["total"]
+            counts.append((count(server.stop()), total))
     (less, small), (more, large) = counts
     return (more - less) / (large - small)
 
 
-def echo_instructions(peer, point, workload="echo"):
-    return echo_at_two_sizes(peer, point, CACHEGRIND, instruction_refs, workload)
+def service_instructions(peer, service):
+    return at_two_sizes(peer, service, CACHEGRIND, instruction_refs)
 
 
-def echo_syscalls(peer, point, workload="echo"):
+def service_syscalls(peer, service):
     with tempfile.NamedTemporaryFile("r") as report:
         wrap = ["strace", "-f", "-c", "-U", "calls,name", "-o", report.name]
 
@@ -154,13 +197,7 @@ def echo_syscalls(peer, point, workload="echo"):
             lines = Path(report.name).read_text().splitlines()
             return int(next(line.split()[0] for line in lines if line.endswith("total")))
 
-        return echo_at_two_sizes(peer, point, wrap, total, workload)
-
-
-def echo(peer, point):
-    """CPU of the server and latencies, for one request."""
-    with Server(peer, "echo", point.buffer) as server:
-        return server.load("echo", point.conns, point.size, point.depth, point.n)
+        return at_two_sizes(peer, service, wrap, total)
 
 
 def connections(peer, parallel, n):

@@ -18,12 +18,16 @@ import runs
 import workloads
 from markdown import markdown
 from result import Table
-from workloads import COUNTED_POINT, POINTS, PYTHON, RAW, WORKLOADS
+from workloads import (
+    COUNTED_POINT, COUNTED_STREAMS, POINTS, PYTHON, RAW, REAL, SERVICES, WORKLOADS,
+)
 
 
 def main():
     args = arguments()
     chosen, peers = re.compile(args.only), args.peers.split(",")
+    for tool in runs.missing_tools():
+        print(f"# {tool} IS NOT INSTALLED: what needs it is left out", file=sys.stderr)
     if args.source:
         tables = (table.only(chosen, peers) for table in result.load(args.source))
     else:
@@ -82,7 +86,7 @@ def measured(args, peers, chosen):
 
 
 def times(peers, chosen, rounds, scale):
-    """CPU nanoseconds an operation; the echo's latencies; connections a second."""
+    """CPU nanoseconds an operation; the servers' latencies; connections a second."""
     table = Table("CPU ns an operation", "{:.1f}", "ns")
     for work in WORKLOADS:
         if chosen.search(work.name):
@@ -90,16 +94,10 @@ def times(peers, chosen, rounds, scale):
             table.add(work.name, work.title, each(samples, cpu_ns))
     yield table
 
-    cpu = Table("Server CPU ns a request", "{:.0f}", "ns", raw=True)
-    tails = Table("Latency, µs", "{:.0f}", "µs", raw=True, drawn=False)
-    rate = Table("Connections a second", "{:.0f}", raw=True, higher=True, drawn=False)
-    for point in POINTS:
-        if chosen.search(point.name):
-            samples = interleaved(peers, rounds, partial(runs.echo, point=point.scaled(scale)))
-            cpu.add(point.name, point.name, each(samples, cpu_ns))
-            for share, title in ("p50", "p50"), ("p99", "p99"), ("p999", "p99.9"):
-                microseconds = each(samples, lambda s: s[f"{share}_ns"] / 1000)
-                tails.add(point.name, f"{point.name}, {title}", microseconds)
+    cpu = Table("Server CPU ns a request", "{:.0f}", "ns", rivals=RAW)
+    tails = Table("Latency, µs", "{:.0f}", "µs", rivals=RAW, drawn=False)
+    rate = Table("Connections a second", "{:.0f}", rivals=RAW, higher=True, drawn=False)
+    serve(POINTS, peers, chosen, rounds, scale, cpu, tails)
     if chosen.search("connections"):
         n = max(workloads.CONNECTIONS_AT_ONCE, int(workloads.CONNECTIONS * scale))
         connect = partial(runs.connections, parallel=workloads.CONNECTIONS_AT_ONCE, n=n)
@@ -109,6 +107,26 @@ def times(peers, chosen, rounds, scale):
         rate.add("connections", title, each(samples, lambda s: s["ops"] / s["wall_ns"] * 1e9))
     yield from (cpu, tails, rate)
 
+    rivals = ["tokio", "epoll", *REAL]
+    cpu = Table("Real servers, CPU ns a request", "{:.0f}", "ns", rivals)
+    tails = Table("Real servers, latency, µs", "{:.0f}", "µs", rivals, drawn=False)
+    serve(SERVICES, peers, chosen, rounds, scale, cpu, tails)
+    yield from (cpu, tails)
+
+
+def serve(services, peers, chosen, rounds, scale, cpu, tails):
+    """Adds a line for each of the services to the table of CPU time, and some to the latencies'."""
+    for service in services:
+        if not chosen.search(service.name):
+            continue
+        run = partial(runs.served, service=service.scaled(scale))
+        samples = interleaved(peers, rounds, run)
+        cpu.add(service.name, service.title, each(samples, cpu_ns))
+        for share, title in ("p50", "p50"), ("p99", "p99"), ("p999", "p99.9"):
+            if all(f"{share}_ns" in sample for taken in samples.values() for sample in taken):
+                microseconds = each(samples, lambda s: s[f"{share}_ns"] / 1000)
+                tails.add(service.name, f"{service.title}, {title}", microseconds)
+
 
 def instructions(peers, chosen):
     table = Table("User-space instructions an operation", "{:.0f}")
@@ -116,21 +134,19 @@ def instructions(peers, chosen):
         if work.counted and chosen.search(work.name):
             count = partial(runs.instructions, workload=work.name, n=work.counted)
             table.add(work.name, work.title, counted(without_raw(peers), count))
-    if chosen.search(COUNTED_POINT.name):
-        count = partial(runs.echo_instructions, point=COUNTED_POINT)
-        native = [peer for peer in peers if peer not in PYTHON]
-        table.add(COUNTED_POINT.name, COUNTED_POINT.name, counted(native, count))
-        streams = partial(count, workload="echo_streams")
-        table.add("echo streams", f"{COUNTED_POINT.name}, by streams", counted(native, streams))
+    native = [peer for peer in peers if peer not in PYTHON + REAL]
+    for service in [COUNTED_POINT, COUNTED_STREAMS, *SERVICES]:
+        if service.counted and chosen.search(service.name):
+            count = partial(runs.service_instructions, service=service)
+            table.add(service.name, service.title, counted(native, count))
     yield table
 
 
 def syscalls(peers):
-    table = Table("System calls a request", "{:.3f}", raw=True)
-    count = partial(runs.echo_syscalls, point=COUNTED_POINT)
-    table.add(COUNTED_POINT.name, COUNTED_POINT.name, counted(peers, count))
-    streams = partial(count, workload="echo_streams")
-    table.add("echo streams", f"{COUNTED_POINT.name}, by streams", counted(peers, streams))
+    table = Table("System calls a request", "{:.3f}", rivals=RAW)
+    for service in COUNTED_POINT, COUNTED_STREAMS:
+        count = partial(runs.service_syscalls, service=service)
+        table.add(service.name, service.title, counted(peers, count))
     yield table
 
 
@@ -152,7 +168,7 @@ def memory(peers):
 
 
 def without_raw(peers):
-    return [peer for peer in peers if peer not in RAW + PYTHON]
+    return [peer for peer in peers if peer not in RAW + PYTHON + REAL]
 
 
 def own(work, peer):

@@ -7,7 +7,8 @@ RUNTIMES = ["tokio", "tokio-current", "smol", "monoio", "monoio-uring", "compio"
             "futures"]
 RAW = ["mio", "epoll"]
 PYTHON = ["asyncio", "uvloop"]
-PEERS = [OURS, *RUNTIMES, *RAW, *PYTHON]
+REAL = ["redis-server"]
+PEERS = [OURS, *RUNTIMES, *RAW, *PYTHON, *REAL]
 
 IDLE_CONNECTIONS = 9_500
 CONNECTIONS_AT_ONCE = 64
@@ -26,26 +27,27 @@ class Workload:
 
 
 @dataclass(frozen=True)
-class Point:
-    """One shape of the echo: connections x bytes, requests on the way on each connection."""
+class Service:
+    """A server, and what it is asked."""
 
-    conns: int
-    size: int
-    depth: int
+    name: str
+    title: str
+    server: str  # the workload of the peer's binary
+    load: tuple  # the load generator's arguments but the last, the number of requests:
     n: int
-
-    @property
-    def buffer(self):
-        # Roomier than a message: a runtime that reads until a short read is not punished for it.
-        return max(4096, 2 * self.size)
-
-    @property
-    def name(self):
-        pipelined = f" pipelined {self.depth}" if self.depth > 1 else ""
-        return f"echo {self.conns}x{self.size}{pipelined}"
+    counted: int = 0  # as of a workload
+    argument: int = 0  # of the server: the buffer of an echo
 
     def scaled(self, factor):
-        return replace(self, n=max(self.conns * self.depth, int(self.n * factor)))
+        return replace(self, n=max(1_000, int(self.n * factor)))
+
+
+def echo(conns, size, n, depth=1):
+    """Connections x bytes, requests on the way on each connection."""
+    name = f"echo {conns}x{size}" + (f" pipelined {depth}" if depth > 1 else "")
+    # Roomier than a message: a runtime that reads until a short read is not punished for it.
+    buffer = max(4096, 2 * size)
+    return Service(name, name, "echo", ("echo", conns, size, depth), n, argument=buffer)
 
 
 WORKLOADS = [
@@ -71,12 +73,53 @@ WORKLOADS = [
 ]
 
 POINTS = [
-    Point(1, 64, 1, 30_000),
-    Point(64, 64, 1, 100_000),
-    Point(64, 1024, 1, 100_000),
-    Point(64, 16384, 1, 30_000),
-    Point(1000, 64, 1, 100_000),
-    Point(5000, 64, 1, 100_000),
-    Point(64, 64, 16, 500_000),
+    echo(1, 64, 30_000),
+    echo(64, 64, 100_000),
+    echo(64, 1024, 100_000),
+    echo(64, 16384, 30_000),
+    echo(1000, 64, 100_000),
+    echo(5000, 64, 100_000),
+    echo(64, 64, 500_000, depth=16),
 ]
-COUNTED_POINT = Point(64, 64, 1, 20_000)
+COUNTED_POINT = replace(echo(64, 64, 0), counted=20_000)
+COUNTED_STREAMS = replace(COUNTED_POINT, name="echo streams", server="echo_streams",
+                          title=f"{COUNTED_POINT.title}, by streams")
+
+
+def redis(name, title, server, command, depth=1):
+    n, counted = (1_000_000, 50_000) if depth > 1 else (100_000, 10_000)
+    if depth > 1:
+        name, title = f"{name} pipelined", f"{title}, {depth} pipelined"
+    return Service(name, title, server, ("redis-benchmark", command, depth), n, counted)
+
+
+def chat(name, title, server):
+    return Service(name, title, server, ("chat", 1_000, 8), 800_000)
+
+
+def proxy(name, title, server, conns, size, n, counted=0):
+    return Service(name, title, server, ("echo", conns, size, 1), n, counted)
+
+
+def http(title, conns, n, counted, depth=1):
+    name = f"http {conns}x{depth}"
+    return Service(name, f"hyper, {title}", "hyper", ("http", conns, depth), n, counted)
+
+
+SERVICES = [
+    redis("redis set", "Redis protocol, SET", "redis", "set"),
+    redis("redis set", "Redis protocol, SET", "redis", "set", depth=16),
+    redis("redis get", "Redis protocol, GET", "redis", "get", depth=16),
+    redis("redis lines", "Redis line by line, SET", "redis_lines", "set"),
+    redis("redis lines", "Redis line by line, SET", "redis_lines", "set", depth=16),
+    chat("chat", "chat, 8 lines at once to 1,000", "chat"),
+    chat("chat batched", "the same, tokio batched by hand", "chat_batched"),
+    proxy("proxy small", "TCP proxy, 64 bytes", "proxy", 64, 64, 50_000, counted=10_000),
+    proxy("proxy large", "TCP proxy, 64 KiB", "proxy", 16, 65536, 10_000),
+    proxy("proxy sized", "the same, tokio's buffers 64 KiB", "proxy_sized", 16, 65536, 10_000),
+    Service("mostly idle", "echo, 10,000 connections, 100 active", "echo",
+            ("mostly_idle", 10_000, 100), 100_000, argument=4096),
+    http("1 connection", 1, 30_000, 5_000),
+    http("64 connections", 64, 100_000, 10_000),
+    http("64 connections, 16 pipelined", 64, 500_000, 50_000, depth=16),
+]

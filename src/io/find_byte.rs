@@ -9,9 +9,18 @@ const WORD: usize = 8;
 const LOW: u64 = u64::from_ne_bytes([1; WORD]);
 const HIGH: u64 = LOW << 7;
 
-/// Returns the position of the first `byte`.
+/// Returns the position of the first `byte`. Most often it is near: the first block is searched
+/// word by word.
 #[inline]
 pub(crate) fn find_byte(bytes: &[u8], byte: u8) -> Option<usize> {
+    let Some((first, rest)) = bytes.split_at_checked(BLOCK) else {
+        return find_by_words(bytes, byte);
+    };
+    find_by_words(first, byte).or_else(|| find_by_blocks(rest, byte).map(|found| BLOCK + found))
+}
+
+/// Does the same for a byte that is far, block by block.
+fn find_by_blocks(bytes: &[u8], byte: u8) -> Option<usize> {
     let mut blocks = bytes.chunks_exact(BLOCK);
     // No early end within a block: so the compiler uses vector instructions.
     let has_byte = |block: &&[u8]| block.iter().fold(false, |found, &it| found | (it == byte));

@@ -1,4 +1,4 @@
-//! Iterates over the lines of a stream.
+//! Finds the lines of a stream, and iterates over them.
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -9,6 +9,7 @@ use futures_core::Stream;
 
 use super::reader::StreamReader;
 use crate::current::budget;
+use crate::io::find_byte;
 use crate::reactor::WaiterKey;
 
 /// The lines of a [`StreamReader`]; see [`StreamReader::lines`].
@@ -107,5 +108,26 @@ impl StreamReader {
     #[doc(alias = "LinesCodec")]
     pub fn lines(&mut self) -> Lines<'_> {
         Lines::new(self)
+    }
+
+    /// Returns the length of the line at the front of the buffer, with its `\n`. Returns `None` if
+    /// the buffer holds no `\n`, or if the line is too long. Most calls need nothing else.
+    #[inline]
+    pub(super) fn buffered_line(&self) -> Option<usize> {
+        find_byte(self.buffer.content(), b'\n').filter(|len| *len <= self.limit).map(|len| len + 1)
+    }
+
+    /// Waits until the buffer has a line, or until the stream has ended. Returns the length of the
+    /// line.
+    pub(super) async fn wait_for_line(&mut self) -> io::Result<usize> {
+        let mut searched = 0;
+        loop {
+            if let Some(len) = self.find_line(&mut searched) {
+                return len;
+            }
+            if !self.fill(1).await? {
+                return Ok(self.buffer.len());
+            }
+        }
     }
 }

@@ -44,7 +44,7 @@ use crate::reactor::{Direction, WaiterKey};
 pub struct StreamReader {
     pub(super) shared: Rc<SharedStream>,
     pub(super) buffer: Buffer,
-    limit: usize,
+    pub(super) limit: usize,
     /// The stream has ended: the peer has ended its direction, or this side closed the connection.
     has_ended: bool,
 }
@@ -136,8 +136,8 @@ impl StreamReader {
     #[doc(alias = "readline")]
     pub async fn read_line(&mut self) -> io::Result<Vec<u8>> {
         budget::unit().await;
-        let len = match self.find_line(&mut 0) {
-            Some(len) => len?,
+        let len = match self.buffered_line() {
+            Some(len) => len,
             None => self.wait_for_line().await?,
         };
         Ok(self.buffer.take(len))
@@ -171,25 +171,13 @@ impl StreamReader {
     /// ```
     pub async fn read_line_into(&mut self, line: &mut Vec<u8>) -> io::Result<usize> {
         budget::unit().await;
-        let len = match self.find_line(&mut 0) {
-            Some(len) => len?,
+        let len = match self.buffered_line() {
+            Some(len) => len,
             None => self.wait_for_line().await?,
         };
         line.extend_from_slice(&self.buffer.content()[..len]);
         self.buffer.consume(len);
         Ok(len)
-    }
-
-    /// Waits until the buffer, which has no line, has one, or until the stream has ended. Returns
-    /// the length of the line.
-    async fn wait_for_line(&mut self) -> io::Result<usize> {
-        let mut searched = self.buffer.len();
-        while self.fill(1).await? {
-            if let Some(len) = self.find_line(&mut searched) {
-                return len;
-            }
-        }
-        Ok(self.buffer.len())
     }
 
     /// Reads up to and including `separator`.

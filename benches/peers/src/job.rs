@@ -10,7 +10,8 @@ use crate::measure::Sample;
 /// One run of one workload.
 pub struct Job {
     pub workload: String,
-    /// Operations to measure; for the servers, the bytes of a connection's buffer.
+    /// Operations to measure; for the echo, the bytes of a connection's buffer; for a
+    /// proxy, the port that it forwards to; without a meaning for the other servers.
     pub n: u64,
 }
 
@@ -21,7 +22,7 @@ impl Job {
         match (args.next(), args.next().and_then(|n| n.parse().ok()), args.next()) {
             (Some(workload), Some(n), None) => Job { workload, n },
             _ => {
-                eprintln!("usage: on-PEER WORKLOAD N, or on-PEER echo BUFFER_BYTES");
+                eprintln!("usage: on-PEER WORKLOAD N, or on-PEER SERVER NUMBER");
                 process::exit(2)
             }
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use evloop_peers::job::{Job, announce};
 use evloop_peers::peer::{Channels, Peer, Timers};
-use evloop_peers::{channels, tasks, timers, wakers};
+use evloop_peers::{channels, redis, tasks, timers, wakers};
 use local_sync::mpsc::{bounded, unbounded};
 use local_sync::oneshot;
 use monoio::buf::IoBuf;
@@ -17,12 +17,14 @@ use monoio::{RuntimeBuilder, time};
 
 use crate::Driver;
 
-struct Monoio;
+pub struct Monoio;
 
 pub fn main() -> io::Result<()> {
     let job = Job::from_args();
-    if job.workload == "echo" {
-        return Monoio::block_on(serve(job.n as usize));
+    match job.workload.as_str() {
+        "echo" => return Monoio::block_on(serve(job.n as usize)),
+        "redis" => return Monoio::block_on(redis::serve::<Monoio>()),
+        _ => {}
     }
     let sample = tasks::run::<Monoio>(&job)
         .or_else(|| timers::run::<Monoio>(&job))

@@ -5,6 +5,7 @@ use std::io;
 use monoio::IoUringDriver as Driver;
 
 mod adaptor;
+mod servers;
 
 fn main() -> io::Result<()> {
     if !monoio::utils::detect_uring() {

@@ -6,19 +6,28 @@ use std::time::Duration;
 
 use evloop_peers::job::{Job, announce};
 use evloop_peers::peer::{Channels, Peer, Timers};
-use evloop_peers::{channels, tasks, timers, wakers};
+use evloop_peers::{channels, redis, tasks, timers, wakers};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time;
 
+use crate::servers;
+
 pub struct Tokio;
 
 pub fn main() -> io::Result<()> {
     let job = Job::from_args();
+    let port = job.n as u16;
     match job.workload.as_str() {
         "echo" => return Tokio::block_on(serve(job.n as usize, echo)),
         "echo_lean" => return Tokio::block_on(serve(job.n as usize, echo_lean)),
+        "redis" => return Tokio::block_on(redis::serve::<Tokio>()),
+        "redis_lines" => return Tokio::block_on(redis::serve_lines::<Tokio>()),
+        "chat" => return Tokio::block_on(servers::chat(servers::send_lines)),
+        "chat_batched" => return Tokio::block_on(servers::chat(servers::send_batches)),
+        "proxy" => return Tokio::block_on(servers::proxy(port, servers::forward)),
+        "proxy_sized" => return Tokio::block_on(servers::proxy(port, servers::forward_sized)),
         _ => {}
     }
     let sample = tasks::run::<Tokio>(&job)

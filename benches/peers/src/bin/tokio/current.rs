@@ -11,6 +11,7 @@ use tokio::runtime::Builder;
 use tokio::task::{self, JoinHandle};
 
 mod adaptor;
+mod servers;
 
 fn main() -> io::Result<()> {
     adaptor::main()

@@ -9,6 +9,7 @@ use tokio::runtime::{Builder, LocalOptions};
 use tokio::task::{self, JoinHandle};
 
 mod adaptor;
+mod servers;
 
 fn main() -> io::Result<()> {
     adaptor::main()

@@ -1,4 +1,4 @@
-//! The echo on a hand-written epoll loop: the floor that every runtime stands on.
+//! The echo and the proxy on a hand-written epoll loop: the floor that every runtime stands on.
 
 use std::io::{self, Read, Write};
 use std::net::TcpListener;
@@ -8,6 +8,8 @@ use evloop_peers::raw::{Conn, Next};
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::fd::OwnedFd;
 use rustix::net::{RecvFlags, SendFlags};
+
+mod proxy;
 
 /// The listener's event data; connections have their slot's number.
 const LISTENER: u64 = u64::MAX;
@@ -36,6 +38,7 @@ fn main() -> io::Result<()> {
     let job = Job::from_args();
     match job.workload.as_str() {
         "echo" => serve(job.n as usize),
+        "proxy" | "proxy_sized" => proxy::serve(job.n as u16),
         _ => {
             job.report(None);
             Ok(())

@@ -10,7 +10,9 @@ use evloop::task::{self, JoinHandle};
 use evloop::time;
 use evloop_peers::job::{Job, announce};
 use evloop_peers::peer::{Channels, Peer, Timers};
-use evloop_peers::{channels, tasks, timers, wakers};
+use evloop_peers::{channels, redis, tasks, timers, wakers};
+
+mod servers;
 
 struct Evloop;
 
@@ -20,6 +22,10 @@ fn main() -> io::Result<()> {
         "echo" => return evloop::block_on(serve(job.n as usize, echo)),
         "echo_streams" => return evloop::block_on(serve_streams(job.n as usize)),
         "echo_lean" => return evloop::block_on(serve(job.n as usize, echo_lean)),
+        "redis" => return evloop::block_on(redis::serve::<Evloop>()),
+        "redis_lines" => return evloop::block_on(redis::serve_lines::<Evloop>()),
+        "chat" | "chat_batched" => return evloop::block_on(servers::chat()),
+        "proxy" | "proxy_sized" => return evloop::block_on(servers::proxy(job.n as u16)),
         _ => {}
     }
     let sample = tasks::run::<Evloop>(&job)
