@@ -12,6 +12,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::thread;
 
+use futures_task::LocalFutureObj;
+
 use super::arena;
 use super::header::{Flag, Header, SpawnOptions};
 use super::instrument::Hooks;
@@ -130,6 +132,16 @@ impl Executor {
         handle
     }
 
+    /// Spawns a task of this crate that is rare. Its future is boxed, so that the compiler makes
+    /// the code of tasks once for all of them.
+    pub(crate) fn spawn_boxed(
+        &self,
+        future: impl Future<Output = ()> + 'static,
+        options: SpawnOptions,
+    ) -> JoinHandle<()> {
+        self.spawn(LocalFutureObj::new(Box::pin(future)), options)
+    }
+
     /// Spawns a task that runs in the next turn of the loop, after all tasks that are ready now.
     pub(crate) fn call_soon<F: Future + 'static>(
         &self,
@@ -189,7 +201,7 @@ impl Executor {
         let _debug = debug::set(self.is_debug());
         let mut panic = None;
         let mut tasks: Vec<_> = self.local_queue.with(|queue| queue.tasks().cloned().collect());
-        tasks.sort_by_key(|task| task.header().id);
+        tasks.sort_unstable_by_key(|task| task.header().id);
         for task in tasks {
             // The destructor of an earlier task may have ended it: a child ends with its scope.
             if !task.header().is_finished() {
@@ -242,7 +254,7 @@ impl Executor {
         let tasks: Vec<_> = self.local_queue.with(|queue| queue.tasks().cloned().collect());
         let mut all: Vec<_> = tasks.iter().map(|task| self.info(task)).collect();
         all.extend(self.root_info());
-        all.sort_by_key(TaskInfo::id);
+        all.sort_unstable_by_key(TaskInfo::id);
         all
     }
 
