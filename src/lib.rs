@@ -106,7 +106,7 @@
 //! | `macros` | `#[evloop::main]` and `#[evloop::test]` | no |
 //! | `lookup-addr` | `net::lookup_addr`: the name of an address | no |
 //!
-//! Without the default features, the crate takes about half of the time to build.
+//! Without the default features, building takes about two thirds of the time.
 //!
 //! # Limits
 //!

@@ -23,7 +23,7 @@ use super::local_queue::{LocalQueue, TurnGuard, store_unhandled};
 use super::run_queue::ROOT;
 use super::runnable::{Runnable, wake_waiter};
 use super::task_cell::TaskCell;
-use super::task_end::{EndCall, TaskEnd};
+use super::task_end::TaskEnd;
 use super::task_info::{Place, TaskInfo, TaskState};
 use super::task_memory::Task;
 use crate::caught::{Caught, catch};
@@ -132,8 +132,7 @@ impl Executor {
         handle
     }
 
-    /// Spawns a task of this crate that is rare. Its future is boxed, so that the compiler makes
-    /// the code of tasks once for all of them.
+    /// Spawns a task of this crate that is rare. Boxed futures share the code of one task type.
     pub(crate) fn spawn_boxed(
         &self,
         future: impl Future<Output = ()> + 'static,
@@ -279,29 +278,6 @@ impl Executor {
         drop(task);
         if header.has_attachments() {
             self.call_at_end(header);
-        }
-    }
-
-    /// Spawns a task for each function that is to be called after the end of a task. A child of a
-    /// scope has none.
-    #[cold]
-    fn call_at_end(&self, header: &Header) {
-        // The new tasks have no parent.
-        let _outer = current::begin_other();
-        let (at_end, end) = (header.take_at_end(), header.end.get());
-        for call in at_end.calls {
-            self.spawn_end_call(call, end);
-        }
-        if let Some(report) = at_end.report {
-            report();
-        }
-    }
-
-    /// Spawns a task for a function that is called after the end of a task, unless it was removed.
-    pub(crate) fn spawn_end_call(&self, call: EndCall, end: TaskEnd) {
-        if !call.is_over() {
-            let options = SpawnOptions::at(call.registered_at);
-            drop(self.spawn(async move { call.call(end) }, options));
         }
     }
 
