@@ -106,7 +106,7 @@
 //! | `macros` | `#[evloop::main]` and `#[evloop::test]` | no |
 //! | `lookup-addr` | `net::lookup_addr`: the name of an address | no |
 //!
-//! Without the default features, building takes about two thirds of the time.
+//! Without the default features, building takes about four fifths of the time.
 //!
 //! # Limits
 //!

@@ -4,10 +4,6 @@ use std::cell::RefCell;
 use std::panic::Location;
 use std::rc::Rc;
 
-use super::header::{Header, SpawnOptions};
-use super::tasks::Executor;
-use crate::current;
-
 /// How a task ended; the argument of the functions that
 /// [`JoinHandle::on_end`](crate::JoinHandle::on_end) registers.
 ///
@@ -66,30 +62,5 @@ impl EndCall {
         // Not borrowed while the function is dropped: its captures are user values.
         let function = self.function.take();
         function.is_some()
-    }
-}
-
-impl Executor {
-    /// Spawns a task for each function that is to be called after the end of a task. A child of a
-    /// scope has none.
-    #[cold]
-    pub(super) fn call_at_end(&self, header: &Header) {
-        // The new tasks have no parent.
-        let _outer = current::begin_other();
-        let (at_end, end) = (header.take_at_end(), header.end.get());
-        for call in at_end.calls {
-            self.spawn_end_call(call, end);
-        }
-        if let Some(report) = at_end.report {
-            report();
-        }
-    }
-
-    /// Spawns a task for a function that is called after the end of a task, unless it was removed.
-    pub(crate) fn spawn_end_call(&self, call: EndCall, end: TaskEnd) {
-        if !call.is_over() {
-            let options = SpawnOptions::at(call.registered_at);
-            drop(self.spawn(async move { call.call(end) }, options));
-        }
     }
 }
