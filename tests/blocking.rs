@@ -1,5 +1,7 @@
 //! Work on the blocking pool: its output, its panics, its end, and the number of threads.
 
+#![cfg(feature = "fs")]
+
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::future::{Future, pending};

@@ -1,5 +1,7 @@
 //! The budget of a poll: a leaf that is always ready delays no timeout, no branch and no task.
 
+#![cfg(feature = "streams")]
+
 use std::cell::{Cell, RefCell};
 use std::future::{Future, pending, poll_fn, ready};
 use std::io::Write;

@@ -5,7 +5,7 @@
 //! written bytes. The last tests are of the operations that are documented as not cancel safe, and
 //! show which bytes are lost.
 
-#![cfg(target_os = "linux")]
+#![cfg(all(target_os = "linux", feature = "streams"))]
 
 use std::future::Future;
 use std::io::{self, IoSlice, IoSliceMut};

@@ -1,5 +1,7 @@
 //! Debug mode: what it reports on stderr, and what it does not report.
 
+#![cfg(feature = "streams")]
+
 use std::cell::RefCell;
 use std::env;
 use std::io;

@@ -3,7 +3,7 @@
 //!
 //! Counts are those of the process, so each test has a process of its own.
 
-#![cfg(target_os = "linux")]
+#![cfg(all(target_os = "linux", feature = "fs", feature = "streams"))]
 
 use std::cell::RefCell;
 use std::error::Error;

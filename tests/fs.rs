@@ -1,5 +1,7 @@
 //! Files: contents, directories, the cursor, and persistent errors.
 
+#![cfg(feature = "fs")]
+
 /// A directory for the files of one test, and reading them.
 mod temp_dir;
 

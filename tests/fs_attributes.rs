@@ -1,6 +1,8 @@
 //! Files and directories: how they are created, their times, numbers and links; the size of one
 //! operation.
 
+#![cfg(feature = "fs")]
+
 mod temp_dir;
 
 use std::io::IoSlice;

@@ -1,7 +1,7 @@
 //! Operations on files that are dropped or wait for a blocking thread: their effects, and the
 //! cursor afterwards.
 
-#![cfg(unix)]
+#![cfg(all(unix, feature = "fs"))]
 
 /// A blocking thread that is busy.
 mod busy_pool;

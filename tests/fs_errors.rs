@@ -1,6 +1,6 @@
 //! Errors of files and directories name the operation and the path, and keep the system's number.
 
-#![cfg(unix)]
+#![cfg(all(unix, feature = "fs"))]
 
 mod temp_dir;
 

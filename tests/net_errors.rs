@@ -1,5 +1,7 @@
 //! Misuse of sockets: panics point at the caller, and errors say what to do.
 
+#![cfg(feature = "streams")]
+
 use std::future::Future;
 use std::io::{self, ErrorKind};
 use std::panic::Location;

@@ -1,6 +1,7 @@
 //! The names of the public API: code outside the crate compiles against them.
 //!
 //! Most of this code is compiled only. Other test files check its behaviour.
+#![cfg(all(feature = "fs", feature = "streams"))]
 #![allow(dead_code, unused_must_use, clippy::all)]
 
 use std::cell::{Cell, RefCell};

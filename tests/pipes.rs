@@ -1,6 +1,6 @@
 //! Pipes and FIFOs: every byte arrives, closed ends are reported, other files are refused.
 
-#![cfg(unix)]
+#![cfg(all(unix, feature = "fs", feature = "streams"))]
 
 use std::fs::{self, File};
 use std::future::Future;

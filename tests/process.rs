@@ -1,6 +1,6 @@
 //! Child processes: start, communication, end; and children that behave badly.
 
-#![cfg(all(unix, feature = "process"))]
+#![cfg(all(unix, feature = "process", feature = "fs"))]
 
 /// A blocking thread that is busy.
 mod busy_pool;

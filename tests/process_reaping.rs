@@ -3,7 +3,7 @@
 //!
 //! The counts are those of the whole process, so each test runs in a process of its own.
 
-#![cfg(all(target_os = "linux", feature = "process"))]
+#![cfg(all(target_os = "linux", feature = "process", feature = "fs"))]
 
 use std::fs;
 use std::future::{Future, pending};

@@ -1,7 +1,7 @@
 //! Every name of the public API: the items of each module, the variants of the enums, and each
 //! method that has no type parameter of its own, by its path. Code outside the crate compiles
 //! against them. `parity.rs` calls the other methods.
-#![cfg(target_os = "linux")]
+#![cfg(all(target_os = "linux", feature = "fs", feature = "streams"))]
 #![allow(dead_code, unused_imports)]
 
 mod root_items {

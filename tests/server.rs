@@ -1,6 +1,6 @@
 //! Servers of streams: accepting, reports of errors, closing, Unix sockets and their files.
 
-#![cfg(target_os = "linux")]
+#![cfg(all(target_os = "linux", feature = "streams"))]
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, pending};

@@ -1,6 +1,6 @@
 //! Accepting connections: the limit of handlers, pausing, listeners that exist.
 
-#![cfg(target_os = "linux")]
+#![cfg(all(target_os = "linux", feature = "streams"))]
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, pending};

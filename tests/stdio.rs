@@ -3,7 +3,7 @@
 //!
 //! Each test is also the program: it starts itself again, with descriptors of its choice.
 
-#![cfg(target_os = "linux")]
+#![cfg(all(target_os = "linux", feature = "fs"))]
 
 /// Files of one test.
 mod temp_dir;

@@ -1,7 +1,7 @@
 //! The end of a stream: bytes that are delivered after a close, the limits of lingering, the errors
 //! that both halves report.
 
-#![cfg(target_os = "linux")]
+#![cfg(all(target_os = "linux", feature = "streams"))]
 
 use std::cell::Cell;
 use std::fs;

@@ -1,5 +1,7 @@
 //! The heap allocations of a stream writer: a turn that writes makes none, once others have.
 
+#![cfg(feature = "streams")]
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::io::Read;

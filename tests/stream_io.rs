@@ -4,7 +4,7 @@
 //! as an object may whose directions share state (TLS): the last poll replaces the waker of the
 //! other direction.
 
-#![cfg(target_os = "linux")]
+#![cfg(all(target_os = "linux", feature = "streams"))]
 
 use std::cell::RefCell;
 use std::collections::VecDeque;

@@ -1,7 +1,7 @@
 //! Several separators, lines, the adapters with the traits of futures-io, water marks and vectored
 //! writes of streams.
 
-#![cfg(target_os = "linux")]
+#![cfg(all(target_os = "linux", feature = "streams"))]
 
 use std::future::Future;
 use std::io::{ErrorKind, IoSlice};

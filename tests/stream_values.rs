@@ -1,5 +1,7 @@
 //! Numbers, frames and lines of streams; readers of bytes that a test feeds; owned views.
 
+#![cfg(feature = "streams")]
+
 use std::future::Future;
 use std::io::{self, ErrorKind};
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! When the bytes of a stream writer are sent: at the end of the turn that has written them, at
 //! once where they are many or where a call asks for it.
 
-#![cfg(target_os = "linux")]
+#![cfg(all(target_os = "linux", feature = "streams"))]
 
 use std::future::Future;
 use std::io::{ErrorKind, IoSlice, Read};

@@ -3,7 +3,7 @@
 //! The peer is a socket of the same loop and the same test, so every test fixes the order of
 //! events. `now_or_never` polls a future once and drops it.
 
-#![cfg(target_os = "linux")]
+#![cfg(all(target_os = "linux", feature = "streams"))]
 
 use std::future::Future;
 use std::io::{ErrorKind, IoSlice, Read};

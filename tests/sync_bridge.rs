@@ -1,5 +1,7 @@
 //! `io::sync_bridge`: the traits of std over an I/O object of a loop, on another thread.
 
+#![cfg(feature = "streams")]
+
 use std::future::Future;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! Sockets before they connect or listen: options, addresses, errors.
 
-#![cfg(unix)]
+#![cfg(all(unix, feature = "fs"))]
 
 use std::future::Future;
 use std::io::ErrorKind;

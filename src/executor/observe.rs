@@ -1,20 +1,22 @@
 //! Observing the tasks of a loop: the list of tasks, the calls of instruments, and the reports of
-//! debug mode about slow polls and locks that a task holds when it ends or waits for.
+//! debug mode about slow polls and locks that a task holds when it ends or waits for; the functions
+//! to call when a task ends.
 //!
 //! Everything here is out of line: a loop without observers only tests whether it has any.
 
 use std::time::Instant;
 
+use super::header::{Header, SpawnOptions};
 use super::instrument::Observers;
 use super::run_queue::ROOT;
 use super::runnable::{RunOutcome, Runnable};
-use super::task_end::TaskEnd;
+use super::task_end::{EndCall, TaskEnd};
 use super::task_info::{TaskInfo, TaskState};
 use super::task_memory::Task;
 use super::tasks::Executor;
 use crate::caught::Caught;
 use crate::clock;
-use crate::current::{WaitsFor, debug};
+use crate::current::{self, WaitsFor, debug};
 
 impl Executor {
     /// Returns the first task in the slot `cursor` or a later one, and moves `cursor` behind it.
@@ -117,6 +119,29 @@ impl Executor {
     pub(super) fn observe_end_of_root(&self, end: TaskEnd) {
         if let (Some(observers), Some(info)) = (self.observers(), self.root_info()) {
             observers.each(|instrument| instrument.ended(&info, end));
+        }
+    }
+
+    /// Spawns a task for each function that is to be called after the end of a task. A child of a
+    /// scope has none.
+    #[cold]
+    pub(super) fn call_at_end(&self, header: &Header) {
+        // The new tasks have no parent.
+        let _outer = current::begin_other();
+        let (at_end, end) = (header.take_at_end(), header.end.get());
+        for call in at_end.calls {
+            self.spawn_end_call(call, end);
+        }
+        if let Some(report) = at_end.report {
+            report();
+        }
+    }
+
+    /// Spawns a task for a function that is called after the end of a task, unless it was removed.
+    pub(crate) fn spawn_end_call(&self, call: EndCall, end: TaskEnd) {
+        if !call.is_over() {
+            let options = SpawnOptions::at(call.registered_at);
+            drop(self.spawn(async move { call.call(end) }, options));
         }
     }
 }

@@ -12,6 +12,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::thread;
 
+use futures_task::LocalFutureObj;
+
 use super::arena;
 use super::header::{Flag, Header, SpawnOptions};
 use super::instrument::Hooks;
@@ -21,7 +23,7 @@ use super::local_queue::{LocalQueue, TurnGuard, store_unhandled};
 use super::run_queue::ROOT;
 use super::runnable::{Runnable, wake_waiter};
 use super::task_cell::TaskCell;
-use super::task_end::{EndCall, TaskEnd};
+use super::task_end::TaskEnd;
 use super::task_info::{Place, TaskInfo, TaskState};
 use super::task_memory::Task;
 use crate::caught::{Caught, catch};
@@ -130,6 +132,15 @@ impl Executor {
         handle
     }
 
+    /// Spawns a task of this crate that is rare. Boxed futures share the code of one task type.
+    pub(crate) fn spawn_boxed(
+        &self,
+        future: impl Future<Output = ()> + 'static,
+        options: SpawnOptions,
+    ) -> JoinHandle<()> {
+        self.spawn(LocalFutureObj::new(Box::pin(future)), options)
+    }
+
     /// Spawns a task that runs in the next turn of the loop, after all tasks that are ready now.
     pub(crate) fn call_soon<F: Future + 'static>(
         &self,
@@ -189,7 +200,7 @@ impl Executor {
         let _debug = debug::set(self.is_debug());
         let mut panic = None;
         let mut tasks: Vec<_> = self.local_queue.with(|queue| queue.tasks().cloned().collect());
-        tasks.sort_by_key(|task| task.header().id);
+        tasks.sort_unstable_by_key(|task| task.header().id);
         for task in tasks {
             // The destructor of an earlier task may have ended it: a child ends with its scope.
             if !task.header().is_finished() {
@@ -242,7 +253,7 @@ impl Executor {
         let tasks: Vec<_> = self.local_queue.with(|queue| queue.tasks().cloned().collect());
         let mut all: Vec<_> = tasks.iter().map(|task| self.info(task)).collect();
         all.extend(self.root_info());
-        all.sort_by_key(TaskInfo::id);
+        all.sort_unstable_by_key(TaskInfo::id);
         all
     }
 
@@ -267,29 +278,6 @@ impl Executor {
         drop(task);
         if header.has_attachments() {
             self.call_at_end(header);
-        }
-    }
-
-    /// Spawns a task for each function that is to be called after the end of a task. A child of a
-    /// scope has none.
-    #[cold]
-    fn call_at_end(&self, header: &Header) {
-        // The new tasks have no parent.
-        let _outer = current::begin_other();
-        let (at_end, end) = (header.take_at_end(), header.end.get());
-        for call in at_end.calls {
-            self.spawn_end_call(call, end);
-        }
-        if let Some(report) = at_end.report {
-            report();
-        }
-    }
-
-    /// Spawns a task for a function that is called after the end of a task, unless it was removed.
-    pub(crate) fn spawn_end_call(&self, call: EndCall, end: TaskEnd) {
-        if !call.is_over() {
-            let options = SpawnOptions::at(call.registered_at);
-            drop(self.spawn(async move { call.call(end) }, options));
         }
     }
 

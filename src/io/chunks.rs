@@ -26,7 +26,8 @@ pub struct Chunks<R> {
 ///
 /// Dropping the future of [`next`](Chunks::next) loses nothing.
 ///
-/// ```
+#[cfg_attr(feature = "streams", doc = "```")]
+#[cfg_attr(not(feature = "streams"), doc = "```ignore")]
 /// evloop::block_on(async {
 ///     let (feeder, reader) = evloop::streams::memory_reader();
 ///     let mut chunks = evloop::io::chunks(reader.into_async_read());

@@ -16,7 +16,8 @@ pub struct Join<R, W> {
 /// Joins a reader and a writer into one connection, for code that needs both traits: trio's
 /// `StapledStream`.
 ///
-/// ```
+#[cfg_attr(feature = "streams", doc = "```")]
+#[cfg_attr(not(feature = "streams"), doc = "```ignore")]
 /// use evloop::io::{join, simplex};
 /// use futures::{AsyncReadExt, AsyncWriteExt};
 ///

@@ -48,7 +48,8 @@ type Reply = (io::Result<usize>, Vec<u8>);
 /// Outside of a running loop. The methods of the bridge panic on the thread of a running loop,
 /// which they would block.
 ///
-/// ```
+#[cfg_attr(feature = "streams", doc = "```")]
+#[cfg_attr(not(feature = "streams"), doc = "```ignore")]
 /// use std::io::{BufRead, BufReader, Write};
 ///
 /// evloop::block_on(async {

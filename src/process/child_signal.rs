@@ -52,7 +52,7 @@ impl ChildSignal {
         let kind = SignalKind::child();
         let listener = (!signal::is_ignored(kind)).then(|| signal::unix(kind)).transpose()?;
         let options = SpawnOptions { name: Some("SIGCHLD".into()), ..SpawnOptions::here() };
-        let task = context.executor.spawn(listen(listener, waiters.clone()), options);
+        let task = context.executor.spawn_boxed(listen(listener, waiters.clone()), options);
         let shared = Rc::new(ChildSignal { waiters, listener_task: task.abort_on_drop(), home });
         SHARED.set(Rc::downgrade(&shared));
         Ok(shared)

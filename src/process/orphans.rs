@@ -37,7 +37,7 @@ pub(super) fn reap_in_task(mut running: Running) {
         Some(home) => {
             let name = format!("reaper of process {}", running.id());
             let options = SpawnOptions { name: Some(name.into()), ..SpawnOptions::here() };
-            drop(home.executor.spawn(Orphan(Some(running)).reap(), options));
+            drop(home.executor.spawn_boxed(Orphan(Some(running)).reap(), options));
         }
         None => reap_later(running.into_std()),
     }

@@ -1,7 +1,6 @@
 //! A pool of worker processes that run jobs of bytes.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeSet;
 use std::env;
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -69,7 +68,7 @@ struct Shared {
     permits: Semaphore,
     idle: RefCell<Vec<PoolWorker>>,
     /// The ids of the workers that run a job.
-    busy: RefCell<BTreeSet<u32>>,
+    busy: RefCell<Vec<u32>>,
     is_closing: Cell<bool>,
     terminated: Event,
 }
@@ -157,7 +156,8 @@ impl Pool {
     pub fn worker_ids(&self) -> Vec<u32> {
         let mut ids = self.0.busy.borrow().clone();
         ids.extend(self.0.idle.borrow().iter().map(PoolWorker::id));
-        ids.into_iter().collect()
+        ids.sort_unstable();
+        ids
     }
 
     /// Accepts no more jobs, waits until the accepted jobs have ended, ends the workers, and waits
@@ -226,14 +226,14 @@ impl Shared {
 
 impl<'a> Busy<'a> {
     fn new(shared: &'a Shared, id: u32) -> Busy<'a> {
-        shared.busy.borrow_mut().insert(id);
+        shared.busy.borrow_mut().push(id);
         Busy { shared, id }
     }
 }
 
 impl Drop for Busy<'_> {
     fn drop(&mut self) {
-        self.shared.busy.borrow_mut().remove(&self.id);
+        self.shared.busy.borrow_mut().retain(|id| *id != self.id);
     }
 }
 

@@ -210,7 +210,7 @@ impl Reactor {
     /// Adds a source to the slab and registers its object with the selector.
     pub(super) fn register(
         self: &Rc<Self>,
-        io: &mut impl event::Source,
+        io: &mut dyn event::Source,
         ready: bool,
     ) -> io::Result<Rc<Entry>> {
         let mut sources = self.sources.borrow_mut();
@@ -230,7 +230,7 @@ impl Reactor {
     /// Registers a source's object again if the selector emulates edges, so that its state is
     /// checked anew.
     #[cfg(unix)]
-    pub(super) fn rearm(&self, io: &mut impl event::Source, key: usize) -> io::Result<()> {
+    pub(super) fn rearm(&self, io: &mut dyn event::Source, key: usize) -> io::Result<()> {
         if !IS_EMULATED {
             return Ok(());
         }
@@ -244,7 +244,7 @@ impl Reactor {
     }
 
     /// Deregisters a source's object from the selector.
-    pub(super) fn deregister(&self, io: &mut impl event::Source) -> io::Result<()> {
+    pub(super) fn deregister(&self, io: &mut dyn event::Source) -> io::Result<()> {
         match self.registry.deregister(io) {
             // mio's poll(2) selector deregisters an object by itself when it hangs up.
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),

@@ -151,7 +151,11 @@ impl Spawn for Handle {
         let spawned_at = Location::caller();
         self.call_threadsafe(move || {
             let options = SpawnOptions::at(spawned_at);
-            drop(context::expect("Spawn::spawn_obj").executor.spawn(future, options));
+            drop(
+                context::expect("Spawn::spawn_obj")
+                    .executor
+                    .spawn(LocalFutureObj::from(future), options),
+            );
         });
         Ok(())
     }

@@ -1,8 +1,7 @@
 //! The handle of one shard, for its tasks.
 
-use std::any::{Any, TypeId};
+use std::any::Any;
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -19,8 +18,8 @@ pub struct Shard(Rc<Inner>);
 struct Inner {
     shared: Arc<Shared>,
     index: usize,
-    /// The mailboxes that this shard has used, by the type of their messages.
-    mailboxes: RefCell<BTreeMap<TypeId, Rc<dyn Any>>>,
+    /// The mailboxes that this shard has used, one for each type of messages: few.
+    mailboxes: RefCell<Vec<Rc<dyn Any>>>,
 }
 
 impl Shard {
@@ -76,10 +75,11 @@ impl Shard {
     /// # std::io::Result::Ok(())
     /// ```
     pub fn mailbox<M: Send + 'static>(&self) -> Mailbox<M> {
-        let existing = self.0.mailboxes.borrow().get(&TypeId::of::<M>()).cloned();
-        let inner = existing.and_then(|inner| inner.downcast().ok()).unwrap_or_else(|| {
+        let of_type = |inner: &Rc<dyn Any>| inner.clone().downcast().ok();
+        let existing = self.0.mailboxes.borrow().iter().find_map(of_type);
+        let inner = existing.unwrap_or_else(|| {
             let inner = Rc::new(MailboxInner::<M>::new(self.shared().clone(), self.index()));
-            self.0.mailboxes.borrow_mut().insert(TypeId::of::<M>(), inner.clone());
+            self.0.mailboxes.borrow_mut().push(inner.clone());
             inner
         });
         Mailbox::new(inner)

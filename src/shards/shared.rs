@@ -1,7 +1,6 @@
 //! The state that all shards share: their loops, which of them have ended, and their mailboxes.
 
 use std::any::{Any, TypeId};
-use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -16,18 +15,24 @@ const MAILBOX_CAPACITY: usize = 1024;
 pub(super) struct Shared {
     pub(super) handles: Vec<Handle>,
     status: Mutex<Status>,
-    mailboxes: Mutex<Mailboxes>,
+    mailboxes: Mutex<Vec<Mailboxes>>,
 }
 
-/// By the type of the messages and the receiving shard.
-type Mailboxes = BTreeMap<(TypeId, usize), Box<dyn Any + Send>>;
+/// The mailboxes of a receiving shard, one for each type of messages: few.
+type Mailboxes = Vec<Box<dyn Any + Send>>;
 
 struct Status {
     shards: Vec<State>,
     is_stopping: bool,
     /// Wakers of receivers that wait for the end of another shard: one for each shard and message
     /// type.
-    watchers: BTreeMap<(usize, TypeId), Waker>,
+    watchers: Vec<Watcher>,
+}
+
+struct Watcher {
+    index: usize,
+    message: TypeId,
+    waker: Waker,
 }
 
 enum State {
@@ -46,8 +51,9 @@ struct Mailbox<M> {
 impl Shared {
     pub(super) fn new(handles: Vec<Handle>) -> Shared {
         let shards = handles.iter().map(|_| State::Alive(None)).collect();
-        let status = Status { shards, is_stopping: false, watchers: BTreeMap::new() };
-        Shared { handles, status: Mutex::new(status), mailboxes: Mutex::default() }
+        let mailboxes = handles.iter().map(|_| Mailboxes::new()).collect();
+        let status = Status { shards, is_stopping: false, watchers: Vec::new() };
+        Shared { handles, status: Mutex::new(status), mailboxes: Mutex::new(mailboxes) }
     }
 
     /// Stops all shards.
@@ -81,13 +87,9 @@ impl Shared {
         let watchers = std::mem::take(&mut status.watchers);
         drop(status);
         let mut woken = WakeList::default();
-        woken.extend(watchers.into_values());
+        woken.extend(watchers.into_iter().map(|watcher| watcher.waker));
         woken.wake();
-        let mut mailboxes = self.mailboxes();
-        let all = std::mem::take(&mut *mailboxes).into_iter();
-        let (own, others): (Mailboxes, _) = all.partition(|((_, receiver), _)| *receiver == index);
-        *mailboxes = others;
-        own
+        std::mem::take(&mut self.mailboxes()[index])
     }
 
     /// Completes once all shards but `index` have ended. Called by the receiver of messages of the
@@ -104,7 +106,15 @@ impl Shared {
         if others.all(|(_, state)| matches!(state, State::Ended)) {
             return Poll::Ready(());
         }
-        let old = status.watchers.insert((index, message), waker);
+        let mut watchers = status.watchers.iter_mut();
+        let own = watchers.find(|watcher| watcher.index == index && watcher.message == message);
+        let old = match own {
+            Some(watcher) => Some(std::mem::replace(&mut watcher.waker, waker)),
+            None => {
+                status.watchers.push(Watcher { index, message, waker });
+                None
+            }
+        };
         drop(status);
         drop(old);
         Poll::Pending
@@ -130,18 +140,22 @@ impl Shared {
         if matches!(self.status().shards[index], State::Ended) {
             return None;
         }
-        let mailbox = mailboxes.entry((TypeId::of::<M>(), index)).or_insert_with(|| {
-            let (sender, receiver) = bounded::<M>(MAILBOX_CAPACITY);
-            Box::new(Mailbox { sender, receiver: Some(receiver) })
-        });
-        mailbox.downcast_mut().map(f)
+        let own = &mut mailboxes[index];
+        if let Some(mailbox) = own.iter_mut().find_map(|mailbox| mailbox.downcast_mut()) {
+            return Some(f(mailbox));
+        }
+        let (sender, receiver) = bounded::<M>(MAILBOX_CAPACITY);
+        let mut mailbox = Box::new(Mailbox { sender, receiver: Some(receiver) });
+        let returned = f(&mut mailbox);
+        own.push(mailbox);
+        Some(returned)
     }
 
     fn status(&self) -> MutexGuard<'_, Status> {
         self.status.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn mailboxes(&self) -> MutexGuard<'_, Mailboxes> {
+    fn mailboxes(&self) -> MutexGuard<'_, Vec<Mailboxes>> {
         self.mailboxes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -5,8 +5,6 @@
 //! is set, it does what the system does by default. Invariants: under the lock, the flag of a
 //! signal is set if and only if it has no listener; that action runs before those of all listeners.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::fs;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,6 +28,7 @@ pub(super) enum Disposition {
 
 /// A signal that has, or had, listeners.
 struct SignalState {
+    number: i32,
     listeners: usize,
     /// The signal has no listener now. The handler reads this flag.
     has_no_listener: Arc<AtomicBool>,
@@ -37,8 +36,8 @@ struct SignalState {
     original: Disposition,
 }
 
-/// The signals by number.
-static SIGNALS: Mutex<BTreeMap<i32, SignalState>> = Mutex::new(BTreeMap::new());
+/// In the order of their first listeners: there are at most 64 signals.
+static SIGNALS: Mutex<Vec<SignalState>> = Mutex::new(Vec::new());
 
 /// Adds a listener, whose handler `install` installs.
 pub(super) fn add_listener(
@@ -57,7 +56,7 @@ pub(super) fn add_listener(
 /// Removes a listener and its handler.
 pub(super) fn remove_listener(number: i32, handler: SigId) {
     let mut signals = lock();
-    if let Some(signal) = signals.get_mut(&number) {
+    if let Some(signal) = signals.iter_mut().find(|signal| signal.number == number) {
         signal.listeners -= 1;
         // Before the handler is removed: no signal is lost between the two steps.
         signal.has_no_listener.store(signal.listeners == 0, Ordering::SeqCst);
@@ -74,21 +73,18 @@ pub(super) fn prepare(number: i32) -> io::Result<Disposition> {
 /// this one reads the flag before any listener receives the signal. Otherwise a loop on another
 /// thread, which drops its last listener as soon as it has received the signal, could cause the
 /// default effect of the same signal.
-fn prepare_in(
-    signals: &mut BTreeMap<i32, SignalState>,
-    number: i32,
-) -> io::Result<&mut SignalState> {
-    match signals.entry(number) {
-        Entry::Occupied(signal) => Ok(signal.into_mut()),
-        Entry::Vacant(place) => {
-            let original = disposition(number);
-            let has_no_listener = Arc::new(AtomicBool::new(true));
-            if original == Disposition::Default {
-                restore_if(number, has_no_listener.clone())?;
-            }
-            Ok(place.insert(SignalState { listeners: 0, has_no_listener, original }))
+fn prepare_in(signals: &mut Vec<SignalState>, number: i32) -> io::Result<&mut SignalState> {
+    let known = signals.iter().position(|signal| signal.number == number);
+    let index = known.unwrap_or(signals.len());
+    if known.is_none() {
+        let original = disposition(number);
+        let has_no_listener = Arc::new(AtomicBool::new(true));
+        if original == Disposition::Default {
+            restore_if(number, has_no_listener.clone())?;
         }
+        signals.push(SignalState { number, listeners: 0, has_no_listener, original });
     }
+    Ok(&mut signals[index])
 }
 
 /// Adds an action that applies the system's default if `condition` is set.
@@ -118,6 +114,6 @@ pub(super) fn disposition(number: i32) -> Disposition {
 }
 
 /// No user code runs under the lock, so the data is consistent even after a panic.
-fn lock() -> MutexGuard<'static, BTreeMap<i32, SignalState>> {
+fn lock() -> MutexGuard<'static, Vec<SignalState>> {
     SIGNALS.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -106,7 +106,7 @@ impl SharedStream {
         if !self.is_flushing.replace(true) {
             let options =
                 SpawnOptions { name: Some("stream writer".into()), ..SpawnOptions::here() };
-            drop(context.executor.spawn(Flusher(self.clone()).run(), options));
+            drop(context.executor.spawn_boxed(Flusher(self.clone()).run(), options));
         }
     }
 }

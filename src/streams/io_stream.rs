@@ -110,7 +110,7 @@ impl IoStream {
             driven,
             is_unflushed: Cell::new(false),
             is_closed: Cell::new(false),
-            driver: context.executor.spawn(task, options).abort_on_drop(),
+            driver: context.executor.spawn_boxed(task, options).abort_on_drop(),
         }
     }
 

@@ -161,7 +161,7 @@ impl<'env> Children<'env> {
         let mut panic = None;
         let list = mem::take(&mut *self.list.borrow_mut());
         let mut children: Vec<_> = list.into_iter().map(|(_, task)| task).collect();
-        children.sort_by_key(|task| task.header().id);
+        children.sort_unstable_by_key(|task| task.header().id);
         for task in children {
             panic = panic.or(catch(|| self.context.executor.cancel_inside(&task)).err());
         }

@@ -18,7 +18,8 @@ use crate::wait::store_waker;
 ///
 /// An idle time-out is a limit that each received byte moves:
 ///
-/// ```
+#[cfg_attr(feature = "streams", doc = "```")]
+#[cfg_attr(not(feature = "streams"), doc = "```ignore")]
 /// use evloop::StreamReader;
 /// use evloop::time::{Elapsed, now, timeout_scope};
 /// use std::{io, time::Duration};
