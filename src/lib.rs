@@ -138,6 +138,7 @@ mod blocking;
 pub mod coroutine;
 pub mod fs;
 pub mod io;
+mod io_traits;
 #[cfg(feature = "macros")]
 mod macros;
 pub mod net;

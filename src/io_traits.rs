@@ -1,0 +1,6 @@
+//! The I/O traits of other crates, for types whose module implements them in one form only.
+//!
+//! Layer L4. Invariant: nothing here but forwarding. A module implements the traits of futures-io
+//! once: for a reference, or for a value that has state of its own.
+
+mod by_value;
