@@ -4,3 +4,5 @@
 //! once: for a reference, or for a value that has state of its own.
 
 mod by_value;
+#[cfg(feature = "tokio-io")]
+mod tokio_io;

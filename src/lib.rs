@@ -102,14 +102,15 @@
 //! | `signal` | [`signal`]: Ctrl-C and other signals, on Unix | yes |
 //! | `macros` | `#[evloop::main]` and `#[evloop::test]` | no |
 //! | `lookup-addr` | `net::lookup_addr`: the name of an address | no |
+//! | `tokio-io` | tokio's `AsyncRead` and `AsyncWrite`, on all connections and streams | no |
 //!
 //! # Limits
 //!
 //! - A task never moves to another thread, and a poll that computes for long delays all others.
 //! - A `block_on` of another crate inside of a task blocks the loop: await the future instead.
 //! - There is no TLS yet, and no virtual time for tests.
-//! - Streams implement the traits of futures-io, not those of tokio. So hyper and crates that are
-//!   built on it do not run on this loop yet.
+//! - Crates that need tokio's reactor, timers or `spawn` do not run on this loop; its I/O traits
+//!   are the feature `tokio-io`. hyper does not run yet.
 //! - Tests run on Linux. macOS, the BSDs and Windows are compiled only.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
