@@ -64,7 +64,7 @@
 //! | wait for a condition | [`sync::Event`], [`sync::Condvar`], [`sync::Notify`] |
 //! | share the latest value of something | [`sync::watch`] |
 //! | read and write lines and messages | [`open_connection`], [`start_server`], [`streams`] |
-//! | do so over TLS of another crate | [`streams::from_io`] |
+//! | do so over TLS | the feature `rustls`; [`streams::from_io`] with other crates |
 //! | use sockets and pipes | [`net`] |
 //! | wait for a descriptor | [`io::AsyncFd`] |
 //! | use standard input and output; copy | [`io::stdin`], [`io::stdout`], [`io::copy()`] |
@@ -102,13 +102,14 @@
 //! | `signal` | [`signal`]: Ctrl-C and other signals, on Unix | yes |
 //! | `macros` | `#[evloop::main]` and `#[evloop::test]` | no |
 //! | `lookup-addr` | `net::lookup_addr`: the name of an address | no |
+//! | `rustls` | `rustls`: TLS on [`streams`], by the crate rustls | no |
 //! | `tokio-io` | tokio's `AsyncRead` and `AsyncWrite`, on all connections and streams | no |
 //!
 //! # Limits
 //!
 //! - A task never moves to another thread, and a poll that computes for long delays all others.
 //! - A `block_on` of another crate inside of a task blocks the loop: await the future instead.
-//! - There is no TLS yet, and no virtual time for tests.
+//! - There is no virtual time for tests yet.
 //! - Crates that need tokio's reactor, timers or `spawn` do not run on this loop; its I/O traits
 //!   are the feature `tokio-io`. hyper does not run yet.
 //! - Tests run on Linux. macOS, the BSDs and Windows are compiled only.
@@ -147,6 +148,8 @@ pub mod net;
 pub mod process;
 pub mod queue;
 pub mod runtime;
+#[cfg(feature = "rustls")]
+pub mod rustls;
 pub mod shards;
 #[cfg(all(unix, feature = "signal"))]
 pub mod signal;

@@ -15,7 +15,7 @@ const LAYERS: &str = "
     L2 executor reactor
     L3 context
     L4 macros runtime blocking sync time queue coroutine task
-    L4 io net streams fs io_traits signal process shards hyper tokio rustls inspect sim
+    L4 io net rustls streams fs io_traits signal process shards hyper tokio inspect sim
     L5 guide lib
 ";
 /// The two sides of the kernel never import each other; the layers below are shared.
@@ -32,7 +32,7 @@ const FILE_LINES_MAX: usize = 400;
 /// Files of src that may be longer, each with its reason.
 const LONG_FILES: [(&str, &str); 0] = [];
 /// The most floors that the imports of src form, drawn folder by folder.
-const FLOORS_MAX: usize = 9;
+const FLOORS_MAX: usize = 10;
 const FILE_LINES_MIN: usize = 40;
 /// Files of src that may be shorter, each with its reason. Parents may be, too.
 const SMALL_FILES: [(&str, &str); 12] = [

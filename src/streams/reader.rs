@@ -44,7 +44,7 @@ use crate::reactor::{Direction, WaiterKey};
 pub struct StreamReader {
     pub(super) shared: Rc<SharedStream>,
     pub(super) buffer: Buffer,
-    limit: usize,
+    pub(super) limit: usize,
     /// The stream has ended: the peer has ended its direction, or this side closed the connection.
     has_ended: bool,
 }
