@@ -453,6 +453,44 @@ fn a_server_that_stops_ends_a_handshake() {
 }
 
 #[test]
+fn the_new_writer_has_the_marks_of_the_old_one_and_aborts_as_it() {
+    let own = Own::new();
+    run(async {
+        let (client, server) = tcp().await;
+        client.1.set_write_buffer_limits(0, 7);
+        let client = (client.0, client.1.abort_on_drop());
+        let ((_reader, writer), (mut server_reader, server_writer)) =
+            upgrade(&own, client, server).await;
+        assert_eq!(writer.write_buffer_limits(), (0, 7));
+        assert_eq!(server_writer.write_buffer_limits(), (16 * 1024, 64 * 1024));
+        drop(writer);
+        let cut = server_reader.read(1).await;
+        assert_eq!(kind(cut), Some(ErrorKind::UnexpectedEof), "no close_notify was sent");
+    });
+}
+
+#[test]
+fn a_server_that_closes_its_clients_ends_a_handshake_at_the_time_limit() {
+    let own = Own::new();
+    let (_, reports) = run_with_reports(async {
+        let handshake_timeout = Duration::from_millis(100);
+        let streams = StreamOptions { handshake_timeout, ..Default::default() };
+        let options = ServerOptions { streams, ..Default::default() };
+        let server = start_server_tls_with(ANY, own.acceptor(), &options, upper).await.unwrap();
+        let (mut reader, _writer) = open_connection(addr(&server)).await.unwrap();
+        _writer.write([0x16, 3, 1, 0, 100, 1]);
+        // The handshake has begun: a second connection is accepted after the first one.
+        let connector = own.connector();
+        open_connection_tls(addr(&server), "localhost", &connector).await.unwrap();
+        server.close();
+        server.close_clients();
+        assert_eq!(reader.read_to_end().await.unwrap(), b"");
+        server.wait_closed().await;
+    });
+    assert!(reports.len() == 1 && reports[0].contains("took longer than 100ms"), "{reports:?}");
+}
+
+#[test]
 fn the_new_streams_have_the_limit_of_the_old_ones_or_that_of_the_options() {
     let own = Own::new();
     run(async {

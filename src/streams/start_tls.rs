@@ -16,7 +16,7 @@ use crate::time::timeout;
 
 /// Upgrades a connection to TLS, as the client: asyncio's `start_tls`. `name` is the name of the
 /// server, a DNS name or an IP address, which its certificate must have. Returns the streams of the
-/// TLS connection, with the limit of the reader and the linger time of the writer.
+/// TLS connection, with the limits of the reader and of the writer.
 ///
 /// What was written before is sent first, in the clear. The connection may be of any kind: TCP, a
 /// Unix socket, [`from_io`](super::from_io).
@@ -133,27 +133,36 @@ async fn upgrade(
 ) -> io::Result<(StreamReader, StreamWriter)> {
     options.check()?;
     check_unread(&reader, &writer)?;
-    let clear = writer.shared.clone();
+    let (clear, aborts_on_drop) = (writer.shared.clone(), writer.aborts_on_drop);
     let stream = IoStream::new(tls(Beneath::new(writer))?, "start_tls");
     stream.set_addrs(&clear);
     stream.is_unflushed.set(true);
     let (reader, writer) = pair(StreamSocket::Io(stream), options);
+    let (low, high) = clear.marks();
+    writer.set_write_buffer_limits(low, high);
     clear.set_target_of_entry(Rc::downgrade(&writer.shared));
     // If this future is dropped, the connection closes at once.
-    let writer = writer.abort_on_drop();
+    let mut writer = writer.abort_on_drop();
     let handshake = async {
         clear.wait(SharedStream::has_sent).await?;
         // A flush completes the handshake.
         writer.shared.wait(SharedStream::has_sent).await
     };
     match timeout(options.handshake_timeout, handshake).await {
-        Ok(Ok(())) => Ok((reader, writer.close_on_drop())),
+        Ok(Ok(())) => {
+            writer.aborts_on_drop = aborts_on_drop;
+            Ok((reader, writer))
+        }
         Ok(Err(error)) => {
             // Lingers: a reset would destroy the alert that says why.
             clear.close();
             Err(error)
         }
-        Err(_) => Err(too_slow(options.handshake_timeout)),
+        Err(_) => {
+            // The drop would not abort a connection that its server has closed.
+            writer.abort();
+            Err(too_slow(options.handshake_timeout))
+        }
     }
 }
 
@@ -225,11 +234,5 @@ impl StreamWriter {
     #[doc(alias = "get_extra_info")]
     pub fn tls_info(&self) -> Option<TlsInfo> {
         self.shared.socket.as_io()?.tls_info()
-    }
-
-    /// Undoes [`abort_on_drop`](StreamWriter::abort_on_drop).
-    fn close_on_drop(mut self) -> StreamWriter {
-        self.aborts_on_drop = false;
-        self
     }
 }
