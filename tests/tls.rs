@@ -339,6 +339,8 @@ fn garbage_instead_of_a_hello_is_answered_by_an_alert_and_reported_with_the_peer
         let (mut reader, writer) = open_connection(addr(&server)).await.unwrap();
         let peer = writer.local_addr().unwrap();
         writer.write("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        // A close with unread bytes would be a reset, which destroys the alert.
+        writer.write(vec![b'x'; 300_000]);
         let answer = reader.read_to_end().await.unwrap();
         assert_eq!(answer[..3], [0x15, 3, 3], "a record with an alert");
         drop((reader, writer));
@@ -367,7 +369,7 @@ fn a_peer_that_leaves_during_the_handshake_is_an_error() {
 fn a_client_that_stops_in_the_handshake_loses_its_place_after_the_time_limit() {
     let own = Own::new();
     let (_, reports) = run_with_reports(async {
-        let handshake_timeout = Duration::from_millis(300);
+        let handshake_timeout = Duration::from_secs(1);
         let streams = StreamOptions { handshake_timeout, ..Default::default() };
         let options = ServerOptions { connection_limit: Some(1), streams, ..Default::default() };
         let server = start_server_tls_with(ANY, own.acceptor(), &options, upper).await.unwrap();
@@ -382,7 +384,7 @@ fn a_client_that_stops_in_the_handshake_loses_its_place_after_the_time_limit() {
         assert_eq!(reader.read_line().await.unwrap(), b"HELLO\n");
     });
     assert_eq!(reports.len(), 1, "{reports:?}");
-    assert!(reports[0].contains("took longer than 300ms"), "{reports:?}");
+    assert!(reports[0].contains("took longer than 1s"), "{reports:?}");
 }
 
 #[test]
@@ -473,7 +475,7 @@ fn the_new_writer_has_the_marks_of_the_old_one_and_aborts_as_it() {
 fn a_server_that_closes_its_clients_ends_a_handshake_at_the_time_limit() {
     let own = Own::new();
     let (_, reports) = run_with_reports(async {
-        let handshake_timeout = Duration::from_millis(100);
+        let handshake_timeout = Duration::from_secs(1);
         let streams = StreamOptions { handshake_timeout, ..Default::default() };
         let options = ServerOptions { streams, ..Default::default() };
         let server = start_server_tls_with(ANY, own.acceptor(), &options, upper).await.unwrap();
@@ -487,7 +489,7 @@ fn a_server_that_closes_its_clients_ends_a_handshake_at_the_time_limit() {
         assert_eq!(reader.read_to_end().await.unwrap(), b"");
         server.wait_closed().await;
     });
-    assert!(reports.len() == 1 && reports[0].contains("took longer than 100ms"), "{reports:?}");
+    assert!(reports.len() == 1 && reports[0].contains("took longer than 1s"), "{reports:?}");
 }
 
 #[test]
