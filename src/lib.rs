@@ -65,7 +65,7 @@
 //! | wait for a condition | [`sync::Event`], [`sync::Condvar`], [`sync::Notify`] |
 //! | share the latest value of something | [`sync::watch`] |
 //! | read and write lines and messages | [`open_connection`], [`start_server`], [`streams`] |
-//! | do so over TLS of another crate | [`streams::from_io`] |
+//! | do so over TLS | the feature `rustls`; [`streams::from_io`] with other crates |
 //! | use sockets and pipes | [`net`] |
 //! | wait for a descriptor | [`io::AsyncFd`] |
 //! | use standard input and output; copy | [`io::stdin`], [`io::stdout`], [`io::copy()`] |
@@ -107,6 +107,8 @@
 //! | `signal` | [`signal`]: Ctrl-C and other signals, on Unix | yes |
 //! | `macros` | `#[evloop::main]` and `#[evloop::test]` | no |
 //! | `lookup-addr` | `net::lookup_addr`: the name of an address | no |
+//! | `rustls` | `rustls`: TLS on [`streams`], by the crate rustls | no |
+//! | `tokio-io` | tokio's `AsyncRead` and `AsyncWrite`, on all connections and streams | no |
 //! | `tokio` | `tokio`: tokio's runtime beside this loop, for crates that need it | no |
 //!
 //! Without the default features, building takes about four fifths of the time.
@@ -115,9 +117,9 @@
 //!
 //! - A task never moves to another thread, and a poll that computes for long delays all others.
 //! - A `block_on` of another crate inside of a task blocks the loop: await the future instead.
-//! - There is no TLS yet, and no virtual time for tests.
-//! - Streams implement the traits of futures-io, not those of tokio. So hyper and crates that are
-//!   built on it do not run on this loop yet.
+//! - There is no virtual time for tests yet.
+//! - Crates that need tokio's reactor, timers or `spawn` do not run on this loop; its I/O traits
+//!   are the feature `tokio-io`. hyper does not run yet.
 //! - Tests run on Linux. macOS, the BSDs and Windows are compiled only.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -149,6 +151,7 @@ pub mod coroutine;
 #[cfg(feature = "fs")]
 pub mod fs;
 pub mod io;
+mod io_traits;
 #[cfg(feature = "macros")]
 mod macros;
 pub mod net;
@@ -156,6 +159,8 @@ pub mod net;
 pub mod process;
 pub mod queue;
 pub mod runtime;
+#[cfg(feature = "rustls")]
+pub mod rustls;
 pub mod shards;
 #[cfg(all(unix, feature = "signal"))]
 pub mod signal;

@@ -13,6 +13,11 @@
     doc = "| [`open_unix_connection_with`], [`start_unix_server_with`], [`serve_unix_listeners`] \
            | the same by Unix sockets |"
 )]
+#![cfg_attr(
+    feature = "rustls",
+    doc = "| [`open_connection_tls`], [`start_server_tls`] | the same by TLS |\n\
+           | [`start_tls`], [`start_tls_server`] | upgrade a connection to TLS |"
+)]
 //! | [`StreamReader`] | reads lines, exact numbers of bytes, bytes up to a separator |
 //! | [`Lines`] | the lines of a reader, as a `Stream` |
 //! | [`StreamWriter`] | queues bytes and sends them in the background; `drain` waits |
@@ -117,6 +122,8 @@
 
 mod acceptor;
 mod async_io;
+#[cfg(feature = "rustls")]
+mod beneath;
 mod connections;
 mod flusher;
 mod frames;
@@ -135,6 +142,12 @@ mod socket;
 #[cfg(unix)]
 mod socket_file;
 mod start_server;
+#[cfg(feature = "rustls")]
+mod start_tls;
+#[cfg(feature = "rustls")]
+mod tls;
+#[cfg(feature = "tokio-io")]
+mod tokio_io;
 #[cfg(unix)]
 mod unix;
 mod unsent;
@@ -176,6 +189,16 @@ pub use self::socket::StreamSocket;
 #[doc(alias = "create_server")]
 pub use self::start_server::start_server;
 pub use self::start_server::{serve_listeners, start_server_with};
+#[cfg(feature = "rustls")]
+pub use self::start_tls::{start_tls, start_tls_server, start_tls_server_with, start_tls_with};
+#[cfg(feature = "rustls")]
+#[doc(alias = "open_ssl_over_tcp_stream")]
+pub use self::tls::open_connection_tls;
+#[cfg(feature = "rustls")]
+#[doc(alias = "serve_ssl_over_tcp")]
+pub use self::tls::start_server_tls;
+#[cfg(feature = "rustls")]
+pub use self::tls::{open_connection_tls_with, start_server_tls_with};
 #[cfg(unix)]
 #[doc(alias = "connect_read_pipe")]
 pub use self::unix::from_pipe;

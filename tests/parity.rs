@@ -810,7 +810,8 @@ async fn streams_of_other_connections() -> Fallible {
     writer.write_frame("x", &format)?;
     let frame: Option<Vec<u8>> = reader.read_frame(&format).await?;
     let _: Option<i32> = reader.get_ref().as_io().unwrap().with(|_: &mut Vec<u8>| 1);
-    let options = StreamOptions { linger: MS, connect: ConnectOptions::default(), limit: 10 };
+    let (connect, handshake_timeout) = (ConnectOptions::default(), MS);
+    let options = StreamOptions { linger: MS, connect, handshake_timeout, limit: 10 };
     streams::from_io_with(evloop::io::duplex(10).0, &options);
     let (feeder, mut reader) = streams::memory_reader();
     feeder.feed_data("x");

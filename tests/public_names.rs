@@ -90,6 +90,11 @@ mod runtime_items {
     };
 }
 
+#[cfg(feature = "rustls")]
+mod rustls_items {
+    use evloop::rustls::{TlsAcceptor, TlsConnector, TlsInfo, pki_types, rustls};
+}
+
 mod shards_items {
     use evloop::shards::{Mailbox, Shard, shards, try_shards};
 }
@@ -107,6 +112,11 @@ mod streams_items {
         memory_reader, open_connection, open_connection_with, open_unix_connection,
         open_unix_connection_with, serve_listeners, serve_unix_listeners, start_server,
         start_server_with, start_unix_server, start_unix_server_with,
+    };
+    #[cfg(feature = "rustls")]
+    use evloop::streams::{
+        open_connection_tls, open_connection_tls_with, start_server_tls, start_server_tls_with,
+        start_tls, start_tls_server, start_tls_server_with, start_tls_with,
     };
     mod stream_socket_variants {
         use evloop::streams::StreamSocket::{Io, Pipe, Tcp, Unix};
@@ -424,6 +434,13 @@ methods! {
         alarm as_raw child from_raw hangup interrupt io kill pipe quit terminate user_defined1
         user_defined2 window_change
     }
+}
+
+#[cfg(feature = "rustls")]
+methods! {
+    tls_methods:
+    evloop::streams::StreamReader { tls_info }
+    evloop::streams::StreamWriter { tls_info }
 }
 
 methods! {

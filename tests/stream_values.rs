@@ -334,6 +334,19 @@ fn owned_views_move_into_tasks_and_return_their_streams() {
 }
 
 #[test]
+fn a_view_of_a_writer_takes_several_buffers_at_once() {
+    run(async {
+        let (writer, mut reader) = pair();
+        let bufs = [&b"one "[..], b"", b"two"].map(io::IoSlice::new);
+        assert_eq!(writer.as_async_write().write_vectored(&bufs).await.unwrap(), 7);
+        assert_eq!(reader.read_exact(7).await.unwrap(), b"one two");
+        writer.close();
+        let refused = writer.as_async_write().write_vectored(&bufs).await;
+        assert_eq!(kind(refused), Some(ErrorKind::BrokenPipe));
+    });
+}
+
+#[test]
 fn a_view_that_waits_is_woken_and_its_drop_removes_the_waiter() {
     run(async {
         let (feeder, mut reader) = memory_reader();

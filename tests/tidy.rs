@@ -15,7 +15,7 @@ const LAYERS: &str = "
     L2 executor reactor
     L3 context
     L4 macros runtime blocking sync time queue coroutine task
-    L4 io net streams fs signal process shards hyper tokio rustls inspect sim
+    L4 io net rustls fs io_traits streams signal process shards hyper tokio inspect sim
     L5 guide lib
 ";
 /// The two sides of the kernel never import each other; the layers below are shared.

@@ -2,7 +2,7 @@
 
 use std::borrow::{Borrow, BorrowMut};
 use std::fmt;
-use std::io;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -105,6 +105,18 @@ impl<W: Borrow<StreamWriter> + Unpin> AsyncWrite for AsyncWriter<W> {
         let shared = &self.waiting.shared;
         shared.write(buf);
         Poll::Ready(shared.check().map(|()| buf.len()))
+    }
+
+    /// Does the same with several buffers, which are sent together.
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        ready!(self.poll_until(cx, |shared| !shared.is_paused()))?;
+        let shared = &self.waiting.shared;
+        shared.write_vectored(bufs);
+        Poll::Ready(shared.check().map(|()| bufs.iter().map(|buf| buf.len()).sum()))
     }
 
     /// Completes once everything is sent.

@@ -6,6 +6,8 @@
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::io;
+#[cfg(feature = "rustls")]
+use std::mem::replace;
 use std::rc::{Rc, Weak};
 
 use slab::Slab;
@@ -189,6 +191,18 @@ impl<T> Connections<T> {
         let mut woken = Vec::new();
         self.changed.set_ready(CHANGED, &mut woken);
         WakeList::from(woken).wake();
+    }
+}
+
+impl<T> Entry<T> {
+    /// Replaces the connection.
+    #[cfg(feature = "rustls")]
+    pub(super) fn set_target(&self, target: Weak<T>) {
+        // Dropped after the borrow has ended.
+        let mut open = self.connections.open.borrow_mut();
+        let replaced = open.get_mut(self.key).map(|entry| replace(entry, target));
+        drop(open);
+        drop(replaced);
     }
 }
 

@@ -11,6 +11,7 @@ use std::cell::{Cell, OnceCell};
 use std::fmt;
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -41,10 +42,18 @@ pub struct IoStream {
     io: Cell<Option<Box<dyn PolledIo>>>,
     driven: Rc<Driven>,
     /// The object has accepted bytes that it may buffer.
-    is_unflushed: Cell<bool>,
+    pub(super) is_unflushed: Cell<bool>,
     is_closed: Cell<bool>,
+    /// The addresses of the TCP connection on which the object runs, if they are known.
+    pub(super) addrs: OnceCell<Box<Addrs>>,
     /// Dropping it ends the driver.
     driver: JoinHandle<()>,
+}
+
+/// The addresses of a TCP connection.
+pub(super) struct Addrs {
+    pub(super) peer: SocketAddr,
+    pub(super) local: SocketAddr,
 }
 
 /// The state that the object's user and the driver share.
@@ -110,6 +119,7 @@ impl IoStream {
             driven,
             is_unflushed: Cell::new(false),
             is_closed: Cell::new(false),
+            addrs: OnceCell::new(),
             driver: context.executor.spawn_boxed(task, options).abort_on_drop(),
         }
     }

@@ -34,6 +34,10 @@ pub struct StreamOptions {
     /// zero, the connection closes at once, and the bytes that the system does not accept are
     /// dropped.
     pub linger: Duration,
+    /// How long a TLS handshake may take, before it fails with kind `TimedOut`; unused without the
+    /// feature `rustls`. Default: 10 seconds.
+    #[doc(alias = "ssl_handshake_timeout")]
+    pub handshake_timeout: Duration,
     /// How [`open_connection_with`] connects; otherwise unused. Default: as [`TcpStream::connect`].
     ///
     /// ```
@@ -217,6 +221,7 @@ impl Default for StreamOptions {
         StreamOptions {
             limit: 64 * 1024,
             linger: Duration::from_secs(30),
+            handshake_timeout: Duration::from_secs(10),
             connect: ConnectOptions::default(),
         }
     }

@@ -57,7 +57,7 @@ pub(super) struct SharedStream {
     /// The address of the peer once it is known: the system forgets it when a connection is reset.
     pub(super) known_peer: Cell<Option<SocketAddr>>,
     /// The entry of the connection in its server, removed after the socket is closed.
-    entry: Cell<Option<Entry<SharedStream>>>,
+    pub(super) entry: Cell<Option<Entry<SharedStream>>>,
 }
 
 /// How far the connection is from its end.

@@ -5,7 +5,7 @@
 use std::io::{self, IoSlice};
 use std::net::{Shutdown, SocketAddr};
 
-use super::io_stream::IoStream;
+use super::io_stream::{Addrs, IoStream};
 use crate::current::read_buffer;
 use crate::net::TcpStream;
 #[cfg(unix)]
@@ -121,11 +121,25 @@ impl StreamSocket {
     }
 
     pub(super) fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.as_tcp().ok_or_else(not_tcp)?.peer_addr()
+        self.addr(TcpStream::peer_addr, |addrs| addrs.peer)
     }
 
     pub(super) fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.as_tcp().ok_or_else(not_tcp)?.local_addr()
+        self.addr(TcpStream::local_addr, |addrs| addrs.local)
+    }
+
+    /// Returns an address of the TCP connection, or of that on which the connection runs.
+    fn addr(
+        &self,
+        of_tcp: fn(&TcpStream) -> io::Result<SocketAddr>,
+        of_addrs: fn(&Addrs) -> SocketAddr,
+    ) -> io::Result<SocketAddr> {
+        match self {
+            StreamSocket::Tcp(tcp) => of_tcp(tcp),
+            StreamSocket::Io(io) => io.addrs.get().map(|it| of_addrs(it)).ok_or_else(not_tcp),
+            #[cfg(unix)]
+            StreamSocket::Unix(_) | StreamSocket::Pipe(_) => Err(not_tcp()),
+        }
     }
 
     /// Lets the system probe an idle TCP connection.

@@ -93,7 +93,7 @@ where
     start(addr, options.clone(), handler, Location::caller())
 }
 
-async fn start<F, T>(
+pub(super) async fn start<F, T>(
     addr: impl ToAddrs,
     options: ServerOptions,
     handler: F,

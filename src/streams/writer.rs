@@ -58,7 +58,7 @@ use super::socket::StreamSocket;
 pub struct StreamWriter {
     pub(super) shared: Rc<SharedStream>,
     /// Dropping the writer aborts the connection, unless it was closed before.
-    aborts_on_drop: bool,
+    pub(super) aborts_on_drop: bool,
 }
 
 impl StreamWriter {
