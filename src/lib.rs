@@ -74,6 +74,7 @@
 //! | call a function that blocks or computes | [`task::spawn_blocking`] |
 //! | reach the loop from other threads | [`Handle`], [`sync::thread_channel`] |
 //! | keep a value for each task | [`task_local!`] |
+//! | give a crate that requires `Send` a value that is not | [`task::Local`] |
 //! | use several cores | [`shards`](mod@shards): a loop on each thread |
 //! | write a generator, also one that awaits | [`coroutine`], [`coroutine::stream`] |
 //! | see what the tasks do | [`task::all`], [`runtime::Instrument`], [`runtime::Builder::debug`] |
@@ -101,6 +102,7 @@
 //! | `process` | [`process`]: child processes, on Unix; enables `signal` | yes |
 //! | `signal` | [`signal`]: Ctrl-C and other signals, on Unix | yes |
 //! | `macros` | `#[evloop::main]` and `#[evloop::test]` | no |
+//! | `hyper` | `evloop::hyper`: HTTP/1 and HTTP/2 by hyper | no |
 //! | `lookup-addr` | `net::lookup_addr`: the name of an address | no |
 //!
 //! # Limits
@@ -108,8 +110,7 @@
 //! - A task never moves to another thread, and a poll that computes for long delays all others.
 //! - A `block_on` of another crate inside of a task blocks the loop: await the future instead.
 //! - There is no TLS yet, and no virtual time for tests.
-//! - Streams implement the traits of futures-io, not those of tokio. So hyper and crates that are
-//!   built on it do not run on this loop yet.
+//! - Streams implement the traits of futures-io, not those of tokio.
 //! - Tests run on Linux. macOS, the BSDs and Windows are compiled only.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -137,6 +138,8 @@ mod context;
 mod blocking;
 pub mod coroutine;
 pub mod fs;
+#[cfg(feature = "hyper")]
+pub mod hyper;
 pub mod io;
 #[cfg(feature = "macros")]
 mod macros;
