@@ -31,9 +31,12 @@ async fn read(io: &mut (impl Read + Unpin), capacity: usize) -> io::Result<Vec<u
     Ok(buf.filled().to_vec())
 }
 
-/// Records each write, and how many buffers it had.
+/// The bytes of each write, and how many buffers they were in.
+type Writes = Rc<RefCell<Vec<(usize, Vec<u8>)>>>;
+
+/// Records its writes.
 #[derive(Default)]
-struct Recorder(Rc<RefCell<Vec<(usize, Vec<u8>)>>>);
+struct Recorder(Writes);
 
 impl futures::AsyncWrite for Recorder {
     fn poll_write(self: Pin<&mut Self>, _: &mut Context, buf: &[u8]) -> Poll<io::Result<usize>> {

@@ -271,6 +271,31 @@ fn stop_completes_the_requests_in_flight() {
 }
 
 #[test]
+fn a_request_that_has_arrived_before_the_close_is_answered() {
+    run(async {
+        let (begun, go_on) = (Rc::new(Semaphore::new(0)), Rc::new(Event::new()));
+        let (begins, gate) = (begun.clone(), go_on.clone());
+        let begin = async move |stream, _| {
+            begins.add_permits(1);
+            gate.wait().await;
+            io::Result::Ok((Io::new(stream), service_fn(echo_path)))
+        };
+        let server = serve_with(listen().await?, &ServerOptions::default(), begin)?;
+        let (mut reader, writer) = connect(&server).await?;
+        writer.write(GET);
+        writer.flush();
+        let (mut idle, _idle_writer) = connect(&server).await?;
+        begun.acquire_many(2).await.unwrap().forget();
+        server.close_clients();
+        go_on.set();
+        assert_eq!(read_response(&mut reader).await?.1, "/a");
+        assert_eq!(reader.read_to_end().await?, b"");
+        assert_eq!(idle.read_to_end().await?, b"", "nothing has arrived on this one");
+        Ok(())
+    });
+}
+
+#[test]
 fn stop_aborts_what_is_left_after_the_grace() {
     run(async {
         let slow = Slow::new();

@@ -96,9 +96,12 @@ async fn find_protocol<T: AsyncRead + Unpin>(
     options: &ServerOptions,
     control: &Control,
 ) -> Option<Protocol> {
-    let found = poll_fn(|cx| match control.poll_closing(cx) {
-        true => Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into())),
-        false => poll_protocol(io, cx),
+    // First what has arrived: a request that is in the socket's buffer has begun.
+    let found = poll_fn(|cx| match poll_protocol(io, cx) {
+        Poll::Pending if control.poll_closing(cx) => {
+            Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()))
+        }
+        polled => polled,
     });
     match options.header_timeout {
         Some(limit) => timeout(limit, found).await.ok()?.ok(),
@@ -114,10 +117,13 @@ async fn drive<C: Future>(
 ) -> C::Output {
     let mut is_closing = false;
     poll_fn(|cx| {
-        if !is_closing && control.poll_closing(cx) {
-            is_closing = true;
-            shut_down(connection.as_mut());
+        // First what has arrived, as above.
+        let polled = connection.as_mut().poll(cx);
+        if polled.is_ready() || is_closing || !control.poll_closing(cx) {
+            return polled;
         }
+        is_closing = true;
+        shut_down(connection.as_mut());
         connection.as_mut().poll(cx)
     })
     .await
