@@ -129,7 +129,7 @@ impl hyper::service::Service<Request<Incoming>> for Slow {
         let slow = self.clone();
         Box::pin(async move {
             let _drop = CountDrop(slow.dropped.clone());
-            slow.begun.add_permits(1);
+            slow.begun.add_permits(1).unwrap();
             slow.finish.wait().await;
             Ok(Response::new("done".to_owned()))
         })
@@ -276,7 +276,7 @@ fn a_request_that_has_arrived_before_the_close_is_answered() {
         let (begun, go_on) = (Rc::new(Semaphore::new(0)), Rc::new(Event::new()));
         let (begins, gate) = (begun.clone(), go_on.clone());
         let begin = async move |stream, _| {
-            begins.add_permits(1);
+            begins.add_permits(1).unwrap();
             gate.wait().await;
             io::Result::Ok((Io::new(stream), service_fn(echo_path)))
         };

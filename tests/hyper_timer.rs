@@ -25,11 +25,9 @@ fn run<T>(future: impl Future<Output = T>) -> T {
 /// Returns a runtime and a sleep of it that has a timer.
 fn pending_sleep() -> (Runtime, BoxedSleep) {
     let mut runtime = Runtime::new().unwrap();
-    let sleep = runtime.block_on(async {
-        let mut sleep = Timer.sleep(LONG);
-        assert!(poll_fn(|cx| Poll::Ready(sleep.as_mut().poll(cx))).await.is_pending());
-        sleep
-    });
+    let mut sleep = runtime.block_on(async { Some(Timer.sleep(LONG)) }).unwrap();
+    let polled = runtime.block_on(poll_fn(|cx| Poll::Ready(sleep.as_mut().poll(cx))));
+    assert!(polled.is_pending());
     assert_eq!(runtime.metrics().timers, 1);
     (runtime, sleep)
 }
@@ -109,7 +107,7 @@ fn a_late_removal_spares_a_timer_that_has_the_same_place() {
         assert!(poll_fn(|cx| Poll::Ready(sleep.as_mut().poll(cx))).await.is_pending());
         // The first timer fires without a poll of its sleep; one of the next ones takes its place.
         evloop::time::sleep(Duration::from_millis(5)).await;
-        let later = [(); 4].map(|()| evloop::spawn(Timer.sleep(Duration::from_millis(5))));
+        let later = [(); 4].map(|()| evloop::spawn(Timer.sleep(Duration::from_millis(100))));
         evloop::task::yield_now().await;
         (sleep, later)
     });
