@@ -125,7 +125,6 @@ pub use self::join_queue::JoinQueue;
 pub use self::join_set::JoinSet;
 #[doc(alias = "SendWrapper")]
 #[doc(alias = "Fragile")]
-#[doc(alias = "LoopBound")]
 pub use self::local::Local;
 pub use self::local::LocalError;
 #[doc(alias = "ContextVar")]
