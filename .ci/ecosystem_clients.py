@@ -39,8 +39,8 @@ def axum():
     """HTTP/1 and HTTP/2 on one port, under load, and an end with a request in flight."""
     server = Server([EXAMPLES / "axum", ANY])
     url = f"http://127.0.0.1:{server.port}"
-    # Its listener for signals exists when it has answered.
-    tally.check("axum: an answer", run("curl", "-sS", f"{url}/visits") == "1\n")
+    # Now its listener for signals exists, and the timer that a short sleep needs.
+    tally.check("axum: a short sleep", run("curl", "-sS", f"{url}/sleep/1") == "slept 1 ms\n")
     idle = server.descriptors()
     for version in ["--http1.0", "--http1.1", "--http2", "--http2-prior-knowledge"]:
         curl = ["curl", "-sS", version]
