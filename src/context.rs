@@ -3,6 +3,8 @@
 //! The thread-local has no destructor: a destructor that looks for the loop while the thread ends
 //! finds none, and does not panic. Invariant: a turn begins with its loop entered last.
 
+mod locals;
+
 use std::cell::RefCell;
 use std::fmt;
 use std::io;
@@ -10,16 +12,17 @@ use std::mem::ManuallyDrop;
 use std::rc::Rc;
 use std::sync::Arc;
 
+pub(crate) use self::locals::LocalId;
+use self::locals::Locals;
 use crate::caught::{Caught, catch};
-use crate::current::LoopId;
 use crate::executor::{Executor, Hooks};
 use crate::reactor::Reactor;
-use crate::threads::{Inbox, LoopInfo, Pool, PoolSettings, inbox};
+use crate::threads::{Inbox, LoopInfo, LoopName, Pool, PoolSettings, inbox};
 use crate::wait::WaitQueue;
 
 /// All parts of one loop.
 pub(crate) struct Context {
-    id: LoopId,
+    pub(crate) name: LoopName,
     pub(crate) executor: Executor,
     pub(crate) reactor: Rc<Reactor>,
     pub(crate) inbox: Arc<Inbox>,
@@ -27,6 +30,8 @@ pub(crate) struct Context {
     /// The futures that wait until no task is ready and no event is due. The inbox stays notified
     /// while there are any.
     pub(crate) idle: WaitQueue<()>,
+    /// The values that `task::Local` names.
+    pub(crate) locals: Locals,
 }
 
 /// The settings of a loop.
@@ -54,13 +59,15 @@ impl Context {
         let info = LoopInfo::new(parts.name, parts.hooks.is_debug());
         let inbox = Arc::new(Inbox::new(reactor.unpark()?, info));
         let id = inbox::register(inbox.clone())?;
+        let name = LoopName { id, number: inbox.info.number };
         Ok(Rc::new(Context {
-            id,
+            name,
             executor: Executor::new(id, inbox.clone(), parts.hooks),
             reactor,
             inbox,
             pool: Pool::new(parts.pool),
             idle: WaitQueue::new(),
+            locals: Locals::default(),
         }))
     }
 
@@ -82,13 +89,14 @@ impl Context {
         for call in self.inbox.close() {
             panic = panic.or(catch(|| drop(call)).err());
         }
-        // After the tasks and calls: their destructors deregister sockets.
+        panic = panic.or(self.locals.close());
+        // After the tasks, the calls and the values: their destructors deregister sockets.
         panic = panic.or(catch(|| self.reactor.close()).err());
         self.pool.close();
         panic = panic.or(self.executor.report_unhandled());
         // Before the id is freed, since `current` still names it.
         drop(in_turn);
-        inbox::deregister(self.id);
+        inbox::deregister(self.name.id);
         panic
     }
 }
@@ -123,6 +131,12 @@ pub(crate) fn current() -> Option<Rc<Context>> {
 /// `f` must not run user code.
 pub(crate) fn with_current<T>(f: impl FnOnce(&Rc<Context>) -> T) -> Option<T> {
     ENTERED.with(|entered| entered.borrow().last().map(f))
+}
+
+/// Returns the loop `name`, if it is the current loop of this thread.
+#[inline]
+pub(crate) fn named(name: LoopName) -> Option<Rc<Context>> {
+    with_current(|context| (context.name == name).then(|| context.clone())).flatten()
 }
 
 /// Returns the reactor of the current loop.

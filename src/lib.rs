@@ -75,6 +75,7 @@
 //! | call a function that blocks or computes | [`task::spawn_blocking`] |
 //! | reach the loop from other threads | [`Handle`], [`sync::thread_channel`] |
 //! | keep a value for each task | [`task_local!`] |
+//! | give a crate that requires `Send` a value that is not | [`task::Local`] |
 //! | use several cores | [`shards`](mod@shards): a loop on each thread |
 //! | write a generator, also one that awaits | [`coroutine`], [`coroutine::stream`] |
 //! | run crates that need tokio: reqwest, sqlx | the module `tokio`, a feature |
@@ -106,6 +107,7 @@
 //! | `process` | [`process`]: child processes, on Unix; enables `signal` | yes |
 //! | `signal` | [`signal`]: Ctrl-C and other signals, on Unix | yes |
 //! | `macros` | `#[evloop::main]` and `#[evloop::test]` | no |
+//! | `hyper` | `evloop::hyper`: HTTP/1 and HTTP/2 by hyper | no |
 //! | `lookup-addr` | `net::lookup_addr`: the name of an address | no |
 //! | `rustls` | `rustls`: TLS on [`streams`], by the crate rustls | no |
 //! | `tokio-io` | tokio's `AsyncRead` and `AsyncWrite`, on all connections and streams | no |
@@ -118,8 +120,8 @@
 //! - A task never moves to another thread, and a poll that computes for long delays all others.
 //! - A `block_on` of another crate inside of a task blocks the loop: await the future instead.
 //! - There is no virtual time for tests yet.
-//! - Crates that need tokio's reactor, timers or `spawn` do not run on this loop; its I/O traits
-//!   are the feature `tokio-io`. hyper does not run yet.
+//! - Crates that need tokio's reactor, timers or `spawn` do not run on this loop alone: they need
+//!   the feature `tokio`.
 //! - Tests run on Linux. macOS, the BSDs and Windows are compiled only.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -150,6 +152,8 @@ mod blocking;
 pub mod coroutine;
 #[cfg(feature = "fs")]
 pub mod fs;
+#[cfg(feature = "hyper")]
+pub mod hyper;
 pub mod io;
 mod io_traits;
 #[cfg(feature = "macros")]

@@ -54,12 +54,14 @@
 
 // Layer L4.
 
+mod acceptor;
 mod addrs;
 #[cfg(unix)]
 mod ancillary;
 mod connect;
 mod connection;
 mod connection_ready;
+mod connections;
 mod datagram_ready;
 mod datagram_socket;
 mod endpoint;
@@ -100,6 +102,7 @@ mod unix_socket;
 #[cfg(unix)]
 mod unix_stream;
 
+pub(crate) use self::acceptor::{Acceptor, report_server_error, spawn_server_task};
 #[doc(alias = "ToSocketAddrs")]
 #[doc(alias = "HostnameResolver")]
 #[doc(alias = "AsyncToSocketAddrs")]
@@ -112,6 +115,7 @@ pub use self::connect::ConnectError;
 pub use self::connect::ConnectOptions;
 #[doc(alias = "SocketStream")]
 pub use self::connection::Connection;
+pub(crate) use self::connections::{Connections, Entry};
 pub use self::datagram_socket::DatagramSocket;
 #[doc(alias = "SocketListener")]
 pub use self::listener::Listener;

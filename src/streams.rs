@@ -120,13 +120,12 @@
 
 // L4. Invariant: the buffers belong to the reader and the writer, never to a future.
 
-mod acceptor;
 mod async_io;
 #[cfg(feature = "rustls")]
 mod beneath;
-mod connections;
 mod flusher;
 mod frames;
+mod handler;
 mod io_stream;
 mod lines;
 mod memory_reader;
@@ -154,7 +153,6 @@ mod unsent;
 mod writer;
 mod written;
 
-pub use self::acceptor::HandlerOutput;
 #[doc(alias = "compat")]
 pub use self::async_io::{AsyncReader, AsyncWriter};
 #[doc(alias = "LengthDelimitedCodec")]
@@ -163,6 +161,7 @@ pub use self::async_io::{AsyncReader, AsyncWriter};
 pub use self::frames::FrameFormat;
 #[doc(alias = "LengthDelimitedCodecError")]
 pub use self::frames::FrameTooLong;
+pub use self::handler::HandlerOutput;
 pub use self::io_stream::IoStream;
 pub use self::lines::Lines;
 pub use self::memory_reader::{Feeder, memory_reader};

@@ -34,6 +34,7 @@
 //! | [`unconstrained`] | runs a future without a budget |
 //! | [`until_idle()`], [`UntilIdle`] | waits until all other tasks are blocked |
 //! | [`task_local!`](crate::task_local), [`LocalKey`], [`OutOfScope`] | values of a task |
+//! | [`Local`], [`LocalError`] | a `Send` name of a value that stays on the loop's thread |
 //! | [`ReentrantMutex`], [`ReentrantMutexGuard`] | a mutex that its owner can lock again |
 //! | [`current`], [`all`] | the running task; all tasks |
 //! | [`iter`], [`TaskIter`] | the tasks one by one, for a loop with many |
@@ -67,6 +68,8 @@ mod join_map;
 mod join_queue;
 mod join_set;
 mod local;
+mod local_io;
+mod local_key;
 mod members;
 mod race;
 mod reentrant_mutex;
@@ -124,12 +127,16 @@ pub use self::join_queue::JoinQueue;
 #[doc(alias = "Group")]
 #[doc(alias = "Pool")]
 pub use self::join_set::JoinSet;
+#[doc(alias = "SendWrapper")]
+#[doc(alias = "Fragile")]
+pub use self::local::Local;
+pub use self::local::LocalError;
 #[doc(alias = "ContextVar")]
-pub use self::local::LocalKey;
-pub use self::local::LocalValue;
+pub use self::local_key::LocalKey;
+pub use self::local_key::LocalValue;
 #[doc(alias = "AccessError")]
 #[doc(alias = "LookupError")]
-pub use self::local::OutOfScope;
+pub use self::local_key::OutOfScope;
 #[doc(alias = "FIRST_COMPLETED")]
 #[doc(alias = "select_all")]
 pub use self::race::race;

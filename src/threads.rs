@@ -9,6 +9,6 @@ pub(crate) mod inbox;
 mod pool;
 mod pool_settings;
 
-pub(crate) use self::inbox::{Call, Drained, Inbox, LoopInfo};
+pub(crate) use self::inbox::{Call, Drained, Inbox, LoopInfo, LoopName};
 pub(crate) use self::pool::{Job, Kind, Pool, is_job_abandoned};
 pub(crate) use self::pool_settings::PoolSettings;

@@ -302,6 +302,50 @@ fn a_remote_handle_is_awaited_on_its_own_loop() {
 }
 
 #[test]
+fn a_spawn_in_the_own_loop_makes_one_task_at_once() {
+    block_on(async {
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let (one, two) = (order.clone(), order.clone());
+        let first = Handle::current().spawn(move || async move { one.lock().unwrap().push(1) });
+        let second = spawn(async move { two.lock().unwrap().push(2) });
+        assert_eq!(evloop::task::all().len(), 3, "with the root");
+        second.await.unwrap();
+        assert!(first.is_finished());
+        assert_eq!(*order.lock().unwrap(), [1, 2]);
+    });
+}
+
+#[test]
+fn a_task_of_the_own_loop_is_aborted_and_awaited_on_another_thread() {
+    block_on(async {
+        let task = Handle::current().spawn(pending::<()>);
+        let thread = thread::spawn(move || {
+            task.abort();
+            task.join().unwrap_err().is_cancelled()
+        });
+        while !thread.is_finished() {
+            yield_now().await;
+        }
+        assert!(thread.join().unwrap());
+    });
+}
+
+#[test]
+fn a_late_abort_spares_the_task_that_has_the_slot_now() {
+    beside_a_loop(|handle| {
+        let ended = handle.spawn(|| ready(1));
+        catch_up(handle);
+        let (release, released) = oneshot::channel();
+        let next = handle.spawn(move || released);
+        catch_up(handle);
+        ended.abort();
+        catch_up(handle);
+        release.send(2).unwrap();
+        assert_eq!((ended.join().unwrap(), next.join().unwrap()), (1, Ok(2)));
+    });
+}
+
+#[test]
 fn a_join_on_the_loops_own_thread_panics() {
     block_on(async {
         let task = Handle::current().spawn(|| ready(7));

@@ -10,17 +10,25 @@ use std::cell::Cell;
 const SIZE: usize = 64 * 1024;
 
 thread_local! {
-    static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    /// `None` until the first read, and while the buffer is lent.
+    static BUFFER: Cell<Option<Box<[u8; SIZE]>>> = const { Cell::new(None) };
 }
 
 /// Calls `f` with the buffer. Its contents are arbitrary.
+#[inline]
 pub(crate) fn with_buffer<T>(f: impl FnOnce(&mut [u8]) -> T) -> T {
     // An outer call may have it, or the thread may be ending: then a new buffer is made.
-    let mut buffer = BUFFER.try_with(Cell::take).unwrap_or_default();
-    buffer.resize(SIZE, 0);
-    let result = f(&mut buffer);
-    let _ = BUFFER.try_with(|slot| slot.set(buffer));
+    let lent = BUFFER.try_with(Cell::take).ok().flatten();
+    let mut buffer = lent.unwrap_or_else(new_buffer);
+    let result = f(&mut *buffer);
+    let _ = BUFFER.try_with(|slot| slot.set(Some(buffer)));
     result
+}
+
+#[cold]
+fn new_buffer() -> Box<[u8; SIZE]> {
+    // By way of a vector: an array would pass through the stack.
+    vec![0; SIZE].try_into().expect("the vector has the length of the array")
 }
 
 #[cfg(test)]

@@ -190,11 +190,17 @@ impl<T: 'static> JoinHandle<T> {
         if !T::CAN_FAIL || knows::<T>() {
             return;
         }
-        if handle.is_finished() {
-            return handle.report_lost();
+        handle.at_end(JoinHandle::report_lost);
+    }
+
+    /// Calls `f` when the task has left its slot; at once if it has. `f` takes the output. The
+    /// handle must not be awaited besides.
+    pub(crate) fn at_end(self, f: impl FnOnce(JoinHandle<T>) + 'static) {
+        if self.is_finished() {
+            return f(self);
         }
-        let task = handle.task.task().clone();
-        task.header().set_report(Box::new(|| handle.report_lost()));
+        let task = self.task.task().clone();
+        task.header().set_report(Box::new(|| f(self)));
     }
 
     /// Reports the panic of the task, or the error in its output, unless the output was taken.

@@ -19,7 +19,7 @@ use super::header::{Flag, Header, SpawnOptions};
 use super::instrument::Hooks;
 use super::join_error::JoinError;
 use super::join_handle::JoinHandle;
-use super::local_queue::{LocalQueue, TurnGuard, store_unhandled};
+use super::local_queue::{LocalQueue, TurnGuard, abort, store_unhandled};
 use super::run_queue::ROOT;
 use super::runnable::{Runnable, wake_waiter};
 use super::task_cell::TaskCell;
@@ -158,6 +158,14 @@ impl Executor {
     /// Queues a task that was woken from another thread or between two turns.
     pub(crate) fn wake(&self, id: WakerId) {
         self.local_queue.with(|queue| queue.push(id));
+    }
+
+    /// Aborts a task, unless it has ended.
+    pub(crate) fn abort(&self, waker_id: WakerId, id: TaskId) {
+        // The slot may have another task by now.
+        if let Some(task) = self.task(waker_id.slot()).filter(|task| task.header().id == id) {
+            abort(task.header());
+        }
     }
 
     /// Returns the number of ready tasks.

@@ -40,9 +40,9 @@ mod private {
 }
 
 /// An I/O object of mio that converts from and into the system's descriptor or handle.
-pub trait IoObject: mio::event::Source + fmt::Debug + From<Owned> + Into<Owned> {}
+pub trait IoObject: mio::event::Source + fmt::Debug + Unpin + From<Owned> + Into<Owned> {}
 
-impl<S: mio::event::Source + fmt::Debug + From<Owned> + Into<Owned>> IoObject for S {}
+impl<S: mio::event::Source + fmt::Debug + Unpin + From<Owned> + Into<Owned>> IoObject for S {}
 
 /// A connection of mio: a stream of bytes in both directions.
 pub trait StreamIo: IoObject {

@@ -131,7 +131,7 @@ impl Handle {
     }
 
     /// Returns whether this loop is running on this thread.
-    fn is_current(&self) -> bool {
+    pub(super) fn is_current(&self) -> bool {
         context::current().is_some_and(|context| self.belongs_to(&context))
     }
 

@@ -1,9 +1,9 @@
 //! A task that another thread spawned: how it reaches the loop, and how its output returns.
 //!
-//! On the loop a forwarder task awaits the actual task. Invariant: whatever happens to the loop,
-//! its [`Promise`] is dropped, on the loop or on the way to it, and stores an outcome.
+//! A function at the end of the task passes its output to the handle. Invariant: whatever happens
+//! to the loop, its [`Promise`] is dropped, on the loop or on the way to it, and stores an outcome.
 
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::io;
 use std::panic::{Location, resume_unwind};
 use std::pin::Pin;
@@ -13,9 +13,9 @@ use std::task::{self, Poll, Waker, ready};
 
 use super::handle::Handle;
 use crate::context::{self, Context};
-use crate::current::{self, WaitsFor, budget};
+use crate::current::{self, TaskId, WaitsFor, WakerId, budget};
 use crate::executor::{JoinError, JoinHandle, SpawnOptions, drop_outcome, known_error};
-use crate::threads::Inbox;
+use crate::threads::{Call, Inbox};
 
 /// The handle of a task on a loop of another thread; returned by [`Handle::spawn`].
 ///
@@ -42,8 +42,8 @@ struct State<T> {
     is_aborted: bool,
     /// The waker of the task that awaits the outcome.
     waiter: Option<Waker>,
-    /// The waker of the forwarder, for `abort`.
-    forwarder: Option<Waker>,
+    /// The task, from the moment of its spawn.
+    task: Option<(WakerId, TaskId)>,
 }
 
 /// The loop's side of the handle. If it is dropped without an outcome, it stores a cancelled one.
@@ -53,15 +53,10 @@ struct Promise<T> {
     inbox: Arc<Inbox>,
 }
 
-/// The forwarder: passes the task's outcome to the handle.
-struct Forwarder<T: 'static> {
-    task: JoinHandle<T>,
-    promise: Promise<T>,
-}
-
 impl Handle {
     /// Spawns a task on the loop, from any thread. `f` runs on the loop's thread and returns the
-    /// task's future. `f` is `Send`, the future need not be.
+    /// task's future. `f` is `Send`, the future need not be. In the loop itself this is
+    /// [`spawn`](crate::spawn()), with a handle that is `Send`.
     ///
     /// If the loop has ended, or ends before the task, the outcome is a cancelled
     /// [`JoinError`] that says so.
@@ -78,16 +73,12 @@ impl Handle {
         let shared =
             Arc::new(Shared { spawned_at, state: Mutex::default(), finished: Condvar::new() });
         let promise = Promise { shared: shared.clone(), inbox: self.inbox().clone() };
-        self.call_threadsafe(move || {
-            let executor = &context::expect("Handle::spawn").executor;
-            // `f` is called inside the task, so its panic is the task's.
-            let task = async { f().await };
-            let task = executor.spawn(task, SpawnOptions::at(spawned_at));
-            let forward = Forwarder { task, promise };
-            let options =
-                SpawnOptions { name: Some("remote handle".into()), ..SpawnOptions::at(spawned_at) };
-            drop(executor.spawn(forward.run(), options));
-        });
+        // `f` is called inside the task, so its panic is the task's.
+        if self.is_current() {
+            promise.start(async { f().await });
+        } else {
+            self.call_threadsafe(move || promise.start(async { f().await }));
+        }
         RemoteHandle { shared, inbox: self.inbox().clone() }
     }
 
@@ -135,43 +126,34 @@ impl Handle {
     }
 }
 
-impl<T: 'static> Forwarder<T> {
-    async fn run(mut self) {
-        let outcome = poll_fn(|cx| self.poll(cx)).await;
-        self.complete(outcome);
+impl<T: 'static> Promise<T> {
+    /// Spawns the task. Its end keeps the promise.
+    fn start(self, future: impl Future<Output = T> + 'static) {
+        let executor = &context::expect("Handle::spawn").executor;
+        let task = executor.spawn(future, SpawnOptions::at(self.shared.spawned_at));
+        let mut state = self.shared.lock();
+        state.task = Some((task.header().waker_id.get(), task.id()));
+        let is_aborted = state.is_aborted;
+        drop(state);
+        if is_aborted {
+            task.abort();
+        }
+        task.at_end(|task| self.complete(task));
     }
 
-    fn complete(&self, outcome: Result<T, JoinError>) {
+    /// Passes the outcome of the task, which has ended, to the handle.
+    fn complete(self, task: JoinHandle<T>) {
+        let Some(outcome) = task.take_finished() else { return };
         let outcome = match outcome {
-            Err(error) if error.is_cancelled() => Err(error.because(self.promise.reason())),
+            Err(error) if error.is_cancelled() => Err(error.because(self.reason())),
             outcome => outcome,
         };
-        if Arc::strong_count(&self.promise.shared) > 1 {
-            return self.promise.shared.finish(outcome);
+        if Arc::strong_count(&self.shared) > 1 {
+            return self.shared.finish(outcome);
         }
         // The handle was dropped, so an error is reported as a detached task's.
-        if let Some(error) = drop_outcome(self.task.header(), outcome, known_error) {
+        if let Some(error) = drop_outcome(task.header(), outcome, known_error) {
             context::expect("Handle::spawn").executor.report(error);
-        }
-    }
-
-    fn poll(&mut self, cx: &mut task::Context<'_>) -> Poll<Result<T, JoinError>> {
-        let mut state = self.promise.shared.lock();
-        if state.is_aborted {
-            self.task.abort();
-        }
-        let old = state.forwarder.replace(cx.waker().clone());
-        drop(state);
-        drop(old);
-        Pin::new(&mut self.task).poll(cx)
-    }
-}
-
-impl<T: 'static> Drop for Forwarder<T> {
-    fn drop(&mut self) {
-        // The task may have ended in the loop's last turn, before this forwarder was polled.
-        if let Some(output) = self.task.take_finished() {
-            self.complete(output);
         }
     }
 }
@@ -250,10 +232,18 @@ impl<T> RemoteHandle<T> {
     pub fn abort(&self) {
         let mut state = self.shared.lock();
         state.is_aborted = true;
-        let forwarder = state.forwarder.take();
+        let task = state.task;
         drop(state);
-        if let Some(forwarder) = forwarder {
-            forwarder.wake();
+        let Some((waker_id, id)) = task else { return };
+        let abort = move |context: &Context| context.executor.abort(waker_id, id);
+        match context::current().filter(|context| Arc::ptr_eq(&context.inbox, &self.inbox)) {
+            Some(context) => abort(&context),
+            None => {
+                let function = Box::new(move || abort(&context::expect("RemoteHandle::abort")));
+                let call = Call { function, called_at: self.shared.spawned_at };
+                // A loop that has ended has dropped the task.
+                drop(self.inbox.call(call));
+            }
         }
     }
 
@@ -293,13 +283,7 @@ impl<T> Future for RemoteHandle<T> {
 
 impl<T> Default for State<T> {
     fn default() -> State<T> {
-        State {
-            outcome: None,
-            is_finished: false,
-            is_aborted: false,
-            waiter: None,
-            forwarder: None,
-        }
+        State { outcome: None, is_finished: false, is_aborted: false, waiter: None, task: None }
     }
 }
 

@@ -9,14 +9,13 @@ use std::panic::Location;
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::acceptor::{Acceptor, HandlerOutput};
-use super::connections::Connections;
+use super::handler::{ConnectionHandler, HandlerOutput};
 use super::reader::StreamReader;
 use super::server_options::ServerOptions;
 use super::shared_stream::SharedStream;
 use super::socket::StreamSocket;
 use super::writer::StreamWriter;
-use crate::net::{Connection, Listener, Transport};
+use crate::net::{Acceptor, Connection, Connections, Listener, Transport};
 use crate::time::timeout;
 
 /// A server that [`start_server`](super::start_server()) started: asyncio's `Server`.
@@ -65,8 +64,15 @@ impl Server {
         let connections = Connections::new(options.connection_limit, options.start_serving);
         let handler = Rc::new(handler);
         let acceptors = listeners.into_iter().map(|listener| {
-            let handler = handler.clone();
-            Acceptor::new(listener, handler, options.clone(), &connections, started_at).start()
+            let handler = ConnectionHandler {
+                handler: handler.clone(),
+                options: options.clone(),
+                connections: connections.clone(),
+                started_at,
+            };
+            let serve =
+                move |connection, peer| handler.serve(Into::into(connection), K::ip_addr(peer));
+            Acceptor::new(listener, &connections, started_at, serve).start()
         });
         connections.set_acceptors(acceptors.collect());
         Server { addrs, connections }

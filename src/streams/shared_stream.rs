@@ -10,13 +10,13 @@ use std::net::{Shutdown, SocketAddr};
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
-use super::connections::Entry;
 use super::socket::StreamSocket;
 use super::unsent::Unsent;
 use crate::context::{self, Context};
 use crate::current::read_buffer;
 use crate::io::Buffer;
 use crate::io_error::clone_error;
+use crate::net::Entry;
 use crate::reactor::{Direction, Done, Readiness, WaiterKey, Waiters};
 use crate::wait::WakeList;
 

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::io;
 use std::panic::Location;
 
-use super::acceptor::HandlerOutput;
+use super::handler::HandlerOutput;
 use super::reader::StreamReader;
 use super::server::Server;
 use super::server_options::ServerOptions;

@@ -8,7 +8,7 @@ use std::panic::Location;
 use std::path::Path;
 use std::rc::Rc;
 
-use super::acceptor::HandlerOutput;
+use super::handler::HandlerOutput;
 use super::open::{StreamOptions, pair};
 use super::reader::StreamReader;
 use super::server::Server;

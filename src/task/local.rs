@@ -1,277 +1,258 @@
-//! Values that belong to a task: all code that runs in the task can read them.
+//! A name of a value that stays on the loop's thread.
+//!
+//! The value lies in the context of its loop. Invariant: a `Local` holds no part of it, only the
+//! loop's name and a key, so it is `Send` and `Sync` by itself.
 
-use std::cell::RefCell;
+use std::cell::{RefCell, RefMut};
 use std::error::Error;
 use std::fmt;
-use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::future::Future;
+use std::io;
+use std::marker::PhantomData;
+use std::panic::Location;
+use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
-use std::thread;
 
-use crate::current;
+use crate::context::{self, LocalId};
+use crate::threads::{Call, LoopName};
 
-/// Declares values that belong to the running task, or to a part of it: asyncio's `contextvars`,
-/// `gevent.local`.
+/// A name of a value that stays on the loop's thread. The name is `Send` and `Sync`, whatever the
+/// value is.
 ///
-/// Each is a [`LocalKey`]; its page describes how it gets a value.
+/// Many crates require `Send` futures and connections, although they never move them to another
+/// thread when they run on one: axum's handlers, hyper's client pool, redis, quinn. `Local` meets
+/// the bound. The value is used through [`with`](Local::with). Traits pass through: `Local` is a
+/// `Future`, a `Stream`, or an `AsyncRead` and `AsyncWrite` if the value is. The value must be
+/// `Unpin` for that; [`Local::pin`] is for a future that is not.
+///
+/// The name may move to another thread, but the value cannot be used there: see the errors below.
+/// A name that is dropped on another thread, or on the loop's thread while the loop does not run,
+/// sends the value's key to the loop, which drops the value in a task of its own. When the loop
+/// ends, it drops the values that are left, after its tasks; the names that still exist then name
+/// nothing.
+///
+/// Using a value costs a lookup in a table of the loop, and no atomic operation.
 ///
 /// ```
-/// evloop::task_local! {
-///     /// The user that sent the request.
-///     static USER: String;
-///     pub(crate) static REQUEST: u64;
-/// }
+/// use std::rc::Rc;
 ///
-/// fn greeting() -> String {
-///     USER.with(|user| format!("hello {user}, request {}", REQUEST.get()))
+/// use evloop::task::Local;
+///
+/// fn is_send<T: Send>(value: T) -> T {
+///     value
 /// }
 ///
 /// evloop::block_on(async {
-///     let handler = REQUEST.scope(7, async { greeting() });
-///     assert_eq!(USER.scope("ada".into(), handler).await, "hello ada, request 7");
-///     assert!(USER.try_with(|_| ()).is_err());
+///     let shared = Local::new(Rc::new(41));
+///     let handler = is_send(async move { shared.with(|number| **number + 1) });
+///     assert_eq!(handler.await, 42);
+///
+///     let rc = Rc::new(6);
+///     let future = is_send(Local::pin(async move { *rc * 7 }));
+///     assert_eq!(future.await, 42);
 /// });
 /// ```
-#[macro_export]
-#[doc(alias = "ContextVar")]
-#[doc(alias = "local")]
-macro_rules! task_local {
-    ($($(#[$attribute:meta])* $visibility:vis static $name:ident: $type:ty);* $(;)?) => { $(
-        $(#[$attribute])*
-        $visibility static $name: $crate::task::LocalKey<$type> = {
-            ::std::thread_local! {
-                static VALUE: $crate::task::LocalValue<$type> =
-                    const { $crate::task::LocalValue::new() };
-            }
-            $crate::task::LocalKey::new(&VALUE, ::std::stringify!($name))
-        };
-    )* };
+pub struct Local<T: 'static> {
+    in_loop: LoopName,
+    id: LocalId,
+    made_at: &'static Location<'static>,
+    /// A function pointer is `Send` and `Sync`: no value is held.
+    _type: PhantomData<fn() -> T>,
 }
 
-/// A value that belongs to a task; declared by [`task_local!`](crate::task_local).
-///
-/// The key has a value inside [`scope`](LocalKey::scope) and nowhere else:
-///
-/// - A task that is spawned inside the scope does not have the value, unless its future got it by
-///   [`inherit`](LocalKey::inherit).
-/// - Nor do the tasks of a [`Runtime`](crate::Runtime) that is run inside the scope. The future of
-///   its `block_on` does.
-/// - The children of [`task::scope`](super::scope()), and so the futures of
-///   [`gather`](super::gather()), run where the scope is awaited, and have the values of that
-///   place.
-pub struct LocalKey<T: 'static> {
-    value: &'static thread::LocalKey<LocalValue<T>>,
-    name: &'static str,
-}
-
-/// The value that the running task has. It is counted, so that the cell is not borrowed while user
-/// code reads the value.
-#[doc(hidden)]
-pub struct LocalValue<T>(RefCell<Option<Place<T>>>);
-
-/// A value, and the depth of nested polls at which it can be read.
-struct Place<T> {
-    value: Rc<T>,
-    /// Code of another task that runs inside a poll of this one runs deeper, and does not see the
-    /// value.
-    depth: u32,
-}
-
-/// A task-local value was read outside of its scope. Its message names the value.
+/// The reason why the value of a [`Local`] cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OutOfScope {
-    name: &'static str,
+#[non_exhaustive]
+pub enum LocalError {
+    /// The calling code is on another thread than the value, in another loop, or outside of one.
+    OtherLoop,
+    /// The loop of the value has ended, and with it the value.
+    Ended,
+    /// The value is in use: the call is made inside another one on the same value.
+    InUse,
 }
 
-impl<T: 'static> LocalKey<T> {
-    #[doc(hidden)]
-    pub const fn new(
-        value: &'static thread::LocalKey<LocalValue<T>>,
-        name: &'static str,
-    ) -> LocalKey<T> {
-        LocalKey { value, name }
-    }
+/// A value while it is used.
+type Value<T> = Rc<RefCell<T>>;
 
-    /// Runs `future` with the value. Scopes nest: the inner value hides the outer one.
-    ///
-    /// The value can be read while the future is polled or dropped. It is dropped after the future.
-    pub fn scope<F: Future>(&'static self, value: T, future: F) -> impl Future<Output = F::Output> {
-        let mut unpolled = Unpolled { key: self, inner: Some((Rc::new(value), future)) };
-        async move {
-            let (value, future) = unpolled.inner.take().expect("only this line takes it");
-            let future = pin!(Some(future));
-            let mut scoped = Scoped { key: self, value, future };
-            poll_fn(|cx| scoped.poll(cx)).await
-        }
-    }
-
-    /// Calls `f` with the value set.
-    pub fn sync_scope<R>(&'static self, value: T, f: impl FnOnce() -> R) -> R {
-        let _inside = Inside::new(self, Rc::new(value));
-        f()
-    }
-
-    /// Runs `future` with a copy of the running task's value, wherever the future will run. Without
-    /// a value now, the future runs without one.
-    ///
-    /// ```
-    /// evloop::task_local!(static DEPTH: u32);
-    ///
-    /// evloop::block_on(DEPTH.scope(3, async {
-    ///     let without = evloop::spawn(async { DEPTH.try_with(|_| ()).is_ok() });
-    ///     let with = evloop::spawn(DEPTH.inherit(async { DEPTH.get() }));
-    ///     assert_eq!((without.await.unwrap(), with.await.unwrap()), (false, 3));
-    /// }));
-    /// ```
-    #[doc(alias = "copy_context")]
-    #[doc(alias = "Context")]
-    pub fn inherit<F: Future>(&'static self, future: F) -> impl Future<Output = F::Output>
-    where
-        T: Clone,
-    {
-        let future = match self.try_with(T::clone) {
-            Ok(value) => Ok(self.scope(value, future)),
-            Err(_) => Err(future),
-        };
-        async move {
-            match future {
-                Ok(scoped) => scoped.await,
-                Err(future) => future.await,
-            }
-        }
-    }
-
-    /// Calls `f` with the value and returns what `f` returns.
+impl<T> Local<T> {
+    /// Stores a value in the running loop, and returns its name. While the loop ends, the value is
+    /// dropped at once.
     ///
     /// # Panics
     ///
-    /// Panics outside of a scope.
+    /// Outside of a running loop.
     #[track_caller]
-    pub fn with<R>(&'static self, f: impl FnOnce(&T) -> R) -> R {
+    pub fn new(value: T) -> Local<T> {
+        let context = context::expect("Local::new");
+        let id = context.locals.insert(Rc::new(RefCell::new(value)));
+        Local { in_loop: context.name, id, made_at: Location::caller(), _type: PhantomData }
+    }
+
+    /// Calls `f` with the value, and returns what `f` returns.
+    ///
+    /// # Panics
+    ///
+    /// Where [`try_with`](Local::try_with) returns an error.
+    #[track_caller]
+    #[inline]
+    pub fn with<R>(&self, f: impl FnOnce(&mut T) -> R) -> R {
         // A closure in `unwrap_or_else` would not point at the caller.
         match self.try_with(f) {
             Ok(result) => result,
-            Err(error) => panic!("{error}"),
+            Err(error) => self.fail(error),
         }
     }
 
-    /// Calls `f` with the value and returns what `f` returns.
+    /// Calls `f` with the value, and returns what `f` returns.
     ///
     /// # Errors
     ///
-    /// Returns [`OutOfScope`] outside of a scope.
-    #[doc(alias = "try_get")]
-    pub fn try_with<R>(&'static self, f: impl FnOnce(&T) -> R) -> Result<R, OutOfScope> {
-        let value = self.value.try_with(LocalValue::get).ok().flatten();
-        value.map(|value| f(&value)).ok_or(OutOfScope { name: self.name })
+    /// A [`LocalError`] if the loop of the value is not the running one of this thread, has ended,
+    /// or uses the value already.
+    ///
+    /// ```
+    /// use std::{rc::Rc, thread};
+    ///
+    /// use evloop::task::{Local, LocalError};
+    ///
+    /// evloop::block_on(async {
+    ///     let local = Local::new(Rc::new(1));
+    ///     let elsewhere = thread::spawn(move || local.try_with(|_| ()));
+    ///     assert_eq!(elsewhere.join().unwrap(), Err(LocalError::OtherLoop));
+    /// });
+    /// ```
+    #[inline]
+    pub fn try_with<R>(&self, f: impl FnOnce(&mut T) -> R) -> Result<R, LocalError> {
+        let value = self.value().ok_or_else(|| self.error())?;
+        let mut borrowed = borrow(&value)?;
+        Ok(f(&mut borrowed))
     }
 
-    /// Returns a copy of the value.
+    /// Returns whether the value can be used here: on its thread, in its loop.
+    ///
+    /// ```
+    /// use evloop::task::Local;
+    ///
+    /// let local = evloop::block_on(async {
+    ///     let local = Local::new(1);
+    ///     assert!(local.is_here());
+    ///     local
+    /// });
+    /// assert!(!local.is_here());
+    /// ```
+    pub fn is_here(&self) -> bool {
+        self.value().is_some()
+    }
+
+    /// Returns the value.
     ///
     /// # Panics
     ///
-    /// Panics outside of a scope.
+    /// On another thread, outside of the running loop of the value, and after the end of that loop.
+    ///
+    /// ```
+    /// use evloop::task::Local;
+    ///
+    /// evloop::block_on(async {
+    ///     assert_eq!(Local::new(String::from("a")).into_inner(), "a");
+    /// });
+    /// ```
     #[track_caller]
-    pub fn get(&'static self) -> T
-    where
-        T: Clone,
-    {
-        self.with(T::clone)
+    pub fn into_inner(self) -> T {
+        let Some(value) = self.value() else { self.fail(self.error()) };
+        // Removes the loop's reference. A use in progress would borrow the name.
+        drop(self);
+        Rc::into_inner(value).expect("nothing uses the value").into_inner()
+    }
+
+    /// Returns the value, if its loop is the running one.
+    #[inline]
+    fn value(&self) -> Option<Value<T>> {
+        let get = |context: &Rc<context::Context>| {
+            (context.name == self.in_loop).then(|| context.locals.get(self.id)).flatten()
+        };
+        context::with_current(get).flatten()?.downcast().ok()
+    }
+
+    /// Returns why there is no value here.
+    #[cold]
+    fn error(&self) -> LocalError {
+        let is_own = context::with_current(|context| context.name == self.in_loop);
+        let has_ended = self.in_loop.inbox().is_none_or(|inbox| inbox.is_closed());
+        if is_own == Some(true) || has_ended { LocalError::Ended } else { LocalError::OtherLoop }
+    }
+
+    #[cold]
+    #[track_caller]
+    fn fail(&self, error: LocalError) -> ! {
+        panic!("the Local made at {}: {error}", self.made_at)
     }
 }
 
-impl<T> LocalValue<T> {
-    #[doc(hidden)]
-    #[allow(clippy::new_without_default)]
-    pub const fn new() -> LocalValue<T> {
-        LocalValue(RefCell::new(None))
-    }
+#[inline]
+fn borrow<T>(value: &RefCell<T>) -> Result<RefMut<'_, T>, LocalError> {
+    value.try_borrow_mut().map_err(|_| LocalError::InUse)
+}
 
-    fn get(&self) -> Option<Rc<T>> {
-        let place = self.0.borrow();
-        let place = place.as_ref().filter(|place| place.depth == current::depth());
-        place.map(|place| place.value.clone())
+impl<F: Future> Local<Pin<Box<F>>> {
+    /// Stores a future in the running loop, and returns a name of it that is a `Send` future.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a running loop. Polling it panics where [`try_with`](Local::try_with) returns an
+    /// error.
+    #[track_caller]
+    pub fn pin(future: F) -> Local<Pin<Box<F>>> {
+        Local::new(Box::pin(future))
     }
 }
 
-/// A future and its value before the first poll.
-struct Unpolled<T: 'static, F> {
-    key: &'static LocalKey<T>,
-    inner: Option<(Rc<T>, F)>,
-}
-
-impl<T, F> Drop for Unpolled<T, F> {
+impl<T> Drop for Local<T> {
     fn drop(&mut self) {
-        if let Some((value, future)) = self.inner.take() {
-            let _inside = Inside::new(self.key, value);
-            drop(future);
+        let id = self.id;
+        if let Some(context) = context::named(self.in_loop) {
+            // Dropped after the borrow has ended.
+            drop(context.locals.remove(id));
+            return;
         }
+        let Some(inbox) = self.in_loop.inbox() else { return };
+        let remove = move || drop(context::expect("Local").locals.remove(id));
+        let call = Call { function: Box::new(remove), called_at: self.made_at };
+        // A loop that ends drops its values itself.
+        drop(inbox.call(call));
     }
 }
 
-/// A future and its value while it is polled.
-struct Scoped<'a, T: 'static, F> {
-    key: &'static LocalKey<T>,
-    value: Rc<T>,
-    /// `Some` until it is dropped.
-    future: Pin<&'a mut Option<F>>,
-}
-
-impl<T, F: Future> Scoped<'_, T, F> {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let _inside = Inside::new(self.key, self.value.clone());
-        let future = self.future.as_mut().as_pin_mut();
-        future.expect("a future is polled only before it is dropped").poll(cx)
-    }
-}
-
-impl<T, F> Drop for Scoped<'_, T, F> {
-    fn drop(&mut self) {
-        let _inside = Inside::new(self.key, self.value.clone());
-        self.future.set(None);
-    }
-}
-
-/// Sets the value of a key until this is dropped, then restores the value before.
-struct Inside<T: 'static> {
-    key: &'static LocalKey<T>,
-    outer: Option<Place<T>>,
-}
-
-impl<T> Inside<T> {
-    fn new(key: &'static LocalKey<T>, value: Rc<T>) -> Inside<T> {
-        let place = Place { value, depth: current::depth() };
-        let outer = key.value.try_with(|value| value.0.replace(Some(place)));
-        Inside { key, outer: outer.ok().flatten() }
-    }
-}
-
-impl<T> Drop for Inside<T> {
-    fn drop(&mut self) {
-        let outer = self.outer.take();
-        // If this is the last reference, the value is dropped here, while nothing is borrowed.
-        let value = self.key.value.try_with(|value| value.0.replace(outer));
-        drop(value);
-    }
-}
-
-impl fmt::Display for OutOfScope {
+impl fmt::Display for LocalError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = self.name;
-        write!(
-            f,
-            "the task-local `{name}` was read outside of its scope: run the code inside \
-             `{name}.scope(value, future)`, or give the value to a spawned task by \
-             `{name}.inherit(future)`"
-        )
+        f.write_str(match self {
+            LocalError::OtherLoop => {
+                "the value was used on another thread, or outside of its running loop: use it in a \
+                 task of its loop, which another thread reaches by Handle::spawn"
+            }
+            LocalError::Ended => {
+                "the value was used after its loop had ended, which dropped it: use it in a task \
+                 of that loop"
+            }
+            LocalError::InUse => {
+                "the value was used while it is in use: end the first use before the second"
+            }
+        })
     }
 }
 
-impl Error for OutOfScope {}
+impl Error for LocalError {}
 
-impl<T> fmt::Debug for LocalKey<T> {
+impl From<LocalError> for io::Error {
+    fn from(error: LocalError) -> io::Error {
+        io::Error::other(error)
+    }
+}
+
+impl<T> fmt::Debug for Local<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LocalKey").field("name", &self.name).finish_non_exhaustive()
+        let mut debug = f.debug_struct("Local");
+        debug.field("is_here", &self.is_here()).finish_non_exhaustive()
     }
 }

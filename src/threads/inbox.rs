@@ -27,6 +27,14 @@ pub(crate) struct Call {
 /// The inboxes of all loops. The index is the loop id minus one.
 static REGISTRY: RwLock<Vec<Option<Arc<Inbox>>>> = RwLock::new(Vec::new());
 
+/// Names a loop for any thread, also after the loop has ended: its id may be in use again, its
+/// number never is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LoopName {
+    pub(crate) id: LoopId,
+    pub(crate) number: u64,
+}
+
 /// The facts about one loop. It outlives the loop, as its handles do.
 #[derive(Debug)]
 pub(crate) struct LoopInfo {
@@ -104,6 +112,19 @@ impl LoopInfo {
     /// depends on it, so the flag orders no other memory.
     pub(crate) fn is_running(&self) -> bool {
         self.is_running.load(Ordering::Relaxed)
+    }
+}
+
+impl PartialEq for LoopName {
+    fn eq(&self, other: &LoopName) -> bool {
+        self.number == other.number
+    }
+}
+
+impl LoopName {
+    /// Returns the inbox of the loop, until the loop has ended.
+    pub(crate) fn inbox(self) -> Option<Arc<Inbox>> {
+        find(self.id).filter(|inbox| inbox.info.number == self.number)
     }
 }
 

@@ -1,4 +1,4 @@
-//! The open connections and listeners of a server.
+//! The open connections and listeners of a server. Layer L4.
 //!
 //! Invariant: an entry exists until its connection, or its listener, is closed. So a server that is
 //! closed and has no entry is finished.
@@ -18,7 +18,7 @@ use crate::reactor::{Direction, Readiness, Source};
 use crate::wait::WakeList;
 
 /// The state that a server and its connections share.
-pub(super) struct Connections<T> {
+pub(crate) struct Connections<T> {
     /// The entry of a listener is a `Weak` without a target.
     open: RefCell<Slab<Weak<T>>>,
     /// The tasks that accept, one for each listener. Dropping their handles aborts them.
@@ -39,19 +39,19 @@ pub(super) struct Connections<T> {
 }
 
 /// An entry of [`Connections`]; dropping it removes it.
-pub(super) struct Entry<T> {
+pub(crate) struct Entry<T> {
     connections: Rc<Connections<T>>,
     key: usize,
 }
 
 /// A handler that runs; dropping it ends it.
-pub(super) struct Handler<T> {
+pub(crate) struct Handler<T> {
     connections: Rc<Connections<T>>,
     key: usize,
 }
 
 impl<T> Connections<T> {
-    pub(super) fn new(limit: Option<usize>, is_started: bool) -> Rc<Connections<T>> {
+    pub(crate) fn new(limit: Option<usize>, is_started: bool) -> Rc<Connections<T>> {
         Rc::new(Connections {
             open: RefCell::default(),
             acceptors: RefCell::default(),
@@ -66,23 +66,23 @@ impl<T> Connections<T> {
     }
 
     /// Stores the tasks that accept connections until the server is closed.
-    pub(super) fn set_acceptors(&self, acceptors: Vec<JoinHandle<()>>) {
+    pub(crate) fn set_acceptors(&self, acceptors: Vec<JoinHandle<()>>) {
         self.acceptors.replace(acceptors);
     }
 
     /// Stores a value that is dropped when the server is closed.
     #[cfg(unix)]
-    pub(super) fn set_file(&self, file: impl Any) {
+    pub(crate) fn set_file(&self, file: impl Any) {
         self.file.replace(Some(Box::new(file)));
     }
 
     /// Adds a connection, or with `Weak::new()` a listener.
-    pub(super) fn add(self: &Rc<Self>, shared: Weak<T>) -> Entry<T> {
+    pub(crate) fn add(self: &Rc<Self>, shared: Weak<T>) -> Entry<T> {
         Entry { connections: self.clone(), key: self.open.borrow_mut().insert(shared) }
     }
 
     /// Counts a handler as running. `spawn` spawns its task, which owns the [`Handler`].
-    pub(super) fn start_handler(self: &Rc<Self>, spawn: impl FnOnce(Handler<T>) -> JoinHandle<()>) {
+    pub(crate) fn start_handler(self: &Rc<Self>, spawn: impl FnOnce(Handler<T>) -> JoinHandle<()>) {
         let key = self.handlers.borrow_mut().insert(None);
         let task = spawn(Handler { connections: self.clone(), key });
         // The task has ended already if the loop ends.
@@ -92,7 +92,7 @@ impl<T> Connections<T> {
     }
 
     /// Aborts the tasks of the handlers that run, and returns their number.
-    pub(super) fn abort_handlers(&self) -> usize {
+    pub(crate) fn abort_handlers(&self) -> usize {
         // Collected first: the end of a handler removes its entry.
         let handlers: Vec<_> = self.handlers.borrow().iter().map(|(_, it)| it.clone()).collect();
         handlers.iter().flatten().for_each(AbortHandle::abort);
@@ -100,27 +100,27 @@ impl<T> Connections<T> {
     }
 
     /// Returns whether as many handlers run as the limit allows.
-    pub(super) fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.handlers.borrow().len() >= self.limit
     }
 
-    pub(super) fn set_paused(&self, is_paused: bool) {
+    pub(crate) fn set_paused(&self, is_paused: bool) {
         if self.is_paused.replace(is_paused) && !is_paused {
             self.notify();
         }
     }
 
-    pub(super) fn is_serving(&self) -> bool {
+    pub(crate) fn is_serving(&self) -> bool {
         !self.is_closed() && !self.is_paused.get()
     }
 
     /// Returns whether a connection may be accepted now.
-    pub(super) fn is_accepting(&self) -> bool {
+    pub(crate) fn is_accepting(&self) -> bool {
         !self.is_paused.get() && !self.is_full()
     }
 
     /// Waits until a connection may be accepted.
-    pub(super) async fn accepting(&self) {
+    pub(crate) async fn accepting(&self) {
         if !self.is_accepting() {
             // Only a source that is registered with the selector can fail.
             let _ = self.changed.until(Direction::Read, || self.is_accepting()).await;
@@ -128,14 +128,14 @@ impl<T> Connections<T> {
     }
 
     /// Calls `f` with each open connection.
-    pub(super) fn for_each(&self, f: impl Fn(&Rc<T>)) {
+    pub(crate) fn for_each(&self, f: impl Fn(&Rc<T>)) {
         // Collected first: `f` may close a connection, which removes its entry.
         let open: Vec<_> = self.open.borrow().iter().filter_map(|(_, it)| it.upgrade()).collect();
         open.iter().for_each(f);
     }
 
     /// Closes the listeners.
-    pub(super) fn close(&self) {
+    pub(crate) fn close(&self) {
         drop(self.acceptors.take());
         drop(self.file.take());
         if !self.is_closed.replace(true) {
@@ -144,28 +144,28 @@ impl<T> Connections<T> {
     }
 
     /// Closes the listeners because one of them has failed permanently.
-    pub(super) fn fail(&self, error: io::Error) {
+    pub(crate) fn fail(&self, error: io::Error) {
         self.error.borrow_mut().get_or_insert(error);
         self.close();
         self.notify();
     }
 
     /// Returns the error of the listener that has failed, if one has.
-    pub(super) fn check(&self) -> io::Result<()> {
+    pub(crate) fn check(&self) -> io::Result<()> {
         self.error.borrow().as_ref().map_or(Ok(()), |error| Err(clone_error(error)))
     }
 
-    pub(super) fn is_closed(&self) -> bool {
+    pub(crate) fn is_closed(&self) -> bool {
         self.is_closed.get()
     }
 
     /// Waits until the server and its last connection are closed.
-    pub(super) async fn wait_closed(&self) -> io::Result<()> {
+    pub(crate) async fn wait_closed(&self) -> io::Result<()> {
         self.changed.until(Direction::Read, || self.is_finished()).await
     }
 
     /// Waits until the server and its last connection are closed, and no handler runs.
-    pub(super) async fn wait_ended(&self) {
+    pub(crate) async fn wait_ended(&self) {
         let has_ended = || self.is_finished() && self.handlers.borrow().is_empty();
         // Only a source that is registered with the selector can fail.
         let _ = self.changed.until(Direction::Read, has_ended).await;
@@ -176,7 +176,7 @@ impl<T> Connections<T> {
     /// # Errors
     ///
     /// The error of the listener.
-    pub(super) async fn wait_closed_or_failed(&self) -> io::Result<()> {
+    pub(crate) async fn wait_closed_or_failed(&self) -> io::Result<()> {
         let is_done = || self.is_finished() || self.error.borrow().is_some();
         self.changed.until(Direction::Read, is_done).await?;
         self.check()
@@ -197,7 +197,7 @@ impl<T> Connections<T> {
 impl<T> Entry<T> {
     /// Replaces the connection.
     #[cfg(feature = "rustls")]
-    pub(super) fn set_target(&self, target: Weak<T>) {
+    pub(crate) fn set_target(&self, target: Weak<T>) {
         // Dropped after the borrow has ended.
         let mut open = self.connections.open.borrow_mut();
         let replaced = open.get_mut(self.key).map(|entry| replace(entry, target));

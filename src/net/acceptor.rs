@@ -1,25 +1,19 @@
-//! Accepts a listener's connections, and spawns a task for each.
+//! Accepts a listener's connections, and hands each to a function of the server. Layer L4.
 
 use std::future::{Future, poll_fn};
 use std::io;
-use std::net::SocketAddr;
 use std::panic::Location;
 use std::pin::pin;
 use std::rc::{Rc, Weak};
 use std::task::Poll;
 use std::time::Duration;
 
+use super::connection::Connection;
 use super::connections::{Connections, Entry};
-use super::open::pair;
-use super::reader::StreamReader;
-use super::server_options::ServerOptions;
-use super::shared_stream::SharedStream;
-use super::socket::StreamSocket;
-use super::writer::StreamWriter;
+use super::listener::Listener;
+use super::transport::Transport;
 use crate::context;
-pub use crate::executor::TaskOutput as HandlerOutput;
 use crate::executor::{JoinHandle, SpawnOptions};
-use crate::net::{Connection, Listener, Transport};
 use crate::sys::{AcceptFailure, accept_failure};
 use crate::time::sleep;
 
@@ -27,60 +21,51 @@ use crate::time::sleep;
 const RETRY_DELAY: Duration = Duration::from_millis(100);
 
 /// A listener of a server.
-pub(super) struct Acceptor<K: Transport, F> {
+pub(crate) struct Acceptor<K: Transport, T, F> {
     listener: Listener<K>,
-    handler: Rc<F>,
-    options: ServerOptions,
-    connections: Rc<Connections<SharedStream>>,
+    /// Serves a connection, in a task that it spawns.
+    serve: F,
+    connections: Rc<Connections<T>>,
     /// Where the server was started; reported as the place where its tasks were spawned.
     started_at: &'static Location<'static>,
     /// Dropped last: a task that waits for it may listen on the address again.
-    _entry: Entry<SharedStream>,
+    _entry: Entry<T>,
 }
 
-impl<K, F, T> Acceptor<K, F>
+impl<K, T, F> Acceptor<K, T, F>
 where
     K: Transport,
-    StreamSocket: From<Connection<K>>,
-    F: AsyncFn(StreamReader, StreamWriter) -> T + 'static,
-    T: HandlerOutput + 'static,
+    T: 'static,
+    F: Fn(Connection<K>, K::Addr) + 'static,
 {
-    pub(super) fn new(
+    pub(crate) fn new(
         listener: Listener<K>,
-        handler: Rc<F>,
-        options: ServerOptions,
-        connections: &Rc<Connections<SharedStream>>,
+        connections: &Rc<Connections<T>>,
         started_at: &'static Location<'static>,
-    ) -> Acceptor<K, F> {
+        serve: F,
+    ) -> Acceptor<K, T, F> {
         let _entry = connections.add(Weak::new());
-        Acceptor {
-            listener,
-            handler,
-            options,
-            connections: connections.clone(),
-            started_at,
-            _entry,
-        }
+        Acceptor { listener, serve, connections: connections.clone(), started_at, _entry }
     }
 
     /// Spawns a task that accepts until the handle is dropped.
-    pub(super) fn start(self) -> JoinHandle<()> {
+    pub(crate) fn start(self) -> JoinHandle<()> {
         let started_at = self.started_at;
-        spawn(self.run(), started_at).abort_on_drop()
+        spawn_server_task(self.run(), started_at).abort_on_drop()
     }
 
     async fn run(self) {
         loop {
             let error = match self.accept().await {
                 Ok((connection, peer)) => {
-                    self.serve(connection, K::ip_addr(peer));
+                    (self.serve)(connection, peer);
                     continue;
                 }
                 Err(error) => error,
             };
             let failure = accept_failure(&error);
             if failure != AcceptFailure::Connection {
-                report(format!("could not accept a connection: {error}"));
+                report_server_error(format!("could not accept a connection: {error}"));
             }
             match failure {
                 // The next `accept` waits until it may succeed.
@@ -106,42 +91,19 @@ where
             }
         }
     }
-
-    /// Spawns the handler of a connection.
-    fn serve(&self, connection: Connection<K>, peer: Option<SocketAddr>) {
-        let socket = StreamSocket::from(connection);
-        if self.options.keepalive {
-            socket.set_keepalive();
-        }
-        let (reader, writer) = pair(socket, &self.options.streams);
-        writer.shared.known_peer.set(peer);
-        writer.shared.set_entry(self.connections.add(Rc::downgrade(&writer.shared)));
-        let handler = self.handler.clone();
-        self.connections.start_handler(|running| {
-            let task = async move {
-                let _running = running;
-                if let Some(error) = handler(reader, writer).await.error() {
-                    report(match peer {
-                        Some(peer) => format!("connection from {peer}: {error}"),
-                        None => error,
-                    });
-                }
-            };
-            spawn(task, self.started_at)
-        });
-    }
 }
 
-fn spawn(
+/// Spawns a task of a server that was started at `spawned_at`.
+pub(crate) fn spawn_server_task(
     future: impl Future<Output = ()> + 'static,
     spawned_at: &'static Location<'static>,
 ) -> JoinHandle<()> {
     let options = SpawnOptions::at(spawned_at);
-    context::expect("start_server").executor.spawn(future, options)
+    context::expect("a server").executor.spawn(future, options)
 }
 
 /// Reports an error of the running task to the loop's error handler.
-fn report(error: String) {
+pub(crate) fn report_server_error(error: String) {
     if let Some(context) = context::current() {
         context.executor.report_error(Location::caller(), error);
     }

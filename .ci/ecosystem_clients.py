@@ -1,0 +1,106 @@
+"""Real clients for the examples with crates of the ecosystem.
+
+usage: ecosystem_clients.py FOLDER-OF-THE-EXAMPLES [NAME...]
+
+Each function below checks one example; with names, only those run.
+"""
+
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from harness import PATIENCE, Server, Tally, install, wait_until
+
+EXAMPLES = Path(sys.argv[1])
+ANY = "127.0.0.1:0"
+PACKAGES = {"curl": "curl", "wrk": "wrk", "ab": "apache2-utils", "h2load": "nghttp2-client",
+            "nghttp": "nghttp2-client"}
+
+tally = Tally()
+
+
+def run(*command, stdin=None):
+    """Returns what a client prints."""
+    done = subprocess.run(
+        [str(part) for part in command], capture_output=True, text=True, input=stdin,
+        timeout=PATIENCE,
+    )
+    return done.stdout + done.stderr
+
+
+def number(pattern, text):
+    found = re.search(pattern, text)
+    return int(found[1]) if found else None
+
+
+def axum():
+    """HTTP/1 and HTTP/2 on one port, under load, and an end with a request in flight."""
+    server = Server([EXAMPLES / "axum", ANY])
+    url = f"http://127.0.0.1:{server.port}"
+    # Now its listener for signals exists, and the timer that a short sleep needs.
+    tally.check("axum: a short sleep", run("curl", "-sS", f"{url}/sleep/1") == "slept 1 ms\n")
+    idle = server.descriptors()
+    for version in ["--http1.0", "--http1.1", "--http2", "--http2-prior-knowledge"]:
+        curl = ["curl", "-sS", version]
+        tally.check(f"axum: curl {version}", run(*curl, f"{url}/hello/you") == "hello you\n")
+        body = "abc" * 100_000
+        upper = run(*curl, "--data-binary", "@-", f"{url}/upper", stdin=body)
+        tally.check(f"axum: a body of 300 KB, curl {version}", upper == body.upper())
+    many = run("nghttp", *(f"{url}/sleep/{ms}" for ms in range(100, 121)))
+    tally.check("axum: 21 sleeps side by side", many.count("slept") == 21, many)
+
+    hello = f"{url}/hello/you"
+    out = run("ab", "-q", "-n", 2000, "-c", 16, hello)
+    tally.check("axum: ab without keep-alive", number(r"Complete requests:\s+(\d+)", out) == 2000
+                and number(r"Failed requests:\s+(\d+)", out) == 0, out)
+    out = run("ab", "-q", "-k", "-n", 5000, "-c", 16, hello)
+    tally.check("axum: ab with keep-alive", number(r"Keep-Alive requests:\s+(\d+)", out) == 5000
+                and number(r"Failed requests:\s+(\d+)", out) == 0, out)
+    out = run("wrk", "-t1", "-c64", "-d2s", hello)
+    tally.check("axum: wrk", (number(r"(\d+) requests in", out) or 0) > 100
+                and "Socket errors" not in out and "Non-2xx" not in out, out)
+    out = run("h2load", "-n5000", "-c8", "-m16", hello)
+    tally.check("axum: h2load", number(r"(\d+) succeeded", out) == 5000, out)
+    out = run("nghttp", "-v", hello)
+    tally.check("axum: nghttp", ":status: 200" in out and "hello you" in out, out)
+    tally.check("axum: all connections are closed",
+                wait_until(lambda: server.descriptors() <= idle), server.descriptors())
+
+    # Both requests are in one packet: with the first answer, the second has begun.
+    client = socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE)
+    requests = [f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n" for path in ("/hello/you", "/sleep/500")]
+    client.sendall("".join(requests).encode())
+    with client.makefile("rb") as reader:
+        while reader.readline() != b"hello you\n":
+            pass
+        status = server.interrupt()
+        rest = reader.read()
+    tally.check("axum: a request in flight is completed", b"slept 500 ms\n" in rest, rest)
+    tally.check("axum: it ends by itself", status == 0, server.stderr())
+
+
+def hyper_client():
+    """The pool of hyper-util's client, with the example `axum` as its server."""
+    server = Server([EXAMPLES / "axum", ANY])
+    urls = [f"http://127.0.0.1:{server.port}/sleep/{ms}" for ms in (200, 201, 202)]
+    for flags, connections in ([], 3), (["--http2"], 1):
+        out = run(EXAMPLES / "hyper-client", *flags, *urls)
+        name = " ".join(["hyper-client", *flags])
+        tally.check(f"{name}: six answers", out.count("200 OK 13 bytes") == 6, out)
+        made = number(r"(\d+) connections", out)
+        tally.check(f"{name}: {connections} connections", made == connections, out)
+    refused = run(EXAMPLES / "hyper-client", "http://127.0.0.1:1/")
+    tally.check("hyper-client: an error is reported", "0 bytes" not in refused and refused, refused)
+
+
+CHECKS = [axum, hyper_client]
+
+if __name__ == "__main__":
+    missing = set(PACKAGES) - install(**PACKAGES)
+    tally.check("the clients are installed", not missing, missing)
+    for check in CHECKS:
+        if check.__name__ in (sys.argv[2:] or [each.__name__ for each in CHECKS]):
+            check()
+    tally.close()
