@@ -99,6 +99,8 @@ mod duplex;
 mod find_byte;
 mod interest;
 mod join;
+#[cfg(feature = "tokio-io")]
+mod join_tokio;
 mod simplex;
 #[cfg_attr(windows, path = "io/standard_windows.rs")]
 mod standard;

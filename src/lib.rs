@@ -136,7 +136,8 @@ mod current;
 mod io_error;
 mod sys;
 
-// L1: state shared with other threads; wait queues.
+// L1: state shared with other threads; wait queues; I/O traits by forwarding.
+mod io_traits;
 mod threads;
 mod wait;
 
@@ -155,7 +156,6 @@ pub mod fs;
 #[cfg(feature = "hyper")]
 pub mod hyper;
 pub mod io;
-mod io_traits;
 #[cfg(feature = "macros")]
 mod macros;
 pub mod net;

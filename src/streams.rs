@@ -145,8 +145,6 @@ mod start_server;
 mod start_tls;
 #[cfg(feature = "rustls")]
 mod tls;
-#[cfg(feature = "tokio-io")]
-mod tokio_io;
 #[cfg(unix)]
 mod unix;
 mod unsent;

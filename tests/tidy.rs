@@ -11,11 +11,11 @@ use std::path::{Path, PathBuf};
 /// The layers, lowest first. A module imports from lower layers and earlier modules of its own.
 const LAYERS: &str = "
     L0 caught io_error sys clock current
-    L1 wait threads
+    L1 io_traits wait threads
     L2 executor reactor
     L3 context
     L4 macros runtime blocking sync time queue coroutine task
-    L4 io net rustls fs io_traits streams signal process shards hyper tokio inspect sim
+    L4 io net rustls fs streams signal process shards hyper tokio inspect sim
     L5 guide lib
 ";
 /// The two sides of the kernel never import each other; the layers below are shared.

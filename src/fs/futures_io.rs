@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use futures_io::{AsyncRead, AsyncSeek, AsyncWrite};
 
 use super::file::File;
+use crate::io_traits::{tokio_read, tokio_write};
 
 impl AsyncRead for File {
     fn poll_read(
@@ -54,3 +55,6 @@ impl AsyncSeek for File {
         self.0.poll_seek(cx, target)
     }
 }
+
+tokio_read!([] File);
+tokio_write!([] File, true);

@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use futures_io::{AsyncRead, AsyncWrite};
 
 use super::async_fd::AsyncFd;
+use crate::io_traits::{read_by_reference, tokio_read, tokio_write, write_by_reference};
 use crate::reactor::Direction;
 
 /// Readiness as `poll_` functions.
@@ -81,3 +82,10 @@ where
         self.poll_flush(cx)
     }
 }
+
+read_by_reference!([T: AsFd] AsyncFd<T>, &AsyncFd<T>, |it| it, where for<'a> &'a T: Read);
+write_by_reference!([T: AsFd] AsyncFd<T>, &AsyncFd<T>, |it| it, where for<'a> &'a T: Write);
+tokio_read!([T: AsFd] AsyncFd<T>, where for<'a> &'a T: Read);
+tokio_read!([T: AsFd] &AsyncFd<T>, where for<'a> &'a T: Read);
+tokio_write!([T: AsFd] AsyncFd<T>, true, where for<'a> &'a T: Write);
+tokio_write!([T: AsFd] &AsyncFd<T>, true, where for<'a> &'a T: Write);

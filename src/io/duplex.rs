@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use futures_io::{AsyncRead, AsyncWrite};
 
 use super::simplex::{SimplexReader, SimplexWriter, simplex};
+use crate::io_traits::{read_by_reference, tokio_read, tokio_write, write_by_reference};
 
 /// One end of a connection in memory; see [`duplex`].
 ///
@@ -98,6 +99,13 @@ impl AsyncWrite for &DuplexStream {
         Pin::new(&mut &self.writer).poll_close(cx)
     }
 }
+
+read_by_reference!([] DuplexStream, &DuplexStream, |it| it);
+write_by_reference!([] DuplexStream, &DuplexStream, |it| it);
+tokio_read!([] DuplexStream);
+tokio_read!([] & DuplexStream);
+tokio_write!([] DuplexStream, true);
+tokio_write!([] & DuplexStream, true);
 
 impl fmt::Debug for DuplexStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

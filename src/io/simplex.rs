@@ -11,6 +11,7 @@ use std::task::{Context, Poll, Waker, ready};
 use futures_io::{AsyncRead, AsyncWrite};
 
 use crate::current::budget;
+use crate::io_traits::{read_by_reference, tokio_read, tokio_write, write_by_reference};
 use crate::wait::store_waker;
 
 /// The reading end of a pipe in memory; see [`simplex`].
@@ -203,6 +204,13 @@ impl AsyncWrite for &SimplexWriter {
         Poll::Ready(Ok(()))
     }
 }
+
+read_by_reference!([] SimplexReader, &SimplexReader, |it| it);
+write_by_reference!([] SimplexWriter, &SimplexWriter, |it| it);
+tokio_read!([] SimplexReader);
+tokio_read!([] & SimplexReader);
+tokio_write!([] SimplexWriter, true);
+tokio_write!([] & SimplexWriter, true);
 
 impl Drop for SimplexReader {
     fn drop(&mut self) {

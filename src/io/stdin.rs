@@ -12,6 +12,7 @@ use super::buffer::Buffer;
 use super::find_byte::find_byte;
 use super::standard::{FileReader, Standard};
 use crate::blocking::{self, Kind, Work};
+use crate::io_traits::tokio_read;
 use crate::reactor::{Direction, WaiterKey, Waiters};
 use crate::wait::WakeList;
 
@@ -298,6 +299,8 @@ impl AsyncRead for Stdin {
         Poll::Ready(Ok(take(buf)))
     }
 }
+
+tokio_read!([] Stdin);
 
 impl Drop for Stdin {
     fn drop(&mut self) {

@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use futures_io::AsyncWrite;
 
 use super::standard::Standard;
+use crate::io_traits::tokio_write;
 use crate::reactor::{Direction, WaiterKey};
 
 /// The standard output or the standard error of the program; created by [`stdout`] and [`stderr`].
@@ -116,6 +117,8 @@ impl AsyncWrite for Output {
         Poll::Ready(Ok(()))
     }
 }
+
+tokio_write!([] Output, false);
 
 impl Drop for Output {
     fn drop(&mut self) {

@@ -8,7 +8,9 @@ use std::task::{Context, Poll};
 use futures_io::{AsyncRead, AsyncWrite};
 
 use super::connection::Connection;
+use super::split::{OwnedReadHalf, OwnedWriteHalf};
 use super::transport::{StreamIo, Transport};
+use crate::io_traits::{read_by_reference, tokio_read, tokio_write, write_by_reference};
 use crate::reactor::Direction;
 
 impl<T: Transport> AsyncRead for &Connection<T> {
@@ -58,3 +60,14 @@ impl<T: Transport> AsyncWrite for &Connection<T> {
         })
     }
 }
+
+read_by_reference!([T: Transport] Connection<T>, &Connection<T>, |it| it);
+write_by_reference!([T: Transport] Connection<T>, &Connection<T>, |it| it);
+read_by_reference!([T: Transport] OwnedReadHalf<T>, &Connection<T>, AsRef::as_ref);
+write_by_reference!([T: Transport] OwnedWriteHalf<T>, &Connection<T>, AsRef::as_ref);
+tokio_read!([T: Transport] Connection<T>);
+tokio_read!([T: Transport] &Connection<T>);
+tokio_read!([T: Transport] OwnedReadHalf<T>);
+tokio_write!([T: Transport] Connection<T>, true);
+tokio_write!([T: Transport] &Connection<T>, true);
+tokio_write!([T: Transport] OwnedWriteHalf<T>, true);

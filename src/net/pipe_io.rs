@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use futures_io::{AsyncRead, AsyncWrite};
 
 use super::pipe_ends::{Receiver, Sender, read, read_vectored, write, write_vectored};
+use crate::io_traits::{read_by_reference, tokio_read, tokio_write, write_by_reference};
 use crate::reactor::Direction;
 
 impl AsyncRead for &Receiver {
@@ -55,6 +56,13 @@ impl AsyncWrite for &Sender {
         Poll::Ready(Ok(()))
     }
 }
+
+read_by_reference!([] Receiver, &Receiver, |it| it);
+write_by_reference!([] Sender, &Sender, |it| it);
+tokio_read!([] Receiver);
+tokio_read!([] & Receiver);
+tokio_write!([] Sender, true);
+tokio_write!([] & Sender, true);
 
 impl AsFd for Receiver {
     fn as_fd(&self) -> BorrowedFd<'_> {

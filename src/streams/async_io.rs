@@ -13,6 +13,7 @@ use super::reader::StreamReader;
 use super::shared_stream::SharedStream;
 use super::writer::StreamWriter;
 use crate::current::budget;
+use crate::io_traits::{tokio_read, tokio_write};
 use crate::reactor::{Direction, WaiterKey};
 
 /// A [`StreamReader`] with the traits of futures-io: borrowed by [`StreamReader::as_async_read`],
@@ -128,6 +129,20 @@ impl<W: Borrow<StreamWriter> + Unpin> AsyncWrite for AsyncWriter<W> {
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.waiting.shared.end();
         self.poll_until(cx, SharedStream::has_ended)
+    }
+}
+
+tokio_read!([R: BorrowMut<StreamReader> + Unpin] AsyncReader<R>);
+tokio_write!([W: Borrow<StreamWriter> + Unpin] AsyncWriter<W>, true);
+
+#[cfg(feature = "tokio-io")]
+impl<R: BorrowMut<StreamReader> + Unpin> tokio::io::AsyncBufRead for AsyncReader<R> {
+    fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
+        AsyncBufRead::poll_fill_buf(self, cx)
+    }
+
+    fn consume(self: Pin<&mut Self>, n: usize) {
+        AsyncBufRead::consume(self, n);
     }
 }
 
