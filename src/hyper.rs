@@ -10,8 +10,8 @@
 //! | [`Timer`], [`Sleep`] | the timers of hyper |
 //!
 //! Services and their futures need not be `Send`. For a crate that requires it,
-//! [`task::Local`](crate::task::Local) is a `Send` name of a value that stays on the thread; hyper's
-//! traits of I/O pass through it.
+//! [`task::Local`](crate::task::Local) is a `Send` name of a value that stays on the thread.
+//! hyper's traits of I/O pass through it.
 //!
 //! ```
 //! use std::convert::Infallible;
@@ -48,9 +48,12 @@
 //!   `&mut T`, so `T` needs neither a `Cell` nor a lock. Tasks share it by the same `Arc`.
 //! - A handler that awaits timers, sockets or tasks of this crate is passed as a closure with
 //!   [`Local::pin`](crate::task::Local::pin). Else the compiler reports that the handler does not
-//!   implement `Handler`. Handlers that are `Send` are passed as they are; the futures of
-//!   [`fs`](crate::fs) are.
+//!   implement `Handler`; `#[axum::debug_handler]` names the await. Handlers that are `Send` are
+//!   passed as they are; the futures of the functions of [`fs`](crate::fs)
+//!   are.
 //! - `TimeoutLayer` of tower-http panics: it sleeps by tokio. A middleware takes its place.
+//! - `ConnectInfo` is for `axum::serve`, too. With [`serve_with`], a service of each connection
+//!   inserts the address of the peer into the request, and the extractor `Extension` returns it.
 //!
 //! ```ignore
 //! type Shared = Arc<Local<App>>;
@@ -82,6 +85,19 @@
 //! let server = evloop::hyper::serve(listener, TowerToHyperService::new(router))?;
 //! evloop::signal::ctrl_c().await?;
 //! server.stop(Duration::from_secs(10)).await;
+//! ```
+//!
+//! The address of the peer:
+//!
+//! ```ignore
+//! let server = serve_with(listener, &ServerOptions::default(), async move |stream, peer| {
+//!     let router = router.clone();
+//!     let service = service_fn(move |mut request: Request<Incoming>| {
+//!         request.extensions_mut().insert(peer); // a handler takes `Extension(peer)`
+//!         router.clone().oneshot(request) // tower::ServiceExt
+//!     });
+//!     std::io::Result::Ok((Io::new(stream), service))
+//! })?;
 //! ```
 //!
 //! # HTTPS

@@ -486,7 +486,7 @@ fn the_end_of_the_loop_drops_the_requests_that_are_left() {
     assert_eq!(dropped.get(), 2);
 }
 
-/// Serves connections whose handshake never ends; `dropped` counts the handshakes that were dropped.
+/// Serves connections whose handshake never ends. `dropped` counts the handshakes that are dropped.
 async fn serve_endless_handshakes(
     handshake_timeout: Option<Duration>,
     dropped: Rc<Cell<u32>>,
