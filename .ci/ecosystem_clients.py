@@ -41,6 +41,8 @@ def axum():
     url = f"http://127.0.0.1:{server.port}"
     # Now its listener for signals exists, and the timer that a short sleep needs.
     tally.check("axum: a short sleep", run("curl", "-sS", f"{url}/sleep/1") == "slept 1 ms\n")
+    code = run("curl", "-sS", "-w", "%{http_code}", f"{url}/sleep/60000")
+    tally.check("axum: the time limit of a request", code == "504", code)
     idle = server.descriptors()
     for version in ["--http1.0", "--http1.1", "--http2", "--http2-prior-knowledge"]:
         curl = ["curl", "-sS", version]

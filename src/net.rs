@@ -102,7 +102,7 @@ mod unix_socket;
 #[cfg(unix)]
 mod unix_stream;
 
-pub(crate) use self::acceptor::{Acceptor, report_server_error, spawn_server_task};
+pub(crate) use self::acceptor::{Acceptor, report_connection_error, spawn_server_task};
 #[doc(alias = "ToSocketAddrs")]
 #[doc(alias = "HostnameResolver")]
 #[doc(alias = "AsyncToSocketAddrs")]

@@ -49,6 +49,38 @@
 //! # }
 //! ```
 //!
+//! # Certificates in files
+//!
+//! This is `load_cert_chain` of asyncio's `ssl.SSLContext`, and a client that trusts the
+//! certificates of one file (`cafile`). The roots of the system are those of the crate
+//! `rustls-native-certs`, those of Mozilla are in `webpki-roots`.
+//!
+//! ```no_run
+//! use std::error::Error;
+//! use std::sync::Arc;
+//!
+//! use evloop::rustls::pki_types::pem::PemObject;
+//! use evloop::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+//! use evloop::rustls::{TlsAcceptor, TlsConnector};
+//! use rustls::{ClientConfig, RootCertStore, ServerConfig};
+//!
+//! fn acceptor() -> Result<TlsAcceptor, Box<dyn Error>> {
+//!     let chain = CertificateDer::pem_file_iter("cert.pem")?.collect::<Result<_, _>>()?;
+//!     let key = PrivateKeyDer::from_pem_file("key.pem")?;
+//!     let config = ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key)?;
+//!     Ok(TlsAcceptor::from(Arc::new(config)))
+//! }
+//!
+//! fn connector() -> Result<TlsConnector, Box<dyn Error>> {
+//!     let mut roots = RootCertStore::empty();
+//!     for certificate in CertificateDer::pem_file_iter("ca.pem")? {
+//!         roots.add(certificate?)?;
+//!     }
+//!     let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+//!     Ok(TlsConnector::from(Arc::new(config)))
+//! }
+//! ```
+//!
 //! # The end of a TLS connection
 //!
 //! Closing a writer, or ending its write direction, sends `close_notify` (RFC 8446, section 6.1).

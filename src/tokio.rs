@@ -1,5 +1,6 @@
 //! Runs crates that need tokio, such as reqwest, sqlx, tonic: two ways to have its runtime beside
-//! this loop.
+//! this loop. Elsewhere such a crate panics with "there is no reactor running, must be called from
+//! the context of a Tokio 1.x runtime".
 //!
 //! | item | purpose |
 //! |---|---|

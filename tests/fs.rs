@@ -299,3 +299,17 @@ fn fifty_tasks_read_files_at_the_same_time() {
         assert_eq!(sum, 5_000_000);
     });
 }
+
+#[test]
+fn the_futures_of_functions_are_send() {
+    fn is_send<T: Send>(value: T) -> T {
+        value
+    }
+    let dir = Dir::new();
+    block_on(async {
+        let path = dir.join("a");
+        is_send(fs::write(&path, "one")).await.unwrap();
+        assert_eq!(is_send(fs::read(&path)).await.unwrap(), b"one");
+        assert!(is_send(fs::metadata(&path)).await.unwrap().is_file());
+    });
+}

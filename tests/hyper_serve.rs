@@ -485,3 +485,54 @@ fn the_end_of_the_loop_drops_the_requests_that_are_left() {
     });
     assert_eq!(dropped.get(), 2);
 }
+
+/// Serves connections whose handshake never ends. `dropped` counts the handshakes that are dropped.
+async fn serve_endless_handshakes(
+    handshake_timeout: Option<Duration>,
+    dropped: Rc<Cell<u32>>,
+) -> io::Result<(Server, Rc<Semaphore>)> {
+    let options = ServerOptions { handshake_timeout, ..Default::default() };
+    let begun = Rc::new(Semaphore::new(0));
+    let permits = begun.clone();
+    let begin = async move |stream: TcpStream, _| {
+        let _dropped = CountDrop(dropped.clone());
+        permits.add_permits(1).unwrap();
+        std::future::pending::<()>().await;
+        io::Result::Ok((Io::new(stream), service_fn(echo_path)))
+    };
+    Ok((serve_with(listen().await?, &options, begin)?, begun))
+}
+
+#[test]
+fn a_handshake_has_a_time_limit_and_its_end_is_reported_with_the_peer() {
+    let dropped = Rc::new(Cell::new(0));
+    let (own, reports) = run_with_reports(async {
+        let limit = Duration::from_millis(30);
+        let (server, _) = serve_endless_handshakes(Some(limit), dropped.clone()).await?;
+        let begin = now();
+        let (mut reader, writer) = connect(&server).await?;
+        assert_eq!(reader.read_to_end().await?, b"");
+        assert!(begin.elapsed() >= limit);
+        server.close();
+        server.wait_closed().await;
+        writer.local_addr()
+    });
+    assert_eq!(dropped.get(), 1);
+    let [report] = &reports[..] else { panic!("{reports:?}") };
+    assert!(report.contains(&format!("connection from {own}: ")), "{report}");
+    assert!(report.contains("handshake_timeout"), "{report}");
+}
+
+#[test]
+fn stop_ends_connections_in_their_handshake_at_once() {
+    let dropped = Rc::new(Cell::new(0));
+    let ((), reports) = run_with_reports(async {
+        let (server, begun) = serve_endless_handshakes(None, dropped.clone()).await?;
+        let (mut reader, _writer) = connect(&server).await?;
+        begun.acquire().await.unwrap().forget();
+        assert_eq!(server.stop(Duration::MAX).await, 0);
+        assert_eq!(reader.read_to_end().await?, b"");
+        Ok(())
+    });
+    assert_eq!((dropped.get(), reports), (1, Vec::new()));
+}

@@ -5,9 +5,9 @@
 use std::cell::Cell;
 use std::error::Error;
 use std::future::{Future, poll_fn};
-use std::io;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use ::hyper::body::{Body, Incoming};
 use ::hyper::service::Service;
@@ -29,6 +29,12 @@ pub(super) type BoxError = Box<dyn Error + Send + Sync>;
 pub(super) struct Control {
     is_closing: Cell<bool>,
     waiter: Cell<Option<Waker>>,
+}
+
+/// Why a connection ends before its first request.
+pub(super) enum Unprepared {
+    TooLate(Duration),
+    Closing,
 }
 
 impl Control {
@@ -90,23 +96,36 @@ where
     result.or_else(|error| if error.is_user() { Err(error) } else { Ok(()) })
 }
 
+/// Awaits a step before the first request of a connection, for at most `limit`.
+///
+/// # Errors
+///
+/// If the limit has passed, or the server closes the connection first.
+pub(super) async fn prepare<F: Future>(
+    step: F,
+    limit: Option<Duration>,
+    control: &Control,
+) -> Result<F::Output, Unprepared> {
+    let mut step = pin!(step);
+    // First what has arrived: a request that is in the socket's buffer has begun.
+    let step = poll_fn(|cx| match step.as_mut().poll(cx) {
+        Poll::Pending if control.poll_closing(cx) => Poll::Ready(Err(Unprepared::Closing)),
+        polled => polled.map(Ok),
+    });
+    match limit {
+        Some(limit) => timeout(limit, step).await.unwrap_or(Err(Unprepared::TooLate(limit))),
+        None => step.await,
+    }
+}
+
 /// Returns the protocol of the client; `None` if the connection is to end before it is known.
 async fn find_protocol<T: AsyncRead + Unpin>(
     io: &mut Io<T>,
     options: &ServerOptions,
     control: &Control,
 ) -> Option<Protocol> {
-    // First what has arrived: a request that is in the socket's buffer has begun.
-    let found = poll_fn(|cx| match poll_protocol(io, cx) {
-        Poll::Pending if control.poll_closing(cx) => {
-            Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()))
-        }
-        polled => polled,
-    });
-    match options.header_timeout {
-        Some(limit) => timeout(limit, found).await.ok()?.ok(),
-        None => found.await.ok(),
-    }
+    let found = poll_fn(|cx| poll_protocol(io, cx));
+    prepare(found, options.header_timeout, control).await.ok()?.ok()
 }
 
 /// Polls a connection to its end, and begins its end when the server closes.

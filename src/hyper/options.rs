@@ -41,6 +41,9 @@ pub struct ServerOptions {
     /// connection may be idle between two requests, and the time for the first bytes of HTTP/2. The
     /// connection is closed then. It costs a timer a request. Default: 30 seconds.
     pub header_timeout: Option<Duration>,
+    /// How long the function passed to [`serve_with`](super::serve_with) may take: the limit of a
+    /// TLS handshake. The connection is closed then. Default: 10 seconds.
+    pub handshake_timeout: Option<Duration>,
     /// The maximum number of connections. While so many are open, the server accepts none: further
     /// ones wait in the system's backlog. Must not be 0. Default: `None`, no limit.
     pub connection_limit: Option<usize>,
@@ -83,6 +86,7 @@ impl Default for ServerOptions {
         ServerOptions {
             protocol: Protocol::Any,
             header_timeout: Some(Duration::from_secs(30)),
+            handshake_timeout: Some(Duration::from_secs(10)),
             connection_limit: None,
             start_serving: true,
             upgrades: false,

@@ -11,13 +11,14 @@ use ::hyper::service::Service;
 use ::hyper::{Request, Response};
 use futures_io::{AsyncRead, AsyncWrite};
 
-use super::connection::{BoxError, Control, serve_connection};
+use super::connection::{BoxError, Control, Unprepared, prepare, serve_connection};
 use super::io::Io;
 use super::options::ServerOptions;
 use super::server::Server;
 use crate::context;
 use crate::net::{
-    Acceptor, Connection, Connections, Listener, Transport, report_server_error, spawn_server_task,
+    Acceptor, Connection, Connections, Listener, Transport, report_connection_error,
+    spawn_server_task,
 };
 
 /// Serves the connections of a listener over HTTP/1 and HTTP/2, each in a task of its own.
@@ -58,7 +59,8 @@ where
 /// Serves the connections of a listener as [`serve`] does, with `options`. `begin` is called in the
 /// task of each connection, with the connection and the address of the peer. It returns the I/O and
 /// the service of this connection: here a TLS handshake is made. Its error is reported to the
-/// loop's error handler, and ends the connection.
+/// loop's error handler, and ends the connection. So does a time longer than
+/// [`ServerOptions::handshake_timeout`].
 ///
 /// # Errors
 ///
@@ -112,7 +114,7 @@ where
     context::expect("hyper::serve");
     let started_at = Location::caller();
     let options = Rc::new(options.complete()?);
-    let addrs = K::ip_addr(listener.local_addr()?).into_iter().collect();
+    let addrs = K::ip_addr(&listener.local_addr()?).into_iter().collect();
     let connections = Connections::new(options.connection_limit, options.start_serving);
     let (begin, open) = (Rc::new(begin), connections.clone());
     let serve = move |connection, peer| {
@@ -122,14 +124,21 @@ where
         open.start_handler(|running| {
             let task = async move {
                 let _open = (running, entry);
-                let error = match begin(connection, peer).await {
-                    Ok((io, service)) => {
+                let addr = K::ip_addr(&peer);
+                let begun = begin(connection, peer);
+                let error = match prepare(begun, options.handshake_timeout, &control).await {
+                    Ok(Ok((io, service))) => {
                         let served = serve_connection(io, service, &options, &control).await;
                         served.err().map(describe)
                     }
-                    Err(error) => Some(error.to_string()),
+                    Ok(Err(error)) => Some(error.to_string()),
+                    Err(Unprepared::TooLate(limit)) => Some(format!(
+                        "the function passed to serve_with, which makes the handshake, took \
+                         longer than ServerOptions::handshake_timeout, {limit:?}"
+                    )),
+                    Err(Unprepared::Closing) => None,
                 };
-                error.into_iter().for_each(report_server_error);
+                error.into_iter().for_each(|error| report_connection_error(addr, error));
             };
             spawn_server_task(task, started_at)
         });

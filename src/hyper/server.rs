@@ -74,9 +74,9 @@ impl Server {
         self.connections.close();
     }
 
-    /// Ends the open connections in order: requests that have begun are completed, idle connections
-    /// are closed at once, and no further request is taken. A client of HTTP/1 gets
-    /// `connection: close` with its response, one of HTTP/2 a GOAWAY.
+    /// Ends the open connections in order: requests that have begun are completed. Idle connections
+    /// and those in their handshake are closed at once. No further request is taken. A client of
+    /// HTTP/1 gets `connection: close` with its response, one of HTTP/2 a GOAWAY.
     #[doc(alias = "graceful_shutdown")]
     pub fn close_clients(&self) {
         self.connections.for_each(|control| control.close());

@@ -2,6 +2,7 @@
 
 use std::future::{Future, poll_fn};
 use std::io;
+use std::net::SocketAddr;
 use std::panic::Location;
 use std::pin::pin;
 use std::rc::{Rc, Weak};
@@ -65,7 +66,7 @@ where
             };
             let failure = accept_failure(&error);
             if failure != AcceptFailure::Connection {
-                report_server_error(format!("could not accept a connection: {error}"));
+                report(format!("could not accept a connection: {error}"));
             }
             match failure {
                 // The next `accept` waits until it may succeed.
@@ -102,8 +103,16 @@ pub(crate) fn spawn_server_task(
     context::expect("a server").executor.spawn(future, options)
 }
 
+/// Reports the error of a connection, which the running task serves, to the loop's error handler.
+pub(crate) fn report_connection_error(peer: Option<SocketAddr>, error: String) {
+    report(match peer {
+        Some(peer) => format!("connection from {peer}: {error}"),
+        None => error,
+    });
+}
+
 /// Reports an error of the running task to the loop's error handler.
-pub(crate) fn report_server_error(error: String) {
+fn report(error: String) {
     if let Some(context) = context::current() {
         context.executor.report_error(Location::caller(), error);
     }

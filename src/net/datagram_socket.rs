@@ -17,8 +17,8 @@ use crate::reactor::{Direction, Reactor};
 /// All operations take `&self`. Several tasks may share a socket in an `Rc`.
 ///
 /// A datagram is received whole. If the buffer of `recv` or `recv_from` is too short, the rest of
-/// the datagram is lost, and the error holds [`Truncated`](super::Truncated). An empty datagram is
-/// valid.
+/// the datagram is lost, and the error holds [`Truncated`](super::Truncated). So a peer can make
+/// a receive fail: a server goes on after it. An empty datagram is valid.
 ///
 /// On a connected socket, any operation may report that the peer refused an earlier datagram
 /// (`ConnectionRefused`). The socket stays usable.

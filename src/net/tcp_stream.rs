@@ -66,8 +66,8 @@ impl Sealed for Tcp {
     type Stream = mio::net::TcpStream;
     type Listener = mio::net::TcpListener;
 
-    fn ip_addr(addr: SocketAddr) -> Option<SocketAddr> {
-        Some(addr)
+    fn ip_addr(addr: &SocketAddr) -> Option<SocketAddr> {
+        Some(*addr)
     }
 }
 

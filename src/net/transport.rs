@@ -35,7 +35,7 @@ mod private {
         /// The listener of mio.
         type Listener: Accept<Addr = Self::Addr, Stream = Self::Stream>;
         /// Returns the address if it is an IP address with a port.
-        fn ip_addr(addr: Self::Addr) -> Option<SocketAddr>;
+        fn ip_addr(addr: &Self::Addr) -> Option<SocketAddr>;
     }
 }
 

@@ -80,7 +80,9 @@ impl UdpSocket {
     /// # Errors
     ///
     /// Those of [`recv_from`](super::DatagramSocket::recv_from). The datagrams that were received
-    /// before are in `received`.
+    /// before are in `received`. One peer can cause the error: it holds
+    /// [`Truncated`](super::Truncated) if a datagram is longer than its buffer. So a server goes on
+    /// after it, and serves what is in `received` first, as below.
     ///
     /// # Cancel safety
     ///
@@ -95,11 +97,19 @@ impl UdpSocket {
     ///     for text in ["one", "two"] {
     ///         client.send_to(text.as_bytes(), server.local_addr()?).await?;
     ///     }
+    ///     client.send_to(&[0; 2000], server.local_addr()?).await?; // it is too long
     ///     let (mut bufs, mut received) = ([[0; 1500]; 16], Vec::new());
-    ///     assert_eq!(server.recv_many(&mut bufs, &mut received).await?, 2);
+    ///
+    ///     // The body of a server's loop.
+    ///     received.clear();
+    ///     if let Err(error) = server.recv_many(&mut bufs, &mut received).await {
+    ///         eprintln!("a datagram is lost: {error}");
+    ///     }
     ///     for (buf, (n, from)) in bufs.iter().zip(&received) {
     ///         server.send_to(&buf[..*n], *from).await?;
     ///     }
+    ///
+    ///     assert_eq!(received.len(), 2);
     ///     assert_eq!(client.recv(&mut bufs[0]).await?, 3);
     ///     std::io::Result::Ok(())
     /// }).unwrap();

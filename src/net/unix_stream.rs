@@ -183,7 +183,7 @@ impl Sealed for Unix {
     type Stream = MioStream;
     type Listener = MioListener;
 
-    fn ip_addr(_addr: SocketAddr) -> Option<std::net::SocketAddr> {
+    fn ip_addr(_addr: &SocketAddr) -> Option<std::net::SocketAddr> {
         None
     }
 }

@@ -39,6 +39,9 @@ impl Runtime {
     /// - when [`next_deadline`](HostedTurn::next_deadline) has come;
     /// - again at once if [`is_work_left`](HostedTurn::is_work_left).
     ///
+    /// A loop of poll(2) without a waker of its own passes one that writes a byte into a pipe, and
+    /// watches the pipe too. `examples/ecosystem/glib-guest.rs` is a host with GLib's loop.
+    ///
     /// Between two such turns a wake costs no system call of this loop: it wakes `host`, at most
     /// once until the next turn, from whatever thread the wake comes. The host may pass another
     /// waker in each turn; the last one counts. A wake during a turn needs no waker: the turn runs

@@ -11,7 +11,7 @@ use super::shared_stream::SharedStream;
 use super::socket::StreamSocket;
 use super::writer::StreamWriter;
 pub use crate::executor::TaskOutput as HandlerOutput;
-use crate::net::{Connections, report_server_error, spawn_server_task};
+use crate::net::{Connections, report_connection_error, spawn_server_task};
 
 /// What a server does with a connection.
 pub(super) struct ConnectionHandler<F> {
@@ -39,10 +39,7 @@ where
             let task = async move {
                 let _running = running;
                 if let Some(error) = handler(reader, writer).await.error() {
-                    report_server_error(match peer {
-                        Some(peer) => format!("connection from {peer}: {error}"),
-                        None => error,
-                    });
+                    report_connection_error(peer, error);
                 }
             };
             spawn_server_task(task, self.started_at)

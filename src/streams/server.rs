@@ -71,7 +71,7 @@ impl Server {
                 started_at,
             };
             let serve =
-                move |connection, peer| handler.serve(Into::into(connection), K::ip_addr(peer));
+                move |connection, peer| handler.serve(Into::into(connection), K::ip_addr(&peer));
             Acceptor::new(listener, &connections, started_at, serve).start()
         });
         connections.set_acceptors(acceptors.collect());

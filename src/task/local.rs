@@ -31,6 +31,9 @@ use crate::threads::{Call, LoopName};
 /// ends, it drops the values that are left, after its tasks; the names that still exist then name
 /// nothing.
 ///
+/// A `Local` is no `Clone`: what needs several names, as axum's state does, takes an
+/// `Arc<Local<T>>`. The module `evloop::hyper` shows axum's handlers.
+///
 /// Using a value costs a lookup in a table of the loop, and no atomic operation.
 ///
 /// ```
