@@ -67,8 +67,10 @@ where
     B::Error: Into<BoxError>,
 {
     let protocol = match options.protocol {
+        Protocol::Http1 => Some(Protocol::Http1),
         Protocol::Any => find_protocol(&mut io, options, control).await,
-        protocol => Some(protocol),
+        // hyper would wait for the preface without a limit, also after the close.
+        Protocol::Http2 => find_protocol(&mut io, options, control).await.map(|_| Protocol::Http2),
     };
     let result = match protocol {
         None => Ok(()),

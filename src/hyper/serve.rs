@@ -58,7 +58,9 @@ where
 /// Serves the connections of a listener as [`serve`] does, with `options`. `begin` is called in the
 /// task of each connection, with the connection and the address of the peer. It returns the I/O and
 /// the service of this connection: here a TLS handshake is made. Its error is reported to the
-/// loop's error handler, and ends the connection.
+/// loop's error handler, and ends the connection. No option limits its time, and
+/// [`close_clients`](Server::close_clients) waits for it: limit a handshake by
+/// [`timeout`](crate::time::timeout()).
 ///
 /// # Errors
 ///
