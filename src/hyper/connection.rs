@@ -51,7 +51,7 @@ impl Control {
 ///
 /// # Errors
 ///
-/// Only errors of the service and its bodies: those of the client are its own affair.
+/// Errors of the service and its bodies. Errors of the client only end the connection.
 pub(super) async fn serve_connection<T, S, B>(
     mut io: Io<T>,
     service: S,

@@ -65,7 +65,8 @@ impl UdpSocket {
     ///
     /// # Errors
     ///
-    /// Kind `WouldBlock` if the system's send buffer is full.
+    /// Those of [`send_many`](UdpSocket::send_many); kind `WouldBlock` if the system's send buffer is
+    /// full.
     pub fn try_send_many<B: AsRef<[u8]>>(
         &self,
         datagrams: &[(B, SocketAddr)],
@@ -120,7 +121,7 @@ impl UdpSocket {
     ///
     /// # Errors
     ///
-    /// Kind `WouldBlock` if no datagram is available.
+    /// Those of [`recv_many`](UdpSocket::recv_many); kind `WouldBlock` if no datagram is available.
     pub fn try_recv_many<B: AsMut<[u8]>>(
         &self,
         bufs: &mut [B],

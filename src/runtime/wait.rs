@@ -24,7 +24,7 @@ fn wait_unobserved(context: &Context, spin: Duration, limit: Option<Duration>) -
     if executor.ready() > 0 {
         return reactor.wait(Some(Duration::ZERO));
     }
-    // Before this call too: an instrument was told then that this wait is short.
+    // If memory was left before this call, an instrument has recorded that the loop does not wait.
     let was_shrinking = executor.is_shrinking();
     executor.shrink();
     let is_short = was_shrinking || executor.is_shrinking();
