@@ -12,6 +12,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{self, Poll, Waker, ready};
 
 use super::handle::Handle;
+use crate::caught::catch;
 use crate::context::{self, Context};
 use crate::current::{self, TaskId, WaitsFor, WakerId, budget};
 use crate::executor::local_queue::store_unhandled;
@@ -205,6 +206,25 @@ impl<T> Shared<T> {
         None
     }
 
+    /// Drops an outcome that no caller will take. Returns the error to report, if there is one: a
+    /// panic, also of the output's destructor, or an error in the output.
+    fn lost_error(&self, outcome: Result<T, JoinError>) -> Option<JoinError> {
+        let output = match outcome {
+            Ok(output) => output,
+            Err(error) => return Some(error).filter(JoinError::is_panic),
+        };
+        // The error's `Display` and the destructor are user code.
+        let lost = catch(|| {
+            let error = (self.error_in)(&output);
+            drop(output);
+            error
+        });
+        match lost {
+            Ok(error) => error.map(|error| JoinError::failed_outside(self.spawned_at, error)),
+            Err(panic) => Some(JoinError::panicked_elsewhere(self.spawned_at, panic)),
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, State<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -303,13 +323,7 @@ impl<T> Drop for RemoteHandle<T> {
         let (outcome, waiter) = (state.outcome.take(), state.waiter.take());
         drop(state);
         drop(waiter);
-        let error = match outcome {
-            Some(Ok(output)) => (self.shared.error_in)(&output)
-                .map(|error| JoinError::failed_outside(self.shared.spawned_at, error)),
-            Some(Err(error)) => Some(error).filter(JoinError::is_panic),
-            None => None,
-        };
-        if let Some(error) = error {
+        if let Some(error) = outcome.and_then(|outcome| self.shared.lost_error(outcome)) {
             self.call_on_loop(|context| store_unhandled(context.name.id, error));
         }
     }
