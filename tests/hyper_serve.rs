@@ -340,6 +340,32 @@ fn a_client_that_sends_no_request_is_closed_after_the_header_timeout() {
 }
 
 #[test]
+fn a_silent_client_is_closed_by_the_limit_and_by_the_server_in_each_protocol() {
+    run(async {
+        let begin = async |stream, _| io::Result::Ok((Io::new(stream), service_fn(echo_path)));
+        for protocol in [Protocol::Any, Protocol::Http1, Protocol::Http2] {
+            let header_timeout = Some(Duration::from_millis(5));
+            let options = ServerOptions { protocol, header_timeout, ..Default::default() };
+            let server = serve_with(listen().await?, &options, begin)?;
+            let (mut reader, _writer) = connect(&server).await?;
+            assert_eq!(reader.read_to_end().await?, b"", "the limit of {protocol:?}");
+
+            let options = ServerOptions { protocol, header_timeout: None, ..Default::default() };
+            let server = serve_with(listen().await?, &options, begin)?;
+            let (mut reader, writer) = connect(&server).await?;
+            if protocol != Protocol::Http1 {
+                writer.write("PRI * HT");
+            }
+            let waits = timeout(Duration::from_millis(5), reader.read_line()).await;
+            assert!(waits.is_err(), "{protocol:?} has no limit");
+            assert_eq!(server.stop(LIMIT).await, 0, "{protocol:?}");
+            assert_eq!(reader.read_to_end().await?, b"");
+        }
+        Ok(())
+    });
+}
+
+#[test]
 fn a_full_server_accepts_when_a_connection_has_ended() {
     run(async {
         let options = ServerOptions { connection_limit: Some(1), ..Default::default() };

@@ -4,12 +4,13 @@
 //! late wake is then a spurious poll, so no test here counts polls.
 
 use std::cell::{Cell, RefCell};
-use std::future::{pending, poll_fn, ready};
+use std::future::{Future, pending, poll_fn, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
@@ -152,6 +153,61 @@ fn a_dropped_handle_detaches() {
         release.send(7).unwrap();
         assert_eq!(is_done.recv().unwrap(), Ok(7));
     });
+}
+
+#[test]
+fn errors_behind_dropped_handles_are_reported() {
+    let errors = Rc::new(RefCell::new(Vec::new()));
+    let seen = errors.clone();
+    let report = move |error: evloop::task::JoinError| seen.borrow_mut().push(error.to_string());
+    let mut runtime = Runtime::builder().on_task_error(report).build().unwrap();
+    let handle = runtime.handle();
+    runtime.block_on(async {
+        let panics = || handle.spawn(|| async { panic!("a panic") });
+        let fails = || handle.spawn(|| ready(Err::<(), _>("an error")));
+        drop((panics(), fails()));
+        // The tasks end before their handles are dropped: here, and on another thread.
+        let (here, there) = ((panics(), fails()), (panics(), fails()));
+        for _ in 0..2 {
+            yield_now().await;
+        }
+        assert!(here.0.is_finished() && here.1.is_finished());
+        assert!(there.0.is_finished() && there.1.is_finished());
+        assert_eq!(errors.borrow().len(), 2);
+        drop(here);
+        thread::spawn(|| drop(there)).join().unwrap();
+        let taken = panics();
+        let output = handle.spawn(|| ready(OnDrop(|| panic!("a destructor"))));
+        while errors.borrow().len() < 6 || !output.is_finished() {
+            yield_now().await;
+        }
+        drop(output);
+        assert!(taken.await.unwrap_err().is_panic());
+    });
+    drop(runtime);
+    let count = |text: &str| errors.borrow().iter().filter(|error| error.ends_with(text)).count();
+    let place = |error: &String| error.contains("(spawned at tests/remote.rs:");
+    assert!(errors.borrow().iter().all(place), "{errors:?}");
+    assert_eq!((count("panicked: a panic"), count("failed: an error")), (3, 3), "{errors:?}");
+    assert_eq!((count("panicked: a destructor"), errors.borrow().len()), (1, 7));
+}
+
+#[test]
+fn a_dropped_handle_drops_the_waker_that_it_holds() {
+    let runtime = Runtime::new().unwrap();
+    let mut task = runtime.handle().spawn(pending::<()>);
+    let waker = Arc::new(NoWake);
+    let polled = Pin::new(&mut task).poll(&mut Context::from_waker(&waker.clone().into()));
+    assert!(polled.is_pending());
+    assert_eq!(Arc::strong_count(&waker), 2);
+    drop(task);
+    assert_eq!(Arc::strong_count(&waker), 1);
+}
+
+struct NoWake;
+
+impl Wake for NoWake {
+    fn wake(self: Arc<Self>) {}
 }
 
 #[test]

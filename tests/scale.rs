@@ -354,7 +354,7 @@ type Burst = fn(&mut Runtime);
 
 const BURST: usize = 100_000;
 
-const BURSTS: [(&str, Burst); 6] = [
+const BURSTS: [(&str, Burst); 7] = [
     ("tasks", |runtime| (0..BURST).for_each(|_| drop(runtime.spawn(yield_now())))),
     ("calls", |runtime| {
         let handle = runtime.handle();
@@ -365,6 +365,10 @@ const BURSTS: [(&str, Burst); 6] = [
         (0..BURST).for_each(|_| drop(runtime.spawn(parked(&wakers))));
         run_until_idle(runtime);
         wakers.take().into_iter().for_each(Waker::wake);
+    }),
+    ("names of local values", |runtime| {
+        let _entered = runtime.enter();
+        drop((0..BURST).map(task::Local::new).collect::<Vec<_>>());
     }),
     ("timers that fire", |runtime| {
         (0..BURST).for_each(|_| drop(runtime.spawn(sleep(Duration::from_millis(1)))));
@@ -403,6 +407,7 @@ fn memory_is_freed_after_a_burst() {
         let before = heap::live();
         burst(&mut runtime);
         run_until_idle(&mut runtime);
+        runtime.run_until_stalled().unwrap();
         // The loop has no work left, so this turn is about to wait.
         assert_eq!(run_until_idle(&mut runtime), Cost { turns: 1, polls: 0 }, "{what}");
         let kept = heap::live() - before;
@@ -431,6 +436,11 @@ fn memory_of_a_million_tasks_is_freed() {
     }
     run_until_idle(&mut runtime);
     run_until_idle(&mut runtime);
+    assert!(heap::live() - idle > 2000 * CHUNK, "one turn frees a piece of the memory");
+    // A wait would keep the rest: the next turns come at once, and do not wait.
+    while runtime.next_deadline().is_some() {
+        runtime.turn(Some(FAR)).unwrap();
+    }
     let kept = heap::live() - idle;
     assert!(kept < 24 * CHUNK, "{kept} bytes");
 

@@ -8,6 +8,8 @@ use std::io::{ErrorKind, IoSlice, Read};
 use std::net;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
 use evloop::net::{TcpListener, TcpStream, UnixStream};
@@ -224,6 +226,40 @@ fn the_bytes_of_a_turn_that_panics_are_sent() {
     };
     assert!(catch_unwind(AssertUnwindSafe(|| runtime.block_on(root))).is_err());
     assert_eq!(peer.received(), "before the panic of the root");
+}
+
+/// A waker that panics.
+struct Panics;
+
+impl Wake for Panics {
+    fn wake(self: Arc<Self>) {
+        panic!("a waker");
+    }
+}
+
+#[test]
+fn the_bytes_of_a_turn_are_sent_though_several_wakers_panic() {
+    let mut runtime = Runtime::new().unwrap();
+    let mut pairs = Vec::new();
+    for _ in 0..4 {
+        pairs.push(runtime.block_on(pair()));
+    }
+    let waker = Waker::from(Arc::new(Panics));
+    let mut waits: Vec<_> =
+        pairs.iter().map(|(_, writer, _)| writer.wait_closed()).map(Box::pin).collect();
+    for wait in &mut waits {
+        assert!(wait.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    }
+    let root = async {
+        pairs.iter().for_each(|(_, writer, _)| writer.write("hello"));
+        yield_now().await;
+    };
+    let panic = catch_unwind(AssertUnwindSafe(|| runtime.block_on(root))).unwrap_err();
+    assert_eq!(panic.downcast_ref(), Some(&"a waker"));
+    drop(waits);
+    for (_reader, _writer, peer) in &mut pairs {
+        assert_eq!(peer.received(), "hello");
+    }
 }
 
 #[test]

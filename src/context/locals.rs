@@ -14,6 +14,9 @@ use crate::caught::{Caught, catch};
 /// The key of a value that was dropped at once, because the loop ends.
 const NONE: usize = usize::MAX;
 
+/// The number of values for which memory is kept after a burst of them.
+const KEPT_MAX: usize = 1 << 12;
+
 /// The key of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct LocalId(usize);
@@ -48,7 +51,12 @@ impl Locals {
 
     /// Removes a value. The caller drops it.
     pub(crate) fn remove(&self, id: LocalId) -> Option<Rc<dyn Any>> {
-        self.0.borrow_mut().values.try_remove(id.0)
+        let values = &mut self.0.borrow_mut().values;
+        let removed = values.try_remove(id.0);
+        if values.is_empty() && values.capacity() > KEPT_MAX {
+            *values = Slab::new();
+        }
+        removed
     }
 
     /// Drops all values, in the order of their keys. Returns the first panic of a destructor.

@@ -46,10 +46,10 @@ impl Executor {
 impl Drop for InBatch<'_> {
     #[inline]
     fn drop(&mut self) {
-        // The function is left here only after a panic, which is propagated.
-        if self.0.after_turn.get().is_some() {
+        // The function is left here only after a panic, which is propagated. The function may panic
+        // again: each call continues where the last one stopped.
+        while self.0.after_turn.get().is_some() {
             let _ = catch(|| self.0.end_turn());
-            self.0.after_turn.set(None);
         }
         self.0.is_in_batch.set(false);
     }

@@ -42,8 +42,8 @@ const KEPT_MAX: usize = 16;
 /// so its cost is amortized.
 const UNUSED_PART: usize = 8;
 
-/// The number of chunks that one call frees while there is a loop: about 1 ms. The call before the
-/// next wait frees more.
+/// The number of chunks that one call frees while there is a loop: about 1 ms. The next call frees
+/// more: see [`is_behind`].
 const FREED_MAX: usize = 1 << 10;
 
 /// The least number of entries by which the table of chunks grows. It grows by an eighth if that is
@@ -68,6 +68,8 @@ struct Arena {
     unused: usize,
     /// The number of loops on this thread.
     loops: usize,
+    /// The last call of `shrink` reached its limit.
+    is_behind: bool,
 }
 
 struct Chunk {
@@ -118,6 +120,12 @@ pub(super) fn shrink() {
     ARENA.with(|arena| arena.borrow_mut().shrink());
 }
 
+/// Returns whether `shrink` has left memory to its next call. Then a loop must not wait: it could
+/// keep the memory forever.
+pub(super) fn is_behind() -> bool {
+    ARENA.with(|arena| arena.borrow().is_behind)
+}
+
 /// Returns the bits of a chunk that is unused.
 const fn all(words: usize) -> u64 {
     let blocks = CHUNK_WORDS_MAX / words;
@@ -126,7 +134,14 @@ const fn all(words: usize) -> u64 {
 
 impl Arena {
     const fn new() -> Arena {
-        Arena { chunks: Vec::new(), partial: [NONE; WORDS_MAX + 1], count: 0, unused: 0, loops: 0 }
+        Arena {
+            chunks: Vec::new(),
+            partial: [NONE; WORDS_MAX + 1],
+            count: 0,
+            unused: 0,
+            loops: 0,
+            is_behind: false,
+        }
     }
 
     #[inline]
@@ -192,10 +207,17 @@ impl Arena {
 
     #[inline]
     fn shrink(&mut self) {
-        let kept = if self.loops == 0 { 0 } else { KEPT_MAX };
-        if self.unused > kept.max(self.count / UNUSED_PART) {
+        if self.has_too_many() {
             self.free_unused();
         }
+        self.is_behind = self.has_too_many();
+    }
+
+    /// Returns whether too many chunks are unused.
+    #[inline]
+    fn has_too_many(&self) -> bool {
+        let kept = if self.loops == 0 { 0 } else { KEPT_MAX };
+        self.unused > kept.max(self.count / UNUSED_PART)
     }
 
     #[cold]
@@ -295,13 +317,14 @@ mod tests {
         let blocks = CHUNK_WORDS_MAX / LARGE;
         let burst = take_many(&mut arena, LARGE, (2 * FREED_MAX + 100) * blocks);
         burst.into_iter().for_each(|place| arena.release(place, LARGE));
-        let mut counts = vec![arena.count];
+        let mut steps = vec![(arena.count, arena.is_behind)];
         for _ in 0..3 {
             arena.shrink();
             assert_eq!(arena.unused, arena.count);
-            counts.push(arena.count);
+            steps.push((arena.count, arena.is_behind));
         }
-        assert_eq!(counts, [2 * FREED_MAX + 100, FREED_MAX + 100, 100, 0]);
+        let counts = [2 * FREED_MAX + 100, FREED_MAX + 100, 100, 0];
+        assert!(steps.into_iter().eq(counts.into_iter().zip([false, true, true, false])));
         assert_eq!(arena.chunks.capacity(), 0);
     }
 

@@ -173,10 +173,15 @@ impl Executor {
         self.local_queue.with(|queue| queue.len())
     }
 
-    /// Frees the memory of a burst of tasks after the burst.
+    /// Frees the memory of a burst of tasks after the burst, or a large piece of it.
     pub(crate) fn shrink(&self) {
         self.local_queue.with(|queue| queue.shrink());
         arena::shrink();
+    }
+
+    /// Returns whether [`shrink`](Executor::shrink) has left memory to its next call.
+    pub(crate) fn is_shrinking(&self) -> bool {
+        arena::is_behind()
     }
 
     /// Begins a turn: until it ends, wakers on this thread push straight to the run queue.

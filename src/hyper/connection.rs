@@ -57,7 +57,7 @@ impl Control {
 ///
 /// # Errors
 ///
-/// Only errors of the service and its bodies: those of the client are its own affair.
+/// Errors of the service and its bodies. Errors of the client only end the connection.
 pub(super) async fn serve_connection<T, S, B>(
     mut io: Io<T>,
     service: S,
@@ -73,8 +73,10 @@ where
     B::Error: Into<BoxError>,
 {
     let protocol = match options.protocol {
+        Protocol::Http1 => Some(Protocol::Http1),
         Protocol::Any => find_protocol(&mut io, options, control).await,
-        protocol => Some(protocol),
+        // hyper would wait for the preface without a limit, also after the close.
+        Protocol::Http2 => find_protocol(&mut io, options, control).await.map(|_| Protocol::Http2),
     };
     let result = match protocol {
         None => Ok(()),

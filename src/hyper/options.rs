@@ -38,8 +38,10 @@ pub struct ServerOptions {
     /// Which protocols the server speaks.
     pub protocol: Protocol,
     /// How long a client may take for the head of a request; also the time that an HTTP/1
-    /// connection may be idle between two requests, and the time for the first bytes of HTTP/2. The
-    /// connection is closed then. It costs a timer a request. Default: 30 seconds.
+    /// connection may be idle between two requests, and the time for the first bytes of HTTP/2, its
+    /// preface. The connection is closed then. It costs a timer a request. Later an HTTP/2
+    /// connection may be idle without a limit: see `keep_alive_interval` of hyper. Default: 30
+    /// seconds.
     pub header_timeout: Option<Duration>,
     /// How long the function passed to [`serve_with`](super::serve_with) may take: the limit of a
     /// TLS handshake. The connection is closed then. Default: 10 seconds.

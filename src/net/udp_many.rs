@@ -65,7 +65,8 @@ impl UdpSocket {
     ///
     /// # Errors
     ///
-    /// Kind `WouldBlock` if the system's send buffer is full.
+    /// Those of [`send_many`](UdpSocket::send_many); kind `WouldBlock` if the system's send buffer is
+    /// full.
     pub fn try_send_many<B: AsRef<[u8]>>(
         &self,
         datagrams: &[(B, SocketAddr)],
@@ -130,7 +131,7 @@ impl UdpSocket {
     ///
     /// # Errors
     ///
-    /// Kind `WouldBlock` if no datagram is available.
+    /// Those of [`recv_many`](UdpSocket::recv_many); kind `WouldBlock` if no datagram is available.
     pub fn try_recv_many<B: AsMut<[u8]>>(
         &self,
         bufs: &mut [B],
@@ -151,21 +152,60 @@ fn send_many<B: AsRef<[u8]>>(
     })
 }
 
-/// The result is short if the queue of the socket was found empty.
 fn receive_many<B: AsMut<[u8]>>(
     io: &mio::net::UdpSocket,
     bufs: &mut [B],
     received: &mut Vec<(usize, SocketAddr)>,
 ) -> io::Result<Done<usize>> {
+    receive_each(bufs, received, |buf| io.receive_from(buf, ReceiveMode::Consume))
+}
+
+/// Calls `receive` for each buffer until the queue of the socket is empty: then the result is
+/// short. An error that makes the caller repeat the call is returned only if nothing was received:
+/// the repetition would overwrite the first buffers.
+fn receive_each<B: AsMut<[u8]>>(
+    bufs: &mut [B],
+    received: &mut Vec<(usize, SocketAddr)>,
+    mut receive: impl FnMut(&mut [u8]) -> io::Result<(usize, SocketAddr)>,
+) -> io::Result<Done<usize>> {
     let before = received.len();
     for buf in bufs.iter_mut().take(DATAGRAMS_MAX) {
-        match io.receive_from(buf.as_mut(), ReceiveMode::Consume) {
-            Ok(datagram) => received.push(datagram),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock && received.len() > before => {
-                return Ok(Done { value: received.len() - before, short: true });
+        let error = match receive(buf.as_mut()) {
+            Ok(datagram) => {
+                received.push(datagram);
+                continue;
             }
-            Err(error) => return Err(error),
+            Err(error) => error,
+        };
+        let short = error.kind() == io::ErrorKind::WouldBlock;
+        let repeats = short || error.kind() == io::ErrorKind::Interrupted;
+        let value = received.len() - before;
+        if value > 0 && (repeats || sys::is_forgotten(&error)) {
+            return Ok(Done { value, short });
         }
+        return Err(error);
     }
     Ok(Done { value: received.len() - before, short: false })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_that_is_repeated_ends_a_call_that_has_received_datagrams() {
+        let from = SocketAddr::from(([127, 0, 0, 1], 1));
+        let kinds = [io::ErrorKind::WouldBlock, io::ErrorKind::Interrupted];
+        for kind in kinds.into_iter().chain(sys::IS_EMULATED.then_some(io::ErrorKind::NotFound)) {
+            let mut results = vec![Err(kind), Ok((2, from)), Ok((1, from)), Err(kind)];
+            let (mut bufs, mut received) = ([[0; 4]; 4], vec![(9, from)]);
+            let mut receive = |received: &mut _| {
+                receive_each(&mut bufs, received, |_| Ok(results.pop().expect("a result")?))
+            };
+            assert_eq!(receive(&mut received).unwrap_err().kind(), kind);
+            let done = receive(&mut received).unwrap();
+            assert_eq!((done.value, done.short), (2, kind == io::ErrorKind::WouldBlock));
+            assert_eq!(received, [(9, from), (1, from), (2, from)]);
+        }
+    }
 }

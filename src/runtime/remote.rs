@@ -12,16 +12,20 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{self, Poll, Waker, ready};
 
 use super::handle::Handle;
+use crate::caught::catch;
 use crate::context::{self, Context};
 use crate::current::{self, TaskId, WaitsFor, WakerId, budget};
+use crate::executor::local_queue::store_unhandled;
 use crate::executor::{JoinError, JoinHandle, SpawnOptions, drop_outcome, known_error};
 use crate::threads::{Call, Inbox};
 
 /// The handle of a task on a loop of another thread; returned by [`Handle::spawn`].
 ///
 /// It can be awaited on any loop and runtime, and [`join`](RemoteHandle::join) blocks until the
-/// task ends. Dropping it detaches the task. If the loop ends before the task does, the outcome is
-/// a cancelled [`JoinError`].
+/// task ends. If the loop ends before the task does, the outcome is a cancelled [`JoinError`].
+///
+/// Dropping it detaches the task. The loop reports the panic, or the error, of a task whose handle
+/// was dropped, as for a [`JoinHandle`]; also if the task has ended before.
 #[must_use = "dropping a RemoteHandle detaches its task: await or join it, or `drop` it to say so"]
 pub struct RemoteHandle<T> {
     shared: Arc<Shared<T>>,
@@ -31,6 +35,8 @@ pub struct RemoteHandle<T> {
 
 struct Shared<T> {
     spawned_at: &'static Location<'static>,
+    /// Returns the error in an output, if the type of the output is known.
+    error_in: fn(&T) -> Option<String>,
     state: Mutex<State<T>>,
     /// Signalled when the outcome is stored.
     finished: Condvar,
@@ -40,6 +46,8 @@ struct State<T> {
     outcome: Option<Result<T, JoinError>>,
     is_finished: bool,
     is_aborted: bool,
+    /// The handle was dropped: no caller will take the outcome.
+    is_detached: bool,
     /// The waker of the task that awaits the outcome.
     waiter: Option<Waker>,
     /// The task, from the moment of its spawn.
@@ -70,8 +78,12 @@ impl Handle {
         Fut::Output: Send + 'static,
     {
         let spawned_at = Location::caller();
-        let shared =
-            Arc::new(Shared { spawned_at, state: Mutex::default(), finished: Condvar::new() });
+        let shared = Arc::new(Shared {
+            spawned_at,
+            error_in: known_error,
+            state: Mutex::default(),
+            finished: Condvar::new(),
+        });
         let promise = Promise { shared: shared.clone(), inbox: self.inbox().clone() };
         // `f` is called inside the task, so its panic is the task's.
         if self.is_current() {
@@ -148,11 +160,9 @@ impl<T: 'static> Promise<T> {
             Err(error) if error.is_cancelled() => Err(error.because(self.reason())),
             outcome => outcome,
         };
-        if Arc::strong_count(&self.shared) > 1 {
-            return self.shared.finish(outcome);
-        }
-        // The handle was dropped, so an error is reported as a detached task's.
-        if let Some(error) = drop_outcome(task.header(), outcome, known_error) {
+        // Of a dropped handle. An error is reported as a detached task's.
+        let Some(outcome) = self.shared.finish(outcome) else { return };
+        if let Some(error) = drop_outcome(task.header(), outcome, self.shared.error_in) {
             context::expect("Handle::spawn").executor.report(error);
         }
     }
@@ -161,7 +171,7 @@ impl<T: 'static> Promise<T> {
 impl<T> Drop for Promise<T> {
     fn drop(&mut self) {
         let error = JoinError::not_begun(self.shared.spawned_at, self.reason());
-        self.shared.finish(Err(error));
+        drop(self.shared.finish(Err(error)));
     }
 }
 
@@ -178,11 +188,11 @@ impl<T> Promise<T> {
 }
 
 impl<T> Shared<T> {
-    /// Stores the outcome, unless there is one.
-    fn finish(&self, outcome: Result<T, JoinError>) {
+    /// Stores the outcome, unless there is one. Returns it if the handle was dropped.
+    fn finish(&self, outcome: Result<T, JoinError>) -> Option<Result<T, JoinError>> {
         let mut state = self.lock();
-        if state.is_finished {
-            return;
+        if state.is_finished || state.is_detached {
+            return Some(outcome);
         }
         state.is_finished = true;
         state.outcome = Some(outcome);
@@ -192,6 +202,26 @@ impl<T> Shared<T> {
         self.finished.notify_all();
         if let Some(waiter) = waiter {
             waiter.wake();
+        }
+        None
+    }
+
+    /// Drops an outcome that no caller will take. Returns the error to report, if there is one: a
+    /// panic, also of the output's destructor, or an error in the output.
+    fn lost_error(&self, outcome: Result<T, JoinError>) -> Option<JoinError> {
+        let output = match outcome {
+            Ok(output) => output,
+            Err(error) => return Some(error).filter(JoinError::is_panic),
+        };
+        // The error's `Display` and the destructor are user code.
+        let lost = catch(|| {
+            let error = (self.error_in)(&output);
+            drop(output);
+            error
+        });
+        match lost {
+            Ok(error) => error.map(|error| JoinError::failed_outside(self.spawned_at, error)),
+            Err(panic) => Some(JoinError::panicked_elsewhere(self.spawned_at, panic)),
         }
     }
 
@@ -235,13 +265,18 @@ impl<T> RemoteHandle<T> {
         let task = state.task;
         drop(state);
         let Some((waker_id, id)) = task else { return };
-        let abort = move |context: &Context| context.executor.abort(waker_id, id);
-        match context::current().filter(|context| Arc::ptr_eq(&context.inbox, &self.inbox)) {
-            Some(context) => abort(&context),
+        self.call_on_loop(move |context| context.executor.abort(waker_id, id));
+    }
+
+    /// Calls `f` on the loop of the task: at once if it is the current one. A loop that has ended
+    /// drops `f`.
+    fn call_on_loop(&self, f: impl FnOnce(&Context) + Send + 'static) {
+        let is_own = |context: &Rc<Context>| Arc::ptr_eq(&context.inbox, &self.inbox);
+        match context::current().filter(is_own) {
+            Some(context) => f(&context),
             None => {
-                let function = Box::new(move || abort(&context::expect("RemoteHandle::abort")));
+                let function = Box::new(move || f(&context::expect("RemoteHandle")));
                 let call = Call { function, called_at: self.shared.spawned_at };
-                // A loop that has ended has dropped the task.
                 drop(self.inbox.call(call));
             }
         }
@@ -281,9 +316,29 @@ impl<T> Future for RemoteHandle<T> {
     }
 }
 
+impl<T> Drop for RemoteHandle<T> {
+    fn drop(&mut self) {
+        let mut state = self.shared.lock();
+        state.is_detached = true;
+        let (outcome, waiter) = (state.outcome.take(), state.waiter.take());
+        drop(state);
+        drop(waiter);
+        if let Some(error) = outcome.and_then(|outcome| self.shared.lost_error(outcome)) {
+            self.call_on_loop(|context| store_unhandled(context.name.id, error));
+        }
+    }
+}
+
 impl<T> Default for State<T> {
     fn default() -> State<T> {
-        State { outcome: None, is_finished: false, is_aborted: false, waiter: None, task: None }
+        State {
+            outcome: None,
+            is_finished: false,
+            is_aborted: false,
+            is_detached: false,
+            waiter: None,
+            task: None,
+        }
     }
 }
 

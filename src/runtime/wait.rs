@@ -24,7 +24,11 @@ fn wait_unobserved(context: &Context, spin: Duration, limit: Option<Duration>) -
     if executor.ready() > 0 {
         return reactor.wait(Some(Duration::ZERO));
     }
+    // If memory was left before this call, an instrument has recorded that the loop does not wait.
+    let was_shrinking = executor.is_shrinking();
     executor.shrink();
+    let is_short = was_shrinking || executor.is_shrinking();
+    let limit = if is_short { Some(Duration::ZERO) } else { limit };
     let ControlFlow::Continue(limit) = busy_poll(context, spin, limit)? else {
         return if idle.has_waiting() { wait_if_idle(context) } else { Ok(()) };
     };
@@ -111,5 +115,6 @@ fn shorten(context: &Context, limit: Option<Duration>) -> Option<Duration> {
 /// Returns whether there is work to do without waiting for an event.
 pub(super) fn has_work(context: &Context) -> bool {
     let Context { executor, inbox, reactor, .. } = context;
-    executor.ready() > 0 || inbox.is_pending() || reactor.has_pending_wakes()
+    let is_ready = executor.ready() > 0 || inbox.is_pending() || reactor.has_pending_wakes();
+    is_ready || executor.is_shrinking()
 }
