@@ -6,12 +6,14 @@
 use std::error::Error;
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 
 /// An error with a message that says what failed.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Explained {
     message: String,
-    error: io::Error,
+    /// Shared by the clones.
+    error: Arc<io::Error>,
 }
 
 /// Returns an error of the same kind that displays as `message`. Its `source` is `error`.
@@ -21,15 +23,31 @@ pub(crate) fn explain(error: io::Error, message: String) -> io::Error {
 
 /// Like [`explain`], with another kind.
 pub(crate) fn explain_as(kind: io::ErrorKind, error: io::Error, message: String) -> io::Error {
-    io::Error::new(kind, Explained { message, error })
+    io::Error::new(kind, Explained { message, error: Arc::new(error) })
 }
 
-/// Returns a clone: of the same kind, with the same text and the same system number.
+/// Returns an error with the same kind and text, whose clones keep its source.
+pub(crate) fn shareable(error: io::Error) -> io::Error {
+    match error.get_ref() {
+        Some(inner) if !inner.is::<Explained>() => {
+            let message = error.to_string();
+            explain(error, message)
+        }
+        _ => error,
+    }
+}
+
+/// Returns a clone: of the same kind, with the same text and the same system number. The clone of
+/// an error with a message has the same source.
 pub(crate) fn clone_error(error: &io::Error) -> io::Error {
     if let Some(code) = error.raw_os_error() {
         return io::Error::from_raw_os_error(code);
     }
     let (kind, text) = (error.kind(), error.to_string());
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<Explained>());
+    if let Some(explained) = inner {
+        return io::Error::new(kind, explained.clone());
+    }
     match raw_os_error(error) {
         Some(code) => explain_as(kind, io::Error::from_raw_os_error(code), text),
         None => io::Error::new(kind, text),
@@ -73,7 +91,11 @@ impl fmt::Display for Explained {
 
 impl Error for Explained {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&self.error)
+        // The `source` of an `io::Error` that wraps an error skips that error.
+        match self.error.get_ref() {
+            Some(inner) => Some(inner),
+            None => Some(&*self.error),
+        }
     }
 }
 
