@@ -44,7 +44,9 @@ struct Current {
 /// Exists while a host on this thread runs the turns of a loop.
 #[cfg(all(feature = "tokio", unix, not(mio_unsupported_force_poll_poll)))]
 #[must_use = "dropping it ends the hosting"]
-pub(crate) struct Hosting(#[expect(dead_code, reason = "restored by its drop")] SavedBudget);
+pub(crate) struct Hosting {
+    _budget: SavedBudget,
+}
 
 /// The state of the outer code. Its drop restores that state.
 ///
@@ -86,7 +88,7 @@ pub(crate) fn is_running() -> bool {
 #[cfg(all(feature = "tokio", unix, not(mio_unsupported_force_poll_poll)))]
 pub(crate) fn begin_hosting() -> Hosting {
     CURRENT.with(|current| current.is_hosted.set(true));
-    Hosting(budget::save())
+    Hosting { _budget: budget::save() }
 }
 
 /// Begins the code of a task. The task waits for nothing yet.
