@@ -119,4 +119,18 @@ mod tests {
         assert_eq!(raw_os_error(&own), None);
         assert_eq!(raw_os_error(&io::Error::other(io::Error::other(explained()))), Some(2));
     }
+
+    #[test]
+    fn clones_of_a_shareable_error_keep_its_source() {
+        let number = || "x".parse::<u8>().unwrap_err();
+        let wrapped = || io::Error::new(io::ErrorKind::InvalidData, number());
+        for error in [shareable(wrapped()), explain(wrapped(), number().to_string())] {
+            let cloned = clone_error(&clone_error(&shareable(error)));
+            assert_eq!(cloned.kind(), io::ErrorKind::InvalidData);
+            assert_eq!(cloned.to_string(), number().to_string());
+            let source = cloned.source().and_then(|source| source.downcast_ref());
+            assert_eq!(source, Some(&number()));
+        }
+        assert_eq!(shareable(io::Error::from_raw_os_error(2)).raw_os_error(), Some(2));
+    }
 }

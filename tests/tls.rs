@@ -5,6 +5,7 @@
 mod certificates;
 
 use std::cell::{Cell, RefCell};
+use std::error::Error;
 use std::future::{Future, pending, poll_fn};
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
@@ -569,7 +570,7 @@ fn the_error_of_a_handshake_has_that_of_rustls_as_its_source() {
         );
         let [client, server] = [client, server].map(|it| {
             let error = it.unwrap_err();
-            error.get_ref().unwrap().source().unwrap().downcast_ref::<rustls::Error>().cloned()
+            error.source().unwrap().downcast_ref::<rustls::Error>().cloned()
         });
         assert!(matches!(client, Some(rustls::Error::InvalidCertificate(_))), "{client:?}");
         assert!(matches!(server, Some(rustls::Error::AlertReceived(_))), "{server:?}");

@@ -21,9 +21,9 @@
 //! body and one child, and checks the budget before each further child. So scopes nest to any
 //! depth, and the remaining children come first in the next poll.
 //!
-//! Outside a loop the budget is unlimited. The tasks of tokio that hosts a loop on this thread share
-//! one budget: all that tokio runs between two hosted turns counts as one poll. If a leaf is refused
-//! then, the host is woken: its next turn ends that poll. Invariant: only the executor and the host
+//! Outside a loop the budget is unlimited. Where tokio hosts the loop, the tasks of tokio share one
+//! budget: what tokio runs between two hosted turns counts as one poll. If a leaf is refused in it,
+//! the host is woken, and its next turn ends that poll. Invariant: only the executor and the host
 //! begin a poll.
 
 use std::cell::{Cell, RefCell};
