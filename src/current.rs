@@ -18,6 +18,8 @@ mod waker_id;
 
 pub(crate) use self::budget::Grace;
 pub use self::state::WaitsFor;
+#[cfg(all(feature = "tokio", unix, not(mio_unsupported_force_poll_poll)))]
+pub(crate) use self::state::begin_hosting;
 pub(crate) use self::state::{
     Outer, begin_other, begin_part, begin_root, begin_task, begin_turn, depth, end_task,
     is_running, loop_id, pending, task, waits_for,

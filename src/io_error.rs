@@ -6,12 +6,14 @@
 use std::error::Error;
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 
 /// An error with a message that says what failed.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Explained {
     message: String,
-    error: io::Error,
+    /// Shared by the clones.
+    error: Arc<io::Error>,
 }
 
 /// Returns an error of the same kind that displays as `message`. Its `source` is `error`.
@@ -21,15 +23,31 @@ pub(crate) fn explain(error: io::Error, message: String) -> io::Error {
 
 /// Like [`explain`], with another kind.
 pub(crate) fn explain_as(kind: io::ErrorKind, error: io::Error, message: String) -> io::Error {
-    io::Error::new(kind, Explained { message, error })
+    io::Error::new(kind, Explained { message, error: Arc::new(error) })
 }
 
-/// Returns a clone: of the same kind, with the same text and the same system number.
+/// Returns an error with the same kind and text, whose clones keep its source.
+pub(crate) fn shareable(error: io::Error) -> io::Error {
+    match error.get_ref() {
+        Some(inner) if !inner.is::<Explained>() => {
+            let message = error.to_string();
+            explain(error, message)
+        }
+        _ => error,
+    }
+}
+
+/// Returns a clone: of the same kind, with the same text and the same system number. The clone of
+/// an error with a message has the same source.
 pub(crate) fn clone_error(error: &io::Error) -> io::Error {
     if let Some(code) = error.raw_os_error() {
         return io::Error::from_raw_os_error(code);
     }
     let (kind, text) = (error.kind(), error.to_string());
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<Explained>());
+    if let Some(explained) = inner {
+        return io::Error::new(kind, explained.clone());
+    }
     match raw_os_error(error) {
         Some(code) => explain_as(kind, io::Error::from_raw_os_error(code), text),
         None => io::Error::new(kind, text),
@@ -73,7 +91,11 @@ impl fmt::Display for Explained {
 
 impl Error for Explained {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&self.error)
+        // The `source` of an `io::Error` that wraps an error skips that error.
+        match self.error.get_ref() {
+            Some(inner) => Some(inner),
+            None => Some(&*self.error),
+        }
     }
 }
 
@@ -96,5 +118,19 @@ mod tests {
         assert_eq!((own.kind(), own.to_string().as_str()), (io::ErrorKind::TimedOut, "too late"));
         assert_eq!(raw_os_error(&own), None);
         assert_eq!(raw_os_error(&io::Error::other(io::Error::other(explained()))), Some(2));
+    }
+
+    #[test]
+    fn clones_of_a_shareable_error_keep_its_source() {
+        let number = || "x".parse::<u8>().unwrap_err();
+        let wrapped = || io::Error::new(io::ErrorKind::InvalidData, number());
+        for error in [shareable(wrapped()), explain(wrapped(), number().to_string())] {
+            let cloned = clone_error(&clone_error(&shareable(error)));
+            assert_eq!(cloned.kind(), io::ErrorKind::InvalidData);
+            assert_eq!(cloned.to_string(), number().to_string());
+            let source = cloned.source().and_then(|source| source.downcast_ref());
+            assert_eq!(source, Some(&number()));
+        }
+        assert_eq!(shareable(io::Error::from_raw_os_error(2)).raw_os_error(), Some(2));
     }
 }

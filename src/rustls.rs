@@ -91,7 +91,21 @@
 //!
 //! A handshake that takes longer than
 //! [`StreamOptions::handshake_timeout`](crate::streams::StreamOptions::handshake_timeout) fails
-//! with kind `TimedOut`, and the connection is closed.
+//! with kind `TimedOut`, and the connection is closed. On the side of the server, a handshake of
+//! TLS 1.3 ends when the session tickets are sent: the limit also ends a connection whose client
+//! does not read them.
+//!
+//! # Errors of rustls
+//!
+//! The error of a handshake has the `rustls::Error` as its [`source`](std::error::Error::source):
+//!
+//! ```
+//! use std::error::Error;
+//!
+//! fn reason(error: &std::io::Error) -> Option<&rustls::Error> {
+//!     error.source()?.downcast_ref()
+//! }
+//! ```
 
 // Layer L4, below `streams`. Invariant: nothing here depends on where the bytes come from.
 

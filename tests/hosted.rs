@@ -372,6 +372,27 @@ fn a_panic_that_leaves_work_wakes_the_host() {
 }
 
 #[test]
+fn a_host_waker_that_panics_panics_in_the_thread_that_wakes() {
+    struct Panics;
+    impl Wake for Panics {
+        fn wake(self: Arc<Self>) {
+            panic!("host");
+        }
+    }
+    let (mut host, waiting) = Host::waiting();
+    for turn in 1..4 {
+        host.runtime.turn_hosted(&Waker::from(Arc::new(Panics)), false).unwrap();
+        let waker = waiting.waker();
+        thread::spawn(move || waker.wake()).join().unwrap_err();
+        // The wake itself is not lost.
+        assert_eq!(host.turn(), (1, false), "in turn {turn}");
+        waiting.waker().wake();
+        assert_eq!(host.reports(), (1, false));
+        assert_eq!(host.turn(), (1, false));
+    }
+}
+
+#[test]
 fn a_turn_or_block_on_between_two_hosted_turns_ends_the_hosting() {
     let (mut host, waiting) = Host::waiting();
     let waker = waiting.waker();

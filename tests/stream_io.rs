@@ -879,12 +879,12 @@ fn a_limit_of_zero_panics() {
 }
 
 #[test]
-fn dropping_both_streams_ends_the_driver() {
+fn dropping_both_streams_ends_the_driver_and_the_sender() {
     run(async {
         let before = evloop::task::all().len();
         let (one, _other) = duplex(1);
         let (reader, writer) = from_io(one);
-        assert_eq!(evloop::task::all().len(), before + 1);
+        assert_eq!(evloop::task::all().len(), before + 2);
         writer.abort();
         drop((reader, writer));
         settle().await;

@@ -4,10 +4,12 @@
 
 mod certificates;
 
-use std::cell::RefCell;
-use std::future::{Future, pending};
+use std::cell::{Cell, RefCell};
+use std::error::Error;
+use std::future::{Future, pending, poll_fn};
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -516,5 +518,61 @@ fn the_new_streams_have_the_limit_of_the_old_ones_or_that_of_the_options() {
             let overrun = LimitOverrun::of(&error).map(|it| (it.consumed, it.limit));
             assert_eq!(overrun, Some((5, 4)));
         }
+    });
+}
+
+/// Returns the output of `future`, and adds the number of its polls to `polls`.
+async fn counted<T>(polls: Rc<Cell<usize>>, future: impl Future<Output = T>) -> T {
+    let mut future = pin!(future);
+    poll_fn(|cx| {
+        polls.set(polls.get() + 1);
+        future.as_mut().poll(cx)
+    })
+    .await
+}
+
+#[test]
+fn a_request_costs_the_handler_and_the_client_one_poll_each() {
+    const REQUESTS: usize = 100;
+    let own = Own::new();
+    run(async {
+        let (client, server) = tcp().await;
+        let ((mut reader, writer), server) = upgrade(&own, client, server).await;
+        let counts = [(); 2].map(|()| Rc::new(Cell::new(0)));
+        let handler = spawn(counted(counts[0].clone(), upper(server.0, server.1)));
+        let requests = counted(counts[1].clone(), async move {
+            for _ in 0..REQUESTS {
+                writer.write("hello\n");
+                assert_eq!(reader.read_line().await.unwrap(), b"HELLO\n");
+            }
+            writer.shutdown_write();
+            reader.read_to_end().await.unwrap();
+        });
+        spawn(requests).await.unwrap();
+        handler.await.unwrap().unwrap();
+        for polls in counts {
+            let polls = polls.get();
+            // A few more: for the end, and for the tickets after the handshake.
+            assert!(polls <= REQUESTS + 8, "{polls} polls for {REQUESTS} requests");
+        }
+    });
+}
+
+#[test]
+fn the_error_of_a_handshake_has_that_of_rustls_as_its_source() {
+    let own = Own::new();
+    run(async {
+        let (client, server) = tcp().await;
+        let (connector, acceptor) = (own.connector(), own.acceptor());
+        let (client, server) = join!(
+            start_tls(client.0, client.1, "example.org", &connector),
+            start_tls_server(server.0, server.1, &acceptor)
+        );
+        let [client, server] = [client, server].map(|it| {
+            let error = it.unwrap_err();
+            error.source().unwrap().downcast_ref::<rustls::Error>().cloned()
+        });
+        assert!(matches!(client, Some(rustls::Error::InvalidCertificate(_))), "{client:?}");
+        assert!(matches!(server, Some(rustls::Error::AlertReceived(_))), "{server:?}");
     });
 }

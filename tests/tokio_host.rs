@@ -54,10 +54,12 @@ async fn tokio_echo() -> io::Result<std::net::SocketAddr> {
 
 #[cfg(all(unix, not(mio_unsupported_force_poll_poll)))]
 mod host {
+    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::{Arc, Mutex};
 
     use evloop::runtime::Handle;
     use evloop::tokio::block_on;
+    use futures::FutureExt;
 
     use super::*;
 
@@ -280,6 +282,88 @@ mod host {
     }
 
     #[test]
+    fn tasks_of_tokio_whose_channels_of_the_loop_are_always_ready_starve_neither() {
+        block_on(async {
+            let counts = [(); 3].map(|()| Arc::new(AtomicUsize::new(0)));
+            for count in counts.clone() {
+                let (sender, mut receiver) = evloop::sync::thread_channel::unbounded();
+                tokio::spawn(async move {
+                    loop {
+                        sender.send(()).unwrap();
+                        receiver.recv().await.unwrap();
+                        count.fetch_add(1, Ordering::Relaxed);
+                    }
+                });
+            }
+            let is_done = || counts.iter().all(|count| count.load(Ordering::Relaxed) > 1000);
+            evloop::time::timeout(HANG, async {
+                evloop::time::sleep(Duration::from_millis(1)).await;
+                while !is_done() {
+                    evloop::task::yield_now().await;
+                }
+                round_trips_of_tokio().await;
+            })
+            .await
+            .unwrap();
+        });
+    }
+
+    #[test]
+    fn the_budget_is_unlimited_again_after_the_end() {
+        block_on(async {
+            tokio::task::yield_now().await;
+        });
+        let (sender, mut receiver) = evloop::sync::thread_channel::unbounded();
+        for n in 0..1000 {
+            sender.send(n).unwrap();
+        }
+        for n in 0..1000 {
+            assert_eq!(receiver.recv().now_or_never(), Some(Some(n)));
+        }
+    }
+
+    #[test]
+    fn tokio_polls_its_tasks_after_61_polls_of_the_loop() {
+        block_on(async {
+            let polls = Arc::new(AtomicUsize::new(0));
+            for _ in 0..200 {
+                let polls = polls.clone();
+                drop(evloop::spawn(async move {
+                    loop {
+                        polls.fetch_add(1, Ordering::Relaxed);
+                        evloop::task::yield_now().await;
+                    }
+                }));
+            }
+            let between = tokio::spawn(async move {
+                let mut most = 0;
+                let mut before = polls.load(Ordering::Relaxed);
+                for _ in 0..10_000 {
+                    tokio::task::yield_now().await;
+                    let now = polls.load(Ordering::Relaxed);
+                    most = most.max(now - before);
+                    before = now;
+                }
+                most
+            });
+            let most = between.await.unwrap();
+            assert!((2..=61).contains(&most), "{most} polls between two of tokio");
+        });
+    }
+
+    #[test]
+    fn timers_in_the_far_future_and_of_no_duration_are_right() {
+        block_on(async {
+            let far = evloop::spawn(evloop::time::sleep(Duration::MAX));
+            evloop::time::sleep(Duration::ZERO).await;
+            evloop::time::sleep(Duration::from_millis(2)).await;
+            assert!(!far.is_finished());
+            far.abort();
+            assert!(far.await.unwrap_err().is_cancelled());
+        });
+    }
+
+    #[test]
     fn timers_that_came_due_during_a_blocking_poll_fire_on_both_sides() {
         block_on(async {
             let block = || thread::sleep(Duration::from_millis(5));
@@ -375,7 +459,7 @@ mod host {
             assert!(panic_of(|| block_on(async {})).contains(inside));
             assert!(panic_of(|| evloop::block_on(async {})).contains(inside));
             let in_tokio = tokio::spawn(async { panic_of(|| block_on(async {})) });
-            assert!(in_tokio.await.unwrap().contains("Cannot start a runtime"));
+            assert!(in_tokio.await.unwrap().contains(inside));
         });
         evloop::block_on(async {
             assert!(panic_of(|| block_on(async {})).contains(inside));
@@ -384,6 +468,32 @@ mod host {
         let message = tokio.block_on(async { panic_of(|| block_on(async {})) });
         assert!(message.contains("Cannot start a runtime"), "{message}");
         assert_eq!(block_on(async { 1 }), 1);
+    }
+
+    #[test]
+    fn calls_that_would_block_both_runtimes_panic_in_a_task_of_tokio() {
+        let messages = block_on(async {
+            let task = tokio::spawn(async {
+                let (sender, mut receiver) = evloop::sync::thread_channel::unbounded();
+                sender.send(()).unwrap();
+                let mut runtime = evloop::Runtime::new().unwrap();
+                // One turn does not block.
+                runtime.turn(Some(Duration::ZERO)).unwrap();
+                runtime.handle().stop();
+                [
+                    panic_of(|| evloop::block_on(async {})),
+                    panic_of(|| runtime.run()),
+                    panic_of(|| receiver.blocking_recv()),
+                ]
+            });
+            // Another thread may block.
+            tokio::task::spawn_blocking(|| evloop::block_on(async {})).await.unwrap();
+            task.await.unwrap()
+        });
+        for message in messages {
+            assert!(message.contains("running"), "{message}");
+        }
+        evloop::block_on(async {});
     }
 
     /// Holds a guard of tokio's context until `end` is done.

@@ -21,12 +21,18 @@
 //! body and one child, and checks the budget before each further child. So scopes nest to any
 //! depth, and the remaining children come first in the next poll.
 //!
-//! Outside a loop the budget is unlimited. Invariant: only the executor begins a poll.
+//! Outside a loop the budget is unlimited. Where tokio hosts the loop, the tasks of tokio share one
+//! budget: what tokio runs between two hosted turns counts as one poll. If a leaf is refused in it,
+//! the host is woken, and its next turn ends that poll. Invariant: only the executor and the host
+//! begin a poll.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::future::poll_fn;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
+
+/// The slot of what a host runs between two hosted turns. No task has it.
+const HOST: u32 = u32::MAX;
 
 /// The number of results that one poll of a task may take: enough to drain a burst, and few enough
 /// that the poll ends within microseconds and other tasks run.
@@ -70,6 +76,8 @@ thread_local! {
     static POLL: Cell<u64> = const { Cell::new(0) };
     /// The number of leaves to skip before one may take units. Valid once `DECIDED` is set.
     static SKIP: Cell<u32> = const { Cell::new(0) };
+    /// Wakes the host that runs the loop's turns: the next one begins a poll.
+    static HOST_WAKER: Cell<Option<Waker>> = const { Cell::new(None) };
     static STARVED: RefCell<Starved> = const {
         RefCell::new(Starved { tasks: BTreeMap::new(), lone: 0, random: 1 })
     };
@@ -120,6 +128,21 @@ pub(crate) struct Grace(u8);
 pub(crate) fn begin(slot: u32) {
     LEFT.set(START.get());
     POLL.set(slot.into());
+}
+
+/// Begins the poll of all that a host runs until its next turn. If a leaf is refused, `host` is
+/// woken.
+#[cfg(all(feature = "tokio", unix, not(mio_unsupported_force_poll_poll)))]
+pub(crate) fn begin_host(host: &Waker) {
+    let old = HOST_WAKER.take().filter(|old| old.will_wake(host));
+    HOST_WAKER.set(Some(old.unwrap_or_else(|| host.clone())));
+    begin(HOST);
+}
+
+/// Ends what [`begin_host`] has begun: the host runs no more turns.
+#[cfg(all(feature = "tokio", unix, not(mio_unsupported_force_poll_poll)))]
+pub(crate) fn end_host() {
+    drop(HOST_WAKER.take());
 }
 
 /// Saves the budget of the running poll. The budget is unlimited until an inner poll begins.
@@ -182,7 +205,18 @@ fn poll_refused(cx: &mut Context<'_>) -> Poll<()> {
         }
     }
     cx.waker().wake_by_ref();
+    if slot() == HOST {
+        wake_host();
+    }
     Poll::Pending
+}
+
+/// Wakes the host, which is not borrowed meanwhile: its waker is user code.
+fn wake_host() {
+    if let Some(host) = HOST_WAKER.take() {
+        host.wake_by_ref();
+        HOST_WAKER.set(Some(host));
+    }
 }
 
 /// Decides the budget of the poll, unless it was decided before. Called when no unit is left.

@@ -37,6 +37,15 @@ struct Current {
     waits_for: Cell<Option<WaitsFor>>,
     /// The nesting depth of code that belongs to different tasks.
     depth: Cell<u32>,
+    /// A host on this thread runs the turns of a loop, also while it runs its own tasks.
+    is_hosted: Cell<bool>,
+}
+
+/// Exists while a host on this thread runs the turns of a loop.
+#[cfg(all(feature = "tokio", unix, not(mio_unsupported_force_poll_poll)))]
+#[must_use = "dropping it ends the hosting"]
+pub(crate) struct Hosting {
+    _budget: SavedBudget,
 }
 
 /// The state of the outer code. Its drop restores that state.
@@ -59,6 +68,7 @@ thread_local! {
             task: Cell::new(None),
             waits_for: Cell::new(None),
             depth: Cell::new(0),
+            is_hosted: Cell::new(false),
         }
     };
 }
@@ -68,9 +78,17 @@ pub(crate) fn loop_id() -> LoopId {
     CURRENT.with(|current| current.loop_id.get())
 }
 
-/// Returns whether a loop is in a turn on this thread.
+/// Returns whether a loop is in a turn on this thread, or tokio hosts one: then code that blocks
+/// the thread blocks the loop.
 pub(crate) fn is_running() -> bool {
-    loop_id() != 0
+    CURRENT.with(|current| current.loop_id.get() != 0 || current.is_hosted.get())
+}
+
+/// Begins the hosting of a loop on this thread.
+#[cfg(all(feature = "tokio", unix, not(mio_unsupported_force_poll_poll)))]
+pub(crate) fn begin_hosting() -> Hosting {
+    CURRENT.with(|current| current.is_hosted.set(true));
+    Hosting { _budget: budget::save() }
 }
 
 /// Begins the code of a task. The task waits for nothing yet.
@@ -135,6 +153,14 @@ impl Outer {
             depth: current.depth.get(),
             _budget: budget,
         })
+    }
+}
+
+#[cfg(all(feature = "tokio", unix, not(mio_unsupported_force_poll_poll)))]
+impl Drop for Hosting {
+    fn drop(&mut self) {
+        CURRENT.with(|current| current.is_hosted.set(false));
+        budget::end_host();
     }
 }
 

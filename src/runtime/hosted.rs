@@ -12,6 +12,8 @@ use std::time::Instant;
 
 use super::event_loop::{Driver, Runtime};
 use super::wait::{has_work, look};
+#[cfg(all(feature = "tokio", unix, not(mio_unsupported_force_poll_poll)))]
+use crate::current;
 use crate::executor::{Batch, Root};
 
 /// The result of [`Runtime::turn_hosted`]: when the host calls it again.
@@ -95,6 +97,7 @@ impl Runtime {
     ) -> T {
         let context = self.context.clone();
         let _entered = context.enter();
+        let _hosting = current::begin_hosting();
         let record = context.executor.begin_root(spawned_at);
         let result = f(self);
         record.complete();

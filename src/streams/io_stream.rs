@@ -3,8 +3,10 @@
 //! The reader and the writer poll the object with the waker of one task, the driver: its waker
 //! serves both directions, so neither replaces the waker of the other one, also where reading needs
 //! a write (TLS). When the object wakes the driver, the driver marks both directions ready, as an
-//! event of the selector does for a socket. Invariant: the object is in its cell, or it is being
-//! polled, or it is closed.
+//! event of the selector does for a socket. A second task, the sender, sends what a turn has
+//! written: the driver cannot do that too, since each of its polls makes both directions ready, and
+//! wakes a reader that waits. Invariant: the object is in its cell, or it is being polled, or it is
+//! closed.
 
 use std::any::Any;
 use std::cell::{Cell, OnceCell};
@@ -12,6 +14,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
+use std::panic::Location;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -46,8 +49,10 @@ pub struct IoStream {
     is_closed: Cell<bool>,
     /// The addresses of the TCP connection on which the object runs, if they are known.
     pub(super) addrs: OnceCell<Box<Addrs>>,
+    /// Dropping it ends the sender.
+    sender: JoinHandle<()>,
     /// Dropping it ends the driver.
-    driver: JoinHandle<()>,
+    _driver: JoinHandle<()>,
 }
 
 /// The addresses of a TCP connection.
@@ -56,13 +61,15 @@ pub(super) struct Addrs {
     pub(super) local: SocketAddr,
 }
 
-/// The state that the object's user and the driver share.
+/// The state that the object's user, the driver and the sender share.
 struct Driven {
     source: Source,
     /// The waker of the driver, set by its first poll.
     waker: OnceCell<Waker>,
-    /// Called by each poll of the driver, and at its end.
-    on_poll: OnceCell<Box<dyn Fn()>>,
+    /// The waker of the sender, set by its first poll.
+    sender: OnceCell<Waker>,
+    /// Called by each poll of the sender, and at its end.
+    send: OnceCell<Box<dyn Fn()>>,
 }
 
 /// The object, with its type erased.
@@ -85,42 +92,57 @@ struct Lent<'a> {
 /// The driver's hold of the shared state. Its drop closes the source: the loop has ended.
 struct Driver(Rc<Driven>);
 
+/// The sender's hold of the shared state. Its drop sends what was written: the loop has ended.
+struct Sender(Rc<Driven>);
+
 const BOTH: Readiness = Readiness { read: true, write: true, special: true };
 
 impl Driven {
     /// Not ready: without the driver's waker nothing can be polled.
     fn new() -> Driven {
-        Driven { source: Source::new(false), waker: OnceCell::new(), on_poll: OnceCell::new() }
+        Driven {
+            source: Source::new(false),
+            waker: OnceCell::new(),
+            sender: OnceCell::new(),
+            send: OnceCell::new(),
+        }
     }
 
-    fn call_on_poll(&self) {
-        if let Some(on_poll) = self.on_poll.get() {
-            on_poll();
+    fn send(&self) {
+        if let Some(send) = self.send.get() {
+            send();
         }
     }
 }
 
 impl IoStream {
-    /// Starts the driver. `caller` names the public function in the panic message.
+    /// Starts the driver and the sender. `caller` names the public function in the panic message.
     #[track_caller]
     pub(super) fn new(io: impl AsyncRead + AsyncWrite + Unpin + 'static, caller: &str) -> IoStream {
         let driven = Rc::new(Driven::new());
-        let driver = Driver(driven.clone());
-        let options = SpawnOptions {
-            name: Some("stream driver".into()),
+        let (driver, sender) = (Driver(driven.clone()), Sender(driven.clone()));
+        let spawned_at = Location::caller();
+        let options = |name: &str| SpawnOptions {
+            name: Some(name.into()),
             // Polled at once within a turn, so that the first write need not wait for it.
             is_eager: true,
-            ..SpawnOptions::here()
+            ..SpawnOptions::at(spawned_at)
         };
         let context = context::expect(caller);
-        let task = poll_fn(move |cx| driver.poll(cx));
+        let executor = &context.executor;
+        // At the end of the loop the sender is dropped first, while the source is open.
+        let sender = poll_fn(move |cx| sender.poll(cx));
+        let sender = executor.spawn_boxed(sender, options("stream sender")).abort_on_drop();
+        let driver = poll_fn(move |cx| driver.poll(cx));
+        let driver = executor.spawn_boxed(driver, options("stream driver")).abort_on_drop();
         IoStream {
             io: Cell::new(Some(Box::new(io))),
             driven,
             is_unflushed: Cell::new(false),
             is_closed: Cell::new(false),
             addrs: OnceCell::new(),
-            driver: context.executor.spawn_boxed(task, options).abort_on_drop(),
+            sender,
+            _driver: driver,
         }
     }
 
@@ -136,15 +158,15 @@ impl IoStream {
         &self.driven.source
     }
 
-    /// Sets what the driver calls in each poll, and at its end. It may poll the object.
-    pub(super) fn set_on_poll(&self, on_poll: impl Fn() + 'static) {
+    /// Sets what the sender calls in each poll, and at its end. It may poll the object.
+    pub(super) fn set_send(&self, send: impl Fn() + 'static) {
         // Set once, by the streams.
-        let _ = self.driven.on_poll.set(Box::new(on_poll));
+        let _ = self.driven.send.set(Box::new(send));
     }
 
-    /// Wakes the driver. Returns `false` if it has ended, or was not polled yet.
-    pub(super) fn drive(&self) -> bool {
-        let waker = self.driven.waker.get().filter(|_| !self.driver.is_finished());
+    /// Wakes the sender. Returns `false` if it has ended, or was not polled yet.
+    pub(super) fn wake_sender(&self) -> bool {
+        let waker = self.driven.sender.get().filter(|_| !self.sender.is_finished());
         waker.inspect(|waker| waker.wake_by_ref()).is_some()
     }
 
@@ -275,17 +297,29 @@ impl Driver {
         let mut woken = Vec::new();
         self.0.source.set_ready(BOTH, &mut woken);
         WakeList::from(woken).wake();
-        self.0.call_on_poll();
+        current::pending(WaitsFor::Io)
+    }
+}
+
+impl Sender {
+    fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.0.sender.get_or_init(|| cx.waker().clone());
+        self.0.send();
         current::pending(WaitsFor::Io)
     }
 }
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        self.0.call_on_poll();
         let mut woken = Vec::new();
         self.0.source.close(&mut woken);
         WakeList::from(woken).wake();
+    }
+}
+
+impl Drop for Sender {
+    fn drop(&mut self) {
+        self.0.send();
     }
 }
 

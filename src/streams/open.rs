@@ -141,8 +141,8 @@ pub fn from_tcp(
 /// What a task writes before it yields is written and flushed together. Ending the write direction
 /// calls `poll_close` of the connection, which must leave its reads working, as TLS and sockets do.
 /// The connection is dropped once it is closed: at the latest [`StreamOptions::linger`] after the
-/// writer is. A separate task waits for it, so that each direction wakes both halves. For a reader
-/// and a writer that are two objects, see [`io::join`](crate::io::join()).
+/// writer is. A task waits for it, so that each direction wakes both halves; another one sends. For
+/// a reader and a writer that are two objects, see [`io::join`](crate::io::join()).
 ///
 /// # Panics
 ///
@@ -182,7 +182,7 @@ pub(super) fn pair(socket: StreamSocket, options: &StreamOptions) -> (StreamRead
     let shared = Rc::new(SharedStream::new(socket, options.linger));
     if let Some(io) = shared.socket.as_io() {
         let shared = Rc::downgrade(&shared);
-        io.set_on_poll(move || {
+        io.set_send(move || {
             if let Some(shared) = shared.upgrade() {
                 shared.end_turn();
             }

@@ -15,7 +15,7 @@ use super::unsent::Unsent;
 use crate::context::{self, Context};
 use crate::current::read_buffer;
 use crate::io::Buffer;
-use crate::io_error::clone_error;
+use crate::io_error::{clone_error, shareable};
 use crate::net::Entry;
 use crate::reactor::{Direction, Done, Readiness, WaiterKey, Waiters};
 use crate::wait::WakeList;
@@ -175,7 +175,7 @@ impl SharedStream {
     /// Stores the first error of the connection, and drops the unsent bytes.
     pub(super) fn fail(&self, error: io::Error) {
         if self.error.borrow().is_none() {
-            self.error.replace(Some(error));
+            self.error.replace(Some(shareable(error)));
             self.discard_unsent();
         }
     }

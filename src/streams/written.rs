@@ -94,8 +94,8 @@ impl SharedStream {
     /// Lists the connection, so that the end of the turn sends. Returns `false` if no turn runs.
     fn list(self: &Rc<Self>) -> bool {
         let listed = context::with_current(|context| match self.socket.as_io() {
-            // User code must not run between two turns: the task of the object sends.
-            Some(io) => self.is_of(context) && context.executor.is_in_batch() && io.drive(),
+            // User code must not run between two turns: a task of the object sends.
+            Some(io) => self.is_of(context) && context.executor.is_in_batch() && io.wake_sender(),
             None => context.executor.after_turn(send_written) && self.push_written(),
         });
         self.is_listed.set(listed.unwrap_or(false));

@@ -18,7 +18,7 @@ use ::tokio::io::unix::AsyncFd;
 use ::tokio::time::{Sleep, sleep};
 
 use crate::caught::catch;
-use crate::current;
+use crate::current::{self, budget};
 use crate::executor::Root;
 use crate::runtime::Runtime;
 
@@ -48,8 +48,10 @@ struct Tokio(Option<::tokio::runtime::Runtime>);
 /// tasks of tokio that are not `Send` run in a `tokio::task::LocalSet`.
 ///
 /// Both runtimes get turns, whatever the tasks of the other do: one turn of this loop polls at most
-/// 61 futures, and then tokio polls at most 61 tasks. A poll that computes or blocks delays both.
-/// Timers of this crate have the precision of tokio's: a millisecond.
+/// 61 futures, and then tokio polls at most 61 tasks. Sockets and channels of one runtime that are
+/// always ready in tasks of the other delay neither: the tasks of such a turn share a budget of 128
+/// results, and yield when it is spent. A poll that computes or blocks delays both. Timers of this
+/// crate have the precision of tokio's: a millisecond.
 ///
 /// When the future completes, first the tasks of tokio are dropped, then those of this loop, in the
 /// order in which they were spawned. Blocking work is not waited for.
@@ -59,6 +61,9 @@ struct Tokio(Option<::tokio::runtime::Runtime>);
 /// If an event loop or a runtime of tokio is already running on this thread, or if the operating
 /// system has no selector for a new one. A panic of the future propagates after the tasks were
 /// dropped.
+///
+/// As in tasks of a loop, [`evloop::block_on`](crate::block_on) and the blocking methods of
+/// channels panic in tasks of tokio: they would block both runtimes.
 ///
 /// ```
 /// use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -148,6 +153,7 @@ impl<'a> Guest<'a> {
         if turn.is_work_left || self.is_due(cx, turn.next_deadline) {
             cx.waker().wake_by_ref();
         }
+        budget::begin_host(cx.waker());
         Poll::Pending
     }
 
