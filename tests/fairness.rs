@@ -220,6 +220,26 @@ fn a_timer_is_served_beside_tasks_that_compute() {
 }
 
 #[test]
+fn after_one_long_turn_of_slow_polls_the_turns_are_short() {
+    let mut runtime = Runtime::new().unwrap();
+    for _ in 0..64 {
+        drop(runtime.spawn(async {
+            loop {
+                compute(Duration::from_micros(100));
+                yield_now().await;
+            }
+        }));
+    }
+    // Not limited before the system's coarse clock has advanced, by up to 4 ms.
+    runtime.turn(None).unwrap();
+    for _ in 0..20 {
+        // The time is checked after 2, 4, 8 and 16 polls. A batch has a millisecond.
+        let polled = runtime.turn(None).unwrap().polled;
+        assert!(polled <= 16, "{polled} polls of 100 us in a turn");
+    }
+}
+
+#[test]
 fn a_ping_pong_fills_its_turns() {
     const BATCH_MAX: usize = 64;
     let mut runtime = Runtime::builder().batch_max(BATCH_MAX).build().unwrap();

@@ -54,6 +54,12 @@ fn one_write_for_each_sleep() {
             drop(handle.spawn(|| std::future::ready(())));
         }
     };
+    // Returns once the loop runs a call from its inbox: what was sent before has arrived.
+    let all_arrived = async || {
+        let (sender, receiver) = futures::channel::oneshot::channel();
+        handle.call_threadsafe(move || sender.send(()).unwrap());
+        receiver.await.unwrap();
+    };
     let before = writes();
     for round in 1..=10 {
         // Between two turns the loop counts as asleep.
@@ -64,8 +70,7 @@ fn one_write_for_each_sleep() {
     }
     runtime.block_on(async {
         elsewhere(wake_all);
-        // Everything that was sent has arrived.
-        handle.spawn(|| std::future::ready(())).await.unwrap();
+        all_arrived().await;
     });
     assert_eq!(writes() - before, 10, "a loop that is awake needs no write");
     runtime.block_on(async {
@@ -73,9 +78,9 @@ fn one_write_for_each_sleep() {
         sleep(Duration::from_millis(1)).await;
         elsewhere(wake_all);
         // The loop was about to sleep, but a call had come.
-        handle.spawn(|| std::future::ready(())).await.unwrap();
+        all_arrived().await;
         elsewhere(wake_all);
-        handle.spawn(|| std::future::ready(())).await.unwrap();
+        all_arrived().await;
     });
     assert_eq!(writes() - before, 10, "the loop is marked as awake");
 }

@@ -483,7 +483,7 @@ mod embedded {
         runtime.handle().call_threadsafe(|| {});
         assert_turn(&mut runtime, 1);
         let remote = runtime.handle().spawn(|| ready(7));
-        // The call spawns the task.
+        // The call, and the task that it spawns.
         assert_turn(&mut runtime, 2);
         assert_eq!(remote.join().unwrap(), 7);
     }

@@ -41,19 +41,24 @@ pub(crate) struct Batch {
     check_at: usize,
     /// The first reading of the coarse clock, in nanoseconds.
     began: u64,
-    /// The time at which a later reading of the coarse clock differed from the first.
+    /// The time at which a later reading of the coarse clock differed from the first; the beginning
+    /// of the batch if the batch before was out of time.
     moved_on: Option<Instant>,
+    is_out_of_time: bool,
 }
 
 impl Batch {
-    fn new() -> Batch {
+    /// Begins a batch. Without the exact time, a batch of slow polls is longer by the step of the
+    /// coarse clock and by up to `CHECK_EVERY` polls.
+    fn new(exact: Option<Instant>) -> Batch {
         Batch {
             turns: 0,
             unpolled: 0,
             root_done: false,
             check_at: FIRST_CHECK,
             began: 0,
-            moved_on: None,
+            moved_on: exact,
+            is_out_of_time: false,
         }
     }
 
@@ -62,15 +67,16 @@ impl Batch {
         self.turns - self.unpolled
     }
 
-    /// Returns whether the batch has used up its time. Reads a clock only at `check_at`.
-    fn is_out_of_time(&mut self) -> bool {
+    /// Checks whether the batch has used up its time. Reads a clock only at `check_at`.
+    fn check_time(&mut self) -> bool {
         if self.turns < self.check_at {
             return false;
         }
         let is_first = self.check_at == FIRST_CHECK;
         self.check_at = self.turns + self.turns.min(CHECK_EVERY);
         if let Some(moved_on) = self.moved_on {
-            return clock::now().saturating_duration_since(moved_on) >= BATCH_TIME;
+            self.is_out_of_time = clock::now().saturating_duration_since(moved_on) >= BATCH_TIME;
+            return self.is_out_of_time;
         }
         let coarse = clock::coarse_nanos();
         if is_first {
@@ -89,7 +95,7 @@ impl Executor {
     /// Runs ready tasks, first in first out. Stops when no task is ready, after `turns_max` turns,
     /// or when the root completes. Propagates a panic of the root. Must be called in a turn.
     pub(crate) fn run_batch(&self, mut root: Option<Root<'_>>, turns_max: usize) -> Batch {
-        let mut batch = Batch::new();
+        let mut batch = Batch::new(self.is_slow.get().then(clock::now));
         self.boundary.set(None);
         let _outer = Outer::of_part(self);
         let _budget = budget::save();
@@ -100,6 +106,7 @@ impl Executor {
         while let Err(panic) = catch(|| self.run(&mut root, turns_max, &mut batch)) {
             self.recover(panic);
         }
+        self.is_slow.set(batch.is_out_of_time);
         self.clear_running();
         while let Some(error) = self.local_queue.take_unhandled() {
             self.report(error);
@@ -138,7 +145,7 @@ impl Executor {
     fn run(&self, root: &mut Option<Root<'_>>, turns_max: usize, batch: &mut Batch) {
         // Of a turn that has panicked.
         self.end_turn();
-        while batch.turns < turns_max && !batch.root_done && !batch.is_out_of_time() {
+        while batch.turns < turns_max && !batch.root_done && !batch.check_time() {
             self.pause_at.set(batch.check_at.min(turns_max));
             if let Some(boundary) = self.boundary.get() {
                 if self.local_queue.with(|queue| queue.first()) == Some(boundary) {

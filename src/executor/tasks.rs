@@ -59,6 +59,8 @@ pub(crate) struct Executor {
     pub(super) pause_at: Cell<usize>,
     /// A batch is in progress.
     pub(super) is_in_batch: Cell<bool>,
+    /// The last batch was out of time.
+    pub(super) is_slow: Cell<bool>,
     /// The function to call after the running turn.
     pub(super) after_turn: Cell<Option<fn()>>,
     /// The slot at which the batch ends: the first `call_soon` of the batch. It runs in the next
@@ -83,6 +85,7 @@ impl Executor {
             is_closing: Cell::new(false),
             pause_at: Cell::new(0),
             is_in_batch: Cell::new(false),
+            is_slow: Cell::new(false),
             after_turn: Cell::new(None),
             boundary: Cell::new(None),
             hooks,
