@@ -1,5 +1,5 @@
-//! A client of Redis by the crate redis, without tokio's runtime: the crate speaks the protocol over
-//! any connection with tokio's I/O traits, which evloop's feature `tokio-io` implements.
+//! A client of Redis by the crate redis, without tokio's runtime: the crate speaks the protocol
+//! over any connection with tokio's I/O traits, which evloop's feature `tokio-io` implements.
 //!
 //! ```sh
 //! redis-server --port 6379 --save ''                    # on another terminal
@@ -17,9 +17,10 @@
 //! WRONGTYPE: Operation against a key holding the wrong kind of value
 //! ```
 //!
-//! `MultiplexedConnection` returns a client, which sends requests, and its driver, a future that has
-//! to run beside it. The tasks share one connection, and send without waiting for each other's
-//! answers. The crate demands `Send` of what it is given; `task::Local` is a name that is.
+//! `MultiplexedConnection` returns a client, which sends requests, and its driver, a future that
+//! has to run beside it. The tasks share one connection, and send without waiting for each other's
+//! answers. The crate demands that the connection and the function for notifications are `Send`:
+//! a `task::Local` is.
 //!
 //! The crate's own time limit would need the runtime of tokio: it is off, and evloop's is used.
 

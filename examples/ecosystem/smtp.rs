@@ -31,6 +31,7 @@
 //! else those of the system. Bytes that arrive in the clear behind the answer to `STARTTLS` are an
 //! error: an attacker may have sent them, to have them taken for answers inside of TLS.
 
+#[path = "shared/trust.rs"]
 mod trust;
 
 use std::io::{self, Read};

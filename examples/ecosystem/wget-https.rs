@@ -17,6 +17,7 @@
 //! `SSL_CERT_FILE`, or else those of the system. A body that ends without the server's
 //! `close_notify` is an error: an attacker may have cut it.
 
+#[path = "shared/trust.rs"]
 mod trust;
 
 use std::process::ExitCode;

@@ -11,8 +11,8 @@ use rustls::{ClientConfig, RootCertStore};
 /// Debian's file; other systems have others.
 const SYSTEM_FILE: &str = "/etc/ssl/certs/ca-certificates.crt";
 
-/// Returns a connector that trusts the authorities in the file `SSL_CERT_FILE`, or else those of the
-/// system.
+/// Returns a connector that trusts the authorities in the file `SSL_CERT_FILE`, or else those of
+/// the system.
 pub fn connector() -> io::Result<TlsConnector> {
     let file = env::var("SSL_CERT_FILE").unwrap_or_else(|_| SYSTEM_FILE.to_owned());
     let certificates = CertificateDer::pem_file_iter(&file)
