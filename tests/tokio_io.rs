@@ -11,6 +11,7 @@ use std::time::Duration;
 use evloop::io::{DuplexStream, duplex, join, simplex};
 use evloop::net::{TcpListener, TcpStream, UnixStream, pipe};
 use evloop::streams::from_io;
+use evloop::task::Local;
 use evloop::time::timeout;
 use evloop::{fs, spawn};
 use futures::{SinkExt, StreamExt};
@@ -100,6 +101,19 @@ fn streams_joined_parts_and_files_read_and_write() {
         fs::File::open(&path).await.unwrap().read_to_string(&mut text).await.unwrap();
         assert_eq!(text, "hello");
         fs::remove_file(path).await.unwrap();
+    });
+}
+
+#[test]
+fn a_local_connection_reads_and_writes_and_is_send() {
+    fn is_send<T: Send + Sync>(io: T) -> T {
+        io
+    }
+    run(async {
+        let (one, other) = tcp().await;
+        passes(is_send(Local::new(one)), is_send(Local::new(other)), true).await;
+        let output = Local::new(evloop::io::stdout());
+        assert!(!output.is_write_vectored(), "the value says it");
     });
 }
 

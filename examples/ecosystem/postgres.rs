@@ -1,5 +1,5 @@
 //! A client of PostgreSQL by tokio-postgres, without tokio's runtime: the crate speaks the protocol
-//! over any connection.
+//! over any connection with tokio's I/O traits, which evloop's feature `tokio-io` implements.
 //!
 //! ```sh
 //! cd examples/ecosystem
@@ -26,7 +26,6 @@ use std::future::poll_fn;
 use evloop::net::TcpStream;
 use evloop::sync::mpsc;
 use tokio_postgres::{AsyncMessage, Client, Config, NoTls};
-use tokio_util::compat::FuturesAsyncReadCompatExt;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
@@ -39,8 +38,7 @@ fn main() -> Outcome<()> {
 async fn run(addr: &str, config: Config) -> Outcome<()> {
     let stream = TcpStream::connect(addr).await?;
     stream.set_nodelay(true)?;
-    // tokio-postgres uses the traits of tokio, which `compat` implements on those of futures-io.
-    let (mut client, mut connection) = config.connect_raw(stream.compat(), NoTls).await?;
+    let (mut client, mut connection) = config.connect_raw(stream, NoTls).await?;
     let (sender, mut notifications) = mpsc::unbounded();
     let connection = evloop::spawn(async move {
         while let Some(message) = poll_fn(|cx| connection.poll_message(cx)).await {

@@ -17,18 +17,14 @@
 //! `SSL_CERT_FILE`, or else those of the system. A body that ends without the server's
 //! `close_notify` is an error: an attacker may have cut it.
 
+#[path = "shared/trust.rs"]
+mod trust;
+
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::{env, io};
 
 use evloop::rustls::TlsConnector;
 use evloop::streams::open_connection_tls;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
-
-/// Debian's file; other systems have others.
-const SYSTEM_FILE: &str = "/etc/ssl/certs/ca-certificates.crt";
 
 fn main() -> ExitCode {
     let urls: Vec<String> = env::args().skip(1).collect();
@@ -44,7 +40,7 @@ fn main() -> ExitCode {
 
 /// Returns whether all pages were fetched.
 async fn fetch_all(urls: Vec<String>) -> io::Result<bool> {
-    let connector = TlsConnector::from(Arc::new(client()?));
+    let connector = trust::connector()?;
     let fetches = urls.into_iter().map(|url| {
         let connector = connector.clone();
         evloop::spawn(async move {
@@ -61,17 +57,6 @@ async fn fetch_all(urls: Vec<String>) -> io::Result<bool> {
         are_all_ok &= fetch.await?;
     }
     Ok(are_all_ok)
-}
-
-/// Reads the certificates of the authorities.
-fn client() -> io::Result<ClientConfig> {
-    let file = env::var("SSL_CERT_FILE").unwrap_or_else(|_| SYSTEM_FILE.to_owned());
-    let certificates = CertificateDer::pem_file_iter(&file)
-        .and_then(|certificates| certificates.collect::<Result<Vec<_>, _>>())
-        .map_err(|error| io::Error::other(format!("{file}: {error}")))?;
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(certificates);
-    Ok(ClientConfig::builder().with_root_certificates(roots).with_no_client_auth())
 }
 
 /// Returns the status line, the size of the body, and the version of TLS.
