@@ -11,6 +11,7 @@ use std::time::Duration;
 use evloop::io::{DuplexStream, duplex, join, simplex};
 use evloop::net::{TcpListener, TcpStream, UnixStream, pipe};
 use evloop::streams::from_io;
+use evloop::task::Local;
 use evloop::time::timeout;
 use evloop::{fs, spawn};
 use futures::{SinkExt, StreamExt};
@@ -78,6 +79,19 @@ fn all_connections_and_their_halves_read_and_write() {
         passes(writer, reader, true).await;
         let (sender, receiver) = pipe::pair().unwrap();
         passes(sender, receiver, true).await;
+    });
+}
+
+#[test]
+fn a_local_reads_and_writes_as_its_connection_does() {
+    fn is_send<T: Send>(value: T) -> T {
+        value
+    }
+    run(async {
+        let (one, other) = tcp().await;
+        passes(is_send(Local::new(one)), is_send(Local::new(other)), true).await;
+        // A type that takes only the first of several buffers.
+        assert!(!Local::new(evloop::io::stdout()).is_write_vectored());
     });
 }
 
