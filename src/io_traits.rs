@@ -6,8 +6,6 @@
 mod by_value;
 #[cfg(feature = "tokio-io")]
 mod tokio_io;
-#[cfg(feature = "tokio-io")]
-mod tokio_local;
 
 #[cfg(all(feature = "streams", feature = "tokio-io"))]
 pub(crate) use tokio_io::{poll_read, read, write};

@@ -70,6 +70,8 @@ mod join_set;
 mod local;
 mod local_io;
 mod local_key;
+#[cfg(feature = "tokio-io")]
+mod local_tokio;
 mod members;
 mod race;
 mod reentrant_mutex;

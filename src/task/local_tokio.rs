@@ -1,4 +1,4 @@
-//! tokio's traits of I/O pass through a `Local`. Feature `tokio-io`.
+//! tokio's traits of I/O pass through a `Local`: feature `tokio-io`. Layer L4.
 //!
 //! Each method panics where `Local::with` does.
 
@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::task::Local;
+use super::local::Local;
 
 impl<T: AsyncRead + Unpin> AsyncRead for Local<T> {
     #[track_caller]
