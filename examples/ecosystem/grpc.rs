@@ -28,10 +28,10 @@
 //! }
 //! ```
 //!
-//! It is written by hand here, so that the example needs no `protoc`. The code that tonic-prost-build
-//! generates works too: `GreeterServer` in hyper-util's `TowerToHyperService`, and `GreeterClient`
-//! on the `Channel` below. Its methods must be `Send`, so timers and sockets are held by a
-//! `task::Local` in them, as in the stream below.
+//! It is written by hand here, so that the example needs no `protoc`. The code that
+//! tonic-prost-build generates works too: `GreeterServer` in hyper-util's `TowerToHyperService`,
+//! and `GreeterClient` on the `Channel` below. Its methods must be `Send`, so a `task::Local` holds
+//! the timers and sockets in them, as it holds the stream below.
 
 use std::convert::Infallible;
 use std::error::Error;

@@ -1,5 +1,5 @@
-//! A WebSocket echo server in axum's router, without tokio: the connection is upgraded by hyper, and
-//! the messages are those of async-tungstenite.
+//! A WebSocket echo server in axum's router, without tokio: hyper upgrades the connection, and
+//! async-tungstenite reads and writes the messages.
 //!
 //! ```sh
 //! cd examples/ecosystem
