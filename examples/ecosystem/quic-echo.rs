@@ -236,11 +236,13 @@ impl AsyncUdpSocket for Socket {
     }
 }
 
+type Wait = Pin<Box<dyn Future<Output = io::Result<()>>>>;
+
 /// A wait until the socket is writable. Each connection has one, so a `poll_` function of the
 /// socket, which keeps one waker, would not do.
 struct Writable {
     socket: Arc<Socket>,
-    waiting: Option<Local<Pin<Box<dyn Future<Output = io::Result<()>>>>>>,
+    waiting: Option<Local<Wait>>,
 }
 
 impl UdpPoller for Writable {
@@ -248,7 +250,7 @@ impl UdpPoller for Writable {
         let Writable { socket, waiting } = &mut *self;
         let waiting = waiting.get_or_insert_with(|| {
             let io = socket.io.with(|io| io.clone());
-            Local::new(Box::pin(async move { io.writable().await }))
+            Local::new(Box::pin(async move { io.writable().await }) as Wait)
         });
         let result = ready!(Pin::new(waiting).poll(cx));
         self.waiting = None;
