@@ -9,10 +9,13 @@ import re
 import socket
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from harness import PATIENCE, Server, Tally, install, wait_until
+from tls_clients import make_certificate
 
+HERE = Path(__file__).parent
 EXAMPLES = Path(sys.argv[1])
 ANY = "127.0.0.1:0"
 PACKAGES = {"curl": "curl", "wrk": "wrk", "ab": "apache2-utils", "h2load": "nghttp2-client",
@@ -97,7 +100,107 @@ def hyper_client():
     tally.check("hyper-client: an error is reported", "0 bytes" not in refused and refused, refused)
 
 
-CHECKS = [axum, hyper_client]
+def python_of(package):
+    """Returns a Python with a package of PyPI, or None if the package cannot be had."""
+    folder = EXAMPLES / f"python-{package}"
+    python = folder / "bin" / "python"
+    commands = [
+        [sys.executable, "-m", "venv", folder],
+        [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", package],
+    ]
+    if all(subprocess.run(command).returncode == 0 for command in commands):
+        return python
+    print(f"!!! SKIPPED: without {package}, its client is not run", file=sys.stderr)
+    return None
+
+
+def grpc():
+    """tonic's service under its own client, Google's library, and a client that breaks off."""
+    server = Server([EXAMPLES / "grpc", "serve", ANY])
+    addr = f"127.0.0.1:{server.port}"
+    out = run(EXAMPLES / "grpc", "call", addr, "you")
+    tally.check("grpc: its client", out == "hello you\n3 2 1\n", out)
+    out = run(EXAMPLES / "grpc", "call", addr, "")
+    tally.check("grpc: a status is an error of the client", "the name is empty" in out, out)
+    if python := python_of("grpcio"):
+        lines = run(python, HERE / "grpc_client.py", server.port).splitlines()
+        expected = {
+            "one answer": "hello you", "100 calls at once": "100",
+            "a stream of answers": "9 8 7 6 5 4 3 2 1",
+            "an invalid argument": "INVALID_ARGUMENT the name is empty",
+            "an unknown method": "UNIMPLEMENTED no method /evloop.Greeter/Unknown",
+            "a stream that is cancelled": "100 99", "a call after that": "hello again",
+        }
+        for (name, line), found in zip(expected.items(), lines + [""] * len(expected)):
+            tally.check(f"grpc: grpcio: {name}", found == line, lines)
+    tally.check("grpc: it ends by itself", server.interrupt() == 0, server.stderr())
+
+
+def reverse_proxy():
+    """curl over TLS and both versions of HTTP, to the examples `http-server` and `axum`."""
+    with tempfile.TemporaryDirectory() as folder:
+        certificate, key = make_certificate(folder)
+
+        def proxy(upstream):
+            url = f"http://127.0.0.1:{upstream.port}"
+            server = Server([EXAMPLES / "reverse-proxy", certificate, key, url, ANY])
+            return server, f"https://localhost:{server.port}"
+
+        curl = ["curl", "-sS", "--cacert", certificate]
+        upstream = Server([EXAMPLES / "examples" / "http-server", ANY, "100000"])
+        server, url = proxy(upstream)
+        page = run("curl", "-sS", f"http://127.0.0.1:{upstream.port}/")
+        for flag, version in ("--http1.1", "1.1"), ("--http2", "2"):
+            for tls in "1.2", "1.3":
+                flags = [flag, f"--tlsv{tls}", "--tls-max", tls]
+                out = run(*curl, *flags, "-w", " HTTP/%{http_version}", f"{url}/")
+                tally.check(f"reverse-proxy: curl {flag}, TLS {tls}",
+                            out == f"{page} HTTP/{version}", out)
+        pages = [f"{url}/?{number}" for number in range(50)]
+        out = run(*curl, "--http2", "--parallel", *pages)
+        tally.check("reverse-proxy: 50 pages at once", out.count(page) == 50, out)
+        out = run("h2load", "-n2000", "-c4", "-m8", f"{url}/")
+        tally.check("reverse-proxy: h2load", number(r"(\d+) 2xx", out) == 2000, out)
+        with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as client:
+            client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            tally.check("reverse-proxy: a client without TLS is refused",
+                        lambda: b"HTTP" not in client.makefile("rb").read())
+        upstream.interrupt()
+        out = run(*curl, "-w", "%{http_code}", f"{url}/")
+        tally.check("reverse-proxy: without a server, 502", out.endswith("502"), out)
+        tally.check("reverse-proxy: it ends by itself", server.interrupt() == 0, server.stderr())
+        made = number(r"(\d+) connections to the server", server.stdout())
+        tally.check("reverse-proxy: its connections to the server are reused", 0 < made < 200, made)
+
+        server, url = proxy(Server([EXAMPLES / "axum", ANY]))
+        body = "abc" * 100_000
+        for flag in "--http1.1", "--http2":
+            upper = run(*curl, flag, "--data-binary", "@-", f"{url}/upper", stdin=body)
+            tally.check(f"reverse-proxy: a body of 300 KB, {flag}", upper == body.upper())
+            out = run(*curl, flag, "-w", "%{http_code}", f"{url}/nothing")
+            tally.check(f"reverse-proxy: a status is passed on, {flag}", out == "404", out)
+
+
+def quic_echo():
+    """quinn under its own client, and under aioquic."""
+    with tempfile.TemporaryDirectory() as folder:
+        certificate, key = make_certificate(folder)
+        server = Server([EXAMPLES / "quic-echo", "serve", certificate, key, ANY])
+        addr = f"127.0.0.1:{server.port}"
+        for streams, size in (1, 0), (1, 1), (20, 100_000), (3, 3_000_000):
+            out = run(EXAMPLES / "quic-echo", "send", certificate, addr, streams, size)
+            expected = f"{streams} streams of {size} bytes returned\n"
+            tally.check(f"quic-echo: {streams} streams of {size} bytes", out == expected, out)
+        with tempfile.TemporaryDirectory() as other:
+            out = run(EXAMPLES / "quic-echo", "send", make_certificate(other)[0], addr, 1, 1)
+            tally.check("quic-echo: an unknown certificate", "certificate" in out, out)
+        if python := python_of("aioquic"):
+            out = run(python, HERE / "quic_client.py", server.port, 10, 100_000)
+            tally.check("quic-echo: aioquic", out == "10 streams returned\n", out)
+        tally.check("quic-echo: it ends by itself", server.interrupt() == 0, server.stderr())
+
+
+CHECKS = [axum, hyper_client, grpc, reverse_proxy, quic_echo]
 
 if __name__ == "__main__":
     missing = set(PACKAGES) - install(**PACKAGES)

@@ -85,7 +85,9 @@ class Server:
         atexit.register(self.process.kill)
         self.pid = self.process.pid
         self.port = None
-        threading.Thread(target=self._read_stdout, daemon=True).start()
+        self.lines = []
+        self.reader = threading.Thread(target=self._read_stdout, daemon=True)
+        self.reader.start()
         wait_until(lambda: self.port or self.process.poll() is not None)
         if not self.port:
             sys.exit(f"{command} did not print its address\n{self.stderr()}")
@@ -93,8 +95,14 @@ class Server:
     def _read_stdout(self):
         # Reads to the end: a full pipe would block the server.
         for line in self.process.stdout:
+            self.lines.append(line)
             if found := re.search(r"listening on 127\.0\.0\.1:(\d+)", line):
                 self.port = int(found[1])
+
+    def stdout(self):
+        """Returns the output of a server that has ended."""
+        self.reader.join(PATIENCE)
+        return "".join(self.lines)
 
     def stderr(self):
         self.stderr_file.seek(0)

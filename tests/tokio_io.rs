@@ -83,6 +83,19 @@ fn all_connections_and_their_halves_read_and_write() {
 }
 
 #[test]
+fn a_local_reads_and_writes_as_its_connection_does() {
+    fn is_send<T: Send>(value: T) -> T {
+        value
+    }
+    run(async {
+        let (one, other) = tcp().await;
+        passes(is_send(Local::new(one)), is_send(Local::new(other)), true).await;
+        // A type that takes only the first of several buffers.
+        assert!(!Local::new(evloop::io::stdout()).is_write_vectored());
+    });
+}
+
+#[test]
 fn streams_joined_parts_and_files_read_and_write() {
     run(async {
         let (one, other) = duplex(64);

@@ -22,9 +22,9 @@ use crate::threads::{Call, LoopName};
 /// Many crates require `Send` futures and connections, although they never move them to another
 /// thread when they run on one: axum's handlers, hyper's client pool, redis, quinn. `Local` meets
 /// the bound. The value is used through [`with`](Local::with). Traits pass through: `Local` is a
-/// `Future`, a `Stream`, or an `AsyncRead` and `AsyncWrite` if the value is; with the features
-/// `tokio-io` and `hyper` also the traits of these. The value must be `Unpin` for that;
-/// [`Local::pin`] is for a future that is not.
+/// `Future`, a `Stream`, or an `AsyncRead` and `AsyncWrite` if the value is: those of futures-io,
+/// and with the features `tokio-io` and `hyper` those of tokio and hyper. The value must be `Unpin`
+/// for that; [`Local::pin`] is for a future that is not.
 ///
 /// The name may move to another thread, but the value cannot be used there: see the errors below.
 /// A name that is dropped on another thread, or on the loop's thread while the loop does not run,
