@@ -37,6 +37,12 @@ pub enum Protocol {
 pub struct ServerOptions {
     /// Which protocols the server speaks.
     pub protocol: Protocol,
+    /// How long the function of [`serve_with`](super::serve_with) may take until a connection is
+    /// ready for requests: the time for a TLS handshake. The connection is closed then, so a client
+    /// that stops in the handshake does not count towards the `connection_limit` for ever.
+    /// Default: 10 seconds.
+    #[doc(alias = "ssl_handshake_timeout")]
+    pub handshake_timeout: Option<Duration>,
     /// How long a client may take for the head of a request; also the time that an HTTP/1
     /// connection may be idle between two requests, and the time for the first bytes of HTTP/2. The
     /// connection is closed then. It costs a timer a request. Default: 30 seconds.
@@ -82,6 +88,7 @@ impl Default for ServerOptions {
     fn default() -> ServerOptions {
         ServerOptions {
             protocol: Protocol::Any,
+            handshake_timeout: Some(Duration::from_secs(10)),
             header_timeout: Some(Duration::from_secs(30)),
             connection_limit: None,
             start_serving: true,

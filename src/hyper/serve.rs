@@ -2,9 +2,11 @@
 
 use std::error::Error;
 use std::fmt::Display;
+use std::future::Future;
 use std::io;
 use std::panic::Location;
 use std::rc::Rc;
+use std::time::Duration;
 
 use ::hyper::body::{Body, Incoming};
 use ::hyper::service::Service;
@@ -19,6 +21,7 @@ use crate::context;
 use crate::net::{
     Acceptor, Connection, Connections, Listener, Transport, report_server_error, spawn_server_task,
 };
+use crate::time::timeout;
 
 /// Serves the connections of a listener over HTTP/1 and HTTP/2, each in a task of its own.
 ///
@@ -58,7 +61,8 @@ where
 /// Serves the connections of a listener as [`serve`] does, with `options`. `begin` is called in the
 /// task of each connection, with the connection and the address of the peer. It returns the I/O and
 /// the service of this connection: here a TLS handshake is made. Its error is reported to the
-/// loop's error handler, and ends the connection.
+/// loop's error handler, and ends the connection. So does
+/// [`handshake_timeout`](ServerOptions::handshake_timeout).
 ///
 /// # Errors
 ///
@@ -122,12 +126,14 @@ where
         open.start_handler(|running| {
             let task = async move {
                 let _open = (running, entry);
-                let error = match begin(connection, peer).await {
-                    Ok((io, service)) => {
+                let begun = limited(options.handshake_timeout, begin(connection, peer)).await;
+                let error = match begun {
+                    Ok(Ok((io, service))) => {
                         let served = serve_connection(io, service, &options, &control).await;
                         served.err().map(describe)
                     }
-                    Err(error) => Some(error.to_string()),
+                    Ok(Err(error)) => Some(error.to_string()),
+                    Err(too_slow) => Some(too_slow),
                 };
                 error.into_iter().for_each(report_server_error);
             };
@@ -137,6 +143,17 @@ where
     let acceptor = Acceptor::new(listener, &connections, started_at, serve);
     connections.set_acceptors(vec![acceptor.start()]);
     Ok(Server::new(addrs, connections))
+}
+
+/// Returns the output of `begin`, or a message if it takes longer than the limit.
+async fn limited<T>(limit: Option<Duration>, begin: impl Future<Output = T>) -> Result<T, String> {
+    let Some(limit) = limit else { return Ok(begin.await) };
+    timeout(limit, begin).await.map_err(|_| {
+        format!(
+            "a connection was not ready for requests after {limit:?}, which \
+             ServerOptions::handshake_timeout sets"
+        )
+    })
 }
 
 /// Returns the message of an error of hyper, with that of the service or body that caused it.
