@@ -92,7 +92,8 @@ def axum_tls():
             out = run("curl", "-sSk", *tls, f"--http{http}", "-w", "%{http_version}", url)
             tally.check(f"axum-tls: curl, TLS {version}, HTTP {http}",
                         out == f"hello you\n{http}", out)
-    out = run("openssl", "s_client", "-connect", f"127.0.0.1:{server.port}", "-alpn", "h2", stdin="")
+    address = f"127.0.0.1:{server.port}"
+    out = run("openssl", "s_client", "-connect", address, "-alpn", "h2", stdin="")
     tally.check("axum-tls: s_client selects h2", "ALPN protocol: h2" in out, out)
     out = run("h2load", "-n2000", "-c8", "-m16", url)
     tally.check("axum-tls: h2load", number(r"(\d+) succeeded", out) == 2000, out)

@@ -18,8 +18,8 @@ END_STREAM = ACK = 1
 END_HEADERS = 4
 PROTOCOL, FLOW_CONTROL, STREAM_CLOSED, FRAME_SIZE, COMPRESSION, CALM = 1, 3, 5, 6, 9, 11
 
-# Of the static table of HPACK (RFC 7541): `:method: GET`, `:method: POST`, `:scheme: http`, `:path: /`.
-GET, POST, SCHEME, ROOT = b"\x82", b"\x83", b"\x86", b"\x84"
+# Of the static table of HPACK (RFC 7541): `:method: GET`, `:method: POST`, `:scheme: http`.
+GET, POST, SCHEME = b"\x82", b"\x83", b"\x86"
 
 
 def text(string):
@@ -109,9 +109,9 @@ class Client:
         self.socket.close()
 
 
-# What is sent after the preface, and the codes that the RFC names. A stream's error may be one of the
-# connection (5.4.2). The crate h2, which finds these errors on every runtime, reports some of them by
-# the general PROTOCOL_ERROR.
+# What is sent after the preface, and the codes that the RFC names. A stream's error may be one of
+# the connection (5.4.2). The crate h2, which finds these errors on every runtime, reports some of
+# them by the general PROTOCOL_ERROR.
 CONNECTION_ERRORS = [
     ("4.2: a frame that is too large", frame(DATA, 0, 1, b"x" * 16385), [FRAME_SIZE]),
     ("4.3: a header block with an index of no table", headers(1, b"\xff\x80\x7f"), [COMPRESSION]),

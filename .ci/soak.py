@@ -2,8 +2,8 @@
 
 usage: soak.py BIN [SECONDS]
 
-BIN is the example `axum`. HTTP/1, HTTP/2 and WebSocket, at a low load: whole requests, requests that
-the client gives up, resets at any place, bodies that stop, clients that send nothing more.
+BIN is the example `axum`. HTTP/1, HTTP/2 and WebSocket, at a low load: whole requests, requests
+that the client gives up, resets at any place, bodies that stop, clients that send nothing more.
 """
 
 import http.client
