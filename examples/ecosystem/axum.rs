@@ -26,8 +26,8 @@
 //! Ctrl-C ends it: requests that have begun are completed, for at most 10 seconds.
 //!
 //! axum requires that handlers, their futures and the state are `Send`. What is not has a
-//! `task::Local`: here the counter of `/visits`, and the sleep of `/sleep`. The WebSocket is that of
-//! async-tungstenite: axum's own needs tokio.
+//! `task::Local`: here the counter of `/visits`, and the sleep of `/sleep`. The WebSocket is that
+//! of async-tungstenite: axum's own needs tokio.
 
 use std::cell::Cell;
 use std::error::Error;
