@@ -19,7 +19,7 @@ HERE = Path(__file__).parent
 EXAMPLES = Path(sys.argv[1])
 ANY = "127.0.0.1:0"
 PACKAGES = {"curl": "curl", "wrk": "wrk", "ab": "apache2-utils", "h2load": "nghttp2-client",
-            "nghttp": "nghttp2-client"}
+            "nghttp": "nghttp2-client", "openssl": "openssl"}
 
 tally = Tally()
 
@@ -84,6 +84,40 @@ def axum():
         rest = reader.read()
     tally.check("axum: a request in flight is completed", b"slept 500 ms\n" in rest, rest)
     tally.check("axum: it ends by itself", status == 0, server.stderr())
+
+
+def axum_tls():
+    """TLS 1.2 and 1.3, the protocols of ALPN, and clients that end no handshake."""
+    server = Server([EXAMPLES / "axum-tls", ANY, "300"])
+    url = f"https://localhost:{server.port}/hello/you"
+    idle = server.descriptors()
+    for version in ["1.2", "1.3"]:
+        tls = [f"--tlsv{version}", "--tls-max", version]
+        for http in ["1.1", "2"]:
+            out = run("curl", "-sSk", *tls, f"--http{http}", "-w", "%{http_version}", url)
+            tally.check(f"axum-tls: curl, TLS {version}, HTTP {http}",
+                        out == f"hello you\n{http}", out)
+    address = f"127.0.0.1:{server.port}"
+    out = run("openssl", "s_client", "-connect", address, "-alpn", "h2", stdin="")
+    tally.check("axum-tls: s_client selects h2", "ALPN protocol: h2" in out, out)
+    out = run("h2load", "-n2000", "-c8", "-m16", url)
+    tally.check("axum-tls: h2load", number(r"(\d+) succeeded", out) == 2000, out)
+    # Nothing; the beginning of a hello.
+    stopped = [socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE)
+               for _ in range(8)]
+    for client in stopped[4:]:
+        client.sendall(b"\x16\x03\x01\x00\xff\x01")
+    tally.check("axum-tls: a handshake beside eight that stop",
+                run("curl", "-sSk", url) == "hello you\n")
+    tally.check("axum-tls: a client that stops in the handshake is closed",
+                all(client.recv(1) == b"" for client in stopped))
+    with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as client:
+        client.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        tally.check("axum-tls: garbage instead of a hello is answered by an alert",
+                    client.recv(100)[:1] == b"\x15")
+    tally.check("axum-tls: all connections are closed",
+                wait_until(lambda: server.descriptors() <= idle), server.descriptors())
+    tally.check("axum-tls: it ends by itself", server.interrupt() == 0, server.stderr())
 
 
 def hyper_client():
@@ -200,7 +234,7 @@ def quic_echo():
         tally.check("quic-echo: it ends by itself", server.interrupt() == 0, server.stderr())
 
 
-CHECKS = [axum, hyper_client, grpc, reverse_proxy, quic_echo]
+CHECKS = [axum, axum_tls, hyper_client, grpc, reverse_proxy, quic_echo]
 
 if __name__ == "__main__":
     missing = set(PACKAGES) - install(**PACKAGES)

@@ -1,4 +1,4 @@
-"""A WebSocket client on a plain socket (RFC 6455), for the example `websocket`.
+"""A WebSocket client on a plain socket (RFC 6455), for the examples that echo its messages.
 
 usage: websocket_client.py BIN
 """
@@ -83,4 +83,5 @@ def main():
     tally.close()
 
 
-main()
+if __name__ == "__main__":
+    main()

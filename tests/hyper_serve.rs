@@ -16,6 +16,7 @@ use evloop::sync::{Event, Semaphore};
 use evloop::task::yield_now;
 use evloop::time::{now, timeout};
 use evloop::{Runtime, StreamReader, StreamWriter};
+use futures_lite::AsyncReadExt;
 use hyper::body::{Body, Incoming};
 use hyper::client::conn::http2;
 use hyper::service::service_fn;
@@ -363,6 +364,36 @@ fn a_silent_client_is_closed_by_the_limit_and_by_the_server_in_each_protocol() {
         }
         Ok(())
     });
+}
+
+#[test]
+fn a_client_that_stops_in_the_handshake_frees_its_place_after_the_limit() {
+    let ((), reports) = run_with_reports(async {
+        let options = ServerOptions {
+            handshake_timeout: Some(Duration::from_millis(20)),
+            connection_limit: Some(1),
+            ..Default::default()
+        };
+        let begin = async |mut stream: TcpStream, _| {
+            let mut hello = [0; 5];
+            AsyncReadExt::read_exact(&mut stream, &mut hello).await?;
+            io::Result::Ok((Io::new(stream), service_fn(echo_path)))
+        };
+        let server = serve_with(listen().await?, &options, begin)?;
+        let (mut stopped, stopped_writer) = connect(&server).await?;
+        stopped_writer.write("hell");
+        let (mut reader, writer) = connect(&server).await?;
+        writer.write(format!("hello{GET}"));
+        assert_eq!(read_response(&mut reader).await?.1, "/a");
+        assert_eq!(stopped.read_to_end().await.unwrap_or_default(), b"");
+        // The limit is that of the handshake alone: an open connection may be older.
+        evloop::time::sleep(Duration::from_millis(30)).await;
+        writer.write(GET);
+        assert_eq!(read_response(&mut reader).await?.1, "/a");
+        Ok(())
+    });
+    let limit = "took longer than ServerOptions::handshake_timeout, 20ms";
+    assert!(reports.len() == 1 && reports[0].contains(limit), "{reports:?}");
 }
 
 #[test]

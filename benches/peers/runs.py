@@ -47,13 +47,13 @@ def failure(status, what, errors):
     return kind(f"{what}: status {status} {errors[-400:]}")
 
 
-def command(peer, workload=None):
+def command(peer, workload=""):
     """How `peer` is started, or None where it has not been built or installed."""
     if peer in PYTHON_SERVERS:
         return [sys.executable, str(HERE / "python_server.py"), peer]
     if peer == "redis-server":
         return [sys.executable, str(HERE / "redis_server.py")] if shutil.which(peer) else None
-    binary = RELEASE / (f"hyper-on-{peer}" if workload == "hyper" else f"on-{peer}")
+    binary = RELEASE / (f"hyper-on-{peer}" if workload.startswith("hyper") else f"on-{peer}")
     return [str(binary)] if binary.exists() else None
 
 

@@ -6,7 +6,7 @@ use std::cell::Cell;
 use std::error::Error;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll, Waker};
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use ::hyper::body::{Body, Incoming};
@@ -19,7 +19,7 @@ use super::options::{Protocol, ServerOptions};
 use super::preface::poll_protocol;
 use crate::task::Local;
 use crate::time::timeout;
-use crate::wait::{store_waker, wake};
+use crate::wait::wake;
 
 /// Any error, as hyper takes it of services and bodies.
 pub(super) type BoxError = Box<dyn Error + Send + Sync>;
@@ -28,7 +28,9 @@ pub(super) type BoxError = Box<dyn Error + Send + Sync>;
 #[derive(Default)]
 pub(super) struct Control {
     is_closing: Cell<bool>,
-    waiter: Cell<Option<Waker>>,
+    /// The connection's task, which has one waker as long as it lives: stored once, not at every
+    /// poll.
+    task: Cell<Option<Waker>>,
 }
 
 /// Why a connection ends before its first request.
@@ -41,15 +43,16 @@ impl Control {
     /// Makes the connection end after the requests that have begun.
     pub(super) fn close(&self) {
         self.is_closing.set(true);
-        wake(self.waiter.take());
+        wake(self.task.take());
     }
 
-    /// Returns whether the connection must end. If not, the task is woken when it must.
-    fn poll_closing(&self, cx: &mut Context<'_>) -> bool {
-        if !self.is_closing.get() {
-            store_waker(&self.waiter, cx.waker());
-        }
-        self.is_closing.get()
+    /// Stores the running task, which is woken when the connection must end.
+    pub(super) async fn store_task(&self) {
+        poll_fn(|cx| {
+            self.task.set(Some(cx.waker().clone()));
+            Poll::Ready(())
+        })
+        .await;
     }
 }
 
@@ -111,7 +114,7 @@ pub(super) async fn prepare<F: Future>(
     let mut step = pin!(step);
     // First what has arrived: a request that is in the socket's buffer has begun.
     let step = poll_fn(|cx| match step.as_mut().poll(cx) {
-        Poll::Pending if control.poll_closing(cx) => Poll::Ready(Err(Unprepared::Closing)),
+        Poll::Pending if control.is_closing.get() => Poll::Ready(Err(Unprepared::Closing)),
         polled => polled.map(Ok),
     });
     match limit {
@@ -131,21 +134,21 @@ async fn find_protocol<T: AsyncRead + Unpin>(
 }
 
 /// Polls a connection to its end, and begins its end when the server closes.
-async fn drive<C: Future>(
+fn drive<C: Future>(
     mut connection: Pin<&mut C>,
     control: &Control,
     shut_down: impl Fn(Pin<&mut C>),
-) -> C::Output {
+) -> impl Future<Output = C::Output> {
     let mut is_closing = false;
-    poll_fn(|cx| {
+    // Not in an `async fn`, which would be one more state machine at each poll.
+    poll_fn(move |cx| {
         // First what has arrived, as above.
         let polled = connection.as_mut().poll(cx);
-        if polled.is_ready() || is_closing || !control.poll_closing(cx) {
+        if polled.is_ready() || is_closing || !control.is_closing.get() {
             return polled;
         }
         is_closing = true;
         shut_down(connection.as_mut());
         connection.as_mut().poll(cx)
     })
-    .await
 }

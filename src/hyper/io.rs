@@ -74,6 +74,15 @@ impl<T> Io<T> {
     pub(super) fn unread(&self) -> &[u8] {
         &self.unread
     }
+
+    /// Out of line: only the first read of a connection calls it.
+    #[cold]
+    fn read_unread(&mut self, mut buf: ReadBufCursor<'_>) {
+        let n = self.unread.len().min(buf.remaining());
+        buf.put_slice(&self.unread[..n]);
+        // All of them but rarely: `unread` frees its memory then.
+        self.unread = self.unread.split_off(n);
+    }
 }
 
 impl<T: AsyncRead + Unpin> Io<T> {
@@ -94,10 +103,7 @@ impl<T: AsyncRead + Unpin> Read for Io<T> {
         mut buf: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
         if !self.unread.is_empty() {
-            let n = self.unread.len().min(buf.remaining());
-            buf.put_slice(&self.unread[..n]);
-            // All of them but rarely: `unread` frees its memory then.
-            self.unread = self.unread.split_off(n);
+            self.read_unread(buf);
             return Poll::Ready(Ok(()));
         }
         read_buffer::with_buffer(|buffer| {

@@ -37,15 +37,18 @@ pub enum Protocol {
 pub struct ServerOptions {
     /// Which protocols the server speaks.
     pub protocol: Protocol,
+    /// How long the function of [`serve_with`](super::serve_with) may take until a connection is
+    /// ready for requests: the time for a TLS handshake. The connection is closed then, so a client
+    /// that stops in the handshake does not count towards the `connection_limit` for ever.
+    /// Default: 10 seconds.
+    #[doc(alias = "ssl_handshake_timeout")]
+    pub handshake_timeout: Option<Duration>,
     /// How long a client may take for the head of a request; also the time that an HTTP/1
     /// connection may be idle between two requests, and the time for the first bytes of HTTP/2, its
     /// preface. The connection is closed then. It costs a timer a request. Later an HTTP/2
     /// connection may be idle without a limit: see `keep_alive_interval` of hyper. Default: 30
     /// seconds.
     pub header_timeout: Option<Duration>,
-    /// How long the function passed to [`serve_with`](super::serve_with) may take: the limit of a
-    /// TLS handshake. The connection is closed then. Default: 10 seconds.
-    pub handshake_timeout: Option<Duration>,
     /// The maximum number of connections. While so many are open, the server accepts none: further
     /// ones wait in the system's backlog. Must not be 0. Default: `None`, no limit.
     pub connection_limit: Option<usize>,
@@ -87,8 +90,8 @@ impl Default for ServerOptions {
     fn default() -> ServerOptions {
         ServerOptions {
             protocol: Protocol::Any,
-            header_timeout: Some(Duration::from_secs(30)),
             handshake_timeout: Some(Duration::from_secs(10)),
+            header_timeout: Some(Duration::from_secs(30)),
             connection_limit: None,
             start_serving: true,
             upgrades: false,

@@ -124,6 +124,7 @@ where
         open.start_handler(|running| {
             let task = async move {
                 let _open = (running, entry);
+                control.store_task().await;
                 let addr = K::ip_addr(&peer);
                 let begun = begin(connection, peer);
                 let error = match prepare(begun, options.handshake_timeout, &control).await {

@@ -1,20 +1,17 @@
-//! "Hello, World!" by hyper, as TechEmpower's plaintext has it. Each runtime has its own adapter
-//! from its TCP stream to hyper's traits.
+//! "Hello, World!" by hyper, as TechEmpower's plaintext has it: the service, which all runtimes
+//! serve with the same options.
 
 use std::convert::Infallible;
+use std::time::Duration;
 
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
-use hyper::rt::{Read, Write};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
 use hyper::{Request, Response};
 
-/// Answers the requests of one connection, pipelined ones with one write.
-pub async fn serve(io: impl Read + Write + Unpin + 'static) -> hyper::Result<()> {
-    http1::Builder::new().pipeline_flush(true).serve_connection(io, service_fn(hello)).await
-}
+/// Of the workload that limits the time of a request's head.
+pub const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 
-async fn hello(_: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+/// Answers a request.
+pub async fn hello(_: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
     Ok(Response::new(Full::from("Hello, World!")))
 }
