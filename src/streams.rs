@@ -16,7 +16,7 @@
 #![cfg_attr(
     feature = "rustls",
     doc = "| [`open_connection_tls`], [`start_server_tls`] | the same by TLS |\n\
-           | [`start_tls`], [`start_tls_server`] | upgrade a connection to TLS |"
+           | [`start_tls()`], [`start_tls_server`] | upgrade a connection to TLS |"
 )]
 //! | [`StreamReader`] | reads lines, exact numbers of bytes, bytes up to a separator |
 //! | [`Lines`] | the lines of a reader, as a `Stream` |

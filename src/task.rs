@@ -37,7 +37,7 @@
 //! | [`Local`], [`LocalError`] | a `Send` name of a value that stays on the loop's thread |
 //! | [`ReentrantMutex`], [`ReentrantMutexGuard`] | a mutex that its owner can lock again |
 //! | [`current`], [`all`] | the running task; all tasks |
-//! | [`iter`], [`TaskIter`] | the tasks one by one, for a loop with many |
+//! | [`iter()`], [`TaskIter`] | the tasks one by one, for a loop with many |
 //! | [`TaskInfo`], [`TaskId`], [`TaskState`], [`WaitsFor`] | what is known about a task |
 //!
 //! ```

@@ -367,6 +367,21 @@ fn a_silent_client_is_closed_by_the_limit_and_by_the_server_in_each_protocol() {
 }
 
 #[test]
+fn small_writes_of_a_tcp_connection_are_sent_at_once() {
+    run(async {
+        let begin = async |stream: TcpStream, _| {
+            assert!(stream.nodelay()?);
+            io::Result::Ok((Io::new(stream), service_fn(echo_path)))
+        };
+        let server = serve_with(listen().await?, &ServerOptions::default(), begin)?;
+        let (mut reader, writer) = connect(&server).await?;
+        writer.write(GET);
+        assert_eq!(read_response(&mut reader).await?.1, "/a");
+        Ok(())
+    });
+}
+
+#[test]
 fn a_client_that_stops_in_the_handshake_frees_its_place_after_the_limit() {
     let ((), reports) = run_with_reports(async {
         let options = ServerOptions {

@@ -45,7 +45,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         let listener = TcpListener::bind(addr).await?;
         println!("listening on {}", listener.local_addr()?);
         let server = serve_with(listener, &options, async move |stream, _| {
-            stream.set_nodelay(true)?;
             let service = TowerToHyperService::new(router.clone());
             io::Result::Ok((Io::new(acceptor.accept(stream).await?), service))
         })?;

@@ -67,7 +67,6 @@ fn main() -> io::Result<()> {
         let service = TowerToHyperService::new(router(visits.clone()));
         let options = ServerOptions { upgrades: true, ..Default::default() };
         let server = serve_with(listener, &options, async move |stream, _| {
-            stream.set_nodelay(true)?;
             io::Result::Ok((Io::new(stream), service.clone()))
         })?;
         evloop::signal::ctrl_c().await?;

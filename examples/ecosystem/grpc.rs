@@ -91,7 +91,6 @@ async fn serve(addr: &str) -> Result<()> {
     println!("listening on {}", listener.local_addr()?);
     let options = ServerOptions { protocol: Protocol::Http2, ..Default::default() };
     let server = serve_with(listener, &options, async |stream, _| {
-        stream.set_nodelay(true)?;
         std::io::Result::Ok((Io::new(stream), service_fn(greeter)))
     })?;
     evloop::signal::ctrl_c().await?;

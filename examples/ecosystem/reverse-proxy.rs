@@ -87,7 +87,6 @@ fn main() -> Result<(), BoxError> {
         let pool = Client::builder(Executor).timer(Timer).pool_timer(Timer).build(connector);
         let proxy = Rc::new(Proxy { authority, pool });
         let server = serve_with(listener, &ServerOptions::default(), async move |stream, peer| {
-            stream.set_nodelay(true)?;
             let stream = timeout(HANDSHAKE_TIME, acceptor.accept(stream)).await??;
             let proxy = proxy.clone();
             let service = service_fn(move |request| {

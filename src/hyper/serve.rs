@@ -22,6 +22,7 @@ use crate::net::{
 };
 
 /// Serves the connections of a listener over HTTP/1 and HTTP/2, each in a task of its own.
+/// TCP_NODELAY is on.
 ///
 /// The service and its futures need not be `Send`. A `tower` service, such as axum's router, is
 /// wrapped by hyper-util's `TowerToHyperService`. See [`ServerOptions::upgrades`] for WebSocket.
@@ -117,7 +118,8 @@ where
     let addrs = K::ip_addr(&listener.local_addr()?).into_iter().collect();
     let connections = Connections::new(options.connection_limit, options.start_serving);
     let (begin, open) = (Rc::new(begin), connections.clone());
-    let serve = move |connection, peer| {
+    let serve = move |connection: Connection<K>, peer| {
+        connection.send_at_once();
         let (begin, options) = (begin.clone(), options.clone());
         let control = Rc::new(Control::default());
         let entry = open.add(Rc::downgrade(&control));

@@ -77,9 +77,9 @@ impl Server {
     /// Ends the open connections in order: requests that have begun are completed. Idle connections
     /// and those in their handshake are closed at once. No further request is taken. A client of
     /// HTTP/1 gets `connection: close` with its response. A client of HTTP/2 gets a GOAWAY and a
-    /// PING, and its connection is closed when it has answered. A client that never answers, or that
-    /// never reads its response, keeps its connection open: [`stop`](Server::stop) has a limit for
-    /// that.
+    /// PING, and its connection is closed when it has answered. A client that never answers, or
+    /// that never reads its response, keeps its connection open: [`stop`](Server::stop) has a limit
+    /// for that.
     #[doc(alias = "graceful_shutdown")]
     pub fn close_clients(&self) {
         self.connections.for_each(|control| control.close());

@@ -178,6 +178,12 @@ impl<T: Transport> Connection<T> {
         self.end.get().shutdown(how)
     }
 
+    /// Turns TCP_NODELAY on, if it is a TCP connection.
+    #[cfg(feature = "hyper")]
+    pub(crate) fn send_at_once(&self) {
+        self.end.get().send_at_once();
+    }
+
     /// Returns the registration, for callers inside the crate with an operation of their own.
     pub(crate) fn socket(&self) -> &Socket<T::Stream> {
         &self.end.socket

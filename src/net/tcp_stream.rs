@@ -115,6 +115,11 @@ impl StreamIo for mio::net::TcpStream {
         self.take_error()
     }
 
+    #[cfg(feature = "hyper")]
+    fn send_at_once(&self) {
+        let _ = self.set_nodelay(true);
+    }
+
     fn try_io<R>(&self, op: impl FnOnce() -> io::Result<R>) -> io::Result<R> {
         self.try_io(op)
     }

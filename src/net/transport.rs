@@ -58,6 +58,11 @@ pub trait StreamIo: IoObject {
     fn peer_addr(&self) -> io::Result<Self::Addr>;
     fn local_addr(&self) -> io::Result<Self::Addr>;
     fn take_error(&self) -> io::Result<Option<io::Error>>;
+    /// Sends small writes at once (TCP_NODELAY): without that, the end of a response may wait for
+    /// the acknowledgement of its beginning. It fails only if the connection has ended, which the
+    /// first read reports.
+    #[cfg(feature = "hyper")]
+    fn send_at_once(&self) {}
     /// Runs `op` through mio, which must see each `WouldBlock`: on Windows it re-arms the event
     /// then.
     fn try_io<R>(&self, op: impl FnOnce() -> io::Result<R>) -> io::Result<R>;

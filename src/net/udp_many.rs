@@ -65,8 +65,8 @@ impl UdpSocket {
     ///
     /// # Errors
     ///
-    /// Those of [`send_many`](UdpSocket::send_many); kind `WouldBlock` if the system's send buffer is
-    /// full.
+    /// Those of [`send_many`](UdpSocket::send_many); kind `WouldBlock` if the system's send buffer
+    /// is full.
     pub fn try_send_many<B: AsRef<[u8]>>(
         &self,
         datagrams: &[(B, SocketAddr)],

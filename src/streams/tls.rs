@@ -21,7 +21,7 @@ use crate::rustls::{TlsAcceptor, TlsConnector};
 ///
 /// # Errors
 ///
-/// As [`open_connection`](super::open_connection) and [`start_tls`](super::start_tls).
+/// As [`open_connection`](super::open_connection) and [`start_tls`](super::start_tls()).
 ///
 /// # Cancel safety
 ///

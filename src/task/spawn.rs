@@ -110,7 +110,7 @@ pub fn current() -> Option<TaskInfo> {
 }
 
 /// Returns all tasks of the running loop, in the order in which they were spawned. Returns an
-/// empty vector outside of a loop. [`iter`](super::iter) returns them one by one.
+/// empty vector outside of a loop. [`iter`](super::iter()) returns them one by one.
 ///
 /// ```
 /// evloop::block_on(async {
