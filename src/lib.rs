@@ -66,6 +66,7 @@
 //! | share the latest value of something | [`sync::watch`] |
 //! | read and write lines and messages | [`open_connection`], [`start_server`], [`streams`] |
 //! | do so over TLS | the feature `rustls`; [`streams::from_io`] with other crates |
+//! | serve HTTP, by hyper or axum | the feature `hyper` |
 //! | use sockets and pipes | [`net`] |
 //! | wait for a descriptor | [`io::AsyncFd`] |
 //! | use standard input and output; copy | [`io::stdin`], [`io::stdout`], [`io::copy()`] |
