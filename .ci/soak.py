@@ -134,12 +134,17 @@ class Clients:
 def main():
     server, tally = Server([sys.argv[1], "127.0.0.1:0"]), Tally()
 
-    def tasks():
+    def answer(path):
         client = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
-        client.request("GET", "/tasks", headers={"Connection": "close"})
-        return int(client.getresponse().read())
+        client.request("GET", path, headers={"Connection": "close"})
+        return client.getresponse().read()
 
-    # Buffers, slabs and the allocator's arenas have their size then.
+    def tasks():
+        return int(answer("/tasks"))
+
+    # Buffers, slabs and the allocator's arenas have their size then. The first short sleep opens a
+    # descriptor.
+    answer("/sleep/1")
     warm_up = Clients(server.port, SECONDS / 4).join()
     tally.check("warm-up: no client fails", not warm_up.failures, warm_up.failures[:5])
     wait_until(lambda: tasks() <= 4)
