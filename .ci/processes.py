@@ -46,6 +46,11 @@ def is_running(pid):
     return False
 
 
+def default_sigint():
+    """A shell starts a script in the background with SIGINT ignored. A program keeps that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Supervisor:
     """A supervisor whose commands write their process ids to files of a folder."""
 
@@ -63,7 +68,8 @@ class Supervisor:
             f"echo $$ >> FILE; {line}".replace("FILE", f"{folder}/{name}")
             for name, line in self.COMMANDS.items()
         ]
-        self.process = subprocess.Popen([binary, *lines], stdout=self.log, stderr=self.log)
+        self.process = subprocess.Popen([binary, *lines], stdout=self.log, stderr=self.log,
+                                        preexec_fn=default_sigint)
         self.has_started = wait_until(self.all_run)
 
     def all_run(self):
