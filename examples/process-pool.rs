@@ -10,9 +10,9 @@
 //!
 //! ```text
 //! primes below 2000000, on 2 cores
-//! one loop:  148933 in … ms, a timer was late by … ms at most
-//! threads:   148933 in … ms, a timer was late by … ms at most
-//! processes: 148933 in … ms, a timer was late by … ms at most
+//! one loop:  148933 in 300 ms, a timer was late by 51 ms at most
+//! threads:   148933 in 160 ms, a timer was late by 1 ms at most
+//! processes: 148933 in 165 ms, a timer was late by 0 ms at most
 //! a crash: the worker process of the job ended before it answered: signal: 6 (SIGABRT)
 //! a job without end: timed out after 50ms
 //! ```
