@@ -544,7 +544,7 @@ fn a_unix_socket_is_served() {
 fn the_end_of_the_loop_drops_the_requests_that_are_left() {
     let slow = Slow::new();
     let dropped = slow.dropped.clone();
-    run(async {
+    let server = run(async {
         let server = serve(listen().await?, slow.clone())?;
         let (_reader, writer) = connect(&server).await?;
         writer.write(GET);
@@ -552,10 +552,10 @@ fn the_end_of_the_loop_drops_the_requests_that_are_left() {
         drop(evloop::spawn(async move { get(&mut sender, "/").await }));
         slow.begun().await;
         slow.begun().await;
-        std::mem::forget(server);
-        Ok(())
+        Ok(server)
     });
     assert_eq!(dropped.get(), 2);
+    drop(server);
 }
 
 /// Serves connections whose handshake never ends. `dropped` counts the handshakes that are dropped.
