@@ -21,9 +21,6 @@ pub struct Server {
     connections: Rc<Connections<Control>>,
 }
 
-/// Closes the server when `serve_forever` completes, fails or is dropped.
-struct CloseOnDrop<'a>(&'a Server);
-
 impl Server {
     pub(super) fn new(addrs: Vec<SocketAddr>, connections: Rc<Connections<Control>>) -> Server {
         Server { addrs, connections }
@@ -59,14 +56,7 @@ impl Server {
     ///
     /// Dropping the future closes the server.
     pub async fn serve_forever(&self) -> io::Result<()> {
-        self.connections.check()?;
-        if self.connections.is_closed() {
-            let kind = io::ErrorKind::NotConnected;
-            return Err(io::Error::new(kind, "the server was closed: start a new one"));
-        }
-        let _close = CloseOnDrop(self);
-        self.start_serving();
-        self.connections.wait_closed_or_failed().await
+        self.connections.serve_forever().await
     }
 
     /// Stops listening. The open connections continue, with new requests too.
@@ -130,12 +120,6 @@ impl Server {
     /// [`ServerOptions::connection_limit`](super::ServerOptions::connection_limit).
     pub fn is_full(&self) -> bool {
         self.connections.is_full()
-    }
-}
-
-impl Drop for CloseOnDrop<'_> {
-    fn drop(&mut self) {
-        self.0.close();
     }
 }
 

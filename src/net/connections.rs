@@ -50,6 +50,9 @@ pub(crate) struct Handler<T> {
     key: usize,
 }
 
+/// Closes the listeners when it is dropped.
+struct CloseOnDrop<'a, T>(&'a Connections<T>);
+
 impl<T> Connections<T> {
     pub(crate) fn new(limit: Option<usize>, is_started: bool) -> Rc<Connections<T>> {
         Rc::new(Connections {
@@ -151,11 +154,11 @@ impl<T> Connections<T> {
     }
 
     /// Returns the error of the listener that has failed, if one has.
-    pub(crate) fn check(&self) -> io::Result<()> {
+    fn check(&self) -> io::Result<()> {
         self.error.borrow().as_ref().map_or(Ok(()), |error| Err(clone_error(error)))
     }
 
-    pub(crate) fn is_closed(&self) -> bool {
+    fn is_closed(&self) -> bool {
         self.is_closed.get()
     }
 
@@ -171,12 +174,20 @@ impl<T> Connections<T> {
         let _ = self.changed.until(Direction::Read, has_ended).await;
     }
 
-    /// Waits until the server and its last connection are closed, or a listener has failed.
+    /// Accepts connections until the server and its last connection are closed. Closes the
+    /// listeners when it completes, fails or is dropped.
     ///
     /// # Errors
     ///
-    /// The error of the listener.
-    pub(crate) async fn wait_closed_or_failed(&self) -> io::Result<()> {
+    /// The error of the listener that has failed. Kind `NotConnected` if the server is closed.
+    pub(crate) async fn serve_forever(&self) -> io::Result<()> {
+        self.check()?;
+        if self.is_closed() {
+            let kind = io::ErrorKind::NotConnected;
+            return Err(io::Error::new(kind, "the server was closed: start a new one"));
+        }
+        let _close = CloseOnDrop(self);
+        self.set_paused(false);
         let is_done = || self.is_finished() || self.error.borrow().is_some();
         self.changed.until(Direction::Read, is_done).await?;
         self.check()
@@ -224,5 +235,11 @@ impl<T> Drop for Entry<T> {
         let shared = self.connections.open.borrow_mut().remove(self.key);
         drop(shared);
         self.connections.notify();
+    }
+}
+
+impl<T> Drop for CloseOnDrop<'_, T> {
+    fn drop(&mut self) {
+        self.0.close();
     }
 }

@@ -43,9 +43,6 @@ pub struct Server {
     connections: Rc<Connections<SharedStream>>,
 }
 
-/// Closes the server when `serve_forever` completes, fails or is dropped.
-struct CloseOnDrop<'a>(&'a Server);
-
 impl Server {
     /// Starts to accept the connections of `listeners`.
     pub(super) fn start<K, F, T>(
@@ -136,14 +133,7 @@ impl Server {
     ///
     /// Dropping the future closes the server, as cancelling does in asyncio.
     pub async fn serve_forever(&self) -> io::Result<()> {
-        self.connections.check()?;
-        if self.connections.is_closed() {
-            let kind = io::ErrorKind::NotConnected;
-            return Err(io::Error::new(kind, "the server was closed: start a new one"));
-        }
-        let _close = CloseOnDrop(self);
-        self.start_serving();
-        self.connections.wait_closed_or_failed().await
+        self.connections.serve_forever().await
     }
 
     /// Stops listening. The open connections continue. The addresses are free once
@@ -227,12 +217,6 @@ impl Server {
     #[doc(alias = "full")]
     pub fn is_full(&self) -> bool {
         self.connections.is_full()
-    }
-}
-
-impl Drop for CloseOnDrop<'_> {
-    fn drop(&mut self) {
-        self.0.close();
     }
 }
 
