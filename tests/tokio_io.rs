@@ -112,7 +112,7 @@ fn a_local_connection_reads_and_writes_and_is_send() {
     run(async {
         let (one, other) = tcp().await;
         passes(is_send(Local::new(one)), is_send(Local::new(other)), true).await;
-        let (one, mut other) = tcp().await;
+        let (one, other) = tcp().await;
         let mut one = Local::new(one);
         one.shutdown().await.unwrap();
         assert_eq!(other.read(&mut [0]).await.unwrap(), 0, "the direction has ended");
