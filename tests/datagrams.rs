@@ -42,8 +42,8 @@ async fn udp_pair() -> (UdpSocket, UdpSocket) {
     (one, other)
 }
 
-/// Returns a socket that holds a port and takes datagrams from itself only: the system refuses those
-/// of others.
+/// Returns a socket that holds a port and takes datagrams from itself only: the system refuses all
+/// others.
 fn refusing() -> (net::UdpSocket, SocketAddr) {
     let socket = net::UdpSocket::bind(LOCAL).unwrap();
     let addr = socket.local_addr().unwrap();
