@@ -63,7 +63,7 @@ fn send_to(writer: StreamWriter) -> Sink {
 async fn receive_from(mut reader: StreamReader, mut target: Sink) -> io::Result<()> {
     target.next();
     while let Some(line) = reader.lines().next().await {
-        target.send(String::from_utf8_lossy(&line?).into_owned());
+        target.send(String::from_utf8_lossy(&line?).trim_end().to_string());
     }
     Ok(())
 }

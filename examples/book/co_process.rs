@@ -28,8 +28,7 @@ fn main() -> io::Result<()> {
     if env::args().nth(1).as_deref() == Some("child") {
         return receive_from(io::stdin().lock(), printer("in the child"));
     }
-    let mut child =
-        Command::new(env::current_exe()?).arg("child").stdin(Stdio::piped()).spawn()?;
+    let mut child = Command::new(env::current_exe()?).arg("child").stdin(Stdio::piped()).spawn()?;
     let pipe = child.stdin.take().expect("stdin is piped");
 
     let mut pipeline = grep("python", send_to(pipe));
