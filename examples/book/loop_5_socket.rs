@@ -81,13 +81,10 @@ fn spawn(future: impl Future<Output = ()> + 'static) {
 /// Runs until no task is ready and none waits.
 fn run() -> io::Result<()> {
     LOOP.with(|this| {
-        loop {
-            while this.poll_next() {}
-            if this.waiting.borrow().is_empty() {
-                return Ok(());
-            }
+        while this.poll_ready() {
             this.wait()?;
         }
+        Ok(())
     })
 }
 
@@ -100,21 +97,22 @@ impl Loop {
         }
         for event in &events {
             let waker = self.waiting.borrow_mut().remove(&event.token());
-            waker.map(Waker::wake);
+            waker.into_iter().for_each(Waker::wake);
         }
         Ok(())
     }
 
-    /// Polls the next task. Returns false if none is ready.
-    fn poll_next(&self) -> bool {
-        let id = self.ready.lock().expect("no thread panics").pop_front();
-        let Some(id) = id else { return false };
-        let Some(mut task) = self.tasks.borrow_mut()[id].take() else { return true };
-        let waker = Waker::from(Arc::new(TaskWaker { id, ready: self.ready.clone() }));
-        if task.as_mut().poll(&mut Context::from_waker(&waker)).is_pending() {
-            self.tasks.borrow_mut()[id] = Some(task);
+    /// Polls tasks until none is ready. Returns whether one waits for a socket.
+    fn poll_ready(&self) -> bool {
+        loop {
+            let id = self.ready.lock().expect("no thread panics").pop_front();
+            let Some(id) = id else { return !self.waiting.borrow().is_empty() };
+            let Some(mut task) = self.tasks.borrow_mut()[id].take() else { continue };
+            let waker = Waker::from(Arc::new(TaskWaker { id, ready: self.ready.clone() }));
+            if task.as_mut().poll(&mut Context::from_waker(&waker)).is_pending() {
+                self.tasks.borrow_mut()[id] = Some(task);
+            }
         }
-        true
     }
 }
 
