@@ -47,7 +47,8 @@ pub(crate) fn block_on<T: 'static>(future: impl Future<Output = T> + 'static) ->
     LOOP.with(|this| {
         loop {
             if let Some(output) = output.take() {
-                drop(this.tasks.take());
+                this.free.take();
+                drop(this.tasks.take()); // destructors run while nothing is borrowed
                 return output;
             }
             this.turn().expect("the selector works");
