@@ -4,8 +4,8 @@
 //! | Chapter | Contents |
 //! |---|---|
 //! | [`introduction`] | what the book contains, and how to run its programs |
-//! | [`five_ways_to_wait`] | blocking and non-blocking I/O, select, poll, epoll, signals, completion |
-//! | [`coroutines`] | generators, pipelines, event dispatch; in threads, processes, over a network |
+//! | [`five_ways_to_wait`] | blocking, non-blocking, select, poll, epoll, signals, completion |
+//! | [`coroutines`] | generators, pipelines, event dispatch; in threads and processes |
 //! | [`build_your_own_loop`] | futures, wakers, tasks, timers, sockets, in 250 lines |
 //!
 //! | Guide | Contents |
@@ -17,8 +17,8 @@
 //! | [`smol`] | smol and its crates |
 //! | [`other_crates`] | which async crates run on this loop, and how |
 //!
-//! All guides but the last end with what differs, and what has no counterpart. The tests compile and
-//! run the Rust in all texts. `docs/book/build.py` makes a site of them.
+//! All guides but the last end with what differs, and what has no counterpart. The tests compile
+//! and run the Rust in all texts. `docs/book/build.py` makes a site of them.
 
 #[doc = include_str!("../docs/book/introduction.md")]
 pub mod introduction {}

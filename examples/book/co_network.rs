@@ -59,7 +59,7 @@ fn send_to(writer: StreamWriter) -> Sink {
     })
 }
 
-/// The begin of the server's half: awaits each line, and sends it to a coroutine.
+/// The start of the server's half: awaits each line, and sends it to a coroutine.
 async fn receive_from(mut reader: StreamReader, mut target: Sink) -> io::Result<()> {
     target.next();
     while let Some(line) = reader.lines().next().await {

@@ -54,7 +54,7 @@ fn send_to(mut output: impl Write + 'static) -> Sink {
     })
 }
 
-/// The begin of the other half: sends each line of the input to a coroutine.
+/// The start of the other half: sends each line of the input to a coroutine.
 fn receive_from(input: impl BufRead, mut target: Sink) -> io::Result<()> {
     target.next();
     for line in input.lines() {

@@ -1,4 +1,4 @@
-//! Solution of exercise 1.2: edge triggering that loses nothing, although it reads little at a time.
+//! Solution of exercise 1.2: an edge-triggered reader that takes turns and loses nothing.
 //!
 //! ```sh
 //! cargo run --package evloop-book --example solution_1_oneshot
