@@ -116,6 +116,8 @@ def dead_links():
 
 
 def main():
+    if not shutil.which("mdbook"):
+        sys.exit("mdbook is missing: cargo install mdbook --locked")
     if "--no-doc" not in sys.argv:
         command = ["cargo", "doc", "--no-deps", "--all-features"]
         subprocess.run(command, cwd=ROOT, check=True)

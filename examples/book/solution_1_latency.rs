@@ -15,9 +15,9 @@
 //! none: poll         0.11 ms          0.11 ms
 //! ```
 //!
-//! A longer sleep costs less and notices the bytes later. The loop without a sleep uses a whole core.
-//! On a busy machine it is late as well: the kernel lets other threads run before one that never
-//! sleeps. poll costs nothing while it waits, and returns when the bytes arrive.
+//! A longer sleep costs less and notices the bytes later. The loop without a sleep uses a whole
+//! core. On a busy machine it is late as well: the kernel lets other threads run before one that
+//! never sleeps. poll costs nothing while it waits, and returns when the bytes arrive.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;

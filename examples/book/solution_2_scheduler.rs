@@ -15,8 +15,8 @@
 //! turn 5: parent goes on
 //! ```
 //!
-//! A coroutine yields a request to the scheduler, as a program makes a system call to the kernel. The
-//! scheduler resumes it when the request is fulfilled.
+//! A coroutine yields a request to the scheduler, as a program makes a system call to the kernel.
+//! The scheduler resumes it when the request is fulfilled.
 
 use std::cell::Cell;
 use std::collections::VecDeque;

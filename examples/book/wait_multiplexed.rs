@@ -10,7 +10,9 @@
 //! select: descriptor 1 of 3 is readable
 //! poll:   descriptor 1 of 3 is readable
 //! epoll:  descriptor 1 of 3 is readable
-//! select accepts descriptors below 1024, poll and epoll all
+//! poll:   descriptor 1024 is readable
+//! epoll:  descriptor 1024 is readable
+//! select: panics, since a set has 1024 bits
 //! ```
 //!
 //! None of the three reads. They report which descriptor can be read without waiting.
@@ -18,9 +20,12 @@
 use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::panic;
 
 use nix::sys::select::{FD_SETSIZE, FdSet, select};
 use rustix::event::{PollFd, PollFlags, epoll, poll};
+use rustix::io::fcntl_dupfd_cloexec;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 fn main() -> io::Result<()> {
     let (mut sockets, mut peers) = (Vec::new(), Vec::new());
@@ -34,7 +39,23 @@ fn main() -> io::Result<()> {
     println!("select: descriptor {} of 3 is readable", by_select(&sockets)?);
     println!("poll:   descriptor {} of 3 is readable", by_poll(&sockets)?);
     println!("epoll:  descriptor {} of 3 is readable", by_epoll(&sockets)?);
-    println!("select accepts descriptors below {FD_SETSIZE}, poll and epoll all");
+    beyond_the_limit(&sockets[1])
+}
+
+/// Waits for a descriptor whose number is 1,024.
+fn beyond_the_limit(socket: &OwnedFd) -> io::Result<()> {
+    // A process may open 1,024 descriptors by default, so the highest number is 1,023.
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })?;
+    let high = [fcntl_dupfd_cloexec(socket, FD_SETSIZE as i32)?];
+    by_poll(&high)?;
+    println!("poll:   descriptor {} is readable", high[0].as_raw_fd());
+    by_epoll(&high)?;
+    println!("epoll:  descriptor {} is readable", high[0].as_raw_fd());
+    panic::set_hook(Box::new(|_| ())); // prints no message
+    if panic::catch_unwind(|| by_select(&high)).is_err() {
+        println!("select: panics, since a set has {FD_SETSIZE} bits");
+    }
     Ok(())
 }
 
