@@ -1,4 +1,12 @@
-//! Guides for programmers who know asyncio, gevent, threads, trio, tokio or smol.
+//! A book about event loops, and guides for programmers who know asyncio, gevent, threads, trio,
+//! tokio or smol.
+//!
+//! | Chapter | Contents |
+//! |---|---|
+//! | [`introduction`] | what the book contains, and how to run its programs |
+//! | [`five_ways_to_wait`] | blocking, non-blocking, select, poll, epoll, signals, completion |
+//! | [`coroutines`] | generators, pipelines, event dispatch; in threads and processes |
+//! | [`build_your_own_loop`] | futures, wakers, tasks, timers, sockets, in 250 lines |
 //!
 //! | Guide | Contents |
 //! |---|---|
@@ -9,8 +17,20 @@
 //! | [`smol`] | smol and its crates |
 //! | [`other_crates`] | which async crates run on this loop, and how |
 //!
-//! All but the last end with what differs, and what has no counterpart. The tests compile and run
-//! the Rust in them.
+//! All guides but the last end with what differs, and what has no counterpart. The tests compile
+//! and run the Rust in all texts. `docs/book/build.py` makes a site of them.
+
+#[doc = include_str!("../docs/book/introduction.md")]
+pub mod introduction {}
+
+#[doc = include_str!("../docs/book/five-ways-to-wait.md")]
+pub mod five_ways_to_wait {}
+
+#[doc = include_str!("../docs/book/coroutines.md")]
+pub mod coroutines {}
+
+#[doc = include_str!("../docs/book/build-your-own-loop.md")]
+pub mod build_your_own_loop {}
 
 #[doc = include_str!("../docs/asyncio.md")]
 pub mod asyncio {}
