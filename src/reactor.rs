@@ -6,9 +6,11 @@
 //! | `socket` | an I/O object and its registration; the waiters of `poll_` methods |
 //! | `source` | the readiness of one I/O object; every operation goes through `Source::poll_io` |
 //! | `waiters` | the tasks that wait for one direction of a source |
+//! | `scan` | looking at timers and sources in pieces, and at the wakers that they will wake |
 //! | `timers` | sets, cancels and fires the timers of a loop |
 //! | `timer_wheel` | the deadlines, in a hierarchical timing wheel |
 
+mod scan;
 mod selector;
 mod socket;
 mod source;

@@ -2,7 +2,7 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `inbox` | the wakes and calls that other threads send to a loop; facts about the loop |
+//! | `inbox` | the wakes, calls and requests of other threads to a loop; facts about the loop |
 //! | `pool`, `pool_settings` | the blocking pool: the threads of a loop that run blocking work |
 
 pub(crate) mod inbox;

@@ -65,6 +65,8 @@ pub(crate) enum Flag {
     IsDetached = 1 << 2,
     /// The task has a name, or functions that are called at its end.
     HasAttachments = 1 << 3,
+    /// The task is a child of a scope.
+    IsChild = 1 << 4,
 }
 
 /// The state of a task; [`task_cell`](super::task_cell) draws the transitions.

@@ -6,10 +6,11 @@ use std::panic::Location;
 use std::rc::Rc;
 
 use super::attachments;
-use super::header::{Header, write_task};
+use super::header::{Flag, Header, write_task};
 use super::local_queue::abort;
 use super::task_memory::Task;
-use crate::current::{TaskId, WaitsFor};
+use super::waker::woken_by;
+use crate::current::{TaskId, WaitsFor, WakerId};
 
 /// Describes a task at the time when [`task::current`](crate::task::current) or
 /// [`task::all`](crate::task::all) was called. It can also [abort](TaskInfo::abort) and
@@ -38,6 +39,8 @@ pub struct TaskInfo {
     state: TaskState,
     polls: u32,
     waits_for: Option<WaitsFor>,
+    waker_id: WakerId,
+    is_child: bool,
 }
 
 /// Where the record of a task is.
@@ -74,7 +77,29 @@ impl TaskInfo {
             state,
             polls: header.polls.get(),
             waits_for: header.waits_for.get().filter(|_| state != TaskState::Running),
+            waker_id: header.waker_id.get(),
+            is_child: header.has(Flag::IsChild),
         }
+    }
+
+    /// Returns what the wakers of the task name.
+    pub(crate) fn waker_id(&self) -> WakerId {
+        self.waker_id
+    }
+
+    /// Returns whether the task is a child of a scope.
+    pub(crate) fn is_child(&self) -> bool {
+        self.is_child
+    }
+
+    /// Returns the task that awaits the output of this one; `None` if no task of this crate does.
+    pub(crate) fn waiter(&self) -> Option<WakerId> {
+        let Place::Task(task) = &self.task else { return None };
+        let waiter = &task.header().waiter;
+        let waker = waiter.take()?;
+        let id = woken_by(&waker);
+        waiter.set(Some(waker));
+        id
     }
 
     /// Returns the id of the task.

@@ -45,7 +45,7 @@ pub struct Done<T> {
 
 /// The state of one direction.
 #[derive(Default)]
-struct Side {
+pub(super) struct Side {
     /// An operation may succeed. Cleared by a WouldBlock, or by a short count that proves the same.
     ready: Cell<bool>,
     /// A short count proves nothing until the next WouldBlock.
@@ -54,7 +54,7 @@ struct Side {
     unwatched: Cell<bool>,
     /// The loop has ended, so no event will come.
     closed: Cell<bool>,
-    waiters: Waiters,
+    pub(super) waiters: Waiters,
 }
 
 /// The readiness and the waiters of one I/O object.
@@ -233,7 +233,7 @@ impl Source {
         self.side(direction).waiters.deregister(key);
     }
 
-    fn side(&self, direction: Direction) -> &Side {
+    pub(super) fn side(&self, direction: Direction) -> &Side {
         match direction {
             Direction::Read => &self.read,
             Direction::Write => &self.write,

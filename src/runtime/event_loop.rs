@@ -235,7 +235,7 @@ impl Runtime {
         self.context.executor.run_batch(root, self.batch_max)
     }
 
-    /// Handles the wakes and calls that other threads have left in the inbox.
+    /// Handles the wakes, the calls and a request that other threads have left in the inbox.
     fn drain_inbox(&mut self) {
         if !self.context.inbox.is_pending() {
             return;
@@ -249,6 +249,12 @@ impl Runtime {
             drop(self.context.executor.spawn(async { function() }, options));
         }
         self.drained.shrink();
+        if let Some(mut request) = self.drained.request.take() {
+            if request().is_continue() {
+                // Behind the other requests. The inbox is open while the loop runs turns.
+                let _ = self.context.inbox.request(request);
+            }
+        }
         if self.context.idle.has_waiting() {
             self.context.inbox.notify();
         }

@@ -7,6 +7,8 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::io;
+use std::mem;
+use std::ops::ControlFlow;
 use std::panic::Location;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -23,6 +25,14 @@ pub(crate) struct Call {
     pub(crate) function: Box<dyn FnOnce() + Send>,
     pub(crate) called_at: &'static Location<'static>,
 }
+
+/// A question about a loop, from another thread: [`Inbox::request`].
+///
+/// The loop calls it on its own thread, as the current loop, while no task runs: one request and
+/// one call a turn, until it returns `Break`. So a long answer is made in pieces, and tasks run in
+/// between. It is no task: nothing counts, lists or observes it. It must call no user code, and
+/// should return within half a millisecond. If the loop ends, it is dropped.
+pub(crate) type Request = Box<dyn FnMut() -> ControlFlow<()> + Send>;
 
 /// The inboxes of all loops. The index is the loop id minus one.
 static REGISTRY: RwLock<Vec<Option<Arc<Inbox>>>> = RwLock::new(Vec::new());
@@ -73,6 +83,7 @@ struct Queues {
     /// The same ids, to find duplicates.
     woken: HashSet<WakerId>,
     calls: VecDeque<Call>,
+    requests: VecDeque<Request>,
     closed: bool,
 }
 
@@ -81,6 +92,8 @@ struct Queues {
 pub(crate) struct Drained {
     pub(crate) wakes: Vec<WakerId>,
     pub(crate) calls: VecDeque<Call>,
+    /// The request that this turn answers.
+    pub(crate) request: Option<Request>,
 }
 
 impl Drained {
@@ -172,6 +185,23 @@ impl Inbox {
         Ok(())
     }
 
+    /// Adds a request, which is answered in the next turns.
+    ///
+    /// # Errors
+    ///
+    /// Returns the request if the loop has ended.
+    pub(crate) fn request(&self, request: Request) -> Result<(), Request> {
+        let mut queues = self.lock();
+        if queues.closed {
+            drop(queues);
+            return Err(request);
+        }
+        queues.requests.push_back(request);
+        drop(queues);
+        self.notify();
+        Ok(())
+    }
+
     /// Makes the loop check the inbox, also if it is about to wait.
     pub(crate) fn notify(&self) {
         self.pending.store(true, Ordering::SeqCst);
@@ -195,7 +225,7 @@ impl Inbox {
         };
         if !is_set {
             let new = host.cloned();
-            let old = std::mem::replace(&mut *self.lock_host(), new);
+            let old = mem::replace(&mut *self.lock_host(), new);
             drop(old);
         }
     }
@@ -252,13 +282,14 @@ impl Inbox {
         queues.wakes.is_empty() && queues.calls.is_empty()
     }
 
-    /// Moves all wakes and calls into `into`, which must be empty.
+    /// Moves all wakes and calls, and one request, into `into`, which must be empty.
     pub(crate) fn drain(&self, into: &mut Drained) {
         let mut queues = self.lock();
+        into.request = queues.requests.pop_front();
         // Under the lock, so that each addition after this swap sets the flag again.
-        self.pending.store(false, Ordering::SeqCst);
-        std::mem::swap(&mut queues.wakes, &mut into.wakes);
-        std::mem::swap(&mut queues.calls, &mut into.calls);
+        self.pending.store(!queues.requests.is_empty(), Ordering::SeqCst);
+        mem::swap(&mut queues.wakes, &mut into.wakes);
+        mem::swap(&mut queues.calls, &mut into.calls);
         if queues.woken.capacity() > KEPT_MAX {
             queues.woken = HashSet::new();
         }
@@ -270,7 +301,10 @@ impl Inbox {
     pub(crate) fn close(&self) -> VecDeque<Call> {
         let mut queues = self.lock();
         queues.closed = true;
-        std::mem::take(&mut queues.calls)
+        let (calls, requests) = (mem::take(&mut queues.calls), mem::take(&mut queues.requests));
+        drop(queues);
+        drop(requests);
+        calls
     }
 
     pub(crate) fn is_on_this_thread(&self) -> bool {
