@@ -5,24 +5,27 @@
 //! | `state` | the running loop, its running task, what that task waits for |
 //! | `budget` | how many results the running poll may still take |
 //! | `debug` | whether debug mode is on, and which locks a task holds |
+//! | `leaf` | futures that know the line that awaits them |
 //! | `read_buffer` | the buffer that all reads of the thread share |
 //! | `task_id` | the number of a task, never reused |
 //! | `waker_id` | the parts of a waker: loop, generation, slot |
 
 pub(crate) mod budget;
 pub(crate) mod debug;
+mod leaf;
 pub(crate) mod read_buffer;
 mod state;
 mod task_id;
 mod waker_id;
 
 pub(crate) use self::budget::Grace;
+pub(crate) use self::leaf::{awaited_at, leaf};
 pub use self::state::WaitsFor;
 #[cfg(all(feature = "tokio", unix, not(mio_unsupported_force_poll_poll)))]
 pub(crate) use self::state::begin_hosting;
 pub(crate) use self::state::{
-    Outer, begin_other, begin_part, begin_root, begin_task, begin_turn, depth, end_task,
-    is_running, loop_id, pending, task, waits_for,
+    Outer, Place, begin_other, begin_part, begin_root, begin_task, begin_turn, depth, end_task,
+    is_running, loop_id, pending, task, waits,
 };
 pub use self::task_id::TaskId;
 pub(crate) use self::task_id::TaskIds;

@@ -8,7 +8,7 @@ use std::mem::ManuallyDrop;
 use std::panic::Location;
 use std::task::Waker;
 
-use super::state;
+use super::state::{self, Place};
 use super::task_id::TaskId;
 
 /// A lock that a task holds.
@@ -31,9 +31,6 @@ pub(crate) struct SelfWait {
     locked: Place,
     waits: Place,
 }
-
-/// The line that called a method of a lock, if it is known.
-type Place = Option<&'static Location<'static>>;
 
 /// Restores the previous mode when it is dropped.
 pub(crate) struct ModeGuard(bool);
@@ -136,7 +133,7 @@ fn forget_waker(address: usize) {
 /// the wakers of the two futures differ, they are polled apart.
 #[cold]
 fn record_wait(kind: Option<&'static str>, address: usize, waker: &Waker) {
-    let task = state::task().filter(|_| state::waits_for().is_none());
+    let task = state::task().filter(|_| !state::is_waiting());
     let is_held = |held: &HeldLock| {
         let same_waker = held.waker.as_ref().is_some_and(|locked| locked.will_wake(waker));
         Some(held.task) == task && held.address == address && same_waker

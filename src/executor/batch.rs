@@ -131,7 +131,7 @@ impl Executor {
         drop(header);
         let polled = root.poll(&mut Context::from_waker(&waker));
         if let Some(header) = &*self.root.borrow() {
-            header.waits_for.set(current::waits_for());
+            header.set_waits();
             header.state.set(State::Idle);
         }
         polled

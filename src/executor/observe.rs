@@ -10,7 +10,7 @@ use super::header::{Header, SpawnOptions};
 use super::instrument::Observers;
 use super::runnable::{RunOutcome, Runnable};
 use super::task_end::{EndCall, TaskEnd};
-use super::task_info::{TaskInfo, TaskState};
+use super::task_info::TaskState;
 use super::task_memory::Task;
 use super::tasks::Executor;
 use crate::caught::Caught;

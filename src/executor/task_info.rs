@@ -10,7 +10,7 @@ use super::header::{Flag, Header, write_task};
 use super::local_queue::abort;
 use super::task_memory::Task;
 use super::waker::woken_by;
-use crate::current::{TaskId, WaitsFor, WakerId};
+use crate::current::{self, TaskId, WaitsFor, WakerId};
 
 /// Describes a task at the time when [`task::current`](crate::task::current) or
 /// [`task::all`](crate::task::all) was called. It can also [abort](TaskInfo::abort) and
@@ -39,6 +39,7 @@ pub struct TaskInfo {
     state: TaskState,
     polls: u32,
     waits_for: Option<WaitsFor>,
+    waits_at: current::Place,
     waker_id: WakerId,
     is_child: bool,
 }
@@ -68,6 +69,8 @@ pub enum TaskState {
 
 impl TaskInfo {
     pub(crate) fn new(header: &Header, task: Place, state: TaskState) -> TaskInfo {
+        let (waits_for, waits_at) =
+            if state == TaskState::Running { (None, None) } else { header.waits() };
         TaskInfo {
             task,
             id: header.id,
@@ -76,7 +79,8 @@ impl TaskInfo {
             parent: header.parent,
             state,
             polls: header.polls.get(),
-            waits_for: header.waits_for.get().filter(|_| state != TaskState::Running),
+            waits_for,
+            waits_at,
             waker_id: header.waker_id.get(),
             is_child: header.has(Flag::IsChild),
         }
@@ -142,6 +146,30 @@ impl TaskInfo {
     #[doc(alias = "get_stack")]
     pub fn waits_for(&self) -> Option<WaitsFor> {
         self.waits_for
+    }
+
+    /// Returns the line at which the task waited after its last poll: its `.await`.
+    ///
+    /// Returns `None` where [`waits_for`](TaskInfo::waits_for) does. Some functions of this crate
+    /// wait in several steps: for those it is a line of the crate, inside the function.
+    ///
+    /// ```
+    /// use evloop::task;
+    ///
+    /// evloop::block_on(async {
+    ///     let event = evloop::sync::Event::new();
+    ///     let line = line!() + 1;
+    ///     let task = evloop::spawn(async move { event.wait().await });
+    ///     task::yield_now().await;
+    ///     let all = task::all();
+    ///     let info = all.iter().find(|info| info.id() == task.id()).unwrap();
+    ///     assert_eq!(info.waits_at().unwrap().line(), line);
+    /// });
+    /// ```
+    #[doc(alias = "get_stack")]
+    #[doc(alias = "print_stack")]
+    pub fn waits_at(&self) -> Option<&'static Location<'static>> {
+        self.waits_at
     }
 
     /// Sets the name of the task: asyncio's `Task.set_name`. If the task has ended, only this

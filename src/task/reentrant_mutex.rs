@@ -2,11 +2,11 @@
 
 use std::cell::Cell;
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::mem;
 use std::ops::Deref;
 
-use crate::current::{self, TaskId, debug};
+use crate::current::{self, TaskId, debug, leaf};
 use crate::sync::TryLockError;
 use crate::sync::raw_semaphore::{Acquire, HasSemaphore, RawPermit, RawSemaphore};
 
@@ -76,7 +76,7 @@ impl<T: ?Sized> ReentrantMutex<T> {
     #[doc(alias = "acquire")]
     pub fn lock(&self) -> impl Future<Output = ReentrantMutexGuard<'_, T>> {
         let mut acquire = Acquire::new(self, 1);
-        poll_fn(move |cx| {
+        leaf(move |cx| {
             if self.is_owned_here() {
                 // Leaves the queue: a waiter that stayed there would be handed the mutex and never
                 // take it.
