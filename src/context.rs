@@ -17,7 +17,7 @@ use self::locals::Locals;
 use crate::caught::{Caught, catch};
 use crate::executor::{Executor, Hooks};
 use crate::reactor::Reactor;
-use crate::threads::{Inbox, LoopInfo, LoopName, Pool, PoolSettings, inbox};
+use crate::threads::{Inbox, LoopInfo, LoopName, Pool, PoolSettings, registry};
 use crate::wait::WaitQueue;
 
 /// All parts of one loop.
@@ -58,7 +58,7 @@ impl Context {
         let reactor = Rc::new(Reactor::new(parts.events_capacity)?);
         let info = LoopInfo::new(parts.name, parts.hooks.is_debug());
         let inbox = Arc::new(Inbox::new(reactor.unpark()?, info));
-        let id = inbox::register(inbox.clone())?;
+        let id = registry::register(inbox.clone())?;
         let name = LoopName { id, number: inbox.info.number };
         Ok(Rc::new(Context {
             name,
@@ -96,7 +96,7 @@ impl Context {
         panic = panic.or(self.executor.report_unhandled());
         // Before the id is freed, since `current` still names it.
         drop(in_turn);
-        inbox::deregister(self.name.id);
+        registry::deregister(self.name.id);
         panic
     }
 }

@@ -31,7 +31,7 @@ use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::task::{Context, Poll, Waker, ready};
 
-use super::state;
+use super::waits;
 
 /// The slot of what a host runs between two hosted turns. No task has it.
 const HOST: u32 = u32::MAX;
@@ -210,7 +210,7 @@ fn poll_refused(cx: &mut Context<'_>) -> Poll<()> {
     if slot() == HOST {
         wake_host();
     }
-    state::refused()
+    waits::refused()
 }
 
 /// Wakes the host, which is not borrowed meanwhile: its waker is user code.
@@ -332,6 +332,6 @@ impl Grace {
         }
         self.0 += 1;
         cx.waker().wake_by_ref();
-        state::refused()
+        waits::refused()
     }
 }

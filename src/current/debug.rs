@@ -8,8 +8,9 @@ use std::mem::ManuallyDrop;
 use std::panic::Location;
 use std::task::Waker;
 
-use super::state::{self, Place};
+use super::state;
 use super::task_id::TaskId;
+use super::waits::{self, Place};
 
 /// A lock that a task holds.
 struct HeldLock {
@@ -133,7 +134,7 @@ fn forget_waker(address: usize) {
 /// the wakers of the two futures differ, they are polled apart.
 #[cold]
 fn record_wait(kind: Option<&'static str>, address: usize, waker: &Waker) {
-    let task = state::task().filter(|_| !state::is_waiting());
+    let task = state::task().filter(|_| !waits::is_waiting());
     let is_held = |held: &HeldLock| {
         let same_waker = held.waker.as_ref().is_some_and(|locked| locked.will_wake(waker));
         Some(held.task) == task && held.address == address && same_waker

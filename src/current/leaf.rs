@@ -10,7 +10,7 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use super::state::waits_at;
+use super::waits::set_place;
 
 /// A future made of a function that polls; [`leaf`] returns it.
 #[must_use = "a future does nothing unless it is awaited"]
@@ -28,7 +28,7 @@ pub(crate) fn leaf<T, F: FnMut(&mut Context<'_>) -> Poll<T>>(poll: F) -> Leaf<F>
 #[inline]
 pub(crate) fn awaited_at<T>(place: &'static Location<'static>, polled: Poll<T>) -> Poll<T> {
     if polled.is_pending() {
-        waits_at(place);
+        set_place(place);
     }
     polled
 }

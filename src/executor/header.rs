@@ -11,7 +11,7 @@ use std::task::Waker;
 
 use super::attachments::{self, AtEnd};
 use super::task_end::{EndCall, TaskEnd};
-use crate::current::{self, LoopId, Place, TaskId, WaitsFor, WakerId};
+use crate::current::{self, LoopId, Place, TaskId, Waits, WaitsFor, WakerId};
 
 /// The options of a spawn.
 #[derive(Clone, Debug)]
@@ -129,15 +129,14 @@ impl Header {
     /// Records what the task waits for after a poll.
     #[inline]
     pub(super) fn set_waits(&self) {
-        let (what, place) = current::waits();
+        let Waits { what, place } = current::waits();
         self.waits_for.set(what);
         self.waits_at.set(place);
     }
 
-    /// Returns what the task waited for after its last poll, and the line that awaited it.
-    pub(super) fn waits(&self) -> (Option<WaitsFor>, Place) {
-        let place = self.waits_at.get();
-        (self.waits_for.get().filter(|_| place.is_some()), place)
+    /// Returns what the task waited for after its last poll.
+    pub(super) fn waits(&self) -> Waits {
+        Waits { what: self.waits_for.get(), place: self.waits_at.get() }
     }
 
     /// Returns whether the task has ended.

@@ -1,6 +1,6 @@
-//! Observing the tasks of a loop: the calls of instruments, and the reports of debug mode about slow
-//! polls and locks that a task holds when it ends or waits for; the functions to call when a task
-//! ends.
+//! Observing the tasks of a loop: the calls of instruments, and the reports of debug mode about
+//! slow polls and locks that a task holds when it ends or waits for; the functions to call when a
+//! task ends.
 //!
 //! Everything here is out of line: a loop without observers only tests whether it has any.
 

@@ -10,7 +10,7 @@ use super::header::{Flag, Header, write_task};
 use super::local_queue::abort;
 use super::task_memory::Task;
 use super::waker::woken_by;
-use crate::current::{self, TaskId, WaitsFor, WakerId};
+use crate::current::{TaskId, Waits, WaitsFor, WakerId};
 
 /// Describes a task at the time when [`task::current`](crate::task::current) or
 /// [`task::all`](crate::task::all) was called. It can also [abort](TaskInfo::abort) and
@@ -38,8 +38,7 @@ pub struct TaskInfo {
     parent: Option<TaskId>,
     state: TaskState,
     polls: u32,
-    waits_for: Option<WaitsFor>,
-    waits_at: current::Place,
+    waits: Waits,
     waker_id: WakerId,
     is_child: bool,
 }
@@ -69,8 +68,7 @@ pub enum TaskState {
 
 impl TaskInfo {
     pub(crate) fn new(header: &Header, task: Place, state: TaskState) -> TaskInfo {
-        let (waits_for, waits_at) =
-            if state == TaskState::Running { (None, None) } else { header.waits() };
+        let waits = if state == TaskState::Running { Waits::NOTHING } else { header.waits() };
         TaskInfo {
             task,
             id: header.id,
@@ -79,8 +77,7 @@ impl TaskInfo {
             parent: header.parent,
             state,
             polls: header.polls.get(),
-            waits_for,
-            waits_at,
+            waits,
             waker_id: header.waker_id.get(),
             is_child: header.has(Flag::IsChild),
         }
@@ -145,7 +142,7 @@ impl TaskInfo {
     /// Of several pending futures, the one that was polled last counts.
     #[doc(alias = "get_stack")]
     pub fn waits_for(&self) -> Option<WaitsFor> {
-        self.waits_for
+        self.waits.known()
     }
 
     /// Returns the line at which the task waited after its last poll: its `.await`.
@@ -169,7 +166,7 @@ impl TaskInfo {
     #[doc(alias = "get_stack")]
     #[doc(alias = "print_stack")]
     pub fn waits_at(&self) -> Option<&'static Location<'static>> {
-        self.waits_at
+        self.waits.place
     }
 
     /// Sets the name of the task: asyncio's `Task.set_name`. If the task has ended, only this
@@ -223,7 +220,7 @@ impl fmt::Debug for TaskInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("TaskInfo");
         debug.field("id", &self.id).field("name", &self.name).field("state", &self.state);
-        debug.field("spawned_at", &self.spawned_at).field("waits_for", &self.waits_for);
+        debug.field("spawned_at", &self.spawned_at).field("waits_for", &self.waits_for());
         debug.finish_non_exhaustive()
     }
 }
