@@ -139,6 +139,11 @@ pub(crate) fn named(name: LoopName) -> Option<Rc<Context>> {
     with_current(|context| (context.name == name).then(|| context.clone())).flatten()
 }
 
+/// Returns the loops that are entered on this thread, the innermost last.
+pub(crate) fn entered() -> Vec<Rc<Context>> {
+    ENTERED.with(|entered| entered.borrow().clone())
+}
+
 /// Returns the reactor of the current loop.
 pub(crate) fn reactor() -> Option<Rc<Reactor>> {
     with_current(|context| context.reactor.clone())

@@ -4,8 +4,9 @@
 //! |---|---|
 //! | `state` | the running loop, its running task |
 //! | `budget` | how many results the running poll may still take |
-//! | `debug` | whether debug mode is on, and which locks a task holds |
+//! | `debug` | whether debug mode is on |
 //! | `leaf` | futures that know the line that awaits them |
+//! | `locks` | which task holds a lock, and which waits for it |
 //! | `read_buffer` | the buffer that all reads of the thread share |
 //! | `task_id` | the number of a task, never reused |
 //! | `waits` | what the running task waits for, and at which line |
@@ -14,6 +15,7 @@
 pub(crate) mod budget;
 pub(crate) mod debug;
 mod leaf;
+pub(crate) mod locks;
 pub(crate) mod read_buffer;
 mod state;
 mod task_id;

@@ -11,7 +11,7 @@ mod pool;
 mod pool_settings;
 pub(crate) mod registry;
 
-pub(crate) use self::inbox::{Call, Drained, Inbox, LoopInfo, Request};
+pub(crate) use self::inbox::{Call, Drained, Inbox, LoopInfo};
 pub(crate) use self::pool::{Job, Kind, Pool, is_job_abandoned};
 pub(crate) use self::pool_settings::PoolSettings;
 pub(crate) use self::registry::LoopName;

@@ -15,7 +15,7 @@ use super::task_memory::Task;
 use super::tasks::Executor;
 use crate::caught::Caught;
 use crate::clock;
-use crate::current::{self, WaitsFor, debug};
+use crate::current::{self, WaitsFor, debug, locks};
 
 impl Executor {
     /// Returns the instruments and the settings of debug mode, if there are any.
@@ -72,7 +72,7 @@ impl Executor {
     /// Reports that the task which was polled waits for a lock that it holds.
     fn check_self_wait(&self, slot: u32) {
         let Some(task) = self.info_at(slot) else { return };
-        let Some(waits_for_lock) = debug::take_self_wait(task.id()) else { return };
+        let Some(waits_for_lock) = locks::take_self_wait(task.id()) else { return };
         let is_waiting = task.state() == TaskState::Waiting;
         if is_waiting && task.waits_for() == Some(WaitsFor::Lock) {
             debug::report(format_args!(
@@ -88,7 +88,7 @@ impl Executor {
         let (Some(observers), Some(task)) = (self.observers(), task) else { return };
         let info = self.info(task);
         if self.is_debug() {
-            for lock in debug::take_held(info.id()) {
+            for lock in locks::take_held(info.id()) {
                 debug::report(format_args!("{info} has ended, and left a {lock} locked"));
             }
         }

@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use super::mapped_guard::{MappedGuard, MappedMutexGuard};
 use super::raw_semaphore::{Acquire, HasSemaphore, RawPermit, RawSemaphore, Refusal};
-use crate::current::{debug, leaf};
+use crate::current::{leaf, locks};
 
 /// Lets one task at a time use a value, also while the task awaits something else.
 ///
@@ -96,7 +96,7 @@ impl<T> Mutex<T> {
     #[doc(alias = "acquire")]
     #[track_caller]
     pub fn lock(&self) -> impl Future<Output = MutexGuard<'_, T>> {
-        debug::called(&raw const self.permits);
+        locks::called(&raw const self.permits);
         let mut acquire = Acquire::new(self, 1);
         leaf(move |cx| acquire.poll_lock(cx).map(MutexGuard::new))
     }

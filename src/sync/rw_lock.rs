@@ -10,7 +10,7 @@ use super::raw_semaphore::{Acquire, HasSemaphore, RawPermit, RawSemaphore};
 use super::rw_lock_guard::{
     ALL, RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWriteGuard, UPGRADABLE,
 };
-use crate::current::{debug, leaf};
+use crate::current::{leaf, locks};
 
 /// Lets many tasks read a value, or one task change it, also while the tasks await something else.
 ///
@@ -75,7 +75,7 @@ impl<T: ?Sized> RwLock<T> {
     /// Dropping the future loses only its place in the wait queue.
     #[track_caller]
     pub fn read(&self) -> impl Future<Output = RwLockReadGuard<'_, T>> {
-        debug::called(&raw const self.permits);
+        locks::called(&raw const self.permits);
         let mut acquire = Acquire::new(self, 1);
         leaf(move |cx| acquire.poll_lock(cx).map(RwLock::read_guard))
     }
@@ -87,7 +87,7 @@ impl<T: ?Sized> RwLock<T> {
     /// Dropping the future loses only its place in the wait queue.
     #[track_caller]
     pub fn write(&self) -> impl Future<Output = RwLockWriteGuard<'_, T>> {
-        debug::called(&raw const self.permits);
+        locks::called(&raw const self.permits);
         let mut acquire = Acquire::new(self, ALL);
         leaf(move |cx| acquire.poll_lock(cx).map(RwLock::write_guard))
     }
@@ -124,7 +124,7 @@ impl<T: ?Sized> RwLock<T> {
     /// Dropping the future loses only its place in the wait queue.
     #[track_caller]
     pub fn upgradable_read(&self) -> impl Future<Output = RwLockUpgradableReadGuard<'_, T>> {
-        debug::called(&raw const self.permits);
+        locks::called(&raw const self.permits);
         let mut acquire = Acquire::new(self, UPGRADABLE);
         leaf(move |cx| acquire.poll_lock(cx).map(RwLock::upgradable_guard))
     }

@@ -6,7 +6,7 @@ use std::future::Future;
 use std::mem;
 use std::ops::Deref;
 
-use crate::current::{self, TaskId, debug, leaf};
+use crate::current::{self, TaskId, leaf, locks};
 use crate::sync::TryLockError;
 use crate::sync::raw_semaphore::{Acquire, HasSemaphore, RawPermit, RawSemaphore};
 
@@ -148,7 +148,7 @@ impl<T: ?Sized> Drop for ReentrantMutexGuard<'_, T> {
         guards.set(guards.get() - 1);
         if guards.get() == 0 {
             owner.set(None);
-            debug::unlocked(&raw const *permits);
+            locks::unlocked(&raw const *permits);
             // Last: this wakes the next waiter, which runs user code.
             permits.give(1);
         }
