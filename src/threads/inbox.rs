@@ -251,10 +251,10 @@ impl Inbox {
         self.pending.load(Ordering::Acquire)
     }
 
-    /// Returns whether no wake and no call waits.
-    pub(crate) fn is_empty(&self) -> bool {
+    /// Returns the number of wakes and calls that wait.
+    pub(crate) fn len(&self) -> usize {
         let queues = self.lock();
-        queues.wakes.is_empty() && queues.calls.is_empty()
+        queues.wakes.len() + queues.calls.len()
     }
 
     /// Moves all wakes and calls, and one request, into `into`, which must be empty.
