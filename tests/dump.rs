@@ -246,7 +246,10 @@ fn an_embedded_loop_is_shown_between_two_turns_if_it_is_entered() {
     let entered = runtime.enter();
     assert_eq!(
         dump(ids[0]),
-        "loop  `gui`: 2 tasks, 0 timers, 0 sources\n  task 0: ready, 0 polls\n  task 1: ready, 0 polls\n"
+        "loop  `gui`: 2 tasks, 0 timers, 0 sources
+  task 0: ready, 0 polls
+  task 1: ready, 0 polls
+"
     );
     drop(entered);
     runtime.turn(Some(Duration::ZERO)).unwrap();

@@ -58,7 +58,7 @@ fn leaves_of_tasks_time_and_sockets_name_the_line_that_awaits_them() {
             (line!(), Box::pin(async move { _ = ticks.tick().await })),
             (line!(), Box::pin({ let idle = idle(); async move { drop(idle.await) } })),
             (line!(), Box::pin(async move { drop(set.join_next().await) })),
-            (line!(), Box::pin(async { task::scope(async |s| drop(s.spawn(pending::<()>()))).await })),
+            (line!(), Box::pin(async { task::scope(async |s| drop(s.spawn(never()))).await })),
             (line!(), Box::pin(async { drop(task::gather([pending::<()>(), pending()]).await) })),
             (line!(), Box::pin(async { drop(task::gather_limit(1, [pending::<()>()]).await) })),
             (line!(), Box::pin(async move { drop(a.read(&mut [0]).await) })),
@@ -69,6 +69,10 @@ fn leaves_of_tasks_time_and_sockets_name_the_line_that_awaits_them() {
         ])
         .await;
     });
+}
+
+async fn never() {
+    pending::<()>().await;
 }
 
 /// Returns blocking work that ends after a while.

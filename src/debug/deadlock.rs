@@ -1,9 +1,9 @@
 //! Cycles of tasks that wait for each other: by joins, scopes and locks.
 //!
 //! A task is stuck if what it waits on needs a stuck task, and if nothing else can wake it. The
-//! search begins with all tasks that wait on tasks only, and removes those that are not stuck, until
-//! none is left to remove. Invariant: a task with a timer, a socket or anything unknown is not
-//! stuck, so what is reported will last for ever, unless a future of another crate that is polled
+//! search begins with all tasks that wait on tasks only, and removes those that are not stuck,
+//! until none is left to remove. Invariant: a task with a timer, a socket or anything unknown is
+//! not stuck, so what is reported lasts for ever, unless a future of another crate that is polled
 //! beside the one that waits ends the wait.
 
 use std::collections::{BTreeMap, BTreeSet};

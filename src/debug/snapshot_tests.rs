@@ -5,10 +5,10 @@ use std::future::pending;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::super::edges::{Edges, WaitsOn};
 use super::*;
+use crate::debug::edges::{Edges, WaitsOn};
 use crate::runtime::{Runtime, block_on};
 use crate::threads::Inbox;
 use crate::{context, task, time};
@@ -61,7 +61,7 @@ fn a_hundred_thousand_tasks_are_copied_in_pieces_one_a_turn() {
     });
     let mut longest = Duration::ZERO;
     while runtime.context.inbox.is_pending() {
-        let began = Instant::now();
+        let began = time::now();
         runtime.turn(Some(Duration::ZERO)).unwrap();
         longest = longest.max(began.elapsed());
     }
