@@ -88,6 +88,7 @@ impl<Out> CoroutineStream<'_, Out> {
     /// If the future is dropped, no value is lost: the next call goes on where the body is.
     #[doc(alias = "anext")]
     #[doc(alias = "asend")]
+    #[allow(clippy::should_implement_trait)]
     pub fn next(&mut self) -> impl Future<Output = Option<Out>> {
         leaf(move |cx| Pin::new(&mut *self).poll_next(cx))
     }

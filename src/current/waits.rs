@@ -1,8 +1,8 @@
 //! What the running task waits for, and at which line: of its future that was pending last.
 //!
 //! The thread-locals have no destructors, so they can be read while the thread ends. Invariant:
-//! without a line, no future of this crate was pending since the poll of the task began, and what is
-//! recorded belongs to an earlier task.
+//! without a line, no future of this crate was pending since the poll of the task began, and what
+//! is recorded belongs to an earlier task.
 
 use std::cell::Cell;
 use std::panic::Location;
