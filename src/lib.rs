@@ -152,6 +152,7 @@ mod context;
 // L4: the public modules.
 mod blocking;
 pub mod coroutine;
+pub mod debug;
 #[cfg(feature = "fs")]
 pub mod fs;
 #[cfg(feature = "hyper")]

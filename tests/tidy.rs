@@ -14,7 +14,7 @@ const LAYERS: &str = "
     L1 io_traits wait threads
     L2 executor reactor
     L3 context
-    L4 macros runtime blocking sync time queue coroutine task
+    L4 macros runtime blocking sync time queue coroutine task debug
     L4 io net rustls fs streams signal process shards hyper tokio inspect sim
     L5 guide lib
 ";

@@ -7,7 +7,7 @@ use super::join_error::JoinError;
 use super::task_end::TaskEnd;
 use super::task_info::TaskInfo;
 use crate::caught::{Caught, catch};
-use crate::current;
+use crate::current::{self, debug::Mode};
 
 /// Observes the tasks and the waits of a loop: trio's `Instrument`, gevent's spawn callbacks.
 ///
@@ -81,6 +81,8 @@ pub(crate) type ErrorHandler = Box<dyn Fn(JoinError)>;
 /// The settings of a loop that concern its tasks.
 pub(crate) struct Hooks {
     pub(crate) on_task_error: ErrorHandler,
+    /// Locks are recorded also outside of debug mode.
+    pub(crate) records_locks: bool,
     /// `Some` with instruments or in debug mode.
     pub(crate) observers: Option<Box<Observers>>,
 }
@@ -89,6 +91,15 @@ impl Hooks {
     /// Returns whether the loop is in debug mode.
     pub(crate) fn is_debug(&self) -> bool {
         self.observers.as_deref().is_some_and(Observers::is_debug)
+    }
+
+    /// Returns what the code of the tasks records.
+    pub(super) fn mode(&self) -> Mode {
+        match (self.is_debug(), self.records_locks) {
+            (true, _) => Mode::Debug,
+            (false, true) => Mode::Locks,
+            (false, false) => Mode::Off,
+        }
     }
 }
 

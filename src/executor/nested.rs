@@ -4,7 +4,7 @@
 use std::future::Future;
 
 use super::child_slot::ByScope;
-use super::header::{Header, SpawnOptions};
+use super::header::{Flag, Header, SpawnOptions};
 use super::runnable::{RunOutcome, Runnable};
 use super::task_cell::{Output, TaskCell};
 use super::task_memory::Task;
@@ -38,6 +38,7 @@ impl Executor {
         scope: ByScope,
     ) -> Output<'env, F::Output> {
         let header = Header::new(self.ids.next(), options.spawned_at);
+        header.set(Flag::IsChild, true);
         let child = TaskCell::by_scope(header, future, scope);
         let inserted = self
             .local_queue

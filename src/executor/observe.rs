@@ -1,6 +1,6 @@
-//! Observing the tasks of a loop: the list of tasks, the calls of instruments, and the reports of
-//! debug mode about slow polls and locks that a task holds when it ends or waits for; the functions
-//! to call when a task ends.
+//! Observing the tasks of a loop: the calls of instruments, and the reports of debug mode about
+//! slow polls and locks that a task holds when it ends or waits for; the functions to call when a
+//! task ends.
 //!
 //! Everything here is out of line: a loop without observers only tests whether it has any.
 
@@ -8,34 +8,16 @@ use std::time::Instant;
 
 use super::header::{Header, SpawnOptions};
 use super::instrument::Observers;
-use super::run_queue::ROOT;
 use super::runnable::{RunOutcome, Runnable};
 use super::task_end::{EndCall, TaskEnd};
-use super::task_info::{TaskInfo, TaskState};
+use super::task_info::TaskState;
 use super::task_memory::Task;
 use super::tasks::Executor;
 use crate::caught::Caught;
 use crate::clock;
-use crate::current::{self, WaitsFor, debug};
+use crate::current::{self, WaitsFor, debug, locks};
 
 impl Executor {
-    /// Returns the first task in the slot `cursor` or a later one, and moves `cursor` behind it.
-    pub(crate) fn next_info(&self, cursor: &mut u32) -> Option<TaskInfo> {
-        if *cursor == ROOT {
-            *cursor += 1;
-            if let Some(root) = self.root_info() {
-                return Some(root);
-            }
-        }
-        let next = self.local_queue.with(|queue| {
-            let (slot, task) = queue.task_from(*cursor)?;
-            Some((slot, task.clone()))
-        });
-        let (slot, task) = next?;
-        *cursor = slot + 1;
-        Some(self.info(&task))
-    }
-
     /// Returns the instruments and the settings of debug mode, if there are any.
     pub(crate) fn observers(&self) -> Option<&Observers> {
         self.hooks.observers.as_deref()
@@ -90,7 +72,7 @@ impl Executor {
     /// Reports that the task which was polled waits for a lock that it holds.
     fn check_self_wait(&self, slot: u32) {
         let Some(task) = self.info_at(slot) else { return };
-        let Some(waits_for_lock) = debug::take_self_wait(task.id()) else { return };
+        let Some(waits_for_lock) = locks::take_self_wait(task.id()) else { return };
         let is_waiting = task.state() == TaskState::Waiting;
         if is_waiting && task.waits_for() == Some(WaitsFor::Lock) {
             debug::report(format_args!(
@@ -106,7 +88,7 @@ impl Executor {
         let (Some(observers), Some(task)) = (self.observers(), task) else { return };
         let info = self.info(task);
         if self.is_debug() {
-            for lock in debug::take_held(info.id()) {
+            for lock in locks::take_held(info.id()) {
                 debug::report(format_args!("{info} has ended, and left a {lock} locked"));
             }
         }

@@ -53,6 +53,7 @@ impl Builder {
             ),
             hooks: Hooks {
                 on_task_error: Box::new(|error| eprintln!("evloop: {error}")),
+                records_locks: false,
                 observers: None,
             },
         };

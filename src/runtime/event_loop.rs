@@ -48,7 +48,7 @@ use crate::threads::{Call, Drained};
 /// # std::io::Result::Ok(())
 /// ```
 pub struct Runtime {
-    pub(super) context: Rc<Context>,
+    pub(crate) context: Rc<Context>,
     pub(super) batch_max: usize,
     /// How long to poll for events before sleeping.
     pub(super) spin: Duration,
@@ -230,12 +230,14 @@ impl Runtime {
 
     /// Runs steps 2 to 4 of a turn.
     pub(super) fn run_ready(&mut self, root: Option<Root<'_>>) -> Batch {
+        let turns = &self.context.turns;
+        turns.set(turns.get() + 1);
         self.drain_inbox();
         self.context.reactor.fire_timers();
         self.context.executor.run_batch(root, self.batch_max)
     }
 
-    /// Handles the wakes and calls that other threads have left in the inbox.
+    /// Handles the wakes, the calls and a request that other threads have left in the inbox.
     fn drain_inbox(&mut self) {
         if !self.context.inbox.is_pending() {
             return;
@@ -249,6 +251,12 @@ impl Runtime {
             drop(self.context.executor.spawn(async { function() }, options));
         }
         self.drained.shrink();
+        if let Some(mut request) = self.drained.request.take() {
+            if request().is_continue() {
+                // Behind the other requests. The inbox is open while the loop runs turns.
+                let _ = self.context.inbox.request(request);
+            }
+        }
         if self.context.idle.has_waiting() {
             self.context.inbox.notify();
         }
