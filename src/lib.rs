@@ -157,6 +157,7 @@ pub mod debug;
 pub mod fs;
 #[cfg(feature = "hyper")]
 pub mod hyper;
+mod inspect;
 pub mod io;
 #[cfg(feature = "macros")]
 mod macros;

@@ -2,13 +2,20 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `inbox` | the wakes, calls and requests of other threads to a loop; facts about the loop |
+//! | `beacon`, `recording` | what a loop shows to the thread that watches it |
+//! | `inbox`, `loop_info` | the wakes, calls and requests of other threads to a loop; facts about it |
 //! | `pool`, `pool_settings` | the blocking pool: the threads of a loop that run blocking work |
 
+pub(crate) mod beacon;
 pub(crate) mod inbox;
+mod loop_info;
 mod pool;
 mod pool_settings;
+mod recording;
 
-pub(crate) use self::inbox::{Call, Drained, Inbox, LoopInfo, LoopName};
+pub(crate) use self::beacon::{Beacon, KnownPlaces, Phase, View, Watch};
+pub(crate) use self::inbox::{Call, Drained, Inbox, LoopName};
+pub(crate) use self::loop_info::LoopInfo;
 pub(crate) use self::pool::{Job, Kind, Pool, is_job_abandoned};
 pub(crate) use self::pool_settings::PoolSettings;
+pub(crate) use self::recording::{Buffer, Event};

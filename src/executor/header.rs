@@ -12,6 +12,7 @@ use std::task::Waker;
 use super::attachments::{self, AtEnd};
 use super::task_end::{EndCall, TaskEnd};
 use crate::current::{self, LoopId, TaskId, WaitsFor, WakerId};
+use crate::threads::inbox;
 
 /// The options of a spawn.
 #[derive(Clone, Debug)]
@@ -180,6 +181,7 @@ impl Header {
     #[cold]
     pub(crate) fn set_name(&self, name: Rc<str>) {
         self.attach();
+        inbox::set_name(self.in_loop(), self.id, &name);
         attachments::set_name(self.id, name);
     }
 

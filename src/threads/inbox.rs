@@ -10,12 +10,13 @@ use std::io;
 use std::mem;
 use std::ops::ControlFlow;
 use std::panic::Location;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::task::Waker;
 use std::thread::{self, ThreadId};
 
-use crate::current::{LOOPS_MAX, LoopId, WakerId};
+use super::loop_info::LoopInfo;
+use crate::current::{LOOPS_MAX, LoopId, TaskId, WakerId};
 
 /// The capacity that is kept for wakes, and for calls, after a burst of them.
 const KEPT_MAX: usize = 1 << 12;
@@ -43,18 +44,6 @@ static REGISTRY: RwLock<Vec<Option<Arc<Inbox>>>> = RwLock::new(Vec::new());
 pub(crate) struct LoopName {
     pub(crate) id: LoopId,
     pub(crate) number: u64,
-}
-
-/// The facts about one loop. It outlives the loop, as its handles do.
-#[derive(Debug)]
-pub(crate) struct LoopInfo {
-    /// Unlike a `LoopId`, the number is never reused.
-    pub(crate) number: u64,
-    pub(crate) name: String,
-    /// Debug mode is on. It does not change while the loop exists.
-    pub(crate) is_debug: bool,
-    /// A thread runs the loop: it is inside of `block_on`, `run` or `turn`.
-    is_running: AtomicBool,
 }
 
 /// The wakes and calls from other threads for one loop.
@@ -105,26 +94,6 @@ impl Drained {
         if self.calls.capacity() > KEPT_MAX {
             self.calls = VecDeque::new();
         }
-    }
-}
-
-impl LoopInfo {
-    /// Makes the facts about a new loop, with the next number.
-    pub(crate) fn new(name: String, is_debug: bool) -> LoopInfo {
-        static LATEST: AtomicU64 = AtomicU64::new(0);
-        let number = LATEST.fetch_add(1, Ordering::Relaxed) + 1;
-        LoopInfo { number, name, is_debug, is_running: AtomicBool::new(false) }
-    }
-
-    /// Called by the loop's thread when it begins or ends to run turns.
-    pub(crate) fn set_running(&self, is_running: bool) {
-        self.is_running.store(is_running, Ordering::Relaxed);
-    }
-
-    /// Returns whether a thread runs the loop. Other threads may see a change later: nothing else
-    /// depends on it, so the flag orders no other memory.
-    pub(crate) fn is_running(&self) -> bool {
-        self.is_running.load(Ordering::Relaxed)
     }
 }
 
@@ -282,6 +251,12 @@ impl Inbox {
         queues.wakes.is_empty() && queues.calls.is_empty()
     }
 
+    /// Returns the number of wakes, calls and requests that wait.
+    pub(crate) fn len(&self) -> usize {
+        let queues = self.lock();
+        queues.wakes.len() + queues.calls.len() + queues.requests.len()
+    }
+
     /// Moves all wakes and calls, and one request, into `into`, which must be empty.
     pub(crate) fn drain(&self, into: &mut Drained) {
         let mut queues = self.lock();
@@ -349,6 +324,25 @@ pub(crate) fn deregister(id: LoopId) {
     drop(inbox);
 }
 
+/// Returns the inboxes of the loops that have a beacon.
+pub(crate) fn watched() -> Vec<Arc<Inbox>> {
+    let inboxes = REGISTRY.read().unwrap_or_else(PoisonError::into_inner);
+    inboxes.iter().flatten().filter(|inbox| inbox.info.beacon.is_some()).cloned().collect()
+}
+
+/// Shows a new name of a task to the thread that watches its loop.
+#[cold]
+pub(crate) fn set_name(in_loop: LoopId, task: TaskId, name: &str) {
+    if in_loop == 0 {
+        // The task is not in its loop yet.
+        return;
+    }
+    let inbox = find(in_loop);
+    if let Some(beacon) = inbox.as_ref().and_then(|inbox| inbox.info.beacon.as_ref()) {
+        beacon.set_name(task, name);
+    }
+}
+
 /// Wakes a task of a loop that is not running on this thread.
 #[cold]
 pub(crate) fn wake(id: WakerId) {
@@ -393,7 +387,7 @@ mod tests {
         let (sender, locked) = channel();
         let inbox = Arc::new(Inbox::new(
             Arc::new(Locks(sender)).into(),
-            LoopInfo::new("locks".into(), false),
+            LoopInfo::new("locks".into(), false, None),
         ));
         let id = register(inbox.clone()).unwrap();
         assert!(inbox.park());
