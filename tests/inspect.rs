@@ -26,8 +26,10 @@ fn program() {
             });
             task.await.unwrap();
         }),
-        "computes" => two_loops(|| loop {
-            std::hint::spin_loop();
+        "computes" => two_loops(|| {
+            loop {
+                std::hint::spin_loop();
+            }
         }),
         "outside" => outside(),
         "many" => evloop::block_on(async {
@@ -196,8 +198,7 @@ fn a_stuck_loop_is_described_by_its_last_snapshot() {
 #[test]
 fn a_loop_that_nobody_turns_is_not_stuck() {
     let program = Program::start("outside");
-    let lines =
-        program.ask_until("status", |lines| number(&lines[0], "turn_ms") >= 300.0);
+    let lines = program.ask_until("status", |lines| number(&lines[0], "turn_ms") >= 300.0);
     assert_eq!((field(&lines[0], "phase"), field(&lines[0], "stuck")), ("outside", "false"));
     let tasks = program.ask("tasks");
     assert_eq!((field(&tasks[0], "stale_ms"), field(&tasks[0], "stuck")), ("null", "false"));

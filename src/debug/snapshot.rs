@@ -9,6 +9,7 @@ use std::panic::Location;
 use std::time::Instant;
 
 use crate::context::Context;
+use crate::current::locks::{self, LockWait};
 use crate::current::{TaskId, WaitsFor, WakerId};
 use crate::executor::{TaskInfo, TaskState, woken_by};
 use crate::reactor::Direction;
@@ -40,8 +41,11 @@ pub(crate) struct TaskRecord {
     pub(crate) state: TaskState,
     pub(crate) polls: u32,
     pub(crate) waits_for: Option<WaitsFor>,
+    pub(crate) waits_at: Option<&'static Location<'static>>,
     /// The task that awaits its output.
     pub(crate) waiter: Option<WakerId>,
+    /// The locks for which it waits, if they are recorded.
+    pub(crate) locks: Vec<LockWait>,
 }
 
 /// A timer, and the task that it will wake. `None`: a waker of another crate.
@@ -150,7 +154,9 @@ impl TaskRecord {
             state: info.state(),
             polls: info.polls(),
             waits_for: info.waits_for(),
+            waits_at: info.waits_at(),
             waiter: info.waiter(),
+            locks: locks::waits_of(info.id()),
         }
     }
 }

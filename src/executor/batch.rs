@@ -99,7 +99,7 @@ impl Executor {
         self.boundary.set(None);
         let _outer = Outer::of_part(self);
         let _budget = budget::save();
-        let _debug = debug::set(self.is_debug());
+        let _debug = debug::set(self.hooks.mode());
         let _in_batch = self.begin_batch();
         // One `catch` for the whole batch is cheaper than one per poll: panics are rare, and the
         // batch continues after one.
@@ -134,7 +134,7 @@ impl Executor {
         drop(header);
         let polled = root.poll(&mut Context::from_waker(&waker));
         if let Some(header) = &*self.root.borrow() {
-            header.waits_for.set(current::waits_for());
+            header.set_waits();
             header.state.set(State::Idle);
         }
         polled

@@ -8,7 +8,7 @@ use super::join_error::JoinError;
 use super::task_end::TaskEnd;
 use super::task_info::TaskInfo;
 use crate::caught::{Caught, catch};
-use crate::current;
+use crate::current::{self, debug::Mode};
 use crate::threads::{Beacon, Buffer, Event, KnownPlaces, Watch};
 
 /// Observes the tasks and the waits of a loop: trio's `Instrument`, gevent's spawn callbacks.
@@ -83,6 +83,8 @@ pub(crate) type ErrorHandler = Box<dyn Fn(JoinError)>;
 /// The settings of a loop that concern its tasks.
 pub(crate) struct Hooks {
     pub(crate) on_task_error: ErrorHandler,
+    /// Locks are recorded also outside of debug mode.
+    pub(crate) records_locks: bool,
     /// `Some` with instruments, in debug mode, or if another thread watches the loop.
     pub(crate) observers: Option<Box<Observers>>,
 }
@@ -97,6 +99,15 @@ impl Hooks {
     pub(crate) fn watched(&self) -> Option<Arc<Beacon>> {
         let beacon = &self.observers.as_ref()?.beacon;
         beacon.settings.is_on().then(|| beacon.clone())
+    }
+
+    /// Returns what the code of the tasks records.
+    pub(super) fn mode(&self) -> Mode {
+        match (self.is_debug(), self.records_locks) {
+            (true, _) => Mode::Debug,
+            (false, true) => Mode::Locks,
+            (false, false) => Mode::Off,
+        }
     }
 }
 

@@ -1,6 +1,6 @@
-//! Observing the tasks of a loop: the calls of instruments, and the reports of debug mode about slow
-//! polls and locks that a task holds when it ends or waits for; the functions to call when a task
-//! ends.
+//! Observing the tasks of a loop: the calls of instruments, and the reports of debug mode about
+//! slow polls and locks that a task holds when it ends or waits for; the functions to call when a
+//! task ends.
 //!
 //! Everything here is out of line: a loop without observers only tests whether it has any.
 
@@ -17,7 +17,7 @@ use super::task_memory::Task;
 use super::tasks::Executor;
 use crate::caught::Caught;
 use crate::clock;
-use crate::current::{self, WaitsFor, debug};
+use crate::current::{self, WaitsFor, debug, locks};
 use crate::threads::Beacon;
 
 impl Executor {
@@ -120,7 +120,7 @@ impl Executor {
     /// Reports that the task which was polled waits for a lock that it holds.
     fn check_self_wait(&self, slot: u32) {
         let Some(task) = self.info_at(slot) else { return };
-        let Some(waits_for_lock) = debug::take_self_wait(task.id()) else { return };
+        let Some(waits_for_lock) = locks::take_self_wait(task.id()) else { return };
         let is_waiting = task.state() == TaskState::Waiting;
         if is_waiting && task.waits_for() == Some(WaitsFor::Lock) {
             debug::report(format_args!(
@@ -142,7 +142,7 @@ impl Executor {
         }
         let info = self.info(task);
         if self.is_debug() {
-            for lock in debug::take_held(info.id()) {
+            for lock in locks::take_held(info.id()) {
                 debug::report(format_args!("{info} has ended, and left a {lock} locked"));
             }
         }

@@ -213,7 +213,7 @@ impl Executor {
     /// once. Returns the first panic that no task raised. Must be called in a turn.
     pub(crate) fn shutdown(&self) -> Option<Caught> {
         self.is_closing.set(true);
-        let _debug = debug::set(self.is_debug());
+        let _debug = debug::set(self.hooks.mode());
         let mut panic = None;
         let mut tasks: Vec<_> = self.local_queue.with(|queue| queue.tasks().cloned().collect());
         tasks.sort_unstable_by_key(|task| task.header().id);

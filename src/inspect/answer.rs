@@ -16,7 +16,7 @@ use super::snapshots::Copies;
 use super::tables::{Table, Tables};
 use super::trace::Trace;
 use crate::clock;
-use crate::threads::{Beacon, Inbox, LoopInfo, Phase, View, inbox};
+use crate::threads::{Beacon, Inbox, LoopInfo, Phase, View, registry};
 
 /// The version of the protocol.
 const VERSION: &str = "1";
@@ -59,7 +59,7 @@ impl World {
 
 /// Returns the loops that answer: all, or the one with this number.
 pub(super) fn loops(number: Option<u64>) -> Vec<std::sync::Arc<Inbox>> {
-    let mut inboxes = inbox::watched();
+    let mut inboxes = registry::watched();
     inboxes.retain(|inbox| {
         inbox.info.beacon.as_ref().is_some_and(|beacon| beacon.settings.is_listening)
             && number.is_none_or(|number| inbox.info.number == number)

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::kernel;
 use super::thread::report;
 use crate::clock::{self, nanos};
-use crate::threads::{Beacon, LoopInfo, Phase, View, inbox};
+use crate::threads::{Beacon, LoopInfo, Phase, View, registry};
 
 /// The thread looks at a loop so many times within its limit.
 const LOOKS: u64 = 4;
@@ -30,7 +30,7 @@ struct Hold {
 impl Holds {
     /// Looks at all loops with a limit. Returns when to look again.
     pub(super) fn check(&mut self) -> Option<u64> {
-        let inboxes = inbox::watched();
+        let inboxes = registry::watched();
         self.0.retain(|hold| inboxes.iter().any(|inbox| inbox.info.number == hold.number));
         let mut next: Option<u64> = None;
         for inbox in &inboxes {

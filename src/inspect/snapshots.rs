@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::server::Bell;
 use crate::clock;
 use crate::context::{self, Context};
-use crate::debug::{Scan, Snapshot};
+use crate::debug::{Edges, Scan, Snapshot};
 use crate::threads::Inbox;
 
 /// What a copy has.
@@ -24,10 +24,10 @@ pub(super) enum Kind {
 }
 
 /// A copy of a loop.
-#[derive(Default)]
 pub(super) struct Copy {
     pub(super) figures: Figures,
     pub(super) snapshot: Snapshot,
+    pub(super) edges: Edges,
 }
 
 /// The counts of a loop.
@@ -152,7 +152,7 @@ impl Copy {
             snapshot.timers.extend(piece.timers);
             snapshot.sources.extend(piece.sources);
         }
-        Copy { figures: pieces.figures, snapshot }
+        Copy { figures: pieces.figures, edges: Edges::of(&snapshot), snapshot }
     }
 }
 

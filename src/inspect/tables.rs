@@ -4,15 +4,20 @@
 //! answer, with its age. Invariant: one copy of one loop is written at a time.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::answer::{STUCK, World, is_stuck, write_task};
 use super::json::{Millis, Object};
 use super::snapshots::{Copy, Kind};
 use crate::clock;
 use crate::current::WaitsFor;
-use crate::debug::{SourceRecord, TaskRecord, TimerRecord};
+use crate::debug::{Edges, SourceRecord, TaskRecord, TimerRecord, WaitsOn};
 use crate::executor::TaskState;
+use crate::sys::Descriptor;
 use crate::threads::{Beacon, Inbox};
+
+/// At most so many further things that a task waits on are listed.
+const MORE_MAX: usize = 16;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Table {
@@ -140,7 +145,7 @@ fn write_row(
     line.raw("loop", &number);
     match table {
         Table::Loops => write_figures(&mut line, inbox, beacon, copy),
-        Table::Tasks => write_record(&mut line, number, &copy.snapshot.tasks[index], world),
+        Table::Tasks => write_record(&mut line, number, copy, index, world),
         Table::Timers => write_timer(&mut line, &copy.snapshot.timers[index]),
         Table::Sources => write_source(&mut line, &copy.snapshot.sources[index]),
     }
@@ -176,7 +181,8 @@ fn write_figures(line: &mut Object<'_>, inbox: &Inbox, beacon: &Beacon, copy: &C
     }
 }
 
-fn write_record(line: &mut Object<'_>, number: u64, task: &TaskRecord, world: &World) {
+fn write_record(line: &mut Object<'_>, number: u64, copy: &Copy, index: usize, world: &World) {
+    let task = &copy.snapshot.tasks[index];
     line.raw("task", &task.id);
     line.raw("slot", &task.waker_id.slot());
     line.text("name", task.name.as_ref().map(|name| name as _));
@@ -190,22 +196,64 @@ fn write_record(line: &mut Object<'_>, number: u64, task: &TaskRecord, world: &W
     };
     line.text("state", Some(&state));
     line.raw("polls", &task.polls);
-    write_waits(line, task);
+    write_waits(line, task, &copy.edges);
     match world.shares.of(number, task.id.number(), clock::shared().nanos()) {
         Some(share) => line.raw("busy_share", &share),
         None => line.raw("busy_share", &"null"),
     }
 }
 
-fn write_waits(line: &mut Object<'_>, task: &TaskRecord) {
+fn write_waits(line: &mut Object<'_>, task: &TaskRecord, edges: &Edges) {
     if task.state != TaskState::Waiting {
         return line.raw("waits", &"null");
     }
     let mut waits = line.object("waits");
     waits.text("for", Some(&name(task.waits_for)));
-    waits.raw("at", &"null");
-    waits.raw("on", &"null");
+    waits.text("at", task.waits_at.as_ref().map(|place| place as _));
+    let mut all = edges.of_task(task);
+    // What the last future waits on is the answer; the others follow.
+    all.sort_by_key(|on| Some(on.kind()) != task.waits_for);
+    match all.first() {
+        Some(on) => write_on(waits.object("on"), on),
+        None => waits.raw("on", &"null"),
+    }
+    let mut more = String::new();
+    for on in all.iter().skip(1).take(MORE_MAX) {
+        more.push_str(if more.is_empty() { "" } else { "," });
+        write_on(Object::new(&mut more), on);
+    }
+    waits.raw("more", &format_args!("[{more}]"));
     waits.end();
+}
+
+fn write_on(mut object: Object<'_>, on: &WaitsOn) {
+    match on {
+        WaitsOn::Task(task) => object.raw("task", task),
+        WaitsOn::Child(task) => object.raw("child", task),
+        WaitsOn::Timer(at) => object.raw("due_ms", &due(*at)),
+        WaitsOn::Read(descriptor) => write_descriptor(&mut object, *descriptor, "read"),
+        WaitsOn::Write(descriptor) => write_descriptor(&mut object, *descriptor, "write"),
+        WaitsOn::Lock { kind, holders } => {
+            let mut lock = object.object("lock");
+            lock.text("kind", Some(kind));
+            let mut list = String::new();
+            for holder in holders {
+                list += &format!("{}{holder}", if list.is_empty() { "" } else { "," });
+            }
+            lock.raw("held_by", &format_args!("[{list}]"));
+            lock.end();
+        }
+    }
+    object.end();
+}
+
+fn write_descriptor(object: &mut Object<'_>, descriptor: Descriptor, direction: &str) {
+    object.raw("fd", &descriptor);
+    object.text("direction", Some(&direction));
+}
+
+fn due(at: Instant) -> Millis {
+    Millis(clock::nanos(at.saturating_duration_since(clock::now())))
 }
 
 /// Returns the word of the protocol for what a task waits for.
@@ -225,8 +273,7 @@ fn name(waits_for: Option<WaitsFor>) -> &'static str {
 /// Writes when a timer is due, and the slot of the task that it wakes: `null` if a waker of another
 /// crate is between.
 fn write_timer(line: &mut Object<'_>, timer: &TimerRecord) {
-    let left = timer.deadline.saturating_duration_since(clock::now());
-    line.raw("due_ms", &Millis(clock::nanos(left)));
+    line.raw("due_ms", &due(timer.deadline));
     line.option("slot", timer.waiter.map(|waiter| waiter.slot().into()));
 }
 

@@ -11,7 +11,7 @@ use std::thread;
 
 use super::holds::Holds;
 use super::server::{Bell, Server, Socket};
-use crate::threads::{Watch, inbox};
+use crate::threads::{Watch, registry};
 
 static STATE: Mutex<State> = Mutex::new(State { process: 0, bell: None, socket: None });
 
@@ -49,7 +49,7 @@ pub(crate) fn start(watch: Watch) {
 pub(crate) fn end() {
     let mut state = lock();
     let is_listening = |watch: Watch| watch.is_listening;
-    let beacons = inbox::watched();
+    let beacons = registry::watched();
     let mut settings =
         beacons.iter().filter_map(|inbox| Some(inbox.info.beacon.as_ref()?.settings));
     if state.process == process::id() && !settings.any(is_listening) {

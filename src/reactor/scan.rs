@@ -1,4 +1,4 @@
-//! Looking at the timers and the sources of a loop in pieces, and at the wakers that they will wake.
+//! Looking at the timers and the sources of a loop in pieces, and at the wakers they will wake.
 //!
 //! A timer and a source keep their index, so a walk over the indices meets each one that lives all
 //! the time once. Invariant: no user code runs: wakers are looked at, not cloned or dropped.

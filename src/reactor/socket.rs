@@ -59,6 +59,7 @@ impl<S: event::Source> Socket<S> {
     }
 
     /// See [`Source::poll_io`].
+    #[track_caller]
     pub(crate) fn poll_io<T>(
         &self,
         direction: Direction,

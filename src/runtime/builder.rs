@@ -57,6 +57,7 @@ impl Builder {
             ),
             hooks: Hooks {
                 on_task_error: Box::new(|error| eprintln!("evloop: {error}")),
+                records_locks: false,
                 observers: None,
             },
         };
@@ -275,6 +276,7 @@ impl Builder {
     /// Returns the parts of the loop, with debug mode and the instruments applied.
     pub(super) fn into_settings(mut self) -> Settings {
         let slow_poll = self.is_debug.then_some(self.slow_poll_threshold);
+        self.parts.hooks.records_locks = self.watch.is_listening;
         self.parts.hooks.observers = Observers::new(self.instruments, slow_poll, self.watch);
         self.parts
     }

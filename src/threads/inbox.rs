@@ -1,4 +1,4 @@
-//! The inbox of a loop for other threads, and the registry in which a waker finds the inbox.
+//! The inbox of a loop for other threads.
 //!
 //! Wakes form a set: a task that is woken a million times while the loop is busy takes one entry.
 //! Calls form a queue. The loop's thread checks one flag in each turn, and locks only if it is set.
@@ -6,17 +6,16 @@
 //! host; later ones do not. Nothing can be added to a closed inbox.
 
 use std::collections::{HashSet, VecDeque};
-use std::io;
 use std::mem;
 use std::ops::ControlFlow;
 use std::panic::Location;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::thread::{self, ThreadId};
 
-use super::loop_info::LoopInfo;
-use crate::current::{LOOPS_MAX, LoopId, TaskId, WakerId};
+use super::beacon::Beacon;
+use crate::current::WakerId;
 
 /// The capacity that is kept for wakes, and for calls, after a burst of them.
 const KEPT_MAX: usize = 1 << 12;
@@ -35,15 +34,18 @@ pub(crate) struct Call {
 /// should return within half a millisecond. If the loop ends, it is dropped.
 pub(crate) type Request = Box<dyn FnMut() -> ControlFlow<()> + Send>;
 
-/// The inboxes of all loops. The index is the loop id minus one.
-static REGISTRY: RwLock<Vec<Option<Arc<Inbox>>>> = RwLock::new(Vec::new());
-
-/// Names a loop for any thread, also after the loop has ended: its id may be in use again, its
-/// number never is.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct LoopName {
-    pub(crate) id: LoopId,
+/// The facts about one loop. It outlives the loop, as its handles do.
+#[derive(Debug)]
+pub(crate) struct LoopInfo {
+    /// Unlike a `LoopId`, the number is never reused.
     pub(crate) number: u64,
+    pub(crate) name: String,
+    /// Debug mode is on. It does not change while the loop exists.
+    pub(crate) is_debug: bool,
+    /// Another thread watches the loop by it.
+    pub(crate) beacon: Option<Arc<Beacon>>,
+    /// A thread runs the loop: it is inside of `block_on`, `run` or `turn`.
+    is_running: AtomicBool,
 }
 
 /// The wakes and calls from other threads for one loop.
@@ -97,16 +99,23 @@ impl Drained {
     }
 }
 
-impl PartialEq for LoopName {
-    fn eq(&self, other: &LoopName) -> bool {
-        self.number == other.number
+impl LoopInfo {
+    /// Makes the facts about a new loop, with the next number.
+    pub(crate) fn new(name: String, is_debug: bool, beacon: Option<Arc<Beacon>>) -> LoopInfo {
+        static LATEST: AtomicU64 = AtomicU64::new(0);
+        let number = LATEST.fetch_add(1, Ordering::Relaxed) + 1;
+        LoopInfo { number, name, is_debug, beacon, is_running: AtomicBool::new(false) }
     }
-}
 
-impl LoopName {
-    /// Returns the inbox of the loop, until the loop has ended.
-    pub(crate) fn inbox(self) -> Option<Arc<Inbox>> {
-        find(self.id).filter(|inbox| inbox.info.number == self.number)
+    /// Called by the loop's thread when it begins or ends to run turns.
+    pub(crate) fn set_running(&self, is_running: bool) {
+        self.is_running.store(is_running, Ordering::Relaxed);
+    }
+
+    /// Returns whether a thread runs the loop. Other threads may see a change later: nothing else
+    /// depends on it, so the flag orders no other memory.
+    pub(crate) fn is_running(&self) -> bool {
+        self.is_running.load(Ordering::Relaxed)
     }
 }
 
@@ -300,100 +309,8 @@ impl Inbox {
     }
 }
 
-/// Registers a new loop. Returns its id, the lowest free one.
-pub(crate) fn register(inbox: Arc<Inbox>) -> io::Result<LoopId> {
-    let mut inboxes = REGISTRY.write().unwrap_or_else(PoisonError::into_inner);
-    let index = inboxes.iter().position(Option::is_none).unwrap_or(inboxes.len());
-    let id = LoopId::try_from(index + 1).ok().filter(|id| *id <= LOOPS_MAX).ok_or_else(|| {
-        io::Error::other(format!(
-            "{LOOPS_MAX} event loops exist in this process already: drop some before making more"
-        ))
-    })?;
-    if index == inboxes.len() {
-        inboxes.push(None);
-    }
-    inboxes[index] = Some(inbox);
-    Ok(id)
-}
-
-/// Removes a loop from the registry, and frees its id.
-pub(crate) fn deregister(id: LoopId) {
-    let mut inboxes = REGISTRY.write().unwrap_or_else(PoisonError::into_inner);
-    let inbox = inboxes[id as usize - 1].take();
-    drop(inboxes);
-    drop(inbox);
-}
-
-/// Returns the inboxes of the loops that have a beacon.
-pub(crate) fn watched() -> Vec<Arc<Inbox>> {
-    let inboxes = REGISTRY.read().unwrap_or_else(PoisonError::into_inner);
-    inboxes.iter().flatten().filter(|inbox| inbox.info.beacon.is_some()).cloned().collect()
-}
-
-/// Shows a new name of a task to the thread that watches its loop.
-#[cold]
-pub(crate) fn set_name(in_loop: LoopId, task: TaskId, name: &str) {
-    if in_loop == 0 {
-        // The task is not in its loop yet.
-        return;
-    }
-    let inbox = find(in_loop);
-    if let Some(beacon) = inbox.as_ref().and_then(|inbox| inbox.info.beacon.as_ref()) {
-        beacon.set_name(task, name);
-    }
-}
-
-/// Wakes a task of a loop that is not running on this thread.
-#[cold]
-pub(crate) fn wake(id: WakerId) {
-    if let Some(inbox) = find(id.in_loop()) {
-        inbox.wake(id);
-    }
-}
-
-/// Returns the inbox of a registered loop. It is used after the lock is released: waking makes a
-/// system call, and a process that forks during it would inherit the locked registry.
-fn find(id: LoopId) -> Option<Arc<Inbox>> {
-    let inboxes = REGISTRY.read().unwrap_or_else(PoisonError::into_inner);
-    inboxes.get((id as usize).checked_sub(1)?)?.clone()
-}
-
 impl std::fmt::Debug for Queues {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Queues").field("wakes", &self.wakes).finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::mpsc::{Sender, channel};
-    use std::task::Wake;
-    use std::time::Duration;
-
-    use super::*;
-
-    /// Takes the registry's exclusive lock when it is woken, and sends a message.
-    struct Locks(Sender<()>);
-
-    impl Wake for Locks {
-        fn wake(self: Arc<Self>) {
-            drop(REGISTRY.write().unwrap());
-            self.0.send(()).unwrap();
-        }
-    }
-
-    #[test]
-    fn the_registry_is_not_locked_while_a_selector_is_woken() {
-        let (sender, locked) = channel();
-        let inbox = Arc::new(Inbox::new(
-            Arc::new(Locks(sender)).into(),
-            LoopInfo::new("locks".into(), false, None),
-        ));
-        let id = register(inbox.clone()).unwrap();
-        assert!(inbox.park());
-        let waking = thread::spawn(move || wake(WakerId::new(id, 0, 0)));
-        locked.recv_timeout(Duration::from_secs(20)).expect("the waker waits for the lock");
-        waking.join().unwrap();
-        deregister(id);
     }
 }

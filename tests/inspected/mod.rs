@@ -117,7 +117,11 @@ impl Program {
     }
 
     /// Asks a command until its lines are as wanted.
-    pub(crate) fn ask_until(&self, command: &str, is_wanted: impl Fn(&[String]) -> bool) -> Vec<String> {
+    pub(crate) fn ask_until(
+        &self,
+        command: &str,
+        is_wanted: impl Fn(&[String]) -> bool,
+    ) -> Vec<String> {
         let begin = Instant::now();
         loop {
             let lines = self.ask(command);
