@@ -40,6 +40,7 @@ fn program() {
             drop(tasks);
         }),
         "nests" => nests(),
+        "locks" => locks(),
         "shares" => shares(),
         "waits" => waits(),
         "ends" => ends(),
@@ -88,6 +89,31 @@ fn nests() {
     });
 }
 
+/// Two tasks that lock two locks in different orders. Then the loop is held until the test has sent
+/// a byte.
+fn locks() {
+    use evloop::sync::Mutex;
+    let both = std::rc::Rc::new([Mutex::new(()), Mutex::new(())]);
+    let lock = |first: usize| {
+        let both = both.clone();
+        async move {
+            let _one = both[first].lock().await;
+            evloop::task::yield_now().await;
+            drop(both[1 - first].lock().await);
+        }
+    };
+    evloop::block_on(async {
+        let _tasks =
+            [0, 1].map(|first| Builder::new().name(format!("locks {first}")).spawn(lock(first)));
+        ready();
+        evloop::task::spawn_blocking(|| std::io::stdin().read_exact(&mut [0]))
+            .await
+            .unwrap()
+            .unwrap();
+        hold();
+    });
+}
+
 /// Blocks the thread until the test has sent a byte.
 fn hold() {
     ready();
@@ -97,9 +123,8 @@ fn hold() {
 /// Two tasks that compute for 30% and for 10% of the time.
 fn shares() {
     let computes = async |ms: u64| {
-        let mut interval = evloop::time::interval(Duration::from_millis(10));
         loop {
-            interval.tick().await;
+            evloop::time::sleep(Duration::from_millis(10 - ms)).await;
             let end = Instant::now() + Duration::from_millis(ms);
             while Instant::now() < end {}
         }
@@ -175,7 +200,7 @@ fn one_of_two_loops_computes_and_the_other_one_still_answers() {
 }
 
 #[test]
-fn a_stuck_loop_is_described_by_its_last_snapshot() {
+fn a_task_inside_another_is_shown_and_then_the_outer_one_again() {
     let mut program = Program::start("nests");
     let names = [("eager", "eager"), ("null", "root"), ("null", "child"), ("null", "root")];
     let mut tasks = Vec::new();
@@ -193,6 +218,31 @@ fn a_stuck_loop_is_described_by_its_last_snapshot() {
     assert_eq!(tasks[1], tasks[3], "the task is shown again after its child: {tasks:?}");
     assert_ne!(tasks[0], tasks[1]);
     assert_ne!(tasks[2], tasks[1]);
+}
+
+#[test]
+fn a_deadlock_is_seen_also_in_the_last_snapshot_of_a_stuck_loop() {
+    let mut program = Program::start("locks");
+    let check = |tasks: &[String]| {
+        let [one, other] = ["locks 0", "locks 1"].map(|name| line_of(tasks, "name", name));
+        for (waits, holds) in [(one, other), (other, one)] {
+            assert_eq!(field(waits, "for"), "lock", "{waits}");
+            assert!(field(waits, "at").starts_with("tests/inspect.rs:"), "{waits}");
+            assert!(waits.contains(&format!("\"held_by\":[{}]", field(holds, "task"))), "{waits}");
+        }
+    };
+    let waits = |lines: &[String]| {
+        lines.iter().filter(|line| field(line, "state") == "waiting").count() == 3
+    };
+    check(&program.ask_until("tasks", waits));
+    assert_ne!(field(&program.ask("status")[0], "snapshot_age_ms"), "null");
+    program.stdin.as_mut().unwrap().write_all(b"x").unwrap();
+    program.ask_until("status", |lines| field(&lines[0], "stuck") == "true");
+    let tasks = program.ask("tasks");
+    assert!(number(&tasks[0], "stale_ms") >= 250.0, "{}", tasks[0]);
+    assert_eq!(field(&tasks[0], "stuck"), "true");
+    check(&tasks[1..]);
+    program.stdin.as_mut().unwrap().write_all(b"x").unwrap();
 }
 
 #[test]

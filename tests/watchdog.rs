@@ -16,22 +16,23 @@ const LIMIT: Duration = Duration::from_millis(40);
 fn program() {
     let Some(role) = role() else { return };
     let mut runtime = Runtime::builder().name("main").watchdog(LIMIT).build().unwrap();
+    let read = || std::io::stdin().read_exact(&mut [0]).unwrap();
     match role.as_str() {
         "blocks" => runtime.block_on(async {
             let task = evloop::task::Builder::new().name("reader");
-            let held = task.spawn(async { std::io::stdin().read_exact(&mut [0]).unwrap() });
-            held.await.unwrap();
+            task.spawn(async move { read() }).await.unwrap();
+            evloop::task::spawn_blocking(read).await.unwrap();
         }),
         "computes" => runtime.block_on(async {
             let (sender, ended) = std::sync::mpsc::channel();
             std::thread::spawn(move || {
-                std::io::stdin().read_exact(&mut [0]).unwrap();
+                read();
                 sender.send(()).unwrap();
             });
             while ended.try_recv().is_err() {}
+            evloop::task::spawn_blocking(read).await.unwrap();
         }),
         "waits" => runtime.block_on(async {
-            let read = || std::io::stdin().read_exact(&mut [0]).unwrap();
             evloop::task::spawn_blocking(read).await.unwrap();
         }),
         role => panic!("{role}"),
@@ -60,9 +61,11 @@ fn a_hold_is_reported_while_it_lasts_and_again_at_its_end() {
         assert!(!cfg!(target_os = "linux") || begin.contains(state), "{begin}");
         // Once a hold: the next line is its end.
         std::thread::sleep(2 * LIMIT);
-        child.stdin.take().unwrap().write_all(b"x").unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(b"x").unwrap();
         let end = line(&mut stderr);
         assert!(end.contains(name) && end.contains("held the loop `main` for "), "{end}");
+        stdin.write_all(b"x").unwrap();
         assert_eq!(line(&mut stderr), "");
         assert!(child.wait().unwrap().success());
         assert!(!folder.sockets().exists(), "the watchdog needs no socket");

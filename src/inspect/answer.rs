@@ -49,10 +49,11 @@ impl World {
     }
 
     fn thread(&mut self, thread: u32) -> Option<ThreadState> {
-        let read = kernel::read(thread).or_else(|error| match self.spare.take() {
-            Some(_) => kernel::read(thread),
-            None => Err(error),
-        });
+        let mut read = kernel::read(thread);
+        if read.is_err() {
+            self.spare = None;
+            read = kernel::read(thread);
+        }
         read.ok().flatten()
     }
 }

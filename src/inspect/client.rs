@@ -13,6 +13,9 @@ use crate::sys::send_bytes;
 /// The longest request, with its end of line.
 const REQUEST_MAX: usize = 256;
 
+/// At most so much is read beyond the request.
+const DISCARDED_MAX: usize = 1 << 16;
+
 /// The time for the request, in nanoseconds.
 const REQUEST_LIMIT: u64 = 100_000_000;
 
@@ -58,7 +61,11 @@ impl Client {
                 answer.advance(now, &mut self.out, UNSENT_MAX, world);
             }
             if self.sent == self.out.len() {
-                return !answer.is_over();
+                if answer.is_over() {
+                    self.discard();
+                    return false;
+                }
+                return true;
             }
             match send_bytes(&self.stream, &self.out.as_bytes()[self.sent..]) {
                 Ok(count) => (self.sent, self.active) = (self.sent + count, now),
@@ -115,6 +122,14 @@ impl Client {
                 matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
             }
         }
+    }
+
+    /// Reads what the client has sent beyond its request: else the system would reset the
+    /// connection, and the client might lose the answer.
+    fn discard(&mut self) {
+        let mut buf = [0; REQUEST_MAX];
+        let mut reads = 0..DISCARDED_MAX / REQUEST_MAX;
+        while reads.next().is_some() && (&self.stream).read(&mut buf).is_ok_and(|n| n > 0) {}
     }
 
     /// Returns whether the request has ended, or is too long.

@@ -24,7 +24,8 @@ struct Hold {
     view: View,
     /// The first look at which the poll ran.
     since: u64,
-    is_reported: bool,
+    /// The task, as it was reported: its name may be gone at the end of the hold.
+    reported: Option<String>,
 }
 
 impl Holds {
@@ -47,45 +48,41 @@ impl Holds {
     fn look(&mut self, info: &LoopInfo, beacon: &Beacon, limit: u64, now: u64) {
         let view = beacon.view();
         let Some(hold) = self.0.iter_mut().find(|hold| hold.number == info.number) else {
-            self.0.push(Hold { number: info.number, view, since: now, is_reported: false });
+            self.0.push(Hold { number: info.number, view, since: now, reported: None });
             return;
         };
         if hold.view == view {
             let took = now.saturating_sub(hold.since);
-            if view.phase == Phase::Turn && took >= limit && !hold.is_reported {
-                hold.is_reported = true;
-                report_hold(info, beacon, &view, took);
+            if view.phase == Phase::Turn && took >= limit && hold.reported.is_none() {
+                let task = Named(beacon, &view).to_string();
+                report_hold(info, beacon, &task, took);
+                hold.reported = Some(task);
             }
             return;
         }
-        if hold.is_reported {
+        if let Some(task) = &hold.reported {
             // The begin of the next phase is the end of the hold, unless the same turn goes on.
             let is_same = view.turns == hold.view.turns && view.phase == Phase::Turn;
             let end = if is_same { now } else { view.began.min(now) };
-            report_end(info, beacon, &hold.view, end.saturating_sub(hold.since));
+            let took = rounded(end.saturating_sub(hold.since));
+            report(format_args!("{task} held the loop `{}` for {took:?}", info.name));
         }
-        *hold = Hold { number: info.number, view, since: now, is_reported: false };
+        *hold = Hold { number: info.number, view, since: now, reported: None };
     }
 }
 
-fn report_hold(info: &LoopInfo, beacon: &Beacon, view: &View, took: u64) {
+fn report_hold(info: &LoopInfo, beacon: &Beacon, task: &str, took: u64) {
     let what = match beacon.thread.and_then(kernel::thread) {
         Some(thread) if thread.is_computing() => ": it computes".into(),
         Some(thread) => format!(": it is blocked in {}", thread.place()),
         None => String::new(),
     };
     report(format_args!(
-        "{} has held the loop `{}` for {:?}, and still does{what}. Call task::spawn_blocking, or \
+        "{task} has held the loop `{}` for {:?}, and still does{what}. Call task::spawn_blocking, or \
          await task::yield_now in between",
-        Named(beacon, view),
         info.name,
         rounded(took),
     ));
-}
-
-fn report_end(info: &LoopInfo, beacon: &Beacon, view: &View, took: u64) {
-    let took = rounded(took);
-    report(format_args!("{} held the loop `{}` for {took:?}", Named(beacon, view), info.name));
 }
 
 /// Returns a time as it is printed: in milliseconds.

@@ -61,6 +61,8 @@ struct Pieces {
     figures: Figures,
     /// One after the other: a long list would be moved as it grows, which takes long.
     pieces: Vec<Snapshot>,
+    /// When the last piece was made.
+    at: u64,
     is_complete: bool,
 }
 
@@ -102,6 +104,13 @@ impl Copies {
         entry.last.clone()
     }
 
+    /// Returns when the loop has made the last piece of a copy that is not complete. 0: none.
+    pub(super) fn progress(&self, number: u64, kind: Kind) -> u64 {
+        let entry = self.0.iter().find(|entry| entry.number == number && entry.kind == kind);
+        let pieces = entry.and_then(|entry| entry.pending.as_ref());
+        pieces.map_or(0, |pieces| lock(pieces).at)
+    }
+
     /// Returns for how long the last copy of the tables of a loop has been complete.
     pub(super) fn age(&mut self, number: u64) -> Option<u64> {
         let (at, _) = self.last(number, Kind::Tables)?;
@@ -130,6 +139,7 @@ fn request(
             pieces.figures = Figures::of(&context);
         }
         pieces.pieces.push(piece);
+        pieces.at = clock::shared().nanos();
         if is_more {
             return ControlFlow::Continue(());
         }

@@ -38,8 +38,8 @@ pub(super) struct Tables {
 enum Step {
     /// The next loop is to be asked.
     Ask,
-    /// The loop was asked at this time.
-    Asked(Arc<Inbox>, u64),
+    /// The loop was asked at this time, and has to answer, or go on to answer, before the second.
+    Asked(Arc<Inbox>, u64, u64),
     /// The rows of the copy from this index on are not written yet.
     Write(Arc<Inbox>, Arc<Copy>, usize),
 }
@@ -52,7 +52,7 @@ impl Tables {
 
     pub(super) fn due(&self) -> Option<u64> {
         match self.step {
-            Step::Asked(_, at) => Some(at + STUCK),
+            Step::Asked(.., limit) => Some(limit),
             _ => None,
         }
     }
@@ -70,18 +70,21 @@ impl Tables {
         limit: usize,
         world: &mut World,
     ) -> bool {
+        let kind = self.kind();
         while out.len() < limit {
             match &mut self.step {
                 Step::Ask => {
                     let Some(inbox) = self.loops.pop() else { return true };
-                    world.copies.ask(&inbox, self.kind(), &world.bell);
-                    self.step = Step::Asked(inbox, now);
+                    world.copies.ask(&inbox, kind, &world.bell);
+                    self.step = Step::Asked(inbox, now, now + STUCK);
                 }
-                Step::Asked(inbox, asked_at) => {
+                Step::Asked(inbox, asked_at, answer_at) => {
                     let (inbox, asked_at) = (inbox.clone(), *asked_at);
-                    let last = world.copies.last(inbox.info.number, self.kind());
+                    let last = world.copies.last(inbox.info.number, kind);
                     let fresh = last.as_ref().filter(|(at, _)| *at >= asked_at);
-                    if fresh.is_none() && !inbox.is_closed() && now < asked_at + STUCK {
+                    let progress = world.copies.progress(inbox.info.number, kind);
+                    *answer_at = (*answer_at).max(progress + STUCK);
+                    if fresh.is_none() && !inbox.is_closed() && now < *answer_at {
                         return false;
                     }
                     if fresh.is_none() {
