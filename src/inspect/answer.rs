@@ -65,7 +65,6 @@ pub(super) fn loops(number: Option<u64>) -> Vec<std::sync::Arc<Inbox>> {
         inbox.info.beacon.as_ref().is_some_and(|beacon| beacon.settings.is_listening)
             && number.is_none_or(|number| inbox.info.number == number)
     });
-    inboxes.sort_by_key(|inbox| inbox.info.number);
     inboxes
 }
 

@@ -4,8 +4,6 @@
 //! running task has changed, the same poll still runs. So the loop reads no clock for it. Invariant:
 //! a hold is reported once, and its end once.
 
-use std::time::Duration;
-
 use super::kernel;
 use super::thread::report;
 use crate::clock::{self, nanos};
@@ -64,8 +62,8 @@ impl Holds {
             // The begin of the next phase is the end of the hold, unless the same turn goes on.
             let is_same = view.turns == hold.view.turns && view.phase == Phase::Turn;
             let end = if is_same { now } else { view.began.min(now) };
-            let took = rounded(end.saturating_sub(hold.since));
-            report(format_args!("{task} held the loop `{}` for {took:?}", info.name));
+            let ms = end.saturating_sub(hold.since) / 1_000_000;
+            report(format_args!("{task} held the loop `{}` for {ms}ms", info.name));
         }
         *hold = Hold { number: info.number, view, since: now, reported: None };
     }
@@ -78,16 +76,11 @@ fn report_hold(info: &LoopInfo, beacon: &Beacon, task: &str, took: u64) {
         None => String::new(),
     };
     report(format_args!(
-        "{task} has held the loop `{}` for {:?}, and still does{what}. Call task::spawn_blocking, or \
+        "{task} has held the loop `{}` for {}ms, and still does{what}. Call task::spawn_blocking, or \
          await task::yield_now in between",
         info.name,
-        rounded(took),
+        took / 1_000_000,
     ));
-}
-
-/// Returns a time as it is printed: in milliseconds.
-fn rounded(took: u64) -> Duration {
-    Duration::from_millis(took / 1_000_000)
 }
 
 /// Writes a task as other messages do.

@@ -3,8 +3,6 @@
 //! It costs the loops nothing. Invariant: the times between two looks are random, so that no task
 //! that runs at regular times is seen always, or never.
 
-use std::collections::BTreeMap;
-
 use super::answer::{World, loops};
 use super::json::{Object, Share};
 use crate::threads::Phase;
@@ -35,8 +33,9 @@ struct Looks {
     total: u64,
     waiting: u64,
     outside: u64,
-    /// By the number of the task; 0: code outside of tasks.
-    tasks: BTreeMap<u64, u64>,
+    /// The number of the task, and the looks that saw it, in the order of the numbers; 0: code
+    /// outside of tasks.
+    tasks: Vec<(u64, u64)>,
 }
 
 /// The looks of the last complete sampling.
@@ -90,13 +89,20 @@ impl Sampling {
             match view.phase {
                 Phase::Waiting => looks.waiting += 1,
                 Phase::Outside => looks.outside += 1,
-                Phase::Turn => *looks.tasks.entry(view.task.unwrap_or(0)).or_default() += 1,
+                Phase::Turn => looks.count(view.task.unwrap_or(0)),
             }
         }
     }
 }
 
 impl Looks {
+    fn count(&mut self, task: u64) {
+        match self.tasks.binary_search_by_key(&task, |(task, _)| *task) {
+            Ok(index) => self.tasks[index].1 += 1,
+            Err(index) => self.tasks.insert(index, (task, 1)),
+        }
+    }
+
     fn write(&self, out: &mut String) {
         let share = |count| Share(count, self.total);
         let mut line = Object::new(out);
@@ -123,6 +129,7 @@ impl Shares {
             return None;
         }
         let looks = self.looks.iter().find(|looks| looks.number == number)?;
-        Some(Share(looks.tasks.get(&task).copied().unwrap_or(0), looks.total))
+        let found = looks.tasks.binary_search_by_key(&task, |(task, _)| *task);
+        Some(Share(found.map_or(0, |index| looks.tasks[index].1), looks.total))
     }
 }

@@ -215,7 +215,10 @@ fn write_waits(line: &mut Object<'_>, task: &TaskRecord, edges: &Edges) {
     waits.text("at", task.waits_at.as_ref().map(|place| place as _));
     let mut all = edges.of_task(task);
     // What the last future waits on is the answer; the others follow.
-    all.sort_by_key(|on| Some(on.kind()) != task.waits_for);
+    let last = all.iter().position(|on| Some(on.kind()) == task.waits_for);
+    if let Some(last) = last {
+        all.swap(0, last);
+    }
     match all.first() {
         Some(on) => write_on(waits.object("on"), on),
         None => waits.raw("on", &"null"),
