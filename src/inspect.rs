@@ -5,8 +5,9 @@
 //! | `thread` | the start of the thread, and its loop |
 //! | `holds` | the watchdog: tasks that hold a loop for too long |
 //! | `kernel` | what the system knows about a thread |
-//! | `server`, `client`, `socket_file` | the Unix socket, and one connection to it |
+//! | `server`, `client`, `socket_file`, `bell` | the Unix socket, and one connection to it |
 //! | `answer`, `tables`, `sampling`, `trace` | the answers, one command or more each |
+//! | `world`, `loops` | what all answers share |
 //! | `snapshots` | copies of a loop's tables, on their way to this thread |
 //! | `json` | writing the answers |
 //!
@@ -18,11 +19,15 @@
 #[cfg(unix)]
 mod answer;
 #[cfg(unix)]
+mod bell;
+#[cfg(unix)]
 mod client;
 mod holds;
 #[cfg(unix)]
 mod json;
 mod kernel;
+#[cfg(unix)]
+mod loops;
 #[cfg(unix)]
 mod sampling;
 #[cfg(unix)]
@@ -39,5 +44,7 @@ mod tables;
 mod thread;
 #[cfg(unix)]
 mod trace;
+#[cfg(unix)]
+mod world;
 
 pub(crate) use self::thread::{end, start};

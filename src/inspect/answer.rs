@@ -4,36 +4,23 @@
 //! never waits.
 
 use std::env;
-use std::fs::File;
 use std::path::Path;
 use std::process;
 
 use super::json::{Millis, Object};
-use super::kernel::{self, ThreadState};
-use super::sampling::{Sampling, Shares};
-use super::server::Bell;
-use super::snapshots::Copies;
+use super::kernel::ThreadState;
+use super::loops::{is_stuck, loops, write_task};
+use super::sampling::Sampling;
 use super::tables::{Table, Tables};
 use super::trace::Trace;
+use super::world::World;
 use crate::clock;
-use crate::threads::{Beacon, Inbox, LoopInfo, Phase, View, registry};
+use crate::threads::{Beacon, LoopInfo, Phase};
 
 /// The version of the protocol.
 const VERSION: &str = "1";
 
 const COMMANDS: &str = "status, loops, tasks, timers, sources, sample MS or trace SECONDS";
-
-/// A turn that takes longer is stuck.
-pub(super) const STUCK: u64 = 250_000_000;
-
-/// What all answers share.
-pub(super) struct World {
-    pub(super) bell: Bell,
-    pub(super) copies: Copies,
-    pub(super) shares: Shares,
-    /// Closed to read files when the process has no other descriptor.
-    pub(super) spare: Option<File>,
-}
 
 /// The rest of an answer.
 pub(super) enum Answer {
@@ -41,31 +28,6 @@ pub(super) enum Answer {
     Tables(Tables),
     Sampling(Sampling),
     Trace(Trace),
-}
-
-impl World {
-    pub(super) fn new(bell: Bell, spare: Option<File>) -> World {
-        World { bell, copies: Copies::default(), shares: Shares::default(), spare }
-    }
-
-    fn thread(&mut self, thread: u32) -> Option<ThreadState> {
-        let mut read = kernel::read(thread);
-        if read.is_err() {
-            self.spare = None;
-            read = kernel::read(thread);
-        }
-        read.ok().flatten()
-    }
-}
-
-/// Returns the loops that answer: all, or the one with this number.
-pub(super) fn loops(number: Option<u64>) -> Vec<std::sync::Arc<Inbox>> {
-    let mut inboxes = registry::watched();
-    inboxes.retain(|inbox| {
-        inbox.info.beacon.as_ref().is_some_and(|beacon| beacon.settings.is_listening)
-            && number.is_none_or(|number| inbox.info.number == number)
-    });
-    inboxes
 }
 
 impl Answer {
@@ -126,7 +88,7 @@ impl Answer {
         let is_over = match self {
             Answer::Over => return,
             Answer::Tables(tables) => tables.advance(now, out, limit, world),
-            Answer::Sampling(sampling) => sampling.advance(now, out, world),
+            Answer::Sampling(sampling) => sampling.advance(now, out, &mut world.shares),
             Answer::Trace(trace) => trace.advance(now, out, limit),
         };
         if is_over {
@@ -229,17 +191,4 @@ fn write_kernel(mut kernel: Object<'_>, tid: u32, thread: &ThreadState) {
     kernel.text("syscall", thread.syscall.as_ref().map(|text| text as _));
     kernel.raw("cpu_ms", &thread.cpu_ms);
     kernel.end();
-}
-
-/// Writes the running task.
-pub(super) fn write_task(line: &mut Object<'_>, beacon: &Beacon, view: &View) {
-    let name = view.task.and_then(|task| beacon.name(task));
-    line.option("task", view.task);
-    line.text("task_name", name.as_ref().map(|name| name as _));
-    line.text("spawned_at", view.place.as_ref().map(|place| place as _));
-}
-
-/// Returns whether a task, or other code, holds the loop.
-pub(super) fn is_stuck(beacon: &Beacon, view: &View) -> bool {
-    view.phase == Phase::Turn && beacon.now().saturating_sub(view.began) >= STUCK
 }

@@ -7,7 +7,8 @@ use std::os::unix::net::UnixStream;
 
 use rustix::event::{PollFd, PollFlags};
 
-use super::answer::{Answer, World};
+use super::answer::Answer;
+use super::world::World;
 use crate::sys::send_bytes;
 
 /// The longest request, with its end of line.

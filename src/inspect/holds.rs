@@ -1,11 +1,12 @@
 //! The watchdog: reports a task that holds its loop for too long, while it still does.
 //!
 //! It compares what a loop shows with what it showed before: if neither the count of polls nor the
-//! running task has changed, the same poll still runs. So the loop reads no clock for it. Invariant:
-//! a hold is reported once, and its end once.
+//! running task has changed, the same poll still runs. So the loop reads no clock for it.
+//! Invariant: a hold is reported once, and its end once.
+
+use std::io::{self, Write};
 
 use super::kernel;
-use super::thread::report;
 use crate::clock::{self, nanos};
 use crate::threads::{Beacon, LoopInfo, Phase, View, registry};
 
@@ -76,8 +77,8 @@ fn report_hold(info: &LoopInfo, beacon: &Beacon, task: &str, took: u64) {
         None => String::new(),
     };
     report(format_args!(
-        "{task} has held the loop `{}` for {}ms, and still does{what}. Call task::spawn_blocking, or \
-         await task::yield_now in between",
+        "{task} has held the loop `{}` for {}ms, and still does{what}. Call \
+         task::spawn_blocking, or await task::yield_now in between",
         info.name,
         took / 1_000_000,
     ));
@@ -99,4 +100,9 @@ impl std::fmt::Display for Named<'_> {
             None => Ok(()),
         }
     }
+}
+
+/// Prints a line to stderr. Unlike `eprintln`, ignores that stderr is closed.
+pub(super) fn report(message: std::fmt::Arguments<'_>) {
+    let _ = writeln!(io::stderr(), "evloop: {message}");
 }

@@ -3,8 +3,8 @@
 //! It costs the loops nothing. Invariant: the times between two looks are random, so that no task
 //! that runs at regular times is seen always, or never.
 
-use super::answer::{World, loops};
 use super::json::{Object, Share};
+use super::loops::loops;
 use crate::threads::Phase;
 
 /// The mean time between two looks, in nanoseconds.
@@ -56,7 +56,7 @@ impl Sampling {
     }
 
     /// Looks at the loops if it is time. Writes the result at the end. Returns whether it is over.
-    pub(super) fn advance(&mut self, now: u64, out: &mut String, world: &mut World) -> bool {
+    pub(super) fn advance(&mut self, now: u64, out: &mut String, shares: &mut Shares) -> bool {
         if now < self.next {
             return false;
         }
@@ -71,7 +71,7 @@ impl Sampling {
         for looks in &self.looks {
             looks.write(out);
         }
-        world.shares = Shares { at: now, looks: std::mem::take(&mut self.looks) };
+        *shares = Shares { at: now, looks: std::mem::take(&mut self.looks) };
         true
     }
 

@@ -4,19 +4,19 @@
 //! process has no free descriptor.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
-use super::answer::World;
+pub(super) use super::bell::Bell;
 use super::client::Client;
 use super::socket_file;
+use super::world::World;
 use crate::clock;
 use crate::sys::{AcceptFailure, accept_failure};
 
@@ -25,16 +25,6 @@ const CLIENTS_MAX: usize = 16;
 
 /// The time between two attempts to get a descriptor.
 const RETRY: u64 = 100_000_000;
-
-/// Wakes the thread from any other.
-#[derive(Clone)]
-pub(super) struct Bell(Arc<Shared>);
-
-struct Shared {
-    writer: UnixStream,
-    /// The listener that the thread is to use from now on, or `None`; taken by the thread.
-    change: Mutex<Option<Option<UnixListener>>>,
-}
 
 /// The socket of the process. Its drop removes it.
 pub(super) struct Socket {
@@ -55,19 +45,6 @@ pub(super) struct Server {
     world: World,
 }
 
-impl Bell {
-    /// Wakes the thread, or ends its next wait at once.
-    pub(super) fn ring(&self) {
-        // If the buffer is full, the thread wakes anyway.
-        let _ = (&self.0.writer).write(&[0]);
-    }
-
-    fn set_listener(&self, listener: Option<UnixListener>) {
-        *self.0.change.lock().unwrap_or_else(PoisonError::into_inner) = Some(listener);
-        self.ring();
-    }
-}
-
 impl Socket {
     /// Makes the socket, and has the thread listen to it.
     pub(super) fn open(bell: &Bell) -> io::Result<Socket> {
@@ -86,10 +63,7 @@ impl Drop for Socket {
 
 impl Server {
     pub(super) fn new() -> io::Result<(Server, Bell)> {
-        let (rings, writer) = UnixStream::pair()?;
-        rings.set_nonblocking(true)?;
-        writer.set_nonblocking(true)?;
-        let bell = Bell(Arc::new(Shared { writer, change: Mutex::new(None) }));
+        let (bell, rings) = Bell::new()?;
         let server = Server {
             rings,
             listener: None,
@@ -104,8 +78,7 @@ impl Server {
 
     /// Continues all answers, then waits until `due`, or until there is more to do.
     pub(super) fn turn(&mut self, due: Option<u64>) {
-        let change = self.bell.0.change.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(listener) = change {
+        if let Some(listener) = self.bell.take_change() {
             self.listener = listener;
         }
         let world = &mut self.world;

@@ -8,7 +8,7 @@ use std::mem;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::server::Bell;
+use super::bell::Bell;
 use crate::clock;
 use crate::context::{self, Context};
 use crate::debug::{Edges, Scan, Snapshot};

@@ -6,9 +6,10 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::answer::{STUCK, World, is_stuck, write_task};
 use super::json::{Millis, Object};
+use super::loops::{STUCK, is_stuck, write_task};
 use super::snapshots::{Copy, Kind};
+use super::world::World;
 use crate::clock;
 use crate::current::WaitsFor;
 use crate::debug::{Edges, SourceRecord, TaskRecord, TimerRecord, WaitsOn};

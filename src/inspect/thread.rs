@@ -4,12 +4,12 @@
 //! stays. The socket exists while a loop exists that answers on it. Invariant: a failure is a line
 //! on stderr: the loops run without the thread.
 
-use std::io::{self, Write};
+use std::io;
 use std::process;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use super::holds::Holds;
+use super::holds::{Holds, report};
 use super::server::{Bell, Server, Socket};
 use crate::threads::{Watch, registry};
 
@@ -55,11 +55,6 @@ pub(crate) fn end() {
     if state.process == process::id() && !settings.any(is_listening) {
         state.socket = None;
     }
-}
-
-/// Prints a line to stderr. Unlike `eprintln`, ignores that stderr is closed.
-pub(super) fn report(message: std::fmt::Arguments<'_>) {
-    let _ = writeln!(io::stderr(), "evloop: {message}");
 }
 
 impl State {

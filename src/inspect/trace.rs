@@ -6,8 +6,8 @@
 use std::process;
 use std::sync::Arc;
 
-use super::answer::loops;
 use super::json::Object;
+use super::loops::loops;
 use crate::threads::beacon::place;
 use crate::threads::{Beacon, Event, Inbox};
 
