@@ -60,9 +60,9 @@ impl Holds {
             return;
         }
         if let Some(task) = &hold.reported {
-            // The begin of the next phase is the end of the hold, unless the same turn goes on.
-            let is_same = view.turns == hold.view.turns && view.phase == Phase::Turn;
-            let end = if is_same { now } else { view.began.min(now) };
+            // The hold has ended before the begin of the next turn.
+            let is_same = view.turns == hold.view.turns;
+            let end = if is_same { now } else { view.began.clamp(hold.since, now.max(hold.since)) };
             let ms = end.saturating_sub(hold.since) / 1_000_000;
             report(format_args!("{task} held the loop `{}` for {ms}ms", info.name));
         }

@@ -17,6 +17,9 @@ use crate::executor::TaskState;
 use crate::sys::Descriptor;
 use crate::threads::{Beacon, Inbox};
 
+/// A loop measures its turns for so long after the last `loops`, in nanoseconds.
+const TIMED: u64 = 60_000_000_000;
+
 /// At most so many further things that a task waits on are listed.
 const MORE_MAX: usize = 16;
 
@@ -159,6 +162,7 @@ fn write_row(
 
 fn write_figures(line: &mut Object<'_>, inbox: &Inbox, beacon: &Beacon, copy: &Copy) {
     let (times, figures) = (beacon.times(), &copy.figures);
+    beacon.measure(TIMED);
     line.text("name", Some(&inbox.info.name));
     line.raw("turns", &beacon.view().turns);
     line.raw("wait_ms", &Millis(times.waited));

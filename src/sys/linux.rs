@@ -31,6 +31,11 @@ impl Monotonic {
     pub(crate) fn nanos(&self) -> u64 {
         nanos().saturating_sub(self.origin)
     }
+
+    /// Like [`nanos`](Monotonic::nanos), at the kernel's last tick: up to 4 ms earlier.
+    pub(crate) fn coarse_nanos(&self) -> u64 {
+        coarse_nanos().saturating_sub(self.origin)
+    }
 }
 
 /// Returns the time of the kernel's last tick. Reads only memory that the kernel shares (vDSO).
