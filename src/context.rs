@@ -5,7 +5,7 @@
 
 mod locals;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::io;
 use std::mem::ManuallyDrop;
@@ -32,6 +32,8 @@ pub(crate) struct Context {
     pub(crate) idle: WaitQueue<()>,
     /// The values that `task::Local` names.
     pub(crate) locals: Locals,
+    /// The number of turns that have begun.
+    pub(crate) turns: Cell<u64>,
 }
 
 /// The settings of a loop.
@@ -68,6 +70,7 @@ impl Context {
             pool: Pool::new(parts.pool),
             idle: WaitQueue::new(),
             locals: Locals::default(),
+            turns: Cell::new(0),
         }))
     }
 

@@ -12,6 +12,9 @@ use crate::context::{self, Context};
 use crate::current::{TaskId, WaitsFor};
 use crate::executor::TaskState;
 
+/// The deepest level that is indented. A task may have spawned the next one many thousand times.
+const DEPTH_MAX: usize = 32;
+
 /// Returns the tasks of the running loop as text: asyncio's `print_call_graph`, for all tasks.
 ///
 /// A line a task, below its parent: its name, where it was spawned, its state, what it waits for
@@ -83,7 +86,7 @@ impl Dump {
             children.entry(parent).or_default().push(task);
         }
         let mut tree = Vec::new();
-        // No recursion: a task may have spawned the next one many thousand times.
+        // No recursion: a tree may be deeper than the stack.
         let mut left: Vec<_> =
             children.remove(&None).into_iter().flatten().map(|task| (0, task)).collect();
         while let Some((depth, task)) = left.pop() {
@@ -199,7 +202,10 @@ impl fmt::Display for Dump {
         let (timers, sources) = (counted(timers.len(), "timer"), counted(sources.len(), "source"));
         writeln!(f, "loop {} `{}`: {tasks}, {timers}, {sources}", self.number, self.name)?;
         for (depth, task) in self.tree() {
-            write!(f, "{:width$}", "", width = 2 * (depth + 1))?;
+            write!(f, "{:width$}", "", width = 2 * (depth + 1).min(DEPTH_MAX))?;
+            if depth >= DEPTH_MAX {
+                write!(f, "[depth {depth}] ")?;
+            }
             self.write_task(f, task)?;
         }
         for cycle in deadlocks(&self.snapshot, &self.edges) {

@@ -160,3 +160,7 @@ impl TaskRecord {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "snapshot_tests.rs"]
+mod tests;

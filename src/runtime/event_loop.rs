@@ -49,7 +49,7 @@ use crate::threads::{Call, Drained};
 /// # std::io::Result::Ok(())
 /// ```
 pub struct Runtime {
-    pub(super) context: Rc<Context>,
+    pub(crate) context: Rc<Context>,
     pub(super) batch_max: usize,
     /// How long to poll for events before sleeping.
     pub(super) spin: Duration,
@@ -234,6 +234,8 @@ impl Runtime {
 
     /// Runs steps 2 to 4 of a turn.
     pub(super) fn run_ready(&mut self, root: Option<Root<'_>>) -> Batch {
+        let turns = &self.context.turns;
+        turns.set(turns.get() + 1);
         self.drain_inbox();
         self.context.reactor.fire_timers();
         self.context.executor.run_batch(root, self.batch_max)

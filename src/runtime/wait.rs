@@ -52,7 +52,7 @@ fn wait_if_idle(context: &Context) -> io::Result<()> {
         // This turn fires a timer that is due.
         let is_due = reactor.next_deadline().is_some_and(|at| at <= reactor.clock.now());
         let has_work = executor.ready() > 0 || is_due || reactor.has_pending_wakes();
-        if !has_work && inbox.is_empty() {
+        if !has_work && inbox.len() == 0 {
             idle.call(WaiterList::wake_one);
         }
     }

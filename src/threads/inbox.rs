@@ -254,16 +254,10 @@ impl Inbox {
         self.pending.load(Ordering::Acquire)
     }
 
-    /// Returns whether no wake and no call waits.
-    pub(crate) fn is_empty(&self) -> bool {
-        let queues = self.lock();
-        queues.wakes.is_empty() && queues.calls.is_empty()
-    }
-
-    /// Returns the number of wakes, calls and requests that wait.
+    /// Returns the number of wakes and calls that wait.
     pub(crate) fn len(&self) -> usize {
         let queues = self.lock();
-        queues.wakes.len() + queues.calls.len() + queues.requests.len()
+        queues.wakes.len() + queues.calls.len()
     }
 
     /// Moves all wakes and calls, and one request, into `into`, which must be empty.
