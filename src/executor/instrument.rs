@@ -153,7 +153,7 @@ impl Observers {
         self.slow_poll.is_some()
     }
 
-    pub(super) fn has_instruments(&self) -> bool {
+    pub(crate) fn has_instruments(&self) -> bool {
         !self.instruments.is_empty()
     }
 

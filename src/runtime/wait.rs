@@ -89,7 +89,11 @@ fn wait_observed(
     limit: Option<Duration>,
 ) -> io::Result<()> {
     // A hook may make a task ready: then the wait is shorter.
-    let longest = if has_work(context) { Some(Duration::ZERO) } else { shorten(context, limit) };
+    let longest = match observers.has_instruments() {
+        _ if has_work(context) => Some(Duration::ZERO),
+        true => shorten(context, limit),
+        false => limit,
+    };
     observers.around_wait(longest, || wait_unobserved(context, spin, limit))
 }
 
