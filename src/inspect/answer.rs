@@ -7,15 +7,13 @@ use std::env;
 use std::path::Path;
 use std::process;
 
-use super::json::{Millis, Object};
-use super::kernel::ThreadState;
-use super::loops::{is_stuck, loops, write_task};
+use super::json::Object;
+use super::loops::{loops, write_loop_status};
 use super::sampling::Sampling;
 use super::tables::{Table, Tables};
 use super::trace::Trace;
 use super::world::World;
 use crate::clock;
-use crate::threads::{Beacon, LoopInfo, Phase};
 
 /// The version of the protocol.
 const VERSION: &str = "1";
@@ -148,47 +146,4 @@ fn write_status(number: Option<u64>, out: &mut String, world: &mut World) -> Ans
         write_loop_status(out, &inbox.info, beacon, thread.as_ref(), age);
     }
     Answer::Over
-}
-
-fn write_loop_status(
-    out: &mut String,
-    info: &LoopInfo,
-    beacon: &Beacon,
-    thread: Option<&ThreadState>,
-    age: Option<u64>,
-) {
-    let view = beacon.view();
-    let in_phase = beacon.now().saturating_sub(view.began);
-    let mut line = Object::new(out);
-    line.raw("loop", &info.number);
-    line.text("name", Some(&info.name));
-    let phase = match view.phase {
-        Phase::Turn => "turn",
-        Phase::Waiting => "waiting",
-        Phase::Outside => "outside",
-    };
-    line.text("phase", Some(&phase));
-    line.raw("turn_ms", &Millis(in_phase));
-    write_task(&mut line, beacon, &view);
-    line.raw("polls", &view.polls);
-    line.raw("turns", &view.turns);
-    match (thread, beacon.thread) {
-        (Some(thread), Some(tid)) => write_kernel(line.object("kernel"), tid, thread),
-        _ => line.raw("kernel", &"null"),
-    }
-    match age {
-        Some(age) => line.raw("snapshot_age_ms", &Millis(age)),
-        None => line.raw("snapshot_age_ms", &"null"),
-    }
-    line.raw("stuck", &is_stuck(beacon, &view));
-    line.end_line();
-}
-
-fn write_kernel(mut kernel: Object<'_>, tid: u32, thread: &ThreadState) {
-    kernel.raw("tid", &tid);
-    kernel.text("state", Some(&thread.state));
-    kernel.text("wchan", thread.wchan.as_ref().map(|text| text as _));
-    kernel.text("syscall", thread.syscall.as_ref().map(|text| text as _));
-    kernel.raw("cpu_ms", &thread.cpu_ms);
-    kernel.end();
 }
