@@ -58,7 +58,7 @@ thread_local! {
 impl Context {
     pub(crate) fn new(parts: Settings) -> io::Result<Rc<Context>> {
         let reactor = Rc::new(Reactor::new(parts.events_capacity)?);
-        let info = LoopInfo::new(parts.name, parts.hooks.is_debug());
+        let info = LoopInfo::new(parts.name, parts.hooks.is_debug(), parts.hooks.watched());
         let inbox = Arc::new(Inbox::new(reactor.unpark()?, info));
         let id = registry::register(inbox.clone())?;
         let name = LoopName { id, number: inbox.info.number };
@@ -86,6 +86,9 @@ impl Context {
     pub(crate) fn shutdown(self: &Rc<Self>) -> Option<Caught> {
         let _entered = self.enter();
         let in_turn = self.executor.begin_turn();
+        if let Some(beacon) = self.executor.beacon() {
+            beacon.begin_turn();
+        }
         // The loop needs no further turn, and a handle that outlives it keeps no host alive.
         let mut panic = catch(|| self.inbox.set_host(None)).err();
         panic = panic.or(self.executor.shutdown());

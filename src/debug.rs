@@ -29,4 +29,6 @@ mod snapshot;
 mod waits_on;
 
 pub use self::dump::dump;
+pub(crate) use self::edges::Edges;
 pub use self::edges::WaitsOn;
+pub(crate) use self::snapshot::{Scan, Snapshot, SourceRecord, TaskRecord, TimerRecord};

@@ -129,6 +129,8 @@
 #![deny(unsafe_code)]
 // The inner layers have items that only these modules use.
 #![cfg_attr(not(all(feature = "fs", feature = "streams")), allow(dead_code, unused_imports))]
+// Off Unix no other process looks at a loop.
+#![cfg_attr(not(unix), allow(dead_code, unused_imports))]
 
 // L0: the state of this thread, the clock, the differences between operating systems.
 mod caught;
@@ -157,6 +159,7 @@ pub mod debug;
 pub mod fs;
 #[cfg(feature = "hyper")]
 pub mod hyper;
+mod inspect;
 pub mod io;
 #[cfg(feature = "macros")]
 mod macros;

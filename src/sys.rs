@@ -59,6 +59,7 @@ pub(crate) use self::epoll::{Alarm, IS_EMULATED, SHORT_IS_DRAINED, is_forgotten}
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) use self::linux::{
     Monotonic, abstract_address, abstract_of_raw, abstract_to_raw, coarse_nanos, sendfile,
+    thread_number,
 };
 #[cfg(not(all(
     any(target_os = "linux", target_os = "android"),
@@ -66,7 +67,7 @@ pub(crate) use self::linux::{
 )))]
 pub(crate) use self::no_epoll::{Alarm, IS_EMULATED, SHORT_IS_DRAINED, is_forgotten};
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub(crate) use self::not_linux::{Monotonic, coarse_nanos, sendfile};
+pub(crate) use self::not_linux::{Monotonic, coarse_nanos, sendfile, thread_number};
 #[cfg(all(unix, not(any(target_os = "linux", target_os = "android"))))]
 pub(crate) use self::not_linux::{abstract_address, abstract_of_raw, abstract_to_raw};
 #[cfg(all(unix, feature = "process"))]

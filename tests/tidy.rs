@@ -14,8 +14,8 @@ const LAYERS: &str = "
     L1 io_traits wait threads
     L2 executor reactor
     L3 context
-    L4 macros runtime blocking sync time queue coroutine task debug
-    L4 io net rustls fs streams signal process shards hyper tokio inspect sim
+    L4 macros debug inspect runtime blocking sync time queue coroutine task
+    L4 io net rustls fs streams signal process shards hyper tokio sim
     L5 guide lib
 ";
 /// The two sides of the kernel never import each other; the layers below are shared.
@@ -32,10 +32,10 @@ const FILE_LINES_MAX: usize = 400;
 /// Files of src that may be longer, each with its reason.
 const LONG_FILES: [(&str, &str); 0] = [];
 /// The most floors that the imports of src form, drawn folder by folder.
-const FLOORS_MAX: usize = 9;
+const FLOORS_MAX: usize = 11;
 const FILE_LINES_MIN: usize = 40;
 /// Files of src that may be shorter, each with its reason. Parents may be, too.
-const SMALL_FILES: [(&str, &str); 14] = [
+const SMALL_FILES: [(&str, &str); 15] = [
     ("src/executor/waker.rs", "unsafe code stands alone"),
     ("src/sys/accept_failure.rs", "of all systems"),
     ("src/sys/pipe_write.rs", "Linux"),
@@ -50,6 +50,7 @@ const SMALL_FILES: [(&str, &str); 14] = [
     ("src/sys/no_send_many.rs", "not Linux"),
     ("src/sys/send_many.rs", "Linux"),
     ("src/sys/pidfd.rs", "Linux"),
+    ("src/inspect/world.rs", "between the answers and the clients"),
 ];
 const UNFINISHED: &str = "TODO FIXME XXX todo! unimplemented! dbg!";
 /// In lower case. Text describes the crate, not its history.
@@ -216,6 +217,10 @@ fn layers(source: &Source) -> Findings<'_> {
         order.position(|module| module == name)
     };
     let sides = |one: &str, other: &str| has_word(TASK_SIDE, one) && has_word(IO_SIDE, other);
+    // Tests of a file may run whole loops.
+    if source.path.ends_with("_tests.rs") {
+        return Findings::new();
+    }
     let own = source.module()[0];
     let Some(own_place) = place(own) else {
         let file = Token { line: 1, text: own };

@@ -88,7 +88,7 @@ impl Edges {
 
 impl WaitsOn {
     /// Returns the kind of what is waited on.
-    pub(super) fn kind(&self) -> WaitsFor {
+    pub(crate) fn kind(&self) -> WaitsFor {
         match self {
             WaitsOn::Task(_) | WaitsOn::Child(_) => WaitsFor::Task,
             WaitsOn::Timer(_) => WaitsFor::Time,

@@ -108,6 +108,9 @@ impl Executor {
         }
         self.is_slow.set(batch.is_out_of_time);
         self.clear_running();
+        if let Some(beacon) = self.beacon() {
+            beacon.clear();
+        }
         while let Some(error) = self.local_queue.take_unhandled() {
             self.report(error);
         }
@@ -139,7 +142,7 @@ impl Executor {
 
     #[cold]
     fn poll_root_observed(&self, root: Root<'_>) -> Poll<()> {
-        self.observe_poll(|| self.poll_root(root))
+        self.run_root_observed(|| self.poll_root(root))
     }
 
     fn run(&self, root: &mut Option<Root<'_>>, turns_max: usize, batch: &mut Batch) {

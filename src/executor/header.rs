@@ -12,6 +12,7 @@ use std::task::Waker;
 use super::attachments::{self, AtEnd};
 use super::task_end::{EndCall, TaskEnd};
 use crate::current::{self, LoopId, Place, TaskId, Waits, WaitsFor, WakerId};
+use crate::threads::registry;
 
 /// The options of a spawn.
 #[derive(Clone, Debug)]
@@ -196,6 +197,7 @@ impl Header {
     #[cold]
     pub(crate) fn set_name(&self, name: Rc<str>) {
         self.attach();
+        registry::set_name(self.in_loop(), self.id, &name);
         attachments::set_name(self.id, name);
     }
 

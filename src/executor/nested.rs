@@ -57,7 +57,7 @@ impl Executor {
     /// Calls the instruments about a new child. They may spawn more children of the scope.
     pub(crate) fn observe_child(&self, child: &Header) {
         if self.has_observers() {
-            self.observe_spawn(child.waker_id.get().slot());
+            self.observe_spawn(child);
         }
     }
 
@@ -94,7 +94,9 @@ impl Executor {
     }
 
     fn run_task(&self, task: &impl Runnable) -> RunOutcome {
-        if self.has_observers() { self.run_observed(task) } else { task.run() }
+        let Some(beacon) = self.beacon() else { return task.run() };
+        let _shown = beacon.save();
+        self.run_observed(task)
     }
 }
 

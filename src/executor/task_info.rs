@@ -10,7 +10,8 @@ use super::header::{Flag, Header, write_task};
 use super::local_queue::abort;
 use super::task_memory::Task;
 use super::waker::woken_by;
-use crate::current::{TaskId, Waits, WaitsFor, WakerId};
+use crate::current::{self, TaskId, Waits, WaitsFor, WakerId};
+use crate::threads::registry;
 
 /// Describes a task at the time when [`task::current`](crate::task::current) or
 /// [`task::all`](crate::task::all) was called. It can also [abort](TaskInfo::abort) and
@@ -188,6 +189,7 @@ impl TaskInfo {
             Place::Task(task) if task.header().is_finished() => {}
             Place::Task(task) => task.header().set_name(name),
             Place::Root(root) if root.get() == Some(self.id) => {
+                registry::set_name(current::loop_id(), self.id, &name);
                 attachments::set_name(self.id, name)
             }
             Place::Root(_) => {}

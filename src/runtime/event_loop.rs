@@ -18,6 +18,7 @@ use crate::caught::catch;
 use crate::context::{Context, Entered};
 use crate::current;
 use crate::executor::{Batch, JoinHandle, Root, SpawnOptions};
+use crate::inspect;
 use crate::threads::{Call, Drained};
 
 /// An event loop on this thread.
@@ -125,6 +126,9 @@ impl Builder {
             driver: Cell::new(Driver::Program),
         };
         runtime.update_watcher();
+        if let Some(beacon) = &runtime.context.inbox.info.beacon {
+            inspect::start(beacon.settings);
+        }
         Ok(runtime)
     }
 }
@@ -281,6 +285,9 @@ impl Runtime {
         let guard = TurnGuard(self);
         let _entered = context.enter();
         let _in_turn = context.executor.begin_turn();
+        if let Some(beacon) = context.executor.beacon() {
+            beacon.begin_turn();
+        }
         f(guard.0)
     }
 
@@ -312,6 +319,9 @@ struct TurnGuard<'a>(&'a mut Runtime);
 impl Drop for TurnGuard<'_> {
     fn drop(&mut self) {
         self.0.context.inbox.info.set_running(false);
+        if let Some(beacon) = self.0.context.executor.beacon() {
+            beacon.leave();
+        }
         self.0.update_watcher();
     }
 }

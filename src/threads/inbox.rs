@@ -10,10 +10,11 @@ use std::mem;
 use std::ops::ControlFlow;
 use std::panic::Location;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::thread::{self, ThreadId};
 
+use super::beacon::Beacon;
 use crate::current::WakerId;
 
 /// The capacity that is kept for wakes, and for calls, after a burst of them.
@@ -41,6 +42,8 @@ pub(crate) struct LoopInfo {
     pub(crate) name: String,
     /// Debug mode is on. It does not change while the loop exists.
     pub(crate) is_debug: bool,
+    /// Another thread watches the loop by it.
+    pub(crate) beacon: Option<Arc<Beacon>>,
     /// A thread runs the loop: it is inside of `block_on`, `run` or `turn`.
     is_running: AtomicBool,
 }
@@ -98,10 +101,10 @@ impl Drained {
 
 impl LoopInfo {
     /// Makes the facts about a new loop, with the next number.
-    pub(crate) fn new(name: String, is_debug: bool) -> LoopInfo {
+    pub(crate) fn new(name: String, is_debug: bool, beacon: Option<Arc<Beacon>>) -> LoopInfo {
         static LATEST: AtomicU64 = AtomicU64::new(0);
         let number = LATEST.fetch_add(1, Ordering::Relaxed) + 1;
-        LoopInfo { number, name, is_debug, is_running: AtomicBool::new(false) }
+        LoopInfo { number, name, is_debug, beacon, is_running: AtomicBool::new(false) }
     }
 
     /// Called by the loop's thread when it begins or ends to run turns.

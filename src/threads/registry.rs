@@ -6,7 +6,7 @@ use std::io;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::inbox::Inbox;
-use crate::current::{LOOPS_MAX, LoopId, WakerId};
+use crate::current::{LOOPS_MAX, LoopId, TaskId, WakerId};
 
 /// The inboxes of all loops. The index is the loop id minus one.
 static REGISTRY: RwLock<Vec<Option<Arc<Inbox>>>> = RwLock::new(Vec::new());
@@ -56,6 +56,22 @@ pub(crate) fn deregister(id: LoopId) {
     drop(inbox);
 }
 
+/// Returns the inboxes of the loops that have a beacon.
+pub(crate) fn watched() -> Vec<Arc<Inbox>> {
+    let inboxes = REGISTRY.read().unwrap_or_else(PoisonError::into_inner);
+    inboxes.iter().flatten().filter(|inbox| inbox.info.beacon.is_some()).cloned().collect()
+}
+
+/// Shows a new name of a task to the thread that watches its loop. Loop 0: the task is not in its
+/// loop yet.
+#[cold]
+pub(crate) fn set_name(in_loop: LoopId, task: TaskId, name: &str) {
+    let inbox = if in_loop == 0 { None } else { find(in_loop) };
+    if let Some(beacon) = inbox.as_ref().and_then(|inbox| inbox.info.beacon.as_ref()) {
+        beacon.set_name(task, name);
+    }
+}
+
 /// Wakes a task of a loop that is not running on this thread.
 #[cold]
 pub(crate) fn wake(id: WakerId) {
@@ -96,7 +112,7 @@ mod tests {
         let (sender, locked) = channel();
         let inbox = Arc::new(Inbox::new(
             Arc::new(Locks(sender)).into(),
-            LoopInfo::new("locks".into(), false),
+            LoopInfo::new("locks".into(), false, None),
         ));
         let id = register(inbox.clone()).unwrap();
         assert!(inbox.park());
