@@ -103,11 +103,12 @@ impl Task {
         title(self.id, self.name.as_deref())
     }
 
-    /// What the task waits for, in words; its state, if it does not wait.
+    /// What the task waits for, in words; its state, if it does not wait. Wakers of other crates,
+    /// as of `FuturesUnordered`, hide it: "unknown".
     pub(crate) fn wait_in_words(&self) -> String {
-        let Some(kind) = self.waits_for.as_deref().filter(|_| self.state == "waiting") else {
+        if self.state != "waiting" {
             return self.state.clone();
-        };
+        }
         match &self.on {
             On::Task(id) => format!("task {id}"),
             On::DueMs(ms) if *ms < 0.0 => "time, due now".into(),
@@ -118,7 +119,7 @@ impl Task {
                 format!("{direction} on descriptor {fd}{peer}")
             }
             On::Lock(holders) => format!("lock{}", held_by(holders)),
-            On::Unknown => kind.into(),
+            On::Unknown => self.waits_for.clone().unwrap_or_else(|| "unknown".into()),
         }
     }
 }
