@@ -69,7 +69,7 @@ fn line_of(task: &Task, share: f64) -> Json<'_> {
 /// delayed.
 fn live(pid: u32, every: Duration, style: Style) -> Result<(), Failure> {
     let first = Look::take(pid, every.min(PATIENCE))?;
-    let (sender, looks) = mpsc::channel();
+    let (sender, looks) = mpsc::sync_channel(1);
     thread::spawn(move || {
         loop {
             let look = Look::take(pid, every);
