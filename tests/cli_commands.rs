@@ -233,9 +233,9 @@ fn trace_writes_a_file_for_perfetto() {
 }
 
 #[test]
-fn a_hundred_thousand_tasks_are_printed() {
+fn tens_of_thousands_of_tasks_are_printed() {
     let mut tasks = String::new();
-    for at in 0..100_000 {
+    for at in 0..30_000 {
         tasks += &format!(
             "{{\"loop\":1,\"task\":{at},\"name\":null,\"spawned_at\":\"src/a.rs:1:1\",\
              \"parent\":null,\"state\":\"waiting\",\"polls\":1,\"waits\":{{\"for\":\"event\",\
@@ -243,10 +243,10 @@ fn a_hundred_thousand_tasks_are_printed() {
         );
     }
     let fake = Fake::new(&[("tasks", &tasks), ("status", STATUS)]);
-    assert_eq!(fake.lines("ps PID").len(), 100_002);
+    assert_eq!(fake.lines("ps PID").len(), 30_002);
     assert_eq!(
         fake.lines("pstree PID")[1],
-        "100000 × 0  src/a.rs:1:1  waits for event at src/a.rs:2:2"
+        "30000 × 0  src/a.rs:1:1  waits for event at src/a.rs:2:2"
     );
     assert_eq!(fake.lines("ps PID --by-place").len(), 3);
 }

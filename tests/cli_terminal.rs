@@ -73,6 +73,14 @@ impl Terminal {
     }
 }
 
+/// A failed test leaves no process behind.
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 fn resize(outer: &File, columns: u16) {
     let size = Winsize { ws_row: 12, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
     tcsetwinsize(outer, size).unwrap();
@@ -110,7 +118,7 @@ fn top_fills_the_page_and_follows_its_size() {
     terminal.wait_for("\x1b[H");
     terminal.wait_for("\x1b[J");
     resize(&terminal.outer, 30);
-    terminal.wait_for("is stuck in a …");
+    terminal.wait_for("is stuck in a tur…");
     terminal.press("xq");
     terminal.wait_for("\x1b[?25h\x1b[?1049l");
     assert_eq!(terminal.status(), Some(0));

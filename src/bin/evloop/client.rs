@@ -167,7 +167,7 @@ fn connect(pid: u32) -> Result<UnixStream, Failure> {
 /// # Errors
 ///
 /// Those of connect(2), other than that there is no socket or that nobody listens.
-pub(crate) fn open(path: &Path) -> io::Result<Option<UnixStream>> {
+fn open(path: &Path) -> io::Result<Option<UnixStream>> {
     match UnixStream::connect(path) {
         Ok(stream) => Ok(Some(stream)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

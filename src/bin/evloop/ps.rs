@@ -60,15 +60,12 @@ fn list(is_json: bool) -> Result<(), Failure> {
             }
         }
         for pid in directory::listed(&directory).unwrap_or_default() {
-            // Removes the socket if it was left behind.
-            match client::open(&directory::socket(&directory, pid)) {
-                Ok(None) => continue,
-                Ok(Some(_)) => match program(pid) {
-                    Ok(program) => programs.push(program),
-                    Err(Failure::Failed(reason)) => failures.push(reason),
-                    Err(other) => return Err(other),
-                },
-                Err(error) => failures.push(format!("cannot connect to process {pid}: {error}")),
+            match program(pid) {
+                Ok(program) => programs.push(program),
+                // It was left behind, and is removed.
+                Err(_) if !directory::socket(&directory, pid).exists() => {}
+                Err(Failure::Failed(reason)) => failures.push(reason),
+                Err(other) => return Err(other),
             }
         }
     }
