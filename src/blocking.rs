@@ -171,6 +171,7 @@ impl<T> Work<T> {
 impl<T> Future for Work<T> {
     type Output = Result<T, JoinError>;
 
+    #[track_caller]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         ready!(budget::poll_left(cx));
         // Cloned before the lock is taken: a waker's clone is user code.

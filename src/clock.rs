@@ -4,6 +4,7 @@
 //! no [`Instant`]. Invariant: a deadline is rounded up to a tick, and the current time is rounded
 //! down. Hence a timer that fires on ticks is never early.
 
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use crate::sys::{self, Monotonic};
@@ -112,6 +113,12 @@ pub(crate) fn now() -> Instant {
 /// Returns the nanoseconds of the system's cheapest clock, which advances every 1 to 4 ms.
 pub(crate) fn coarse_nanos() -> u64 {
     sys::coarse_nanos()
+}
+
+/// Returns the clock that all threads share. It began with the first call.
+pub(crate) fn shared() -> Monotonic {
+    static SHARED: OnceLock<Monotonic> = OnceLock::new();
+    *SHARED.get_or_init(Monotonic::new)
 }
 
 /// Returns `at + d`, or 136 years after `at` if the platform's `Instant` cannot represent the sum.

@@ -9,6 +9,7 @@
 //! | `instrument` | the hooks by which other code observes a loop |
 //! | `observe` | calls the hooks; what debug mode reports about polls and locks |
 //! | `local_queue`, `run_queue` | the run queue of the loop that is in a turn; its slots |
+//! | `scan` | looking at the tasks of a loop one by one, or in pieces |
 //! | `runnable`, `task_cell` | the steps of a task: its future, its output |
 //! | `task_memory` | the memory of a task, and the references to it |
 //! | `arena` | where the memory of small tasks comes from |
@@ -34,6 +35,7 @@ mod nested;
 mod observe;
 mod run_queue;
 mod runnable;
+mod scan;
 mod task_cell;
 mod task_end;
 mod task_info;
@@ -59,3 +61,4 @@ pub(crate) use self::task_memory::Owner;
 pub use self::task_output::TaskOutput;
 pub(crate) use self::task_output::{drop_outcome, known_error};
 pub(crate) use self::tasks::{Executor, Root};
+pub(crate) use self::waker::woken_by;

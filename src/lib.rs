@@ -152,10 +152,12 @@ mod context;
 // L4: the public modules.
 mod blocking;
 pub mod coroutine;
+pub mod debug;
 #[cfg(feature = "fs")]
 pub mod fs;
 #[cfg(feature = "hyper")]
 pub mod hyper;
+mod inspect;
 pub mod io;
 #[cfg(feature = "macros")]
 mod macros;

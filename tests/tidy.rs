@@ -14,8 +14,8 @@ const LAYERS: &str = "
     L1 io_traits wait threads
     L2 executor reactor
     L3 context
-    L4 macros runtime blocking sync time queue coroutine task
-    L4 io net rustls fs streams signal process shards hyper tokio inspect sim
+    L4 macros debug inspect runtime blocking sync time queue coroutine task
+    L4 io net rustls fs streams signal process shards hyper tokio sim
     L5 guide lib
 ";
 /// The two sides of the kernel never import each other; the layers below are shared.

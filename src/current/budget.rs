@@ -31,6 +31,8 @@ use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::task::{Context, Poll, Waker, ready};
 
+use super::waits;
+
 /// The slot of what a host runs between two hosted turns. No task has it.
 const HOST: u32 = u32::MAX;
 
@@ -208,7 +210,7 @@ fn poll_refused(cx: &mut Context<'_>) -> Poll<()> {
     if slot() == HOST {
         wake_host();
     }
-    Poll::Pending
+    waits::refused()
 }
 
 /// Wakes the host, which is not borrowed meanwhile: its waker is user code.
@@ -330,6 +332,6 @@ impl Grace {
         }
         self.0 += 1;
         cx.waker().wake_by_ref();
-        Poll::Pending
+        waits::refused()
     }
 }

@@ -47,6 +47,10 @@ impl TaskId {
         TaskId::new(NEXT.fetch_add(1, Ordering::Relaxed))
     }
 
+    pub(crate) fn number(self) -> u64 {
+        self.0.get()
+    }
+
     fn new(id: u64) -> TaskId {
         TaskId(NonZeroU64::new(id).expect("ids begin at 1, and 2^64 tasks take centuries to spawn"))
     }

@@ -6,6 +6,8 @@
 //! when the slot is in neither list. A slot whose task ends while it is queued becomes vacant only
 //! when it is popped.
 
+use std::ops::Range;
+
 use crate::current::{LoopId, SLOT_MAX, WakerId};
 
 /// The slot of the root, the future of `block_on`. It holds no task.
@@ -229,6 +231,17 @@ impl<T> RunQueue<T> {
     pub(crate) fn task_from(&self, slot: u32) -> Option<(u32, &T)> {
         let later = self.slots.iter().enumerate().skip(slot as usize);
         later.filter_map(|(index, slot)| Some((index as u32, slot.task.as_ref()?))).next()
+    }
+
+    /// Returns the number of slots.
+    pub(crate) fn slots(&self) -> u32 {
+        self.slots.len() as u32
+    }
+
+    /// Returns the tasks in a range of slots, in their order.
+    pub(crate) fn tasks_in(&self, slots: &Range<u32>) -> impl Iterator<Item = &T> {
+        let slots = self.slots.iter().take(slots.end as usize).skip(slots.start as usize);
+        slots.filter_map(|slot| slot.task.as_ref())
     }
 
     /// Returns all tasks, in the order of their slots.

@@ -121,7 +121,7 @@ impl Executor {
         let waker_id = inserted.expect(TOO_MANY);
         task.header().waker_id.set(waker_id);
         if self.has_observers() {
-            self.observe_spawn(waker_id.slot());
+            self.observe_spawn(task.header());
         }
         if is_closing {
             // No turn will run it any more.
@@ -204,7 +204,7 @@ impl Executor {
         self.root_returned.set(false);
         self.root.replace(Some(header));
         if self.has_observers() {
-            self.observe_spawn(ROOT);
+            self.observe_spawn_of_root(spawned_at);
         }
         RootRecord(self)
     }
@@ -213,7 +213,7 @@ impl Executor {
     /// once. Returns the first panic that no task raised. Must be called in a turn.
     pub(crate) fn shutdown(&self) -> Option<Caught> {
         self.is_closing.set(true);
-        let _debug = debug::set(self.is_debug());
+        let _debug = debug::set(self.hooks.mode());
         let mut panic = None;
         let mut tasks: Vec<_> = self.local_queue.with(|queue| queue.tasks().cloned().collect());
         tasks.sort_unstable_by_key(|task| task.header().id);

@@ -4,12 +4,13 @@
 
 use std::borrow::BorrowMut;
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::io;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use super::transport::IoObject;
+use crate::current::leaf;
 use crate::io::Interest;
 use crate::reactor::{Direction, Done, PollWaiters, Reactor, Socket};
 use crate::sys::{self, Owned};
@@ -70,7 +71,7 @@ impl<S: IoObject> Endpoint<S> {
         write: impl Fn(&S, &[u8]) -> io::Result<Done<usize>>,
     ) -> impl Future<Output = io::Result<()>> {
         let mut waiter = self.socket.source().waiter(Direction::Write);
-        poll_fn(move |cx| {
+        leaf(move |cx| {
             let rest = buf.borrow_mut();
             while !rest.is_empty() {
                 match ready!(waiter.poll_io(cx, || write(self.get(), rest)))? {
@@ -111,7 +112,7 @@ impl<S: IoObject> Endpoint<S> {
     ) -> impl Future<Output = io::Result<Interest>> + '_ {
         let source = self.socket.source();
         let mut waiters = [Direction::Read, Direction::Write].map(|side| source.waiter(side));
-        poll_fn(move |cx| {
+        leaf(move |cx| {
             if interest.is_priority() || interest.is_error() {
                 return Poll::Ready(Err(not_reported(interest)));
             }

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -16,6 +16,7 @@ use super::endpoint::Endpoint;
 use super::tcp_stream::Tcp;
 use super::transport::{Accept, Transport, done};
 use crate::context;
+use crate::current::leaf;
 use crate::reactor::{Direction, Reactor, Socket, WaiterKey};
 use crate::sys::{AcceptFailure, accept_failure};
 use crate::time::{Sleep, now, sleep_until};
@@ -127,9 +128,9 @@ impl<T: Transport> Listener<T> {
     ///
     /// No connection is lost.
     #[doc(alias = "sock_accept")]
-    pub async fn accept(&self) -> io::Result<(Connection<T>, T::Addr)> {
+    pub fn accept(&self) -> impl Future<Output = io::Result<(Connection<T>, T::Addr)>> {
         let mut incoming = self.incoming();
-        poll_fn(|cx| incoming.poll_accept(cx)).await
+        leaf(move |cx| incoming.poll_accept(cx))
     }
 
     /// Accepts a connection as [`accept`](Listener::accept) does. At most one task waits in it: the
@@ -137,8 +138,7 @@ impl<T: Transport> Listener<T> {
     ///
     /// ```
     /// use evloop::net::{TcpListener, TcpStream};
-    /// use std::future::poll_fn;
-    ///
+    ///     ///
     /// evloop::block_on(async {
     ///     let listener = TcpListener::bind("127.0.0.1:0").await?;
     ///     let client = TcpStream::connect(listener.local_addr()?).await?;

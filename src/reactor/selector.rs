@@ -20,7 +20,7 @@ use slab::Slab;
 use super::source::{Readiness, Source};
 use super::timer_wheel::Timers;
 use crate::clock::{Clock, Tick};
-use crate::sys::{Alarm, IS_EMULATED};
+use crate::sys::{Alarm, Descriptor, IS_EMULATED};
 use crate::wait::WakeList;
 
 /// The token of the event by which another thread ends the wait.
@@ -55,7 +55,7 @@ pub(crate) struct Reactor {
     /// The events of one wait. Borrowed together with `poll`.
     events: RefCell<Events>,
     /// The registered sources; the token is the index.
-    sources: RefCell<Slab<Rc<Entry>>>,
+    pub(super) sources: RefCell<Slab<Rc<Entry>>>,
     pub(super) timers: RefCell<Timers>,
     /// Ends waits that are shorter than the selector's precision.
     alarm: Alarm,
@@ -210,12 +210,13 @@ impl Reactor {
     /// Adds a source to the slab and registers its object with the selector.
     pub(super) fn register(
         self: &Rc<Self>,
+        descriptor: Descriptor,
         io: &mut dyn event::Source,
         ready: bool,
     ) -> io::Result<Rc<Entry>> {
         let mut sources = self.sources.borrow_mut();
         let key = sources.vacant_key();
-        let entry = Rc::new(Entry::new(self.clone(), key, ready));
+        let entry = Rc::new(Entry::new(self.clone(), key, descriptor, ready));
         sources.insert(entry.clone());
         drop(sources);
         if self.is_closed.get() {
@@ -333,14 +334,21 @@ impl Wake for Unpark {
 pub(super) struct Entry {
     pub(super) source: Source,
     pub(super) reactor: Rc<Reactor>,
-    /// The index of this entry in the slab.
-    pub(super) key: usize,
+    /// The number by which the system names the I/O object.
+    pub(super) descriptor: Descriptor,
+    key: u32,
 }
 
 impl Entry {
     /// Creates an entry. If `ready` is true, operations are tried before the first event.
-    pub(super) fn new(reactor: Rc<Reactor>, key: usize, ready: bool) -> Entry {
-        Entry { source: Source::new(ready), reactor, key }
+    fn new(reactor: Rc<Reactor>, key: usize, descriptor: Descriptor, ready: bool) -> Entry {
+        let key = u32::try_from(key).expect("no system has 2^32 descriptors");
+        Entry { source: Source::new(ready), reactor, descriptor, key }
+    }
+
+    /// Returns the index of this entry in the slab.
+    pub(super) fn key(&self) -> usize {
+        self.key as usize
     }
 }
 

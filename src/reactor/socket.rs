@@ -15,6 +15,7 @@ use mio::event;
 use super::selector::{Entry, Reactor};
 use super::source::{Direction, Done, Source};
 use super::waiters::WaiterKey;
+use crate::sys::{self, AsDescriptor};
 
 /// An I/O object of type `S` that is registered with a loop.
 #[derive(Debug)]
@@ -28,8 +29,11 @@ pub(crate) struct Socket<S: event::Source> {
 
 impl<S: event::Source> Socket<S> {
     /// Registers `io`. If `ready` is true, operations are tried before the first event.
-    pub(crate) fn new(mut io: S, reactor: Rc<Reactor>, ready: bool) -> io::Result<Socket<S>> {
-        let entry = reactor.register(&mut io, ready)?;
+    pub(crate) fn new(mut io: S, reactor: Rc<Reactor>, ready: bool) -> io::Result<Socket<S>>
+    where
+        S: AsDescriptor,
+    {
+        let entry = reactor.register(sys::descriptor(&io), &mut io, ready)?;
         Ok(Socket { io: Some(io), entry })
     }
 
@@ -55,6 +59,7 @@ impl<S: event::Source> Socket<S> {
     }
 
     /// See [`Source::poll_io`].
+    #[track_caller]
     pub(crate) fn poll_io<T>(
         &self,
         direction: Direction,
@@ -88,7 +93,7 @@ impl<S: event::Source> Socket<S> {
     /// themselves, other objects need the call. `io` must be the same object.
     #[cfg(unix)]
     pub(crate) fn rearm(&self, mut io: impl event::Source) -> io::Result<()> {
-        self.entry.reactor.rearm(&mut io, self.entry.key)
+        self.entry.reactor.rearm(&mut io, self.entry.key())
     }
 
     /// Deregisters the object and returns it.
@@ -108,7 +113,7 @@ impl<S: event::Source> Drop for Socket<S> {
             drop(io);
             self.entry.reactor.descriptor_closed();
         }
-        self.entry.reactor.remove_source(self.entry.key);
+        self.entry.reactor.remove_source(self.entry.key());
     }
 }
 

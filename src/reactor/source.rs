@@ -8,10 +8,8 @@
 
 use std::cell::Cell;
 use std::fmt;
-use std::future::{Future, poll_fn};
 use std::io;
 use std::ops::ControlFlow;
-use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
 use super::waiters::{WaiterKey, Waiters};
@@ -45,7 +43,7 @@ pub struct Done<T> {
 
 /// The state of one direction.
 #[derive(Default)]
-struct Side {
+pub(super) struct Side {
     /// An operation may succeed. Cleared by a WouldBlock, or by a short count that proves the same.
     ready: Cell<bool>,
     /// A short count proves nothing until the next WouldBlock.
@@ -54,7 +52,7 @@ struct Side {
     unwatched: Cell<bool>,
     /// The loop has ended, so no event will come.
     closed: Cell<bool>,
-    waiters: Waiters,
+    pub(super) waiters: Waiters,
 }
 
 /// The readiness and the waiters of one I/O object.
@@ -62,20 +60,6 @@ struct Side {
 pub(crate) struct Source {
     read: Side,
     write: Side,
-}
-
-/// A future's registration as a waiter of one direction, made by [`Source::waiter`]. It is
-/// registered at its first wait and removed when it is dropped.
-pub(crate) struct Waiter<'a> {
-    side: &'a Side,
-    key: WaiterKey,
-}
-
-/// A future that runs an operation on a source until it completes; made by [`Source::io`].
-#[must_use = "an operation does nothing unless it is awaited"]
-pub(crate) struct Io<'a, F> {
-    waiter: Waiter<'a>,
-    op: F,
 }
 
 impl Source {
@@ -87,46 +71,10 @@ impl Source {
         source
     }
 
-    /// Creates a waiter that is not registered yet.
-    pub(crate) fn waiter(&self, direction: Direction) -> Waiter<'_> {
-        Waiter { side: self.side(direction), key: WaiterKey::default() }
-    }
-
-    /// Runs `op` until it completes.
-    ///
-    /// # Cancel safety
-    ///
-    /// Either `op` has completed and its result is returned, or it has had no effect.
-    pub(crate) fn io<F>(&self, direction: Direction, op: F) -> Io<'_, F> {
-        Io { waiter: self.waiter(direction), op }
-    }
-
-    /// Completes once the direction is believed to be ready.
-    pub(crate) fn ready(&self, direction: Direction) -> impl Future<Output = io::Result<()>> {
-        let mut waiter = self.waiter(direction);
-        poll_fn(move |cx| waiter.poll_ready(cx))
-    }
-
-    /// Completes once `is_done` returns true, which is called at every wake. For sources that have
-    /// no object in the selector.
-    pub(crate) fn until(
-        &self,
-        direction: Direction,
-        is_done: impl Fn() -> bool,
-    ) -> impl Future<Output = io::Result<()>> {
-        let mut waiter = self.waiter(direction);
-        poll_fn(move |cx| {
-            if is_done() {
-                ready!(budget::poll_unit(cx));
-                return Poll::Ready(Ok(()));
-            }
-            waiter.side.poll_wait(cx, &mut waiter.key)
-        })
-    }
-
     /// Tries `op` if the direction is ready, else stores the task's waker at `key`. Every operation
     /// goes through this function.
     #[inline]
+    #[track_caller]
     pub(crate) fn poll_io<T>(
         &self,
         direction: Direction,
@@ -138,6 +86,7 @@ impl Source {
     }
 
     /// Completes once the direction is believed to be ready.
+    #[track_caller]
     pub(crate) fn poll_ready(
         &self,
         direction: Direction,
@@ -233,7 +182,7 @@ impl Source {
         self.side(direction).waiters.deregister(key);
     }
 
-    fn side(&self, direction: Direction) -> &Side {
+    pub(super) fn side(&self, direction: Direction) -> &Side {
         match direction {
             Direction::Read => &self.read,
             Direction::Write => &self.write,
@@ -241,32 +190,10 @@ impl Source {
     }
 }
 
-impl Waiter<'_> {
-    /// See [`Source::poll_io`].
-    #[inline]
-    pub(crate) fn poll_io<T>(
-        &mut self,
-        cx: &mut Context<'_>,
-        op: impl FnMut() -> io::Result<Done<T>>,
-    ) -> Poll<io::Result<T>> {
-        self.side.poll_io(cx, &mut self.key, op)
-    }
-
-    /// See [`Source::poll_ready`].
-    pub(crate) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.side.poll_ready(cx, &mut self.key)
-    }
-
-    /// Waits for the next event of the direction.
-    #[cfg(unix)]
-    pub(crate) fn poll_wait<T>(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
-        self.side.poll_wait(cx, &mut self.key)
-    }
-}
-
 impl Side {
     #[inline]
-    fn poll_io<T>(
+    #[track_caller]
+    pub(super) fn poll_io<T>(
         &self,
         cx: &mut Context<'_>,
         key: &mut WaiterKey,
@@ -282,7 +209,12 @@ impl Side {
         self.poll_wait(cx, key)
     }
 
-    fn poll_ready(&self, cx: &mut Context<'_>, key: &mut WaiterKey) -> Poll<io::Result<()>> {
+    #[track_caller]
+    pub(super) fn poll_ready(
+        &self,
+        cx: &mut Context<'_>,
+        key: &mut WaiterKey,
+    ) -> Poll<io::Result<()>> {
         ready!(budget::poll_left(cx));
         if self.ready.get() {
             budget::spend();
@@ -325,7 +257,12 @@ impl Side {
         self.special.set(false);
     }
 
-    fn poll_wait<T>(&self, cx: &mut Context<'_>, key: &mut WaiterKey) -> Poll<io::Result<T>> {
+    #[track_caller]
+    pub(super) fn poll_wait<T>(
+        &self,
+        cx: &mut Context<'_>,
+        key: &mut WaiterKey,
+    ) -> Poll<io::Result<T>> {
         if self.closed.get() {
             return Poll::Ready(Err(loop_ended()));
         }
@@ -368,23 +305,6 @@ fn loop_ended() -> io::Error {
         "the event loop that this I/O object belongs to has ended: use it inside that loop's \
          block_on, or create a new one in this loop",
     )
-}
-
-impl<T, F: FnMut() -> io::Result<Done<T>> + Unpin> Future for Io<'_, F> {
-    type Output = io::Result<T>;
-
-    #[inline]
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
-        let Io { waiter, op } = &mut *self;
-        waiter.poll_io(cx, op)
-    }
-}
-
-impl Drop for Waiter<'_> {
-    #[inline]
-    fn drop(&mut self) {
-        self.side.waiters.deregister(&mut self.key);
-    }
 }
 
 impl fmt::Debug for Source {

@@ -18,6 +18,7 @@ use crate::caught::catch;
 use crate::context::{Context, Entered};
 use crate::current;
 use crate::executor::{Batch, JoinHandle, Root, SpawnOptions};
+use crate::inspect;
 use crate::threads::{Call, Drained};
 
 /// An event loop on this thread.
@@ -125,6 +126,9 @@ impl Builder {
             driver: Cell::new(Driver::Program),
         };
         runtime.update_watcher();
+        if let Some(beacon) = &runtime.context.inbox.info.beacon {
+            inspect::start(beacon.settings);
+        }
         Ok(runtime)
     }
 }
@@ -235,7 +239,7 @@ impl Runtime {
         self.context.executor.run_batch(root, self.batch_max)
     }
 
-    /// Handles the wakes and calls that other threads have left in the inbox.
+    /// Handles the wakes, the calls and a request that other threads have left in the inbox.
     fn drain_inbox(&mut self) {
         if !self.context.inbox.is_pending() {
             return;
@@ -249,6 +253,12 @@ impl Runtime {
             drop(self.context.executor.spawn(async { function() }, options));
         }
         self.drained.shrink();
+        if let Some(mut request) = self.drained.request.take() {
+            if request().is_continue() {
+                // Behind the other requests. The inbox is open while the loop runs turns.
+                let _ = self.context.inbox.request(request);
+            }
+        }
         if self.context.idle.has_waiting() {
             self.context.inbox.notify();
         }
@@ -273,6 +283,9 @@ impl Runtime {
         let guard = TurnGuard(self);
         let _entered = context.enter();
         let _in_turn = context.executor.begin_turn();
+        if let Some(beacon) = context.executor.beacon() {
+            beacon.begin_turn();
+        }
         f(guard.0)
     }
 
@@ -304,6 +317,9 @@ struct TurnGuard<'a>(&'a mut Runtime);
 impl Drop for TurnGuard<'_> {
     fn drop(&mut self) {
         self.0.context.inbox.info.set_running(false);
+        if let Some(beacon) = self.0.context.executor.beacon() {
+            beacon.leave();
+        }
         self.0.update_watcher();
     }
 }

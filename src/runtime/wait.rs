@@ -77,7 +77,7 @@ pub(super) fn look(context: &Context, is_readable: bool) -> io::Result<()> {
     };
     match executor.observers() {
         None => look(),
-        Some(observers) => observe(observers, Some(Duration::ZERO), look),
+        Some(observers) => observers.around_wait(Some(Duration::ZERO), look),
     }
 }
 
@@ -90,18 +90,7 @@ fn wait_observed(
 ) -> io::Result<()> {
     // A hook may make a task ready: then the wait is shorter.
     let longest = if has_work(context) { Some(Duration::ZERO) } else { shorten(context, limit) };
-    observe(observers, longest, || wait_unobserved(context, spin, limit))
-}
-
-fn observe(
-    observers: &Observers,
-    longest: Option<Duration>,
-    wait: impl FnOnce() -> io::Result<()>,
-) -> io::Result<()> {
-    observers.each(|instrument| instrument.before_wait(longest));
-    let waited = wait();
-    observers.each(|instrument| instrument.after_wait());
-    waited
+    observers.around_wait(longest, || wait_unobserved(context, spin, limit))
 }
 
 /// Returns `limit`, or the time until the next deadline if that is shorter.

@@ -62,8 +62,8 @@ impl Listener {
     /// # Cancel safety
     ///
     /// No signal is lost: a signal is stored until it is received.
-    pub async fn recv(&mut self) -> io::Result<()> {
-        self.socket.io(Direction::Read, drain).await
+    pub fn recv(&mut self) -> impl Future<Output = io::Result<()>> {
+        self.socket.io(Direction::Read, drain)
     }
 
     /// Completes once the signal has come, and takes it.

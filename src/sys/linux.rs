@@ -38,6 +38,11 @@ pub(crate) fn coarse_nanos() -> u64 {
     read(ClockId::MonotonicCoarse)
 }
 
+/// Returns the system's number of the calling thread: its name in `/proc/self/task`.
+pub(crate) fn thread_number() -> Option<u32> {
+    std::fs::read_link("/proc/thread-self").ok()?.file_name()?.to_str()?.parse().ok()
+}
+
 fn nanos() -> u64 {
     read(ClockId::Monotonic)
 }

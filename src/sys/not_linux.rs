@@ -31,6 +31,11 @@ pub(crate) fn coarse_nanos() -> u64 {
     ORIGIN.with(Monotonic::nanos)
 }
 
+/// Returns `None`: the system has no `/proc` that describes threads.
+pub(crate) fn thread_number() -> Option<u32> {
+    None
+}
+
 /// Returns `None`: the crate does not use sendfile(2) on this system.
 pub(crate) fn sendfile<F>(_: &TcpStream, _: &F, _: u64, _: usize) -> io::Result<Option<usize>> {
     Ok(None)
