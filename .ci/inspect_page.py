@@ -30,12 +30,12 @@ DRAW_MS_MAX = 1500  # time to draw 100,000 tasks, on a loaded machine
 
 
 def wait(kind, at, **on):
-    return {"for": kind, "at": at, "on": on or None}
+    return {"for": kind, "at": at, "on": on or None, "more": []}
 
 
 def task(number, name, place, parent, waits, polls=1, state="waiting"):
     return {
-        "loop": 1, "task": number, "name": name, "spawned_at": place, "parent": parent,
+        "loop": 1, "task": number, "slot": number + 1, "name": name, "spawned_at": place, "parent": parent,
         "state": state, "polls": polls, "waits": waits, "busy_share": None,
     }  # fmt: skip
 
@@ -79,7 +79,7 @@ class Program:
                 pass  # a page that was closed
 
     def status(self):
-        kernel = {"tid": PID, "state": "S", "wchan": "ep_poll", "syscall": "epoll_wait",
+        kernel = {"tid": PID, "state": "S", "wchan": "ep_poll", "syscall": "232",
                   "cpu_ms": 51_200}  # fmt: skip
         main = {
             "loop": 1, "name": "main", "phase": "waiting", "turn_ms": None, "task": None,
@@ -87,7 +87,7 @@ class Program:
             "snapshot_age_ms": 0.4, "stuck": False,
         }  # fmt: skip
         if self.is_stuck:
-            kernel |= {"wchan": "hrtimer_nanosleep", "syscall": "clock_nanosleep"}
+            kernel |= {"wchan": "hrtimer_nanosleep", "syscall": "230"}
             main |= {
                 "phase": "turn", "turn_ms": 12_340.0, "task": 4, "task_name": "resize images",
                 "spawned_at": "src/images.rs:52:9", "snapshot_age_ms": 12_900.0, "stuck": True,
@@ -122,7 +122,8 @@ class Program:
             lines.append(task(number, "keepalive", CHAT.replace("41", "44"), 2, waits, 12))
         lines.append({**task(17, "shard", MAIN, None, wait("event", "src/shard.rs:8:8")), "loop": 2})
         if self.is_stuck:
-            lines.insert(0, {"loop": 1, "stale_ms": 12_900.0, "stuck": True})
+            held = {"task": 4, "task_name": "resize images", "spawned_at": "src/images.rs:52:9"}
+            lines.insert(0, {"loop": 1, "stale_ms": 12_900.0, "stuck": True, **held})
         return lines
 
     def loops(self):
@@ -135,16 +136,17 @@ class Program:
         return [{"loop": 1, "tasks": count, **of}, {"loop": 2, "tasks": 1, **of}]
 
     def timers(self, *_):
-        return [{"loop": 1, "due_ms": 10.5 * at, "task": 3} for at in range(12)]
+        return [{"loop": 1, "due_ms": 10.5 * at, "slot": 4} for at in range(12)]
 
     def sources(self, *_):
-        return [{"loop": 1, "fd": at, "peer": f"192.0.2.{at}:40000", "read": at, "write": None}
-                for at in range(100, 141)]  # fmt: skip
+        return [{"loop": 1, "fd": at, "peer": f"192.0.2.{at}:40000", "readers": [at + 1],
+                 "writers": [None] * (at % 2)} for at in range(100, 140)]  # fmt: skip
 
     def sample(self, ms):
         time.sleep(int(ms) / 1000)
         shares = {4: 0.311, 2: 0.064, 100: 0.021, 101: 0.008, 3: 0.002}
-        return [{"loop": 1, "task": key, "busy_share": value} for key, value in shares.items()]
+        busy = [{"loop": 1, "busy_share": 0.406}, {"loop": 2, "busy_share": 0}]
+        return busy + [{"loop": 1, "task": key, "busy_share": share} for key, share in shares.items()]
 
 
 class Browser:
@@ -206,7 +208,8 @@ class Browser:
     def wait(self, script):
         """Returns whether the expression became true in time."""
         deadline = time.monotonic() + PATIENCE
-        while not self.run(f"Boolean({script})"):
+        script = f"(() => {{ try {{ return Boolean({script}); }} catch {{ return false; }} }})()"
+        while not self.run(script):
             if time.monotonic() > deadline:
                 return False
             time.sleep(0.05)

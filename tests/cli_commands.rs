@@ -13,7 +13,7 @@ const TASKS: &str = r#"{"loop":1,"task":1,"slot":0,"name":"main","spawned_at":"s
 {"loop":1,"task":5,"name":null,"spawned_at":"src/b.rs:1:1","parent":2,"state":"waiting","polls":1,"waits":{"for":"io","at":"src/b.rs:2:2","on":{"fd":8,"peer":null,"direction":"write"}}}
 {"loop":2,"task":1,"name":"shard","spawned_at":"src/main.rs:3:5","parent":null,"state":"waiting","polls":1,"waits":{"for":"unknown","at":null,"on":null}}
 "#;
-const STATUS: &str = r#"{"loop":1,"name":"main","phase":"waiting","turn_ms":null,"task":null,"task_name":null,"spawned_at":null,"polls":123,"kernel":{"tid":10,"state":"S","wchan":"ep_poll","syscall":"epoll_wait","cpu_ms":1500},"snapshot_age_ms":12,"stuck":false}
+const STATUS: &str = r#"{"loop":1,"name":"main","phase":"waiting","turn_ms":null,"task":null,"task_name":null,"spawned_at":null,"polls":123,"kernel":{"tid":10,"state":"S","wchan":"ep_poll","syscall":"232","cpu_ms":1500},"snapshot_age_ms":12,"stuck":false}
 {"loop":2,"name":null,"phase":"outside","turn_ms":null,"task":null,"task_name":null,"spawned_at":null,"polls":1,"kernel":null,"snapshot_age_ms":null,"stuck":false}
 "#;
 const STUCK: &str = r#"{"loop":1,"name":"main","phase":"turn","turn_ms":61000,"task":2,"task_name":"resize","spawned_at":"src/main.rs:4:5","polls":123,"kernel":{"tid":10,"state":"R","wchan":null,"syscall":null,"cpu_ms":1500},"snapshot_age_ms":62000,"stuck":true}
@@ -161,7 +161,7 @@ fn status_tells_what_each_loop_does() {
     let fake = chat();
     let lines = fake.lines("status PID");
     let words = |at: usize| lines[at].split_whitespace().collect::<Vec<_>>().join(" ");
-    let first = "1 main waiting for events - - 123 10 sleeps in epoll_wait 1.5 s 12.0 ms old";
+    let first = "1 main waiting for events - - 123 10 sleeps in ep_poll 1.5 s 12.0 ms old";
     assert_eq!(words(2), first);
     assert_eq!(words(3), "2 not turned: nobody runs the loop now - - 1 - - -");
     assert_eq!(lines.len(), 4);
@@ -169,7 +169,7 @@ fn status_tells_what_each_loop_does() {
 
 #[test]
 fn a_stuck_loop_is_told_with_the_task_that_holds_it() {
-    let stale = r#"{"loop":1,"stale_ms":62000,"stuck":true}"#.to_owned() + "\n" + TASKS;
+    let stale = r#"{"loop":1,"stale_ms":62000,"stuck":true,"task":2,"task_name":"resize","spawned_at":"src/main.rs:4:5"}"#.to_owned() + "\n" + TASKS;
     let fake = Fake::new(&[("status", STUCK), ("tasks", &stale)]);
     let sentence = "loop 1 main is stuck in a turn for 1 min 1 s by task 2 resize, spawned at \
                     src/main.rs:4:5; its thread burns CPU; the last snapshot is 1 min 2 s old";
@@ -203,7 +203,9 @@ fn a_deadlock_is_named() {
 #[test]
 fn top_prints_pages_of_the_busiest() {
     let sample = "{\"loop\":1,\"task\":4,\"busy_share\":0.31}\n\
-                  {\"loop\":1,\"task\":2,\"busy_share\":0.064}\n{\"loop\":2,\"busy_share\":0}\n";
+                  {\"loop\":1,\"task\":2,\"busy_share\":0.064}\n\
+                  {\"loop\":1,\"busy_share\":0.374,\"waiting_share\":0.626}\n\
+                  {\"loop\":1,\"task\":null,\"busy_share\":0.01}\n";
     let fake = chat();
     fake.answer("sample 1", &(header("sample") + sample));
     let lines = fake.lines("top PID --every 1ms -n 2");
@@ -220,7 +222,7 @@ fn trace_writes_a_file_for_perfetto() {
     let events = "{\"name\":\"main\",\"ph\":\"X\",\"ts\":1,\"dur\":2,\"pid\":1,\"tid\":1}\n\
                   {\"name\":\"b\",\"ph\":\"X\",\"ts\":4,\"dur\":1,\"pid\":1,\"tid\":1}\n";
     let lines = format!("{events}{{\"dropped\":7}}\n");
-    let fake = Fake::new(&[("trace 0.5", &lines)]);
+    let fake = Fake::new(&[("trace 1", &lines)]);
     let path = fake.runtime_dir.join("trace.json");
     let printed = fake.lines(&format!("trace PID 500ms -o {}", path.display()));
     let sentence = format!("2 events in {}. 7 more did not fit and are missing.", path.display());

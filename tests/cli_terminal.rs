@@ -89,7 +89,8 @@ fn resize(outer: &File, columns: u16) {
 fn stuck() -> Fake {
     let task = "{\"loop\":1,\"task\":2,\"name\":\"resize\",\"state\":\"ready\",\"polls\":1}\n";
     let fake = Fake::new(&[("tasks", &task.repeat(50)), ("status", STATUS)]);
-    let sample = header("sample") + "{\"loop\":1,\"task\":2,\"busy_share\":1.0}\n";
+    let sample = header("sample")
+        + "{\"loop\":1,\"busy_share\":1.0}\n{\"loop\":1,\"task\":2,\"busy_share\":1.0}\n";
     fake.answer("sample 1", &sample);
     fake
 }

@@ -38,12 +38,11 @@ impl Index {
         self.find(task, task.parent?)
     }
 
-    /// Returns the tasks for whose end or whose lock this task waits: for all of them.
+    /// Returns the tasks for whose end or whose lock this task waits.
     pub(crate) fn awaited(&self, task: &Task) -> Vec<usize> {
         let ids = match &task.on {
             _ if task.state != "waiting" => &[],
-            On::Task(id) => std::slice::from_ref(id),
-            On::Lock(holders) => holders.as_slice(),
+            On::Tasks(ids) | On::Lock(ids) => ids.as_slice(),
             _ => &[],
         };
         ids.iter().filter_map(|id| self.find(task, *id)).collect()
@@ -127,8 +126,8 @@ fn firsts_of_cycles(parents: &[Option<usize>]) -> Vec<usize> {
     firsts
 }
 
-/// Returns the cycles of tasks that wait for each other. No task of a cycle can go on, unless
-/// another one is woken by something else: each of them waits for all that it awaits.
+/// Returns the cycles of tasks that wait for each other. Each waits for all that it awaits, and for
+/// nothing else, so none can go on.
 pub(crate) fn deadlocks(tasks: &[Task], index: &Index) -> Vec<Vec<usize>> {
     #[derive(Clone, Copy, PartialEq)]
     enum Mark {
@@ -136,13 +135,18 @@ pub(crate) fn deadlocks(tasks: &[Task], index: &Index) -> Vec<Vec<usize>> {
         OnPath,
         Done,
     }
+    // A task that something else may wake is in no deadlock.
+    let needed = |at: usize| match tasks[at].is_on_alone {
+        true => index.awaited(&tasks[at]),
+        false => Vec::new(),
+    };
     let (mut marks, mut cycles) = (vec![Mark::New; tasks.len()], Vec::new());
     for start in 0..tasks.len() {
         if marks[start] != Mark::New {
             continue;
         }
         marks[start] = Mark::OnPath;
-        let mut path = vec![(start, index.awaited(&tasks[start]))];
+        let mut path = vec![(start, needed(start))];
         while let Some((at, next)) = path.last_mut() {
             let Some(to) = next.pop() else {
                 marks[*at] = Mark::Done;
@@ -152,7 +156,7 @@ pub(crate) fn deadlocks(tasks: &[Task], index: &Index) -> Vec<Vec<usize>> {
             match marks[to] {
                 Mark::New => {
                     marks[to] = Mark::OnPath;
-                    path.push((to, index.awaited(&tasks[to])));
+                    path.push((to, needed(to)));
                 }
                 Mark::OnPath => {
                     let cycle = path.iter().map(|(at, _)| *at).skip_while(|at| *at != to);

@@ -3,7 +3,8 @@
 use super::*;
 
 fn task(id: u64, on: On) -> Task {
-    Task { on_loop: 1, id, state: "waiting".into(), on, ..Task::default() }
+    let is_on_alone = true;
+    Task { on_loop: 1, id, state: "waiting".into(), on, is_on_alone, ..Task::default() }
 }
 
 fn drawn(parents: &[Option<usize>]) -> Vec<String> {
@@ -46,12 +47,12 @@ fn a_chain_of_any_depth_is_drawn() {
 #[test]
 fn cycles_of_joins_and_locks_are_deadlocks() {
     let tasks = [
-        task(1, On::Task(2)),
+        task(1, On::Tasks(vec![2])),
         task(2, On::Lock(vec![3])),
         task(3, On::Lock(vec![9, 4])),
-        task(4, On::Task(2)),
-        task(5, On::Task(5)),
-        task(6, On::Task(1)),
+        task(4, On::Tasks(vec![2])),
+        task(5, On::Tasks(vec![5])),
+        task(6, On::Tasks(vec![1])),
         task(7, On::DueMs(1.0)),
     ];
     let index = Index::new(&tasks);
@@ -64,11 +65,14 @@ fn cycles_of_joins_and_locks_are_deadlocks() {
 
 #[test]
 fn a_task_that_runs_or_is_on_another_loop_is_in_no_deadlock() {
-    let mut tasks = [task(1, On::Task(2)), task(2, On::Task(1))];
+    let mut tasks = [task(1, On::Tasks(vec![2])), task(2, On::Tasks(vec![1]))];
     assert_eq!(deadlocks(&tasks, &Index::new(&tasks)).len(), 1);
     tasks[1].state = "ready".into();
     assert_eq!(deadlocks(&tasks, &Index::new(&tasks)).len(), 0);
     tasks[1].state = "waiting".into();
+    tasks[1].is_on_alone = false;
+    assert_eq!(deadlocks(&tasks, &Index::new(&tasks)).len(), 0, "something else may wake it");
+    tasks[1].is_on_alone = true;
     tasks[1].on_loop = 2;
     assert_eq!(deadlocks(&tasks, &Index::new(&tasks)).len(), 0);
 }

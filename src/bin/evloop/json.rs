@@ -30,6 +30,12 @@ impl<'a> Json<'a> {
         members.iter().find(|(name, _)| name == key).map_or(&Json::Null, |(_, value)| value)
     }
 
+    /// Returns whether an object has the member `key`, which may be `null`.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        let Json::Object(members) = self else { return false };
+        members.iter().any(|(name, _)| name == key)
+    }
+
     pub(crate) fn text(&self) -> Option<&str> {
         if let Json::Text(text) = self { Some(text) } else { None }
     }

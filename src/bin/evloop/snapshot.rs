@@ -22,6 +22,8 @@ pub(crate) struct Task {
     /// The line of the `.await`.
     pub(crate) at: Option<String>,
     pub(crate) on: On,
+    /// Nothing else can wake it, as far as is known.
+    pub(crate) is_on_alone: bool,
 }
 
 /// What a task waits for, as far as that is known.
@@ -29,7 +31,8 @@ pub(crate) struct Task {
 pub(crate) enum On {
     #[default]
     Unknown,
-    Task(u64),
+    /// The end of all of these: one task, or the children of a scope.
+    Tasks(Vec<u64>),
     DueMs(f64),
     Socket {
         fd: u64,
@@ -45,6 +48,7 @@ pub(crate) enum On {
 pub(crate) struct Stale {
     pub(crate) on_loop: u64,
     pub(crate) ms: Option<f64>,
+    pub(crate) is_stuck: bool,
 }
 
 /// All tasks of a program at one time.
@@ -83,7 +87,20 @@ pub(crate) struct Kernel {
 impl Task {
     /// Reads a line of `tasks`; `None` if it is about no task.
     pub(crate) fn read(value: &Json) -> Option<Task> {
+        if value.has("stale_ms") {
+            return None; // It names the task that holds the loop.
+        }
         let waits = value.get("waits");
+        let (on, more) = (waits.get("on"), waits.get("more").list());
+        let kind = waits.get("for").owned();
+        let children: Vec<u64> =
+            [on].into_iter().chain(more).filter_map(|on| on.get("child").u64()).collect();
+        let is_scope = children.len() == more.len() + 1;
+        let on = if is_scope { On::Tasks(children) } else { On::read(on) };
+        let is_kind = match on {
+            On::Tasks(_) => kind.as_deref() == Some("task"),
+            _ => kind.as_deref() == Some("lock"),
+        };
         Some(Task {
             on_loop: value.get("loop").u64().unwrap_or(1),
             id: value.get("task").u64()?,
@@ -92,9 +109,10 @@ impl Task {
             parent: value.get("parent").u64(),
             state: value.get("state").owned().unwrap_or_else(|| "?".into()),
             polls: value.get("polls").u64().unwrap_or(0),
-            waits_for: waits.get("for").owned(),
+            waits_for: kind,
             at: waits.get("at").owned(),
-            on: On::read(waits.get("on")),
+            is_on_alone: is_kind && (is_scope || more.is_empty()),
+            on,
         })
     }
 
@@ -110,7 +128,10 @@ impl Task {
             return self.state.clone();
         }
         match &self.on {
-            On::Task(id) => format!("task {id}"),
+            On::Tasks(ids) => match ids[..] {
+                [first, _, ..] => format!("task {first} and {} more", ids.len() - 1),
+                _ => format!("task {}", ids.first().copied().unwrap_or_default()),
+            },
             On::DueMs(ms) if *ms < 0.0 => "time, due now".into(),
             On::DueMs(ms) => format!("time, due in {}", duration(*ms)),
             On::Socket { fd, peer, direction } => {
@@ -140,8 +161,8 @@ fn held_by(holders: &[u64]) -> String {
 
 impl On {
     fn read(value: &Json) -> On {
-        if let Some(id) = value.get("task").u64() {
-            return On::Task(id);
+        if let Some(id) = value.get("task").u64().or_else(|| value.get("child").u64()) {
+            return On::Tasks(vec![id]);
         }
         if let Some(ms) = value.get("due_ms").f64() {
             return On::DueMs(ms);
@@ -159,21 +180,18 @@ impl On {
 
 impl Stale {
     fn read(value: &Json) -> Option<Stale> {
-        let is_stale = value.get("stale_ms") != &Json::Null || value.get("stuck").is_true();
-        let on_loop = value.get("loop").u64().filter(|_| is_stale)?;
-        Some(Stale { on_loop, ms: value.get("stale_ms").f64() })
+        let on_loop = value.get("loop").u64().filter(|_| value.has("stale_ms"))?;
+        let is_stuck = value.get("stuck").is_true();
+        Some(Stale { on_loop, ms: value.get("stale_ms").f64(), is_stuck })
     }
 
     pub(crate) fn sentence(&self) -> String {
+        let does = if self.is_stuck { "is stuck" } else { "does not answer" };
         match self.ms {
-            Some(ms) => format!(
-                "loop {} is stuck: its tasks are those of {} ago",
-                self.on_loop,
-                duration(ms)
-            ),
-            None => {
-                format!("loop {} is stuck, and there is no snapshot of its tasks", self.on_loop)
+            Some(ms) => {
+                format!("loop {} {does}: its tasks are those of {} ago", self.on_loop, duration(ms))
             }
+            None => format!("loop {} {does}, and there is no snapshot of its tasks", self.on_loop),
         }
     }
 }
@@ -262,8 +280,12 @@ impl Kernel {
     }
 
     pub(crate) fn in_words(&self) -> String {
-        let place = self.syscall.as_ref().or(self.wchan.as_ref());
-        let place = place.map(|place| format!(" in {place}")).unwrap_or_default();
+        // The system reports the name of the function in the kernel, and the number of the call.
+        let place = match (&self.wchan, &self.syscall) {
+            (Some(function), _) => format!(" in {function}"),
+            (None, Some(number)) => format!(" in system call {number}"),
+            (None, None) => String::new(),
+        };
         match self.state.as_str() {
             "R" => "burns CPU".into(),
             "S" => format!("sleeps{place}"),

@@ -28,6 +28,8 @@ struct Look {
     snapshot: Snapshot,
     /// The busy shares of tasks, by loop and task.
     shares: BTreeMap<(u64, u64), f64>,
+    /// The busy shares of loops: that of code outside of tasks, too.
+    busy: BTreeMap<u64, f64>,
 }
 
 pub(crate) fn run(mut args: Args) -> Result<(), Failure> {
@@ -114,23 +116,20 @@ impl Look {
     /// Samples for this long, then asks for what there is.
     fn take(pid: u32, time: Duration) -> Result<Look, Failure> {
         let command = format!("sample {}", time.as_millis().max(1));
-        let mut shares = BTreeMap::new();
+        let (mut shares, mut busy) = (BTreeMap::new(), BTreeMap::new());
         client::ask(pid, &command, time)?.each(|_, value| {
-            let key = (value.get("loop").u64(), value.get("task").u64());
+            let (on_loop, task) = (value.get("loop").u64(), value.get("task").u64());
             let share = value.get("busy_share").f64();
-            if let ((Some(on_loop), Some(task)), Some(share)) = (key, share) {
-                shares.insert((on_loop, task), share);
+            let Some((on_loop, share)) = on_loop.zip(share) else { return Ok(()) };
+            match task {
+                Some(task) => drop(shares.insert((on_loop, task), share)),
+                None if !value.has("task") => drop(busy.insert(on_loop, share)),
+                None => {}
             }
             Ok(())
         })?;
         let (header, loops) = snapshot::loops(pid)?;
-        Ok(Look { header, loops, snapshot: snapshot::take(pid, None)?, shares })
-    }
-
-    /// The share of all tasks of a loop.
-    fn busy(&self, on_loop: u64) -> f64 {
-        let shares = self.shares.range((on_loop, 0)..=(on_loop, u64::MAX));
-        shares.map(|(_, share)| share).sum()
+        Ok(Look { header, loops, snapshot: snapshot::take(pid, None)?, shares, busy })
     }
 
     /// The tasks, the busiest first, then those with the most polls.
@@ -148,7 +147,7 @@ impl Look {
         let tasks = count(self.snapshot.tasks.len(), "task");
         let mut page = vec![cut_to(&format!("{}, {tasks}", head(&self.header, style)), columns)];
         for each in &self.loops {
-            let busy = self.busy(each.id);
+            let busy = self.busy.get(&each.id).copied().unwrap_or(0.0);
             let text = format!("loop {}: {:>6} busy  ", each.title(), percent(busy));
             let phase = each.phase_in_words();
             page.push(cut(&escaped(&format!("{text}{}  {phase}", bar(busy))), columns));

@@ -27,7 +27,9 @@ pub(crate) fn run(mut args: Args) -> Result<(), Failure> {
     if time > TIME_MAX {
         return Err(Failure::Usage("a trace takes 600 seconds at most".into()));
     }
-    let mut answer = client::ask(pid, &format!("trace {}", time.as_secs_f64()), time)?;
+    // The program counts in whole seconds.
+    let seconds = time.as_secs_f64().ceil() as u64;
+    let mut answer = client::ask(pid, &format!("trace {seconds}"), time)?;
     let file = File::create(&path).map_err(|error| cannot_write(&path, &error))?;
     let mut out = BufWriter::new(file);
     let (mut events, mut dropped) = (0, 0);
