@@ -15,8 +15,7 @@ use fake_program::{Fake, header};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 
-const STATUS: &str = r#"{"loop":1,"name":"main","phase":"turn","turn_ms":61000,"task":2,"task_name":"resize","spawned_at":"src/main.rs:4:5","polls":123,"kernel":null,"snapshot_age_ms":null,"stuck":true}
-"#;
+const STATUS: &str = include_str!("fake_program/stuck.jsonl");
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// `evloop` on the inner side of a pseudo terminal, and what it has written so far.

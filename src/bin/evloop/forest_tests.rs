@@ -1,6 +1,7 @@
 //! Tests of the forest of tasks and of deadlocks.
 
-use super::*;
+use crate::forest::{Forest, Index, deadlock_in_words, deadlocks};
+use crate::snapshot::{On, Task};
 
 fn task(id: u64, on: On) -> Task {
     let is_on_alone = true;

@@ -1,6 +1,6 @@
 //! Tests of the JSON parser: what is valid, rubbish, depth, escapes, large numbers.
 
-use super::{Json, object, parse};
+use crate::json::{Json, object, parse};
 
 #[track_caller]
 fn written(text: &str) -> String {

@@ -76,9 +76,7 @@ fn list(is_json: bool) -> Result<(), Failure> {
         return print_all(programs.iter().map(|program| program.json().to_string()));
     }
     if programs.is_empty() {
-        return print(
-            "No program listens. One that is started with EVLOOP_INSPECT=1 in its environment does.",
-        );
+        return print("No program listens. Start one with EVLOOP_INSPECT=1 in its environment.");
     }
     let mut table = Table::new(&[">PID", "PROGRAM", "VERSION", "UP", ">LOOPS", ">TASKS", "STATE"]);
     for program in &programs {
