@@ -1,4 +1,4 @@
-//! Guides for programmers who know asyncio, gevent, threads, trio, tokio or smol.
+//! Guides for programmers who know asyncio, gevent, threads, trio, tokio or smol; how to debug.
 //!
 //! | Guide | Contents |
 //! |---|---|
@@ -8,8 +8,9 @@
 //! | [`tokio`] | tokio and tokio-util |
 //! | [`smol`] | smol and its crates |
 //! | [`other_crates`] | which async crates run on this loop, and how |
+//! | [`debugging`] | a program hangs, is slow, loses errors, grows: what to look at |
 //!
-//! All but the last end with what differs, and what has no counterpart. The tests compile and run
+//! All but the last two end with what differs, and what has no counterpart. The tests compile and run
 //! the Rust in them.
 
 #[doc = include_str!("../docs/asyncio.md")]
@@ -29,3 +30,6 @@ pub mod smol {}
 
 #[doc = include_str!("../docs/other-crates.md")]
 pub mod other_crates {}
+
+#[doc = include_str!("../docs/debugging.md")]
+pub mod debugging {}
