@@ -45,6 +45,17 @@ fn program() {
             ready();
             pending::<()>().await;
         }),
+        "connects" => evloop::block_on(async {
+            let listener = evloop::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let client = evloop::net::TcpStream::connect(listener.local_addr().unwrap());
+            let (client, accepted) = (client.await.unwrap(), listener.accept().await.unwrap());
+            let _reader =
+                Builder::new().name("reader").spawn(async move { client.read(&mut [0]).await });
+            evloop::task::yield_now().await;
+            ready();
+            pending::<()>().await;
+            drop(accepted);
+        }),
         role => panic!("{role}"),
     }
 }
@@ -146,6 +157,18 @@ fn a_loop_in_sleep_is_stuck_when_it_is_asked_for_the_first_time() {
     assert!(!cfg!(target_os = "linux") || text.contains("its thread sleeps in "), "{text}");
     let text = wait_for(&program, "ps PID", |_| true);
     assert!(text.contains("0 tasks\n") && text.contains("2 sleeper"), "{text}");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn the_peer_of_a_socket_is_told() {
+    let program = Program::start("connects");
+    let text = wait_for(&program, "pstree PID", |text| text.contains("waits for read"));
+    let reader = text.lines().find(|line| line.contains("reader")).unwrap();
+    assert!(
+        reader.contains(", 127.0.0.1:") && reader.contains(" at tests/cli_program.rs:"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -21,7 +21,7 @@ const LAYERS: &str = "
 /// The program is a crate of its own, which sees only what is public in the library.
 const PROGRAM: &str = "src/bin/evloop/";
 const PROGRAM_LAYERS: &str = "
-    L0 failure help json text
+    L0 failure help json peers text
     L1 args directory terminal
     L2 client snapshot
     L3 forest groups http output

@@ -78,9 +78,9 @@ fn is_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
-/// Returns the command that a path names: those that only look.
+/// Returns the command that a path names: those that only look. The server itself answers `peers`.
 fn command(path: &str) -> Option<String> {
-    if let "status" | "loops" | "tasks" | "timers" | "sources" = path {
+    if let "status" | "loops" | "tasks" | "timers" | "sources" | "peers" = path {
         return Some(path.to_owned());
     }
     let ms: u32 = path.strip_prefix("sample/")?.parse().ok()?;

@@ -13,6 +13,8 @@ mod help;
 #[cfg(unix)]
 mod json;
 #[cfg(unix)]
+mod peers;
+#[cfg(unix)]
 mod terminal;
 #[cfg(unix)]
 mod text;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::client::{self, Header};
 use crate::failure::Failure;
 use crate::json::Json;
+use crate::peers;
 use crate::text::duration;
 
 /// A task. Its number is unique in its loop.
@@ -201,6 +202,20 @@ impl Snapshot {
         Snapshot { header, stale: Vec::new(), tasks: Vec::new() }
     }
 
+    /// Adds the peers of sockets, unless the program has named them.
+    fn add_peers(&mut self) {
+        let is_open = |task: &Task| matches!(task.on, On::Socket { peer: None, .. });
+        if !self.tasks.iter().any(is_open) {
+            return;
+        }
+        let peers = peers::peers(self.header.pid);
+        for task in &mut self.tasks {
+            if let On::Socket { fd, peer: peer @ None, .. } = &mut task.on {
+                *peer = peers.get(fd).cloned();
+            }
+        }
+    }
+
     /// Adds what a line of `tasks` says.
     pub(crate) fn add(&mut self, value: &Json) {
         match Task::read(value) {
@@ -304,6 +319,7 @@ pub(crate) fn take(pid: u32, on_loop: Option<u64>) -> Result<Snapshot, Failure> 
         snapshot.add(value);
         Ok(())
     })?;
+    snapshot.add_peers();
     Ok(snapshot)
 }
 

@@ -17,6 +17,7 @@ use crate::failure::{Failure, failed};
 use crate::http::{HEAD_MAX, NOTHING, Route, Site, head, page_policy, route};
 use crate::json::{Json, object};
 use crate::output::print;
+use crate::peers::peers;
 
 /// The page. `NONCE` stands where that of the answer belongs.
 const PAGE: &str = include_str!("page.html");
@@ -109,6 +110,12 @@ async fn answer(
 
 /// Returns the answer of the program as it came. Runs on a thread of the blocking pool.
 fn read_answer(pid: u32, command: &str) -> Result<String, Failure> {
+    if command == "peers" {
+        let line = |(fd, peer): (u64, String)| {
+            object([("fd", fd.into()), ("peer", peer.as_str().into())]).to_string() + "\n"
+        };
+        return Ok(peers(pid).into_iter().map(line).collect());
+    }
     let time = command.strip_prefix("sample ").and_then(|ms| ms.parse().ok()).unwrap_or(0);
     let mut answer = client::ask(pid, command, Duration::from_millis(time))?;
     let mut body = answer.first_line.clone() + "\n";
