@@ -1,6 +1,6 @@
 //! Tasks grouped by where they were spawned and where they wait: a group that grows is a leak.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::json::{Json, object};
 use crate::snapshot::Task;
@@ -30,42 +30,45 @@ pub(crate) struct Group {
     pub(crate) examples: Vec<u64>,
 }
 
+/// A place whose texts are those of a task.
+type PlaceOf<'a> = (Option<&'a str>, &'a str, Option<&'a str>);
+
 /// Returns the place of a task.
-fn place(task: &Task) -> Place {
-    let waits = task.waits_for.as_ref().filter(|_| task.state == "waiting");
-    Place {
-        spawned_at: task.spawned_at.clone(),
-        waits_for: waits.unwrap_or(&task.state).clone(),
-        at: task.at.clone().filter(|_| waits.is_some()),
+fn place(task: &Task) -> PlaceOf<'_> {
+    let waits = task.waits_for.as_deref().filter(|_| task.state == "waiting");
+    let at = task.at.as_deref().filter(|_| waits.is_some());
+    (task.spawned_at.as_deref(), waits.unwrap_or(&task.state), at)
+}
+
+/// Returns the tasks of each place.
+fn by_place(tasks: &[Task]) -> HashMap<PlaceOf<'_>, Vec<u64>> {
+    let mut places = HashMap::<_, Vec<u64>>::new();
+    for task in tasks {
+        places.entry(place(task)).or_default().push(task.id);
     }
+    places
+}
+
+fn owned((spawned_at, waits_for, at): PlaceOf<'_>) -> Place {
+    let [spawned_at, at] = [spawned_at, at].map(|text| text.map(str::to_owned));
+    Place { spawned_at, waits_for: waits_for.to_owned(), at }
 }
 
 /// Returns how many tasks each place has.
 pub(crate) fn counts(tasks: &[Task]) -> Counts {
-    let mut counts = Counts::new();
-    for task in tasks {
-        *counts.entry(place(task)).or_default() += 1;
-    }
-    counts
+    by_place(tasks).into_iter().map(|(place, tasks)| (owned(place), tasks.len())).collect()
 }
 
 /// Returns the groups: first those that grew most since `before`, then the largest.
 pub(crate) fn groups(tasks: &[Task], before: Option<&Counts>) -> Vec<Group> {
-    let mut groups = BTreeMap::<Place, Group>::new();
     let change = |now: usize, earlier: usize| now as i64 - earlier as i64;
-    for task in tasks {
-        let place = place(task);
-        let group = groups.entry(place.clone()).or_insert_with(|| Group {
-            place,
-            tasks: 0,
-            change: None,
-            examples: Vec::new(),
-        });
-        group.tasks += 1;
-        if group.examples.len() < EXAMPLES {
-            group.examples.push(task.id);
-        }
-    }
+    let group = |(place, mut ids): (PlaceOf<'_>, Vec<u64>)| {
+        let tasks = ids.len();
+        ids.truncate(EXAMPLES);
+        let place = owned(place);
+        (place.clone(), Group { place, tasks, change: None, examples: ids })
+    };
+    let mut groups: BTreeMap<Place, Group> = by_place(tasks).into_iter().map(group).collect();
     for (place, &earlier) in before.into_iter().flatten() {
         let gone = Group { place: place.clone(), tasks: 0, change: None, examples: Vec::new() };
         let group = groups.entry(place.clone()).or_insert(gone);
@@ -134,6 +137,6 @@ mod tests {
         let mut task = tasks(&[("a", 1)]).remove(0);
         task.state = "ready".into();
         let place = place(&task);
-        assert_eq!((place.waits_for.as_str(), place.at), ("ready", None));
+        assert_eq!((place.1, place.2), ("ready", None));
     }
 }

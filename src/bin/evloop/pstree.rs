@@ -51,11 +51,13 @@ pub(crate) fn run(mut args: Args) -> Result<(), Failure> {
 
 /// Whether two tasks without children are drawn as one line.
 fn is_alike(a: &Task, b: &Task) -> bool {
-    let of = |task: &Task| {
-        let places = [&task.spawned_at, &task.at, &task.waits_for].map(Clone::clone);
-        (task.on_loop, task.name.clone(), task.state.clone(), places)
-    };
-    of(a) == of(b)
+    let same = |of: fn(&Task) -> &Option<String>| of(a) == of(b);
+    a.on_loop == b.on_loop
+        && a.state == b.state
+        && same(|task| &task.name)
+        && same(|task| &task.spawned_at)
+        && same(|task| &task.waits_for)
+        && same(|task| &task.at)
 }
 
 fn node(task: &Task, depth: usize) -> Json<'_> {

@@ -1,11 +1,12 @@
 //! Text for people: escaped names, columns, durations, counts.
 
-use std::fmt::Write;
-
 /// Escapes what would change a terminal's state or the order of its text: control characters,
 /// and the characters that direct the writing (bidi). Names come from the inspected program, which
 /// may have taken them from its own clients.
 pub(crate) fn escaped(text: &str) -> String {
+    if is_plain(text) {
+        return text.to_owned();
+    }
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
         let is_direction = matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
@@ -19,8 +20,16 @@ pub(crate) fn escaped(text: &str) -> String {
     escaped
 }
 
+/// Most texts are: then there is nothing to escape, and each byte takes a column.
+fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
+}
+
 /// How many columns of a terminal the text takes. An estimate: terminals differ.
 pub(crate) fn width(text: &str) -> usize {
+    if is_plain(text) {
+        return text.len();
+    }
     text.chars().map(char_width).sum()
 }
 
@@ -81,7 +90,8 @@ impl Table {
     /// Adds a row. Its cells are escaped.
     pub(crate) fn row<const N: usize>(&mut self, cells: [String; N]) {
         debug_assert_eq!(N, self.head.len());
-        self.rows.push(cells.iter().map(|cell| escaped(cell)).collect());
+        let escape = |cell: String| if is_plain(&cell) { cell } else { escaped(&cell) };
+        self.rows.push(cells.into_iter().map(escape).collect());
     }
 
     /// Returns the lines, the head first, each cut to `columns`.
@@ -96,13 +106,21 @@ impl Table {
         let line = |row: &Vec<String>| {
             let mut line = String::new();
             for ((cell, wide), (_, align)) in row.iter().zip(&widths).zip(&self.head) {
-                let space = " ".repeat(wide - width(cell));
-                let _ = match align {
-                    Align::Left => write!(line, "{cell}{space}  "),
-                    Align::Right => write!(line, "{space}{cell}  "),
-                };
+                let space = std::iter::repeat_n(' ', wide - width(cell));
+                match align {
+                    Align::Left => {
+                        line += cell;
+                        line.extend(space);
+                    }
+                    Align::Right => {
+                        line.extend(space);
+                        line += cell;
+                    }
+                }
+                line += "  ";
             }
-            cut(line.trim_end(), columns)
+            line.truncate(line.trim_end().len());
+            if width(&line) > columns { cut(&line, columns) } else { line }
         };
         [&head].into_iter().chain(&self.rows).map(line).collect()
     }
