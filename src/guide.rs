@@ -16,8 +16,9 @@
 //! | [`tokio`] | tokio and tokio-util |
 //! | [`smol`] | smol and its crates |
 //! | [`other_crates`] | which async crates run on this loop, and how |
+//! | [`debugging`] | a program hangs, is slow, loses errors, grows: what to look at |
 //!
-//! All guides but the last end with what differs, and what has no counterpart. The tests compile
+//! All guides but the last two end with what differs, and what has no counterpart. The tests compile
 //! and run the Rust in all texts. `docs/book/build.py` makes a site of them.
 
 #[doc = include_str!("../docs/book/introduction.md")]
@@ -49,3 +50,6 @@ pub mod smol {}
 
 #[doc = include_str!("../docs/other-crates.md")]
 pub mod other_crates {}
+
+#[doc = include_str!("../docs/debugging.md")]
+pub mod debugging {}

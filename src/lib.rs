@@ -91,7 +91,7 @@
 //! [Coming from asyncio](guide::asyncio), [from gevent or threads](guide::gevent),
 //! [from trio](guide::trio), [from tokio](guide::tokio), [from smol](guide::smol): what is written
 //! there, and the Rust that does the same here. [Other crates](guide::other_crates): which run on
-//! this loop, and how.
+//! this loop, and how. [Debugging](guide::debugging): a program hangs, is slow, or grows.
 //!
 //! # Cancellation
 //!
@@ -108,6 +108,7 @@
 //! | `process` | [`process`]: child processes, on Unix; enables `signal` | yes |
 //! | `signal` | [`signal`]: Ctrl-C and other signals, on Unix | yes |
 //! | `macros` | `#[evloop::main]` and `#[evloop::test]` | no |
+//! | `cli` | the program `evloop`, which shows the tasks of a running program | no |
 //! | `hyper` | `evloop::hyper`: HTTP/1 and HTTP/2 by hyper | no |
 //! | `lookup-addr` | `net::lookup_addr`: the name of an address | no |
 //! | `rustls` | `rustls`: TLS on [`streams`], by the crate rustls | no |
