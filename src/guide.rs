@@ -18,8 +18,8 @@
 //! | [`other_crates`] | which async crates run on this loop, and how |
 //! | [`debugging`] | a program hangs, is slow, loses errors, grows: what to look at |
 //!
-//! All guides but the last two end with what differs, and what has no counterpart. The tests compile
-//! and run the Rust in all texts. `docs/book/build.py` makes a site of them.
+//! All guides but the last two end with what differs, and what has no counterpart. The tests
+//! compile and run the Rust in all texts. `docs/book/build.py` makes a site of them.
 
 #[doc = include_str!("../docs/book/introduction.md")]
 pub mod introduction {}
