@@ -32,7 +32,7 @@ impl Reactor {
     }
 
     pub(super) fn next_tick(&self) -> Option<Tick> {
-        self.timers.borrow().next().map(Tick::at_or_after)
+        self.timers.borrow().next().map(|nanos| self.clock.tick_at_or_after(nanos))
     }
 
     /// Completes once the deadline has passed, in nanoseconds of the clock. Until then a timer at
