@@ -30,6 +30,12 @@ pub(crate) fn here() -> Option<Here> {
     None
 }
 
+/// Returns the host and the ordinal of a task of a world.
+#[inline(always)]
+pub(crate) fn ordinal(_task: u64) -> Option<(u64, u64)> {
+    None
+}
+
 impl Here {
     pub(crate) fn nanos(self) -> u64 {
         match self {}
@@ -43,10 +49,6 @@ impl Here {
         match self {}
     }
 
-    pub(crate) fn is_on_this_thread(self) -> bool {
-        match self {}
-    }
-
     pub(crate) fn take_events(self, _into: &mut Vec<Event>) {
         match self {}
     }
@@ -55,7 +57,7 @@ impl Here {
         match self {}
     }
 
-    pub(crate) fn task_ids(self) -> u64 {
+    pub(crate) fn task_ids(self) -> (u64, u64) {
         match self {}
     }
 
