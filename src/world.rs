@@ -49,3 +49,14 @@ pub(crate) use tcp_socket::{TcpListener, TcpSocket};
 pub(crate) use tcp_stream::TcpStream;
 pub(crate) use udp_socket::UdpSocket;
 pub(crate) use watch::Event;
+
+#[cfg(test)]
+mod address_tests;
+#[cfg(test)]
+mod lab_tests;
+#[cfg(test)]
+mod tcp_flow_tests;
+#[cfg(test)]
+mod tcp_tests;
+#[cfg(test)]
+mod udp_tests;
