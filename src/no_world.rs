@@ -4,6 +4,7 @@
 
 #![allow(dead_code)] // Names that only a world uses.
 
+use std::io;
 use std::time::{Duration, SystemTime};
 
 /// The host of a simulated world whose code runs on this thread: there is none.
@@ -65,6 +66,17 @@ buffers!(TcpOptions, UdpOptions);
 #[inline(always)]
 pub(crate) fn here() -> Option<Here> {
     None
+}
+
+/// Returns an error if a simulated world is current, which does not have `what`.
+#[inline(always)]
+pub(crate) fn check_outside(_what: &str) -> io::Result<()> {
+    Ok(())
+}
+
+/// Returns the error of something that a world does not have.
+pub(crate) fn unsupported(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::Unsupported, what)
 }
 
 /// Returns the host and the ordinal of a task of a world.

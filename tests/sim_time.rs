@@ -18,7 +18,10 @@ fn a_sleep_takes_exactly_its_time() {
         assert_eq!(time::now() - begin, MS + Duration::from_nanos(1));
         time::sleep(Duration::from_secs(24 * 3600) - 2 * MS).await;
         time::sleep_until(begin).await;
-        assert_eq!(time::now() - begin, Duration::from_secs(24 * 3600) - MS + Duration::from_nanos(1));
+        assert_eq!(
+            time::now() - begin,
+            Duration::from_secs(24 * 3600) - MS + Duration::from_nanos(1)
+        );
     });
 }
 

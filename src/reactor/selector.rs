@@ -172,12 +172,6 @@ impl Reactor {
         self.selector.registry()
     }
 
-    /// Returns an error in a simulated world, which does not have `what`.
-    #[inline]
-    pub(crate) fn check_system(&self, what: &str) -> io::Result<()> {
-        self.selector.check_system(what)
-    }
-
     /// Adds a source to the slab and registers its object with the selector.
     pub(super) fn register(
         self: &Rc<Self>,
@@ -205,7 +199,9 @@ impl Reactor {
         }
         match self.selector.reregister(io, key) {
             // mio's poll(2) selector deregisters an object by itself when it hangs up.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => self.selector.register(io, key),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.selector.register(io, key)
+            }
             result => result,
         }
     }

@@ -4,6 +4,7 @@
 //! There [`Here`] has no values, so that each branch for a world disappears.
 
 use std::cell::{Cell, RefCell};
+use std::io;
 use std::time::{Duration, SystemTime};
 
 use super::{Event, HostId, Stream, current, is_current};
@@ -46,6 +47,22 @@ pub(crate) fn note_registration() {
     REGISTRATIONS.set(REGISTRATIONS.get() + 1);
 }
 
+/// Returns an error if a simulated world is current, which does not have `what`.
+#[inline]
+pub(crate) fn check_outside(what: &str) -> io::Result<()> {
+    if is_current() { Err(unsupported(what)) } else { Ok(()) }
+}
+
+/// Returns the error of something that a world does not have.
+#[cold]
+pub(crate) fn unsupported(what: &str) -> io::Error {
+    let sentence = format!(
+        "{what} does not work in a simulated world, which has only its own sockets and pipes: use \
+         those of evloop::net, or run this part of the program outside of the world"
+    );
+    io::Error::new(io::ErrorKind::Unsupported, sentence)
+}
+
 /// Returns the host and the ordinal of a task of a world.
 pub(crate) fn ordinal(task: u64) -> Option<(u64, u64)> {
     let number = task & !WORLD;
@@ -62,8 +79,10 @@ impl Here {
     /// Returns the time of day of the host in a world that started at `epoch`.
     pub(crate) fn system_time(self, epoch: SystemTime) -> SystemTime {
         let nanos = current().map_or(0, |world| world.wall_nanos());
-        let distance = Duration::from_nanos(u64::try_from(nanos.unsigned_abs()).unwrap_or(u64::MAX));
-        let time = if nanos < 0 { epoch.checked_sub(distance) } else { epoch.checked_add(distance) };
+        let distance =
+            Duration::from_nanos(u64::try_from(nanos.unsigned_abs()).unwrap_or(u64::MAX));
+        let time =
+            if nanos < 0 { epoch.checked_sub(distance) } else { epoch.checked_add(distance) };
         time.unwrap_or(epoch)
     }
 
