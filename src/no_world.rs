@@ -5,6 +5,7 @@
 #![allow(dead_code)] // Names that only a world uses.
 
 use std::io;
+use std::thread::ThreadId;
 use std::time::{Duration, SystemTime};
 
 /// The host of a simulated world whose code runs on this thread: there is none.
@@ -95,6 +96,10 @@ impl Here {
     }
 
     pub(crate) fn mark_runnable(self) {
+        match self {}
+    }
+
+    pub(crate) fn check_thread(self, _own: ThreadId) {
         match self {}
     }
 

@@ -52,7 +52,10 @@ mod unix_datagram;
 mod unix_stream;
 
 pub(crate) use handle::{Action, Entered, World, current, is_current};
-pub(crate) use here::{Here, check_outside, here, note_registration, ordinal, reset, unsupported};
+pub(crate) use here::{
+    Here, INTRUSION, check_outside, here, note_registration, ordinal, reset, take_intrusion,
+    unsupported,
+};
 pub(crate) use hosts::HostId;
 pub(crate) use pipe::{PipeReceiver, PipeSender, pipe};
 pub(crate) use random::Stream;

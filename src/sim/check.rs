@@ -161,7 +161,7 @@ impl Sim {
             Box::pin(async move { result.set(Some(script(world).await)) });
         let outcome = driver.drive(&mut program);
         driver.close(program);
-        self.hash = driver.hash();
+        self.hash = driver.hash() ^ leaf.run_hash();
         let failure = outcome.err().or_else(|| driver.failure.take());
         let report = failure.map(|failure| failure.report(&driver));
         leaf.set_host(None);
