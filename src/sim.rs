@@ -60,6 +60,7 @@ mod client;
 mod driver;
 mod failure;
 mod host;
+mod lifecycle;
 mod machine;
 mod options;
 mod slot;

@@ -163,7 +163,8 @@ impl Sim {
         driver.close(program);
         self.hash = driver.hash() ^ leaf.run_hash();
         let failure = outcome.err().or_else(|| driver.failure.take());
-        let report = failure.map(|failure| failure.report(&driver));
+        let report = failure
+            .map(|failure| failure.report(leaf.nanos(), driver.turns(), self.seed, &self.options));
         leaf.set_host(None);
         drop((driver, entered));
         match report {

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::driver::Driver;
+use super::options::Options;
 use crate::caught::Caught;
 use crate::executor::{TaskInfo, TaskState};
 
@@ -33,15 +33,13 @@ impl Failure {
         Failure(format!("`{name}` panicked: {}", text.unwrap_or("with a payload that is no text")))
     }
 
-    /// Returns the message of the run that has failed.
-    pub(super) fn report(&self, driver: &Driver<'_>) -> String {
-        let time = Duration::from_nanos(driver.leaf.nanos());
-        let Driver { seed, options, .. } = driver;
+    /// Returns the message of the run that has failed, after `nanos` of virtual time and `turns`.
+    pub(super) fn report(&self, nanos: u64, turns: u64, seed: u64, options: &Options) -> String {
+        let time = Duration::from_nanos(nanos);
         format!(
-            "the simulated world failed: {}\n  at {time:?} of virtual time, turn {}, seed {seed}\n  \
-             sim::check runs this seed alone with EVLOOP_SIM_SEED={seed}\n  {options:?}",
-            self.0,
-            driver.turns()
+            "the simulated world failed: {}\n  at {time:?} of virtual time, turn {turns}, seed \
+             {seed}\n  sim::check runs this seed alone with EVLOOP_SIM_SEED={seed}\n  {options:?}",
+            self.0
         )
     }
 }
