@@ -12,6 +12,7 @@
 //! | `runnable`, `task_cell` | the steps of a task: its future, its output |
 //! | `task_memory` | the memory of a task, and the references to it |
 //! | `arena` | where the memory of small tasks comes from |
+//! | `root_record` | the record of the root, the future of `block_on` |
 //! | `simulated` | what the driver of a simulated world needs of the executor of a host |
 //! | `child_slot` | how a child of a scope gets its turns |
 //! | `join_handle`, `join_error` | the handles of a task, and its error |
@@ -33,6 +34,7 @@ mod join_handle;
 pub(crate) mod local_queue;
 mod nested;
 mod observe;
+mod root_record;
 mod run_queue;
 mod runnable;
 #[cfg(feature = "sim")]

@@ -4,8 +4,9 @@ use std::mem;
 use std::panic::Location;
 
 use super::header::Flag;
+use super::root_record::RootRecord;
 use super::task_memory::Task;
-use super::tasks::{Executor, RootRecord};
+use super::tasks::Executor;
 
 /// The number of ready tasks among which a world usually chooses.
 const CHOOSE_FROM: u64 = 8;

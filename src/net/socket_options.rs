@@ -1,7 +1,7 @@
 //! The options of sockets that mio lacks. Unix only. Layer L4.
 //!
-//! With the feature `sim`, `world_options.rs` takes the place of this file: it also sets the options
-//! of a socket of a simulated world. So an option is named twice, once for each.
+//! With the feature `sim`, `world_options.rs` takes the place of this file: it also sets the
+//! options of a socket of a simulated world. So an option is named twice, once for each.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};

@@ -307,22 +307,6 @@ pub(super) fn sendfile(
     }
 }
 
-macro_rules! pipe_try_io {
-    ($($end:ty),*) => {$(
-        impl $end {
-            pub(super) fn try_io<R>(&self, op: impl FnOnce() -> io::Result<R>) -> io::Result<R> {
-                match self {
-                    Io::System(io) => io.try_io(op),
-                    Io::World(_) => op(),
-                }
-            }
-        }
-    )*};
-}
-
-#[cfg(unix)]
-pipe_try_io!(PipeSender, PipeReceiver);
-
 impl UdpSocket {
     pub(super) fn connect(&self, addr: SocketAddr) -> io::Result<()> {
         match self {

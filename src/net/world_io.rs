@@ -27,7 +27,7 @@ macro_rules! stream_io {
             fn read(&self, buf: &mut [u8]) -> io::Result<Done<usize>> {
                 match self {
                     Io::System(io) => StreamIo::read(io, buf),
-                    Io::World(io) => in_world(|| done(io.read(buf))),
+                    Io::World(io) => done(in_world(|| io.read(buf))),
                 }
             }
 
@@ -35,7 +35,7 @@ macro_rules! stream_io {
             fn read_into(&self, buf: &mut Vec<u8>) -> io::Result<Done<usize>> {
                 match self {
                     Io::System(io) => io.read_into(buf),
-                    Io::World(io) => in_world(|| done(io.read_into(buf))),
+                    Io::World(io) => done(in_world(|| io.read_into(buf))),
                 }
             }
 
@@ -43,14 +43,14 @@ macro_rules! stream_io {
             fn read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<Done<usize>> {
                 match self {
                     Io::System(io) => StreamIo::read_vectored(io, bufs),
-                    Io::World(io) => in_world(|| done(io.read_vectored(bufs))),
+                    Io::World(io) => done(in_world(|| io.read_vectored(bufs))),
                 }
             }
 
             fn peek(&self, buf: &mut [u8]) -> io::Result<Done<usize>> {
                 match self {
                     Io::System(io) => StreamIo::peek(io, buf),
-                    Io::World(io) => in_world(|| done(io.peek(buf))),
+                    Io::World(io) => done(in_world(|| io.peek(buf))),
                 }
             }
 
@@ -58,7 +58,7 @@ macro_rules! stream_io {
             fn write(&self, buf: &[u8]) -> io::Result<Done<usize>> {
                 match self {
                     Io::System(io) => StreamIo::write(io, buf),
-                    Io::World(io) => in_world(|| done(io.write(buf))),
+                    Io::World(io) => done(in_world(|| io.write(buf))),
                 }
             }
 
@@ -66,7 +66,7 @@ macro_rules! stream_io {
             fn write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<Done<usize>> {
                 match self {
                     Io::System(io) => StreamIo::write_vectored(io, bufs),
-                    Io::World(io) => in_world(|| done(io.write_vectored(bufs))),
+                    Io::World(io) => done(in_world(|| io.write_vectored(bufs))),
                 }
             }
 
@@ -270,3 +270,19 @@ impl WriteEnd for PipeSender {
         }
     }
 }
+
+macro_rules! pipe_try_io {
+    ($($end:ty),*) => {$(
+        impl $end {
+            pub(super) fn try_io<R>(&self, op: impl FnOnce() -> io::Result<R>) -> io::Result<R> {
+                match self {
+                    Io::System(io) => io.try_io(op),
+                    Io::World(_) => op(),
+                }
+            }
+        }
+    )*};
+}
+
+#[cfg(unix)]
+pipe_try_io!(PipeSender, PipeReceiver);

@@ -94,30 +94,6 @@ impl Selector {
         }
     }
 
-    /// Waits for events for up to `timeout`, and calls `f` for each with the key of its source. A
-    /// signal that interrupts the wait ends it. In a world it never waits.
-    #[inline(always)]
-    pub(super) fn wait(
-        &self,
-        timeout: Option<Duration>,
-        mut f: impl FnMut(usize, Readiness),
-    ) -> io::Result<()> {
-        let System { poll, events, .. } = match self {
-            Selector::System(system) => system,
-            Selector::World(world) => {
-                world.take_events(&mut f);
-                return Ok(());
-            }
-        };
-        let mut events = events.borrow_mut();
-        match poll.borrow_mut().poll(&mut events, timeout) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
-            result => result?,
-        }
-        events.iter().for_each(|event| f(event.token().0, readiness(event)));
-        Ok(())
-    }
-
     /// Returns whether the last wait returned as many events as its buffer holds: then the selector
     /// may have more.
     pub(super) fn has_events_left(&self) -> bool {
@@ -172,10 +148,28 @@ impl Selector {
     }
 }
 
+impl System {
+    /// Waits for events for up to `timeout`, and calls `f` for each with the key of its source. A
+    /// signal that interrupts the wait ends it.
+    #[inline(always)]
+    pub(super) fn wait(
+        &self,
+        timeout: Option<Duration>,
+        mut f: impl FnMut(usize, Readiness),
+    ) -> io::Result<()> {
+        let mut events = self.events.borrow_mut();
+        match self.poll.borrow_mut().poll(&mut events, timeout) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
+            result => result?,
+        }
+        events.iter().for_each(|event| f(event.token().0, readiness(event)));
+        Ok(())
+    }
+}
+
 impl World {
     /// Calls `f` for each event that came since the last call.
-    #[cold]
-    fn take_events(&self, f: &mut impl FnMut(usize, Readiness)) {
+    pub(super) fn take_events(&self, mut f: impl FnMut(usize, Readiness)) {
         let mut events = self.events.borrow_mut();
         self.here.take_events(&mut events);
         for Event { token, readable, writable, special } in events.drain(..) {

@@ -16,7 +16,7 @@ use std::time::Duration;
 use mio::event;
 use slab::Slab;
 
-use super::poll::Selector;
+use super::poll::{Selector, World};
 use super::source::{Readiness, Source};
 use super::timer_wheel::Timers;
 use crate::clock::{Clock, Tick};
@@ -90,6 +90,10 @@ impl Reactor {
     /// Waits for events for up to `limit`, or until the next deadline if that is earlier, and wakes
     /// the tasks of the sources that are ready. A signal that interrupts the wait ends it.
     pub(crate) fn wait(&self, limit: Option<Duration>) -> io::Result<()> {
+        let system = match &self.selector {
+            Selector::System(system) => system,
+            Selector::World(world) => return Ok(self.take_events(world)),
+        };
         let retry = self.has_unwatched().then_some(RETRY);
         let limit = limit.into_iter().chain(retry).min();
         let timeout =
@@ -97,7 +101,7 @@ impl Reactor {
         self.collect_and_wake(|woken| {
             let sources = self.sources.borrow();
             // A token without a source: the source was removed after the kernel queued the event.
-            self.selector.wait(timeout, |key, readiness| {
+            system.wait(timeout, |key, readiness| {
                 if let Some(entry) = sources.get(key) {
                     entry.source.set_ready(readiness, woken);
                 }
@@ -107,6 +111,20 @@ impl Reactor {
             }
             Ok(())
         })
+    }
+
+    /// Wakes the tasks of the sources for which a simulated world has events. The world lets time
+    /// pass, so nothing waits here.
+    #[cold]
+    fn take_events(&self, world: &World) {
+        self.collect_and_wake(|woken| {
+            let sources = self.sources.borrow();
+            world.take_events(|key, readiness| {
+                if let Some(entry) = sources.get(key) {
+                    entry.source.set_ready(readiness, woken);
+                }
+            });
+        });
     }
 
     /// Returns whether a source waits for its next retry, not for an event of the selector.

@@ -10,7 +10,10 @@ use std::sync::{Mutex, PoisonError};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, SystemTime};
 
-use super::{Event, HostId, Stream, current, is_current};
+use super::handle::{current, is_current};
+use super::hosts::HostId;
+use super::random::Stream;
+use super::watch::Event;
 
 /// Set in the number of a task of a world. The host is above the ordinal.
 const WORLD: u64 = 1 << 63;
