@@ -66,6 +66,8 @@ pub(crate) use watch::Event;
 
 #[cfg(test)]
 mod address_tests;
+#[cfg(all(test, target_os = "linux"))]
+mod facts_tests;
 #[cfg(test)]
 mod lab_tests;
 #[cfg(all(test, unix))]
@@ -76,3 +78,5 @@ mod tcp_flow_tests;
 mod tcp_tests;
 #[cfg(test)]
 mod udp_tests;
+#[cfg(test)]
+mod world_tests;
