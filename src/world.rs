@@ -1,7 +1,8 @@
 //! L0: a simulated world: virtual time, hosts, a network, and the sockets in it.
 //!
-//! It is a data structure. It calls no user code and no waker, and has no thread. The driver makes a
-//! host current, runs its loop, and advances the time when no host is runnable. One world a thread.
+//! It is a data structure. It calls no user code and no waker, and has no thread. The driver makes
+//! a host current, runs its loop, and advances the time when no host is runnable. One world a
+//! thread.
 
 #![allow(dead_code, unused_imports)]
 

@@ -200,7 +200,9 @@ fn tcp_of_a_world_is_that_of_linux() {
         let listener = net::TcpListener::bind("127.0.0.1:0").unwrap();
         let client = net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (server, _) = listener.accept().unwrap();
-        [&client, &server].map(|stream| stream.set_nonblocking(true).unwrap());
+        for stream in [&client, &server] {
+            stream.set_nonblocking(true).unwrap();
+        }
         let system = run(script, client, server, || {});
 
         let lab = Lab::new();
@@ -216,7 +218,9 @@ fn udp_of_a_world_is_that_of_linux() {
         let bind = || net::UdpSocket::bind("127.0.0.1:0").unwrap();
         let (one, other) = (bind(), bind());
         one.connect(other.local_addr().unwrap()).unwrap();
-        [&one, &other].map(|socket| socket.set_nonblocking(true).unwrap());
+        for socket in [&one, &other] {
+            socket.set_nonblocking(true).unwrap();
+        }
         let system = run(script, one, other, || {});
 
         let lab = Lab::new();

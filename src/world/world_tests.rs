@@ -44,7 +44,7 @@ fn calls_of_an_earlier_life_are_dropped() {
     lab.world.crash(lab.two);
     lab.world.start(lab.two);
     lab.world.schedule(2 * MS, Action::Turn(lab.two));
-    assert_eq!(turns(&lab), [(0, 1), (1, 2)]);
+    assert_eq!(turns(&lab), [(0, 1), (0, 1), (1, 2)], "a turn for each call");
     assert_eq!((calls(lab.one), calls(lab.two)), (vec![4, 5], vec![]));
 }
 
