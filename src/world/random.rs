@@ -46,7 +46,7 @@ impl Random {
     /// Returns a number below `end`, which is not zero.
     pub(crate) fn below(&mut self, end: u64) -> u64 {
         // The high half of the product: its bias is below one in 2^32 for any count of a world.
-        (u128::from(self.next()) * u128::from(end) >> 64) as u64
+        ((u128::from(self.next()) * u128::from(end)) >> 64) as u64
     }
 
     /// Returns `true` with the probability `chance`. A chance of zero draws no number.
@@ -124,7 +124,10 @@ mod tests {
         let mut random = Random::new(3, 0);
         let sum: u64 = (0..10_000).map(|_| random.exponential(1_000)).sum();
         assert!((9_700_000..10_300_000).contains(&sum), "{sum}");
-        let [half, tiny] = [1 << 63, 1].map(negative_logarithm);
-        assert!((half - 0.693_147).abs() < 1e-6 && (tiny - 44.361_420).abs() < 1e-6);
+        let is_near = |bits, halvings: f64| {
+            let expected = halvings * std::f64::consts::LN_2;
+            (negative_logarithm(bits) - expected).abs() < 1e-6
+        };
+        assert!(is_near(1 << 63, 1.0) && is_near(1, 64.0));
     }
 }
