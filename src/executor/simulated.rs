@@ -21,8 +21,9 @@ impl Executor {
         let random = random();
         // Usually one of the next few; one of twice as many with half the probability, and so on,
         // so that the walk through a long queue is short.
-        let reach = ready.min(CHOOSE_FROM << (random as u32 | 1 << 24).trailing_zeros());
-        let place = ((random >> 32) * reach >> 32) as u32;
+        let doublings = (random as u32 | (1 << 24)).trailing_zeros();
+        let reach = ready.min(CHOOSE_FROM << doublings);
+        let place = (((random >> 32) * reach) >> 32) as u32;
         let is_call = |task: &Task| task.header().has(Flag::IsCall);
         self.local_queue.with(|queue| queue.bring_forward(place, is_call));
     }

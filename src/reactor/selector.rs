@@ -92,7 +92,10 @@ impl Reactor {
     pub(crate) fn wait(&self, limit: Option<Duration>) -> io::Result<()> {
         let system = match &self.selector {
             Selector::System(system) => system,
-            Selector::World(world) => return Ok(self.take_events(world)),
+            Selector::World(world) => {
+                self.take_events(world);
+                return Ok(());
+            }
         };
         let retry = self.has_unwatched().then_some(RETRY);
         let limit = limit.into_iter().chain(retry).min();
