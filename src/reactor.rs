@@ -2,7 +2,8 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `selector` | `Reactor`: calls `mio::Poll`; holds the registered sources |
+//! | `selector` | `Reactor`: waits for events; holds the registered sources |
+//! | `poll` | the selector: calls `mio::Poll`, or asks a simulated world |
 //! | `socket` | an I/O object and its registration; the waiters of `poll_` methods |
 //! | `source` | the readiness of one I/O object; every operation goes through `Source::poll_io` |
 //! | `waiter` | the futures that wait for a source |
@@ -11,6 +12,7 @@
 //! | `timers` | sets, cancels and fires the timers of a loop |
 //! | `timer_wheel` | the deadlines, in a hierarchical timing wheel |
 
+mod poll;
 mod scan;
 mod selector;
 mod socket;

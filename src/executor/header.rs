@@ -70,6 +70,9 @@ pub(crate) enum Flag {
     HasAttachments = 1 << 3,
     /// The task is a child of a scope.
     IsChild = 1 << 4,
+    /// The task is a call of the loop. A simulated world chooses the order of the tasks, but calls
+    /// keep theirs. Set only there.
+    IsCall = 1 << 5,
 }
 
 /// The state of a task; [`task_cell`](super::task_cell) draws the transitions.

@@ -14,6 +14,7 @@ use crate::current::leaf;
 use crate::io::Interest;
 use crate::reactor::{Direction, Done, PollWaiters, Reactor, Socket};
 use crate::sys::{self, Owned};
+use crate::world;
 
 /// A socket or an end of a pipe.
 pub(super) struct Endpoint<S: IoObject> {
@@ -39,6 +40,7 @@ impl<S: IoObject> Endpoint<S> {
         object: impl Into<Owned>,
         reactor: &Rc<Reactor>,
     ) -> io::Result<Endpoint<S>> {
+        world::check_outside("an object of the operating system")?;
         let owned = object.into();
         let was_nonblocking = sys::is_nonblocking(&owned)?;
         let io = S::from(sys::with_nonblocking(owned, true)?);
@@ -47,6 +49,7 @@ impl<S: IoObject> Endpoint<S> {
 
     /// Deregisters the object from its loop, and restores its original mode.
     pub(super) fn into_std<O: From<Owned>>(self) -> io::Result<O> {
+        world::check_outside("`into_std`")?;
         let owned = self.socket.into_inner()?.into();
         sys::with_nonblocking(owned, self.was_nonblocking).map(O::from)
     }
