@@ -37,3 +37,19 @@ impl UnixName {
         }
     }
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_the_standard_library() {
+        let addrs = [SocketAddr::from_pathname(""), SocketAddr::from_pathname("/a")];
+        let abstract_name = sys::abstract_address(b"/a").ok();
+        for addr in addrs.into_iter().flatten().chain(abstract_name) {
+            let name = UnixName::of(&addr);
+            assert_eq!(format!("{:?}", name.to_std().unwrap()), format!("{addr:?}"));
+            assert_eq!(name.is_abstract(), !addr.is_unnamed() && addr.as_pathname().is_none());
+        }
+    }
+}
