@@ -136,6 +136,8 @@ mod clock;
 mod current;
 mod io_error;
 mod sys;
+#[cfg(feature = "sim")]
+mod world;
 
 // L1: state shared with other threads; wait queues; I/O traits by forwarding.
 mod io_traits;
