@@ -1,5 +1,10 @@
-//! L0: a simulated world.
-#![allow(dead_code)]
+//! L0: a simulated world: virtual time, hosts, a network, and the sockets in it.
+//!
+//! It is a data structure. It imports nothing of the crate, calls no user code and no waker, and
+//! has no thread. The driver makes a host current, runs its loop, and advances the time when no
+//! host is runnable. One world a thread.
+
+mod skeleton;
 
 mod trace;
 mod trace_difference;
@@ -8,6 +13,10 @@ mod trace_events;
 mod trace_hash;
 mod trace_mermaid;
 mod trace_record;
+mod trace_text;
+
+#[allow(unused_imports)]
+pub(crate) use skeleton::*;
+
 #[cfg(test)]
 mod trace_tests;
-mod trace_text;

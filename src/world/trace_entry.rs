@@ -134,14 +134,14 @@ impl fmt::Display for What<'_> {
             Kind::Connect => write!(f, "connect to {peer}:{n}"),
             Kind::Accept => write!(f, "accept {peer} on port {n}"),
             Kind::Refuse => write!(f, "refuse {peer} on port {n}"),
-            Kind::Send => write!(f, "send {n} bytes to {peer}"),
-            Kind::Receive => write!(f, "receive {n} bytes from {peer}"),
+            Kind::Send => write!(f, "send {} to {peer}", Bytes(n)),
+            Kind::Receive => write!(f, "receive {} from {peer}", Bytes(n)),
             Kind::SendFin => write!(f, "send FIN to {peer}"),
             Kind::ReceiveFin => write!(f, "receive FIN from {peer}"),
             Kind::SendReset => write!(f, "send RST to {peer}"),
             Kind::ReceiveReset => write!(f, "receive RST from {peer}"),
-            Kind::Lose => write!(f, "datagram of {n} bytes to {peer} lost"),
-            Kind::Duplicate => write!(f, "datagram of {n} bytes to {peer} duplicated"),
+            Kind::Lose => write!(f, "datagram of {} to {peer} lost", Bytes(n)),
+            Kind::Duplicate => write!(f, "datagram of {} to {peer} duplicated", Bytes(n)),
             Kind::Delay => write!(f, "packet to {peer} delayed by {} s", Seconds(n)),
             Kind::Partition => write!(f, "partition from {peer}"),
             Kind::Heal => write!(f, "heal partition from {peer}"),
@@ -157,6 +157,15 @@ impl fmt::Display for What<'_> {
             Kind::Clock => write!(f, "clock set by {} ns", n.cast_signed()),
             Kind::Note => write!(f, "note: {}", Line(self.note)),
         }
+    }
+}
+
+/// Shows a number of bytes.
+struct Bytes(u64);
+
+impl fmt::Display for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} byte{}", self.0, if self.0 == 1 { "" } else { "s" })
     }
 }
 

@@ -75,7 +75,8 @@ impl Messages {
         match entry.kind {
             Kind::Send | Kind::Duplicate => {
                 self.count += 1;
-                let message = Message { number: self.count, left: entry.number, has_arrived: false };
+                let message =
+                    Message { number: self.count, left: entry.number, has_arrived: false };
                 own.or_default().push_back(message);
                 add_arrow(out, "\"ph\":\"s\"", entry, self.count);
             }

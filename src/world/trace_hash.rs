@@ -63,10 +63,10 @@ mod tests {
 
     #[test]
     fn values_never_change() {
-        assert_eq!(of_words(&[]), EMPTY);
-        assert_eq!(of_words(&[[1, 2, 3, 4]]), ONE);
-        assert_eq!(of_words(&[[1, 2, 3, 4], [u64::MAX; 4], [0; 4]]), THREE);
-        assert_eq!(of_text("a note of 21 bytes, é"), TEXT);
+        assert_eq!(of_words(&[]), 0x09ec_1eb6_8f0b_b84a);
+        assert_eq!(of_words(&[[1, 2, 3, 4]]), 0xdacd_3672_eb8f_0b80);
+        assert_eq!(of_words(&[[1, 2, 3, 4], [u64::MAX; 4], [0; 4]]), 0x5c53_7fc0_ef8b_c62c);
+        assert_eq!(of_text("a note, é"), 0xa930_02fd_f5c2_3e0a);
     }
 
     #[test]

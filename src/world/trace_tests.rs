@@ -93,9 +93,11 @@ fn trace_events_have_a_track_a_host_and_an_arrow_a_message() {
 "#;
     let json = trace.to_trace_events();
     assert_eq!(&json[..head.len()], head);
-    let arrow = r#"{"ph":"f","bp":"e","ts":3000.000,"pid":1,"tid":1,"cat":"bytes","name":"bytes","id":1},"#;
+    let arrow =
+        r#"{"ph":"f","bp":"e","ts":3000.000,"pid":1,"tid":1,"cat":"bytes","name":"bytes","id":1},"#;
     assert!(json.contains(arrow), "{json}");
-    let tail = format!("\n],\"otherData\":{{\"hash\":\"{:016x}\",\"dropped\":0}}}}\n", trace.hash());
+    let tail =
+        format!("\n],\"otherData\":{{\"hash\":\"{:016x}\",\"dropped\":0}}}}\n", trace.hash());
     assert!(json.ends_with(&tail), "{json}");
 }
 
@@ -142,13 +144,13 @@ fn names_are_escaped() {
     record.add_host("End");
     record.add(Entry { nanos: 1, number: 1, host: 0, peer: 1, flow: 0, kind: Kind::Lose });
     let trace = record.trace();
-    let text = "0.000000001  a;b#\"\\\\n\\u{1}<é>  datagram of 1 bytes to End lost\n";
+    let text = "0.000000001  a;b#\"\\\\n\\u{1}<é>  datagram of 1 byte to End lost\n";
     assert_eq!(trace.to_text(), text);
     let chart = "\
 sequenceDiagram
     participant h0 as a#59;b#35;#34;#92;#10;#1;#60;é#62;
     participant h1 as #69;nd
-    h0-xh1: 0.000000001 datagram of 1 bytes to #69;nd lost
+    h0-xh1: 0.000000001 datagram of 1 byte to #69;nd lost
 ";
     assert_eq!(trace.to_mermaid(), chart);
     let name = r#""args":{"name":"a;b#\"\\\u000a\u0001<é>"}}"#;
@@ -258,7 +260,7 @@ two runs of one seed differ at entry 20
   both runs:   0.000000017  client  turn 17
   both runs:   0.000000018  client  turn 18
   both runs:   0.000000019  client  turn 19
-  first run:   0.000000020  client  send 1 bytes to server  flow 7
+  first run:   0.000000020  client  send 1 byte to server  flow 7
   second run:  0.000000020  client  send 2 bytes to server  flow 7
 the program depends on something outside of the world: the order of a HashMap, a real clock, \
                 a thread, or the address of a value";
