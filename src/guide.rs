@@ -1,7 +1,9 @@
-//! Guides for programmers who know asyncio, gevent, threads, trio, tokio or smol.
+//! Guides: to tests in a simulated world, and for programmers who know asyncio, gevent, threads, trio,
+//! tokio or smol.
 //!
 //! | Guide | Contents |
 //! |---|---|
+//! | [`testing`] | virtual time, a simulated network, faults, seeds, traces |
 //! | [`asyncio`] | asyncio's functions and classes, and the Rust that does the same |
 //! | [`gevent`] | gevent's, those of Python's thread and process pools, and generators |
 //! | [`trio`] | nurseries, cancel scopes and memory channels |
@@ -9,8 +11,12 @@
 //! | [`smol`] | smol and its crates |
 //! | [`other_crates`] | which async crates run on this loop, and how |
 //!
-//! All but the last end with what differs, and what has no counterpart. The tests compile and run
+//! Those for other runtimes end with what differs, and what has no counterpart. The tests compile and run
 //! the Rust in them.
+
+#[cfg_attr(feature = "sim", doc = include_str!("../docs/testing.md"))]
+#[cfg_attr(not(feature = "sim"), doc = "Tests in a simulated world: see the feature `sim`.")]
+pub mod testing {}
 
 #[doc = include_str!("../docs/asyncio.md")]
 pub mod asyncio {}
