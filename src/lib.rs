@@ -81,6 +81,8 @@
 //! | write a generator, also one that awaits | [`coroutine`], [`coroutine::stream`] |
 //! | run crates that need tokio: reqwest, sqlx | the module `tokio`, a feature |
 //! | see what the tasks do | [`task::all`], [`runtime::Instrument`], [`runtime::Builder::debug`] |
+//! | take random numbers | [`random`] |
+//! | test on virtual time and a simulated network | the module `sim`, a feature |
 //! | test that all tasks wait | [`task::until_idle`], [`Runtime::run_until_empty`] |
 //!
 //! The search finds an item by its name in asyncio, gevent, trio and tokio, too: `wait_for`,
@@ -111,6 +113,7 @@
 //! | `hyper` | `evloop::hyper`: HTTP/1 and HTTP/2 by hyper | no |
 //! | `lookup-addr` | `net::lookup_addr`: the name of an address | no |
 //! | `rustls` | `rustls`: TLS on [`streams`], by the crate rustls | no |
+//! | `sim` | `sim`: runs programs on virtual time and a simulated network, for tests | no |
 //! | `tokio-io` | tokio's `AsyncRead` and `AsyncWrite`, on all connections and streams | no |
 //! | `tokio` | `tokio`: tokio's runtime beside this loop, for crates that need it | no |
 //!
@@ -120,7 +123,6 @@
 //!
 //! - A task never moves to another thread, and a poll that computes for long delays all others.
 //! - A `block_on` of another crate inside of a task blocks the loop: await the future instead.
-//! - There is no virtual time for tests yet.
 //! - Crates that need tokio's reactor, timers or `spawn` do not run on this loop alone: they need
 //!   the feature `tokio`.
 //! - Tests run on Linux. macOS, the BSDs and Windows are compiled only.
@@ -137,7 +139,7 @@ mod clock;
 mod current;
 mod io_error;
 mod sys;
-#[cfg(feature = "sim")]
+#[cfg_attr(not(feature = "sim"), path = "no_world.rs")]
 mod world;
 
 // L1: state shared with other threads; wait queues; I/O traits by forwarding.
@@ -166,12 +168,15 @@ pub mod net;
 #[cfg(all(unix, feature = "process"))]
 pub mod process;
 pub mod queue;
+pub mod random;
 pub mod runtime;
 #[cfg(feature = "rustls")]
 pub mod rustls;
 pub mod shards;
 #[cfg(all(unix, feature = "signal"))]
 pub mod signal;
+#[cfg(feature = "sim")]
+pub mod sim;
 #[cfg(feature = "streams")]
 pub mod streams;
 pub mod sync;

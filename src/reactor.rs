@@ -2,13 +2,15 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `selector` | `Reactor`: calls `mio::Poll`; holds the registered sources |
+//! | `selector` | `Reactor`: waits for events; holds the registered sources |
+//! | `poll` | the selector: calls `mio::Poll`, or asks a simulated world |
 //! | `socket` | an I/O object and its registration; the waiters of `poll_` methods |
 //! | `source` | the readiness of one I/O object; every operation goes through `Source::poll_io` |
 //! | `waiters` | the tasks that wait for one direction of a source |
 //! | `timers` | sets, cancels and fires the timers of a loop |
 //! | `timer_wheel` | the deadlines, in a hierarchical timing wheel |
 
+mod poll;
 mod selector;
 mod socket;
 mod source;

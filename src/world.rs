@@ -4,6 +4,7 @@
 //! has no thread. The driver makes a host current, runs its loop, and advances the time when no
 //! host is runnable. One world a thread.
 
+mod here;
 mod skeleton;
 
 mod trace;
@@ -15,6 +16,7 @@ mod trace_mermaid;
 mod trace_record;
 mod trace_text;
 
+pub(crate) use self::here::{Here, here, note_registration, ordinal, reset};
 #[allow(unused_imports)]
 pub(crate) use skeleton::*;
 

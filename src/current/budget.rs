@@ -253,6 +253,14 @@ pub(crate) fn forget_refused() {
     }
 }
 
+/// Forgets all that earlier loops of the thread have left, so that each run of a simulated world
+/// begins in the same state.
+#[cfg(feature = "sim")]
+pub(crate) fn reset() {
+    START.set(PER_POLL);
+    STARVED.set(Starved { tasks: BTreeMap::new(), lone: 0, random: 1 });
+}
+
 /// Returns whether a leaf of the running poll was refused.
 fn is_refused() -> bool {
     let refused = |starved: &Starved| starved.tasks.get(&slot()).is_some_and(|it| it.now > 0);

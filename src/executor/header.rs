@@ -65,6 +65,9 @@ pub(crate) enum Flag {
     IsDetached = 1 << 2,
     /// The task has a name, or functions that are called at its end.
     HasAttachments = 1 << 3,
+    /// The task is a call of the loop. A simulated world chooses the order of the tasks, but calls
+    /// keep theirs. Set only there.
+    IsCall = 1 << 4,
 }
 
 /// The state of a task; [`task_cell`](super::task_cell) draws the transitions.

@@ -198,6 +198,33 @@ impl<T> RunQueue<T> {
         }
     }
 
+    /// Moves the slot that is `place` places behind the first one to the front. If `keeps_order` is
+    /// true of its task, moves the first slot of which that is true.
+    #[cfg(feature = "sim")]
+    pub(crate) fn bring_forward(&mut self, place: u32, keeps_order: impl Fn(&T) -> bool) {
+        let is_ordered = |slot: &Slot<T>| slot.task.as_ref().is_some_and(&keeps_order);
+        let (mut before, mut index, mut first_ordered) = (END, self.head, None);
+        for _ in 0..place {
+            let slot = &self.slots[index as usize];
+            if first_ordered.is_none() && is_ordered(slot) {
+                first_ordered = Some((before, index));
+            }
+            (before, index) = (index, slot.next);
+        }
+        if let Some(first) = first_ordered.filter(|_| is_ordered(&self.slots[index as usize])) {
+            (before, index) = first;
+        }
+        if before == END {
+            return;
+        }
+        let next = std::mem::replace(&mut self.slots[index as usize].next, self.head);
+        self.slots[before as usize].next = next;
+        if next == END {
+            self.tail = before;
+        }
+        self.head = index;
+    }
+
     /// Returns the slot that [`pop`](RunQueue::pop) would take.
     pub(crate) fn first(&self) -> Option<u32> {
         let mut index = self.head;
@@ -348,6 +375,25 @@ mod tests {
         assert_eq!(queue.pop(), None);
         queue.shrink();
         assert_eq!(queue.slots.len(), KEPT_MAX);
+    }
+
+    #[cfg(feature = "sim")]
+    #[test]
+    fn a_slot_is_brought_forward() {
+        let (mut queue, ids) = queue_of(5);
+        ids.iter().for_each(|id| queue.push(*id));
+        // The task of slot 3 is 2, that of slot 5 is 4: they keep their order.
+        let keeps_order = |task: &u8| *task == 2 || *task == 4;
+        queue.bring_forward(0, keeps_order);
+        queue.bring_forward(1, keeps_order);
+        queue.bring_forward(4, keeps_order);
+        assert_eq!(drain(&mut queue), [3, 2, 1, 4, 5]);
+        ids.iter().for_each(|id| queue.push(*id));
+        queue.bring_forward(4, |_| false);
+        queue.push(ids[4]);
+        assert_eq!(drain(&mut queue), [5, 1, 2, 3, 4]);
+        ids.iter().for_each(|id| queue.push(*id));
+        assert_eq!(drain(&mut queue), [1, 2, 3, 4, 5]);
     }
 
     #[test]

@@ -29,9 +29,14 @@ use super::task_memory::Task;
 use crate::caught::{Caught, catch};
 use crate::current::{self, LoopId, TaskId, TaskIds, WakerId, debug};
 use crate::threads::Inbox;
+use crate::world;
 
 /// The value of `running` while no task is being polled.
 pub(super) const NO_TASK: u32 = u32::MAX;
+
+/// The number of ready tasks among which a simulated world usually chooses.
+#[cfg(feature = "sim")]
+const CHOOSE_FROM: u64 = 8;
 
 pub(super) const TOO_MANY: &str = "too many tasks live in one event loop to spawn another";
 
@@ -144,13 +149,26 @@ impl Executor {
         self.spawn(LocalFutureObj::new(Box::pin(future)), options)
     }
 
+    /// Spawns a task that calls a function. A simulated world keeps the order of such tasks.
+    pub(crate) fn spawn_call<F: Future + 'static>(
+        &self,
+        future: F,
+        options: SpawnOptions,
+    ) -> JoinHandle<F::Output> {
+        let handle = self.spawn(future, options);
+        if world::here().is_some() {
+            handle.header().set(Flag::IsCall, true);
+        }
+        handle
+    }
+
     /// Spawns a task that runs in the next turn of the loop, after all tasks that are ready now.
     pub(crate) fn call_soon<F: Future + 'static>(
         &self,
         future: F,
         options: SpawnOptions,
     ) -> JoinHandle<F::Output> {
-        let handle = self.spawn(future, options);
+        let handle = self.spawn_call(future, options);
         if self.local_queue.is_in_turn() && self.boundary.get().is_none() && !self.is_closing() {
             self.boundary.set(self.local_queue.with(|queue| queue.last()));
             self.pause_at.set(0);
@@ -174,6 +192,22 @@ impl Executor {
     /// Returns the number of ready tasks.
     pub(crate) fn ready(&self) -> usize {
         self.local_queue.with(|queue| queue.len())
+    }
+
+    /// Chooses which of the ready tasks is polled next. Calls keep their order.
+    #[cfg(feature = "sim")]
+    pub(crate) fn choose(&self, random: impl FnOnce() -> u64) {
+        let ready = self.ready() as u64;
+        if ready < 2 {
+            return;
+        }
+        let random = random();
+        // Usually one of the next few; one of twice as many with half the probability, and so on,
+        // so that the walk through a long queue is short.
+        let reach = ready.min(CHOOSE_FROM << (random as u32 | 1 << 24).trailing_zeros());
+        let place = ((random >> 32) * reach >> 32) as u32;
+        let is_call = |task: &Task| task.header().has(Flag::IsCall);
+        self.local_queue.with(|queue| queue.bring_forward(place, is_call));
     }
 
     /// Frees the memory of a burst of tasks after the burst, or a large piece of it.
@@ -357,6 +391,20 @@ impl Executor {
         } else {
             TaskState::Waiting
         }
+    }
+}
+
+/// A root whose future the driver of a simulated world holds: it has no guard.
+#[cfg(feature = "sim")]
+impl Executor {
+    /// Queues a root, and stores its record until [`end_root`](Executor::end_root).
+    pub(crate) fn start_root(&self, spawned_at: &'static Location<'static>) {
+        std::mem::forget(self.begin_root(spawned_at));
+    }
+
+    /// Removes the record of the root.
+    pub(crate) fn end_root(&self) {
+        drop(RootRecord(self));
     }
 }
 

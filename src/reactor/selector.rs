@@ -1,4 +1,4 @@
-//! The selector of a loop (epoll, kqueue, poll), and the I/O objects that are registered with it.
+//! The reactor of a loop: its selector, the I/O objects that are registered with it, its timers.
 //!
 //! Each socket is registered once, edge-triggered, in both directions. The selector's token is the
 //! key of its [`Source`] in a slab. Invariant: wakers are collected while a `RefCell` is borrowed,
@@ -10,24 +10,18 @@ use std::io;
 #[cfg(all(unix, not(mio_unsupported_force_poll_poll)))]
 use std::os::fd::AsFd;
 use std::rc::Rc;
-use std::sync::Arc;
-use std::task::{Wake, Waker};
+use std::task::Waker;
 use std::time::Duration;
 
-use mio::{Events, Interest, Registry, Token, event};
+use mio::event;
 use slab::Slab;
 
+use super::poll::Selector;
 use super::source::{Readiness, Source};
 use super::timer_wheel::Timers;
 use crate::clock::{Clock, Tick};
-use crate::sys::{Alarm, IS_EMULATED};
+use crate::sys::IS_EMULATED;
 use crate::wait::WakeList;
-
-/// The token of the event by which another thread ends the wait.
-const UNPARK: Token = Token(usize::MAX);
-
-/// The token of the alarm, which ends waits that are shorter than the selector's precision.
-const ALARM: Token = Token(usize::MAX - 1);
 
 /// Shorter waits are ended by the alarm: the selector rounds its timeout up to whole milliseconds.
 const ALARM_BELOW: Duration = Duration::from_millis(10);
@@ -38,27 +32,13 @@ const RETRY: Duration = Duration::from_millis(10);
 /// The capacity of `woken` that is retained after a burst of wakers.
 const KEPT_MAX: usize = 1 << 14;
 
-/// Both directions. On Linux also urgent data: the kernel ends a read early at the urgent mark.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-const INTEREST: Interest = Interest::READABLE.add(Interest::WRITABLE).add(Interest::PRIORITY);
-
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-const INTEREST: Interest = Interest::READABLE.add(Interest::WRITABLE);
-
 /// The selector of a loop, its sources and its timers.
 #[derive(Debug)]
 pub(crate) struct Reactor {
-    /// Borrowed only during a wait.
-    poll: RefCell<mio::Poll>,
-    /// Another handle of the same selector, to register sources while `poll` is borrowed.
-    registry: Registry,
-    /// The events of one wait. Borrowed together with `poll`.
-    events: RefCell<Events>,
+    selector: Selector,
     /// The registered sources; the token is the index.
     sources: RefCell<Slab<Rc<Entry>>>,
     pub(super) timers: RefCell<Timers>,
-    /// Ends waits that are shorter than the selector's precision.
-    alarm: Alarm,
     /// The deadline that the alarm is set to while another loop watches the selector.
     armed: Cell<Option<Tick>>,
     /// The deadline that the host of this loop knows, between two hosted turns.
@@ -74,20 +54,13 @@ pub(crate) struct Reactor {
     pub(super) is_closed: Cell<bool>,
 }
 
-/// Ends the selector's wait from any thread.
-struct Unpark(mio::Waker);
-
 impl Reactor {
     /// Creates a selector that returns up to `events_capacity` events from one wait.
     pub(crate) fn new(events_capacity: usize) -> io::Result<Reactor> {
-        let poll = mio::Poll::new()?;
         Ok(Reactor {
-            registry: poll.registry().try_clone()?,
-            poll: RefCell::new(poll),
-            events: RefCell::new(Events::with_capacity(events_capacity)),
+            selector: Selector::new(events_capacity)?,
             sources: RefCell::default(),
             timers: RefCell::new(Timers::new()),
-            alarm: Alarm::new(),
             armed: Cell::new(None),
             known: Cell::new(None),
             is_watched: Cell::new(false),
@@ -100,8 +73,7 @@ impl Reactor {
 
     /// Returns a waker that ends the selector's wait: the current one, or else the next one.
     pub(crate) fn unpark(&self) -> io::Result<Waker> {
-        let waker = mio::Waker::new(&self.registry, UNPARK)?;
-        Ok(Waker::from(Arc::new(Unpark(waker))))
+        self.selector.waker()
     }
 
     /// Returns whether wakers are still to be woken: an earlier waker panicked, or more timers were
@@ -123,19 +95,13 @@ impl Reactor {
         let timeout =
             if self.has_pending_wakes() { Some(Duration::ZERO) } else { self.timeout(limit) };
         self.collect_and_wake(|woken| {
-            let mut events = self.events.borrow_mut();
-            match self.poll.borrow_mut().poll(&mut events, timeout) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
-                result => result?,
-            }
             let sources = self.sources.borrow();
-            for event in events.iter() {
-                // A token without a source: the source was removed after the kernel queued the
-                // event.
-                if let Some(entry) = sources.get(event.token().0) {
-                    entry.source.set_ready(readiness(event), woken);
+            // A token without a source: the source was removed after the kernel queued the event.
+            self.selector.wait(timeout, |key, readiness| {
+                if let Some(entry) = sources.get(key) {
+                    entry.source.set_ready(readiness, woken);
                 }
-            }
+            })?;
             if IS_EMULATED {
                 sources.iter().for_each(|(_, entry)| entry.source.retry(woken));
             }
@@ -170,7 +136,7 @@ impl Reactor {
         let is_set = next == self.armed.get() || next == self.known.get();
         if let Some(at) = next.filter(|_| !is_set) {
             // If the alarm has no descriptor, the other loop can still ask for the next deadline.
-            let set = self.alarm.set(self.clock.left(at), &self.registry, ALARM);
+            let set = self.selector.set_alarm(self.clock.left(at));
             self.armed.set(set.is_ok().then_some(at));
         }
     }
@@ -197,14 +163,13 @@ impl Reactor {
     /// Returns whether the last wait returned as many events as its buffer holds: then the selector
     /// may have more.
     pub(crate) fn has_events_left(&self) -> bool {
-        let events = self.events.borrow();
-        events.iter().nth(events.capacity() - 1).is_some()
+        self.selector.has_events_left()
     }
 
     /// Returns the selector. Its descriptor is readable when events are pending.
     #[cfg(all(unix, not(mio_unsupported_force_poll_poll)))]
     pub(crate) fn selector(&self) -> &impl AsFd {
-        &self.registry
+        self.selector.registry()
     }
 
     /// Adds a source to the slab and registers its object with the selector.
@@ -221,9 +186,7 @@ impl Reactor {
         if self.is_closed.get() {
             entry.source.close(&mut Vec::new());
         }
-        self.registry
-            .register(io, Token(key), INTEREST)
-            .inspect_err(|_| self.remove_source(key))?;
+        self.selector.register(io, key).inspect_err(|_| self.remove_source(key))?;
         Ok(entry)
     }
 
@@ -234,18 +197,16 @@ impl Reactor {
         if !IS_EMULATED {
             return Ok(());
         }
-        match self.registry.reregister(io, Token(key), INTEREST) {
+        match self.selector.reregister(io, key) {
             // mio's poll(2) selector deregisters an object by itself when it hangs up.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                self.registry.register(io, Token(key), INTEREST)
-            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => self.selector.register(io, key),
             result => result,
         }
     }
 
     /// Deregisters a source's object from the selector.
     pub(super) fn deregister(&self, io: &mut dyn event::Source) -> io::Result<()> {
-        match self.registry.deregister(io) {
+        match self.selector.deregister(io) {
             // mio's poll(2) selector deregisters an object by itself when it hangs up.
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             result => result,
@@ -281,7 +242,7 @@ impl Reactor {
         if timeout < ALARM_BELOW && !timeout.is_zero() {
             self.armed.set(None);
             // If the alarm has no descriptor, the wait is rounded to the selector's milliseconds.
-            let _ = self.alarm.set(timeout, &self.registry, ALARM);
+            let _ = self.selector.set_alarm(timeout);
         }
         Some(timeout)
     }
@@ -304,28 +265,6 @@ impl Reactor {
             self.woken.take();
         }
         result
-    }
-}
-
-/// Converts an event to the directions in which it may end a wait. An error may end both.
-fn readiness(event: &event::Event) -> Readiness {
-    let error = event.is_error();
-    let read_closed = event.is_read_closed();
-    Readiness {
-        read: event.is_readable() || read_closed || error || event.is_priority(),
-        write: event.is_writable() || event.is_write_closed() || error,
-        special: read_closed || error || event.is_priority(),
-    }
-}
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        // A wake must not be lost. mio handles a full counter itself, so no expected error remains.
-        self.0.wake().expect("the selector of an event loop could not be woken");
     }
 }
 

@@ -19,6 +19,7 @@ use crate::context::{Context, Entered};
 use crate::current;
 use crate::executor::{Batch, JoinHandle, Root, SpawnOptions};
 use crate::threads::{Call, Drained};
+use crate::world;
 
 /// An event loop on this thread.
 ///
@@ -113,9 +114,21 @@ impl Builder {
     /// # Errors
     ///
     /// If the operating system has no selector for it (EMFILE, ENFILE, ENOMEM), or if the process
-    /// has as many loops as a waker can distinguish: 65,535, or 255 on 32-bit systems.
+    /// has as many loops as a waker can distinguish: 65,535, or 255 on 32-bit systems. Kind
+    /// `Unsupported` in a simulated world, whose hosts have one loop each.
     #[doc(alias = "build_local")]
     pub fn build(self) -> io::Result<Runtime> {
+        if world::here().is_some() {
+            return Err(io::Error::new(
+                io::ErrorKind::Unsupported,
+                "a host of a simulated world has one loop, which is running: spawn a task instead",
+            ));
+        }
+        self.build_unchecked()
+    }
+
+    /// Like [`build`](Builder::build), also for a host of a simulated world.
+    pub(super) fn build_unchecked(self) -> io::Result<Runtime> {
         let (batch_max, spin) = (self.batch_max, self.spin);
         let runtime = Runtime {
             context: Context::new(self.into_settings())?,
@@ -230,9 +243,14 @@ impl Runtime {
 
     /// Runs steps 2 to 4 of a turn.
     pub(super) fn run_ready(&mut self, root: Option<Root<'_>>) -> Batch {
+        self.make_ready();
+        self.context.executor.run_batch(root, self.batch_max)
+    }
+
+    /// Runs steps 2 and 3 of a turn, which make tasks ready.
+    pub(super) fn make_ready(&mut self) {
         self.drain_inbox();
         self.context.reactor.fire_timers();
-        self.context.executor.run_batch(root, self.batch_max)
     }
 
     /// Handles the wakes and calls that other threads have left in the inbox.
@@ -246,7 +264,7 @@ impl Runtime {
         }
         for Call { function, called_at } in self.drained.calls.drain(..) {
             let options = SpawnOptions::at(called_at);
-            drop(self.context.executor.spawn(async { function() }, options));
+            drop(self.context.executor.spawn_call(async { function() }, options));
         }
         self.drained.shrink();
         if self.context.idle.has_waiting() {

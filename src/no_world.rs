@@ -1,0 +1,67 @@
+//! L0: in place of `world` without the feature `sim`: no simulated world is ever current.
+//!
+//! [`Here`] has no values, so the compiler removes each branch that has one.
+
+use std::time::SystemTime;
+
+/// The host of a simulated world whose code runs on this thread: there is none.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Here {}
+
+/// A readiness event of a simulated socket.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Event {
+    pub(crate) token: usize,
+    pub(crate) readable: bool,
+    pub(crate) writable: bool,
+    pub(crate) special: bool,
+}
+
+/// A stream of random numbers of a world.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Stream {
+    Tasks,
+    Program,
+}
+
+/// Returns the host whose code runs on this thread, if a simulated world is current.
+#[inline(always)]
+pub(crate) fn here() -> Option<Here> {
+    None
+}
+
+/// Returns the host and the ordinal of a task of a world.
+#[inline(always)]
+pub(crate) fn ordinal(_task: u64) -> Option<(u64, u64)> {
+    None
+}
+
+impl Here {
+    pub(crate) fn nanos(self) -> u64 {
+        match self {}
+    }
+
+    pub(crate) fn system_time(self, _epoch: SystemTime) -> SystemTime {
+        match self {}
+    }
+
+    pub(crate) fn mark_runnable(self) {
+        match self {}
+    }
+
+    pub(crate) fn take_events(self, _into: &mut Vec<Event>) {
+        match self {}
+    }
+
+    pub(crate) fn registrations(self) -> u64 {
+        match self {}
+    }
+
+    pub(crate) fn task_ids(self) -> (u64, u64) {
+        match self {}
+    }
+
+    pub(crate) fn random(self, _stream: Stream) -> u64 {
+        match self {}
+    }
+}
