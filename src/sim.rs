@@ -9,6 +9,7 @@
 //! | [`World`] | makes hosts and faults; what the script of a test uses |
 //! | [`Host`], [`HostClock`] | crashes, restarts and pauses a host; sets its clock |
 //! | [`Client`] | awaits the output of a client's program |
+//! | [`Trace`], [`note`] | the record of a run: text, charts, a hash; adds a note to it |
 //! | [`Latency`], [`Order`] | the times that packets take; the order of ready tasks |
 //!
 //! A program that is written against this crate runs in a world without a change: its sockets,
@@ -61,6 +62,7 @@ mod driver;
 mod failure;
 mod host;
 mod machine;
+mod note;
 mod options;
 mod slot;
 mod watchdog;
@@ -69,5 +71,7 @@ mod world;
 pub use self::check::{check, check_in_turn, run};
 pub use self::client::Client;
 pub use self::host::{Host, HostClock};
+pub use self::note::note;
 pub use self::options::{Latency, Order, Sim};
 pub use self::world::World;
+pub use crate::world::Trace;

@@ -59,10 +59,10 @@ pub use self::sleep::Sleep;
 #[doc(alias = "current_time")]
 pub use self::sleep::now;
 pub use self::sleep::sleep;
-pub use self::sleep::system_now;
 #[doc(alias = "call_at")]
 #[doc(alias = "at")]
 pub use self::sleep::sleep_until;
+pub use self::sleep::system_now;
 #[doc(alias = "TimeoutError")]
 #[doc(alias = "TooSlowError")]
 #[doc(alias = "TimeoutExpired")]

@@ -210,6 +210,17 @@ impl Executor {
         self.local_queue.with(|queue| queue.bring_forward(place, is_call));
     }
 
+    /// Returns the task that is polled next.
+    #[cfg(feature = "sim")]
+    pub(crate) fn next_task(&self) -> Option<TaskId> {
+        let first = self.local_queue.with(|queue| {
+            let slot = queue.first()?;
+            Some(queue.task(slot).map(|task| task.header().id))
+        });
+        // A slot without a task is the root's.
+        first?.or_else(|| Some(self.root.borrow().as_ref()?.id))
+    }
+
     /// Frees the memory of a burst of tasks after the burst, or a large piece of it.
     pub(crate) fn shrink(&self) {
         self.local_queue.with(|queue| queue.shrink());

@@ -199,7 +199,9 @@ impl Reactor {
         }
         match self.selector.reregister(io, key) {
             // mio's poll(2) selector deregisters an object by itself when it hangs up.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => self.selector.register(io, key),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.selector.register(io, key)
+            }
             result => result,
         }
     }

@@ -55,11 +55,7 @@ pub(super) fn standstill(hosts: String) -> Failure {
 }
 
 /// Lists the tasks of a host: what each waits for, and where it was spawned. `None`: it is down.
-pub(super) fn describe_tasks(
-    name: &str,
-    is_paused: bool,
-    tasks: Option<Vec<TaskInfo>>,
-) -> String {
+pub(super) fn describe_tasks(name: &str, is_paused: bool, tasks: Option<Vec<TaskInfo>>) -> String {
     let mut text = format!("\n    host `{name}`");
     let Some(tasks) = tasks else { return text + " is down" };
     if is_paused {

@@ -10,7 +10,7 @@ use super::failure::{Failure, describe_tasks};
 use super::machine::{Machine, Program};
 use crate::executor::JoinError;
 use crate::runtime::Builder;
-use crate::world::HostId;
+use crate::world::{HostId, Kind};
 
 /// Makes the future of a host's program, at each start.
 pub(super) type Start<'env> = Rc<dyn Fn() -> Program<'env> + 'env>;
@@ -139,7 +139,7 @@ impl<'env> Driver<'env> {
         match how {
             End::Crash => self.leaf.crash(id),
             End::Kill => self.leaf.kill(id),
-            End::Stop => {}
+            End::Stop => self.leaf.record(Kind::Stop, id, 0),
         }
         let ended = self.slot(id, |slot| {
             (slot.ends, slot.restarts) = (slot.is_in_turn, false);

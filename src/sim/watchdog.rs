@@ -77,7 +77,8 @@ fn watch() {
         let looked = running.into_iter().map(|beat| {
             let turns = beat.turns.load(Ordering::Relaxed);
             let before = seen.iter().find(|(other, ..)| Arc::ptr_eq(other, &beat));
-            let looks = before.filter(|(_, old, _)| *old == turns).map_or(0, |(.., looks)| looks + 1);
+            let looks =
+                before.filter(|(_, old, _)| *old == turns).map_or(0, |(.., looks)| looks + 1);
             (beat, turns, looks)
         });
         seen = looked.collect();

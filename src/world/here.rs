@@ -6,7 +6,7 @@
 use std::cell::{Cell, RefCell};
 use std::time::{Duration, SystemTime};
 
-use super::{Event, HostId, Stream, current, is_current};
+use super::{Event, HostId, Kind, Stream, current, is_current};
 
 /// Set in the number of a task of a world. The host is above the ordinal.
 const WORLD: u64 = 1 << 63;
@@ -62,8 +62,10 @@ impl Here {
     /// Returns the time of day of the host in a world that started at `epoch`.
     pub(crate) fn system_time(self, epoch: SystemTime) -> SystemTime {
         let nanos = current().map_or(0, |world| world.wall_nanos());
-        let distance = Duration::from_nanos(u64::try_from(nanos.unsigned_abs()).unwrap_or(u64::MAX));
-        let time = if nanos < 0 { epoch.checked_sub(distance) } else { epoch.checked_add(distance) };
+        let distance =
+            Duration::from_nanos(u64::try_from(nanos.unsigned_abs()).unwrap_or(u64::MAX));
+        let time =
+            if nanos < 0 { epoch.checked_sub(distance) } else { epoch.checked_add(distance) };
         time.unwrap_or(epoch)
     }
 
@@ -78,6 +80,20 @@ impl Here {
     pub(crate) fn take_events(self, into: &mut Vec<Event>) {
         if let Some(world) = current() {
             world.take_events(self.0, into);
+        }
+    }
+
+    /// Adds an event of the host to the record of the run.
+    pub(crate) fn record(self, kind: Kind, number: u64) {
+        if let Some(world) = current() {
+            world.record(kind, self.0, number);
+        }
+    }
+
+    /// Adds a note of the host's program to the record of the run.
+    pub(crate) fn note(self, text: &str) {
+        if let Some(world) = current() {
+            world.note(self.0, text);
         }
     }
 

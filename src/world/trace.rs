@@ -17,8 +17,7 @@ use super::trace_entry::{Entry, HostNumber, Kind, What};
 /// [`to_text`](Trace::to_text) shows it to people, [`to_mermaid`](Trace::to_mermaid) draws the
 /// messages between hosts, [`to_trace_events`](Trace::to_trace_events) is for
 /// [Perfetto](https://ui.perfetto.dev). [`Display`](fmt::Display) shows the text, too.
-#[derive(Clone)]
-#[must_use = "a trace is a copy of the record"]
+#[derive(Clone, Default)]
 pub struct Trace {
     pub(crate) hosts: Vec<Rc<str>>,
     /// The last entries, the oldest first.

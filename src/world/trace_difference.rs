@@ -27,10 +27,8 @@ pub(crate) struct Parting {
 
 /// How two runs of one seed differ.
 ///
-/// A program that differs between two runs of one seed depends on something outside of the world:
-/// the order of a `HashMap`, a real clock, a thread, the address of a value. [`Display`](fmt::Display)
-/// shows the entries before the first difference, and the entry of each run.
-pub struct Difference {
+/// Shown as text: the entries before the first difference, and the entry of each run.
+pub(crate) struct Difference {
     first: Rc<Trace>,
     second: Trace,
     /// `None` if the difference is beyond the entries compared.
@@ -40,12 +38,6 @@ pub struct Difference {
 impl Difference {
     pub(crate) fn new(first: Rc<Trace>, second: Trace, parting: Option<Parting>) -> Difference {
         Difference { first, second, parting }
-    }
-
-    /// Returns the number of the first entry that differs, counted from 0. `None` if it is beyond
-    /// the first 1,048,576 entries, which are compared one by one.
-    pub fn index(&self) -> Option<u64> {
-        self.parting.as_ref().map(|parting| parting.index)
     }
 
     fn show(&self, parting: &Parting, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -78,11 +70,5 @@ impl fmt::Display for Difference {
             "the program depends on something outside of the world: the order of a HashMap, a real \
              clock, a thread, or the address of a value",
         )
-    }
-}
-
-impl fmt::Debug for Difference {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Difference").field("index", &self.index()).finish_non_exhaustive()
     }
 }

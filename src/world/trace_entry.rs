@@ -18,14 +18,12 @@ pub(crate) const NO_PEER: HostNumber = HostNumber::MAX;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub(crate) enum Kind {
-    /// The loop of a host ran one iteration (how many it ran before).
+    /// The loop of a host ran one iteration (the number of ready tasks).
     Turn,
     /// A task was polled (the task's number on its host).
     Poll,
-    /// A timer of the host was due (its deadline on the host's clock, in nanoseconds).
+    /// A timer of the host was due (its true time in nanoseconds).
     Timer,
-    /// A function of `spawn_blocking` ran (its number on its host).
-    Blocking,
     /// A connection was begun (the port).
     Connect,
     /// A connection was accepted by the system of the listening host (the port).
@@ -127,10 +125,9 @@ impl fmt::Display for What<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (n, peer) = (self.entry.number, self.peer);
         match self.entry.kind {
-            Kind::Turn => write!(f, "turn {n}"),
+            Kind::Turn => write!(f, "turn, {n} tasks ready"),
             Kind::Poll => write!(f, "poll task {n}"),
-            Kind::Timer => write!(f, "timer due at {}", Seconds(n)),
-            Kind::Blocking => write!(f, "run blocking function {n}"),
+            Kind::Timer => f.write_str("timer"),
             Kind::Connect => write!(f, "connect to {peer}:{n}"),
             Kind::Accept => write!(f, "accept {peer} on port {n}"),
             Kind::Refuse => write!(f, "refuse {peer} on port {n}"),

@@ -72,7 +72,7 @@ impl Trace {
 
 fn drawing(kind: Kind) -> Drawing {
     match kind {
-        Kind::Turn | Kind::Poll | Kind::Timer | Kind::Blocking => Drawing::Nothing,
+        Kind::Turn | Kind::Poll | Kind::Timer => Drawing::Nothing,
         Kind::Connect | Kind::Send | Kind::SendFin | Kind::SendReset => Drawing::Nothing,
         Kind::Accept | Kind::Refuse => Drawing::Arrival,
         Kind::Receive | Kind::ReceiveFin | Kind::ReceiveReset => Drawing::Arrival,

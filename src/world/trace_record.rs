@@ -11,9 +11,6 @@ use super::trace_difference::{BEFORE, COMPARED_MAX, Difference, Parting};
 use super::trace_entry::{Entry, Flow, HostNumber, Kind, NO_PEER};
 use super::trace_hash::{self, RunHash};
 
-/// The most entries that a record holds by default: 2 MiB.
-pub(crate) const CAPACITY: usize = 1 << 16;
-
 /// The most notes that a record holds: each has a text of the program.
 pub(crate) const NOTES_MAX: usize = 1 << 12;
 
@@ -111,7 +108,10 @@ impl Record {
 
     /// Returns the record as it is now.
     pub(crate) fn trace(&self) -> Trace {
-        let first = if let Role::First(first) = &self.role { first.clone() } else { Vec::new() };
+        let first = match &self.role {
+            Role::First(first) => first.clone(),
+            _ => Vec::new(),
+        };
         Trace {
             hosts: self.hosts.clone(),
             entries: self.last(self.capacity),

@@ -44,7 +44,7 @@ fn text_has_one_line_an_entry() {
     let mut record = record(16);
     add_request(&mut record);
     let text = "\
-0.000000000  client  turn 0
+0.000000000  client  turn, 0 tasks ready
 0.000000000  client  connect to server:80  flow 7
 0.001250001  server  accept client on port 80  flow 7
 0.002000000  client  send 5 bytes to server  flow 7
@@ -84,7 +84,7 @@ fn trace_events_have_a_track_a_host_and_an_arrow_a_message() {
 {"ph":"M","name":"process_name","pid":1,"args":{"name":"world"}},
 {"ph":"M","name":"thread_name","pid":1,"tid":0,"args":{"name":"client"}},
 {"ph":"M","name":"thread_name","pid":1,"tid":1,"args":{"name":"server"}},
-{"ph":"i","s":"t","ts":0.000,"pid":1,"tid":0,"name":"turn 0"},
+{"ph":"i","s":"t","ts":0.000,"pid":1,"tid":0,"name":"turn, 0 tasks ready"},
 {"ph":"i","s":"t","ts":0.000,"pid":1,"tid":0,"name":"connect to server:80","args":{"flow":7}},
 {"ph":"i","s":"t","ts":1250.001,"pid":1,"tid":1,"name":"accept client on port 80","args":{"flow":7}},
 {"ph":"X","dur":0.001,"ts":2000.000,"pid":1,"tid":0,"name":"send 5 bytes to server","args":{"flow":7}},
@@ -256,10 +256,10 @@ fn the_first_difference_is_reported_with_both_sides() {
     });
     let text = "\
 two runs of one seed differ at entry 20
-  both runs:   0.000000016  client  turn 16
-  both runs:   0.000000017  client  turn 17
-  both runs:   0.000000018  client  turn 18
-  both runs:   0.000000019  client  turn 19
+  both runs:   0.000000016  client  turn, 16 tasks ready
+  both runs:   0.000000017  client  turn, 17 tasks ready
+  both runs:   0.000000018  client  turn, 18 tasks ready
+  both runs:   0.000000019  client  turn, 19 tasks ready
   first run:   0.000000020  client  send 1 byte to server  flow 7
   second run:  0.000000020  client  send 2 bytes to server  flow 7
 the program depends on something outside of the world: the order of a HashMap, a real clock, \
@@ -287,7 +287,7 @@ fn a_run_that_ends_earlier_differs() {
         });
         let lines: Vec<String> = found.unwrap().lines().map(str::to_owned).collect();
         assert_eq!(lines[0], "two runs of one seed differ at entry 1");
-        assert_eq!(lines[1], "  both runs:   0.000000000  client  turn 0");
+        assert_eq!(lines[1], "  both runs:   0.000000000  client  turn, 0 tasks ready");
         let ended = if longer == 2 { 2 } else { 3 };
         assert!(lines[ended].ends_with("  (ended)"), "{lines:?}");
         assert!(lines[5 - ended].ends_with("0.000000001  client  poll task 3"), "{lines:?}");
