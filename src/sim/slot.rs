@@ -185,8 +185,8 @@ impl<'env> Driver<'env> {
         let mut script = Some(script);
         self.has_ended.set(true);
         // A destructor may not add hosts any more.
-        for index in 0..self.hosts.borrow().len() {
-            let id = HostId(index as u32);
+        let hosts = self.hosts.borrow().len() as u32;
+        for id in (0..hosts).map(HostId) {
             let up = self.slot(id, |slot| Some((slot.machine.take()?, slot.program.take())));
             match up {
                 Some((machine, None)) => self.drop_machine(id, machine, script.take()),

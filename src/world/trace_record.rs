@@ -15,6 +15,7 @@ use super::trace_hash::{self, RunHash};
 pub(crate) const NOTES_MAX: usize = 1 << 12;
 
 /// The record of a run.
+#[derive(Debug)]
 pub(crate) struct Record {
     /// Grows to `capacity` entries. From then on entry `n` is at `n % capacity`.
     ring: Vec<Entry>,
@@ -32,6 +33,7 @@ pub(crate) struct Record {
 }
 
 /// What a record does for the comparison of two runs.
+#[derive(Debug)]
 enum Role {
     Alone,
     /// Holds the first entries.
