@@ -66,3 +66,14 @@ pub(crate) use trace_entry::Kind;
 pub(crate) use trace_record::Record;
 pub(crate) use udp_socket::UdpSocket;
 pub(crate) use watch::Event;
+
+#[cfg(test)]
+mod address_tests;
+#[cfg(test)]
+mod lab_tests;
+#[cfg(test)]
+mod tcp_flow_tests;
+#[cfg(test)]
+mod tcp_tests;
+#[cfg(test)]
+mod udp_tests;

@@ -68,7 +68,7 @@ mod tests {
         let first = table.insert('a');
         assert_eq!(table.remove(first), Some('a'));
         let second = table.insert('b');
-        assert_eq!((table.get(first), table.remove(first)), (None, None));
+        assert_eq!((table.remove(first), table.get(first)), (None, None));
         assert_eq!(table.get(second), Some(&'b'));
         assert_eq!(table.iter().collect::<Vec<_>>(), [(second, &'b')]);
     }
