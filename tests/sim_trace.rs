@@ -2,11 +2,11 @@
 
 #![cfg(feature = "sim")]
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant};
 
 use evloop::net::{TcpListener, TcpStream};
 use evloop::sim::{self, Sim, Trace};
@@ -81,3 +81,178 @@ fn other_seeds_have_other_hashes() {
     let hashes: BTreeSet<u64> = (0..100).map(hash_of).collect();
     assert_eq!(hashes.len(), 100);
 }
+
+/// Runs `scenario` for one seed, twice. Returns the message of the failure.
+fn failure(scenario: impl FnMut(&mut Sim)) -> String {
+    let check = || sim::check_in_turn(5..6, scenario);
+    let panic = panic::catch_unwind(AssertUnwindSafe(check)).expect_err("the check fails");
+    *panic.downcast::<String>().expect("a message")
+}
+
+/// Returns the lines of the two runs where they differ.
+fn sides(message: &str) -> [&str; 2] {
+    let side = |name: &str| {
+        let line = message.lines().find_map(|line| line.trim_start().strip_prefix(name));
+        line.unwrap_or_else(|| panic!("no line of the {name}: {message}")).trim_start()
+    };
+    [side("first run:"), side("second run:")]
+}
+
+#[test]
+fn the_order_of_a_hash_map_is_caught() {
+    let message = failure(|sim| {
+        sim.run(async |_world| {
+            let map: HashMap<u64, ()> = (0..50).map(|n| (n, ())).collect();
+            for n in map.into_keys() {
+                sim::note(format!("key {n}"));
+                task::yield_now().await;
+            }
+        });
+    });
+    assert!(message.contains("two runs of one seed differ at entry "), "{message}");
+    let sides = sides(&message);
+    assert!(sides.iter().all(|side| side.contains("world  note: key ")), "{sides:?}");
+    assert_ne!(sides[0], sides[1]);
+}
+
+#[test]
+fn a_real_clock_is_caught() {
+    let start = Instant::now();
+    let message = failure(|sim| {
+        sim.run(async |world| {
+            let client = world.client("client", async || {
+                time::sleep(Duration::from_millis(1)).await;
+                // Real time has passed between the two runs.
+                time::sleep(start.elapsed()).await;
+            });
+            client.await;
+        });
+    });
+    assert!(message.contains("a real clock"), "{message}");
+    let sides = sides(&message);
+    assert!(sides.iter().all(|side| side.ends_with("  client  timer")), "{sides:?}");
+}
+
+/// State that outlives the run is a difference, too.
+#[test]
+fn a_run_with_an_event_more_is_caught() {
+    let runs = Cell::new(0);
+    let message = failure(|sim| {
+        runs.set(runs.get() + 1);
+        sim.run(async |_world| {
+            for n in 0..runs.get() {
+                sim::note(format!("note {n}"));
+            }
+        });
+    });
+    assert_eq!(sides(&message), ["(ended)", "0.000000000  world  note: note 1"]);
+}
+
+#[test]
+fn a_test_that_runs_fewer_worlds_when_it_is_repeated_is_caught() {
+    let is_first = Cell::new(true);
+    let message = failure(|sim| {
+        for _ in 0..if is_first.take() { 2 } else { 1 } {
+            sim.run(async |_world| ());
+        }
+    });
+    assert!(message.contains("ran 1 worlds less"), "{message}");
+}
+
+#[test]
+fn a_failure_shows_the_last_events() {
+    let message = failure(|sim| {
+        sim.run(async |_world| {
+            (0..100).for_each(|n| sim::note(format!("note {n}")));
+            time::sleep(Duration::from_millis(3)).await;
+            panic!("it fails");
+        });
+    });
+    let (_, events) = message.split_once("the last events:\n").expect("the events");
+    assert_eq!(events.lines().count(), 12);
+    assert!(events.ends_with("0.003000000  world  timer\n    0.003000000  world  poll task 1"));
+    assert!(!events.contains("note 89\n") && events.contains("note 99\n"), "{events}");
+}
+
+#[test]
+fn a_note_outside_of_a_world_does_nothing() {
+    sim::note("nobody reads this");
+}
+
+#[test]
+fn the_record_is_bounded() {
+    sim::check(0..1, |sim| {
+        sim.trace_limit(100).run(async |_world| {
+            for _ in 0..1000 {
+                task::yield_now().await;
+            }
+        });
+        assert_eq!(sim.trace().len(), 128);
+        assert!(sim.trace().dropped() > 800, "{:?}", sim.trace());
+        let text = sim.trace().to_text();
+        assert_eq!(text.lines().count(), 129);
+        assert!(text.ends_with("world  poll task 1\n"), "{text}");
+    });
+}
+
+#[test]
+fn the_hash_does_not_depend_on_the_length_of_the_record() {
+    let hash = |limit| {
+        let mut hash = 0;
+        sim::check_in_turn(3..4, |sim| {
+            sim.trace_limit(limit);
+            run_some(sim);
+            hash = sim.hash();
+        });
+        hash
+    };
+    assert_eq!(hash(1), hash(1 << 16));
+}
+
+#[test]
+fn a_trace_can_be_taken_while_the_world_runs() {
+    sim::run(1, async |world| {
+        let before = world.trace();
+        sim::note("here");
+        let after: Trace = world.trace();
+        assert_eq!(after.len(), before.len() + 1);
+        assert_ne!(after.hash(), before.hash());
+        assert!(format!("{after:?}").starts_with("Trace { len: "), "{after:?}");
+    });
+}
+
+#[test]
+fn an_empty_trace_has_no_run() {
+    sim::check(0..1, |sim| assert!(sim.trace().is_empty()));
+}
+
+/// Returns the lines about the network and about hosts: no turns, polls and timers.
+fn visible(trace: &Trace) -> String {
+    let is_visible = |line: &&str| {
+        !line.contains("  poll task ") && !line.ends_with("  timer") && !line.contains("  turn, ")
+    };
+    trace.to_text().lines().filter(is_visible).map(|line| line.to_owned() + "\n").collect()
+}
+
+#[test]
+fn a_request_is_recorded_with_its_bytes_and_times() {
+    sim::check(0..1, |sim| {
+        sim.run(async |world| {
+            let server = world.host("server", serve);
+            time::sleep(Duration::from_millis(10)).await;
+            world.client("client", async || ask("hello").await).await.unwrap();
+            time::sleep(Duration::from_millis(10)).await;
+            world.partition("client", "server");
+            server.crash();
+        });
+        assert_eq!(visible(sim.trace()), EXPECTED);
+        let chart = sim.trace().to_mermaid();
+        assert!(chart.contains("participant h1 as server\n"), "{chart}");
+        assert!(chart.contains("h2->>h1: 0.013000000 receive 5 bytes from client, flow 1\n"));
+        let json = sim.trace().to_trace_events();
+        assert!(json.contains("\"name\":\"send 5 bytes to server\""), "{json}");
+    });
+}
+
+const EXPECTED: &str = "\
+";

@@ -11,6 +11,9 @@ use crate::executor::{TaskInfo, TaskState};
 /// At most this many tasks of a host, and hosts, are listed.
 const LISTED_MAX: usize = 20;
 
+/// The number of events before the failure that are shown.
+const SHOWN: usize = 12;
+
 /// The first failure of a run.
 #[derive(Debug)]
 pub(super) struct Failure(String);
@@ -36,10 +39,10 @@ impl Failure {
     /// Returns the message of the run that has failed.
     pub(super) fn report(&self, driver: &Driver<'_>) -> String {
         let time = Duration::from_nanos(driver.leaf.nanos());
-        let Driver { seed, options, .. } = driver;
+        let (Driver { seed, options, .. }, events) = (driver, driver.leaf.trace().tail(SHOWN));
         format!(
             "the simulated world failed: {}\n  at {time:?} of virtual time, turn {}, seed {seed}\n  \
-             sim::check runs this seed alone with EVLOOP_SIM_SEED={seed}\n  {options:?}",
+             sim::check runs this seed alone with EVLOOP_SIM_SEED={seed}\n  {options:?}\n  the last events:{events}",
             self.0,
             driver.turns()
         )

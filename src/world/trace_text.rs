@@ -18,6 +18,13 @@ impl Trace {
         self.to_string()
     }
 
+    /// Returns the last entries, at most `max`, as lines that are indented.
+    pub(crate) fn tail(&self, max: usize) -> String {
+        let last = &self.entries[self.len().saturating_sub(max)..];
+        let width = self.name_width(last);
+        last.iter().map(|entry| format!("\n    {}", self.line(entry, width))).collect()
+    }
+
     /// Shows one entry of this run. Names are padded to `width`.
     pub(crate) fn line(&self, entry: &Entry, width: usize) -> impl fmt::Display {
         let (at, what) = (Seconds(entry.nanos), self.what(entry));
