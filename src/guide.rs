@@ -1,5 +1,5 @@
-//! Guides: to tests in a simulated world, and for programmers who know asyncio, gevent, threads, trio,
-//! tokio or smol.
+//! Guides: to tests in a simulated world, and for programmers who know asyncio, gevent, threads,
+//! trio, tokio or smol.
 //!
 //! | Guide | Contents |
 //! |---|---|
@@ -11,8 +11,8 @@
 //! | [`smol`] | smol and its crates |
 //! | [`other_crates`] | which async crates run on this loop, and how |
 //!
-//! Those for other runtimes end with what differs, and what has no counterpart. The tests compile and run
-//! the Rust in them.
+//! Those for other runtimes end with what differs, and what has no counterpart. The tests compile
+//! and run the Rust in them.
 
 #[cfg_attr(feature = "sim", doc = include_str!("../docs/testing.md"))]
 #[cfg_attr(not(feature = "sim"), doc = "Tests in a simulated world: see the feature `sim`.")]

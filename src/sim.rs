@@ -44,7 +44,9 @@
 //! [invariant](World::invariant) fails the run. So does a host whose program returns an error, a
 //! world in which nothing can happen any more, and a limit that is reached. The message names the
 //! host, the virtual time, the seed and the options. `EVLOOP_SIM_SEED=17` makes [`check`] run that
-//! seed alone, `EVLOOP_SIM_SEEDS=0..5000` another range.
+//! seed alone, `EVLOOP_SIM_SEEDS=0..5000` another range. `EVLOOP_SIM_TRACE=run.json` has a run that
+//! fails write its record to that file: as [trace events](Trace::to_trace_events) if the name ends
+//! in `.json`, as a [Mermaid chart](Trace::to_mermaid) if it ends in `.mmd`, otherwise as text.
 //!
 //! # What a world cannot simulate
 //!
@@ -62,8 +64,8 @@ mod driver;
 mod failure;
 mod host;
 mod machine;
-mod note;
 mod options;
+mod record;
 mod slot;
 mod watchdog;
 mod world;
@@ -71,7 +73,7 @@ mod world;
 pub use self::check::{check, check_in_turn, run};
 pub use self::client::Client;
 pub use self::host::{Host, HostClock};
-pub use self::note::note;
 pub use self::options::{Latency, Order, Sim};
+pub use self::record::note;
 pub use self::world::World;
 pub use crate::world::Trace;

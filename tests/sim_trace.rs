@@ -4,13 +4,18 @@
 
 use std::cell::Cell;
 use std::collections::{BTreeSet, HashMap};
-use std::io;
 use std::panic::{self, AssertUnwindSafe};
+use std::process;
 use std::time::{Duration, Instant};
+use std::{env, fs, io};
 
 use evloop::net::{TcpListener, TcpStream};
 use evloop::sim::{self, Sim, Trace};
 use evloop::{task, time};
+
+/// Runs a test in a process of its own.
+#[allow(unreachable_pub)]
+mod alone;
 
 /// Returns the port's bytes in capitals to each client.
 async fn serve() -> io::Result<()> {
@@ -172,6 +177,31 @@ fn a_failure_shows_the_last_events() {
     assert_eq!(events.lines().count(), 12);
     assert!(events.ends_with("0.003000000  world  timer\n    0.003000000  world  poll task 1"));
     assert!(!events.contains("note 89\n") && events.contains("note 99\n"), "{events}");
+}
+
+#[test]
+fn a_failure_writes_its_record_to_the_file_that_the_environment_names() {
+    let beginnings =
+        [("json", "{\"displayTimeUnit\""), ("mmd", "sequenceDiagram\n"), ("txt", "0.000000000  ")];
+    for (extension, beginning) in beginnings {
+        let file = format!("evloop-sim-trace-{}.{extension}", process::id());
+        let path = env::temp_dir().join(file);
+        let vars = [("EVLOOP_SIM_TRACE", path.to_str().expect("a path in UTF-8"))];
+        let name = "a_failure_writes_its_record_to_the_file_that_the_environment_names";
+        if alone::run_with(name, &vars).is_none() {
+            let message = failure(|sim| {
+                sim.run(async |_world| {
+                    sim::note("it was here");
+                    panic!("it fails");
+                });
+            });
+            assert!(message.contains("the record of the run is in "), "{message}");
+            return;
+        }
+        let text = fs::read_to_string(&path).expect("the file of the record");
+        fs::remove_file(&path).expect("a file");
+        assert!(text.starts_with(beginning) && text.contains("it was here"), "{text}");
+    }
 }
 
 #[test]

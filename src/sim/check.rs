@@ -45,8 +45,8 @@ where
 /// makes the state of a seed, sets options, and calls [`Sim::run`].
 ///
 /// One seed in 64 is run twice: it fails if the two runs differ, since then its failures could not
-/// be repeated. The message shows the first event that differs. `EVLOOP_SIM_SEED=17` in the environment replaces the range by that seed, and
-/// `EVLOOP_SIM_SEEDS=0..5000` by another range.
+/// be repeated. The message shows the first event that differs. `EVLOOP_SIM_SEED=17` in the
+/// environment replaces the range by that seed, and `EVLOOP_SIM_SEEDS=0..5000` by another range.
 ///
 /// # Panics
 ///
@@ -174,7 +174,7 @@ impl Sim {
         }
         let difference =
             leaf.difference().map(|difference| Failure::of_world(difference.to_string()));
-        let report = difference.or(failure).map(|failure| failure.report(&driver));
+        let report = difference.or(failure).map(|failure| failure.report(&driver, &self.trace));
         leaf.set_host(None);
         drop((driver, entered));
         match report {

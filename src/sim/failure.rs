@@ -5,8 +5,10 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::driver::Driver;
+use super::record;
 use crate::caught::Caught;
 use crate::executor::{TaskInfo, TaskState};
+use crate::world::Trace;
 
 /// At most this many tasks of a host, and hosts, are listed.
 const LISTED_MAX: usize = 20;
@@ -37,15 +39,18 @@ impl Failure {
     }
 
     /// Returns the message of the run that has failed.
-    pub(super) fn report(&self, driver: &Driver<'_>) -> String {
+    pub(super) fn report(&self, driver: &Driver<'_>, trace: &Trace) -> String {
         let time = Duration::from_nanos(driver.leaf.nanos());
-        let (Driver { seed, options, .. }, events) = (driver, driver.leaf.trace().tail(SHOWN));
-        format!(
-            "the simulated world failed: {}\n  at {time:?} of virtual time, turn {}, seed {seed}\n  \
-             sim::check runs this seed alone with EVLOOP_SIM_SEED={seed}\n  {options:?}\n  the last events:{events}",
-            self.0,
-            driver.turns()
-        )
+        let Driver { seed, options, .. } = driver;
+        let (turn, events, file) = (driver.turns(), trace.tail(SHOWN), record::write(trace));
+        [
+            format!("the simulated world failed: {}", self.0),
+            format!("at {time:?} of virtual time, turn {turn}, seed {seed}"),
+            format!("sim::check runs this seed alone with EVLOOP_SIM_SEED={seed}"),
+            format!("{options:?}{file}"),
+            format!("the last events:{events}"),
+        ]
+        .join("\n  ")
     }
 }
 

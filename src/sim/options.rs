@@ -95,8 +95,8 @@ impl Sim {
         self.seed
     }
 
-    /// Returns the hash of the last run: of all its events and their times. Two runs of one seed have
-    /// the same hash.
+    /// Returns the hash of the last run: of all its events and their times. Two runs of one seed
+    /// have the same hash.
     pub fn hash(&self) -> u64 {
         self.trace.hash()
     }

@@ -6,7 +6,7 @@
 use std::cell::{Cell, RefCell};
 use std::time::{Duration, SystemTime};
 
-use super::{Event, HostId, Kind, Stream, current, is_current};
+use super::{Event, HostId, Stream, current, is_current};
 
 /// Set in the number of a task of a world. The host is above the ordinal.
 const WORLD: u64 = 1 << 63;
@@ -16,7 +16,7 @@ const BLOCK: u64 = 1 << 10;
 
 /// The host of a simulated world whose code runs on this thread.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Here(HostId);
+pub(crate) struct Here(pub(super) HostId);
 
 thread_local! {
     /// The number of sockets that were registered with a loop.
@@ -80,20 +80,6 @@ impl Here {
     pub(crate) fn take_events(self, into: &mut Vec<Event>) {
         if let Some(world) = current() {
             world.take_events(self.0, into);
-        }
-    }
-
-    /// Adds an event of the host to the record of the run.
-    pub(crate) fn record(self, kind: Kind, number: u64) {
-        if let Some(world) = current() {
-            world.record(kind, self.0, number);
-        }
-    }
-
-    /// Adds a note of the host's program to the record of the run.
-    pub(crate) fn note(self, text: &str) {
-        if let Some(world) = current() {
-            world.note(self.0, text);
         }
     }
 

@@ -1,10 +1,11 @@
 //! The record of a world, as the driver and the hosts use it.
 
-use super::handle::World;
+use super::handle::{World, current};
+use super::here::Here;
 use super::hosts::HostId;
 use super::trace::Trace;
 use super::trace_difference::Difference;
-use super::trace_entry::{Entry, Kind, NO_PEER};
+use super::trace_entry::Kind;
 use super::trace_record::Record;
 
 impl World {
@@ -32,5 +33,21 @@ impl World {
     /// Returns how this run differs from the one that it is compared with.
     pub(crate) fn difference(&self) -> Option<Difference> {
         self.state.borrow().record.difference()
+    }
+}
+
+impl Here {
+    /// Adds an event of the host to the record of the run.
+    pub(crate) fn record(self, kind: Kind, number: u64) {
+        if let Some(world) = current() {
+            world.record(kind, self.0, number);
+        }
+    }
+
+    /// Adds a note of the host's program to the record of the run.
+    pub(crate) fn note(self, text: &str) {
+        if let Some(world) = current() {
+            world.note(self.0, text);
+        }
     }
 }

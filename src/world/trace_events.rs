@@ -16,10 +16,9 @@ const HEAD: &str = concat!(
 );
 
 impl Trace {
-    /// Returns the trace in the
-    /// [Trace Event Format](https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU),
-    /// a JSON text that opens in [Perfetto](https://ui.perfetto.dev): one track a host, and an arrow
-    /// from the bytes that a host sends to where they arrive.
+    /// Returns the trace in the Trace Event Format of Chrome, a JSON text that opens in
+    /// [Perfetto](https://ui.perfetto.dev): one track a host, and an arrow from the bytes that a
+    /// host sends to where they arrive.
     pub fn to_trace_events(&self) -> String {
         let mut out = String::from(HEAD);
         let hosts: BTreeSet<HostNumber> = self.entries.iter().map(|entry| entry.host).collect();

@@ -24,11 +24,11 @@ enum Drawing {
 
 impl Trace {
     /// Returns the messages and faults of the trace as a sequence chart of
-    /// [Mermaid](https://mermaid.js.org/syntax/sequenceDiagram.html). GitHub and GitLab draw it in a
-    /// block of Markdown that begins with `` ```mermaid ``.
+    /// [Mermaid](https://mermaid.js.org/syntax/sequenceDiagram.html). GitHub and GitLab draw it in
+    /// a block of Markdown that begins with `` ```mermaid ``.
     ///
-    /// A message is drawn where it arrives. Turns, polls and timers are left out, and so are all but
-    /// the last 400 messages and faults.
+    /// A message is drawn where it arrives. Turns, polls and timers are left out, and so are all
+    /// but the last 400 messages and faults.
     pub fn to_mermaid(&self) -> String {
         let drawn = self.entries.iter().filter(|entry| drawing(entry.kind) != Drawing::Nothing);
         let mut drawn: Vec<&Entry> = drawn.collect();
@@ -85,7 +85,8 @@ fn add(chart: &mut String, line: std::fmt::Arguments<'_>) {
     writeln!(chart, "    {line}").expect("a String takes all text");
 }
 
-/// Escapes what Mermaid would read as syntax, by its codes `#59;`. The word `end` would end a block.
+/// Escapes what Mermaid would read as syntax, by its codes `#59;`. The word `end` would end a
+/// block.
 fn escape(text: &str) -> String {
     let mut escaped = String::new();
     for c in text.chars() {

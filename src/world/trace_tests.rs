@@ -80,17 +80,20 @@ fn trace_events_have_a_track_a_host_and_an_arrow_a_message() {
     let mut record = record(16);
     add_request(&mut record);
     let trace = record.trace();
-    let head = r#"{"displayTimeUnit":"ns","traceEvents":[
-{"ph":"M","name":"process_name","pid":1,"args":{"name":"world"}},
-{"ph":"M","name":"thread_name","pid":1,"tid":0,"args":{"name":"client"}},
-{"ph":"M","name":"thread_name","pid":1,"tid":1,"args":{"name":"server"}},
-{"ph":"i","s":"t","ts":0.000,"pid":1,"tid":0,"name":"turn, 0 tasks ready"},
-{"ph":"i","s":"t","ts":0.000,"pid":1,"tid":0,"name":"connect to server:80","args":{"flow":7}},
-{"ph":"i","s":"t","ts":1250.001,"pid":1,"tid":1,"name":"accept client on port 80","args":{"flow":7}},
-{"ph":"X","dur":0.001,"ts":2000.000,"pid":1,"tid":0,"name":"send 5 bytes to server","args":{"flow":7}},
-{"ph":"s","ts":2000.000,"pid":1,"tid":0,"cat":"bytes","name":"bytes","id":1},
-{"ph":"i","s":"t","ts":2000.000,"pid":1,"tid":0,"name":"note: sent; now\\nwait"},
-"#;
+    let events = [
+        r#""ph":"M","name":"process_name","pid":1,"args":{"name":"world"}"#,
+        r#""ph":"M","name":"thread_name","pid":1,"tid":0,"args":{"name":"client"}"#,
+        r#""ph":"M","name":"thread_name","pid":1,"tid":1,"args":{"name":"server"}"#,
+        r#""ph":"i","s":"t","ts":0.000,"pid":1,"tid":0,"name":"turn, 0 tasks ready""#,
+        r#""ph":"i","s":"t","ts":0.000,"pid":1,"tid":0,"name":"connect to server:80",F"#,
+        r#""ph":"i","s":"t","ts":1250.001,"pid":1,"tid":1,"name":"accept client on port 80",F"#,
+        r#""ph":"X","dur":0.001,"ts":2000.000,"pid":1,"tid":0,"name":"send 5 bytes to server",F"#,
+        r#""ph":"s","ts":2000.000,"pid":1,"tid":0,"cat":"bytes","name":"bytes","id":1"#,
+        r#""ph":"i","s":"t","ts":2000.000,"pid":1,"tid":0,"name":"note: sent; now\\nwait""#,
+    ];
+    let events =
+        events.map(|event| format!("\n{{{}}},", event.replace('F', r#""args":{"flow":7}"#)));
+    let head = r#"{"displayTimeUnit":"ns","traceEvents":["#.to_owned() + &events.concat();
     let json = trace.to_trace_events();
     assert_eq!(&json[..head.len()], head);
     let arrow =
