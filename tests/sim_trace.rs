@@ -14,7 +14,7 @@ use evloop::sim::{self, Sim, Trace};
 use evloop::{task, time};
 
 /// Runs a test in a process of its own.
-#[allow(unreachable_pub)]
+#[allow(dead_code, unreachable_pub)]
 mod alone;
 
 /// Returns the port's bytes in capitals to each client.
