@@ -86,6 +86,9 @@ mod pipe_open;
 mod pipe_ready;
 mod sendfile;
 mod split;
+#[cfg_attr(feature = "sim", path = "net/system_or_world.rs")]
+mod system;
+mod system_calls;
 mod tcp_listener;
 #[cfg(unix)]
 mod tcp_socket;
@@ -101,6 +104,8 @@ mod unix_path;
 mod unix_socket;
 #[cfg(unix)]
 mod unix_stream;
+#[cfg(feature = "sim")]
+mod world_io;
 
 pub(crate) use self::acceptor::{Acceptor, report_connection_error, spawn_server_task};
 #[doc(alias = "ToSocketAddrs")]

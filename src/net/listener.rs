@@ -102,8 +102,16 @@ impl<T: Transport> Listener<T> {
         listener: T::StdListener,
         reactor: &Rc<Reactor>,
     ) -> io::Result<Listener<T>> {
-        let end = Endpoint::from_std(listener, reactor)?;
-        Ok(Listener { end, starved_until: Cell::new(None), polled: Cell::default() })
+        Ok(Listener::new(Endpoint::from_std(listener, reactor)?))
+    }
+
+    /// Registers a new listener that is non-blocking already.
+    pub(super) fn from_mio(io: T::Listener, reactor: &Rc<Reactor>) -> io::Result<Listener<T>> {
+        Ok(Listener::new(Endpoint::register(io, reactor)?))
+    }
+
+    fn new(end: Endpoint<T::Listener>) -> Listener<T> {
+        Listener { end, starved_until: Cell::new(None), polled: Cell::default() }
     }
 
     /// Deregisters the listener from the loop, and returns it in its original mode; see

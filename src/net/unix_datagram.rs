@@ -124,10 +124,7 @@ impl UnixDatagram {
     }
 
     fn attempt_to(&self, buf: &[u8], addr: &SocketAddr) -> io::Result<usize> {
-        let raw = to_raw(addr)?;
-        self.end.socket.attempt(Direction::Write, |io| {
-            done(io.try_io(|| Ok(sendto(io, buf, NO_SIGNAL, &raw)?)))
-        })
+        self.end.socket.attempt(Direction::Write, |io| done(io.transmit_to(buf, addr)))
     }
 }
 
@@ -146,6 +143,11 @@ impl DatagramIo for mio::net::UnixDatagram {
     fn send(&self, buf: &[u8]) -> io::Result<usize> {
         self.try_io(|| Ok(send(self, buf, NO_SIGNAL)?))
             .map_err(|error| explain_send(buf.len(), error))
+    }
+
+    fn transmit_to(&self, buf: &[u8], addr: &SocketAddr) -> io::Result<usize> {
+        let raw = to_raw(addr)?;
+        self.try_io(|| Ok(sendto(self, buf, NO_SIGNAL, &raw)?))
     }
 
     fn receive(&self, buf: &mut [u8]) -> io::Result<usize> {

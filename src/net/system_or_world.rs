@@ -1,0 +1,443 @@
+//! The names of `system.rs` with the feature `sim`: a socket is the system's or that of a simulated
+//! world. Layer L4.
+//!
+//! What is made while a world is current belongs to that world. Code of a world is cold: it lies out
+//! of line, so that a program outside of a world pays one comparison for each operation.
+
+use std::fmt;
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+#[cfg(unix)]
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use mio::{Interest, Registry, Token, event, net};
+
+use super::system_calls;
+use crate::sys::{self, Owned};
+use crate::world::{self, TcpOptions, UdpOptions, here, note_registration};
+
+/// A socket of the system, or of a world.
+pub enum Io<S, W> {
+    System(S),
+    World(W),
+}
+
+pub(super) type TcpStream = Io<net::TcpStream, world::TcpStream>;
+pub(super) type TcpListener = Io<net::TcpListener, world::TcpListener>;
+pub(super) type UdpSocket = Io<net::UdpSocket, world::UdpSocket>;
+
+/// A TCP socket that is neither connected nor listening.
+#[cfg(unix)]
+pub(super) type TcpFd = Io<OwnedFd, world::TcpSocket>;
+
+/// A socket of a world, as a loop registers it.
+pub trait Registered {
+    /// From now on events carry this token.
+    fn register(&self, token: usize);
+    fn deregister(&self);
+}
+
+macro_rules! registered {
+    ($($socket:ty),*) => {$(
+        impl Registered for $socket {
+            fn register(&self, token: usize) {
+                self.register(token);
+            }
+
+            fn deregister(&self) {
+                self.deregister();
+            }
+        }
+    )*};
+}
+
+registered!(world::TcpStream, world::TcpListener, world::UdpSocket);
+
+/// Keeps the code of a world out of line.
+#[cold]
+#[inline(never)]
+pub(super) fn in_world<T>(f: impl FnOnce() -> T) -> T {
+    f()
+}
+
+/// Makes a socket: by `world` if a world is current, else by `system`.
+fn make<S, W>(
+    system: impl FnOnce() -> io::Result<S>,
+    world: impl FnOnce() -> io::Result<W>,
+) -> io::Result<Io<S, W>> {
+    match here() {
+        None => system().map(Io::System),
+        Some(_) => in_world(|| world().map(Io::World)),
+    }
+}
+
+/// Starts to connect.
+pub(super) fn connect(addr: SocketAddr, local: Option<SocketAddr>) -> io::Result<TcpStream> {
+    make(
+        || system_calls::connect(addr, local),
+        || match local {
+            None => world::TcpStream::connect(addr),
+            Some(local) => world::TcpStream::connect_from(local, addr),
+        },
+    )
+}
+
+pub(super) fn listen(
+    addr: SocketAddr,
+    backlog: u32,
+    reuse_addr: bool,
+    reuse_port: bool,
+    only_v6: Option<bool>,
+) -> io::Result<TcpListener> {
+    make(
+        || system_calls::listen(addr, backlog, reuse_addr, reuse_port, only_v6),
+        || {
+            let socket = new_world_tcp(addr.is_ipv6())?;
+            let options = socket.options();
+            socket.set_options(TcpOptions {
+                reuse_address: reuse_addr,
+                reuse_port,
+                only_v6: only_v6.unwrap_or(options.only_v6),
+                ..options
+            });
+            socket.bind(addr)?;
+            socket.listen(backlog)
+        },
+    )
+}
+
+pub(super) fn bind_udp(
+    addr: SocketAddr,
+    reuse_addr: bool,
+    reuse_port: bool,
+    only_v6: Option<bool>,
+) -> io::Result<UdpSocket> {
+    make(
+        || sys::bind_udp(addr, reuse_addr, reuse_port, only_v6),
+        || {
+            let options = UdpOptions {
+                reuse_address: reuse_addr,
+                reuse_port,
+                only_v6: only_v6.unwrap_or(false),
+                ..UdpOptions::default()
+            };
+            world::UdpSocket::bind(addr, Some(options))
+        },
+    )
+}
+
+/// Returns the addresses of a host of the world that is current.
+pub(super) fn look_up(name: &str, port: u16) -> Option<io::Result<Vec<SocketAddr>>> {
+    here()?;
+    let addrs = world::current()?.addrs(name);
+    let addrs = addrs.map(|addrs| addrs.into_iter().map(|ip| (ip, port).into()).collect());
+    Some(addrs.ok_or_else(|| {
+        let sentence = format!(
+            "the host name {name:?} was not found: the simulated world has no such host (make it by \
+             World::host)"
+        );
+        io::Error::new(io::ErrorKind::NotFound, sentence)
+    }))
+}
+
+#[cfg(unix)]
+pub(super) fn new_tcp(is_v6: bool) -> io::Result<TcpFd> {
+    make(|| system_calls::new_tcp(is_v6), || new_world_tcp(is_v6))
+}
+
+fn new_world_tcp(is_v6: bool) -> io::Result<world::TcpSocket> {
+    if is_v6 { world::TcpSocket::new_v6() } else { world::TcpSocket::new_v4() }
+}
+
+#[cfg(unix)]
+pub(super) fn bind_tcp(io: &TcpFd, addr: SocketAddr) -> io::Result<()> {
+    match io {
+        Io::System(fd) => system_calls::bind_tcp(fd, addr),
+        Io::World(socket) => socket.bind(addr),
+    }
+}
+
+/// Starts to connect.
+#[cfg(unix)]
+pub(super) fn connect_tcp(io: TcpFd, addr: SocketAddr) -> io::Result<TcpStream> {
+    match io {
+        Io::System(fd) => system_calls::connect_tcp(fd, addr).map(Io::System),
+        Io::World(socket) => socket.connect(addr).map(Io::World),
+    }
+}
+
+#[cfg(unix)]
+pub(super) fn listen_tcp(io: TcpFd, backlog: u32) -> io::Result<TcpListener> {
+    match io {
+        Io::System(fd) => system_calls::listen_tcp(fd, backlog).map(Io::System),
+        Io::World(socket) => socket.listen(backlog).map(Io::World),
+    }
+}
+
+#[cfg(unix)]
+pub(super) fn local_addr(io: &TcpFd) -> io::Result<SocketAddr> {
+    match io {
+        Io::System(fd) => system_calls::local_addr(fd),
+        Io::World(socket) => socket.local_addr(),
+    }
+}
+
+#[cfg(unix)]
+pub(super) fn take_error(io: &TcpFd) -> io::Result<Option<io::Error>> {
+    match io {
+        Io::System(fd) => system_calls::take_error(fd),
+        Io::World(_) => Ok(None),
+    }
+}
+
+/// Sends datagrams until the system accepts no more. An error is that of the first one.
+pub(super) fn send_many<B: AsRef<[u8]>>(
+    io: &UdpSocket,
+    datagrams: &[(B, SocketAddr)],
+) -> io::Result<usize> {
+    let socket = match io {
+        Io::System(io) => return sys::send_many(io, datagrams),
+        Io::World(socket) => socket,
+    };
+    for (sent, (datagram, addr)) in datagrams.iter().enumerate() {
+        if let Err(error) = socket.send_to(datagram.as_ref(), *addr) {
+            return if sent > 0 { Ok(sent) } else { Err(error) };
+        }
+    }
+    Ok(datagrams.len())
+}
+
+/// Sends a part of a file. `None`: the bytes must be copied.
+pub(super) fn sendfile(
+    io: &TcpStream,
+    file: &impl sys::AsFile,
+    at: u64,
+    len: usize,
+) -> io::Result<Option<usize>> {
+    match io {
+        Io::System(io) => sys::sendfile(io, file, at, len),
+        Io::World(_) => Err(unsupported("net::sendfile", "write the bytes instead")),
+    }
+}
+
+/// Reads or sets an option: `system` by the descriptor, `world` in the options of a world's socket.
+#[cfg(unix)]
+pub(super) fn tcp_option<S: AsFd, W: HasTcpOptions, T>(
+    io: &Io<S, W>,
+    system: impl FnOnce(BorrowedFd<'_>) -> rustix::io::Result<T>,
+    world: impl FnOnce(&mut TcpOptions) -> T,
+) -> io::Result<T> {
+    match io {
+        Io::System(io) => Ok(system(io.as_fd())?),
+        Io::World(socket) => in_world(|| Ok(socket.change(world))),
+    }
+}
+
+/// Like [`tcp_option`], of a UDP socket.
+#[cfg(unix)]
+pub(super) fn udp_option<T>(
+    io: &UdpSocket,
+    system: impl FnOnce(BorrowedFd<'_>) -> rustix::io::Result<T>,
+    world: impl FnOnce(&mut UdpOptions) -> T,
+) -> io::Result<T> {
+    io.option(|io| Ok(system(io.as_fd())?), world)
+}
+
+/// A socket of a world with the options of TCP.
+pub trait HasTcpOptions {
+    /// Calls `f` with the options, and sets them to what it leaves.
+    fn change<T>(&self, f: impl FnOnce(&mut TcpOptions) -> T) -> T;
+}
+
+macro_rules! has_tcp_options {
+    ($($socket:ty),*) => {$(
+        impl HasTcpOptions for $socket {
+            fn change<T>(&self, f: impl FnOnce(&mut TcpOptions) -> T) -> T {
+                let mut options = self.options();
+                let result = f(&mut options);
+                self.set_options(options);
+                result
+            }
+        }
+    )*};
+}
+
+has_tcp_options!(world::TcpSocket, world::TcpStream, world::TcpListener);
+
+/// The options that mio has on all systems, by its names.
+macro_rules! tcp_options {
+    ($(($socket:ty, $get:ident, $set:ident, $option:ident, $value:ty)),*) => {$(
+        impl $socket {
+            pub(super) fn $get(&self) -> io::Result<$value> {
+                match self {
+                    Io::System(io) => io.$get(),
+                    Io::World(socket) => Ok(socket.change(|options| options.$option)),
+                }
+            }
+
+            pub(super) fn $set(&self, value: $value) -> io::Result<()> {
+                match self {
+                    Io::System(io) => io.$set(value),
+                    Io::World(socket) => Ok(socket.change(|options| options.$option = value)),
+                }
+            }
+        }
+    )*};
+}
+
+tcp_options!(
+    (TcpStream, nodelay, set_nodelay, nodelay, bool),
+    (TcpStream, ttl, set_ttl, ttl, u32),
+    (TcpListener, ttl, set_ttl, ttl, u32)
+);
+
+impl UdpSocket {
+    pub(super) fn connect(&self, addr: SocketAddr) -> io::Result<()> {
+        match self {
+            Io::System(io) => io.connect(addr),
+            Io::World(socket) => socket.connect(addr),
+        }
+    }
+
+    pub(super) fn set_broadcast(&self, broadcast: bool) -> io::Result<()> {
+        self.option(|io| io.set_broadcast(broadcast), |options| options.broadcast = broadcast)
+    }
+
+    pub(super) fn broadcast(&self) -> io::Result<bool> {
+        self.option(net::UdpSocket::broadcast, |options| options.broadcast)
+    }
+
+    pub(super) fn set_ttl(&self, ttl: u32) -> io::Result<()> {
+        self.option(|io| io.set_ttl(ttl), |options| options.ttl = ttl)
+    }
+
+    pub(super) fn ttl(&self) -> io::Result<u32> {
+        self.option(net::UdpSocket::ttl, |options| options.ttl)
+    }
+
+    fn option<T>(
+        &self,
+        system: impl FnOnce(&net::UdpSocket) -> io::Result<T>,
+        world: impl FnOnce(&mut UdpOptions) -> T,
+    ) -> io::Result<T> {
+        let socket = match self {
+            Io::System(io) => return system(io),
+            Io::World(socket) => socket,
+        };
+        let mut options = socket.options();
+        let result = world(&mut options);
+        socket.set_options(options);
+        Ok(result)
+    }
+}
+
+/// Multicast, which a world does not have.
+macro_rules! multicast {
+    ($($name:ident($($argument:ident: $type:ty),*) -> $value:ty;)*) => {
+        impl UdpSocket {$(
+            pub(super) fn $name(&self, $($argument: $type),*) -> io::Result<$value> {
+                match self {
+                    Io::System(io) => io.$name($($argument),*),
+                    Io::World(_) => {
+                        Err(unsupported("multicast", "send a datagram to each receiver"))
+                    }
+                }
+            }
+        )*}
+    };
+}
+
+multicast! {
+    join_multicast_v4(group: &Ipv4Addr, interface: &Ipv4Addr) -> ();
+    leave_multicast_v4(group: &Ipv4Addr, interface: &Ipv4Addr) -> ();
+    join_multicast_v6(group: &Ipv6Addr, interface: u32) -> ();
+    leave_multicast_v6(group: &Ipv6Addr, interface: u32) -> ();
+    set_multicast_loop_v4(on: bool) -> ();
+    multicast_loop_v4() -> bool;
+    set_multicast_loop_v6(on: bool) -> ();
+    multicast_loop_v6() -> bool;
+    set_multicast_ttl_v4(ttl: u32) -> ();
+    multicast_ttl_v4() -> u32;
+}
+
+fn unsupported(what: &str, instead: &str) -> io::Error {
+    let sentence = format!("a simulated world does not have {what}: {instead}");
+    io::Error::new(io::ErrorKind::Unsupported, sentence)
+}
+
+impl<S: event::Source, W: Registered> event::Source for Io<S, W> {
+    fn register(&mut self, registry: &Registry, token: Token, events: Interest) -> io::Result<()> {
+        match self {
+            Io::System(io) => io.register(registry, token, events),
+            Io::World(socket) => {
+                socket.register(token.0);
+                note_registration();
+                Ok(())
+            }
+        }
+    }
+
+    fn reregister(
+        &mut self,
+        registry: &Registry,
+        token: Token,
+        events: Interest,
+    ) -> io::Result<()> {
+        match self {
+            Io::System(io) => io.reregister(registry, token, events),
+            Io::World(_) => Ok(()),
+        }
+    }
+
+    fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
+        match self {
+            Io::System(io) => io.deregister(registry),
+            Io::World(socket) => {
+                socket.deregister();
+                Ok(())
+            }
+        }
+    }
+}
+
+impl<S: From<Owned>, W> From<Owned> for Io<S, W> {
+    fn from(owned: Owned) -> Io<S, W> {
+        Io::System(S::from(owned))
+    }
+}
+
+impl<S: Into<Owned>, W> From<Io<S, W>> for Owned {
+    fn from(io: Io<S, W>) -> Owned {
+        match io {
+            Io::System(io) => io.into(),
+            Io::World(_) => no_descriptor(),
+        }
+    }
+}
+
+#[cfg(unix)]
+impl<S: AsFd, W> AsFd for Io<S, W> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Io::System(io) => io.as_fd(),
+            Io::World(_) => no_descriptor(),
+        }
+    }
+}
+
+#[cold]
+fn no_descriptor() -> ! {
+    panic!(
+        "a socket of a simulated world has no descriptor: read, write and set options by the \
+         methods of evloop::net"
+    )
+}
+
+impl<S: fmt::Debug, W: fmt::Debug> fmt::Debug for Io<S, W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Io::System(io) => io.fmt(f),
+            Io::World(socket) => socket.fmt(f),
+        }
+    }
+}

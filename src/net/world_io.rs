@@ -1,0 +1,197 @@
+//! The operations of sockets that may be those of a simulated world. Layer L4.
+//!
+//! A count of a world never shows that a buffer is drained or full: reads and writes end early at
+//! places that the seed chooses.
+
+use std::io::{self, IoSlice, IoSliceMut};
+use std::net::{Shutdown, SocketAddr};
+
+use mio::net;
+
+use super::messages::{DatagramIo, ReceiveMode, check_truncated, explain_send, send_error};
+use super::system::{Io, TcpListener, TcpStream, UdpSocket, in_world};
+use super::transport::{Accept, StreamIo, done};
+use crate::reactor::Done;
+
+impl StreamIo for TcpStream {
+    type Addr = SocketAddr;
+
+    #[inline]
+    fn read(&self, buf: &mut [u8]) -> io::Result<Done<usize>> {
+        match self {
+            Io::System(io) => StreamIo::read(io, buf),
+            Io::World(io) => in_world(|| done(io.read(buf))),
+        }
+    }
+
+    #[inline]
+    fn read_into(&self, buf: &mut Vec<u8>) -> io::Result<Done<usize>> {
+        match self {
+            Io::System(io) => io.read_into(buf),
+            Io::World(io) => in_world(|| done(io.read_into(buf))),
+        }
+    }
+
+    #[inline]
+    fn read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<Done<usize>> {
+        match self {
+            Io::System(io) => StreamIo::read_vectored(io, bufs),
+            Io::World(io) => in_world(|| done(io.read_vectored(bufs))),
+        }
+    }
+
+    fn peek(&self, buf: &mut [u8]) -> io::Result<Done<usize>> {
+        match self {
+            Io::System(io) => StreamIo::peek(io, buf),
+            Io::World(io) => in_world(|| done(io.peek(buf))),
+        }
+    }
+
+    #[inline]
+    fn write(&self, buf: &[u8]) -> io::Result<Done<usize>> {
+        match self {
+            Io::System(io) => StreamIo::write(io, buf),
+            Io::World(io) => in_world(|| done(io.write(buf))),
+        }
+    }
+
+    #[inline]
+    fn write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<Done<usize>> {
+        match self {
+            Io::System(io) => StreamIo::write_vectored(io, bufs),
+            Io::World(io) => in_world(|| done(io.write_vectored(bufs))),
+        }
+    }
+
+    fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        match self {
+            Io::System(io) => io.shutdown(how),
+            Io::World(io) => io.shutdown(how),
+        }
+    }
+
+    fn peer_addr(&self) -> io::Result<SocketAddr> {
+        match self {
+            Io::System(io) => io.peer_addr(),
+            Io::World(io) => io.peer_addr(),
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        match self {
+            Io::System(io) => io.local_addr(),
+            Io::World(io) => io.local_addr(),
+        }
+    }
+
+    fn take_error(&self) -> io::Result<Option<io::Error>> {
+        match self {
+            Io::System(io) => io.take_error(),
+            Io::World(io) => io.take_error(),
+        }
+    }
+
+    #[cfg(feature = "hyper")]
+    fn send_at_once(&self) {
+        let _ = self.set_nodelay(true);
+    }
+
+    #[inline]
+    fn try_io<R>(&self, op: impl FnOnce() -> io::Result<R>) -> io::Result<R> {
+        match self {
+            Io::System(io) => io.try_io(op),
+            Io::World(_) => in_world(op),
+        }
+    }
+}
+
+impl Accept for TcpListener {
+    type Addr = SocketAddr;
+    type Stream = TcpStream;
+
+    fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        match self {
+            Io::System(io) => io.accept().map(|(stream, peer)| (Io::System(stream), peer)),
+            Io::World(io) => io.accept().map(|(stream, peer)| (Io::World(stream), peer)),
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        match self {
+            Io::System(io) => io.local_addr(),
+            Io::World(io) => io.local_addr(),
+        }
+    }
+}
+
+impl DatagramIo for UdpSocket {
+    type Addr = SocketAddr;
+
+    fn send(&self, buf: &[u8]) -> io::Result<usize> {
+        match self {
+            Io::System(io) => DatagramIo::send(io, buf),
+            Io::World(io) => io.send(buf).map_err(|error| explain_send(buf.len(), error)),
+        }
+    }
+
+    fn transmit_to(&self, buf: &[u8], addr: &SocketAddr) -> io::Result<usize> {
+        match self {
+            Io::System(io) => io.transmit_to(buf, addr),
+            Io::World(io) => {
+                let explain = |error| send_error(buf.len(), &format!(" to {addr}"), "", error);
+                io.send_to(buf, *addr).map_err(explain)
+            }
+        }
+    }
+
+    fn receive(&self, buf: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Io::System(io) => io.receive(buf),
+            Io::World(_) => Ok(self.receive_from(buf, ReceiveMode::Consume)?.0),
+        }
+    }
+
+    fn receive_from(&self, buf: &mut [u8], mode: ReceiveMode) -> io::Result<(usize, SocketAddr)> {
+        let io = match self {
+            Io::System(io) => return io.receive_from(buf, mode),
+            Io::World(io) => io,
+        };
+        let (length, from) = match mode {
+            ReceiveMode::Consume => io.recv_from(buf)?,
+            ReceiveMode::Peek => io.peek_from(buf)?,
+        };
+        // A peek returns what fits, as that of the system does.
+        if mode == ReceiveMode::Peek {
+            return Ok((length.min(buf.len()), from));
+        }
+        Ok((check_truncated(length, length > buf.len(), buf.len())?, from))
+    }
+
+    fn peer_addr(&self) -> io::Result<SocketAddr> {
+        match self {
+            Io::System(io) => io.peer_addr(),
+            Io::World(io) => io.peer_addr(),
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        match self {
+            Io::System(io) => net::UdpSocket::local_addr(io),
+            Io::World(io) => io.local_addr(),
+        }
+    }
+
+    fn take_error(&self) -> io::Result<Option<io::Error>> {
+        match self {
+            Io::System(io) => io.take_error(),
+            Io::World(io) => io.take_error(),
+        }
+    }
+
+    fn try_io<R>(&self, op: impl FnOnce() -> io::Result<R>) -> io::Result<R> {
+        match self {
+            Io::System(io) => io.try_io(op),
+            Io::World(_) => op(),
+        }
+    }
+}
