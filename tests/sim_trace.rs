@@ -278,11 +278,27 @@ fn a_request_is_recorded_with_its_bytes_and_times() {
         assert_eq!(visible(sim.trace()), EXPECTED);
         let chart = sim.trace().to_mermaid();
         assert!(chart.contains("participant h1 as server\n"), "{chart}");
-        assert!(chart.contains("h2->>h1: 0.013000000 receive 5 bytes from client, flow 1\n"));
+        assert!(chart.contains("h2->>h1: 0.015000000 receive 5 bytes from client, flow 2\n"));
         let json = sim.trace().to_trace_events();
         assert!(json.contains("\"name\":\"send 5 bytes to server\""), "{json}");
     });
 }
 
+/// The name has an IPv6 address, too, at which the server does not listen.
 const EXPECTED: &str = "\
+0.010000000  client  connect to server:80  flow 1
+0.012000000  client  refused by server, port 80  flow 1
+0.012000000  client  connect to server:80  flow 2
+0.014000000  client  send 5 bytes to server  flow 2
+0.015000000  server  accept client on port 80  flow 2
+0.015000000  server  receive 5 bytes from client  flow 2
+0.015000000  server  send 5 bytes to client  flow 2
+0.016000000  client  receive 5 bytes from server  flow 2
+0.016000000  client  send FIN to server  flow 2
+0.017000000  server  receive FIN from client  flow 2
+0.017000000  server  send FIN to client  flow 2
+0.018000000  client  receive FIN from server  flow 2
+0.026000000  client  partition from server
+0.026000000  server  partition from client
+0.026000000  server  crash
 ";

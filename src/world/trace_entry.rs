@@ -28,7 +28,7 @@ pub(crate) enum Kind {
     Connect,
     /// A connection was accepted by the system of the listening host (the port).
     Accept,
-    /// A connection was refused (the port).
+    /// The host learned that its connection or datagram was refused (the port).
     Refuse,
     /// Bytes left the host (how many).
     Send,
@@ -130,7 +130,7 @@ impl fmt::Display for What<'_> {
             Kind::Timer => f.write_str("timer"),
             Kind::Connect => write!(f, "connect to {peer}:{n}"),
             Kind::Accept => write!(f, "accept {peer} on port {n}"),
-            Kind::Refuse => write!(f, "refuse {peer} on port {n}"),
+            Kind::Refuse => write!(f, "refused by {peer}, port {n}"),
             Kind::Send => write!(f, "send {} to {peer}", Bytes(n)),
             Kind::Receive => write!(f, "receive {} from {peer}", Bytes(n)),
             Kind::SendFin => write!(f, "send FIN to {peer}"),
