@@ -22,6 +22,8 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 
 /// The number of scripts.
 const CASES: u32 = 300;
+/// The longest time in milliseconds to shorten a script that fails.
+const SHRINK_MS: u32 = 30_000;
 /// The most operations of a script: all bytes fit into the buffers of the system.
 const STEPS_MAX: usize = 24;
 const BYTES_MAX: usize = 2000;
@@ -252,13 +254,23 @@ impl Script {
     }
 }
 
-/// The errors that an operation may return, each as good as another, in the order of the rows of
-/// `Op`: which of them comes depends on when the reset arrives.
-const ALLOWED: [(fn(&Op) -> bool, &[ErrorKind]); 3] = [
-    (|op| matches!(op, Op::Write(_)), &[ErrorKind::BrokenPipe, ErrorKind::ConnectionReset]),
-    (|op| matches!(op, Op::Read(_)), &[ErrorKind::ConnectionReset]),
-    (|op| matches!(op, Op::Shutdown), &[ErrorKind::NotConnected]),
-];
+/// Panics if an operation returned an error that is not among those of the manual pages.
+fn assert_allowed(script: &Script, outcomes: &[Outcome]) {
+    use ErrorKind::{BrokenPipe, ConnectionReset, NotConnected};
+    for ((_, op), outcome) in script.steps.iter().zip(outcomes) {
+        let allowed: &[ErrorKind] = match op {
+            Op::Accept | Op::Drop => &[],
+            // send(2), recv(2), shutdown(2), and SO_ERROR in socket(7).
+            Op::Write(_) => &[BrokenPipe, ConnectionReset],
+            Op::Read(_) => &[ConnectionReset],
+            Op::Shutdown => &[NotConnected],
+            Op::TakeError => &[BrokenPipe, ConnectionReset],
+        };
+        if let Outcome::Failed(kind) = outcome {
+            assert!(allowed.contains(kind), "{op:?} returned {kind:?}: {script:?}");
+        }
+    }
+}
 
 async fn connect(addr: SocketAddr, lingers: bool) -> io::Result<TcpStream> {
     let socket = TcpSocket::new_v4()?;
@@ -305,9 +317,15 @@ fn scripts() -> impl Strategy<Value = Script> {
 
 #[test]
 fn loopback_and_a_calm_world_agree() {
-    let mut runner = TestRunner::new(ProptestConfig { cases: CASES, ..Default::default() });
+    let mut runner = TestRunner::new(ProptestConfig {
+        cases: CASES,
+        max_shrink_time: SHRINK_MS,
+        ..Default::default()
+    });
     let run = runner.run(&(scripts(), any::<u64>()), |(script, seed)| {
-        prop_assert_eq!(on_loopback(&script), script.in_world(seed >> 1));
+        let outcomes = on_loopback(&script);
+        prop_assert_eq!(&outcomes, &script.in_world(seed >> 1));
+        assert_allowed(&script, &outcomes);
         Ok(())
     });
     run.unwrap_or_else(|error| panic!("{error}"));

@@ -99,7 +99,10 @@ fn a_partition_delays_and_a_kill_resets() {
         let mut buf = [0; 5];
         assert!(time::timeout(50 * MS, stream.read_exact(&mut buf)).await.is_err());
         world.calm();
-        world.within(Duration::from_secs(5), async || stream.read_exact(&mut buf).await).await.unwrap();
+        world
+            .within(Duration::from_secs(5), async || stream.read_exact(&mut buf).await)
+            .await
+            .unwrap();
         assert_eq!(&buf, b"hello");
         server.kill();
         let end = stream.read(&mut buf).await;

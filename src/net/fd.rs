@@ -21,7 +21,11 @@ impl TcpStream {
     #[doc(alias = "keep_alive")]
     #[doc(alias = "setsockopt")]
     pub fn set_keepalive(&self, keepalive: bool) -> io::Result<()> {
-        tcp_option(self.end.get(), |fd| sockopt::set_socket_keepalive(fd, keepalive), |options| options.keepalive = keepalive)
+        tcp_option(
+            self.end.get(),
+            |fd| sockopt::set_socket_keepalive(fd, keepalive),
+            |options| options.keepalive = keepalive,
+        )
     }
 
     /// Returns whether the system sends keepalive probes; see
@@ -42,7 +46,11 @@ impl TcpStream {
     #[doc(alias = "set_zero_linger")]
     pub fn set_linger(&self, linger: Option<Duration>) -> io::Result<()> {
         let linger = check_linger(linger)?;
-        tcp_option(self.end.get(), |fd| sockopt::set_socket_linger(fd, linger), |options| options.linger = linger)
+        tcp_option(
+            self.end.get(),
+            |fd| sockopt::set_socket_linger(fd, linger),
+            |options| options.linger = linger,
+        )
     }
 
     /// Returns what a close does with unsent bytes; see [`set_linger`](TcpStream::set_linger).
@@ -54,7 +62,11 @@ impl TcpStream {
     /// it off again later. Linux only.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     pub fn set_quickack(&self, quickack: bool) -> io::Result<()> {
-        tcp_option(self.end.get(), |fd| sockopt::set_tcp_quickack(fd, quickack), |options| options.quickack = quickack)
+        tcp_option(
+            self.end.get(),
+            |fd| sockopt::set_tcp_quickack(fd, quickack),
+            |options| options.quickack = quickack,
+        )
     }
 
     /// Returns whether the system acknowledges each packet at once; see
@@ -76,7 +88,11 @@ impl TcpStream {
 
     /// Sets the traffic class of IPv6 packets: DSCP and ECN (IPV6_TCLASS).
     pub fn set_tclass_v6(&self, class: u32) -> io::Result<()> {
-        tcp_option(self.end.get(), |fd| sockopt::set_ipv6_tclass(fd, class), |options| options.tclass = class)
+        tcp_option(
+            self.end.get(),
+            |fd| sockopt::set_ipv6_tclass(fd, class),
+            |options| options.tclass = class,
+        )
     }
 
     /// Returns the traffic class of IPv6 packets; see
@@ -103,13 +119,21 @@ impl UdpSocket {
     /// Sets the size of the system's send buffer, in bytes (SO_SNDBUF); see
     /// [`TcpSocket::set_send_buffer_size`](super::TcpSocket::set_send_buffer_size).
     pub fn set_send_buffer_size(&self, size: u32) -> io::Result<()> {
-        udp_option(self.end.get(), |fd| sockopt::set_socket_send_buffer_size(fd, size as usize), |options| options.set_send_buffer(size as usize))
+        udp_option(
+            self.end.get(),
+            |fd| sockopt::set_socket_send_buffer_size(fd, size as usize),
+            |options| options.set_send_buffer(size as usize),
+        )
     }
 
     /// Returns the size of the system's send buffer; see
     /// [`set_send_buffer_size`](UdpSocket::set_send_buffer_size).
     pub fn send_buffer_size(&self) -> io::Result<u32> {
-        let size = udp_option(self.end.get(), |fd| sockopt::socket_send_buffer_size(fd), |options| options.send_buffer)?;
+        let size = udp_option(
+            self.end.get(),
+            |fd| sockopt::socket_send_buffer_size(fd),
+            |options| options.send_buffer,
+        )?;
         Ok(size as u32)
     }
 
@@ -117,13 +141,21 @@ impl UdpSocket {
     /// datagrams that it does not hold. See
     /// [`TcpSocket::set_send_buffer_size`](super::TcpSocket::set_send_buffer_size).
     pub fn set_recv_buffer_size(&self, size: u32) -> io::Result<()> {
-        udp_option(self.end.get(), |fd| sockopt::set_socket_recv_buffer_size(fd, size as usize), |options| options.set_receive_buffer(size as usize))
+        udp_option(
+            self.end.get(),
+            |fd| sockopt::set_socket_recv_buffer_size(fd, size as usize),
+            |options| options.set_receive_buffer(size as usize),
+        )
     }
 
     /// Returns the size of the system's receive buffer; see
     /// [`set_recv_buffer_size`](UdpSocket::set_recv_buffer_size).
     pub fn recv_buffer_size(&self) -> io::Result<u32> {
-        let size = udp_option(self.end.get(), |fd| sockopt::socket_recv_buffer_size(fd), |options| options.receive_buffer)?;
+        let size = udp_option(
+            self.end.get(),
+            |fd| sockopt::socket_recv_buffer_size(fd),
+            |options| options.receive_buffer,
+        )?;
         Ok(size as u32)
     }
 
@@ -139,7 +171,11 @@ impl UdpSocket {
 
     /// Sets the traffic class of IPv6 packets: DSCP and ECN (IPV6_TCLASS).
     pub fn set_tclass_v6(&self, class: u32) -> io::Result<()> {
-        udp_option(self.end.get(), |fd| sockopt::set_ipv6_tclass(fd, class), |options| options.tclass = class)
+        udp_option(
+            self.end.get(),
+            |fd| sockopt::set_ipv6_tclass(fd, class),
+            |options| options.tclass = class,
+        )
     }
 
     /// Returns the traffic class of IPv6 packets; see

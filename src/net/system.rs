@@ -13,11 +13,11 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 pub(super) use mio::net::{TcpListener, TcpStream, UdpSocket};
 
-pub(super) use super::system_calls::{connect, listen};
 #[cfg(unix)]
 pub(super) use super::system_calls::{
     bind_tcp, connect_tcp, listen_tcp, local_addr, new_tcp, take_error,
 };
+pub(super) use super::system_calls::{connect, listen};
 pub(super) use crate::sys::{bind_udp, send_many, sendfile};
 #[cfg(unix)]
 use crate::world::{TcpOptions, UdpOptions};

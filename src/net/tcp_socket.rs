@@ -126,7 +126,11 @@ impl TcpSocket {
     /// Sets whether the socket may bind although connections of an earlier one still exist
     /// (SO_REUSEADDR). Default: `false`.
     pub fn set_reuseaddr(&self, reuse: bool) -> io::Result<()> {
-        tcp_option(&self.fd, |fd| sockopt::set_socket_reuseaddr(fd, reuse), |options| options.reuse_address = reuse)
+        tcp_option(
+            &self.fd,
+            |fd| sockopt::set_socket_reuseaddr(fd, reuse),
+            |options| options.reuse_address = reuse,
+        )
     }
 
     /// See [`set_reuseaddr`](TcpSocket::set_reuseaddr).
@@ -137,7 +141,11 @@ impl TcpSocket {
     /// Sets whether the socket shares its port with others that set this option (SO_REUSEPORT).
     /// Default: `false`.
     pub fn set_reuseport(&self, reuse: bool) -> io::Result<()> {
-        tcp_option(&self.fd, |fd| sockopt::set_socket_reuseport(fd, reuse), |options| options.reuse_port = reuse)
+        tcp_option(
+            &self.fd,
+            |fd| sockopt::set_socket_reuseport(fd, reuse),
+            |options| options.reuse_port = reuse,
+        )
     }
 
     /// See [`set_reuseport`](TcpSocket::set_reuseport).
@@ -147,7 +155,11 @@ impl TcpSocket {
 
     /// Sets whether an IPv6 socket refuses IPv4 connections (IPV6_V6ONLY).
     pub fn set_only_v6(&self, only: bool) -> io::Result<()> {
-        tcp_option(&self.fd, |fd| sockopt::set_ipv6_v6only(fd, only), |options| options.only_v6 = only)
+        tcp_option(
+            &self.fd,
+            |fd| sockopt::set_ipv6_v6only(fd, only),
+            |options| options.only_v6 = only,
+        )
     }
 
     /// See [`set_only_v6`](TcpSocket::set_only_v6).
@@ -157,7 +169,11 @@ impl TcpSocket {
 
     /// Sets whether the system sends keepalive probes while the connection is idle (SO_KEEPALIVE).
     pub fn set_keepalive(&self, keepalive: bool) -> io::Result<()> {
-        tcp_option(&self.fd, |fd| sockopt::set_socket_keepalive(fd, keepalive), |options| options.keepalive = keepalive)
+        tcp_option(
+            &self.fd,
+            |fd| sockopt::set_socket_keepalive(fd, keepalive),
+            |options| options.keepalive = keepalive,
+        )
     }
 
     /// See [`set_keepalive`](TcpSocket::set_keepalive).
@@ -171,12 +187,20 @@ impl TcpSocket {
     /// Linux doubles the size for its own records, returns the doubled size, and limits it to
     /// `net.core.wmem_max`. The size is then fixed: the system does not adapt it any more.
     pub fn set_send_buffer_size(&self, size: u32) -> io::Result<()> {
-        tcp_option(&self.fd, |fd| sockopt::set_socket_send_buffer_size(fd, size as usize), |options| options.set_send_buffer(size as usize))
+        tcp_option(
+            &self.fd,
+            |fd| sockopt::set_socket_send_buffer_size(fd, size as usize),
+            |options| options.set_send_buffer(size as usize),
+        )
     }
 
     /// See [`set_send_buffer_size`](TcpSocket::set_send_buffer_size).
     pub fn send_buffer_size(&self) -> io::Result<u32> {
-        let size = tcp_option(&self.fd, |fd| sockopt::socket_send_buffer_size(fd), |options| options.send_buffer)?;
+        let size = tcp_option(
+            &self.fd,
+            |fd| sockopt::socket_send_buffer_size(fd),
+            |options| options.send_buffer,
+        )?;
         Ok(size as u32)
     }
 
@@ -184,18 +208,30 @@ impl TcpSocket {
     /// [`set_send_buffer_size`](TcpSocket::set_send_buffer_size) does. To have an effect on the TCP
     /// window scale, it is set before `connect` and `listen`.
     pub fn set_recv_buffer_size(&self, size: u32) -> io::Result<()> {
-        tcp_option(&self.fd, |fd| sockopt::set_socket_recv_buffer_size(fd, size as usize), |options| options.set_receive_buffer(size as usize))
+        tcp_option(
+            &self.fd,
+            |fd| sockopt::set_socket_recv_buffer_size(fd, size as usize),
+            |options| options.set_receive_buffer(size as usize),
+        )
     }
 
     /// See [`set_recv_buffer_size`](TcpSocket::set_recv_buffer_size).
     pub fn recv_buffer_size(&self) -> io::Result<u32> {
-        let size = tcp_option(&self.fd, |fd| sockopt::socket_recv_buffer_size(fd), |options| options.receive_buffer)?;
+        let size = tcp_option(
+            &self.fd,
+            |fd| sockopt::socket_recv_buffer_size(fd),
+            |options| options.receive_buffer,
+        )?;
         Ok(size as u32)
     }
 
     /// Sets whether small writes are sent at once, without Nagle's algorithm (TCP_NODELAY).
     pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
-        tcp_option(&self.fd, |fd| sockopt::set_tcp_nodelay(fd, nodelay), |options| options.nodelay = nodelay)
+        tcp_option(
+            &self.fd,
+            |fd| sockopt::set_tcp_nodelay(fd, nodelay),
+            |options| options.nodelay = nodelay,
+        )
     }
 
     /// See [`set_nodelay`](TcpSocket::set_nodelay).
@@ -212,7 +248,11 @@ impl TcpSocket {
     #[doc(alias = "set_zero_linger")]
     pub fn set_linger(&self, linger: Option<Duration>) -> io::Result<()> {
         let linger = check_linger(linger)?;
-        tcp_option(&self.fd, |fd| sockopt::set_socket_linger(fd, linger), |options| options.linger = linger)
+        tcp_option(
+            &self.fd,
+            |fd| sockopt::set_socket_linger(fd, linger),
+            |options| options.linger = linger,
+        )
     }
 
     /// See [`set_linger`](TcpSocket::set_linger).
@@ -232,7 +272,11 @@ impl TcpSocket {
 
     /// Sets the traffic class of IPv6 packets: DSCP and ECN (IPV6_TCLASS).
     pub fn set_tclass_v6(&self, class: u32) -> io::Result<()> {
-        tcp_option(&self.fd, |fd| sockopt::set_ipv6_tclass(fd, class), |options| options.tclass = class)
+        tcp_option(
+            &self.fd,
+            |fd| sockopt::set_ipv6_tclass(fd, class),
+            |options| options.tclass = class,
+        )
     }
 
     /// See [`set_tclass_v6`](TcpSocket::set_tclass_v6).
