@@ -84,6 +84,8 @@ mod pipe_io;
 mod pipe_open;
 #[cfg(unix)]
 mod pipe_ready;
+#[cfg(unix)]
+mod pipe_transfer;
 mod sendfile;
 mod split;
 #[cfg_attr(feature = "sim", path = "net/system_or_world.rs")]

@@ -4,6 +4,8 @@
 
 #![allow(dead_code)] // Names that only a world uses.
 
+use std::io;
+use std::thread::ThreadId;
 use std::time::{Duration, SystemTime};
 
 /// The host of a simulated world whose code runs on this thread: there is none.
@@ -67,6 +69,17 @@ pub(crate) fn here() -> Option<Here> {
     None
 }
 
+/// Returns an error if a simulated world is current, which does not have `what`.
+#[inline(always)]
+pub(crate) fn check_outside(_what: &str) -> io::Result<()> {
+    Ok(())
+}
+
+/// Returns the error of something that a world does not have.
+pub(crate) fn unsupported(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::Unsupported, what)
+}
+
 /// Returns the host and the ordinal of a task of a world.
 #[inline(always)]
 pub(crate) fn ordinal(_task: u64) -> Option<(u64, u64)> {
@@ -83,6 +96,10 @@ impl Here {
     }
 
     pub(crate) fn mark_runnable(self) {
+        match self {}
+    }
+
+    pub(crate) fn check_thread(self, _own: ThreadId) {
         match self {}
     }
 

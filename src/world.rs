@@ -14,31 +14,41 @@ mod ports;
 mod random;
 mod settings;
 mod table;
+mod unix_name;
 mod watch;
 
 // What a world consists of.
+mod channel;
 mod hosts;
 mod links;
 mod state;
 mod tcp_backlog;
 mod tcp_flow;
 mod udp_queue;
+mod unix_queue;
 
 // The rules.
+mod channel_calls;
 mod faults;
 mod tcp_calls;
 mod tcp_handshake;
 mod tcp_receive;
 mod tcp_send;
 mod udp_calls;
+mod unix_calls;
 
 // What the driver and the sockets of a loop use.
+mod channel_io;
 mod handle;
 mod here;
-mod skeleton;
+mod pipe;
 mod tcp_socket;
 mod tcp_stream;
 mod udp_socket;
+#[cfg(unix)]
+mod unix_datagram;
+#[cfg(unix)]
+mod unix_stream;
 
 // The record of a run.
 mod trace;
@@ -54,23 +64,32 @@ mod trace_tests;
 mod trace_text;
 
 pub(crate) use handle::{Action, Entered, World, current, is_current};
-pub(crate) use here::{Here, here, note_registration, ordinal, reset};
+pub(crate) use here::{
+    Here, INTRUSION, check_outside, here, note_registration, ordinal, reset, take_intrusion,
+    unsupported,
+};
 pub(crate) use hosts::HostId;
+pub(crate) use pipe::{PipeReceiver, PipeSender, pipe};
 pub(crate) use random::Stream;
 pub(crate) use settings::{Latency, Settings, TcpOptions, UdpOptions};
-pub(crate) use skeleton::*;
 pub(crate) use tcp_socket::{TcpListener, TcpSocket};
 pub(crate) use tcp_stream::TcpStream;
 pub use trace::Trace;
 pub(crate) use trace_entry::Kind;
 pub(crate) use trace_record::Record;
 pub(crate) use udp_socket::UdpSocket;
+#[cfg(unix)]
+pub(crate) use unix_datagram::UnixDatagram;
+#[cfg(unix)]
+pub(crate) use unix_stream::{UnixListener, UnixStream, unlink};
 pub(crate) use watch::Event;
 
 #[cfg(test)]
 mod address_tests;
 #[cfg(test)]
 mod lab_tests;
+#[cfg(all(test, unix))]
+mod local_tests;
 #[cfg(test)]
 mod tcp_flow_tests;
 #[cfg(test)]

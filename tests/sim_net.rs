@@ -11,7 +11,7 @@ use evloop::{sim, time};
 const MS: Duration = Duration::from_millis(1);
 
 async fn echo_server() -> io::Result<()> {
-    let listener = TcpListener::bind("0.0.0.0:80").await?;
+    let listener = TcpListener::bind("[::]:80").await?;
     loop {
         let (stream, _) = listener.accept().await?;
         evloop::spawn(async move {
@@ -171,7 +171,7 @@ fn objects_of_the_system_are_refused_with_a_sentence() {
             TcpListener::from_std(outside.try_clone().unwrap()).unwrap_err(),
             #[cfg(unix)]
             evloop::io::AsyncFd::new(outside.try_clone().unwrap()).unwrap_err(),
-            TcpListener::bind("0.0.0.0:80").await.unwrap().into_std().unwrap_err(),
+            TcpListener::bind("[::]:80").await.unwrap().into_std().unwrap_err(),
             #[cfg(feature = "fs")]
             evloop::fs::read("/etc/hostname").await.unwrap_err(),
             evloop::Runtime::new().unwrap_err(),

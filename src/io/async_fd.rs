@@ -21,6 +21,7 @@ use super::watched::{self, Watched};
 use crate::context;
 use crate::current::budget;
 use crate::reactor::{Direction, Done, PollWaiters, Reactor, Socket, Waiter, WaiterKey};
+use crate::world;
 
 /// A descriptor that the loop waits for: a pipe, a terminal, an eventfd, a timerfd, an inotify,
 /// another epoll, the socket of a library.
@@ -123,6 +124,7 @@ impl<T: AsFd> AsyncFd<T> {
         interest: Interest,
         reactor: &Rc<Reactor>,
     ) -> io::Result<AsyncFd<T>> {
+        world::check_outside("an AsyncFd")?;
         let kind = FileType::from_raw_mode(fstat(&fd)?.st_mode);
         let is_file = kind.is_file() || kind.is_dir();
         if is_file && interest.special() == Interest::NOTHING {

@@ -13,6 +13,7 @@ use super::transport::IoObject;
 use crate::io::Interest;
 use crate::reactor::{Direction, Done, PollWaiters, Reactor, Socket};
 use crate::sys::{self, Owned};
+use crate::world;
 
 /// A socket or an end of a pipe.
 pub(super) struct Endpoint<S: IoObject> {
@@ -38,7 +39,7 @@ impl<S: IoObject> Endpoint<S> {
         object: impl Into<Owned>,
         reactor: &Rc<Reactor>,
     ) -> io::Result<Endpoint<S>> {
-        reactor.check_system("an object of the operating system")?;
+        world::check_outside("an object of the operating system")?;
         let owned = object.into();
         let was_nonblocking = sys::is_nonblocking(&owned)?;
         let io = S::from(sys::with_nonblocking(owned, true)?);
@@ -47,7 +48,7 @@ impl<S: IoObject> Endpoint<S> {
 
     /// Deregisters the object from its loop, and restores its original mode.
     pub(super) fn into_std<O: From<Owned>>(self) -> io::Result<O> {
-        self.socket.reactor().check_system("`into_std`")?;
+        world::check_outside("`into_std`")?;
         let owned = self.socket.into_inner()?.into();
         sys::with_nonblocking(owned, self.was_nonblocking).map(O::from)
     }

@@ -12,10 +12,15 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 pub(super) use mio::net::{TcpListener, TcpStream, UdpSocket};
+#[cfg(unix)]
+pub(super) use mio::net::{UnixDatagram, UnixListener, UnixStream};
+#[cfg(unix)]
+pub(super) use mio::unix::pipe::{Receiver as PipeReceiver, Sender as PipeSender};
 
 #[cfg(unix)]
 pub(super) use super::system_calls::{
-    bind_tcp, connect_tcp, listen_tcp, local_addr, new_tcp, take_error,
+    bind_tcp, connect_datagram, connect_tcp, connect_unix, datagram, datagram_pair, listen_tcp,
+    listen_unix, local_addr, new_tcp, pipe, shutdown_datagram, take_error, unix_pair,
 };
 pub(super) use super::system_calls::{connect, listen};
 pub(super) use crate::sys::{bind_udp, send_many, sendfile};

@@ -1,14 +1,24 @@
-//! The calls of the operating system that make a TCP socket. Layer L4.
+//! The calls of the operating system that make a socket. Layer L4.
 
 use std::io;
+#[cfg(unix)]
+use std::net::Shutdown;
 use std::net::SocketAddr;
 #[cfg(unix)]
 use std::os::fd::OwnedFd;
+#[cfg(unix)]
+use std::os::unix::net::SocketAddr as UnixAddr;
 
 use mio::net::{TcpListener, TcpStream};
 #[cfg(unix)]
+use mio::net::{UnixDatagram, UnixListener, UnixStream};
+#[cfg(unix)]
+pub(super) use mio::unix::pipe::new as pipe;
+#[cfg(unix)]
 use rustix::net::{AddressFamily, SocketType, sockopt};
 
+#[cfg(unix)]
+use super::unix_path::to_raw;
 use crate::sys::{self, Owned};
 
 /// Starts to connect.
@@ -62,4 +72,42 @@ pub(super) fn local_addr(fd: &OwnedFd) -> io::Result<SocketAddr> {
 #[cfg(unix)]
 pub(super) fn take_error(fd: &OwnedFd) -> io::Result<Option<io::Error>> {
     Ok(sockopt::socket_error(fd)?.err().map(io::Error::from))
+}
+
+/// Connects at once. `WouldBlock` if the backlog of the listener is full.
+#[cfg(unix)]
+pub(super) fn connect_unix(addr: &UnixAddr) -> io::Result<UnixStream> {
+    UnixStream::connect_addr(addr)
+}
+
+#[cfg(unix)]
+pub(super) fn unix_pair() -> io::Result<(UnixStream, UnixStream)> {
+    UnixStream::pair()
+}
+
+#[cfg(unix)]
+pub(super) fn listen_unix(addr: &UnixAddr) -> io::Result<UnixListener> {
+    let listener = std::os::unix::net::UnixListener::bind_addr(addr)?;
+    Ok(sys::with_nonblocking(listener.into(), true)?.into())
+}
+
+/// Makes a datagram socket, without a name if there is no address.
+#[cfg(unix)]
+pub(super) fn datagram(addr: Option<&UnixAddr>) -> io::Result<UnixDatagram> {
+    addr.map_or_else(UnixDatagram::unbound, UnixDatagram::bind_addr)
+}
+
+#[cfg(unix)]
+pub(super) fn datagram_pair() -> io::Result<(UnixDatagram, UnixDatagram)> {
+    UnixDatagram::pair()
+}
+
+#[cfg(unix)]
+pub(super) fn connect_datagram(io: &UnixDatagram, addr: &UnixAddr) -> io::Result<()> {
+    Ok(rustix::net::connect(io, &to_raw(addr)?)?)
+}
+
+#[cfg(unix)]
+pub(super) fn shutdown_datagram(io: &UnixDatagram, how: Shutdown) -> io::Result<()> {
+    io.shutdown(how)
 }

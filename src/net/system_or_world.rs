@@ -6,10 +6,16 @@
 
 use std::fmt;
 use std::io;
+#[cfg(unix)]
+use std::net::Shutdown;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 #[cfg(unix)]
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+#[cfg(unix)]
+use std::os::unix::net::SocketAddr as UnixAddr;
 
+#[cfg(unix)]
+use mio::unix::pipe as mio_pipe;
 use mio::{Interest, Registry, Token, event, net};
 
 use super::system_calls;
@@ -25,6 +31,16 @@ pub enum Io<S, W> {
 pub(super) type TcpStream = Io<net::TcpStream, world::TcpStream>;
 pub(super) type TcpListener = Io<net::TcpListener, world::TcpListener>;
 pub(super) type UdpSocket = Io<net::UdpSocket, world::UdpSocket>;
+#[cfg(unix)]
+pub(super) type UnixStream = Io<net::UnixStream, world::UnixStream>;
+#[cfg(unix)]
+pub(super) type UnixListener = Io<net::UnixListener, world::UnixListener>;
+#[cfg(unix)]
+pub(super) type UnixDatagram = Io<net::UnixDatagram, world::UnixDatagram>;
+#[cfg(unix)]
+pub(super) type PipeSender = Io<mio_pipe::Sender, world::PipeSender>;
+#[cfg(unix)]
+pub(super) type PipeReceiver = Io<mio_pipe::Receiver, world::PipeReceiver>;
 
 /// A TCP socket that is neither connected nor listening.
 #[cfg(unix)]
@@ -52,6 +68,10 @@ macro_rules! registered {
 }
 
 registered!(world::TcpStream, world::TcpListener, world::UdpSocket);
+#[cfg(unix)]
+registered!(world::UnixStream, world::UnixListener, world::UnixDatagram);
+#[cfg(unix)]
+registered!(world::PipeSender, world::PipeReceiver);
 
 /// Keeps the code of a world out of line.
 #[cold]
@@ -68,6 +88,18 @@ fn make<S, W>(
     match here() {
         None => system().map(Io::System),
         Some(_) => in_world(|| world().map(Io::World)),
+    }
+}
+
+/// Like [`make`], for two ends.
+#[cfg(unix)]
+fn make_pair<A, B, C, D>(
+    system: impl FnOnce() -> io::Result<(A, C)>,
+    world: impl FnOnce() -> io::Result<(B, D)>,
+) -> io::Result<(Io<A, B>, Io<C, D>)> {
+    match here() {
+        None => system().map(|(one, other)| (Io::System(one), Io::System(other))),
+        Some(_) => world().map(|(one, other)| (Io::World(one), Io::World(other))),
     }
 }
 
@@ -190,6 +222,61 @@ pub(super) fn take_error(io: &TcpFd) -> io::Result<Option<io::Error>> {
     }
 }
 
+/// The backlog of Unix listeners, as std sets it.
+#[cfg(unix)]
+const UNIX_BACKLOG: u32 = 128;
+
+/// Connects at once. `WouldBlock` if the backlog of the listener is full.
+#[cfg(unix)]
+pub(super) fn connect_unix(addr: &UnixAddr) -> io::Result<UnixStream> {
+    make(|| system_calls::connect_unix(addr), || world::UnixStream::connect(addr))
+}
+
+#[cfg(unix)]
+pub(super) fn listen_unix(addr: &UnixAddr) -> io::Result<UnixListener> {
+    make(|| system_calls::listen_unix(addr), || world::UnixListener::bind(addr, UNIX_BACKLOG))
+}
+
+#[cfg(unix)]
+pub(super) fn unix_pair() -> io::Result<(UnixStream, UnixStream)> {
+    make_pair(system_calls::unix_pair, world::UnixStream::pair)
+}
+
+#[cfg(unix)]
+pub(super) fn pipe() -> io::Result<(PipeSender, PipeReceiver)> {
+    make_pair(system_calls::pipe, world::pipe)
+}
+
+/// Makes a datagram socket, without a name if there is no address.
+#[cfg(unix)]
+pub(super) fn datagram(addr: Option<&UnixAddr>) -> io::Result<UnixDatagram> {
+    make(
+        || system_calls::datagram(addr),
+        || addr.map_or_else(world::UnixDatagram::unbound, world::UnixDatagram::bind),
+    )
+}
+
+#[cfg(unix)]
+pub(super) fn datagram_pair() -> io::Result<(UnixDatagram, UnixDatagram)> {
+    make_pair(system_calls::datagram_pair, world::UnixDatagram::pair)
+}
+
+#[cfg(unix)]
+pub(super) fn connect_datagram(io: &UnixDatagram, addr: &UnixAddr) -> io::Result<()> {
+    match io {
+        Io::System(io) => system_calls::connect_datagram(io, addr),
+        Io::World(socket) => socket.connect(addr),
+    }
+}
+
+#[cfg(unix)]
+pub(super) fn shutdown_datagram(io: &UnixDatagram, how: Shutdown) -> io::Result<()> {
+    match io {
+        Io::System(io) => system_calls::shutdown_datagram(io, how),
+        Io::World(socket) => socket.shutdown(how),
+    }
+}
+
 /// Sends datagrams until the system accepts no more. An error is that of the first one.
 pub(super) fn send_many<B: AsRef<[u8]>>(
     io: &UdpSocket,
@@ -216,7 +303,7 @@ pub(super) fn sendfile(
 ) -> io::Result<Option<usize>> {
     match io {
         Io::System(io) => sys::sendfile(io, file, at, len),
-        Io::World(_) => Err(unsupported("net::sendfile", "write the bytes instead")),
+        Io::World(_) => Err(world::unsupported("net::sendfile")),
     }
 }
 
@@ -244,7 +331,7 @@ pub(super) fn udp_option<T>(
 }
 
 /// A socket of a world with the options of TCP.
-pub trait HasTcpOptions {
+pub(super) trait HasTcpOptions {
     /// Calls `f` with the options, and sets them to what it leaves.
     fn change<T>(&self, f: impl FnOnce(&mut TcpOptions) -> T) -> T;
 }
@@ -290,6 +377,22 @@ tcp_options!(
     (TcpStream, ttl, set_ttl, ttl, u32),
     (TcpListener, ttl, set_ttl, ttl, u32)
 );
+
+macro_rules! pipe_try_io {
+    ($($end:ty),*) => {$(
+        impl $end {
+            pub(super) fn try_io<R>(&self, op: impl FnOnce() -> io::Result<R>) -> io::Result<R> {
+                match self {
+                    Io::System(io) => io.try_io(op),
+                    Io::World(_) => op(),
+                }
+            }
+        }
+    )*};
+}
+
+#[cfg(unix)]
+pipe_try_io!(PipeSender, PipeReceiver);
 
 impl UdpSocket {
     pub(super) fn connect(&self, addr: SocketAddr) -> io::Result<()> {
@@ -338,9 +441,7 @@ macro_rules! multicast {
             pub(super) fn $name(&self, $($argument: $type),*) -> io::Result<$value> {
                 match self {
                     Io::System(io) => io.$name($($argument),*),
-                    Io::World(_) => {
-                        Err(unsupported("multicast", "send a datagram to each receiver"))
-                    }
+                    Io::World(_) => Err(world::unsupported("multicast")),
                 }
             }
         )*}
@@ -358,11 +459,6 @@ multicast! {
     multicast_loop_v6() -> bool;
     set_multicast_ttl_v4(ttl: u32) -> ();
     multicast_ttl_v4() -> u32;
-}
-
-fn unsupported(what: &str, instead: &str) -> io::Error {
-    let sentence = format!("a simulated world does not have {what}: {instead}");
-    io::Error::new(io::ErrorKind::Unsupported, sentence)
 }
 
 impl<S: event::Source, W: Registered> event::Source for Io<S, W> {

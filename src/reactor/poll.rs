@@ -145,14 +145,6 @@ impl Selector {
         }
     }
 
-    /// Returns an error in a simulated world, which has only objects of its own.
-    pub(super) fn check_system(&self, what: &str) -> io::Result<()> {
-        match self {
-            Selector::System(_) => Ok(()),
-            Selector::World(_) => Err(not_of_world(what)),
-        }
-    }
-
     pub(super) fn register(&self, io: &mut dyn event::Source, key: usize) -> io::Result<()> {
         match self {
             Selector::System(System { registry, .. }) => {
@@ -201,17 +193,8 @@ impl World {
         }
         // An object of the operating system would never report an event.
         with_shared(|registry| registry.deregister(io))?;
-        Err(not_of_world("this object of the operating system"))
+        Err(world::unsupported("an object of the operating system"))
     }
-}
-
-#[cold]
-fn not_of_world(what: &str) -> io::Error {
-    let sentence = format!(
-        "{what} does not work in a simulated world, which has only its own sockets: make a socket \
-         by evloop::net, or run this part of the program outside of the world"
-    );
-    io::Error::new(io::ErrorKind::Unsupported, sentence)
 }
 
 #[cold]

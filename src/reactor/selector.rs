@@ -172,12 +172,6 @@ impl Reactor {
         self.selector.registry()
     }
 
-    /// Returns an error in a simulated world, which does not have `what`.
-    #[inline]
-    pub(crate) fn check_system(&self, what: &str) -> io::Result<()> {
-        self.selector.check_system(what)
-    }
-
     /// Adds a source to the slab and registers its object with the selector.
     pub(super) fn register(
         self: &Rc<Self>,

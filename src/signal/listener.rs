@@ -15,6 +15,7 @@ use super::disposition;
 use super::kind::SignalKind;
 use crate::context;
 use crate::reactor::{Direction, Done, Reactor, Socket, WaiterKey};
+use crate::world;
 
 /// Waits for a signal, repeatedly; returned by [`unix()`]. It is also a `Stream`, which
 /// never ends.
@@ -32,6 +33,7 @@ pub struct Listener {
 
 impl Listener {
     pub(super) fn new(kind: SignalKind, reactor: Rc<Reactor>) -> io::Result<Listener> {
+        world::check_outside("listening for a signal")?;
         let number = kind.as_raw();
         let invalid = |sentence| io::Error::new(io::ErrorKind::InvalidInput, sentence);
         if let Some(why) = kind.forbidden_reason() {

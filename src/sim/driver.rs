@@ -73,6 +73,9 @@ impl<'env> Driver<'env> {
             let is_done = self.turn(id, script);
             self.count_turn()?;
             self.check_invariants();
+            if leaf::take_intrusion() {
+                self.fail(Failure::of_host(self.leaf.name(id), leaf::INTRUSION.into()));
+            }
             if let Some(failure) = self.failure.take() {
                 return Err(failure);
             }

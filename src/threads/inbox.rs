@@ -14,6 +14,7 @@ use std::task::Waker;
 use std::thread::{self, ThreadId};
 
 use crate::current::{LOOPS_MAX, LoopId, WakerId};
+use crate::world::{self, Here};
 
 /// The capacity that is kept for wakes, and for calls, after a burst of them.
 const KEPT_MAX: usize = 1 << 12;
@@ -61,9 +62,11 @@ pub(crate) struct Inbox {
     /// Ends the wait of the loop's selector.
     unpark: Waker,
     /// Wakes the host instead, between two hosted turns. The first addition takes it.
-    host: Mutex<Option<Waker>>,
+    host_waker: Mutex<Option<Waker>>,
     /// The loop's thread.
     thread: ThreadId,
+    /// The loop is a host of a simulated world: no other thread may reach it.
+    host: Option<Here>,
 }
 
 #[derive(Default)]
@@ -139,8 +142,9 @@ impl Inbox {
             is_stopping: AtomicBool::new(false),
             queues: Mutex::default(),
             unpark,
-            host: Mutex::new(None),
+            host_waker: Mutex::new(None),
             thread: thread::current().id(),
+            host: world::here(),
         }
     }
 
@@ -173,7 +177,14 @@ impl Inbox {
     }
 
     /// Makes the loop check the inbox, also if it is about to wait.
+    ///
+    /// # Panics
+    ///
+    /// On another thread than the loop's, if the loop is a host of a simulated world.
     pub(crate) fn notify(&self) {
+        if let Some(here) = self.host {
+            here.check_thread(self.thread);
+        }
         self.pending.store(true, Ordering::SeqCst);
         // Both sides store first and load second (SeqCst): either this sees `parked`, or `park`
         // sees `pending`.
@@ -282,7 +293,7 @@ impl Inbox {
     }
 
     fn lock_host(&self) -> MutexGuard<'_, Option<Waker>> {
-        self.host.lock().unwrap_or_else(PoisonError::into_inner)
+        self.host_waker.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Ignores poisoning: no user code runs under the lock, so the state is always consistent.

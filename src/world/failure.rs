@@ -18,9 +18,11 @@ pub(super) enum Failure {
     NetworkDown,
     NotConnected,
     NotFound,
+    NotPermitted,
     PermissionDenied,
     TimedOut,
     WouldBlock,
+    WrongType,
 }
 
 impl Failure {
@@ -41,21 +43,23 @@ impl Failure {
             Failure::NetworkDown => Errno::NETDOWN,
             Failure::NotConnected => Errno::NOTCONN,
             Failure::NotFound => Errno::NOENT,
+            Failure::NotPermitted => Errno::PERM,
             Failure::PermissionDenied => Errno::ACCESS,
             Failure::TimedOut => Errno::TIMEDOUT,
             Failure::WouldBlock => Errno::AGAIN,
+            Failure::WrongType => Errno::PROTOTYPE,
         };
         errno.raw_os_error()
     }
 
     #[cfg(not(unix))]
     fn number(self) -> i32 {
-        // The numbers of Windows Sockets.
+        // The numbers of Windows Sockets, or of Windows where those have no such kind of error.
         match self {
             Failure::AddressInUse => 10048,
             Failure::AddressNotAvailable => 10049,
             Failure::AlreadyConnected => 10056,
-            Failure::BrokenPipe => 10058,
+            Failure::BrokenPipe => 109,
             Failure::ConnectionRefused => 10061,
             Failure::ConnectionReset => 10054,
             Failure::DestinationRequired => 10039,
@@ -65,9 +69,11 @@ impl Failure {
             Failure::NetworkDown => 10050,
             Failure::NotConnected => 10057,
             Failure::NotFound => 2,
+            Failure::NotPermitted => 5,
             Failure::PermissionDenied => 10013,
             Failure::TimedOut => 10060,
             Failure::WouldBlock => 10035,
+            Failure::WrongType => 10041,
         }
     }
 }

@@ -113,31 +113,42 @@ impl State {
         for end in self.ends_of(host) {
             self.lose_end(end);
         }
-        let ids: Vec<Id> = of_host(self.listeners.iter(), |listener| listener.host == host);
-        for id in ids {
+        for id in of_host(self.listeners.iter(), |listener| listener.host == host) {
             self.listeners.remove(id);
         }
-        let ids: Vec<Id> = of_host(self.udp.iter(), |socket| socket.host == host);
-        for id in ids {
+        for id in of_host(self.udp.iter(), |socket| socket.host == host) {
             self.udp.remove(id);
         }
+        self.close_local(host);
         self.hosts.set_life(host, false, false);
     }
 
     pub(super) fn kill(&mut self, host: HostId) {
         self.record(Kind::Kill, (host, host), 0, 0);
-        let ids: Vec<Id> = of_host(self.listeners.iter(), |listener| listener.host == host);
-        for id in ids {
+        for id in of_host(self.listeners.iter(), |listener| listener.host == host) {
             self.close_listener(id);
         }
         for end in self.ends_of(host) {
             self.tcp_close(end);
         }
-        let ids: Vec<Id> = of_host(self.udp.iter(), |socket| socket.host == host);
-        for id in ids {
+        for id in of_host(self.udp.iter(), |socket| socket.host == host) {
             self.close_udp(id);
         }
+        self.close_local(host);
         self.hosts.set_life(host, true, false);
+    }
+
+    /// Closes what no other host can observe: Unix sockets and pipes.
+    fn close_local(&mut self, host: HostId) {
+        for id in of_host(self.unix_listeners.iter(), |listener| listener.host == host) {
+            self.close_unix_listener(id);
+        }
+        for id in of_host(self.unix_datagrams.iter(), |socket| socket.host == host) {
+            self.close_unix_datagram(id);
+        }
+        for id in of_host(self.channels.iter(), |channel| channel.host == host) {
+            self.channels.remove(id);
+        }
     }
 
     pub(super) fn start(&mut self, host: HostId) {
@@ -168,7 +179,9 @@ impl State {
     }
 
     pub(super) fn socket_count(&self) -> usize {
-        self.flows.len() + self.listeners.len() + self.udp.len()
+        let network = self.flows.len() + self.listeners.len() + self.udp.len();
+        let local = self.channels.len() + self.unix_listeners.len() + self.unix_datagrams.len();
+        network + local
     }
 }
 

@@ -4,6 +4,10 @@
 //! There [`Here`] has no values, so that each branch for a world disappears.
 
 use std::cell::{Cell, RefCell};
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread::{self, ThreadId};
 use std::time::{Duration, SystemTime};
 
 use super::{Event, HostId, Stream, current, is_current};
@@ -17,6 +21,16 @@ const BLOCK: u64 = 1 << 10;
 /// The host of a simulated world whose code runs on this thread.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Here(pub(super) HostId);
+
+/// What happened when another thread has reached a host.
+pub(crate) const INTRUSION: &str = "a host of a simulated world was woken or called from a thread of the operating system, whose \
+     speed no seed repeats: use task::spawn_blocking, which runs on the thread of the world, or \
+     another host";
+
+/// The threads of worlds that another thread has reached.
+static INTRUDED: Mutex<Vec<ThreadId>> = Mutex::new(Vec::new());
+/// `INTRUDED` is not empty.
+static IS_INTRUDED: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
     /// The number of sockets that were registered with a loop.
@@ -39,11 +53,28 @@ fn find() -> Option<Here> {
 /// Begins the task numbers of a new world.
 pub(crate) fn reset() {
     ORDINALS.take();
+    take_intrusion();
 }
 
 /// Counts a socket that has noted its token.
 pub(crate) fn note_registration() {
     REGISTRATIONS.set(REGISTRATIONS.get() + 1);
+}
+
+/// Returns an error if a simulated world is current, which does not have `what`.
+#[inline]
+pub(crate) fn check_outside(what: &str) -> io::Result<()> {
+    if is_current() { Err(unsupported(what)) } else { Ok(()) }
+}
+
+/// Returns the error of something that a world does not have.
+#[cold]
+pub(crate) fn unsupported(what: &str) -> io::Error {
+    let sentence = format!(
+        "{what} does not work in a simulated world, which has only its own sockets and pipes: use \
+         those of evloop::net, or run this part of the program outside of the world"
+    );
+    io::Error::new(io::ErrorKind::Unsupported, sentence)
 }
 
 /// Returns the host and the ordinal of a task of a world.
@@ -52,7 +83,33 @@ pub(crate) fn ordinal(task: u64) -> Option<(u64, u64)> {
     (task >= WORLD).then_some((number >> HOST_SHIFT, number & ((1 << HOST_SHIFT) - 1)))
 }
 
+/// Returns whether another thread has reached a host of this thread's world since the last call.
+pub(crate) fn take_intrusion() -> bool {
+    if !IS_INTRUDED.load(Ordering::Relaxed) {
+        return false;
+    }
+    let mut intruded = INTRUDED.lock().unwrap_or_else(PoisonError::into_inner);
+    let before = intruded.len();
+    intruded.retain(|thread| *thread != thread::current().id());
+    IS_INTRUDED.store(!intruded.is_empty(), Ordering::Relaxed);
+    intruded.len() < before
+}
+
 impl Here {
+    /// Checks that this is the thread of the world of a host.
+    ///
+    /// # Panics
+    ///
+    /// If it is another thread. The run fails, too: its order would depend on the threads.
+    pub(crate) fn check_thread(self, own: ThreadId) {
+        if thread::current().id() == own {
+            return;
+        }
+        INTRUDED.lock().unwrap_or_else(PoisonError::into_inner).push(own);
+        IS_INTRUDED.store(true, Ordering::Relaxed);
+        panic!("{INTRUSION}");
+    }
+
     /// Returns the monotonic clock of the host, in nanoseconds since the start of the world.
     #[cold]
     pub(crate) fn nanos(self) -> u64 {

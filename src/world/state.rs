@@ -3,6 +3,9 @@
 //! The rules are `impl State` in files above this one: a rule changes the state and adds events,
 //! and never calls the handling of an event. So the handling of one event is finite.
 
+use std::collections::BTreeMap;
+
+use super::channel::Channel;
 use super::event_queue::EventQueue;
 use super::hosts::{HostId, Hosts};
 use super::links::{Links, Way};
@@ -14,6 +17,8 @@ use super::tcp_flow::{Flow, Side};
 use super::trace_entry::{Entry, Kind};
 use super::trace_record::Record;
 use super::udp_queue::{Datagram, UdpQueue};
+use super::unix_name::UnixName;
+use super::unix_queue::{UnixBacklog, UnixBound, UnixQueue};
 
 #[derive(Debug)]
 pub(super) struct State {
@@ -30,6 +35,11 @@ pub(super) struct State {
     pub(super) flows: Table<Flow>,
     pub(super) listeners: Table<Backlog>,
     pub(super) udp: Table<UdpQueue>,
+    pub(super) channels: Table<Channel>,
+    pub(super) unix_listeners: Table<UnixBacklog>,
+    pub(super) unix_datagrams: Table<UnixQueue>,
+    /// The names of the Unix sockets of each host. A file outlives its socket, and its host.
+    pub(super) unix_names: BTreeMap<(HostId, UnixName), UnixBound>,
     /// The number of connections so far.
     pub(super) flow_count: u32,
     pub(super) record: Record,
@@ -106,6 +116,10 @@ impl State {
             flows: Table::new(),
             listeners: Table::new(),
             udp: Table::new(),
+            channels: Table::new(),
+            unix_listeners: Table::new(),
+            unix_datagrams: Table::new(),
+            unix_names: BTreeMap::new(),
             flow_count: 0,
             record: Record::new(1),
         }

@@ -27,7 +27,7 @@ pub(crate) struct TcpSocket {
 
 /// A listening TCP socket.
 #[derive(Debug)]
-pub(crate) struct TcpListener {
+pub struct TcpListener {
     world: Rc<World>,
     id: Id,
 }

@@ -4,6 +4,7 @@ use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{Shutdown, SocketAddr};
 use std::rc::Rc;
 
+use super::channel_io::{read_into, read_vectored};
 use super::failure::Failure;
 use super::handle::World;
 use super::settings::TcpOptions;
@@ -12,7 +13,7 @@ use super::tcp_flow::{Flow, Side};
 
 /// A TCP socket that connects or is connected.
 #[derive(Debug)]
-pub(crate) struct TcpStream {
+pub struct TcpStream {
     world: Rc<World>,
     end: (Id, Side),
 }
@@ -29,32 +30,12 @@ impl TcpStream {
 
     /// Reads into the spare capacity.
     pub(crate) fn read_into(&self, buf: &mut Vec<u8>) -> io::Result<usize> {
-        let length = buf.len();
-        let spare = buf.capacity() - length;
-        // No more than there is to read: zeroing a large capacity for a few bytes would cost.
-        let available = self.with(|flow, side| flow.halves[1 - side].unread())?;
-        buf.resize(length + spare.min(available), 0);
-        let result = match (spare, available) {
-            (0, _) => Ok(0),
-            (_, 0) => self.read(&mut [0]),
-            _ => self.read(&mut buf[length..]),
-        };
-        buf.truncate(length + *result.as_ref().unwrap_or(&0));
-        result
+        let unread = self.with(|flow, side| flow.halves[1 - side].unread())?;
+        read_into(buf, unread, |buf| self.read(buf))
     }
 
-    /// Reads into the first buffer that is not empty.
     pub(crate) fn read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        let mut total = 0;
-        for buf in bufs.iter_mut().filter(|buf| !buf.is_empty()) {
-            match self.read(buf) {
-                Ok(n) if n == buf.len() => total += n,
-                Ok(n) => return Ok(total + n),
-                Err(_) if total > 0 => break,
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(total)
+        read_vectored(bufs, |buf| self.read(buf))
     }
 
     pub(crate) fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {

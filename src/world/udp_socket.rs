@@ -13,7 +13,7 @@ use super::udp_queue::UdpQueue;
 
 /// A UDP socket.
 #[derive(Debug)]
-pub(crate) struct UdpSocket {
+pub struct UdpSocket {
     world: Rc<World>,
     id: Id,
 }

@@ -1,0 +1,43 @@
+//! The addresses of Unix sockets.
+
+use std::rc::Rc;
+
+/// The address of a Unix socket: no name, a path, or on Linux an abstract name after a NUL.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct UnixName(pub(super) Option<Rc<[u8]>>);
+
+impl UnixName {
+    /// Returns whether the name ends with its socket: it is no file.
+    pub(super) fn is_abstract(&self) -> bool {
+        self.0.as_ref().is_some_and(|name| name.first() == Some(&0))
+    }
+}
+
+#[cfg(unix)]
+mod std_addr {
+    use std::ffi::OsStr;
+    use std::io;
+    use std::os::unix::ffi::OsStrExt;
+    use std::os::unix::net::SocketAddr;
+
+    use super::UnixName;
+    use crate::sys;
+
+    impl UnixName {
+        pub(in crate::world) fn of(addr: &SocketAddr) -> UnixName {
+            if let Some(path) = addr.as_pathname() {
+                return UnixName(Some(path.as_os_str().as_bytes().into()));
+            }
+            let raw = sys::abstract_to_raw(addr).ok();
+            let name = raw.as_ref().and_then(sys::abstract_of_raw);
+            UnixName(name.map(|name| [&[0], name].concat().into()))
+        }
+
+        pub(in crate::world) fn to_std(&self) -> io::Result<SocketAddr> {
+            match self.0.as_deref() {
+                Some([0, name @ ..]) => sys::abstract_address(name),
+                path => SocketAddr::from_pathname(OsStr::from_bytes(path.unwrap_or_default())),
+            }
+        }
+    }
+}
