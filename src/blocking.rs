@@ -4,20 +4,18 @@
 //! Invariant: a [`Work`] always completes, also if its work panics or the pool closes.
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::panic::Location;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
-use std::time::Duration;
 
 use crate::caught::catch;
 use crate::context;
 use crate::current::{self, WaitsFor, budget};
-use crate::executor::JoinError;
+use crate::executor::{JoinError, SpawnOptions};
 use crate::io_error::explain_as;
-use crate::runtime::call_later;
 pub(crate) use crate::threads::Kind;
 use crate::threads::{Job, Pool};
 use crate::wait::WakeList;
@@ -111,9 +109,15 @@ fn run_later(here: Here, kind: Kind, job: Arc<dyn Job>) -> io::Result<()> {
              host, or read it before the world begins",
         ));
     }
-    let took = 1 + here.random(Stream::Tasks) % LATER_MAX;
-    let job = Unstarted(Some(job));
-    drop(call_later(Duration::from_nanos(took), move || job.run()));
+    let context = context::expect("blocking work");
+    let reactor = context.reactor.clone();
+    let at = reactor.clock.nanos() + 1 + here.random(Stream::Tasks) % LATER_MAX;
+    let (job, mut timer) = (Unstarted(Some(job)), None);
+    let work = async move {
+        poll_fn(|cx| reactor.poll_timer(&mut timer, at, cx.waker())).await;
+        job.run();
+    };
+    drop(context.executor.spawn_boxed(work, SpawnOptions::here()));
     Ok(())
 }
 

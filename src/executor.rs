@@ -12,6 +12,7 @@
 //! | `runnable`, `task_cell` | the steps of a task: its future, its output |
 //! | `task_memory` | the memory of a task, and the references to it |
 //! | `arena` | where the memory of small tasks comes from |
+//! | `simulated` | what the driver of a simulated world needs of the executor of a host |
 //! | `child_slot` | how a child of a scope gets its turns |
 //! | `join_handle`, `join_error` | the handles of a task, and its error |
 //! | `header`, `attachments` | the record of a task, and its rare parts |
@@ -34,6 +35,8 @@ mod nested;
 mod observe;
 mod run_queue;
 mod runnable;
+#[cfg(feature = "sim")]
+mod simulated;
 mod task_cell;
 mod task_end;
 mod task_info;

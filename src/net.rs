@@ -87,6 +87,9 @@ mod pipe_ready;
 #[cfg(unix)]
 mod pipe_transfer;
 mod sendfile;
+#[cfg_attr(feature = "sim", path = "net/world_options.rs")]
+#[cfg(any(unix, feature = "sim"))]
+mod socket_options;
 mod split;
 #[cfg_attr(feature = "sim", path = "net/system_or_world.rs")]
 mod system;

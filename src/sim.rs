@@ -63,6 +63,7 @@ mod client;
 mod driver;
 mod failure;
 mod host;
+mod lifecycle;
 mod machine;
 mod options;
 mod record;

@@ -10,11 +10,11 @@ use std::path::{Path, PathBuf};
 
 /// The layers, lowest first. A module imports from lower layers and earlier modules of its own.
 const LAYERS: &str = "
-    L0 caught io_error sys world clock current
+    L0 caught io_error sys world no_world clock current
     L1 io_traits wait threads
     L2 executor reactor
     L3 context
-    L4 macros runtime blocking sync time queue coroutine task
+    L4 macros random runtime blocking sync time queue coroutine task
     L4 io net rustls fs streams signal process shards hyper tokio inspect sim
     L5 guide lib
 ";
@@ -31,8 +31,9 @@ const FUNCTION_LINES_MAX: usize = 70;
 const FILE_LINES_MAX: usize = 400;
 /// Files of src that may be longer, each with its reason.
 const LONG_FILES: [(&str, &str); 0] = [];
-/// The most floors that the imports of src form, drawn folder by folder.
-const FLOORS_MAX: usize = 9;
+/// The most floors that the imports of src form, drawn folder by folder: nine, a simulated world
+/// below them, and its driver above.
+const FLOORS_MAX: usize = 11;
 const FILE_LINES_MIN: usize = 40;
 /// Files of src that may be shorter, each with its reason. Parents may be, too.
 const SMALL_FILES: [(&str, &str); 14] = [
@@ -52,6 +53,33 @@ const SMALL_FILES: [(&str, &str); 14] = [
     ("src/sys/pidfd.rs", "Linux"),
 ];
 const UNFINISHED: &str = "TODO FIXME XXX todo! unimplemented! dbg!";
+/// The files that may ask for a simulated world, and why. `sim`, its driver, and `world` itself may.
+const ASK_FOR_A_WORLD: [(&str, &str); 19] = [
+    ("src/blocking.rs", "work runs later on the one thread"),
+    ("src/clock.rs", "virtual time"),
+    ("src/current/task_id.rs", "numbers by host and ordinal"),
+    ("src/executor/tasks.rs", "calls keep their order"),
+    ("src/lib.rs", "declares it"),
+    ("src/net/socket_options.rs", "the seam of net"),
+    ("src/net/system_or_world.rs", "the seam of net"),
+    ("src/net/world_io.rs", "the seam of net"),
+    ("src/net/world_options.rs", "the seam of net"),
+    ("src/random.rs", "numbers of the seed"),
+    ("src/reactor/poll.rs", "events of a host"),
+    ("src/runtime/event_loop.rs", "a host has one loop"),
+    ("src/task/rotation.rs", "numbers of the seed"),
+    ("src/threads/inbox.rs", "no other thread wakes a host"),
+    // They refuse what a world cannot simulate.
+    ("src/io", "AsyncFd, stdin"),
+    ("src/net", "from_std, into_std, descriptors"),
+    ("src/process/command.rs", "processes"),
+    ("src/shards.rs", "threads"),
+    ("src/signal/listener.rs", "signals"),
+];
+/// What a file that refuses something may use of a world.
+const REFUSES: &str = "check_outside";
+/// The files that name the time of day.
+const TIME_OF_DAY: [&str; 4] = ["src/clock.rs", "src/no_world.rs", "src/time/", "src/world/"];
 /// In lower case. Text describes the crate, not its history.
 const MAKING_OF: [&str; 5] = ["claude", "anthropic", "/work/", "/root/", "issue #"];
 
@@ -460,9 +488,33 @@ fn world(source: &Source) -> Findings<'_> {
             findings.push((*token, "is called by src/clock.rs and src/sys/ only"));
         }
         // The times of a file are values of the file system.
-        let is_file_time = source.path.starts_with("src/fs/") && path[1..] != ["::", "now"];
-        if path[0] == "rand" || path[0] == "SystemTime" && !is_file_time {
+        let names = |place: &str| source.path.starts_with(place);
+        let is_named = names("src/fs/") || TIME_OF_DAY.iter().any(|place| names(place));
+        let is_read = path[1..] == ["::", "now"] && !has_clock;
+        if path[0] == "rand" || path[0] == "SystemTime" && (is_read || !is_named) {
             findings.push((*token, "is not of the loop's world"));
+        }
+    }
+    findings
+}
+
+/// Only the files of a list ask for a simulated world: a program is the same in one and outside.
+fn worlds(source: &Source) -> Findings<'_> {
+    let (tokens, mut findings) = (source.tokens(), Findings::new());
+    let is_own = ["src/world", "src/sim", "src/no_world"]
+        .iter()
+        .any(|own| source.path.strip_prefix(own).is_some_and(|rest| rest.starts_with(['.', '/'])));
+    let may = |(path, _): &&(&str, &str)| source.path.starts_with(path);
+    let entry = ASK_FOR_A_WORLD.iter().filter(may).max_by_key(|(path, _)| path.len());
+    for (at, token) in tokens.iter().enumerate() {
+        let next = tokens.get(at + 2).map_or("", |token| token.text);
+        let is_use = token.text == "world" && tokens.get(at + 1).is_some_and(|it| it.text == "::");
+        if !is_use || is_own {
+            continue;
+        }
+        let is_refusal = next == REFUSES;
+        if entry.is_none_or(|(path, _)| !path.ends_with(".rs") && !is_refusal) {
+            findings.push((*token, "is used by the files of ASK_FOR_A_WORLD only"));
         }
     }
     findings
@@ -664,12 +716,27 @@ fn time_and_chance_come_from_the_loop() {
         src/net.rs   | 1 2 | use std::time::SystemTime;⏎rand::random()
         src/fs/a.rs  | 2   | fn f(a: SystemTime) {}⏎SystemTime::now()
         src/net.rs   | 1   | rustix::time::clock_gettime(ClockId::Monotonic)
-        src/clock.rs |     | Instant::now()
+        src/clock.rs |     | Instant::now() SystemTime::now()
+        src/time/a.rs| 2   | fn f() -> SystemTime {}⏎SystemTime::now()
         src/sys/linux.rs | | clock_gettime(ClockId::Monotonic)
         src/net.rs   |     | fn f(due: Instant, now: Instant) { clock::now() }
     ";
     show(world, texts);
     assert_tidy(world, SRC);
+}
+
+#[test]
+fn few_files_ask_for_a_simulated_world() {
+    let texts = "
+        src/net/tcp.rs   | 1 | world::here()
+        src/net/tcp.rs   |   | use crate::world;⏎world::check_outside(1)
+        src/clock.rs     |   | world::here()
+        src/sync/mutex.rs| 2 | ⏎world::check_outside(1)
+        src/sim/a.rs     |   | world::current()
+        src/simple.rs    | 1 | world::current()
+    ";
+    show(worlds, texts);
+    assert_tidy(worlds, SRC);
 }
 
 /// Returns the files of src that the list in `docs` does not name, or names twice.

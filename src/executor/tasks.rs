@@ -34,10 +34,6 @@ use crate::world;
 /// The value of `running` while no task is being polled.
 pub(super) const NO_TASK: u32 = u32::MAX;
 
-/// The number of ready tasks among which a simulated world usually chooses.
-#[cfg(feature = "sim")]
-const CHOOSE_FROM: u64 = 8;
-
 pub(super) const TOO_MANY: &str = "too many tasks live in one event loop to spawn another";
 
 /// The future of `block_on`. It stores its output itself.
@@ -75,7 +71,7 @@ pub(crate) struct Executor {
 }
 
 /// Keeps the record of a root while the root runs. Its drop makes the root's wakers stale.
-pub(crate) struct RootRecord<'a>(&'a Executor);
+pub(crate) struct RootRecord<'a>(pub(super) &'a Executor);
 
 impl Executor {
     pub(crate) fn new(id: LoopId, inbox: Arc<Inbox>, hooks: Hooks) -> Executor {
@@ -192,33 +188,6 @@ impl Executor {
     /// Returns the number of ready tasks.
     pub(crate) fn ready(&self) -> usize {
         self.local_queue.with(|queue| queue.len())
-    }
-
-    /// Chooses which of the ready tasks is polled next. Calls keep their order.
-    #[cfg(feature = "sim")]
-    pub(crate) fn choose(&self, random: impl FnOnce() -> u64) {
-        let ready = self.ready() as u64;
-        if ready < 2 {
-            return;
-        }
-        let random = random();
-        // Usually one of the next few; one of twice as many with half the probability, and so on,
-        // so that the walk through a long queue is short.
-        let reach = ready.min(CHOOSE_FROM << (random as u32 | 1 << 24).trailing_zeros());
-        let place = ((random >> 32) * reach >> 32) as u32;
-        let is_call = |task: &Task| task.header().has(Flag::IsCall);
-        self.local_queue.with(|queue| queue.bring_forward(place, is_call));
-    }
-
-    /// Returns the task that is polled next.
-    #[cfg(feature = "sim")]
-    pub(crate) fn next_task(&self) -> Option<TaskId> {
-        let first = self.local_queue.with(|queue| {
-            let slot = queue.first()?;
-            Some(queue.task(slot).map(|task| task.header().id))
-        });
-        // A slot without a task is the root's.
-        first?.or_else(|| Some(self.root.borrow().as_ref()?.id))
     }
 
     /// Frees the memory of a burst of tasks after the burst, or a large piece of it.
@@ -402,20 +371,6 @@ impl Executor {
         } else {
             TaskState::Waiting
         }
-    }
-}
-
-/// A root whose future the driver of a simulated world holds: it has no guard.
-#[cfg(feature = "sim")]
-impl Executor {
-    /// Queues a root, and stores its record until [`end_root`](Executor::end_root).
-    pub(crate) fn start_root(&self, spawned_at: &'static Location<'static>) {
-        std::mem::forget(self.begin_root(spawned_at));
-    }
-
-    /// Removes the record of the root.
-    pub(crate) fn end_root(&self) {
-        drop(RootRecord(self));
     }
 }
 

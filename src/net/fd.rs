@@ -10,7 +10,7 @@ use super::connection::Connection;
 use super::datagram_socket::DatagramSocket;
 use super::listener::Listener;
 use super::messages::Protocol;
-use super::system::{tcp_option, udp_option};
+use super::socket_options::{tcp_option, udp_option};
 use super::tcp_stream::TcpStream;
 use super::transport::Transport;
 use super::udp_socket::UdpSocket;

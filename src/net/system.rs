@@ -1,15 +1,15 @@
 //! The seam between `net` and the system: the types of the sockets, and the calls that make one.
 //! Layer L4.
 //!
-//! With the feature `sim`, `system_or_world.rs` takes the place of this file. It has the same names,
-//! and there a socket is the system's or that of a simulated world. All other files of `net` are the
-//! same in both cases: they use a socket through the traits of `transport` and `messages`, make one
-//! by the functions here, and set options by `tcp_option` and `udp_option`.
+//! With the feature `sim`, `system_or_world.rs` takes the place of this file. It has the same
+//! names, and there a socket is the system's or that of a simulated world. All other files of `net`
+//! are the same in both cases: they use a socket through the traits of `transport`, `messages` and
+//! `pipe_transfer`, and make one by the functions here. `socket_options` is such a pair, too.
 
 use std::io;
 use std::net::SocketAddr;
 #[cfg(unix)]
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
 
 pub(super) use mio::net::{TcpListener, TcpStream, UdpSocket};
 #[cfg(unix)]
@@ -24,8 +24,6 @@ pub(super) use super::system_calls::{
 };
 pub(super) use super::system_calls::{connect, listen};
 pub(super) use crate::sys::{bind_udp, send_many, sendfile};
-#[cfg(unix)]
-use crate::world::{TcpOptions, UdpOptions};
 
 /// A TCP socket that is neither connected nor listening.
 #[cfg(unix)]
@@ -35,24 +33,4 @@ pub(super) type TcpFd = OwnedFd;
 #[inline(always)]
 pub(super) fn look_up(_name: &str, _port: u16) -> Option<io::Result<Vec<SocketAddr>>> {
     None
-}
-
-/// Reads or sets an option: `system` by the descriptor.
-#[cfg(unix)]
-pub(super) fn tcp_option<T>(
-    io: &impl AsFd,
-    system: impl FnOnce(BorrowedFd<'_>) -> rustix::io::Result<T>,
-    _world: impl FnOnce(&mut TcpOptions) -> T,
-) -> io::Result<T> {
-    Ok(system(io.as_fd())?)
-}
-
-/// Like [`tcp_option`], of a UDP socket.
-#[cfg(unix)]
-pub(super) fn udp_option<T>(
-    io: &impl AsFd,
-    system: impl FnOnce(BorrowedFd<'_>) -> rustix::io::Result<T>,
-    _world: impl FnOnce(&mut UdpOptions) -> T,
-) -> io::Result<T> {
-    Ok(system(io.as_fd())?)
 }

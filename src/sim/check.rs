@@ -174,7 +174,10 @@ impl Sim {
         }
         let difference =
             leaf.difference().map(|difference| Failure::of_world(difference.to_string()));
-        let report = difference.or(failure).map(|failure| failure.report(&driver, &self.trace));
+        let report = difference.or(failure).map(|failure| {
+            let (nanos, turns) = (leaf.nanos(), driver.turns());
+            failure.report(nanos, turns, self.seed, &self.options, &self.trace)
+        });
         leaf.set_host(None);
         drop((driver, entered));
         match report {

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::driver::Driver;
+use super::options::Options;
 use super::record;
 use crate::caught::Caught;
 use crate::executor::{TaskInfo, TaskState};
@@ -38,14 +38,20 @@ impl Failure {
         Failure(format!("`{name}` panicked: {}", text.unwrap_or("with a payload that is no text")))
     }
 
-    /// Returns the message of the run that has failed.
-    pub(super) fn report(&self, driver: &Driver<'_>, trace: &Trace) -> String {
-        let time = Duration::from_nanos(driver.leaf.nanos());
-        let Driver { seed, options, .. } = driver;
-        let (turn, events, file) = (driver.turns(), trace.tail(SHOWN), record::write(trace));
+    /// Returns the message of the run that has failed, after `nanos` of virtual time and `turns`.
+    pub(super) fn report(
+        &self,
+        nanos: u64,
+        turns: u64,
+        seed: u64,
+        options: &Options,
+        trace: &Trace,
+    ) -> String {
+        let time = Duration::from_nanos(nanos);
+        let (events, file) = (trace.tail(SHOWN), record::write(trace));
         [
             format!("the simulated world failed: {}", self.0),
-            format!("at {time:?} of virtual time, turn {turn}, seed {seed}"),
+            format!("at {time:?} of virtual time, turn {turns}, seed {seed}"),
             format!("sim::check runs this seed alone with EVLOOP_SIM_SEED={seed}"),
             format!("{options:?}{file}"),
             format!("the last events:{events}"),

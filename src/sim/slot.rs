@@ -1,16 +1,9 @@
-//! The hosts of a world: how they start and how they end.
-//!
-//! Invariant: a host never ends inside of its own turn: the driver ends it after the turn.
+//! What the driver knows of one host.
 
 use std::panic::Location;
 use std::rc::Rc;
 
-use super::driver::{Driver, SCRIPT};
-use super::failure::{Failure, describe_tasks};
 use super::machine::{Machine, Program};
-use crate::executor::JoinError;
-use crate::runtime::Builder;
-use crate::world::{HostId, Kind};
 
 /// Makes the future of a host's program, at each start.
 pub(super) type Start<'env> = Rc<dyn Fn() -> Program<'env> + 'env>;
@@ -28,23 +21,41 @@ pub(super) enum End {
 
 /// A host, up or down.
 pub(super) struct Slot<'env> {
-    started_at: &'static Location<'static>,
+    pub(super) started_at: &'static Location<'static>,
     /// `None`: the program starts only once.
-    start: Option<Start<'env>>,
+    pub(super) start: Option<Start<'env>>,
     /// `None` while the host is down, and during its turn.
-    machine: Option<Machine>,
+    pub(super) machine: Option<Machine>,
     /// The future of the program; `None` of the script.
-    program: Option<Program<'env>>,
-    is_in_turn: bool,
+    pub(super) program: Option<Program<'env>>,
+    pub(super) is_in_turn: bool,
     /// What happens after the turn: the host ends, and may start again.
-    ends: bool,
-    restarts: bool,
+    pub(super) ends: bool,
+    pub(super) restarts: bool,
     pub(super) is_paused: bool,
     /// The offset in nanoseconds and the drift in parts per million of its clock.
     pub(super) clock: (i64, i64),
 }
 
 impl<'env> Slot<'env> {
+    /// A host that is down.
+    pub(super) fn new(
+        started_at: &'static Location<'static>,
+        start: Option<Start<'env>>,
+    ) -> Slot<'env> {
+        Slot {
+            started_at,
+            start,
+            machine: None,
+            program: None,
+            is_in_turn: false,
+            ends: false,
+            restarts: false,
+            is_paused: false,
+            clock: (0, 0),
+        }
+    }
+
     /// Returns whether the host is up, and will be after its turn if it runs one.
     pub(super) fn is_up(&self) -> bool {
         self.machine.is_some() || self.is_in_turn && !self.ends
@@ -55,166 +66,5 @@ impl<'env> Slot<'env> {
         let machine = self.machine.take()?;
         self.is_in_turn = true;
         Some((machine, self.program.take()))
-    }
-}
-
-impl<'env> Driver<'env> {
-    /// Adds a host that is down.
-    #[track_caller]
-    pub(super) fn add(&self, name: &str, start: Option<Start<'env>>) -> HostId {
-        self.assert_running();
-        assert!(
-            !self.names.borrow().contains_key(name),
-            "the world has a host {name:?} already: use another name, or Host::restart"
-        );
-        let id = self.leaf.add_host(name);
-        self.names.borrow_mut().insert(name.into(), id);
-        self.watched.add_host(name);
-        self.hosts.borrow_mut().push(Slot {
-            started_at: Location::caller(),
-            start,
-            machine: None,
-            program: None,
-            is_in_turn: false,
-            ends: false,
-            restarts: false,
-            is_paused: false,
-            clock: (0, 0),
-        });
-        id
-    }
-
-    /// Starts the program of a host that is down; `None`: the script's.
-    pub(super) fn start(&self, id: HostId, program: Option<Program<'env>>) {
-        let (name, failure) = (self.leaf.name(id), self.failure.clone());
-        let host = name.clone();
-        let on_error = move |error: JoinError| {
-            // Errors are often those of a network with faults: only panics fail the run.
-            if error.is_panic() {
-                let failed = Failure::of_host(host.clone(), error.to_string());
-                failure.borrow_mut().get_or_insert(failed);
-            }
-        };
-        let builder = Builder::new().name(&*name).on_task_error(on_error);
-        let started_at = self.slot(id, |slot| slot.started_at);
-        let machine = self.as_host(id, || Machine::new(builder, started_at));
-        let machine = machine.unwrap_or_else(|error| panic!("a host has no loop: {error}"));
-        self.slot(id, |slot| (slot.machine, slot.program) = (Some(machine), program));
-        self.leaf.mark_runnable(id);
-    }
-
-    /// Starts a host again. If it is up, it is killed first.
-    #[track_caller]
-    pub(super) fn restart(&self, id: HostId) {
-        self.assert_running();
-        let start = self.slot(id, |slot| slot.start.clone());
-        let Some(start) = start else {
-            panic!("the program of a client runs once: it cannot be restarted")
-        };
-        self.end(id, End::Kill);
-        let is_in_turn = self.slot(id, |slot| {
-            slot.restarts = slot.is_in_turn;
-            slot.is_in_turn
-        });
-        if !is_in_turn {
-            self.start_again(id, &start);
-        }
-    }
-
-    fn start_again(&self, id: HostId, start: &Start<'env>) {
-        self.leaf.start(id);
-        let program = self.as_host(id, || start());
-        self.start(id, Some(program));
-    }
-
-    /// Ends a host that is up: at once, or after its turn if it runs one.
-    #[track_caller]
-    pub(super) fn end(&self, id: HostId, how: End) {
-        self.assert_running();
-        assert!(id != SCRIPT, "the script of a world cannot be ended: return from it");
-        if !self.slot(id, |slot| slot.is_up()) {
-            return;
-        }
-        // Before the destructors of the host run: what they send does not reach the network.
-        match how {
-            End::Crash => self.leaf.crash(id),
-            End::Kill => self.leaf.kill(id),
-            End::Stop => self.leaf.record(Kind::Stop, id, 0),
-        }
-        let ended = self.slot(id, |slot| {
-            (slot.ends, slot.restarts) = (slot.is_in_turn, false);
-            slot.machine.take().map(|machine| (machine, slot.program.take()))
-        });
-        if let Some((machine, program)) = ended {
-            self.drop_machine(id, machine, program);
-        }
-    }
-
-    /// Ends the turn of a host. Ends the host if its program is done, or if it has asked for that.
-    pub(super) fn put_back(
-        &self,
-        id: HostId,
-        machine: Machine,
-        program: Option<Program<'env>>,
-        is_done: bool,
-    ) {
-        let (ends, start) = self.slot(id, |slot| {
-            slot.is_in_turn = false;
-            let restarts = std::mem::take(&mut slot.restarts);
-            (std::mem::take(&mut slot.ends), slot.start.clone().filter(|_| restarts))
-        });
-        if is_done || ends {
-            self.drop_machine(id, machine, program);
-        } else {
-            self.slot(id, |slot| (slot.machine, slot.program) = (Some(machine), program));
-        }
-        if let Some(start) = start {
-            self.start_again(id, &start);
-        }
-    }
-
-    /// Drops the loop of a host. A panic of a destructor fails the run.
-    fn drop_machine(&self, id: HostId, machine: Machine, program: Option<Program<'_>>) {
-        if let Some(panic) = self.as_host(id, || machine.end(program)) {
-            self.fail(Failure::panicked(self.leaf.name(id), &panic));
-        }
-    }
-
-    /// Ends the world: drops the script, the hosts in their order, and what they have stored.
-    pub(super) fn close(&self, script: Program<'_>) {
-        let mut script = Some(script);
-        self.has_ended.set(true);
-        // A destructor may not add hosts any more.
-        let hosts = self.hosts.borrow().len() as u32;
-        for id in (0..hosts).map(HostId) {
-            let up = self.slot(id, |slot| Some((slot.machine.take()?, slot.program.take())));
-            match up {
-                Some((machine, None)) => self.drop_machine(id, machine, script.take()),
-                Some((machine, program)) => self.drop_machine(id, machine, program),
-                None => {}
-            }
-        }
-        drop(script);
-        // These hold the driver: hosts of the script's world.
-        let starts: Vec<_> = self.hosts.borrow_mut().iter_mut().map(|s| s.start.take()).collect();
-        drop(starts);
-        drop(self.invariants.take());
-    }
-
-    /// Describes the tasks of all hosts that wait.
-    pub(super) fn describe_hosts(&self) -> String {
-        let hosts = self.hosts.borrow();
-        let mut text = String::new();
-        for (index, slot) in hosts.iter().enumerate() {
-            let name = self.leaf.name(HostId(index as u32));
-            let tasks = slot.machine.as_ref().map(Machine::tasks);
-            text += &describe_tasks(&name, slot.is_paused, tasks);
-        }
-        text
-    }
-
-    #[track_caller]
-    pub(super) fn assert_running(&self) {
-        assert!(!self.has_ended.get(), "the simulated world has ended: use it inside its script");
     }
 }

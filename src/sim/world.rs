@@ -38,9 +38,9 @@ impl<'env> World<'env> {
     /// Makes a host and starts its program. Other hosts reach it by its name, which has an IPv6 and
     /// an IPv4 address.
     ///
-    /// The program is called again at each [restart](Host::restart). It may borrow what lives longer
-    /// than the world. The run fails if the program panics or returns an error. When it returns, the
-    /// host is down.
+    /// The program is called again at each [restart](Host::restart). It may borrow what lives
+    /// longer than the world. The run fails if the program panics or returns an error. When it
+    /// returns, the host is down.
     #[track_caller]
     pub fn host<T: 'static>(&self, name: &str, program: impl AsyncFn() -> T + 'env) -> Host<'env> {
         let (program, driver) = (Rc::new(program), Rc::downgrade(&self.driver));

@@ -23,9 +23,9 @@ const BLOCK: u64 = 1 << 10;
 pub(crate) struct Here(pub(super) HostId);
 
 /// What happened when another thread has reached a host.
-pub(crate) const INTRUSION: &str = "a host of a simulated world was woken or called from a thread of the operating system, whose \
-     speed no seed repeats: use task::spawn_blocking, which runs on the thread of the world, or \
-     another host";
+pub(crate) const INTRUSION: &str = "a host of a simulated world was woken or called from a thread \
+     of the operating system, whose speed no seed repeats: use task::spawn_blocking, which runs on \
+     the thread of the world, or another host";
 
 /// The threads of worlds that another thread has reached.
 static INTRUDED: Mutex<Vec<ThreadId>> = Mutex::new(Vec::new());
