@@ -53,8 +53,9 @@ const SMALL_FILES: [(&str, &str); 14] = [
     ("src/sys/pidfd.rs", "Linux"),
 ];
 const UNFINISHED: &str = "TODO FIXME XXX todo! unimplemented! dbg!";
-/// The files that may ask for a simulated world, and why. `sim`, its driver, and `world` itself may.
-const ASK_FOR_A_WORLD: [(&str, &str); 19] = [
+/// The files that may ask for a simulated world, and why. `sim`, its driver, and `world` itself
+/// may.
+const ASK_FOR_A_WORLD: [(&str, &str); 20] = [
     ("src/blocking.rs", "work runs later on the one thread"),
     ("src/clock.rs", "virtual time"),
     ("src/current/task_id.rs", "numbers by host and ordinal"),
@@ -67,6 +68,7 @@ const ASK_FOR_A_WORLD: [(&str, &str); 19] = [
     ("src/random.rs", "numbers of the seed"),
     ("src/reactor/poll.rs", "events of a host"),
     ("src/runtime/event_loop.rs", "a host has one loop"),
+    ("src/runtime/simulated.rs", "records the polls of a host"),
     ("src/task/rotation.rs", "numbers of the seed"),
     ("src/threads/inbox.rs", "no other thread wakes a host"),
     // They refuse what a world cannot simulate.
