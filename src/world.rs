@@ -1,7 +1,8 @@
 //! L0: a simulated world: virtual time, hosts, a network, and the sockets in it.
 //!
-//! It is a data structure. It calls no user code and no waker, and has no thread. The driver makes a
-//! host current, runs its loop, and advances the time when no host is runnable. One world a thread.
+//! It is a data structure. It calls no user code and no waker, and has no thread. The driver makes
+//! a host current, runs its loop, and advances the time when no host is runnable. One world a
+//! thread.
 
 #![allow(dead_code, unused_imports)]
 
@@ -86,6 +87,8 @@ pub(crate) use watch::Event;
 
 #[cfg(test)]
 mod address_tests;
+#[cfg(all(test, target_os = "linux"))]
+mod facts_tests;
 #[cfg(test)]
 mod lab_tests;
 #[cfg(all(test, unix))]
@@ -96,3 +99,5 @@ mod tcp_flow_tests;
 mod tcp_tests;
 #[cfg(test)]
 mod udp_tests;
+#[cfg(test)]
+mod world_tests;

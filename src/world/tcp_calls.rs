@@ -8,7 +8,7 @@ use super::table::Id;
 use super::tcp_flow::{EndState, Side};
 
 impl State {
-    /// Reads at most `limit` bytes through `take`, which moves them out of the queue.
+    /// Moves bytes that have arrived into `buf`.
     pub(super) fn tcp_read(
         &mut self,
         (id, side): (Id, Side),

@@ -51,9 +51,16 @@ impl State {
         let (end, half) = (&flow.ends[to], &flow.halves[1 - to]);
         let has_bytes = upto.min(half.written()) > half.arrived;
         let is_dead = end.state == EndState::Dead || !end.is_open;
-        if end.state == EndState::Gone || is_dead && has_bytes && half.epoch == epoch {
+        let is_refused = end.is_read_shut && flow.halves[to].fin;
+        let is_new = has_bytes && half.epoch == epoch;
+        if end.state == EndState::Gone || is_dead && is_new {
             // No program can read the bytes: the system refuses them.
             return self.send_reset(id, to);
+        }
+        if is_refused && is_new {
+            // Linux: a program that has shut both directions down has its end reset, too.
+            self.send_reset(id, to);
+            return self.fail(id, to, Failure::ConnectionReset);
         }
         self.accept_data(id, to, upto, epoch);
     }
@@ -81,7 +88,8 @@ impl State {
         }
     }
 
-    /// Handles the arrival of a FIN: an end that nobody has, or that both sides have ended, is over.
+    /// Handles the arrival of a FIN: an end without a program is over, and both ends are if both
+    /// sides have ended.
     fn finish(&mut self, id: Id) {
         let Some(flow) = self.flows.get_mut(id) else { return };
         let is_done = flow.halves.iter().all(|half| half.is_finished());

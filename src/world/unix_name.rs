@@ -1,6 +1,12 @@
 //! The addresses of Unix sockets.
 
+#[cfg(unix)]
+use std::{ffi::OsStr, io, os::unix::ffi::OsStrExt, os::unix::net::SocketAddr};
+
 use std::rc::Rc;
+
+#[cfg(unix)]
+use crate::sys;
 
 /// The address of a Unix socket: no name, a path, or on Linux an abstract name after a NUL.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -14,30 +20,20 @@ impl UnixName {
 }
 
 #[cfg(unix)]
-mod std_addr {
-    use std::ffi::OsStr;
-    use std::io;
-    use std::os::unix::ffi::OsStrExt;
-    use std::os::unix::net::SocketAddr;
-
-    use super::UnixName;
-    use crate::sys;
-
-    impl UnixName {
-        pub(in crate::world) fn of(addr: &SocketAddr) -> UnixName {
-            if let Some(path) = addr.as_pathname() {
-                return UnixName(Some(path.as_os_str().as_bytes().into()));
-            }
-            let raw = sys::abstract_to_raw(addr).ok();
-            let name = raw.as_ref().and_then(sys::abstract_of_raw);
-            UnixName(name.map(|name| [&[0], name].concat().into()))
+impl UnixName {
+    pub(super) fn of(addr: &SocketAddr) -> UnixName {
+        if let Some(path) = addr.as_pathname() {
+            return UnixName(Some(path.as_os_str().as_bytes().into()));
         }
+        let raw = sys::abstract_to_raw(addr).ok();
+        let name = raw.as_ref().and_then(sys::abstract_of_raw);
+        UnixName(name.map(|name| [&[0], name].concat().into()))
+    }
 
-        pub(in crate::world) fn to_std(&self) -> io::Result<SocketAddr> {
-            match self.0.as_deref() {
-                Some([0, name @ ..]) => sys::abstract_address(name),
-                path => SocketAddr::from_pathname(OsStr::from_bytes(path.unwrap_or_default())),
-            }
+    pub(super) fn to_std(&self) -> io::Result<SocketAddr> {
+        match self.0.as_deref() {
+            Some([0, name @ ..]) => sys::abstract_address(name),
+            path => SocketAddr::from_pathname(OsStr::from_bytes(path.unwrap_or_default())),
         }
     }
 }
