@@ -4,12 +4,13 @@
 
 use std::cell::Cell;
 use std::collections::{BTreeSet, HashMap};
+use std::net::SocketAddr;
 use std::panic::{self, AssertUnwindSafe};
 use std::process;
 use std::time::{Duration, Instant};
 use std::{env, fs, io};
 
-use evloop::net::{TcpListener, TcpStream};
+use evloop::net::{TcpListener, TcpStream, UdpSocket, lookup_host};
 use evloop::sim::{self, Sim, Trace};
 use evloop::{task, time};
 
@@ -281,6 +282,32 @@ fn a_request_is_recorded_with_its_bytes_and_times() {
         assert!(chart.contains("h2->>h1: 0.015000000 receive 5 bytes from client, flow 2\n"));
         let json = sim.trace().to_trace_events();
         assert!(json.contains("\"name\":\"send 5 bytes to server\""), "{json}");
+    });
+}
+
+#[test]
+fn a_datagram_has_the_flow_of_its_sender_and_an_arrow() {
+    sim::check(0..1, |sim| {
+        sim.run(async |world| {
+            let receive = async || {
+                let socket = UdpSocket::bind("0.0.0.0:53").await?;
+                socket.recv_from(&mut [0; 9]).await.map(|(n, _)| n)
+            };
+            let server = world.client("server", receive);
+            world.host("client", async || {
+                let socket = UdpSocket::bind("0.0.0.0:0").await?;
+                let addr = lookup_host("server:53").await?.find(SocketAddr::is_ipv4);
+                socket.send_to(b"hello", addr.expect("an address of IPv4")).await.map(drop)
+            });
+            assert_eq!(server.await.unwrap(), 5);
+        });
+        let text = visible(sim.trace());
+        let flows: Vec<_> = text.lines().map(|line| line.rsplit("  ").next()).collect();
+        assert!(flows.len() == 2 && flows[0] == flows[1], "{text}");
+        assert!(text.contains("client  send 5 bytes to server"), "{text}");
+        assert!(text.contains("server  receive 5 bytes from client"), "{text}");
+        let json = sim.trace().to_trace_events();
+        assert!(json.contains("\"ph\":\"s\"") && json.contains("\"ph\":\"f\""), "{json}");
     });
 }
 
