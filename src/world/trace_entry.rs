@@ -151,7 +151,7 @@ impl fmt::Display for What<'_> {
             Kind::Restart => f.write_str("restart"),
             Kind::Pause => f.write_str("pause"),
             Kind::Resume => f.write_str("resume"),
-            Kind::Clock => write!(f, "clock set by {} ns", n.cast_signed()),
+            Kind::Clock => write!(f, "clock set by {} ns", n as i64),
             Kind::Note => write!(f, "note: {}", Line(self.note)),
         }
     }
@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn an_offset_of_the_clock_may_be_negative() {
-        let number = (-3_i64).cast_unsigned();
+        let number = -3_i64 as u64;
         let entry = Entry { nanos: 0, number, host: 0, peer: 0, flow: 0, kind: Kind::Clock };
         assert_eq!(entry.what("", "").to_string(), "clock set by -3 ns");
     }
