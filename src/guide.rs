@@ -16,9 +16,10 @@
 //! | [`tokio`] | tokio and tokio-util |
 //! | [`smol`] | smol and its crates |
 //! | [`other_crates`] | which async crates run on this loop, and how |
+//! | [`testing`] | virtual time, a simulated network, faults, seeds, traces |
 //! | [`debugging`] | a program hangs, is slow, loses errors, grows: what to look at |
 //!
-//! All guides but the last two end with what differs, and what has no counterpart. The tests
+//! The guides for other runtimes end with what differs, and what has no counterpart. The tests
 //! compile and run the Rust in all texts. `docs/book/build.py` makes a site of them.
 
 #[doc = include_str!("../docs/book/introduction.md")]
@@ -50,6 +51,10 @@ pub mod smol {}
 
 #[doc = include_str!("../docs/other-crates.md")]
 pub mod other_crates {}
+
+#[cfg_attr(feature = "sim", doc = include_str!("../docs/testing.md"))]
+#[cfg_attr(not(feature = "sim"), doc = "Tests in a simulated world: see the feature `sim`.")]
+pub mod testing {}
 
 #[doc = include_str!("../docs/debugging.md")]
 pub mod debugging {}

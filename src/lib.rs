@@ -131,6 +131,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(unsafe_code)]
 // The inner layers have items that only these modules use.
+#![cfg_attr(feature = "sim", allow(dead_code, unused_imports))]
 #![cfg_attr(not(all(feature = "fs", feature = "streams")), allow(dead_code, unused_imports))]
 // Off Unix no other process looks at a loop.
 #![cfg_attr(not(unix), allow(dead_code, unused_imports))]

@@ -9,6 +9,7 @@
 //! | [`World`] | makes hosts and faults; what the script of a test uses |
 //! | [`Host`], [`HostClock`] | crashes, restarts and pauses a host; sets its clock |
 //! | [`Client`] | awaits the output of a client's program |
+//! | [`Trace`], [`note`] | the record of a run: text, charts, a hash; adds a note to it |
 //! | [`Latency`], [`Order`] | the times that packets take; the order of ready tasks |
 //!
 //! A program that is written against this crate runs in a world without a change: its sockets,
@@ -43,7 +44,9 @@
 //! [invariant](World::invariant) fails the run. So does a host whose program returns an error, a
 //! world in which nothing can happen any more, and a limit that is reached. The message names the
 //! host, the virtual time, the seed and the options. `EVLOOP_SIM_SEED=17` makes [`check`] run that
-//! seed alone, `EVLOOP_SIM_SEEDS=0..5000` another range.
+//! seed alone, `EVLOOP_SIM_SEEDS=0..5000` another range. `EVLOOP_SIM_TRACE=run.json` has a run that
+//! fails write its record to that file: as [trace events](Trace::to_trace_events) if the name ends
+//! in `.json`, as a [Mermaid chart](Trace::to_mermaid) if it ends in `.mmd`, otherwise as text.
 //!
 //! # What a world cannot simulate
 //!
@@ -63,6 +66,7 @@ mod host;
 mod lifecycle;
 mod machine;
 mod options;
+mod record;
 mod slot;
 mod watchdog;
 mod world;
@@ -71,4 +75,6 @@ pub use self::check::{check, check_in_turn, run};
 pub use self::client::Client;
 pub use self::host::{Host, HostClock};
 pub use self::options::{Latency, Order, Sim};
+pub use self::record::note;
 pub use self::world::World;
+pub use crate::world::Trace;

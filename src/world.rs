@@ -13,7 +13,6 @@ mod failure;
 mod host_clock;
 mod ports;
 mod random;
-mod record;
 mod settings;
 mod table;
 mod unix_name;
@@ -52,6 +51,19 @@ mod unix_datagram;
 #[cfg(unix)]
 mod unix_stream;
 
+// The record of a run.
+mod trace;
+mod trace_calls;
+mod trace_difference;
+mod trace_entry;
+mod trace_events;
+mod trace_hash;
+mod trace_mermaid;
+mod trace_record;
+#[cfg(test)]
+mod trace_tests;
+mod trace_text;
+
 pub(crate) use handle::{Action, Entered, World, current, is_current};
 pub(crate) use here::{
     Here, INTRUSION, check_outside, here, note_registration, ordinal, reset, take_intrusion,
@@ -63,6 +75,9 @@ pub(crate) use random::Stream;
 pub(crate) use settings::{Latency, Settings, TcpOptions, UdpOptions};
 pub(crate) use tcp_socket::{TcpListener, TcpSocket};
 pub(crate) use tcp_stream::TcpStream;
+pub use trace::Trace;
+pub(crate) use trace_entry::Kind;
+pub(crate) use trace_record::Record;
 pub(crate) use udp_socket::UdpSocket;
 #[cfg(unix)]
 pub(crate) use unix_datagram::UnixDatagram;

@@ -198,5 +198,5 @@ fn a_program_that_differs_from_run_to_run_is_found() {
     }));
     let panic = checked.unwrap_err();
     let text = panic.downcast_ref::<String>().unwrap();
-    assert!(text.contains("two runs of seed 0 differ"), "{text}");
+    assert!(text.contains("two runs of one seed differ at entry 1\n"), "{text}");
 }

@@ -63,6 +63,12 @@ impl TaskId {
         self.0.get()
     }
 
+    /// Returns the number of the task on its host in a simulated world.
+    #[cfg(feature = "sim")]
+    pub(crate) fn ordinal(self) -> u64 {
+        world::ordinal(self.0.get()).map_or(self.0.get(), |(_, ordinal)| ordinal)
+    }
+
     fn new(id: u64) -> TaskId {
         TaskId(NonZeroU64::new(id).expect("ids begin at 1, and 2^64 tasks take centuries to spawn"))
     }

@@ -7,6 +7,7 @@ use super::header::Flag;
 use super::root_record::RootRecord;
 use super::task_memory::Task;
 use super::tasks::Executor;
+use crate::current::TaskId;
 
 /// The number of ready tasks among which a world usually chooses.
 const CHOOSE_FROM: u64 = 8;
@@ -26,6 +27,16 @@ impl Executor {
         let place = (((random >> 32) * reach) >> 32) as u32;
         let is_call = |task: &Task| task.header().has(Flag::IsCall);
         self.local_queue.with(|queue| queue.bring_forward(place, is_call));
+    }
+
+    /// Returns the task that is polled next.
+    pub(crate) fn next_task(&self) -> Option<TaskId> {
+        let first = self.local_queue.with(|queue| {
+            let slot = queue.first()?;
+            Some(queue.task(slot).map(|task| task.header().id))
+        });
+        // A slot without a task is the root's.
+        first?.or_else(|| Some(self.root.borrow().as_ref()?.id))
     }
 
     /// Queues a root whose future the driver holds, and stores its record until

@@ -8,6 +8,7 @@ use super::builder::Builder;
 use super::event_loop::Runtime;
 use super::wait::wait;
 use crate::executor::{Root, TaskInfo};
+use crate::world::{self, Kind};
 
 impl Builder {
     /// Creates the loop of the host that is current.
@@ -49,6 +50,12 @@ impl Runtime {
                 }
                 None => runtime.batch_max,
             };
+            if let Some(here) = world::here() {
+                match executor.next_task().filter(|_| turns_max == 1) {
+                    Some(task) => here.record(Kind::Poll, task.ordinal()),
+                    None => here.record(Kind::Turn, executor.ready() as u64),
+                }
+            }
             Ok(executor.run_batch(Some(program), turns_max).root_done)
         })
     }

@@ -11,12 +11,13 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use super::driver::Driver;
+use super::failure::Failure;
 use super::machine::Program;
-use super::options::Sim;
+use super::options::{Comparison, Sim};
 use super::world::World;
-use crate::world as leaf;
+use crate::world::{self as leaf, Record};
 
-/// One seed in so many is run twice, and both runs must have the same hash. The first one is.
+/// One seed in so many is run twice, and the runs must not differ. The first one is.
 const REPEAT_EVERY: u64 = 64;
 
 /// Runs one world with the default options, until its script completes. Returns the script's
@@ -44,8 +45,8 @@ where
 /// makes the state of a seed, sets options, and calls [`Sim::run`].
 ///
 /// One seed in 64 is run twice: it fails if the two runs differ, since then its failures could not
-/// be repeated. `EVLOOP_SIM_SEED=17` in the environment replaces the range by that seed, and
-/// `EVLOOP_SIM_SEEDS=0..5000` by another range.
+/// be repeated. The message shows the first event that differs. `EVLOOP_SIM_SEED=17` in the
+/// environment replaces the range by that seed, and `EVLOOP_SIM_SEEDS=0..5000` by another range.
 ///
 /// # Panics
 ///
@@ -103,19 +104,23 @@ pub fn check_in_turn(seeds: Range<u64>, mut scenario: impl FnMut(&mut Sim)) {
     }
 }
 
-/// Runs one seed, and again if it `is_repeated`.
+/// Runs one seed, and again if it `is_repeated`: then the runs must not differ.
 #[track_caller]
 fn run_seed(seed: u64, is_repeated: bool, scenario: &mut dyn FnMut(&mut Sim)) {
-    let mut hash = || {
-        let mut sim = Sim::new(seed);
-        scenario(&mut sim);
-        sim.hash
-    };
-    let first = hash();
+    let mut sim = Sim::new(seed);
+    if is_repeated {
+        sim.comparison = Comparison::First(Vec::new());
+    }
+    scenario(&mut sim);
+    let Comparison::First(traces) = sim.comparison else { return };
+    let mut sim = Sim::new(seed);
+    sim.comparison = Comparison::Second(traces.into_iter());
+    scenario(&mut sim);
+    let Comparison::Second(rest) = sim.comparison else { return };
     assert!(
-        !is_repeated || hash() == first,
-        "two runs of seed {seed} differ: the program depends on something that is not of the \
-         world, such as a real clock, the order of a HashMap, an address, or a thread"
+        rest.len() == 0,
+        "the test of seed {seed} ran {} worlds less when it was repeated",
+        rest.len()
     );
 }
 
@@ -151,6 +156,7 @@ impl Sim {
     {
         assert!(leaf::current().is_none(), "a world cannot be run inside of another one");
         let leaf = leaf::World::new(self.seed, self.options.network);
+        leaf.set_record(self.record());
         let entered = leaf.enter();
         let driver = Driver::new(leaf.clone(), self.seed, self.options);
         let output = Rc::new(Cell::new(None));
@@ -161,15 +167,35 @@ impl Sim {
             Box::pin(async move { result.set(Some(script(world).await)) });
         let outcome = driver.drive(&mut program);
         driver.close(program);
-        self.hash = driver.hash() ^ leaf.run_hash();
         let failure = outcome.err().or_else(|| driver.failure.take());
-        let report = failure
-            .map(|failure| failure.report(leaf.nanos(), driver.turns(), self.seed, &self.options));
+        self.trace = Rc::new(leaf.trace());
+        if let Comparison::First(traces) = &mut self.comparison {
+            traces.push(self.trace.clone());
+        }
+        let difference =
+            leaf.difference().map(|difference| Failure::of_world(difference.to_string()));
+        let report = difference.or(failure).map(|failure| {
+            let (nanos, turns) = (leaf.nanos(), driver.turns());
+            failure.report(nanos, turns, self.seed, &self.options, &self.trace)
+        });
         leaf.set_host(None);
         drop((driver, entered));
         match report {
             Some(report) => panic!("{report}"),
             None => output.take().expect("a script that has completed has an output"),
+        }
+    }
+
+    /// Returns the record of the next run.
+    fn record(&mut self) -> Record {
+        let record = Record::new(self.options.trace_limit);
+        match &mut self.comparison {
+            Comparison::None => record,
+            Comparison::First(_) => record.first_of_two(),
+            Comparison::Second(traces) => match traces.next() {
+                Some(first) => record.second_after(first),
+                None => panic!("the test of seed {} runs more worlds when repeated", self.seed),
+            },
         }
     }
 }

@@ -39,7 +39,6 @@ pub(super) struct Driver<'env> {
     pub(super) failure: Rc<RefCell<Option<Failure>>>,
     turns: Cell<u64>,
     turns_at_an_instant: Cell<u32>,
-    hash: Cell<u64>,
     pub(super) has_ended: Cell<bool>,
     pub(super) watched: Watched,
 }
@@ -59,7 +58,6 @@ impl<'env> Driver<'env> {
             failure: Rc::default(),
             turns: Cell::new(0),
             turns_at_an_instant: Cell::new(0),
-            hash: Cell::new(seed),
             has_ended: Cell::new(false),
             watched: Watched::new(seed, options.poll_limit),
         })
@@ -73,7 +71,7 @@ impl<'env> Driver<'env> {
                 continue;
             };
             let is_done = self.turn(id, script);
-            self.count_turn(id)?;
+            self.count_turn()?;
             self.check_invariants();
             if leaf::take_intrusion() {
                 self.fail(Failure::of_host(self.leaf.name(id), leaf::INTRUSION.into()));
@@ -143,11 +141,9 @@ impl<'env> Driver<'env> {
     }
 
     /// Counts a turn. Lets the time pass if there were many at this instant.
-    fn count_turn(&self, id: HostId) -> Result<(), Failure> {
+    fn count_turn(&self) -> Result<(), Failure> {
         let turns = self.turns.get() + 1;
         self.turns.set(turns);
-        let state = self.hash.get() ^ self.leaf.nanos() ^ u64::from(id.0) << 48;
-        self.hash.set(state.wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(23));
         if turns > self.options.step_limit {
             return Err(Failure::of_world(format!(
                 "the script has not ended after {} turns (raise the number by Sim::step_limit; do \
@@ -205,9 +201,5 @@ impl<'env> Driver<'env> {
 
     pub(super) fn turns(&self) -> u64 {
         self.turns.get()
-    }
-
-    pub(super) fn hash(&self) -> u64 {
-        self.hash.get()
     }
 }

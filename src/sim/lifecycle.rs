@@ -10,7 +10,7 @@ use super::machine::{Machine, Program};
 use super::slot::{End, Slot, Start};
 use crate::executor::JoinError;
 use crate::runtime::Builder;
-use crate::world::HostId;
+use crate::world::{HostId, Kind};
 
 impl<'env> Driver<'env> {
     /// Adds a host that is down.
@@ -83,7 +83,7 @@ impl<'env> Driver<'env> {
         match how {
             End::Crash => self.leaf.crash(id),
             End::Kill => self.leaf.kill(id),
-            End::Stop => {}
+            End::Stop => self.leaf.record(Kind::Stop, id, 0),
         }
         let ended = self.slot(id, |slot| {
             (slot.ends, slot.restarts) = (slot.is_in_turn, false);

@@ -1,10 +1,12 @@
 //! The options of a world.
 
 use std::ops::Range;
+use std::rc::Rc;
 use std::time::Duration;
+use std::vec;
 
 use crate::clock::nanos;
-use crate::world::{self as leaf, Settings};
+use crate::world::{self as leaf, Settings, Trace};
 
 /// The default of [`Sim::time_limit`].
 const TIME_LIMIT: Duration = Duration::from_secs(24 * 3600);
@@ -12,6 +14,8 @@ const TIME_LIMIT: Duration = Duration::from_secs(24 * 3600);
 const STEP_LIMIT: u64 = 100_000_000;
 /// The default of [`Sim::poll_limit`].
 const POLL_LIMIT: Duration = Duration::from_secs(60);
+/// The default of [`Sim::trace_limit`].
+const TRACE_LIMIT: usize = 1 << 16;
 
 /// The order in which the ready tasks of a host run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -48,7 +52,18 @@ pub struct Sim {
     pub(super) seed: u64,
     pub(super) options: Options,
     /// Of the last run.
-    pub(super) hash: u64,
+    pub(super) trace: Rc<Trace>,
+    pub(super) comparison: Comparison,
+}
+
+/// Whether the runs of a [`Sim`] are compared with those of another one of the same seed.
+#[derive(Debug)]
+pub(super) enum Comparison {
+    None,
+    /// Stores the traces of the runs.
+    First(Vec<Rc<Trace>>),
+    /// Compares each run with the next of these.
+    Second(vec::IntoIter<Rc<Trace>>),
 }
 
 /// As they are written into the message of a failure.
@@ -59,6 +74,7 @@ pub(super) struct Options {
     pub(super) time_limit: Duration,
     pub(super) step_limit: u64,
     pub(super) poll_limit: Duration,
+    pub(super) trace_limit: usize,
 }
 
 impl Sim {
@@ -69,8 +85,9 @@ impl Sim {
             time_limit: TIME_LIMIT,
             step_limit: STEP_LIMIT,
             poll_limit: POLL_LIMIT,
+            trace_limit: TRACE_LIMIT,
         };
-        Sim { seed, options, hash: 0 }
+        Sim { seed, options, trace: Rc::default(), comparison: Comparison::None }
     }
 
     /// Returns the seed.
@@ -78,10 +95,28 @@ impl Sim {
         self.seed
     }
 
-    /// Returns the hash of the last run: of the turns of its hosts and their times. Two runs of one
-    /// seed have the same hash.
+    /// Returns the hash of the last run: of all its events and their times. Two runs of one seed
+    /// have the same hash.
     pub fn hash(&self) -> u64 {
-        self.hash
+        self.trace.hash()
+    }
+
+    /// Returns the record of the last run. It is empty before the first one.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// evloop::sim::check(0..10, |sim| {
+    ///     sim.run(async |_world| {
+    ///         evloop::time::sleep(Duration::from_millis(5)).await;
+    ///         evloop::sim::note("five milliseconds have passed");
+    ///     });
+    ///     let text = sim.trace().to_text();
+    ///     assert!(text.ends_with("0.005000000  world  note: five milliseconds have passed\n"));
+    /// });
+    /// ```
+    pub fn trace(&self) -> &Trace {
+        &self.trace
     }
 
     /// Sets the order in which ready tasks run. Default: [`Order::Seeded`].
@@ -147,6 +182,13 @@ impl Sim {
     /// stopped: the process is aborted, after a message that names the host. Default: a minute.
     pub fn poll_limit(&mut self, limit: Duration) -> &mut Sim {
         self.options.poll_limit = limit;
+        self
+    }
+
+    /// Sets how many entries the record of a run holds: the last ones; a power of two. Default:
+    /// 65,536, which take 2 MiB.
+    pub fn trace_limit(&mut self, entries: usize) -> &mut Sim {
+        self.options.trace_limit = entries.next_power_of_two();
         self
     }
 }

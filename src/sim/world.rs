@@ -14,7 +14,7 @@ use super::options::Latency;
 use super::slot::Start;
 use crate::executor::known_error;
 use crate::time::timeout;
-use crate::world::HostId;
+use crate::world::{HostId, Trace};
 
 /// A simulated world; the argument of the script of [`Sim::run`](super::Sim::run). A clone is the
 /// same world.
@@ -206,6 +206,11 @@ impl<'env> World<'env> {
     /// Returns the virtual time since the start of the world.
     pub fn elapsed(&self) -> Duration {
         Duration::from_nanos(self.driver.leaf.nanos())
+    }
+
+    /// Returns the record of the run so far.
+    pub fn trace(&self) -> Trace {
+        self.driver.leaf.trace()
     }
 
     /// Returns the seed of the run.

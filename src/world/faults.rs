@@ -1,11 +1,11 @@
 //! Faults, and the handling of one event.
 
 use super::hosts::HostId;
-use super::record::Kind;
 use super::settings::Latency;
 use super::state::{Happening, Packet, State};
 use super::table::Id;
 use super::tcp_flow::{EndState, Side};
+use super::trace_entry::Kind;
 
 impl State {
     /// Handles an event. The time is that of the event.

@@ -169,7 +169,9 @@ impl World {
 
     /// Makes a host with an IPv6 and an IPv4 address. It is up.
     pub(crate) fn add_host(&self, name: &str) -> HostId {
-        self.state.borrow_mut().hosts.add(name)
+        let state = &mut *self.state.borrow_mut();
+        state.record.add_host(name);
+        state.hosts.add(name)
     }
 
     /// Gives the host one more IPv4 address, which its name has, too.
@@ -202,11 +204,6 @@ impl World {
     pub(crate) fn live(&self) -> (usize, usize) {
         let state = self.state.borrow();
         (state.socket_count(), state.events.len())
-    }
-
-    /// Returns a hash of all that has happened.
-    pub(crate) fn run_hash(&self) -> u64 {
-        self.state.borrow().run_hash()
     }
 
     /// Loses the packets from `from` to `to` from now on, also those on their way.

@@ -23,7 +23,7 @@ const BLOCK: u64 = 1 << 10;
 
 /// The host of a simulated world whose code runs on this thread.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Here(HostId);
+pub(crate) struct Here(pub(super) HostId);
 
 /// What happened when another thread has reached a host.
 pub(crate) const INTRUSION: &str = "a host of a simulated world was woken or called from a thread \

@@ -10,11 +10,12 @@ use super::event_queue::EventQueue;
 use super::hosts::{HostId, Hosts};
 use super::links::{Links, Way};
 use super::random::{Random, STREAMS, Stream, hash};
-use super::record::{Kind, Record};
 use super::settings::Settings;
 use super::table::{Id, Table};
 use super::tcp_backlog::Backlog;
 use super::tcp_flow::{Flow, Side};
+use super::trace_entry::{Entry, Kind};
+use super::trace_record::Record;
 use super::udp_queue::{Datagram, UdpQueue};
 use super::unix_name::UnixName;
 use super::unix_queue::{UnixBacklog, UnixBound, UnixQueue};
@@ -41,7 +42,7 @@ pub(super) struct State {
     pub(super) unix_names: BTreeMap<(HostId, UnixName), UnixBound>,
     /// The number of connections so far.
     pub(super) flow_count: u32,
-    record: Record,
+    pub(super) record: Record,
 }
 
 /// An event of the world.
@@ -120,7 +121,7 @@ impl State {
             unix_datagrams: Table::new(),
             unix_names: BTreeMap::new(),
             flow_count: 0,
-            record: Record::default(),
+            record: Record::new(1),
         }
     }
 
@@ -165,10 +166,7 @@ impl State {
     }
 
     pub(super) fn record(&mut self, kind: Kind, route: (HostId, HostId), flow: u32, number: u64) {
-        self.record.add(self.now, kind, route, flow, number);
-    }
-
-    pub(super) fn run_hash(&self) -> u64 {
-        self.record.hash()
+        let (host, peer) = (route.0.0, route.1.0);
+        self.record.add(Entry { nanos: self.now, number, host, peer, flow, kind });
     }
 }

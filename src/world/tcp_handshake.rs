@@ -5,11 +5,11 @@ use std::net::SocketAddr;
 use super::failure::Failure;
 use super::hosts::{HostId, unmapped};
 use super::ports::{Bound, Protocol};
-use super::record::Kind;
 use super::settings::TcpOptions;
 use super::state::{Happening, Segment, State};
 use super::table::Id;
 use super::tcp_flow::{End, EndState, Flow, Half, Side};
+use super::trace_entry::Kind;
 
 /// The client gives up after this time: six repetitions of the SYN (net.ipv4.tcp_syn_retries).
 const CONNECT_LIMIT: u64 = 127 * SECOND;

@@ -2,10 +2,10 @@
 
 use super::failure::Failure;
 use super::links::Way;
-use super::record::Kind;
 use super::state::{Happening, Packet, Segment, State};
 use super::table::Id;
 use super::tcp_flow::{Ack, EndState, Side};
+use super::trace_entry::Kind;
 
 /// net.ipv4.tcp_keepalive_time, _intvl and _probes of Linux.
 const KEEPALIVE_TIME: u64 = 7_200_000_000_000;

@@ -5,10 +5,10 @@
 
 use super::failure::Failure;
 use super::links::Way;
-use super::record::Kind;
 use super::state::{Happening, Packet, Segment, State};
 use super::table::Id;
 use super::tcp_flow::{Ack, EndState, SEGMENT, Side};
+use super::trace_entry::Kind;
 
 /// TCP_RTO_MIN and TCP_RTO_MAX of Linux.
 const RETRY_MIN: u64 = 200_000_000;

@@ -7,10 +7,10 @@ use super::hosts::{HostId, mapped, unmapped};
 use super::links::Way;
 use super::ports::{Bound, Protocol};
 use super::random::Stream;
-use super::record::Kind;
 use super::settings::UdpOptions;
 use super::state::{Happening, Packet, State};
 use super::table::Id;
+use super::trace_entry::Kind;
 use super::udp_queue::{Datagram, UdpQueue};
 
 /// The longest datagrams: 65,535 bytes less the headers.
@@ -97,7 +97,7 @@ impl State {
         if to.ip().is_unspecified() {
             to.set_ip(loopback(to.is_ipv6()));
         }
-        let own = socket.host;
+        let (own, flow) = (socket.host, socket.number);
         let (mut from, _) = unmapped(socket.addr);
         if from.ip().is_unspecified() {
             from.set_ip(self.hosts.source(own, to.ip()));
@@ -109,7 +109,14 @@ impl State {
         if from.ip().is_loopback() && hosts.1 != own {
             return Err(Failure::InvalidArgument);
         }
-        self.send_datagram(Box::new(Datagram { from, to, hosts, sender: id, bytes: buf.into() }));
+        self.send_datagram(Box::new(Datagram {
+            from,
+            to,
+            hosts,
+            sender: id,
+            flow,
+            bytes: buf.into(),
+        }));
         Ok(buf.len())
     }
 
@@ -125,11 +132,11 @@ impl State {
         if !socket.options.broadcast {
             return Err(Failure::PermissionDenied);
         }
-        let own = socket.host;
+        let (own, flow) = (socket.host, socket.number);
         for host in (0..self.hosts.len()).map(HostId).filter(|host| *host != own) {
             from.set_ip(self.hosts.source(own, to.ip()));
             let hosts = (own, host);
-            let datagram = Datagram { from, to, hosts, sender: id, bytes: buf.into() };
+            let datagram = Datagram { from, to, hosts, sender: id, flow, bytes: buf.into() };
             self.send_datagram(Box::new(datagram));
         }
         Ok(buf.len())
@@ -166,7 +173,7 @@ impl State {
                 self.events.push(at.saturating_add(delay), tie, happening);
             }
             Way::Held => self.links.keep(route.0, route.1, Packet::Udp(datagram)),
-            Way::Cut => self.record(Kind::Lose, route, 0, bytes as u64),
+            Way::Cut => self.record(Kind::Lose, route, datagram.flow, bytes as u64),
         }
     }
 
@@ -178,7 +185,7 @@ impl State {
             return self.links.keep(from_host, host, Packet::Udp(datagram));
         }
         if way == Way::Cut || !self.hosts.is_up(host) {
-            return self.record(Kind::Lose, datagram.hosts, 0, bytes);
+            return self.record(Kind::Lose, datagram.hosts, datagram.flow, bytes);
         }
         let choice = self.tie(u64::from(datagram.from.port()));
         let found = self.hosts[host].ports.find(Protocol::Udp, datagram.to, choice);
@@ -189,7 +196,7 @@ impl State {
             // Linux looks for another socket, and finds none.
             return self.send_refusal(datagram.sender, host, from_host);
         }
-        let number = socket.number;
+        let number = datagram.flow;
         if socket.push(datagram.from, datagram.bytes) {
             self.hosts.note(host, &mut socket.watch, true, false);
             self.record(Kind::Receive, (host, from_host), number, bytes);

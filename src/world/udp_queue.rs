@@ -16,6 +16,8 @@ pub(super) struct Datagram {
     pub(super) hosts: (HostId, HostId),
     /// The socket that sent it, for a refusal.
     pub(super) sender: super::table::Id,
+    /// The number of that socket, for the record of the run.
+    pub(super) flow: u32,
     pub(super) bytes: Box<[u8]>,
 }
 

@@ -116,7 +116,7 @@ fn one_seed_has_one_run() {
         let servers: Vec<_> = std::iter::from_fn(|| listener.accept().ok()).collect();
         lab.settle();
         let read: Vec<_> = servers.iter().map(|(server, _)| read(server)).collect();
-        (lab.world.run_hash(), read)
+        (lab.world.trace().hash(), read)
     };
     assert_eq!(run(1), run(1));
     assert_ne!(run(1).0, run(2).0);
