@@ -24,8 +24,8 @@
 
 mod deadlock;
 mod dump;
-mod edges;
-mod snapshot;
+pub(crate) mod edges;
+pub(crate) mod snapshot;
 mod waits_on;
 
 pub use self::dump::dump;

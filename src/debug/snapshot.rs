@@ -17,7 +17,7 @@ use crate::sys::Descriptor;
 
 /// The number of slots of tasks, of timers or of sources that one piece looks at. That takes less
 /// than 0.1 ms.
-const PIECE: u32 = 1024;
+pub(crate) const PIECE: u32 = 1024;
 
 /// The copies of one or more pieces.
 #[derive(Debug, Default)]
@@ -160,7 +160,3 @@ impl TaskRecord {
         }
     }
 }
-
-#[cfg(test)]
-#[path = "snapshot_tests.rs"]
-mod tests;

@@ -1,4 +1,4 @@
-//! Tests of snapshots that are requested from another thread.
+//! Tests of the snapshots of `debug` that are requested from another thread, here since they spawn.
 
 use std::collections::HashMap;
 use std::future::pending;
@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-use super::*;
+use super::{TaskState, spawn, yield_now};
 use crate::debug::edges::{Edges, WaitsOn};
+use crate::debug::snapshot::{PIECE, Part, Scan, Snapshot};
 use crate::runtime::{Runtime, block_on};
 use crate::threads::Inbox;
-use crate::{context, task, time};
+use crate::{context, time};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -56,7 +57,7 @@ fn a_hundred_thousand_tasks_are_copied_in_pieces_one_a_turn() {
     let pieces = request(&runtime.context.inbox, Scan::all());
     let ticks = runtime.spawn(async {
         loop {
-            task::yield_now().await;
+            yield_now().await;
         }
     });
     let mut longest = Duration::ZERO;
@@ -121,14 +122,14 @@ fn the_requests_of_a_loop_that_ends_are_dropped() {
 #[test]
 fn the_edges_of_a_slot_that_was_reused_are_those_of_the_new_task() {
     block_on(async {
-        let first = task::spawn(async { time::sleep(HOUR).await });
-        task::yield_now().await;
+        let first = spawn(async { time::sleep(HOUR).await });
+        yield_now().await;
         let before = Snapshot::of(&context::current().unwrap());
         let old = before.tasks.iter().find(|task| task.id == first.id()).unwrap();
         let (old_id, slot) = (old.waker_id, old.waker_id.slot());
         first.cancel().await.unwrap_err();
-        let second = task::spawn(pending::<()>());
-        task::yield_now().await;
+        let second = spawn(pending::<()>());
+        yield_now().await;
         let after = Snapshot::of(&context::current().unwrap());
         let new = after.tasks.iter().find(|task| task.id == second.id()).unwrap();
         assert_eq!(new.waker_id.slot(), slot, "the slot is reused");
