@@ -3,6 +3,7 @@
 usage: book_clients.py FOLDER-OF-THE-EXAMPLES
 """
 
+import re
 import signal
 import socket
 import subprocess
@@ -53,6 +54,10 @@ class Client:
 
 def server(name, *args):
     return Server([EXAMPLES / name, ANY, *args])
+
+
+def run(command, **options):
+    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, **options)
 
 
 def echo(tally):
@@ -112,7 +117,8 @@ def limits(tally):
     chat = rooms(tally, "chat_5_limits")
     with Client(chat, "ann") as ann:
         ann.send("x" * 600)
-        tally.check("chat_5_limits: a long line", ann.line() == "* goodbye: a line has at most 512 bytes")
+        wanted = "* goodbye: a line has at most 512 bytes"
+        tally.check("chat_5_limits: a long line", ann.line() == wanted)
     with Client(chat, "fast") as fast, Client(chat, "slow") as slow:
         tally.check("chat_5_limits: both are there", slow.names() == "* here: fast slow")
         # `slow` receives nothing from now on. The buffers of the system hold some megabytes.
@@ -184,13 +190,36 @@ def solutions(tally):
         program = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, bufsize=0)
         program.stdin.write("bea\nhello\n")
         said = ann.lines(2)
-        tally.check("solution_4_client: it sends", said == ["* bea is in lobby", "<bea> hello"], said)
+        wanted = ["* bea is in lobby", "<bea> hello"]
+        tally.check("solution_4_client: it sends", said == wanted, said)
         ann.send("hi")
         said = [program.stdout.readline() for _ in range(2)]
         tally.check("solution_4_client: it prints", said == ["* your name?\n", "<ann> hi\n"], said)
         program.stdin.close()
         tally.check("solution_4_client: it ends", program.wait(PATIENCE) == 0)
         tally.check("solution_4_client: departure", ann.line() == "* bea has left lobby")
+
+
+def greenlets(tally):
+    upper = server("green_server")
+    with Client(upper) as client:
+        client.send("hello")
+        tally.check("green_server: upper case", client.line() == "HELLO")
+    command = [EXAMPLES / "upper_client", f"127.0.0.1:{upper.port}"]
+    ended = run(command, input="one\n\ntwo")
+    wanted = ">>: ONE\n>>: >>: TWO\n>>: \n"
+    tally.check("upper_client: it asks and prints", ended.stdout == wanted, ended)
+    tally.check("upper_client: exit status", ended.returncode == 0)
+
+
+def times(tally):
+    """The programs print their times to stderr: the sum of the waits, and the longest one."""
+    for program, serial, together in [("green_spawn", 300, 200), ("green_fetch", 600, 200)]:
+        ended = run([EXAMPLES / program])
+        found = [int(time) for time in re.findall(r": (\d+) ms", ended.stderr)]
+        # A loaded machine is late by much, but never early.
+        ok = found[0] >= serial and all(together <= time < found[0] for time in found[1:])
+        tally.check(f"{program}: times", ok, ended.stderr)
 
 
 def main():
@@ -202,6 +231,8 @@ def main():
     limits(tally)
     shutdown(tally)
     solutions(tally)
+    greenlets(tally)
+    times(tally)
     tally.close()
 
 
