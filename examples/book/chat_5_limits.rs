@@ -28,7 +28,7 @@ use evloop::{Server, StreamReader, StreamWriter};
 #[allow(dead_code)] // its `main` and `serve`
 mod rooms;
 
-use rooms::Chat;
+pub(crate) use rooms::Chat;
 
 /// The limits of each client.
 #[derive(Clone, Debug)]

@@ -20,13 +20,13 @@ use std::future::Future;
 use std::io;
 use std::time::Duration;
 
-use evloop::net::ToAddrs;
+use evloop::Server;
 
 #[path = "chat_5_limits.rs"]
 #[allow(dead_code)] // its `main`
 mod limits;
 
-pub(crate) use limits::Limits;
+pub(crate) use limits::{Chat, start};
 
 /// How long the last bytes of the connections may take.
 const GRACE: Duration = Duration::from_secs(5);
@@ -34,7 +34,9 @@ const GRACE: Duration = Duration::from_secs(5);
 fn main() -> io::Result<()> {
     let addr = env::args().nth(1).unwrap_or_else(|| "127.0.0.1:7777".to_string());
     evloop::block_on(async {
-        let aborted = serve_until(addr, limits::limits(), stop_signal()).await?;
+        let (server, chat) = start(addr, limits::limits()).await?;
+        println!("listening on {}", server.local_addrs()[0]);
+        let aborted = serve_until(&server, &chat, stop_signal()).await?;
         println!("{aborted} connections aborted");
         Ok(())
     })
@@ -42,12 +44,10 @@ fn main() -> io::Result<()> {
 
 /// Serves until `stop` completes. Returns how many connections had to be aborted.
 pub(crate) async fn serve_until(
-    addr: impl ToAddrs,
-    limits: Limits,
+    server: &Server,
+    chat: &Chat,
     stop: impl Future<Output = io::Result<()>>,
 ) -> io::Result<usize> {
-    let (server, chat) = limits::start(addr, limits).await?;
-    println!("listening on {}", server.local_addrs()[0]);
     evloop::select! {
         result = server.serve_forever() => result?, // the listener has failed
         result = stop => result?,
@@ -58,7 +58,7 @@ pub(crate) async fn serve_until(
     for client in chat.clients.borrow().values() {
         client.writer.write("* the server ends\n");
     }
-    // 3. The readers reach the end of the stream, so the handlers return as if the clients had left.
+    // 3. The readers reach the end of the stream: the handlers return as if the clients had left.
     server.close_clients();
     // 4. The connections have this long to send the rest.
     Ok(server.stop(GRACE).await)

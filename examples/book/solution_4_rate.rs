@@ -20,8 +20,8 @@
 //! 2500 no
 //! ```
 //!
-//! The server has a bucket for each client, and calls `take(evloop::time::now())` for each line. The
-//! bucket gets the time as an argument, so this program tries it without a clock.
+//! The server has a bucket for each client, and calls `take(evloop::time::now())` for each line.
+//! The bucket gets the time as an argument, so this program tries it without a clock.
 
 use std::time::{Duration, Instant};
 
