@@ -1,9 +1,8 @@
 //! The greenlet server: a task for each connection, which sends the bytes back in upper case.
 //!
 //! ```sh
-//! cargo run --package evloop-book --example green_server                     # its own clients
-//! cargo run --package evloop-book --example green_server 127.0.0.1:7777      # serves others
-//! cargo run --package evloop-book --example upper_client 127.0.0.1:7777      # another terminal
+//! cargo run --package evloop-book --example green_server
+//! cargo run --package evloop-book --example green_server 127.0.0.1:7777     # for other clients
 //! ```
 //!
 //! Without an address it prints

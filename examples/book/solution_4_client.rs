@@ -2,10 +2,10 @@
 //!
 //! ```sh
 //! cargo run --package evloop-book --example chat_4_rooms
-//! cargo run --package evloop-book --example solution_4_client     # in two other terminals
+//! cargo run --package evloop-book --example solution_4_client
 //! ```
 //!
-//! Type a name and then lines. Ctrl-D ends the client. It prints what the server sends:
+//! The second line is for two other terminals. Type a name and then lines. Ctrl-D ends the client. It prints what the server sends:
 //!
 //! ```text
 //! * your name?

@@ -34,9 +34,12 @@ fn main() {
         let limit = Duration::from_millis(100);
 
         println!("opposite orders:");
-        let both = [eat("ann", fork, noodles), eat("bea", noodles, fork)];
-        // A time limit ends a deadlock, since it drops both futures and with them their guards.
-        if timeout(limit, task::gather(both)).await.is_err() {
+        let both = task::scope(async |scope| {
+            scope.spawn(eat("ann", fork, noodles));
+            scope.spawn(eat("bea", noodles, fork));
+        });
+        // A time limit ends a deadlock, since it drops both tasks and with them their guards.
+        if timeout(limit, both).await.is_err() {
             println!("nothing happens within {limit:?}");
         }
 

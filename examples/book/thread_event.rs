@@ -24,6 +24,7 @@
 use std::time::Duration;
 
 use evloop::sync::Event;
+use evloop::task;
 use evloop::time::{sleep, timeout};
 
 /// The course's second.
@@ -34,11 +35,14 @@ fn main() {
         for seconds in [1.2, 2.0] {
             println!("up after {seconds} s:");
             let is_up = Event::new();
-            let check = async {
-                sleep(SECOND.mul_f64(seconds)).await;
-                is_up.set();
-            };
-            match evloop::join!(check, connect(&is_up)).1 {
+            let connected = task::scope(async |scope| {
+                scope.spawn(async {
+                    sleep(SECOND.mul_f64(seconds)).await;
+                    is_up.set();
+                });
+                connect(&is_up).await
+            });
+            match connected.await {
                 Ok(()) => println!("connected"),
                 Err(attempts) => println!("no connection after {attempts} attempts"),
             }

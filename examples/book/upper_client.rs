@@ -2,10 +2,10 @@
 //!
 //! ```sh
 //! cargo run --package evloop-book --example green_server 127.0.0.1:7777
-//! cargo run --package evloop-book --example upper_client 127.0.0.1:7777      # another terminal
+//! cargo run --package evloop-book --example upper_client
 //! ```
 //!
-//! Type lines. Ctrl-D ends it:
+//! The second line is for another terminal. Type lines. Ctrl-D ends it:
 //!
 //! ```text
 //! >>: hello
