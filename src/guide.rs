@@ -7,6 +7,8 @@
 //! | [`five_ways_to_wait`] | blocking, non-blocking, select, poll, epoll, signals, completion |
 //! | [`coroutines`] | generators, pipelines, event dispatch; in threads and processes |
 //! | [`build_your_own_loop`] | futures, wakers, tasks, timers, sockets, in 250 lines |
+//! | [`chat_server`] | a tutorial: lines, rooms, limits, a graceful shutdown, tests |
+//! | [`from_threads`] | the programs of courses on gevent, threads and processes |
 //!
 //! | Guide | Contents |
 //! |---|---|
@@ -33,6 +35,12 @@ pub mod coroutines {}
 
 #[doc = include_str!("../docs/book/build-your-own-loop.md")]
 pub mod build_your_own_loop {}
+
+#[doc = include_str!("../docs/book/chat-server.md")]
+pub mod chat_server {}
+
+#[doc = include_str!("../docs/book/from-threads.md")]
+pub mod from_threads {}
 
 #[doc = include_str!("../docs/asyncio.md")]
 pub mod asyncio {}
