@@ -17,12 +17,14 @@
 //! bea has the fork
 //! bea has the noodles
 //! ```
+//!
+//! and the tasks to stderr. With `EVLOOP_DEBUG=1` the last line there names the deadlock.
 
 use std::time::Duration;
 
 use evloop::sync::Mutex;
 use evloop::task::{self, yield_now};
-use evloop::time::timeout;
+use evloop::time::{sleep, timeout};
 
 /// A lock has a name here.
 struct Lock(&'static str, Mutex<()>);
@@ -37,6 +39,8 @@ fn main() {
         let both = task::scope(async |scope| {
             scope.spawn(eat("ann", fork, noodles));
             scope.spawn(eat("bea", noodles, fork));
+            sleep(limit / 2).await;
+            eprint!("{}", evloop::debug::dump());
         });
         // A time limit ends a deadlock, since it drops both tasks and with them their guards.
         if timeout(limit, both).await.is_err() {
