@@ -90,10 +90,14 @@
 //!
 //! # The guide
 //!
+//! [The book](guide::introduction) teaches the subject from a blocking read to an event loop, with
+//! programs that run.
+//!
 //! [Coming from asyncio](guide::asyncio), [from gevent or threads](guide::gevent),
 //! [from trio](guide::trio), [from tokio](guide::tokio), [from smol](guide::smol): what is written
 //! there, and the Rust that does the same here. [Other crates](guide::other_crates): which run on
-//! this loop, and how. [Debugging](guide::debugging): a program hangs, is slow, or grows.
+//! this loop, and how. [Testing](guide::testing): virtual time, a simulated network, faults.
+//! [Debugging](guide::debugging): a program hangs, is slow, or grows.
 //!
 //! # Cancellation
 //!
