@@ -122,8 +122,8 @@ impl Observers {
         !self.instruments.is_empty()
     }
 
-    /// Calls a hook of each instrument, outside of any task.
-    pub(crate) fn each(&self, hook: impl Fn(&dyn Instrument)) {
+    /// Calls a hook of each instrument, outside of any task. Compiled once for all hooks.
+    pub(crate) fn each(&self, hook: &dyn Fn(&dyn Instrument)) {
         let _outer = current::begin_other();
         for instrument in &self.instruments {
             if let Err(panic) = catch(|| hook(&**instrument)) {

@@ -60,7 +60,7 @@ impl Executor {
     pub(super) fn observe_spawn(&self, slot: u32) {
         let Some(observers) = self.observers() else { return };
         if let Some(task) = self.info_at(slot).filter(|_| observers.has_instruments()) {
-            observers.each(|instrument| instrument.spawned(&task));
+            observers.each(&|instrument| instrument.spawned(&task));
         }
     }
 
@@ -75,7 +75,7 @@ impl Executor {
         let Some(observers) = self.observers() else { return poll() };
         let slot = self.running.get();
         if let Some(task) = self.info_at(slot).filter(|_| observers.has_instruments()) {
-            observers.each(|instrument| instrument.before_poll(&task));
+            observers.each(&|instrument| instrument.before_poll(&task));
         }
         // Made later, so that the hooks' time does not count.
         let observed = ObservedPoll { executor: self, observers, slot, began: clock::now() };
@@ -111,14 +111,14 @@ impl Executor {
             }
         }
         let end = task.header().end.get();
-        observers.each(|instrument| instrument.ended(&info, end));
+        observers.each(&|instrument| instrument.ended(&info, end));
     }
 
     /// Calls the instruments about the root, whose future has completed or is dropped.
     #[cold]
     pub(super) fn observe_end_of_root(&self, end: TaskEnd) {
         if let (Some(observers), Some(info)) = (self.observers(), self.root_info()) {
-            observers.each(|instrument| instrument.ended(&info, end));
+            observers.each(&|instrument| instrument.ended(&info, end));
         }
     }
 
@@ -168,6 +168,6 @@ impl Drop for ObservedPoll<'_> {
                  call task::spawn_blocking, or await task::yield_now in between"
             ));
         }
-        self.observers.each(|instrument| instrument.after_poll(&task));
+        self.observers.each(&|instrument| instrument.after_poll(&task));
     }
 }

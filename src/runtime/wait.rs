@@ -98,9 +98,9 @@ fn observe(
     longest: Option<Duration>,
     wait: impl FnOnce() -> io::Result<()>,
 ) -> io::Result<()> {
-    observers.each(|instrument| instrument.before_wait(longest));
+    observers.each(&|instrument| instrument.before_wait(longest));
     let waited = wait();
-    observers.each(|instrument| instrument.after_wait());
+    observers.each(&|instrument| instrument.after_wait());
     waited
 }
 
