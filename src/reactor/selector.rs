@@ -207,15 +207,16 @@ impl Reactor {
         &self.registry
     }
 
-    /// Adds a source to the slab and registers its object with the selector.
+    /// Adds a source to the slab and registers its object with the selector. Returns its key, too.
     pub(super) fn register(
         self: &Rc<Self>,
         io: &mut dyn event::Source,
         ready: bool,
-    ) -> io::Result<Rc<Entry>> {
+    ) -> io::Result<(Rc<Entry>, u32)> {
         let mut sources = self.sources.borrow_mut();
         let key = sources.vacant_key();
-        let entry = Rc::new(Entry::new(self.clone(), key, ready));
+        let stored_key = u32::try_from(key).expect("a process has fewer than 2^32 descriptors");
+        let entry = Rc::new(Entry::new(self.clone(), ready));
         sources.insert(entry.clone());
         drop(sources);
         if self.is_closed.get() {
@@ -224,7 +225,7 @@ impl Reactor {
         self.registry
             .register(io, Token(key), INTEREST)
             .inspect_err(|_| self.remove_source(key))?;
-        Ok(entry)
+        Ok((entry, stored_key))
     }
 
     /// Registers a source's object again if the selector emulates edges, so that its state is
@@ -333,14 +334,12 @@ impl Wake for Unpark {
 pub(super) struct Entry {
     pub(super) source: Source,
     pub(super) reactor: Rc<Reactor>,
-    /// The index of this entry in the slab.
-    pub(super) key: usize,
 }
 
 impl Entry {
     /// Creates an entry. If `ready` is true, operations are tried before the first event.
-    pub(super) fn new(reactor: Rc<Reactor>, key: usize, ready: bool) -> Entry {
-        Entry { source: Source::new(ready), reactor, key }
+    pub(super) fn new(reactor: Rc<Reactor>, ready: bool) -> Entry {
+        Entry { source: Source::new(ready), reactor }
     }
 }
 

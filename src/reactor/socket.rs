@@ -24,13 +24,15 @@ pub(crate) struct Socket<S: event::Source> {
     /// Behind a pointer to keep the socket small: an async function stores its arguments more than
     /// once.
     entry: Rc<Entry>,
+    /// The index of the entry in the slab of the reactor. It fits into the padding of this type.
+    key: u32,
 }
 
 impl<S: event::Source> Socket<S> {
     /// Registers `io`. If `ready` is true, operations are tried before the first event.
     pub(crate) fn new(mut io: S, reactor: Rc<Reactor>, ready: bool) -> io::Result<Socket<S>> {
-        let entry = reactor.register(&mut io, ready)?;
-        Ok(Socket { io: Some(io), entry })
+        let (entry, key) = reactor.register(&mut io, ready)?;
+        Ok(Socket { io: Some(io), entry, key })
     }
 
     pub(crate) fn get(&self) -> &S {
@@ -88,7 +90,7 @@ impl<S: event::Source> Socket<S> {
     /// themselves, other objects need the call. `io` must be the same object.
     #[cfg(unix)]
     pub(crate) fn rearm(&self, mut io: impl event::Source) -> io::Result<()> {
-        self.entry.reactor.rearm(&mut io, self.entry.key)
+        self.entry.reactor.rearm(&mut io, self.key as usize)
     }
 
     /// Deregisters the object and returns it.
@@ -108,7 +110,7 @@ impl<S: event::Source> Drop for Socket<S> {
             drop(io);
             self.entry.reactor.descriptor_closed();
         }
-        self.entry.reactor.remove_source(self.entry.key);
+        self.entry.reactor.remove_source(self.key as usize);
     }
 }
 
