@@ -215,7 +215,7 @@ impl Executor {
         self.is_closing.set(true);
         let _debug = debug::set(self.is_debug());
         let mut panic = None;
-        for task in self.in_order_of_spawn() {
+        for task in self.local_queue.in_order_of_spawn() {
             // The destructor of an earlier task may have ended it: a child ends with its scope.
             if !task.header().is_finished() {
                 panic = panic.or(catch(|| self.cancel(&task)).err());
@@ -264,19 +264,13 @@ impl Executor {
 
     /// Returns all tasks, and the root, in the order of their spawns.
     pub(crate) fn all(&self) -> Vec<TaskInfo> {
-        let mut all: Vec<_> = self.in_order_of_spawn().iter().map(|task| self.info(task)).collect();
+        let mut all: Vec<_> =
+            self.local_queue.in_order_of_spawn().iter().map(|task| self.info(task)).collect();
         if let Some(root) = self.root_info() {
             let earlier = all.partition_point(|task| task.id() < root.id());
             all.insert(earlier, root);
         }
         all
-    }
-
-    /// Returns all tasks but the root, in the order of their spawns.
-    fn in_order_of_spawn(&self) -> Vec<Task> {
-        let mut tasks: Vec<_> = self.local_queue.with(|queue| queue.tasks().cloned().collect());
-        tasks.sort_unstable_by_key(|task| task.header().id);
-        tasks
     }
 
     /// Removes a task that has ended from its slot, and wakes its waiter.
