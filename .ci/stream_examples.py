@@ -4,6 +4,7 @@ usage: stream_examples.py FOLDER-OF-THE-EXAMPLES
 """
 
 import random
+import re
 import signal
 import socket
 import subprocess
@@ -202,6 +203,29 @@ def tail(tally):
     tally.check("tail: exit status 0", process.wait(PATIENCE) == 0)
 
 
+def metrics(tally):
+    server = Server([EXAMPLES / "metrics", ANY])
+
+    def get(path):
+        with connect(server.port) as client:
+            client.sendall(f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+            return read_to_end(client).decode().partition("\r\n\r\n")
+
+    def figures():
+        return dict(line.split(" ") for line in get("/metrics")[2].splitlines() if line[0] != "#")
+
+    first, second = figures(), figures()
+    tally.check("metrics: turns are counted", 0 < int(first["evloop_turns_total"])
+                < int(second["evloop_turns_total"]), (first, second))
+    tally.check("metrics: the task that answers is one of the tasks",
+                int(first["evloop_tasks"]) >= 3, first)
+    tasks = get("/tasks")[2]
+    tally.check("metrics: the worker waits for a deadline",
+                re.search(r"`worker` .*: waits for a deadline in 0\.\d+ s at .*metrics\.rs:", tasks),
+                tasks)
+    tally.check("metrics: another path", get("/")[0].startswith("HTTP/1.1 404 "))
+
+
 def main():
     tally, began = Tally(), time.monotonic()
     target = upper(tally)
@@ -210,6 +234,7 @@ def main():
     redis(tally)
     scanner(tally)
     tail(tally)
+    metrics(tally)
     print(f"{time.monotonic() - began:.1f} s")
     tally.close()
 

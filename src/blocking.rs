@@ -4,7 +4,7 @@
 //! Invariant: a [`Work`] always completes, also if its work panics or the pool closes.
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::panic::Location;
 use std::pin::Pin;
@@ -14,11 +14,15 @@ use std::task::{Context, Poll, Waker, ready};
 use crate::caught::catch;
 use crate::context;
 use crate::current::{self, WaitsFor, budget};
-use crate::executor::JoinError;
+use crate::executor::{JoinError, SpawnOptions};
 use crate::io_error::explain_as;
 pub(crate) use crate::threads::Kind;
 use crate::threads::{Job, Pool};
 use crate::wait::WakeList;
+use crate::world::{self, Here, Stream};
+
+/// The longest virtual time, in nanoseconds, that work takes in a simulated world.
+const LATER_MAX: u64 = 1_000_000;
 
 /// Awaits the output of work on the blocking pool. Dropping it does not stop the work: the output
 /// is then dropped on the thread of the pool.
@@ -83,10 +87,57 @@ pub(crate) fn start_on<T: Send + 'static>(
         is_aborted: false,
     };
     let slot = Arc::new(Slot { started_at, state: Mutex::new(state) });
-    if let Err(reason) = pool.submit(kind, slot.clone(), started_at) {
+    let submitted = match world::here() {
+        None => pool.submit(kind, slot.clone(), started_at),
+        Some(here) => run_later(here, kind, slot.clone()),
+    };
+    if let Err(reason) = submitted {
         slot.cancel(Some(reason));
     }
     Work(slot)
+}
+
+/// In a simulated world there is one thread: it calls the work of user code at a later virtual
+/// time, and there is no system for other work.
+#[cold]
+#[track_caller]
+fn run_later(here: Here, kind: Kind, job: Arc<dyn Job>) -> io::Result<()> {
+    if !matches!(kind, Kind::User) {
+        return Err(io::Error::new(
+            io::ErrorKind::Unsupported,
+            "a simulated world has no files and no system calls that block: pass the data to the \
+             host, or read it before the world begins",
+        ));
+    }
+    let context = context::expect("blocking work");
+    let reactor = context.reactor.clone();
+    let at = reactor.clock.nanos() + 1 + here.random(Stream::Tasks) % LATER_MAX;
+    let (job, mut timer) = (Unstarted(Some(job)), None);
+    let work = async move {
+        poll_fn(|cx| reactor.poll_timer(&mut timer, at, cx.waker())).await;
+        job.run();
+    };
+    drop(context.executor.spawn_boxed(work, SpawnOptions::here()));
+    Ok(())
+}
+
+/// A job that waits for its time. If its loop ends first, the job is cancelled.
+struct Unstarted(Option<Arc<dyn Job>>);
+
+impl Unstarted {
+    fn run(mut self) {
+        if let Some(job) = self.0.take() {
+            job.run(&|| ()).wake();
+        }
+    }
+}
+
+impl Drop for Unstarted {
+    fn drop(&mut self) {
+        if let Some(job) = self.0.take() {
+            job.cancel_unstarted("the host");
+        }
+    }
 }
 
 /// Makes a system call on the blocking pool of the running loop, as [`uninterrupted`] does. The
@@ -171,6 +222,7 @@ impl<T> Work<T> {
 impl<T> Future for Work<T> {
     type Output = Result<T, JoinError>;
 
+    #[track_caller]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         ready!(budget::poll_left(cx));
         // Cloned before the lock is taken: a waker's clone is user code.

@@ -1,25 +1,33 @@
 //! L0: the one place that reads the time.
 //!
-//! A loop counts *ticks* of 66 us from its own origin, so that timers are plain integers and need
-//! no [`Instant`]. Invariant: a deadline is rounded up to a tick, and the current time is rounded
-//! down. Hence a timer that fires on ticks is never early.
+//! A loop counts nanoseconds from its own origin in *ticks* of 66 us, so that timers are plain
+//! integers and need no [`Instant`]. Invariant: a deadline is rounded up to a tick, and the current
+//! time is rounded down. Hence a timer that fires on ticks is never early.
+//!
+//! In a simulated world the time is that of the host whose code runs, and a tick is a nanosecond:
+//! a sleep of a millisecond takes exactly that.
 
-use std::time::{Duration, Instant};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::sys::{self, Monotonic};
+use crate::world::{self, Here};
 
-/// The length of a tick in nanoseconds, as a power of two: 66 us. Deadlines within a tick share one
+/// The length of a tick in nanoseconds, a power of two: 66 us. Deadlines within a tick share one
 /// wait of the loop, and may be late by a tick; the timer slack of Linux is about as long.
-const TICK_SHIFT: u32 = 16;
+const TICK: u64 = 1 << 16;
+
+/// The system time at the start of a simulated world: 2001-09-09 01:46:40 UTC.
+const EPOCH: Duration = Duration::from_secs(1_000_000_000);
 
 /// The delay that replaces one too long for the platform's `Instant`: 136 years.
 const FAR_FUTURE: Duration = Duration::from_secs(1 << 32);
 
-/// A point in time of one loop, in units of 65,536 ns since the origin of its clock.
+/// The begin of a tick of one loop, in nanoseconds since the origin of its clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Tick(pub(crate) u64);
+pub(crate) struct Tick(u64);
 
-/// The monotonic clock of one loop. A simulated clock would replace it.
+/// The monotonic clock of one loop.
 ///
 /// The offset between the two scales, [`Instant`] and `Monotonic`, is known only up to the time
 /// between two readings: `lag`. So the current time is rounded up to compute a deadline, and
@@ -27,22 +35,33 @@ pub(crate) struct Tick(pub(crate) u64);
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
     /// Started before `origin` was read.
-    monotonic: Monotonic,
+    counter: Counter,
     /// The time of tick zero.
     origin: Instant,
-    /// The value of `monotonic` after `origin` was read.
+    /// The value of `counter` after `origin` was read.
     lag: u64,
+}
+
+/// The source of a clock's nanoseconds.
+#[derive(Clone, Copy, Debug)]
+enum Counter {
+    System(Monotonic),
+    /// Counts from the start of the world.
+    World(Here),
 }
 
 impl Clock {
     pub(crate) fn new() -> Clock {
+        if let Some(here) = world::here() {
+            return Clock { counter: Counter::World(here), origin: world_base(), lag: 0 };
+        }
         let monotonic = Monotonic::new();
         Clock::of(monotonic, now())
     }
 
     /// Makes a clock. `monotonic` must have been started before `origin` was read.
     fn of(monotonic: Monotonic, origin: Instant) -> Clock {
-        Clock { monotonic, origin, lag: monotonic.nanos() }
+        Clock { counter: Counter::System(monotonic), origin, lag: monotonic.nanos() }
     }
 
     pub(crate) fn now(&self) -> Instant {
@@ -51,7 +70,18 @@ impl Clock {
 
     /// Returns the current time in nanoseconds since the origin, rounded up: to compute deadlines.
     pub(crate) fn nanos(&self) -> u64 {
-        self.monotonic.nanos()
+        match &self.counter {
+            Counter::System(monotonic) => monotonic.nanos(),
+            Counter::World(here) => here.nanos(),
+        }
+    }
+
+    /// Returns the length of a tick, a power of two.
+    fn tick_nanos(&self) -> u64 {
+        match self.counter {
+            Counter::System(_) => TICK,
+            Counter::World(_) => 1,
+        }
     }
 
     /// Returns the nanoseconds since the origin, rounded down: to fire deadlines. 0 if the system's
@@ -62,7 +92,13 @@ impl Clock {
 
     /// Returns the current time, rounded down to a tick.
     pub(crate) fn tick(&self) -> Tick {
-        Tick(self.elapsed() >> TICK_SHIFT)
+        Tick(self.elapsed() & !(self.tick_nanos() - 1))
+    }
+
+    /// Returns the first tick that begins at or after `nanos` from the origin, or the last tick.
+    pub(crate) fn tick_at_or_after(&self, nanos: u64) -> Tick {
+        let rest = self.tick_nanos() - 1;
+        Tick(nanos.saturating_add(rest) & !rest)
     }
 
     /// Returns the nanoseconds from the origin to `at`: 0 if `at` is earlier, at most `u64::MAX`
@@ -90,12 +126,7 @@ impl Clock {
 impl Tick {
     /// Returns the begin of the tick, in nanoseconds since the origin.
     pub(crate) const fn nanos(self) -> u64 {
-        self.0.saturating_mul(1 << TICK_SHIFT)
-    }
-
-    /// Returns the first tick that begins at or after `nanos` from the origin, or the last tick.
-    pub(crate) fn at_or_after(nanos: u64) -> Tick {
-        Tick(nanos.saturating_add((1 << TICK_SHIFT) - 1) >> TICK_SHIFT)
+        self.0
     }
 }
 
@@ -106,12 +137,38 @@ pub(crate) fn nanos(d: Duration) -> u64 {
 
 /// Returns the current time. All code of the crate reads the time through this module.
 pub(crate) fn now() -> Instant {
-    Instant::now()
+    match world::here() {
+        None => Instant::now(),
+        Some(here) => add(world_base(), Duration::from_nanos(here.nanos())),
+    }
 }
 
-/// Returns the nanoseconds of the system's cheapest clock, which advances every 1 to 4 ms.
+/// Returns the current time of day.
+pub(crate) fn system_now() -> SystemTime {
+    match world::here() {
+        None => SystemTime::now(),
+        Some(here) => here.system_time(SystemTime::UNIX_EPOCH + EPOCH),
+    }
+}
+
+/// Returns the nanoseconds of the system's cheapest clock, which advances every 1 to 4 ms. The time
+/// of a world does not pass during a turn.
 pub(crate) fn coarse_nanos() -> u64 {
-    sys::coarse_nanos()
+    world::here().map_or_else(sys::coarse_nanos, Here::nanos)
+}
+
+/// Returns the instant that stands for the start of every simulated world of the process. Its own
+/// value is arbitrary: a program sees only differences.
+#[cold]
+fn world_base() -> Instant {
+    static BASE: OnceLock<Instant> = OnceLock::new();
+    *BASE.get_or_init(Instant::now)
+}
+
+/// Returns the clock that all threads share. It began with the first call.
+pub(crate) fn shared() -> Monotonic {
+    static SHARED: OnceLock<Monotonic> = OnceLock::new();
+    *SHARED.get_or_init(Monotonic::new)
 }
 
 /// Returns `at + d`, or 136 years after `at` if the platform's `Instant` cannot represent the sum.
@@ -151,7 +208,7 @@ mod tests {
     #[test]
     fn a_tick_has_begun_at_its_instant() {
         let clock = delayed_clock();
-        let at = Tick::at_or_after(clock.nanos_until(now()) + 1);
+        let at = clock.tick_at_or_after(clock.nanos_until(now()) + 1);
         while now() < clock.begin(at) {}
         assert!(clock.tick() >= at);
         assert_eq!(clock.left(at), Duration::ZERO);
@@ -161,6 +218,6 @@ mod tests {
     fn a_clock_that_was_set_back_stays_at_zero() {
         let clock = Clock { lag: u64::MAX, ..Clock::new() };
         assert_eq!(clock.tick(), Tick(0));
-        assert_eq!(clock.left(Tick(1)), Duration::from_nanos(Tick(1).nanos()));
+        assert_eq!(clock.left(Tick(TICK)), Duration::from_nanos(TICK));
     }
 }

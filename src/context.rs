@@ -5,7 +5,7 @@
 
 mod locals;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::io;
 use std::mem::ManuallyDrop;
@@ -17,7 +17,7 @@ use self::locals::Locals;
 use crate::caught::{Caught, catch};
 use crate::executor::{Executor, Hooks};
 use crate::reactor::Reactor;
-use crate::threads::{Inbox, LoopInfo, LoopName, Pool, PoolSettings, inbox};
+use crate::threads::{Inbox, LoopInfo, LoopName, Pool, PoolSettings, registry};
 use crate::wait::WaitQueue;
 
 /// All parts of one loop.
@@ -32,6 +32,8 @@ pub(crate) struct Context {
     pub(crate) idle: WaitQueue<()>,
     /// The values that `task::Local` names.
     pub(crate) locals: Locals,
+    /// The number of turns that have begun.
+    pub(crate) turns: Cell<u64>,
 }
 
 /// The settings of a loop.
@@ -56,9 +58,9 @@ thread_local! {
 impl Context {
     pub(crate) fn new(parts: Settings) -> io::Result<Rc<Context>> {
         let reactor = Rc::new(Reactor::new(parts.events_capacity)?);
-        let info = LoopInfo::new(parts.name, parts.hooks.is_debug());
+        let info = LoopInfo::new(parts.name, parts.hooks.is_debug(), parts.hooks.watched());
         let inbox = Arc::new(Inbox::new(reactor.unpark()?, info));
-        let id = inbox::register(inbox.clone())?;
+        let id = registry::register(inbox.clone())?;
         let name = LoopName { id, number: inbox.info.number };
         Ok(Rc::new(Context {
             name,
@@ -68,6 +70,7 @@ impl Context {
             pool: Pool::new(parts.pool),
             idle: WaitQueue::new(),
             locals: Locals::default(),
+            turns: Cell::new(0),
         }))
     }
 
@@ -83,6 +86,9 @@ impl Context {
     pub(crate) fn shutdown(self: &Rc<Self>) -> Option<Caught> {
         let _entered = self.enter();
         let in_turn = self.executor.begin_turn();
+        if let Some(beacon) = self.executor.beacon() {
+            beacon.begin_turn();
+        }
         // The loop needs no further turn, and a handle that outlives it keeps no host alive.
         let mut panic = catch(|| self.inbox.set_host(None)).err();
         panic = panic.or(self.executor.shutdown());
@@ -96,7 +102,7 @@ impl Context {
         panic = panic.or(self.executor.report_unhandled());
         // Before the id is freed, since `current` still names it.
         drop(in_turn);
-        inbox::deregister(self.name.id);
+        registry::deregister(self.name.id);
         panic
     }
 }
@@ -137,6 +143,11 @@ pub(crate) fn with_current<T>(f: impl FnOnce(&Rc<Context>) -> T) -> Option<T> {
 #[inline]
 pub(crate) fn named(name: LoopName) -> Option<Rc<Context>> {
     with_current(|context| (context.name == name).then(|| context.clone())).flatten()
+}
+
+/// Returns the loops that are entered on this thread, the innermost last.
+pub(crate) fn entered() -> Vec<Rc<Context>> {
+    ENTERED.with(|entered| entered.borrow().clone())
 }
 
 /// Returns the reactor of the current loop.

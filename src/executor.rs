@@ -9,9 +9,12 @@
 //! | `instrument` | the hooks by which other code observes a loop |
 //! | `observe` | calls the hooks; what debug mode reports about polls and locks |
 //! | `local_queue`, `run_queue` | the run queue of the loop that is in a turn; its slots |
+//! | `scan` | looking at the tasks of a loop one by one, or in pieces |
 //! | `runnable`, `task_cell` | the steps of a task: its future, its output |
 //! | `task_memory` | the memory of a task, and the references to it |
 //! | `arena` | where the memory of small tasks comes from |
+//! | `root_record` | the record of the root, the future of `block_on` |
+//! | `simulated` | what the driver of a simulated world needs of the executor of a host |
 //! | `child_slot` | how a child of a scope gets its turns |
 //! | `join_handle`, `join_error` | the handles of a task, and its error |
 //! | `header`, `attachments` | the record of a task, and its rare parts |
@@ -32,8 +35,12 @@ mod join_handle;
 pub(crate) mod local_queue;
 mod nested;
 mod observe;
+mod root_record;
 mod run_queue;
 mod runnable;
+mod scan;
+#[cfg(feature = "sim")]
+mod simulated;
 mod task_cell;
 mod task_end;
 mod task_info;
@@ -59,3 +66,4 @@ pub(crate) use self::task_memory::Owner;
 pub use self::task_output::TaskOutput;
 pub(crate) use self::task_output::{drop_outcome, known_error};
 pub(crate) use self::tasks::{Executor, Root};
+pub(crate) use self::waker::woken_by;

@@ -1,4 +1,14 @@
-//! Guides for programmers who know asyncio, gevent, threads, trio, tokio or smol.
+//! A book about event loops, and guides for programmers who know asyncio, gevent, threads, trio,
+//! tokio or smol.
+//!
+//! | Chapter | Contents |
+//! |---|---|
+//! | [`introduction`] | what the book contains, and how to run its programs |
+//! | [`five_ways_to_wait`] | blocking, non-blocking, select, poll, epoll, signals, completion |
+//! | [`coroutines`] | generators, pipelines, event dispatch; in threads and processes |
+//! | [`build_your_own_loop`] | futures, wakers, tasks, timers, sockets, in 250 lines |
+//! | [`chat_server`] | a tutorial: lines, rooms, limits, a graceful shutdown, tests |
+//! | [`from_threads`] | the programs of courses on gevent, threads and processes |
 //!
 //! | Guide | Contents |
 //! |---|---|
@@ -8,9 +18,29 @@
 //! | [`tokio`] | tokio and tokio-util |
 //! | [`smol`] | smol and its crates |
 //! | [`other_crates`] | which async crates run on this loop, and how |
+//! | [`testing`] | virtual time, a simulated network, faults, seeds, traces |
+//! | [`debugging`] | a program hangs, is slow, loses errors, grows: what to look at |
 //!
-//! All but the last end with what differs, and what has no counterpart. The tests compile and run
-//! the Rust in them.
+//! The guides for other runtimes end with what differs, and what has no counterpart. The tests
+//! compile and run the Rust in all texts. `docs/book/build.py` makes a site of them.
+
+#[doc = include_str!("../docs/book/introduction.md")]
+pub mod introduction {}
+
+#[doc = include_str!("../docs/book/five-ways-to-wait.md")]
+pub mod five_ways_to_wait {}
+
+#[doc = include_str!("../docs/book/coroutines.md")]
+pub mod coroutines {}
+
+#[doc = include_str!("../docs/book/build-your-own-loop.md")]
+pub mod build_your_own_loop {}
+
+#[doc = include_str!("../docs/book/chat-server.md")]
+pub mod chat_server {}
+
+#[doc = include_str!("../docs/book/from-threads.md")]
+pub mod from_threads {}
 
 #[doc = include_str!("../docs/asyncio.md")]
 pub mod asyncio {}
@@ -29,3 +59,10 @@ pub mod smol {}
 
 #[doc = include_str!("../docs/other-crates.md")]
 pub mod other_crates {}
+
+#[cfg_attr(feature = "sim", doc = include_str!("../docs/testing.md"))]
+#[cfg_attr(not(feature = "sim"), doc = "Tests in a simulated world: see the feature `sim`.")]
+pub mod testing {}
+
+#[doc = include_str!("../docs/debugging.md")]
+pub mod debugging {}

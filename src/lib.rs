@@ -81,6 +81,8 @@
 //! | write a generator, also one that awaits | [`coroutine`], [`coroutine::stream`] |
 //! | run crates that need tokio: reqwest, sqlx | the module `tokio`, a feature |
 //! | see what the tasks do | [`task::all`], [`runtime::Instrument`], [`runtime::Builder::debug`] |
+//! | take random numbers | [`random`] |
+//! | test on virtual time and a simulated network | the module `sim`, a feature |
 //! | test that all tasks wait | [`task::until_idle`], [`Runtime::run_until_empty`] |
 //!
 //! The search finds an item by its name in asyncio, gevent, trio and tokio, too: `wait_for`,
@@ -91,7 +93,7 @@
 //! [Coming from asyncio](guide::asyncio), [from gevent or threads](guide::gevent),
 //! [from trio](guide::trio), [from tokio](guide::tokio), [from smol](guide::smol): what is written
 //! there, and the Rust that does the same here. [Other crates](guide::other_crates): which run on
-//! this loop, and how.
+//! this loop, and how. [Debugging](guide::debugging): a program hangs, is slow, or grows.
 //!
 //! # Cancellation
 //!
@@ -108,9 +110,11 @@
 //! | `process` | [`process`]: child processes, on Unix; enables `signal` | yes |
 //! | `signal` | [`signal`]: Ctrl-C and other signals, on Unix | yes |
 //! | `macros` | `#[evloop::main]` and `#[evloop::test]` | no |
+//! | `cli` | the program `evloop`, which shows the tasks of a running program | no |
 //! | `hyper` | `evloop::hyper`: HTTP/1 and HTTP/2 by hyper | no |
 //! | `lookup-addr` | `net::lookup_addr`: the name of an address | no |
 //! | `rustls` | `rustls`: TLS on [`streams`], by the crate rustls | no |
+//! | `sim` | `sim`: runs programs on virtual time and a simulated network, for tests | no |
 //! | `tokio-io` | tokio's `AsyncRead` and `AsyncWrite`, on all connections and streams | no |
 //! | `tokio` | `tokio`: tokio's runtime beside this loop, for crates that need it | no |
 //!
@@ -120,7 +124,6 @@
 //!
 //! - A task never moves to another thread, and a poll that computes for long delays all others.
 //! - A `block_on` of another crate inside of a task blocks the loop: await the future instead.
-//! - There is no virtual time for tests yet.
 //! - Crates that need tokio's reactor, timers or `spawn` do not run on this loop alone: they need
 //!   the feature `tokio`.
 //! - Tests run on Linux. macOS, the BSDs and Windows are compiled only.
@@ -128,7 +131,10 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(unsafe_code)]
 // The inner layers have items that only these modules use.
+#![cfg_attr(feature = "sim", allow(dead_code, unused_imports))]
 #![cfg_attr(not(all(feature = "fs", feature = "streams")), allow(dead_code, unused_imports))]
+// Off Unix no other process looks at a loop.
+#![cfg_attr(not(unix), allow(dead_code, unused_imports))]
 
 // L0: the state of this thread, the clock, the differences between operating systems.
 mod caught;
@@ -136,6 +142,8 @@ mod clock;
 mod current;
 mod io_error;
 mod sys;
+#[cfg_attr(not(feature = "sim"), path = "no_world.rs")]
+mod world;
 
 // L1: state shared with other threads; wait queues; I/O traits by forwarding.
 mod io_traits;
@@ -152,10 +160,12 @@ mod context;
 // L4: the public modules.
 mod blocking;
 pub mod coroutine;
+pub mod debug;
 #[cfg(feature = "fs")]
 pub mod fs;
 #[cfg(feature = "hyper")]
 pub mod hyper;
+mod inspect;
 pub mod io;
 #[cfg(feature = "macros")]
 mod macros;
@@ -163,12 +173,15 @@ pub mod net;
 #[cfg(all(unix, feature = "process"))]
 pub mod process;
 pub mod queue;
+pub mod random;
 pub mod runtime;
 #[cfg(feature = "rustls")]
 pub mod rustls;
 pub mod shards;
 #[cfg(all(unix, feature = "signal"))]
 pub mod signal;
+#[cfg(feature = "sim")]
+pub mod sim;
 #[cfg(feature = "streams")]
 pub mod streams;
 pub mod sync;

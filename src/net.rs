@@ -84,8 +84,16 @@ mod pipe_io;
 mod pipe_open;
 #[cfg(unix)]
 mod pipe_ready;
+#[cfg(unix)]
+mod pipe_transfer;
 mod sendfile;
+#[cfg_attr(feature = "sim", path = "net/world_options.rs")]
+#[cfg(any(unix, feature = "sim"))]
+mod socket_options;
 mod split;
+#[cfg_attr(feature = "sim", path = "net/system_or_world.rs")]
+mod system;
+mod system_calls;
 mod tcp_listener;
 #[cfg(unix)]
 mod tcp_socket;
@@ -101,6 +109,8 @@ mod unix_path;
 mod unix_socket;
 #[cfg(unix)]
 mod unix_stream;
+#[cfg(feature = "sim")]
+mod world_io;
 
 pub(crate) use self::acceptor::{Acceptor, report_connection_error, spawn_server_task};
 #[doc(alias = "ToSocketAddrs")]

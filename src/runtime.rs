@@ -33,7 +33,8 @@
 //! # std::io::Result::Ok(())
 //! ```
 
-// Layer L4. Invariant: all ways of running a loop go through `Runtime::iterate`, which is one turn.
+// Layer L4. Invariant: all ways of running a loop go through `Runtime::iterate`, which is one turn;
+// a simulated world makes the same turn, and chooses the task before its last step.
 
 mod blocking_threads;
 mod builder;
@@ -48,6 +49,8 @@ mod hosted;
 mod metrics;
 mod remote;
 mod shutdown;
+#[cfg(feature = "sim")]
+mod simulated;
 mod wait;
 
 pub use self::builder::Builder;

@@ -44,6 +44,7 @@ use crate::caught::catch;
 use crate::current;
 use crate::executor::JoinError;
 use crate::runtime::{Handle, Runtime};
+use crate::world;
 
 /// A shard whose thread has been started.
 struct Started<'scope, T> {
@@ -156,6 +157,7 @@ fn run<T: Send>(
     f: &(impl AsyncFn(Shard) -> T + Sync),
     caller: &'static Location<'static>,
 ) -> io::Result<Vec<Result<T, JoinError>>> {
+    world::check_outside("shards")?;
     assert!(
         !current::is_running(),
         "shards was called inside of a running event loop, which it would block: call it in main"

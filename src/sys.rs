@@ -59,6 +59,7 @@ pub(crate) use self::epoll::{Alarm, IS_EMULATED, SHORT_IS_DRAINED, is_forgotten}
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) use self::linux::{
     Monotonic, abstract_address, abstract_of_raw, abstract_to_raw, coarse_nanos, sendfile,
+    thread_number,
 };
 #[cfg(not(all(
     any(target_os = "linux", target_os = "android"),
@@ -66,7 +67,7 @@ pub(crate) use self::linux::{
 )))]
 pub(crate) use self::no_epoll::{Alarm, IS_EMULATED, SHORT_IS_DRAINED, is_forgotten};
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub(crate) use self::not_linux::{Monotonic, coarse_nanos, sendfile};
+pub(crate) use self::not_linux::{Monotonic, coarse_nanos, sendfile, thread_number};
 #[cfg(all(unix, not(any(target_os = "linux", target_os = "android"))))]
 pub(crate) use self::not_linux::{abstract_address, abstract_of_raw, abstract_to_raw};
 #[cfg(all(unix, feature = "process"))]
@@ -76,16 +77,16 @@ pub(crate) use self::pipe_write::{write_now, write_pipe};
 pub(crate) use self::send_many::send_many;
 #[cfg(unix)]
 pub(crate) use self::unix::{
-    AsFile, CLOSE_ON_EXEC, NO_SIGNAL, Owned, accept_failure, bind_udp, connect_from, duplicate,
-    is_nonblocking, is_unconnected, listen, open, peek_bytes, read_at, receive, receive_anonymous,
-    receive_bytes, receive_into, receive_udp, receive_udp_anonymous, receive_vectored, send_bytes,
-    send_udp, send_udp_connected, send_vectored, start_connect, with_close_on_exec,
-    with_nonblocking,
+    AsDescriptor, AsFile, CLOSE_ON_EXEC, Descriptor, NO_SIGNAL, Owned, accept_failure, bind_udp,
+    connect_from, descriptor, duplicate, is_nonblocking, is_unconnected, listen, open, peek_bytes,
+    read_at, receive, receive_anonymous, receive_bytes, receive_into, receive_udp,
+    receive_udp_anonymous, receive_vectored, send_bytes, send_udp, send_udp_connected,
+    send_vectored, start_connect, with_close_on_exec, with_nonblocking,
 };
 #[cfg(windows)]
 pub(crate) use self::windows::{
-    AsFile, Owned, accept_failure, bind_udp, connect_from, duplicate, is_nonblocking,
-    is_unconnected, listen, peek_bytes, read_at, receive_bytes, receive_into, receive_udp,
-    receive_udp_anonymous, receive_vectored, send_bytes, send_udp, send_udp_connected,
-    send_vectored, with_nonblocking,
+    AsDescriptor, AsFile, Descriptor, Owned, accept_failure, bind_udp, connect_from, descriptor,
+    duplicate, is_nonblocking, is_unconnected, listen, peek_bytes, read_at, receive_bytes,
+    receive_into, receive_udp, receive_udp_anonymous, receive_vectored, send_bytes, send_udp,
+    send_udp_connected, send_vectored, with_nonblocking,
 };

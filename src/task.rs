@@ -81,6 +81,8 @@ mod scope;
 mod scoped_handle;
 mod select;
 mod shield;
+#[cfg(test)]
+mod snapshot_tests;
 mod spawn;
 mod spawn_blocking;
 mod start;

@@ -13,6 +13,7 @@
 //! | [`Interval`], [`MissedTick`] | the ticks, and the policy for late ones |
 //! | [`DelayQueue`], [`Delay`], [`Expired`] | a queue of values, each with a deadline |
 //! | [`now`] | the current time by the loop's clock |
+//! | [`system_now`] | the time of day |
 //!
 //! Deadlines are [`std::time::Instant`]s. A timer never fires early. On an idle loop on Linux, a
 //! wait of less than 10 ms ends some tens of microseconds late (up to 66 because of the clock's
@@ -61,6 +62,7 @@ pub use self::sleep::sleep;
 #[doc(alias = "call_at")]
 #[doc(alias = "at")]
 pub use self::sleep::sleep_until;
+pub use self::sleep::system_now;
 #[doc(alias = "TimeoutError")]
 #[doc(alias = "TooSlowError")]
 #[doc(alias = "TimeoutExpired")]

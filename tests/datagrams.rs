@@ -42,9 +42,13 @@ async fn udp_pair() -> (UdpSocket, UdpSocket) {
     (one, other)
 }
 
-/// Returns an address without a socket.
-fn unused_addr() -> SocketAddr {
-    net::UdpSocket::bind(LOCAL).unwrap().local_addr().unwrap()
+/// Returns a socket that holds a port and takes datagrams from itself only: the system refuses all
+/// others.
+fn refusing() -> (net::UdpSocket, SocketAddr) {
+    let socket = net::UdpSocket::bind(LOCAL).unwrap();
+    let addr = socket.local_addr().unwrap();
+    socket.connect(addr).unwrap();
+    (socket, addr)
 }
 
 /// Blocks until the system reports all of `flags` for a socket. The loop handles no event.
@@ -166,7 +170,8 @@ fn peek_consumes_nothing() {
 fn a_refusal_is_reported_and_the_socket_stays_usable() {
     run(async {
         let (socket, addr) = udp().await;
-        socket.connect(unused_addr()).await.unwrap();
+        let (_refusing, refusing_addr) = refusing();
+        socket.connect(refusing_addr).await.unwrap();
         let mut buf = [0; 8];
         for _ in 0..3 {
             socket.send(b"?").await.unwrap();

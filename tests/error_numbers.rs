@@ -6,7 +6,8 @@ use std::io;
 
 use evloop::block_on;
 use evloop::io::raw_os_error;
-use evloop::net::{TcpListener, TcpStream, UdpSocket, UnixDatagram, UnixListener, UnixStream};
+use evloop::net::{TcpListener, TcpSocket, TcpStream};
+use evloop::net::{UdpSocket, UnixDatagram, UnixListener, UnixStream};
 use rustix::io::Errno;
 
 #[track_caller]
@@ -37,7 +38,10 @@ fn errors_of_bind_and_listen_keep_their_number() {
 #[test]
 fn errors_of_connect_keep_their_number() {
     block_on(async {
-        let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        // Bound, so that no other socket takes the port, and not listening.
+        let bound = TcpSocket::new_v4().unwrap();
+        bound.bind(([127, 0, 0, 1], 0).into()).unwrap();
+        let closed = bound.local_addr().unwrap();
         let outcome = TcpStream::connect(closed).await;
         assert_number(outcome, Errno::CONNREFUSED, "could not connect to 127.0.0.1:");
         let options = evloop::net::ConnectOptions {

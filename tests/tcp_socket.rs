@@ -109,8 +109,10 @@ fn connections_of_a_listener_have_its_options() {
 #[test]
 fn a_failed_connect_names_the_address() {
     run(async {
-        let (listener, addr) = listener();
-        drop(listener);
+        // Bound, so that no other socket takes the port, and not listening.
+        let bound = TcpSocket::new_v4().unwrap();
+        bound.bind(([127, 0, 0, 1], 0).into()).unwrap();
+        let addr = bound.local_addr().unwrap();
         let error = TcpSocket::new_v4().unwrap().connect(addr).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
         assert!(error.to_string().starts_with(&format!("could not connect to {addr}: ")));

@@ -10,13 +10,23 @@ use std::path::{Path, PathBuf};
 
 /// The layers, lowest first. A module imports from lower layers and earlier modules of its own.
 const LAYERS: &str = "
-    L0 caught io_error sys clock current
+    L0 caught io_error sys world no_world clock current
     L1 io_traits wait threads
     L2 executor reactor
     L3 context
-    L4 macros runtime blocking sync time queue coroutine task
-    L4 io net rustls fs streams signal process shards hyper tokio inspect sim
+    L4 macros random debug inspect runtime blocking sync time queue coroutine task
+    L4 io net rustls fs streams signal process shards hyper tokio sim
     L5 guide lib
+";
+/// The program is a crate of its own, which sees only what is public in the library.
+const PROGRAM: &str = "src/bin/evloop/";
+const PROGRAM_LAYERS: &str = "
+    L0 failure help json peers text
+    L1 args directory terminal
+    L2 client snapshot
+    L3 forest groups http output
+    L4 by_place ps pstree status top trace web
+    L5 main
 ";
 /// The two sides of the kernel never import each other; the layers below are shared.
 const TASK_SIDE: &str = "executor";
@@ -35,7 +45,7 @@ const LONG_FILES: [(&str, &str); 0] = [];
 const FLOORS_MAX: usize = 9;
 const FILE_LINES_MIN: usize = 40;
 /// Files of src that may be shorter, each with its reason. Parents may be, too.
-const SMALL_FILES: [(&str, &str); 14] = [
+const SMALL_FILES: [(&str, &str); 19] = [
     ("src/executor/waker.rs", "unsafe code stands alone"),
     ("src/sys/accept_failure.rs", "of all systems"),
     ("src/sys/pipe_write.rs", "Linux"),
@@ -50,8 +60,41 @@ const SMALL_FILES: [(&str, &str); 14] = [
     ("src/sys/no_send_many.rs", "not Linux"),
     ("src/sys/send_many.rs", "Linux"),
     ("src/sys/pidfd.rs", "Linux"),
+    ("src/inspect/world.rs", "between the answers and the clients"),
+    ("src/executor/simulated.rs", "the feature sim"),
+    ("src/world/unix_name.rs", "Unix"),
+    ("src/net/system.rs", "without the feature sim"),
+    ("src/net/socket_options.rs", "Unix, without the feature sim"),
 ];
 const UNFINISHED: &str = "TODO FIXME XXX todo! unimplemented! dbg!";
+/// The files that may ask for a simulated world, and why. Its driver and the world itself may, too.
+const ASK_FOR_A_WORLD: [(&str, &str); 20] = [
+    ("src/blocking.rs", "work runs later on the one thread"),
+    ("src/clock.rs", "virtual time"),
+    ("src/current/task_id.rs", "numbers by host and ordinal"),
+    ("src/executor/tasks.rs", "calls keep their order"),
+    ("src/lib.rs", "declares it"),
+    ("src/net/socket_options.rs", "the seam of net"),
+    ("src/net/system_or_world.rs", "the seam of net"),
+    ("src/net/world_io.rs", "the seam of net"),
+    ("src/net/world_options.rs", "the seam of net"),
+    ("src/random.rs", "numbers of the seed"),
+    ("src/reactor/poll.rs", "events of a host"),
+    ("src/runtime/event_loop.rs", "a host has one loop"),
+    ("src/runtime/simulated.rs", "records the polls of a host"),
+    ("src/task/rotation.rs", "numbers of the seed"),
+    ("src/threads/inbox.rs", "no other thread wakes a host"),
+    // They refuse what a world cannot simulate.
+    ("src/io", "AsyncFd, stdin"),
+    ("src/net", "from_std, into_std, descriptors"),
+    ("src/process/command.rs", "processes"),
+    ("src/shards.rs", "threads"),
+    ("src/signal/listener.rs", "signals"),
+];
+/// What a file that refuses something may use of a world.
+const REFUSES: &str = "check_outside";
+/// The files that name the time of day.
+const TIME_OF_DAY: [&str; 4] = ["src/clock.rs", "src/no_world.rs", "src/time/", "src/world/"];
 /// In lower case. Text describes the crate, not its history.
 const MAKING_OF: [&str; 5] = ["claude", "anthropic", "/work/", "/root/", "issue #"];
 
@@ -78,8 +121,12 @@ type Findings<'a> = Vec<(Token<'a>, &'static str)>;
 impl Source {
     /// The path of the module this file is: `["net", "tcp"]` for `src/net/tcp.rs`.
     fn module(&self) -> Vec<&str> {
-        let path = self.path.trim_start_matches("src/");
+        let path = self.path.trim_start_matches(PROGRAM).trim_start_matches("src/");
         path.trim_end_matches(".rs").split('/').collect()
+    }
+
+    fn is_program(&self) -> bool {
+        self.path.starts_with(PROGRAM)
     }
 
     fn lines(&self) -> impl Iterator<Item = Token<'_>> {
@@ -211,12 +258,13 @@ fn judge<'a>(
 
 fn layers(source: &Source) -> Findings<'_> {
     let is_layer = |word: &&str| word.starts_with('L');
+    let layers = if source.is_program() { PROGRAM_LAYERS } else { LAYERS };
     let place = |name: &str| {
-        let mut order = LAYERS.split_whitespace().filter(|word| !is_layer(word));
+        let mut order = layers.split_whitespace().filter(|word| !is_layer(word));
         order.position(|module| module == name)
     };
     let sides = |one: &str, other: &str| has_word(TASK_SIDE, one) && has_word(IO_SIDE, other);
-    let own = source.module()[0];
+    let own = source.module()[0].trim_end_matches("_tests");
     let Some(own_place) = place(own) else {
         let file = Token { line: 1, text: own };
         return vec![(file, "is unknown: add it to LAYERS in tests/tidy.rs")];
@@ -299,8 +347,9 @@ type Graph = BTreeMap<String, BTreeSet<String>>;
 /// the files that they test.
 fn graph(sources: &[Source]) -> Graph {
     let modules: Vec<_> = sources.iter().map(Source::module).collect();
-    let is_left_out =
-        |own: &[&str]| own == ["lib"] || own.last().is_some_and(|it| it.ends_with("_tests"));
+    let is_left_out = |own: &[&str]| {
+        matches!(own, ["lib" | "main"]) || own.last().is_some_and(|it| it.ends_with("_tests"))
+    };
     let mut graph = Graph::new();
     for (source, own) in sources.iter().zip(&modules).filter(|(_, own)| !is_left_out(own)) {
         let is_child = |module: &&Vec<&str>| module.len() > own.len() && module.starts_with(own);
@@ -460,9 +509,33 @@ fn world(source: &Source) -> Findings<'_> {
             findings.push((*token, "is called by src/clock.rs and src/sys/ only"));
         }
         // The times of a file are values of the file system.
-        let is_file_time = source.path.starts_with("src/fs/") && path[1..] != ["::", "now"];
-        if path[0] == "rand" || path[0] == "SystemTime" && !is_file_time {
+        let names = |place: &str| source.path.starts_with(place);
+        let is_named = names("src/fs/") || TIME_OF_DAY.iter().any(|place| names(place));
+        let is_read = path[1..] == ["::", "now"] && !has_clock;
+        if path[0] == "rand" || path[0] == "SystemTime" && (is_read || !is_named) {
             findings.push((*token, "is not of the loop's world"));
+        }
+    }
+    findings
+}
+
+/// Only the files of a list ask for a simulated world: a program is the same in one and outside.
+fn worlds(source: &Source) -> Findings<'_> {
+    let (tokens, mut findings) = (source.tokens(), Findings::new());
+    let is_own = ["src/world", "src/sim", "src/no_world"]
+        .iter()
+        .any(|own| source.path.strip_prefix(own).is_some_and(|rest| rest.starts_with(['.', '/'])));
+    let may = |(path, _): &&(&str, &str)| source.path.starts_with(path);
+    let entry = ASK_FOR_A_WORLD.iter().filter(may).max_by_key(|(path, _)| path.len());
+    for (at, token) in tokens.iter().enumerate() {
+        let next = tokens.get(at + 2).map_or("", |token| token.text);
+        let is_use = token.text == "world" && tokens.get(at + 1).is_some_and(|it| it.text == "::");
+        if !is_use || is_own {
+            continue;
+        }
+        let is_refusal = next == REFUSES;
+        if entry.is_none_or(|(path, _)| !path.ends_with(".rs") && !is_refusal) {
+            findings.push((*token, "is used by the files of ASK_FOR_A_WORLD only"));
         }
     }
     findings
@@ -549,6 +622,9 @@ fn modules_import_only_what_is_below_them() {
         src/net.rs     | 1 2 | use super::*;⏎use crate::*;
         src/net.rs     |     | crate::select!(a); pub(crate) fn f() {}
         src/helpers.rs | 1   | fn f() {}
+        src/bin/evloop/ps.rs   |   | use crate::{by_place, json::Json}; use evloop::net;
+        src/bin/evloop/json.rs | 1 | use crate::snapshot::Task;
+        src/bin/evloop/json_tests.rs | 1 | use crate::json::Json; use crate::net;
     "##;
     show(layers, texts);
     assert_tidy(layers, SRC);
@@ -588,16 +664,19 @@ fn no_two_files_import_each_other() {
     );
     assert_eq!(floors(by_folder(&found)), (0, ["b", "c", "d"].map(Into::into).into()));
 
-    let found = graph(&files(SRC));
-    assert_eq!(floors(found.clone()).1, [""; 0], "these files are in a cycle, or between two");
-    assert_eq!(upward(&found), [""; 0], "a child does not import its parent");
+    let (program, library): (Vec<_>, Vec<_>) = files(SRC).into_iter().partition(Source::is_program);
+    for found in [graph(&library), graph(&program)] {
+        assert_eq!(floors(found.clone()).1, [""; 0], "these files are in a cycle, or between two");
+        assert_eq!(upward(&found), [""; 0], "a child does not import its parent");
+    }
 }
 
 #[test]
 fn the_layers_are_few() {
     let sources = made_up("src/a.rs | use crate::b;\nsrc/b.rs | crate::c::f();\nsrc/c.rs |");
     assert_eq!(floors(graph(&sources)), (3, vec![]));
-    let (floors, in_cycles) = floors(by_folder(&graph(&files(SRC))));
+    let library: Vec<_> = files(SRC).into_iter().filter(|it| !it.is_program()).collect();
+    let (floors, in_cycles) = floors(by_folder(&graph(&library)));
     assert_eq!(in_cycles, [""; 0], "these folders are in a cycle, or between two");
     assert!(floors <= FLOORS_MAX, "{floors} floors");
 }
@@ -664,12 +743,27 @@ fn time_and_chance_come_from_the_loop() {
         src/net.rs   | 1 2 | use std::time::SystemTime;⏎rand::random()
         src/fs/a.rs  | 2   | fn f(a: SystemTime) {}⏎SystemTime::now()
         src/net.rs   | 1   | rustix::time::clock_gettime(ClockId::Monotonic)
-        src/clock.rs |     | Instant::now()
+        src/clock.rs |     | Instant::now() SystemTime::now()
+        src/time/a.rs| 2   | fn f() -> SystemTime {}⏎SystemTime::now()
         src/sys/linux.rs | | clock_gettime(ClockId::Monotonic)
         src/net.rs   |     | fn f(due: Instant, now: Instant) { clock::now() }
     ";
     show(world, texts);
     assert_tidy(world, SRC);
+}
+
+#[test]
+fn few_files_ask_for_a_simulated_world() {
+    let texts = "
+        src/net/tcp.rs   | 1 | world::here()
+        src/net/tcp.rs   |   | use crate::world;⏎world::check_outside(1)
+        src/clock.rs     |   | world::here()
+        src/sync/mutex.rs| 2 | ⏎world::check_outside(1)
+        src/sim/a.rs     |   | world::current()
+        src/simple.rs    | 1 | world::current()
+    ";
+    show(worlds, texts);
+    assert_tidy(worlds, SRC);
 }
 
 /// Returns the files of src that the list in `docs` does not name, or names twice.

@@ -4,7 +4,7 @@
 //! ended.
 
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::mem;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -13,6 +13,7 @@ use std::task::{Context, Poll};
 use futures_core::{FusedStream, Stream};
 
 use super::exchange::{Co, Exchange, State};
+use crate::current::leaf;
 
 /// A stream of the values that an async function yields; made by [`stream()`].
 ///
@@ -87,8 +88,9 @@ impl<Out> CoroutineStream<'_, Out> {
     /// If the future is dropped, no value is lost: the next call goes on where the body is.
     #[doc(alias = "anext")]
     #[doc(alias = "asend")]
-    pub async fn next(&mut self) -> Option<Out> {
-        poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
+    #[allow(clippy::should_implement_trait)]
+    pub fn next(&mut self) -> impl Future<Output = Option<Out>> {
+        leaf(move |cx| Pin::new(&mut *self).poll_next(cx))
     }
 }
 

@@ -30,6 +30,8 @@ use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::task::{Context, Poll, Waker, ready};
 
+use super::waits;
+
 /// The slot of what a host runs between two hosted turns. No task has it.
 const HOST: u32 = u32::MAX;
 
@@ -81,7 +83,7 @@ thread_local! {
     /// Wakes the host that runs the loop's turns: the next one begins a poll.
     static HOST_WAKER: Cell<Option<Waker>> = const { Cell::new(None) };
     static STARVED: RefCell<Starved> = const {
-        RefCell::new(Starved { tasks: Tasks { pages: Vec::new(), count: 0 }, lone: 0, random: 1 })
+        RefCell::new(Starved { tasks: Tasks::NONE, lone: 0, random: 1 })
     };
 }
 
@@ -218,7 +220,7 @@ fn poll_refused(cx: &mut Context<'_>) -> Poll<()> {
     if slot() == HOST {
         wake_host();
     }
-    Poll::Pending
+    waits::refused()
 }
 
 /// Wakes the host, which is not borrowed meanwhile: its waker is user code.
@@ -259,8 +261,16 @@ fn slot() -> u32 {
 pub(crate) fn forget_refused() {
     if START.get() != PER_POLL {
         START.set(PER_POLL);
-        STARVED.with_borrow_mut(|starved| starved.tasks = Tasks { pages: Vec::new(), count: 0 });
+        STARVED.with_borrow_mut(|starved| starved.tasks = Tasks::NONE);
     }
+}
+
+/// Forgets all that earlier loops of the thread have left, so that each run of a simulated world
+/// begins in the same state.
+#[cfg(feature = "sim")]
+pub(crate) fn reset() {
+    START.set(PER_POLL);
+    STARVED.set(Starved { tasks: Tasks::NONE, lone: 0, random: 1 });
 }
 
 /// Returns whether a leaf of the running poll was refused.
@@ -302,6 +312,8 @@ impl Starved {
 }
 
 impl Tasks {
+    const NONE: Tasks = Tasks { pages: Vec::new(), count: 0 };
+
     /// Returns the record of a task that is in the table.
     fn get(&mut self, slot: u32) -> Option<&mut Refused> {
         let (page, index) = place(slot);
@@ -378,6 +390,6 @@ impl Grace {
         }
         self.0 += 1;
         cx.waker().wake_by_ref();
-        Poll::Pending
+        waits::refused()
     }
 }

@@ -1,40 +1,19 @@
-//! The loop and the task that run on this thread, and what the task waits for.
+//! The loop and the task that run on this thread.
 //!
 //! The thread-local has no destructor, so it can be read while the thread ends. Invariant: the loop
 //! is the innermost one in a turn; the task is the one being polled, if any.
 
 use std::cell::Cell;
-use std::task::Poll;
 
 use super::budget::{self, SavedBudget};
 use super::task_id::TaskId;
+use super::waits::{self, Waits};
 use super::waker_id::LoopId;
-
-/// Names what a task waits for; see [`TaskInfo::waits_for`](crate::task::TaskInfo::waits_for).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum WaitsFor {
-    /// The end of a task.
-    Task,
-    /// A deadline: a sleep, a timeout, an interval.
-    Time,
-    /// A socket, a pipe or another descriptor.
-    Io,
-    /// A value in a channel or a queue, or capacity for one.
-    Channel,
-    /// A lock or a permit: `Mutex`, `RwLock`, `Semaphore` and similar types.
-    Lock,
-    /// A notification: `Event`, `Notify`, `Condvar`, `Barrier`.
-    Event,
-    /// Work on a thread of the blocking pool.
-    Thread,
-}
 
 struct Current {
     /// 0: no loop runs on this thread.
     loop_id: Cell<LoopId>,
     task: Cell<Option<TaskId>>,
-    waits_for: Cell<Option<WaitsFor>>,
     /// The nesting depth of code that belongs to different tasks.
     depth: Cell<u32>,
     /// A host on this thread runs the turns of a loop, also while it runs its own tasks.
@@ -56,7 +35,7 @@ pub(crate) struct Hosting {
 pub(crate) struct Outer {
     loop_id: LoopId,
     task: Option<TaskId>,
-    waits_for: Option<WaitsFor>,
+    waits: Waits,
     depth: u32,
     _budget: Option<SavedBudget>,
 }
@@ -66,7 +45,6 @@ thread_local! {
         Current {
             loop_id: Cell::new(0),
             task: Cell::new(None),
-            waits_for: Cell::new(None),
             depth: Cell::new(0),
             is_hosted: Cell::new(false),
         }
@@ -93,10 +71,8 @@ pub(crate) fn begin_hosting() -> Hosting {
 
 /// Begins the code of a task. The task waits for nothing yet.
 pub(crate) fn begin_task(id: TaskId) {
-    CURRENT.with(|current| {
-        current.task.set(Some(id));
-        current.waits_for.set(None);
-    });
+    CURRENT.with(|current| current.task.set(Some(id)));
+    waits::begin();
 }
 
 /// Ends the code of a task: the code that follows belongs to no task.
@@ -149,7 +125,7 @@ impl Outer {
         CURRENT.with(|current| Outer {
             loop_id: current.loop_id.get(),
             task: current.task.get(),
-            waits_for: current.waits_for.get(),
+            waits: waits::get(),
             depth: current.depth.get(),
             _budget: budget,
         })
@@ -169,20 +145,8 @@ impl Drop for Outer {
         CURRENT.with(|current| {
             current.loop_id.set(self.loop_id);
             current.task.set(self.task);
-            current.waits_for.set(self.waits_for);
             current.depth.set(self.depth);
         });
+        waits::set(self.waits);
     }
-}
-
-/// Returns `Pending`, and records what the future waits for.
-#[inline]
-pub(crate) fn pending<T>(what: WaitsFor) -> Poll<T> {
-    CURRENT.with(|current| current.waits_for.set(Some(what)));
-    Poll::Pending
-}
-
-/// Returns what the last pending future waits for.
-pub(crate) fn waits_for() -> Option<WaitsFor> {
-    CURRENT.with(|current| current.waits_for.get())
 }

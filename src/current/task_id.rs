@@ -5,7 +5,12 @@ use std::fmt;
 use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::world::{self, Here};
+
 /// Identifies a task. An id is never reused within a process.
+///
+/// In a simulated world the ids count the tasks of each host, so that they are the same in each run
+/// of a seed: they are unique within a world, and `2.17` is task 17 of host 2.
 ///
 /// ```
 /// evloop::block_on(async {
@@ -30,12 +35,18 @@ const BLOCK: u64 = 1 << 10;
 /// The next id of the process.
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
+/// Takes the next ids of the process: the first, and the end.
+fn block() -> (u64, u64) {
+    let begin = NEXT.fetch_add(BLOCK, Ordering::Relaxed);
+    (begin, begin + BLOCK)
+}
+
 impl TaskIds {
     pub(crate) fn next(&self) -> TaskId {
         if self.next.get() == self.end.get() {
-            let begin = NEXT.fetch_add(BLOCK, Ordering::Relaxed);
+            let (begin, end) = world::here().map_or_else(block, Here::task_ids);
             self.next.set(begin);
-            self.end.set(begin + BLOCK);
+            self.end.set(end);
         }
         TaskId::new(self.next.replace(self.next.get() + 1))
     }
@@ -44,7 +55,18 @@ impl TaskIds {
 impl TaskId {
     /// Returns an id for a task that was never spawned.
     pub(crate) fn never_spawned() -> TaskId {
-        TaskId::new(NEXT.fetch_add(1, Ordering::Relaxed))
+        let (id, _) = world::here().map_or_else(block, Here::task_ids);
+        TaskId::new(id)
+    }
+
+    pub(crate) fn number(self) -> u64 {
+        self.0.get()
+    }
+
+    /// Returns the number of the task on its host in a simulated world.
+    #[cfg(feature = "sim")]
+    pub(crate) fn ordinal(self) -> u64 {
+        world::ordinal(self.0.get()).map_or(self.0.get(), |(_, ordinal)| ordinal)
     }
 
     fn new(id: u64) -> TaskId {
@@ -54,12 +76,15 @@ impl TaskId {
 
 impl fmt::Display for TaskId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)
+        match world::ordinal(self.0.get()) {
+            None => write!(f, "{}", self.0),
+            Some((host, ordinal)) => write!(f, "{host}.{ordinal}"),
+        }
     }
 }
 
 impl fmt::Debug for TaskId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "TaskId({})", self.0)
+        write!(f, "TaskId({self})")
     }
 }

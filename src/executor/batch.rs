@@ -99,7 +99,7 @@ impl Executor {
         self.boundary.set(None);
         let _outer = Outer::of_part(self);
         let _budget = budget::save();
-        let _debug = debug::set(self.is_debug());
+        let _debug = debug::set(self.hooks.mode());
         let _in_batch = self.begin_batch();
         // One `catch` for the whole batch is cheaper than one per poll: panics are rare, and the
         // batch continues after one.
@@ -108,6 +108,9 @@ impl Executor {
         }
         self.is_slow.set(batch.is_out_of_time);
         self.clear_running();
+        if let Some(beacon) = self.beacon() {
+            beacon.clear();
+        }
         while let Some(error) = self.local_queue.take_unhandled() {
             self.report(error);
         }
@@ -131,7 +134,7 @@ impl Executor {
         drop(header);
         let polled = root.poll(&mut Context::from_waker(&waker));
         if let Some(header) = &*self.root.borrow() {
-            header.waits_for.set(current::waits_for());
+            header.set_waits();
             header.state.set(State::Idle);
         }
         polled
@@ -139,7 +142,7 @@ impl Executor {
 
     #[cold]
     fn poll_root_observed(&self, root: Root<'_>) -> Poll<()> {
-        self.observe_poll(|| self.poll_root(root))
+        self.run_root_observed(|| self.poll_root(root))
     }
 
     fn run(&self, root: &mut Option<Root<'_>>, turns_max: usize, batch: &mut Batch) {

@@ -11,7 +11,8 @@ use std::task::Waker;
 
 use super::attachments::{self, AtEnd};
 use super::task_end::{EndCall, TaskEnd};
-use crate::current::{self, LoopId, TaskId, WaitsFor, WakerId};
+use crate::current::{self, LoopId, Place, TaskId, Waits, WaitsFor, WakerId};
+use crate::threads::registry;
 
 /// The options of a spawn.
 #[derive(Clone, Debug)]
@@ -44,7 +45,9 @@ pub(crate) struct Header {
     pub(crate) polls: Cell<u32>,
     pub(crate) state: Cell<State>,
     /// What the task waited for after its last poll, if a future of this crate reported it.
-    pub(crate) waits_for: Cell<Option<WaitsFor>>,
+    waits_for: Cell<Option<WaitsFor>>,
+    /// The line that awaits that future. `None`: no future of this crate was pending.
+    waits_at: Cell<Place>,
     /// How the task has ended, once it has.
     pub(crate) end: Cell<TaskEnd>,
     /// One bit for each [`Flag`].
@@ -65,6 +68,11 @@ pub(crate) enum Flag {
     IsDetached = 1 << 2,
     /// The task has a name, or functions that are called at its end.
     HasAttachments = 1 << 3,
+    /// The task is a child of a scope.
+    IsChild = 1 << 4,
+    /// The task is a call of the loop. A simulated world chooses the order of the tasks, but calls
+    /// keep theirs. Set only there.
+    IsCall = 1 << 5,
 }
 
 /// The state of a task; [`task_cell`](super::task_cell) draws the transitions.
@@ -103,6 +111,7 @@ impl Header {
             polls: Cell::new(0),
             state: Cell::new(State::Idle),
             waits_for: Cell::new(None),
+            waits_at: Cell::new(None),
             end: Cell::new(TaskEnd::Returned),
             flags: Cell::new(0),
             waiter: Cell::new(None),
@@ -119,6 +128,19 @@ impl Header {
     pub(crate) fn set(&self, flag: Flag, value: bool) {
         let others = self.flags.get() & !(flag as u8);
         self.flags.set(others | if value { flag as u8 } else { 0 });
+    }
+
+    /// Records what the task waits for after a poll.
+    #[inline]
+    pub(super) fn set_waits(&self) {
+        let Waits { what, place } = current::waits();
+        self.waits_for.set(what);
+        self.waits_at.set(place);
+    }
+
+    /// Returns what the task waited for after its last poll.
+    pub(super) fn waits(&self) -> Waits {
+        Waits { what: self.waits_for.get(), place: self.waits_at.get() }
     }
 
     /// Returns whether the task has ended.
@@ -178,6 +200,7 @@ impl Header {
     #[cold]
     pub(crate) fn set_name(&self, name: Rc<str>) {
         self.attach();
+        registry::set_name(self.in_loop(), self.id, &name);
         attachments::set_name(self.id, name);
     }
 

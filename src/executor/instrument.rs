@@ -1,13 +1,15 @@
 //! The hooks by which other code observes a loop.
 
 use std::cell::Cell;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::join_error::JoinError;
 use super::task_end::TaskEnd;
 use super::task_info::TaskInfo;
 use crate::caught::{Caught, catch};
-use crate::current;
+use crate::current::{self, debug::Mode};
+use crate::threads::{Beacon, Buffer, Event, KnownPlaces, Watch};
 
 /// Observes the tasks and the waits of a loop: trio's `Instrument`, gevent's spawn callbacks.
 ///
@@ -81,7 +83,9 @@ pub(crate) type ErrorHandler = Box<dyn Fn(JoinError)>;
 /// The settings of a loop that concern its tasks.
 pub(crate) struct Hooks {
     pub(crate) on_task_error: ErrorHandler,
-    /// `Some` with instruments or in debug mode.
+    /// Locks are recorded also outside of debug mode.
+    pub(crate) records_locks: bool,
+    /// `Some` with instruments, in debug mode, or if another thread watches the loop.
     pub(crate) observers: Option<Box<Observers>>,
 }
 
@@ -90,10 +94,28 @@ impl Hooks {
     pub(crate) fn is_debug(&self) -> bool {
         self.observers.as_deref().is_some_and(Observers::is_debug)
     }
+
+    /// Returns the beacon, if another thread watches the loop by it.
+    pub(crate) fn watched(&self) -> Option<Arc<Beacon>> {
+        let beacon = &self.observers.as_ref()?.beacon;
+        beacon.settings.is_on().then(|| beacon.clone())
+    }
+
+    /// Returns what the code of the tasks records.
+    pub(super) fn mode(&self) -> Mode {
+        match (self.is_debug(), self.records_locks) {
+            (true, _) => Mode::Debug,
+            (false, true) => Mode::Locks,
+            (false, false) => Mode::Off,
+        }
+    }
 }
 
-/// The observers of a loop: its instruments, and debug mode's limit of a poll.
+/// The observers of a loop: its beacon, its instruments, and debug mode's limit of a poll.
 pub(crate) struct Observers {
+    pub(super) beacon: Arc<Beacon>,
+    pub(super) places: KnownPlaces,
+    recorded: Buffer,
     instruments: Vec<Box<dyn Instrument>>,
     /// `Some` in debug mode: a poll that takes longer is reported.
     pub(super) slow_poll: Option<Duration>,
@@ -106,11 +128,24 @@ impl Observers {
     pub(crate) fn new(
         instruments: Vec<Box<dyn Instrument>>,
         slow_poll: Option<Duration>,
+        watch: Watch,
     ) -> Option<Box<Observers>> {
-        if instruments.is_empty() && slow_poll.is_none() {
+        let has_hooks = !instruments.is_empty() || slow_poll.is_some();
+        if !has_hooks && !watch.is_on() {
             return None;
         }
-        Some(Box::new(Observers { instruments, slow_poll, panic: Cell::new(None) }))
+        let beacon = Arc::new(Beacon::new(watch));
+        if has_hooks {
+            beacon.set_hooks();
+        }
+        Some(Box::new(Observers {
+            beacon,
+            places: KnownPlaces::new(),
+            recorded: Buffer::default(),
+            instruments,
+            slow_poll,
+            panic: Cell::new(None),
+        }))
     }
 
     /// Returns whether the loop is in debug mode.
@@ -118,12 +153,39 @@ impl Observers {
         self.slow_poll.is_some()
     }
 
-    pub(super) fn has_instruments(&self) -> bool {
+    pub(crate) fn has_instruments(&self) -> bool {
         !self.instruments.is_empty()
+    }
+
+    /// Shows a wait of the loop, and calls the hooks around it. `longest`: the limit of the wait.
+    pub(crate) fn around_wait<T>(&self, longest: Option<Duration>, wait: impl FnOnce() -> T) -> T {
+        self.each(&|instrument| instrument.before_wait(longest));
+        let is_wait = longest != Some(Duration::ZERO);
+        if is_wait {
+            self.recorded.flush(&self.beacon.recording);
+            self.beacon.begin_wait();
+        }
+        let began = self.beacon.recorded();
+        let waited = wait();
+        self.beacon.begin_turn();
+        if let Some((begin, ..)) = began.filter(|_| is_wait) {
+            self.record(begin, 0, 0);
+        }
+        self.each(&|instrument| instrument.after_wait());
+        waited
+    }
+
+    /// Records what the loop has done since `begin`.
+    pub(super) fn record(&self, begin: u64, task: u64, place: usize) {
+        let event = Event { task, place, begin, end: self.beacon.now() };
+        self.recorded.push(event, &self.beacon.recording);
     }
 
     /// Calls a hook of each instrument, outside of any task. Compiled once for all hooks.
     pub(crate) fn each(&self, hook: &dyn Fn(&dyn Instrument)) {
+        if !self.has_instruments() {
+            return;
+        }
         let _outer = current::begin_other();
         for instrument in &self.instruments {
             if let Err(panic) = catch(|| hook(&**instrument)) {

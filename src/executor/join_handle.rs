@@ -233,6 +233,7 @@ impl<T: 'static> JoinHandle<T> {
 impl<T> Future for JoinHandle<T> {
     type Output = Result<T, JoinError>;
 
+    #[track_caller]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.task.poll_output(cx)
     }
@@ -241,6 +242,7 @@ impl<T> Future for JoinHandle<T> {
 impl<H: Future + Unpin> Future for Cancel<H> {
     type Output = H::Output;
 
+    #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<H::Output> {
         Pin::new(&mut self.0).poll(cx)
     }
@@ -271,6 +273,7 @@ impl AbortHandle {
 
     /// Completes when the task has ended. It takes the place of the handle that awaits the task:
     /// only one of the two is woken.
+    #[track_caller]
     pub(crate) fn poll_end(&self, cx: &mut Context<'_>) -> Poll<()> {
         let header = self.task.header();
         if !header.is_finished() {

@@ -18,7 +18,7 @@ use super::join_error::JoinError;
 use super::run_queue::RunQueue;
 use super::task_memory::Task;
 use crate::current::{self, LoopId, Outer, WakerId};
-use crate::threads::inbox;
+use crate::threads::registry;
 
 type Queue = RunQueue<Task>;
 
@@ -156,7 +156,7 @@ fn enter(local_queue: Option<Rc<LocalQueue>>) -> Option<Rc<LocalQueue>> {
 #[inline]
 pub(crate) fn wake(id: WakerId) {
     if current::loop_id() != id.in_loop() {
-        return inbox::wake(id);
+        return registry::wake(id);
     }
     RUNNING.with(|running| running.queue.borrow_mut().push(id));
 }

@@ -4,7 +4,7 @@
 use std::future::Future;
 
 use super::child_slot::ByScope;
-use super::header::{Header, SpawnOptions};
+use super::header::{Flag, Header, SpawnOptions};
 use super::runnable::{RunOutcome, Runnable};
 use super::task_cell::{Output, TaskCell};
 use super::task_memory::Task;
@@ -38,6 +38,7 @@ impl Executor {
         scope: ByScope,
     ) -> Output<'env, F::Output> {
         let header = Header::new(self.ids.next(), options.spawned_at);
+        header.set(Flag::IsChild, true);
         let child = TaskCell::by_scope(header, future, scope);
         let inserted = self
             .local_queue
@@ -56,7 +57,7 @@ impl Executor {
     /// Calls the instruments about a new child. They may spawn more children of the scope.
     pub(crate) fn observe_child(&self, child: &Header) {
         if self.has_observers() {
-            self.observe_spawn(child.waker_id.get().slot());
+            self.observe_spawn(child);
         }
     }
 
@@ -93,7 +94,9 @@ impl Executor {
     }
 
     fn run_task(&self, task: &impl Runnable) -> RunOutcome {
-        if self.has_observers() { self.run_observed(task) } else { task.run() }
+        let Some(beacon) = self.beacon() else { return task.run() };
+        let _shown = beacon.save();
+        self.run_observed(task)
     }
 }
 

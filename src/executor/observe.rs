@@ -1,9 +1,10 @@
-//! Observing the tasks of a loop: the list of tasks, the calls of instruments, and the reports of
-//! debug mode about slow polls and locks that a task holds when it ends or waits for; the functions
-//! to call when a task ends.
+//! Observing the tasks of a loop: the calls of instruments, and the reports of debug mode about
+//! slow polls and locks that a task holds when it ends or waits for; the functions to call when a
+//! task ends.
 //!
 //! Everything here is out of line: a loop without observers only tests whether it has any.
 
+use std::panic::Location;
 use std::time::Instant;
 
 use super::header::{Header, SpawnOptions};
@@ -11,34 +12,23 @@ use super::instrument::Observers;
 use super::run_queue::ROOT;
 use super::runnable::{RunOutcome, Runnable};
 use super::task_end::{EndCall, TaskEnd};
-use super::task_info::{TaskInfo, TaskState};
+use super::task_info::TaskState;
 use super::task_memory::Task;
 use super::tasks::Executor;
 use crate::caught::Caught;
 use crate::clock;
-use crate::current::{self, WaitsFor, debug};
+use crate::current::{self, WaitsFor, debug, locks};
+use crate::threads::Beacon;
 
 impl Executor {
-    /// Returns the first task in the slot `cursor` or a later one, and moves `cursor` behind it.
-    pub(crate) fn next_info(&self, cursor: &mut u32) -> Option<TaskInfo> {
-        if *cursor == ROOT {
-            *cursor += 1;
-            if let Some(root) = self.root_info() {
-                return Some(root);
-            }
-        }
-        let next = self.local_queue.with(|queue| {
-            let (slot, task) = queue.task_from(*cursor)?;
-            Some((slot, task.clone()))
-        });
-        let (slot, task) = next?;
-        *cursor = slot + 1;
-        Some(self.info(&task))
-    }
-
     /// Returns the instruments and the settings of debug mode, if there are any.
     pub(crate) fn observers(&self) -> Option<&Observers> {
         self.hooks.observers.as_deref()
+    }
+
+    /// Returns the beacon, if the loop writes one.
+    pub(crate) fn beacon(&self) -> Option<&Beacon> {
+        self.observers().map(|observers| &*observers.beacon)
     }
 
     pub(super) fn has_observers(&self) -> bool {
@@ -55,30 +45,73 @@ impl Executor {
         self.observers()?.take_panic()
     }
 
-    /// Calls the instruments about the new task in `slot`.
+    /// Makes the new task in `slot`, with the record `header`, known to the beacon and to the
+    /// instruments.
     #[cold]
-    pub(super) fn observe_spawn(&self, slot: u32) {
+    pub(super) fn observe_spawn(&self, header: &Header) {
         let Some(observers) = self.observers() else { return };
-        if let Some(task) = self.info_at(slot).filter(|_| observers.has_instruments()) {
+        observers.places.add(header.spawned_at);
+        if let Some(name) = header.name() {
+            observers.beacon.set_name(header.id, &name);
+        }
+        self.call_spawned(observers, header.waker_id.get().slot());
+    }
+
+    /// Like [`observe_spawn`](Executor::observe_spawn), for the root, which has no name yet.
+    #[cold]
+    pub(super) fn observe_spawn_of_root(&self, spawned_at: &'static Location<'static>) {
+        let Some(observers) = self.observers() else { return };
+        observers.places.add(spawned_at);
+        self.call_spawned(observers, ROOT);
+    }
+
+    fn call_spawned(&self, observers: &Observers, slot: u32) {
+        if !observers.has_instruments() {
+            return;
+        }
+        if let Some(task) = self.info_at(slot) {
             observers.each(&|instrument| instrument.spawned(&task));
         }
     }
 
-    /// Runs a turn of the running task between the hooks.
-    #[cold]
+    /// Runs a turn of the running task: shows it in the beacon, and calls the hooks around it.
     pub(super) fn run_observed(&self, task: &impl Runnable) -> RunOutcome {
-        self.observe_poll(|| task.run())
+        let Some(observers) = self.observers() else { return task.run() };
+        let header = task.header();
+        observers.beacon.begin_poll(header.id, header.spawned_at);
+        if observers.beacon.is_plain() {
+            return task.run();
+        }
+        self.observe_poll(observers, || task.run())
     }
 
-    /// Runs `poll`, a turn of the running task, between the hooks. Reports it if it takes too long.
-    pub(super) fn observe_poll<T>(&self, poll: impl FnOnce() -> T) -> T {
+    /// Like [`run_observed`](Executor::run_observed), for the root, whose turn is `poll`.
+    #[cold]
+    pub(super) fn run_root_observed<T>(&self, poll: impl FnOnce() -> T) -> T {
         let Some(observers) = self.observers() else { return poll() };
-        let slot = self.running.get();
-        if let Some(task) = self.info_at(slot).filter(|_| observers.has_instruments()) {
-            observers.each(&|instrument| instrument.before_poll(&task));
+        if let Some(root) = &*self.root.borrow() {
+            observers.beacon.begin_poll(root.id, root.spawned_at);
         }
+        if observers.beacon.is_plain() {
+            return poll();
+        }
+        self.observe_poll(observers, poll)
+    }
+
+    /// Runs `poll`, a turn of the running task, between the hooks. Records it, and reports it if it
+    /// takes too long.
+    #[cold]
+    fn observe_poll<T>(&self, observers: &Observers, poll: impl FnOnce() -> T) -> T {
+        let slot = self.running.get();
+        if observers.has_instruments() {
+            if let Some(task) = self.info_at(slot) {
+                observers.each(&|instrument| instrument.before_poll(&task));
+            }
+        }
+        let recorded = observers.beacon.recorded();
         // Made later, so that the hooks' time does not count.
-        let observed = ObservedPoll { executor: self, observers, slot, began: clock::now() };
+        let began = clock::now();
+        let observed = ObservedPoll { executor: self, observers, slot, began, recorded };
         let polled = poll();
         drop(observed);
         if self.is_debug() {
@@ -90,7 +123,7 @@ impl Executor {
     /// Reports that the task which was polled waits for a lock that it holds.
     fn check_self_wait(&self, slot: u32) {
         let Some(task) = self.info_at(slot) else { return };
-        let Some(waits_for_lock) = debug::take_self_wait(task.id()) else { return };
+        let Some(waits_for_lock) = locks::take_self_wait(task.id()) else { return };
         let is_waiting = task.state() == TaskState::Waiting;
         if is_waiting && task.waits_for() == Some(WaitsFor::Lock) {
             debug::report(format_args!(
@@ -104,9 +137,15 @@ impl Executor {
     #[cold]
     pub(super) fn observe_end(&self, task: Option<&Task>) {
         let (Some(observers), Some(task)) = (self.observers(), task) else { return };
+        if task.header().has_attachments() {
+            observers.beacon.remove_name(task.header().id);
+        }
+        if !observers.has_instruments() && !observers.is_debug() {
+            return;
+        }
         let info = self.info(task);
         if self.is_debug() {
-            for lock in debug::take_held(info.id()) {
+            for lock in locks::take_held(info.id()) {
                 debug::report(format_args!("{info} has ended, and left a {lock} locked"));
             }
         }
@@ -118,6 +157,7 @@ impl Executor {
     #[cold]
     pub(super) fn observe_end_of_root(&self, end: TaskEnd) {
         if let (Some(observers), Some(info)) = (self.observers(), self.root_info()) {
+            observers.beacon.remove_name(info.id());
             observers.each(&|instrument| instrument.ended(&info, end));
         }
     }
@@ -152,10 +192,15 @@ struct ObservedPoll<'a> {
     observers: &'a Observers,
     slot: u32,
     began: Instant,
+    /// The begin, the task and its place, if polls are recorded.
+    recorded: Option<(u64, u64, usize)>,
 }
 
 impl Drop for ObservedPoll<'_> {
     fn drop(&mut self) {
+        if let Some((begin, task, place)) = self.recorded {
+            self.observers.record(begin, task, place);
+        }
         let took = clock::now().saturating_duration_since(self.began);
         let is_slow = self.observers.slow_poll.is_some_and(|limit| took > limit);
         if !is_slow && !self.observers.has_instruments() {

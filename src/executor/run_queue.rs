@@ -6,6 +6,8 @@
 //! when the slot is in neither list. A slot whose task ends while it is queued becomes vacant only
 //! when it is popped.
 
+use std::ops::Range;
+
 use crate::current::{LoopId, SLOT_MAX, WakerId};
 
 /// The slot of the root, the future of `block_on`. It holds no task.
@@ -198,6 +200,33 @@ impl<T> RunQueue<T> {
         }
     }
 
+    /// Moves the slot that is `place` places behind the first one to the front. If `keeps_order` is
+    /// true of its task, moves the first slot of which that is true.
+    #[cfg(feature = "sim")]
+    pub(crate) fn bring_forward(&mut self, place: u32, keeps_order: impl Fn(&T) -> bool) {
+        let is_ordered = |slot: &Slot<T>| slot.task.as_ref().is_some_and(&keeps_order);
+        let (mut before, mut index, mut first_ordered) = (END, self.head, None);
+        for _ in 0..place {
+            let slot = &self.slots[index as usize];
+            if first_ordered.is_none() && is_ordered(slot) {
+                first_ordered = Some((before, index));
+            }
+            (before, index) = (index, slot.next);
+        }
+        if let Some(first) = first_ordered.filter(|_| is_ordered(&self.slots[index as usize])) {
+            (before, index) = first;
+        }
+        if before == END {
+            return;
+        }
+        let next = std::mem::replace(&mut self.slots[index as usize].next, self.head);
+        self.slots[before as usize].next = next;
+        if next == END {
+            self.tail = before;
+        }
+        self.head = index;
+    }
+
     /// Returns the slot that [`pop`](RunQueue::pop) would take.
     pub(crate) fn first(&self) -> Option<u32> {
         let mut index = self.head;
@@ -231,6 +260,17 @@ impl<T> RunQueue<T> {
         later.filter_map(|(index, slot)| Some((index as u32, slot.task.as_ref()?))).next()
     }
 
+    /// Returns the number of slots.
+    pub(crate) fn slots(&self) -> u32 {
+        self.slots.len() as u32
+    }
+
+    /// Returns the tasks in a range of slots, in their order.
+    pub(crate) fn tasks_in(&self, slots: &Range<u32>) -> impl Iterator<Item = &T> {
+        let slots = self.slots.iter().take(slots.end as usize).skip(slots.start as usize);
+        slots.filter_map(|slot| slot.task.as_ref())
+    }
+
     /// Returns all tasks, in the order of their slots.
     pub(crate) fn tasks(&self) -> impl Iterator<Item = &T> {
         self.slots.iter().filter_map(|slot| slot.task.as_ref())
@@ -238,130 +278,5 @@ impl<T> RunQueue<T> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn drain(queue: &mut RunQueue<u8>) -> Vec<u32> {
-        std::iter::from_fn(|| queue.pop()).map(|(slot, _)| slot).collect()
-    }
-
-    fn queue_of(tasks: u8) -> (RunQueue<u8>, Vec<WakerId>) {
-        let mut queue = RunQueue::new();
-        let ids = (0..tasks).map(|task| queue.insert(1, task).unwrap()).collect();
-        (queue, ids)
-    }
-
-    #[test]
-    fn slots_run_first_in_first_out_and_once() {
-        let (mut queue, ids) = queue_of(4);
-        for i in [2, 0, 2, 3, 0] {
-            queue.push(ids[i]);
-        }
-        assert_eq!(queue.len(), 3);
-        assert_eq!(queue.pop(), Some((3, Some(2))));
-        assert_eq!(drain(&mut queue), [1, 4]);
-        assert_eq!(queue.len(), 0);
-        queue.push(ids[1]);
-        assert_eq!(drain(&mut queue), [2]);
-    }
-
-    #[test]
-    fn a_stale_wake_is_ignored() {
-        let (mut queue, ids) = queue_of(1);
-        assert_eq!(queue.remove(1), Some(0));
-        queue.push(ids[0]);
-        assert_eq!(queue.pop(), None);
-        let new = queue.insert(1, 7).unwrap();
-        assert_eq!(new.slot(), 1, "the slot is reused");
-        queue.push(ids[0]);
-        assert_eq!(queue.pop(), None);
-        queue.push(new);
-        assert_eq!(queue.pop(), Some((1, Some(7))));
-        queue.push(WakerId::new(1, 0, 99));
-        assert_eq!(queue.pop(), None, "a slot that never existed");
-    }
-
-    #[test]
-    fn a_queued_slot_is_not_reused() {
-        let (mut queue, ids) = queue_of(2);
-        queue.push(ids[0]);
-        queue.push(ids[1]);
-        assert_eq!(queue.remove(1), Some(0));
-        assert_eq!(queue.insert(1, 9).unwrap().slot(), 3);
-        assert_eq!(drain(&mut queue), [2]);
-        assert_eq!(queue.insert(1, 9).unwrap().slot(), 1);
-    }
-
-    #[test]
-    fn a_wrapped_generation_keeps_the_lists_intact() {
-        let (mut queue, ids) = queue_of(2);
-        for _ in 0..u16::MAX {
-            queue.remove(1);
-            assert_eq!(queue.insert(1, 0).unwrap().slot(), 1);
-        }
-        queue.remove(1);
-        queue.push(ids[0]);
-        queue.push(ids[1]);
-        assert_eq!(drain(&mut queue), [2], "the slot is vacant");
-        assert_eq!(queue.insert(1, 0).unwrap(), ids[0]);
-    }
-
-    #[test]
-    fn slots_are_freed_after_a_burst() {
-        let (mut queue, kept) = queue_of(3);
-        let burst: Vec<_> = (0..100_000).map(|_| queue.insert(1, 9).unwrap()).collect();
-        queue.remove(kept[1].slot());
-        let (stays, ends) = burst.split_at(1000);
-        for id in ends {
-            queue.remove(id.slot());
-            queue.shrink();
-        }
-        assert!(queue.slots.capacity() <= KEPT_MAX);
-        // Vacant slots are reused, the lowest first, and the wakers of the burst are stale.
-        assert_eq!(queue.insert(1, 7).unwrap().slot(), kept[1].slot());
-        let reused: Vec<_> = ends.iter().map(|_| queue.insert(1, 8).unwrap()).collect();
-        assert!(reused.iter().map(|id| id.slot()).eq(ends.iter().map(|id| id.slot())));
-        ends.iter().for_each(|id| queue.push(*id));
-        assert_eq!(queue.len(), 0);
-        let all: Vec<_> = stays.iter().chain(&reused).map(|id| id.slot()).collect();
-        stays.iter().chain(&reused).for_each(|id| queue.push(*id));
-        assert_eq!(drain(&mut queue), all);
-    }
-
-    #[test]
-    fn slots_in_use_are_not_freed() {
-        let (mut queue, _) = queue_of(3);
-        let burst: Vec<_> = (0..100_000).map(|_| queue.insert(1, 9).unwrap()).collect();
-        let (last, others) = burst.split_last().unwrap();
-        queue.push(others[1]);
-        others.iter().for_each(|id| _ = queue.remove(id.slot()));
-        queue.shrink();
-        assert_eq!(queue.pop(), None, "a slot was queued when its task was removed");
-        queue.shrink();
-        queue.push(*last);
-        assert_eq!(queue.pop(), Some((last.slot(), Some(9))));
-        assert!(queue.slots.len() > 100_000);
-        queue.push(*last);
-        queue.remove(last.slot());
-        queue.shrink();
-        assert!(queue.slots.len() > 100_000, "the slot is queued");
-        assert_eq!(queue.pop(), None);
-        queue.shrink();
-        assert_eq!(queue.slots.len(), KEPT_MAX);
-    }
-
-    #[test]
-    fn the_root_slot_holds_no_task() {
-        let (mut queue, _) = queue_of(1);
-        let root = queue.insert_root(1);
-        queue.insert_root(1);
-        assert_eq!(queue.pop(), Some((ROOT, None)));
-        queue.push(root);
-        assert_eq!(queue.remove(ROOT), None);
-        queue.insert_root(1);
-        assert_eq!(drain(&mut queue), [ROOT]);
-        queue.push(root);
-        assert_eq!(queue.pop(), None);
-        assert_eq!(queue.tasks().collect::<Vec<_>>(), [&0]);
-    }
-}
+#[path = "run_queue_tests.rs"]
+mod tests;

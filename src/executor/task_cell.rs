@@ -144,7 +144,7 @@ impl<F: Future, R: RunBy<F::Output>> TaskCell<F, R> {
             header.state.set(State::Done);
             return RunOutcome::Ready;
         }
-        header.waits_for.set(current::waits_for());
+        header.set_waits();
         if header.state.replace(State::Idle) == State::BusyAborted {
             header.state.set(State::Aborted);
             return cell.run_unpolled(header);
@@ -269,6 +269,7 @@ impl<'env, T> Output<'env, T> {
     /// # Panics
     ///
     /// If the output was taken before.
+    #[track_caller]
     pub(crate) fn poll_output(&self, cx: &mut Context<'_>) -> Poll<Result<T, JoinError>> {
         let header = self.header();
         if header.is_finished() {

@@ -6,10 +6,12 @@ use std::panic::Location;
 use std::rc::Rc;
 
 use super::attachments;
-use super::header::{Header, write_task};
+use super::header::{Flag, Header, write_task};
 use super::local_queue::abort;
 use super::task_memory::Task;
-use crate::current::{TaskId, WaitsFor};
+use super::waker::woken_by;
+use crate::current::{self, TaskId, Waits, WaitsFor, WakerId};
+use crate::threads::registry;
 
 /// Describes a task at the time when [`task::current`](crate::task::current) or
 /// [`task::all`](crate::task::all) was called. It can also [abort](TaskInfo::abort) and
@@ -37,7 +39,9 @@ pub struct TaskInfo {
     parent: Option<TaskId>,
     state: TaskState,
     polls: u32,
-    waits_for: Option<WaitsFor>,
+    waits: Waits,
+    waker_id: WakerId,
+    is_child: bool,
 }
 
 /// Where the record of a task is.
@@ -65,6 +69,7 @@ pub enum TaskState {
 
 impl TaskInfo {
     pub(crate) fn new(header: &Header, task: Place, state: TaskState) -> TaskInfo {
+        let waits = if state == TaskState::Running { Waits::NOTHING } else { header.waits() };
         TaskInfo {
             task,
             id: header.id,
@@ -73,8 +78,30 @@ impl TaskInfo {
             parent: header.parent,
             state,
             polls: header.polls.get(),
-            waits_for: header.waits_for.get().filter(|_| state != TaskState::Running),
+            waits,
+            waker_id: header.waker_id.get(),
+            is_child: header.has(Flag::IsChild),
         }
+    }
+
+    /// Returns what the wakers of the task name.
+    pub(crate) fn waker_id(&self) -> WakerId {
+        self.waker_id
+    }
+
+    /// Returns whether the task is a child of a scope.
+    pub(crate) fn is_child(&self) -> bool {
+        self.is_child
+    }
+
+    /// Returns the task that awaits the output of this one; `None` if no task of this crate does.
+    pub(crate) fn waiter(&self) -> Option<WakerId> {
+        let Place::Task(task) = &self.task else { return None };
+        let waiter = &task.header().waiter;
+        let waker = waiter.take()?;
+        let id = woken_by(&waker);
+        waiter.set(Some(waker));
+        id
     }
 
     /// Returns the id of the task.
@@ -116,7 +143,31 @@ impl TaskInfo {
     /// Of several pending futures, the one that was polled last counts.
     #[doc(alias = "get_stack")]
     pub fn waits_for(&self) -> Option<WaitsFor> {
-        self.waits_for
+        self.waits.known()
+    }
+
+    /// Returns the line at which the task waited after its last poll: its `.await`.
+    ///
+    /// Returns `None` where [`waits_for`](TaskInfo::waits_for) does. Some functions of this crate
+    /// wait in several steps: for those it is a line of the crate, inside the function.
+    ///
+    /// ```
+    /// use evloop::task;
+    ///
+    /// evloop::block_on(async {
+    ///     let event = evloop::sync::Event::new();
+    ///     let line = line!() + 1;
+    ///     let task = evloop::spawn(async move { event.wait().await });
+    ///     task::yield_now().await;
+    ///     let all = task::all();
+    ///     let info = all.iter().find(|info| info.id() == task.id()).unwrap();
+    ///     assert_eq!(info.waits_at().unwrap().line(), line);
+    /// });
+    /// ```
+    #[doc(alias = "get_stack")]
+    #[doc(alias = "print_stack")]
+    pub fn waits_at(&self) -> Option<&'static Location<'static>> {
+        self.waits.place
     }
 
     /// Sets the name of the task: asyncio's `Task.set_name`. If the task has ended, only this
@@ -138,6 +189,7 @@ impl TaskInfo {
             Place::Task(task) if task.header().is_finished() => {}
             Place::Task(task) => task.header().set_name(name),
             Place::Root(root) if root.get() == Some(self.id) => {
+                registry::set_name(current::loop_id(), self.id, &name);
                 attachments::set_name(self.id, name)
             }
             Place::Root(_) => {}
@@ -170,7 +222,7 @@ impl fmt::Debug for TaskInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("TaskInfo");
         debug.field("id", &self.id).field("name", &self.name).field("state", &self.state);
-        debug.field("spawned_at", &self.spawned_at).field("waits_for", &self.waits_for);
+        debug.field("spawned_at", &self.spawned_at).field("waits_for", &self.waits_for());
         debug.finish_non_exhaustive()
     }
 }

@@ -10,7 +10,6 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::thread;
 
 use futures_task::LocalFutureObj;
 
@@ -23,12 +22,12 @@ use super::local_queue::{LocalQueue, TurnGuard, abort, store_unhandled};
 use super::run_queue::ROOT;
 use super::runnable::{Runnable, wake_waiter};
 use super::task_cell::TaskCell;
-use super::task_end::TaskEnd;
 use super::task_info::{Place, TaskInfo, TaskState};
 use super::task_memory::Task;
 use crate::caught::{Caught, catch};
 use crate::current::{self, LoopId, TaskId, TaskIds, WakerId, debug};
 use crate::threads::Inbox;
+use crate::world;
 
 /// The value of `running` while no task is being polled.
 pub(super) const NO_TASK: u32 = u32::MAX;
@@ -47,7 +46,7 @@ pub(crate) struct Executor {
     /// The record of the root, while `block_on` runs.
     pub(super) root: RefCell<Option<Header>>,
     /// The id of that root. Shared with the descriptions of roots.
-    root_id: Rc<Cell<Option<TaskId>>>,
+    pub(super) root_id: Rc<Cell<Option<TaskId>>>,
     /// The future of the last root has completed.
     pub(super) root_returned: Cell<bool>,
     /// The slot of the task being polled.
@@ -68,9 +67,6 @@ pub(crate) struct Executor {
     pub(super) boundary: Cell<Option<u32>>,
     pub(super) hooks: Hooks,
 }
-
-/// Keeps the record of a root while the root runs. Its drop makes the root's wakers stale.
-pub(crate) struct RootRecord<'a>(&'a Executor);
 
 impl Executor {
     pub(crate) fn new(id: LoopId, inbox: Arc<Inbox>, hooks: Hooks) -> Executor {
@@ -121,7 +117,7 @@ impl Executor {
         let waker_id = inserted.expect(TOO_MANY);
         task.header().waker_id.set(waker_id);
         if self.has_observers() {
-            self.observe_spawn(waker_id.slot());
+            self.observe_spawn(task.header());
         }
         if is_closing {
             // No turn will run it any more.
@@ -144,13 +140,26 @@ impl Executor {
         self.spawn(LocalFutureObj::new(Box::pin(future)), options)
     }
 
+    /// Spawns a task that calls a function. A simulated world keeps the order of such tasks.
+    pub(crate) fn spawn_call<F: Future + 'static>(
+        &self,
+        future: F,
+        options: SpawnOptions,
+    ) -> JoinHandle<F::Output> {
+        let handle = self.spawn(future, options);
+        if world::here().is_some() {
+            handle.header().set(Flag::IsCall, true);
+        }
+        handle
+    }
+
     /// Spawns a task that runs in the next turn of the loop, after all tasks that are ready now.
     pub(crate) fn call_soon<F: Future + 'static>(
         &self,
         future: F,
         options: SpawnOptions,
     ) -> JoinHandle<F::Output> {
-        let handle = self.spawn(future, options);
+        let handle = self.spawn_call(future, options);
         if self.local_queue.is_in_turn() && self.boundary.get().is_none() && !self.is_closing() {
             self.boundary.set(self.local_queue.with(|queue| queue.last()));
             self.pause_at.set(0);
@@ -192,28 +201,11 @@ impl Executor {
         self.local_queue.begin_turn()
     }
 
-    /// Queues a root, and stores its record until the returned guard is dropped.
-    pub(crate) fn begin_root(&self, spawned_at: &'static Location<'static>) -> RootRecord<'_> {
-        let header = Header::new(self.ids.next(), spawned_at);
-        header
-            .waker_id
-            .set(self.local_queue.with(|queue| queue.insert_root(self.local_queue.id())));
-        // Its description can set a name, but cannot reach the record.
-        header.attach();
-        self.root_id.set(Some(header.id));
-        self.root_returned.set(false);
-        self.root.replace(Some(header));
-        if self.has_observers() {
-            self.observe_spawn(ROOT);
-        }
-        RootRecord(self)
-    }
-
     /// Drops all tasks in the order of their spawns; tasks that destructors spawn are dropped at
     /// once. Returns the first panic that no task raised. Must be called in a turn.
     pub(crate) fn shutdown(&self) -> Option<Caught> {
         self.is_closing.set(true);
-        let _debug = debug::set(self.is_debug());
+        let _debug = debug::set(self.hooks.mode());
         let mut panic = None;
         for task in self.local_queue.in_order_of_spawn() {
             // The destructor of an earlier task may have ended it: a child ends with its scope.
@@ -357,40 +349,5 @@ impl Executor {
         } else {
             TaskState::Waiting
         }
-    }
-}
-
-impl RootRecord<'_> {
-    /// Removes the record of a root that has completed. Resumes the panic of an instrument that
-    /// observes the end.
-    pub(crate) fn complete(self) {
-        let executor = self.0;
-        drop(self);
-        if let Some(panic) = executor.take_hook_panic() {
-            panic.resume();
-        }
-    }
-
-    fn end(&self) -> TaskEnd {
-        if self.0.root_returned.get() {
-            TaskEnd::Returned
-        } else if thread::panicking() {
-            TaskEnd::Panicked
-        } else {
-            TaskEnd::Cancelled
-        }
-    }
-}
-
-impl Drop for RootRecord<'_> {
-    fn drop(&mut self) {
-        if self.0.has_observers() {
-            self.0.observe_end_of_root(self.end());
-        }
-        // Dropped after the borrow has ended, as everything that user code may have attached.
-        self.0.root_id.set(None);
-        let header = self.0.root.replace(None);
-        drop(header);
-        self.0.local_queue.with(|queue| queue.remove(ROOT));
     }
 }

@@ -19,6 +19,11 @@ pub(crate) fn waker(id: WakerId) -> Waker {
     unsafe { Waker::new(ptr::without_provenance(id.word()), &VTABLE) }
 }
 
+/// Returns the task that `waker` wakes, if it is a waker of this crate.
+pub(crate) fn woken_by(waker: &Waker) -> Option<WakerId> {
+    ptr::eq(waker.vtable(), &VTABLE).then(|| WakerId::from_word(waker.data().addr()))
+}
+
 fn clone(data: *const ()) -> RawWaker {
     RawWaker::new(data, &VTABLE)
 }

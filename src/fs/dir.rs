@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::fmt;
 use std::fs::{self, FileType, Metadata};
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -15,6 +15,7 @@ use futures_core::Stream;
 
 use super::paths::{on_path, run_on};
 use crate::blocking::{self, Kind, Work};
+use crate::current::leaf;
 
 /// The number of entries that one call on a blocking thread reads.
 const BATCH: usize = 64;
@@ -100,7 +101,7 @@ impl ReadDir {
     ///
     /// Cancel safe: no entry is lost.
     pub async fn next_entry(&mut self) -> io::Result<Option<DirEntry>> {
-        poll_fn(|cx| self.poll_entry(cx)).await.transpose()
+        leaf(|cx| self.poll_entry(cx)).await.transpose()
     }
 
     fn poll_entry(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<DirEntry>>> {

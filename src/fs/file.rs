@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs;
-use std::future::poll_fn;
+use std::future::Future;
 use std::io::{self, IoSlice, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::cursor::{Cursor, rewind};
 use super::open_options::OpenOptions;
 use super::paths::{run, run_on};
+use crate::current::leaf;
 
 /// An open file. The blocking pool reads and writes it.
 ///
@@ -119,7 +120,7 @@ impl File {
     ///
     /// Not cancel safe: dropping the future closes the file.
     pub async fn into_std(mut self) -> io::Result<fs::File> {
-        poll_fn(|cx| self.0.poll_idle(cx)).await?;
+        leaf(|cx| self.0.poll_idle(cx)).await?;
         let (file, unread) = (self.0.std.clone(), self.0.unread());
         drop(self);
         let shared = file.clone();
@@ -170,8 +171,8 @@ impl File {
     /// # Cancel safety
     ///
     /// Cancel safe: the next read returns the bytes that this one read.
-    pub async fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        poll_fn(|cx| self.0.poll_read(cx, buf)).await
+    pub fn read(&mut self, buf: &mut [u8]) -> impl Future<Output = io::Result<usize>> {
+        leaf(move |cx| self.0.poll_read(cx, buf))
     }
 
     /// Fills `buf`.
@@ -206,8 +207,8 @@ impl File {
     /// # Cancel safety
     ///
     /// Cancel safe: a future that is dropped has accepted no bytes.
-    pub async fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        poll_fn(|cx| self.0.poll_write(cx, buf)).await
+    pub fn write(&mut self, buf: &[u8]) -> impl Future<Output = io::Result<usize>> {
+        leaf(move |cx| self.0.poll_write(cx, buf))
     }
 
     /// Accepts some bytes of several buffers, in their order, and writes them in the background as
@@ -236,8 +237,11 @@ impl File {
     ///     fs::remove_file(&path).await
     /// }).unwrap();
     /// ```
-    pub async fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        poll_fn(|cx| self.0.poll_write_vectored(cx, bufs)).await
+    pub fn write_vectored(
+        &mut self,
+        bufs: &[IoSlice<'_>],
+    ) -> impl Future<Output = io::Result<usize>> {
+        leaf(move |cx| self.0.poll_write_vectored(cx, bufs))
     }
 
     /// Writes all of `buf`, and waits until it is written.
@@ -268,8 +272,8 @@ impl File {
     /// # Cancel safety
     ///
     /// Cancel safe.
-    pub async fn flush(&mut self) -> io::Result<()> {
-        poll_fn(|cx| self.0.poll_flush(cx)).await
+    pub fn flush(&mut self) -> impl Future<Output = io::Result<()>> {
+        leaf(move |cx| self.0.poll_flush(cx))
     }
 
     /// Moves the cursor. Returns its new position, in bytes from the start of the file.
@@ -286,7 +290,7 @@ impl File {
     pub async fn seek(&mut self, target: SeekFrom) -> io::Result<u64> {
         // Always a new seek: a dropped one with the same target counts too.
         self.0.queue_seek(target);
-        poll_fn(|cx| self.0.poll_queued_seek(cx)).await
+        leaf(|cx| self.0.poll_queued_seek(cx)).await
     }
 
     /// Moves the cursor to the start of the file.

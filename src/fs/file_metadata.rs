@@ -1,13 +1,13 @@
 //! Operations on an open file that do not use its cursor: syncing, metadata, clones.
 
 use std::fs::{self, FileTimes, Metadata, Permissions};
-use std::future::poll_fn;
 use std::io;
 use std::time::SystemTime;
 
 use super::cursor::Cursor;
 use super::file::File;
 use super::paths::run;
+use crate::current::leaf;
 
 impl File {
     /// Waits until the contents and the metadata are on the disk.
@@ -21,7 +21,7 @@ impl File {
     /// Cancel safe.
     #[doc(alias = "fsync")]
     pub async fn sync_all(&self) -> io::Result<()> {
-        poll_fn(|cx| self.0.poll_flush(cx)).await?;
+        leaf(|cx| self.0.poll_flush(cx)).await?;
         self.with("sync_all", |file| file.sync_all()).await
     }
 
@@ -36,7 +36,7 @@ impl File {
     /// Cancel safe.
     #[doc(alias = "fdatasync")]
     pub async fn sync_data(&self) -> io::Result<()> {
-        poll_fn(|cx| self.0.poll_flush(cx)).await?;
+        leaf(|cx| self.0.poll_flush(cx)).await?;
         self.with("sync_data", |file| file.sync_data()).await
     }
 
@@ -146,7 +146,7 @@ impl File {
         operation: &'static str,
         mut f: impl FnMut(&fs::File) -> io::Result<T> + Send + 'static,
     ) -> io::Result<T> {
-        poll_fn(|cx| self.0.poll_written(cx)).await?;
+        leaf(|cx| self.0.poll_written(cx)).await?;
         let file = self.0.std.clone();
         run(operation, move || f(&file)).await.map_err(|error| self.0.explain(operation, error))
     }

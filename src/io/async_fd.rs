@@ -8,7 +8,7 @@
 
 use std::cell::Cell;
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::rc::Rc;
@@ -19,8 +19,9 @@ use rustix::fs::{FileType, fstat};
 use super::interest::Interest;
 use super::watched::{self, Watched};
 use crate::context;
-use crate::current::budget;
+use crate::current::{budget, leaf};
 use crate::reactor::{Direction, Done, PollWaiters, Reactor, Socket, Waiter, WaiterKey};
+use crate::world;
 
 /// A descriptor that the loop waits for: a pipe, a terminal, an eventfd, a timerfd, an inotify,
 /// another epoll, the socket of a library.
@@ -123,6 +124,7 @@ impl<T: AsFd> AsyncFd<T> {
         interest: Interest,
         reactor: &Rc<Reactor>,
     ) -> io::Result<AsyncFd<T>> {
+        world::check_outside("an AsyncFd")?;
         let kind = FileType::from_raw_mode(fstat(&fd)?.st_mode);
         let is_file = kind.is_file() || kind.is_dir();
         if is_file && interest.special() == Interest::NOTHING {
@@ -180,7 +182,7 @@ impl<T: AsFd> AsyncFd<T> {
     pub fn ready(&self, interest: Interest) -> impl Future<Output = io::Result<Interest>> + '_ {
         use Direction::{Read, Write};
         let mut waiters = [Read, Write, Read].map(|side| self.socket.source().waiter(side));
-        poll_fn(move |cx| {
+        leaf(move |cx| {
             let [read, write, special] = &mut waiters;
             let mut found = Interest::NOTHING;
             let mut is_ready = |side, waiter: &mut Waiter<'_>| {

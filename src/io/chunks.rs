@@ -1,6 +1,6 @@
 //! The bytes of a reader as a `Stream` of chunks.
 
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use futures_core::Stream;
 use futures_io::AsyncRead;
 
-use crate::current::{budget, read_buffer};
+use crate::current::{budget, leaf, read_buffer};
 
 /// The chunks of a reader; see [`chunks`].
 #[derive(Debug)]
@@ -49,7 +49,7 @@ impl<R: AsyncRead + Unpin> Chunks<R> {
     // The same signature as `StreamExt::next`: both can be called in the same way.
     #[allow(clippy::should_implement_trait)]
     pub fn next(&mut self) -> impl Future<Output = Option<io::Result<Vec<u8>>>> + Unpin {
-        poll_fn(|cx| self.poll_chunk(cx))
+        leaf(|cx| self.poll_chunk(cx))
     }
 
     /// Returns the reader.

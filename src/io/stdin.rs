@@ -15,6 +15,7 @@ use crate::blocking::{self, Kind, Work};
 use crate::io_traits::tokio_read;
 use crate::reactor::{Direction, WaiterKey, Waiters};
 use crate::wait::WakeList;
+use crate::world;
 
 /// The maximum number of bytes of one read.
 const CHUNK: usize = 8192;
@@ -205,6 +206,7 @@ impl Stdin {
 
     /// Reads the bytes that are available.
     fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Vec<u8>>> {
+        world::check_outside("reading from stdin")?;
         if self.standard.is_none() {
             self.standard = Some(Standard::stdin()?);
         }

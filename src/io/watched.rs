@@ -1,7 +1,7 @@
 //! A descriptor that is registered with the selector, and its states by poll(2). Unix.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, RawFd};
 
 use mio::unix::SourceFd;
 use mio::{Interest as Events, Registry, Token, event};
@@ -76,16 +76,22 @@ impl<T> Watched<T> {
     }
 }
 
+impl<T: AsFd> AsRawFd for Watched<T> {
+    fn as_raw_fd(&self) -> RawFd {
+        self.fd.as_fd().as_raw_fd()
+    }
+}
+
 impl<T: AsFd> event::Source for Watched<T> {
     fn register(&mut self, registry: &Registry, token: Token, _: Events) -> io::Result<()> {
-        SourceFd(&self.fd.as_fd().as_raw_fd()).register(registry, token, self.events())
+        SourceFd(&self.as_raw_fd()).register(registry, token, self.events())
     }
 
     fn reregister(&mut self, registry: &Registry, token: Token, _: Events) -> io::Result<()> {
-        SourceFd(&self.fd.as_fd().as_raw_fd()).reregister(registry, token, self.events())
+        SourceFd(&self.as_raw_fd()).reregister(registry, token, self.events())
     }
 
     fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
-        SourceFd(&self.fd.as_fd().as_raw_fd()).deregister(registry)
+        SourceFd(&self.as_raw_fd()).deregister(registry)
     }
 }

@@ -6,6 +6,7 @@ use std::vec;
 
 pub(super) use private::Sealed;
 
+use super::system;
 use crate::blocking::{self, Kind};
 use crate::context;
 use crate::current::budget;
@@ -90,6 +91,9 @@ pub(super) async fn resolve(target: Target) -> io::Result<Vec<SocketAddr>> {
         Target::Addrs(addrs) => return not_empty(addrs, "the list of addresses is empty"),
         Target::Name(name, port) => (name, port),
     };
+    if let Some(addrs) = system::look_up(&name, port) {
+        return addrs;
+    }
     let look_up = move || match (name.as_str(), port).to_socket_addrs() {
         Ok(addrs) => Ok(addrs.collect()),
         Err(error) => {

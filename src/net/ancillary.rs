@@ -12,15 +12,20 @@ use rustix::net::{
     SendAncillaryMessage, recvmsg, sendmsg,
 };
 
-use super::messages::{check_truncated, explain_send};
-use super::transport::done;
+use super::messages::{DatagramIo, check_truncated, explain_send};
+use super::system;
+use super::transport::{StreamIo, done};
 use super::unix_datagram::UnixDatagram;
 use super::unix_stream::UnixStream;
 use crate::reactor::Direction;
 use crate::sys::{self, NO_SIGNAL};
+use crate::world;
 
 /// The most descriptors in one message: SCM_MAX_FD of Linux. Other systems allow as many or fewer.
 const DESCRIPTORS_MAX: usize = 253;
+
+/// The name of these operations, for errors.
+const FDS: &str = "a message with descriptors";
 
 /// Descriptors in messages (SCM_RIGHTS).
 impl UnixStream {
@@ -66,7 +71,8 @@ impl UnixStream {
             ));
         }
         check_number(fds)?;
-        self.end.io(Direction::Write, |io| done(io.try_io(|| send(io, buf, fds)))).await
+        world::check_outside(FDS)?;
+        self.end.io(Direction::Write, |io| done(StreamIo::try_io(io, || send(io, buf, fds)))).await
     }
 
     /// Reads the available bytes into `buf`, and appends the descriptors that were sent with them
@@ -87,7 +93,8 @@ impl UnixStream {
     /// Nothing is received if the future is dropped before it completes.
     #[doc(alias("recv_fds", "recvmsg", "recvmsg_into", "SCM_RIGHTS"))]
     pub async fn recv_with_fds(&self, buf: &mut [u8], fds: &mut Vec<OwnedFd>) -> io::Result<usize> {
-        let op = |io: &mio::net::UnixStream| done(io.try_io(|| receive(io, buf, fds)));
+        world::check_outside(FDS)?;
+        let op = |io: &system::UnixStream| done(StreamIo::try_io(io, || receive(io, buf, fds)));
         self.end.io(Direction::Read, op).await.map(|received| received.0)
     }
 }
@@ -107,7 +114,8 @@ impl UnixDatagram {
     /// Nothing is sent if the future is dropped before it completes.
     pub async fn send_with_fds(&self, buf: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<usize> {
         check_number(fds)?;
-        let op = |io: &mio::net::UnixDatagram| done(io.try_io(|| send(io, buf, fds)));
+        world::check_outside(FDS)?;
+        let op = |io: &system::UnixDatagram| done(DatagramIo::try_io(io, || send(io, buf, fds)));
         self.end.io(Direction::Write, op).await.map_err(|error| explain_send(buf.len(), error))
     }
 
@@ -124,7 +132,8 @@ impl UnixDatagram {
     /// Nothing is received if the future is dropped before it completes.
     pub async fn recv_with_fds(&self, buf: &mut [u8], fds: &mut Vec<OwnedFd>) -> io::Result<usize> {
         let (capacity, before) = (buf.len(), fds.len());
-        let op = |io: &mio::net::UnixDatagram| done(io.try_io(|| receive(io, buf, fds)));
+        world::check_outside(FDS)?;
+        let op = |io: &system::UnixDatagram| done(DatagramIo::try_io(io, || receive(io, buf, fds)));
         let (length, is_truncated) = self.end.io(Direction::Read, op).await?;
         check_truncated(length, is_truncated, capacity).inspect_err(|_| fds.truncate(before))
     }

@@ -12,14 +12,14 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::addrs::{ToAddrs, resolve};
+use super::system;
+#[cfg(unix)]
+use super::system::TcpFd;
 use super::tcp_stream::TcpStream;
-use super::transport::done;
+use super::transport::{StreamIo, done};
 use crate::context;
 use crate::current::budget;
 use crate::reactor::{Direction, Reactor, Socket, WaiterKey};
-use crate::sys::connect_from;
-#[cfg(unix)]
-use crate::sys::{Owned, start_connect};
 use crate::time::{Sleep, sleep};
 
 /// The options of [`TcpStream::connect_with`].
@@ -83,7 +83,7 @@ struct Race<'a> {
 /// A socket that is connecting.
 struct Attempt {
     addr: SocketAddr,
-    socket: Socket<mio::net::TcpStream>,
+    socket: Socket<system::TcpStream>,
     waiter: WaiterKey,
 }
 
@@ -237,16 +237,12 @@ impl Attempt {
         options: &ConnectOptions,
         reactor: &Rc<Reactor>,
     ) -> io::Result<Attempt> {
-        let stream = match options.local_addr {
-            None => mio::net::TcpStream::connect(addr)?,
-            Some(local) => mio::net::TcpStream::from_std(connect_from(local, addr)?),
-        };
-        Attempt::started(addr, stream, reactor)
+        Attempt::started(addr, system::connect(addr, options.local_addr)?, reactor)
     }
 
     fn started(
         addr: SocketAddr,
-        stream: mio::net::TcpStream,
+        stream: system::TcpStream,
         reactor: &Rc<Reactor>,
     ) -> io::Result<Attempt> {
         // Connecting always ends with an event: a check before that event is a wasted system call.
@@ -268,14 +264,13 @@ impl Attempt {
 /// Connects a socket that the caller made.
 #[cfg(unix)]
 pub(super) async fn connect_socket(
-    fd: Owned,
+    fd: TcpFd,
     addr: SocketAddr,
     reactor: &Rc<Reactor>,
 ) -> io::Result<TcpStream> {
     budget::unit().await;
     let connected = async {
-        let stream = mio::net::TcpStream::from_std(start_connect(fd, addr)?);
-        let mut attempt = Attempt::started(addr, stream, reactor)?;
+        let mut attempt = Attempt::started(addr, system::connect_tcp(fd, addr)?, reactor)?;
         poll_fn(|cx| attempt.poll(cx)).await?;
         Ok(TcpStream::new(attempt.socket))
     };
@@ -283,12 +278,12 @@ pub(super) async fn connect_socket(
 }
 
 /// Returns the result of a connect. `WouldBlock` while it is still running.
-fn connected(io: &mio::net::TcpStream) -> io::Result<()> {
+fn connected(io: &system::TcpStream) -> io::Result<()> {
     // SO_ERROR is read first: a failed connect has no peer either, and would look unfinished.
-    if let Some(error) = io.take_error()? {
+    if let Some(error) = StreamIo::take_error(io)? {
         return Err(error);
     }
-    match io.peer_addr() {
+    match StreamIo::peer_addr(io) {
         Err(error) if error.kind() == io::ErrorKind::NotConnected => {
             Err(io::ErrorKind::WouldBlock.into())
         }

@@ -125,8 +125,8 @@ impl<T: Transport> Connection<T> {
     ///
     /// Nothing changes.
     #[doc(alias = "MSG_PEEK")]
-    pub async fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.end.io(Direction::Read, |io| io.peek(buf)).await
+    pub fn peek<'a>(&'a self, buf: &'a mut [u8]) -> impl Future<Output = io::Result<usize>> + 'a {
+        self.end.io(Direction::Read, move |io| io.peek(buf))
     }
 
     /// Writes a part of `buf`, and returns the number of bytes: at least one, unless `buf` is

@@ -96,8 +96,8 @@ impl<P: Protocol> DatagramSocket<P> {
     /// Nothing is received if the future is dropped before it completes.
     #[doc(alias = "sock_recv")]
     #[doc(alias = "sock_recv_into")]
-    pub async fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.end.io(Direction::Read, |io| done(io.receive(buf))).await
+    pub fn recv<'a>(&'a self, buf: &'a mut [u8]) -> impl Future<Output = io::Result<usize>> + 'a {
+        self.end.io(Direction::Read, move |io| done(io.receive(buf)))
     }
 
     /// Receives a datagram into `buf`, and returns its length and the address of its sender.
@@ -147,8 +147,11 @@ impl<P: Protocol> DatagramSocket<P> {
     /// # Cancel safety
     ///
     /// Nothing changes.
-    pub async fn peek_from(&self, buf: &mut [u8]) -> io::Result<(usize, P::Addr)> {
-        self.end.io(Direction::Read, |io| done(io.receive_from(buf, ReceiveMode::Peek))).await
+    pub fn peek_from<'a>(
+        &'a self,
+        buf: &'a mut [u8],
+    ) -> impl Future<Output = io::Result<(usize, P::Addr)>> + 'a {
+        self.end.io(Direction::Read, move |io| done(io.receive_from(buf, ReceiveMode::Peek)))
     }
 
     /// Returns the address of the sender of the next datagram, and leaves the datagram in the queue

@@ -4,15 +4,17 @@
 
 use std::borrow::BorrowMut;
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::io;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use super::transport::IoObject;
+use crate::current::leaf;
 use crate::io::Interest;
 use crate::reactor::{Direction, Done, PollWaiters, Reactor, Socket};
 use crate::sys::{self, Owned};
+use crate::world;
 
 /// A socket or an end of a pipe.
 pub(super) struct Endpoint<S: IoObject> {
@@ -38,6 +40,7 @@ impl<S: IoObject> Endpoint<S> {
         object: impl Into<Owned>,
         reactor: &Rc<Reactor>,
     ) -> io::Result<Endpoint<S>> {
+        world::check_outside("an object of the operating system")?;
         let owned = object.into();
         let was_nonblocking = sys::is_nonblocking(&owned)?;
         let io = S::from(sys::with_nonblocking(owned, true)?);
@@ -46,6 +49,7 @@ impl<S: IoObject> Endpoint<S> {
 
     /// Deregisters the object from its loop, and restores its original mode.
     pub(super) fn into_std<O: From<Owned>>(self) -> io::Result<O> {
+        world::check_outside("`into_std`")?;
         let owned = self.socket.into_inner()?.into();
         sys::with_nonblocking(owned, self.was_nonblocking).map(O::from)
     }
@@ -70,7 +74,7 @@ impl<S: IoObject> Endpoint<S> {
         write: impl Fn(&S, &[u8]) -> io::Result<Done<usize>>,
     ) -> impl Future<Output = io::Result<()>> {
         let mut waiter = self.socket.source().waiter(Direction::Write);
-        poll_fn(move |cx| {
+        leaf(move |cx| {
             let rest = buf.borrow_mut();
             while !rest.is_empty() {
                 match ready!(waiter.poll_io(cx, || write(self.get(), rest)))? {
@@ -111,7 +115,7 @@ impl<S: IoObject> Endpoint<S> {
     ) -> impl Future<Output = io::Result<Interest>> + '_ {
         let source = self.socket.source();
         let mut waiters = [Direction::Read, Direction::Write].map(|side| source.waiter(side));
-        poll_fn(move |cx| {
+        leaf(move |cx| {
             if interest.is_priority() || interest.is_error() {
                 return Poll::Ready(Err(not_reported(interest)));
             }

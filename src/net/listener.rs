@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -16,6 +16,7 @@ use super::endpoint::Endpoint;
 use super::tcp_stream::Tcp;
 use super::transport::{Accept, Transport, done};
 use crate::context;
+use crate::current::leaf;
 use crate::reactor::{Direction, Reactor, Socket, WaiterKey};
 use crate::sys::{AcceptFailure, accept_failure};
 use crate::time::{Sleep, now, sleep_until};
@@ -102,8 +103,16 @@ impl<T: Transport> Listener<T> {
         listener: T::StdListener,
         reactor: &Rc<Reactor>,
     ) -> io::Result<Listener<T>> {
-        let end = Endpoint::from_std(listener, reactor)?;
-        Ok(Listener { end, starved_until: Cell::new(None), polled: Cell::default() })
+        Ok(Listener::new(Endpoint::from_std(listener, reactor)?))
+    }
+
+    /// Registers a new listener that is non-blocking already.
+    pub(super) fn from_mio(io: T::Listener, reactor: &Rc<Reactor>) -> io::Result<Listener<T>> {
+        Ok(Listener::new(Endpoint::register(io, reactor)?))
+    }
+
+    fn new(end: Endpoint<T::Listener>) -> Listener<T> {
+        Listener { end, starved_until: Cell::new(None), polled: Cell::default() }
     }
 
     /// Deregisters the listener from the loop, and returns it in its original mode; see
@@ -127,9 +136,9 @@ impl<T: Transport> Listener<T> {
     ///
     /// No connection is lost.
     #[doc(alias = "sock_accept")]
-    pub async fn accept(&self) -> io::Result<(Connection<T>, T::Addr)> {
+    pub fn accept(&self) -> impl Future<Output = io::Result<(Connection<T>, T::Addr)>> {
         let mut incoming = self.incoming();
-        poll_fn(|cx| incoming.poll_accept(cx)).await
+        leaf(move |cx| incoming.poll_accept(cx))
     }
 
     /// Accepts a connection as [`accept`](Listener::accept) does. At most one task waits in it: the
@@ -137,8 +146,7 @@ impl<T: Transport> Listener<T> {
     ///
     /// ```
     /// use evloop::net::{TcpListener, TcpStream};
-    /// use std::future::poll_fn;
-    ///
+    ///     ///
     /// evloop::block_on(async {
     ///     let listener = TcpListener::bind("127.0.0.1:0").await?;
     ///     let client = TcpStream::connect(listener.local_addr()?).await?;

@@ -46,6 +46,7 @@ pub enum ReceiveMode {
 pub trait DatagramIo: IoObject {
     type Addr;
     fn send(&self, buf: &[u8]) -> io::Result<usize>;
+    fn transmit_to(&self, buf: &[u8], addr: &Self::Addr) -> io::Result<usize>;
     fn receive(&self, buf: &mut [u8]) -> io::Result<usize>;
     fn receive_from(&self, buf: &mut [u8], mode: ReceiveMode) -> io::Result<(usize, Self::Addr)>;
     fn peer_addr(&self) -> io::Result<Self::Addr>;

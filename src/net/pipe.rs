@@ -28,6 +28,7 @@ use super::endpoint::Endpoint;
 pub use super::pipe_ends::{Receiver, Sender};
 #[doc(alias = "mkfifo")]
 pub use super::pipe_open::OpenOptions;
+use super::system;
 use crate::context;
 
 /// Makes a pipe, registered with the running loop. The [module](self) has an example.
@@ -43,7 +44,7 @@ use crate::context;
 #[track_caller]
 pub fn pair() -> io::Result<(Sender, Receiver)> {
     let reactor = &context::expect("pipe::pair").reactor;
-    let (sender, receiver) = mio::unix::pipe::new()?;
+    let (sender, receiver) = system::pipe()?;
     let (sender, receiver) =
         (Endpoint::register(sender, reactor)?, Endpoint::register(receiver, reactor)?);
     Ok((Sender { end: sender }, Receiver { end: receiver }))

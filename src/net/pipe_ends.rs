@@ -1,23 +1,22 @@
 //! The two ends of a pipe. Unix only. Layer L4.
 
 use std::future::Future;
-use std::io::{self, IoSlice, IoSliceMut, Read};
-use std::os::fd::{AsFd, OwnedFd};
+use std::io::{self, IoSlice, IoSliceMut};
+use std::os::fd::OwnedFd;
 #[cfg(feature = "process")]
 use std::rc::Rc;
 
-use mio::unix::pipe;
 use rustix::fs::{FileType, fstat};
-use rustix::io::ioctl_fionread;
 
 use super::endpoint::Endpoint;
-use super::transport::{done, done_bytes};
+use super::pipe_transfer::{ReadEnd, WriteEnd};
+use super::system::{PipeReceiver, PipeSender};
 use crate::context::{self, Context};
-use crate::io::state;
 #[cfg(feature = "process")]
 use crate::reactor::Reactor;
 use crate::reactor::{Direction, Done, Source};
 use crate::sys;
+use crate::world;
 
 /// The read end of a pipe.
 ///
@@ -25,7 +24,7 @@ use crate::sys;
 /// to the other end then returns an error of kind `BrokenPipe`, or raises
 /// [SIGPIPE](Sender#sigpipe).
 pub struct Receiver {
-    pub(super) end: Endpoint<pipe::Receiver>,
+    pub(super) end: Endpoint<PipeReceiver>,
 }
 
 /// The write end of a pipe.
@@ -40,15 +39,15 @@ pub struct Receiver {
 /// signal. On other systems it raises SIGPIPE. Rust programs ignore this signal by default; it ends
 /// a program that has restored the system's default action.
 pub struct Sender {
-    pub(super) end: Endpoint<pipe::Sender>,
+    pub(super) end: Endpoint<PipeSender>,
 }
 
 impl Receiver {
     /// Registers the end of a new pipe to a child process. No other process holds this end.
     #[cfg(feature = "process")]
     pub(crate) fn of_child(fd: impl Into<OwnedFd>, reactor: &Rc<Reactor>) -> io::Result<Receiver> {
-        let io = pipe::Receiver::from(fd.into());
-        io.set_nonblocking(true)?;
+        world::check_outside("a child process")?;
+        let io = PipeReceiver::from(sys::with_nonblocking(fd.into(), true)?);
         Ok(Receiver { end: Endpoint::register(io, reactor)? })
     }
 
@@ -95,7 +94,7 @@ impl Receiver {
     ///
     /// Nothing is read if the future is dropped before it completes.
     pub fn read<'a>(&'a self, buf: &'a mut [u8]) -> impl Future<Output = io::Result<usize>> + 'a {
-        self.end.io(Direction::Read, |io| read(io, buf))
+        self.end.io(Direction::Read, |io| io.read(buf))
     }
 
     /// Reads into several buffers at once, as [`read`](Receiver::read) does.
@@ -104,7 +103,7 @@ impl Receiver {
     ///
     /// Nothing is read if the future is dropped before it completes.
     pub async fn read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        self.end.io(Direction::Read, |io| read_vectored(io, bufs)).await
+        self.end.io(Direction::Read, |io| io.read_vectored(bufs)).await
     }
 
     /// Reads until `buf` is full.
@@ -154,7 +153,7 @@ impl Receiver {
         let source = self.end.socket.source();
         source.until(Direction::Read, move || {
             // The next read reports an error.
-            let is_at_end = is_at_end(self).unwrap_or(false);
+            let is_at_end = self.end.get().is_at_end().unwrap_or(false);
             // Where mio emulates edges, no event reports the next writer: the wait ends by a timer.
             if is_at_end {
                 source.set_unwatched(Direction::Read);
@@ -170,7 +169,7 @@ impl Receiver {
 
     /// Reads once without waiting.
     pub(crate) fn receive(&self, buf: &mut [u8]) -> io::Result<Done<usize>> {
-        read(self.end.get(), buf)
+        self.end.get().read(buf)
     }
 }
 
@@ -178,8 +177,8 @@ impl Sender {
     /// Registers the end of a new pipe to a child process. No other process holds this end.
     #[cfg(feature = "process")]
     pub(crate) fn of_child(fd: impl Into<OwnedFd>, reactor: &Rc<Reactor>) -> io::Result<Sender> {
-        let io = pipe::Sender::from(fd.into());
-        io.set_nonblocking(true)?;
+        world::check_outside("a child process")?;
+        let io = PipeSender::from(sys::with_nonblocking(fd.into(), true)?);
         Ok(Sender { end: Endpoint::register(io, reactor)? })
     }
 
@@ -223,7 +222,7 @@ impl Sender {
     ///
     /// Nothing is written if the future is dropped before it completes.
     pub fn write<'a>(&'a self, buf: &'a [u8]) -> impl Future<Output = io::Result<usize>> + 'a {
-        self.end.io(Direction::Write, |io| write(io, buf))
+        self.end.io(Direction::Write, |io| io.write(buf))
     }
 
     /// Writes a part of several buffers at once.
@@ -236,7 +235,7 @@ impl Sender {
     ///
     /// Nothing is written if the future is dropped before it completes.
     pub async fn write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.end.io(Direction::Write, |io| write_vectored(io, bufs)).await
+        self.end.io(Direction::Write, |io| io.write_vectored(bufs)).await
     }
 
     /// Writes all of `buf`.
@@ -250,7 +249,7 @@ impl Sender {
     /// Not cancel safe: the number of bytes written is lost. See
     /// [`write_all_buf`](Sender::write_all_buf).
     pub fn write_all(&self, buf: &[u8]) -> impl Future<Output = io::Result<()>> {
-        self.end.write_all(buf, write)
+        self.end.write_all(buf, |io, rest| io.write(rest))
     }
 
     /// Writes all of `buf`, and advances it past the bytes that were written.
@@ -263,7 +262,7 @@ impl Sender {
     ///
     /// Cancel safe: if the future is dropped, `buf` holds the bytes not written yet.
     pub fn write_all_buf(&self, buf: &mut &[u8]) -> impl Future<Output = io::Result<()>> {
-        self.end.write_all(buf, write)
+        self.end.write_all(buf, |io, rest| io.write(rest))
     }
 }
 
@@ -277,43 +276,4 @@ pub(super) fn check_pipe(fd: OwnedFd) -> io::Result<OwnedFd> {
             Err(io::Error::new(io::ErrorKind::InvalidInput, sentence))
         }
     }
-}
-
-/// A short count does not mean that the pipe is empty: with O_DIRECT each write is a packet of its
-/// own.
-pub(super) fn read(mut io: &pipe::Receiver, buf: &mut [u8]) -> io::Result<Done<usize>> {
-    let can_fill = !buf.is_empty();
-    done(io.try_io(|| check_end(io, can_fill, (&mut io).read(buf))))
-}
-
-pub(super) fn read_vectored(
-    mut io: &pipe::Receiver,
-    bufs: &mut [IoSliceMut<'_>],
-) -> io::Result<Done<usize>> {
-    let can_fill = bufs.iter().any(|buf| !buf.is_empty());
-    done(io.try_io(|| check_end(io, can_fill, (&mut io).read_vectored(bufs))))
-}
-
-/// Turns a read of 0 bytes into `WouldBlock` while no writer has opened the FIFO yet. The first one
-/// may open it and write after that read: then the bytes are read next.
-fn check_end(io: &pipe::Receiver, can_fill: bool, result: io::Result<usize>) -> io::Result<usize> {
-    match result {
-        Ok(0) if can_fill && !is_at_end(io)? => Err(io::ErrorKind::WouldBlock.into()),
-        result => result,
-    }
-}
-
-/// Returns whether all writers have closed the pipe, and no byte is left. A FIFO without a writer
-/// is not readable before the first one.
-fn is_at_end(pipe: impl AsFd) -> io::Result<bool> {
-    // An unchecked file may not report the number of its bytes: then its read of 0 is the end.
-    Ok(state(&pipe)?.is_readable() && ioctl_fionread(&pipe).unwrap_or(0) == 0)
-}
-
-pub(super) fn write(io: &pipe::Sender, buf: &[u8]) -> io::Result<Done<usize>> {
-    done_bytes(sys::write_pipe(io, &[IoSlice::new(buf)]), buf.len())
-}
-
-pub(super) fn write_vectored(io: &pipe::Sender, bufs: &[IoSlice<'_>]) -> io::Result<Done<usize>> {
-    done(sys::write_pipe(io, bufs))
 }

@@ -8,7 +8,8 @@ use std::task::{Context, Poll};
 
 use futures_io::{AsyncRead, AsyncWrite};
 
-use super::pipe_ends::{Receiver, Sender, read, read_vectored, write, write_vectored};
+use super::pipe_ends::{Receiver, Sender};
+use super::pipe_transfer::{ReadEnd, WriteEnd};
 use crate::io_traits::{read_by_reference, tokio_read, tokio_write, write_by_reference};
 use crate::reactor::Direction;
 
@@ -18,7 +19,7 @@ impl AsyncRead for &Receiver {
         cx: &mut Context<'_>,
         buf: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        self.end.poll_io(Direction::Read, cx, |io| read(io, buf))
+        self.end.poll_io(Direction::Read, cx, |io| io.read(buf))
     }
 
     fn poll_read_vectored(
@@ -26,7 +27,7 @@ impl AsyncRead for &Receiver {
         cx: &mut Context<'_>,
         bufs: &mut [IoSliceMut<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.end.poll_io(Direction::Read, cx, |io| read_vectored(io, bufs))
+        self.end.poll_io(Direction::Read, cx, |io| io.read_vectored(bufs))
     }
 }
 
@@ -36,7 +37,7 @@ impl AsyncWrite for &Sender {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.end.poll_io(Direction::Write, cx, |io| write(io, buf))
+        self.end.poll_io(Direction::Write, cx, |io| io.write(buf))
     }
 
     fn poll_write_vectored(
@@ -44,7 +45,7 @@ impl AsyncWrite for &Sender {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.end.poll_io(Direction::Write, cx, |io| write_vectored(io, bufs))
+        self.end.poll_io(Direction::Write, cx, |io| io.write_vectored(bufs))
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -4,7 +4,8 @@ use std::future::Future;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::task::{Context, Poll};
 
-use super::pipe_ends::{Receiver, Sender, read, read_vectored, write, write_vectored};
+use super::pipe_ends::{Receiver, Sender};
+use super::pipe_transfer::{ReadEnd, WriteEnd};
 use crate::io::Interest;
 use crate::reactor::Direction;
 
@@ -41,7 +42,7 @@ impl Receiver {
     ///
     /// Kind `WouldBlock` if no byte is available.
     pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.end.socket.attempt(Direction::Read, |io| read(io, buf))
+        self.end.socket.attempt(Direction::Read, |io| io.read(buf))
     }
 
     /// Reads the available bytes into several buffers without waiting.
@@ -50,7 +51,7 @@ impl Receiver {
     ///
     /// Kind `WouldBlock` if no byte is available.
     pub fn try_read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        self.end.socket.attempt(Direction::Read, |io| read_vectored(io, bufs))
+        self.end.socket.attempt(Direction::Read, |io| io.read_vectored(bufs))
     }
 }
 
@@ -87,7 +88,7 @@ impl Sender {
     ///
     /// Kind `WouldBlock` if the pipe is full; else as [`write`](Sender::write).
     pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
-        self.end.socket.attempt(Direction::Write, |io| write(io, buf))
+        self.end.socket.attempt(Direction::Write, |io| io.write(buf))
     }
 
     /// Writes the bytes of several buffers that the pipe accepts without waiting.
@@ -96,6 +97,6 @@ impl Sender {
     ///
     /// As [`try_write`](Sender::try_write).
     pub fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.end.socket.attempt(Direction::Write, |io| write_vectored(io, bufs))
+        self.end.socket.attempt(Direction::Write, |io| io.write_vectored(bufs))
     }
 }

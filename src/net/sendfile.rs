@@ -3,11 +3,12 @@
 use std::fs::File;
 use std::io;
 
+use super::system;
 use super::tcp_stream::TcpStream;
 use super::transport::done;
 use crate::blocking::{self, Kind};
 use crate::reactor::Direction;
-use crate::sys::{self, AsFile, duplicate, read_at};
+use crate::sys::{AsFile, duplicate, read_at};
 
 /// The most bytes of one sendfile(2) call. The socket accepts fewer, and the limit bounds the time
 /// that the event loop waits for the disk.
@@ -98,6 +99,6 @@ async fn send(
 ) -> io::Result<Option<u64>> {
     let len = usize::try_from(left.min(SENDFILE_MAX)).expect("the limit of a call fits into usize");
     // A short count may come from the file: it does not show that the socket's buffer is full.
-    let sent = stream.end.io(Direction::Write, |io| done(sys::sendfile(io, file, at, len)));
+    let sent = stream.end.io(Direction::Write, |io| done(system::sendfile(io, file, at, len)));
     Ok(sent.await?.map(|sent| sent as u64))
 }

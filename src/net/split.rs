@@ -74,8 +74,8 @@ impl<T: Transport> OwnedReadHalf<T> {
     }
 
     /// See [`Connection::read`].
-    pub async fn read(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.0.read(buf).await
+    pub fn read<'a>(&'a self, buf: &'a mut [u8]) -> impl Future<Output = io::Result<usize>> + 'a {
+        self.0.read(buf)
     }
 
     /// See [`Connection::read_exact`].
@@ -89,8 +89,8 @@ impl<T: Transport> OwnedReadHalf<T> {
     }
 
     /// See [`Connection::peek`].
-    pub async fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.0.peek(buf).await
+    pub fn peek<'a>(&'a self, buf: &'a mut [u8]) -> impl Future<Output = io::Result<usize>> + 'a {
+        self.0.peek(buf)
     }
 
     /// See [`Connection::poll_peek`].
@@ -131,8 +131,8 @@ impl<T: Transport> OwnedReadHalf<T> {
 
 impl<T: Transport> OwnedWriteHalf<T> {
     /// See [`Connection::write`].
-    pub async fn write(&self, buf: &[u8]) -> io::Result<usize> {
-        self.stream.write(buf).await
+    pub fn write<'a>(&'a self, buf: &'a [u8]) -> impl Future<Output = io::Result<usize>> + 'a {
+        self.stream.write(buf)
     }
 
     /// See [`Connection::write_all`].

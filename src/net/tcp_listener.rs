@@ -4,10 +4,10 @@ use std::io;
 
 use super::addrs::{ToAddrs, bind_error, resolve};
 use super::listener::Listener;
+use super::system;
 use super::tcp_stream::Tcp;
 use crate::context;
 use crate::current::budget;
-use crate::sys;
 
 /// A socket that accepts TCP connections.
 ///
@@ -84,8 +84,8 @@ impl TcpListener {
         let ListenOptions { backlog, reuse_addr, reuse_port, only_v6 } = *options;
         let mut failure = None;
         for addr in resolve(addr.target()?).await? {
-            match sys::listen(addr, backlog, reuse_addr, reuse_port, only_v6)
-                .and_then(|listener| TcpListener::register(listener, &context.reactor))
+            match system::listen(addr, backlog, reuse_addr, reuse_port, only_v6)
+                .and_then(|listener| TcpListener::from_mio(listener, &context.reactor))
             {
                 Ok(listener) => return Ok(listener),
                 Err(error) => failure = failure.or(Some((addr, error))),

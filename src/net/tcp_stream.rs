@@ -4,6 +4,7 @@ use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{self, Shutdown, SocketAddr};
 
 use super::connection::Connection;
+use super::system;
 use super::transport::{Accept, Sealed, StreamIo, Transport, done, done_bytes};
 use crate::reactor::Done;
 use crate::sys::{
@@ -63,8 +64,8 @@ impl Sealed for Tcp {
     type Addr = SocketAddr;
     type StdStream = net::TcpStream;
     type StdListener = net::TcpListener;
-    type Stream = mio::net::TcpStream;
-    type Listener = mio::net::TcpListener;
+    type Stream = system::TcpStream;
+    type Listener = system::TcpListener;
 
     fn ip_addr(addr: &SocketAddr) -> Option<SocketAddr> {
         Some(*addr)

@@ -9,7 +9,7 @@ use std::net::{Shutdown, SocketAddr};
 pub(super) use private::Sealed;
 
 use crate::reactor::Done;
-use crate::sys::Owned;
+use crate::sys::{AsDescriptor, Owned};
 
 /// A kind of connection: [`Tcp`](super::Tcp), and on Unix [`Unix`](super::Unix).
 ///
@@ -40,9 +40,15 @@ mod private {
 }
 
 /// An I/O object of mio that converts from and into the system's descriptor or handle.
-pub trait IoObject: mio::event::Source + fmt::Debug + Unpin + From<Owned> + Into<Owned> {}
+pub trait IoObject:
+    mio::event::Source + AsDescriptor + fmt::Debug + Unpin + From<Owned> + Into<Owned>
+{
+}
 
-impl<S: mio::event::Source + fmt::Debug + Unpin + From<Owned> + Into<Owned>> IoObject for S {}
+impl<S> IoObject for S where
+    S: mio::event::Source + AsDescriptor + fmt::Debug + Unpin + From<Owned> + Into<Owned>
+{
+}
 
 /// A connection of mio: a stream of bytes in both directions.
 pub trait StreamIo: IoObject {

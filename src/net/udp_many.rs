@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use super::messages::{DatagramIo, ReceiveMode};
+use super::system;
 use super::transport::done;
 use super::udp_socket::{UdpSocket, explain_send_to};
 use crate::reactor::{Direction, Done};
@@ -142,18 +143,18 @@ impl UdpSocket {
 }
 
 fn send_many<B: AsRef<[u8]>>(
-    io: &mio::net::UdpSocket,
+    io: &system::UdpSocket,
     datagrams: &[(B, SocketAddr)],
 ) -> io::Result<usize> {
     let datagrams = &datagrams[..datagrams.len().min(DATAGRAMS_MAX)];
-    sys::send_many(io, datagrams).map_err(|error| {
+    system::send_many(io, datagrams).map_err(|error| {
         let (datagram, addr) = &datagrams[0];
         explain_send_to(io, datagram.as_ref().len(), *addr, error)
     })
 }
 
 fn receive_many<B: AsMut<[u8]>>(
-    io: &mio::net::UdpSocket,
+    io: &system::UdpSocket,
     bufs: &mut [B],
     received: &mut Vec<(usize, SocketAddr)>,
 ) -> io::Result<Done<usize>> {

@@ -9,6 +9,7 @@ use super::datagram_socket::DatagramSocket;
 use super::messages::{
     DatagramIo, Protocol, ReceiveMode, Sealed, check_truncated, explain_send, send_error,
 };
+use super::system;
 use super::transport::done;
 use crate::context;
 use crate::current::budget;
@@ -103,7 +104,7 @@ impl UdpSocket {
         let BindOptions { reuse_addr, reuse_port, only_v6, broadcast } = *options;
         let mut failure = None;
         for addr in resolve(addr.target()?).await? {
-            match sys::bind_udp(addr, reuse_addr, reuse_port, only_v6) {
+            match system::bind_udp(addr, reuse_addr, reuse_port, only_v6) {
                 Ok(socket) => {
                     if broadcast {
                         socket.set_broadcast(true)?;
@@ -154,7 +155,7 @@ impl UdpSocket {
     #[doc(alias = "sendto")]
     pub async fn send_to(&self, buf: &[u8], addr: impl ToAddrs) -> io::Result<usize> {
         let addr = self.first_of_family(addr.target()?).await?;
-        self.end.io(Direction::Write, |io| done(send_to(io, buf, addr))).await
+        self.end.io(Direction::Write, |io| done(io.transmit_to(buf, &addr))).await
     }
 
     /// Sends a datagram to `addr` without waiting; see [`send_to`](UdpSocket::send_to).
@@ -163,7 +164,7 @@ impl UdpSocket {
     ///
     /// Kind `WouldBlock` if the system's send buffer is full.
     pub fn try_send_to(&self, buf: &[u8], addr: SocketAddr) -> io::Result<usize> {
-        self.end.socket.attempt(Direction::Write, |io| done(send_to(io, buf, addr)))
+        self.end.socket.attempt(Direction::Write, |io| done(io.transmit_to(buf, &addr)))
     }
 
     /// Sends a datagram to `addr` as a `poll_` function; see [`send_to`](UdpSocket::send_to). At
@@ -175,7 +176,7 @@ impl UdpSocket {
         buf: &[u8],
         addr: SocketAddr,
     ) -> Poll<io::Result<usize>> {
-        self.end.poll_io(Direction::Write, cx, |io| done(send_to(io, buf, addr)))
+        self.end.poll_io(Direction::Write, cx, |io| done(io.transmit_to(buf, &addr)))
     }
 
     /// Returns the first address of `target` that has the socket's address family, else the first.
@@ -271,14 +272,10 @@ impl UdpSocket {
     }
 }
 
-fn send_to(io: &mio::net::UdpSocket, buf: &[u8], addr: SocketAddr) -> io::Result<usize> {
-    sys::send_udp(io, buf, addr).map_err(|error| explain_send_to(io, buf.len(), addr, error))
-}
-
 /// Adds to an error which datagram was not sent, and why the socket cannot send to this address.
 #[cold]
 pub(super) fn explain_send_to(
-    io: &mio::net::UdpSocket,
+    io: &impl DatagramIo<Addr = SocketAddr>,
     length: usize,
     addr: SocketAddr,
     error: io::Error,
@@ -300,7 +297,7 @@ impl Sealed for Udp {
     const FROM_STD: &'static str = "UdpSocket::from_std";
     type Addr = SocketAddr;
     type StdSocket = net::UdpSocket;
-    type Socket = mio::net::UdpSocket;
+    type Socket = system::UdpSocket;
 }
 
 impl DatagramIo for mio::net::UdpSocket {
@@ -308,6 +305,11 @@ impl DatagramIo for mio::net::UdpSocket {
 
     fn send(&self, buf: &[u8]) -> io::Result<usize> {
         sys::send_udp_connected(self, buf).map_err(|error| explain_send(buf.len(), error))
+    }
+
+    fn transmit_to(&self, buf: &[u8], addr: &SocketAddr) -> io::Result<usize> {
+        let sent = sys::send_udp(self, buf, *addr);
+        sent.map_err(|error| explain_send_to(self, buf.len(), *addr, error))
     }
 
     fn receive(&self, buf: &mut [u8]) -> io::Result<usize> {

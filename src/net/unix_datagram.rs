@@ -5,10 +5,11 @@ use std::net::Shutdown;
 use std::os::unix::net::{self, SocketAddr};
 use std::path::Path;
 
-use rustix::net::{connect, send, sendto};
+use rustix::net::{send, sendto};
 
 use super::datagram_socket::DatagramSocket;
 use super::messages::{DatagramIo, Protocol, ReceiveMode, Sealed, check_truncated, explain_send};
+use super::system;
 use super::transport::done;
 use super::unix_path::{address_error, from_raw, parse_address, retry_when_full, to_raw};
 use super::unix_stream::Unix;
@@ -50,7 +51,7 @@ impl UnixDatagram {
         // First: a panic leaves no file behind.
         let context = context::expect("UnixDatagram::bind");
         let addr = parse_address(path.as_ref())?;
-        let bound = mio::net::UnixDatagram::bind_addr(&addr);
+        let bound = system::datagram(Some(&addr));
         let socket = bound.map_err(|error| address_error("bind to", &addr, error))?;
         UnixDatagram::from_mio(socket, &context.reactor)
     }
@@ -63,7 +64,7 @@ impl UnixDatagram {
     #[track_caller]
     pub fn unbound() -> io::Result<UnixDatagram> {
         let context = context::expect("UnixDatagram::unbound");
-        UnixDatagram::from_mio(mio::net::UnixDatagram::unbound()?, &context.reactor)
+        UnixDatagram::from_mio(system::datagram(None)?, &context.reactor)
     }
 
     /// Makes two sockets that are connected to each other.
@@ -75,7 +76,7 @@ impl UnixDatagram {
     #[track_caller]
     pub fn pair() -> io::Result<(UnixDatagram, UnixDatagram)> {
         let reactor = &context::expect("UnixDatagram::pair").reactor;
-        let (one, other) = mio::net::UnixDatagram::pair()?;
+        let (one, other) = system::datagram_pair()?;
         Ok((UnixDatagram::from_mio(one, reactor)?, UnixDatagram::from_mio(other, reactor)?))
     }
 
@@ -88,8 +89,8 @@ impl UnixDatagram {
     /// `ConnectionRefused` if no socket is bound to the file.
     pub fn connect(&self, path: impl AsRef<Path>) -> io::Result<()> {
         let addr = parse_address(path.as_ref())?;
-        let connected = connect(self.end.get(), &to_raw(&addr)?);
-        connected.map_err(|errno| address_error("connect to", &addr, errno.into()))
+        let connected = system::connect_datagram(self.end.get(), &addr);
+        connected.map_err(|error| address_error("connect to", &addr, error))
     }
 
     /// Sends a datagram to the socket at `path`. Waits while the queue of that socket is full.
@@ -120,14 +121,11 @@ impl UnixDatagram {
 
     /// Shuts down one or both directions (POSIX `shutdown`).
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        self.end.get().shutdown(how)
+        system::shutdown_datagram(self.end.get(), how)
     }
 
     fn attempt_to(&self, buf: &[u8], addr: &SocketAddr) -> io::Result<usize> {
-        let raw = to_raw(addr)?;
-        self.end.socket.attempt(Direction::Write, |io| {
-            done(io.try_io(|| Ok(sendto(io, buf, NO_SIGNAL, &raw)?)))
-        })
+        self.end.socket.attempt(Direction::Write, |io| done(io.transmit_to(buf, addr)))
     }
 }
 
@@ -137,7 +135,7 @@ impl Sealed for Unix {
     const FROM_STD: &'static str = "UnixDatagram::from_std";
     type Addr = SocketAddr;
     type StdSocket = net::UnixDatagram;
-    type Socket = mio::net::UnixDatagram;
+    type Socket = system::UnixDatagram;
 }
 
 impl DatagramIo for mio::net::UnixDatagram {
@@ -146,6 +144,11 @@ impl DatagramIo for mio::net::UnixDatagram {
     fn send(&self, buf: &[u8]) -> io::Result<usize> {
         self.try_io(|| Ok(send(self, buf, NO_SIGNAL)?))
             .map_err(|error| explain_send(buf.len(), error))
+    }
+
+    fn transmit_to(&self, buf: &[u8], addr: &SocketAddr) -> io::Result<usize> {
+        let raw = to_raw(addr)?;
+        self.try_io(|| Ok(sendto(self, buf, NO_SIGNAL, &raw)?))
     }
 
     fn receive(&self, buf: &mut [u8]) -> io::Result<usize> {

@@ -15,6 +15,7 @@ use super::unix_stream::{UnixListener, UnixStream};
 use crate::context;
 use crate::current::budget;
 use crate::sys;
+use crate::world;
 
 /// A Unix socket that is neither connected nor listening: for a client with an address of its own,
 /// and for options that must be set before.
@@ -49,11 +50,13 @@ pub struct UnixSocket {
 impl UnixSocket {
     /// Makes a socket for connections (SOCK_STREAM). It needs no running loop.
     pub fn new_stream() -> io::Result<UnixSocket> {
+        world::check_outside("a UnixSocket")?;
         Ok(UnixSocket { fd: sys::open(AddressFamily::UNIX, SocketType::STREAM)? })
     }
 
     /// Makes a socket for datagrams (SOCK_DGRAM). It needs no running loop.
     pub fn new_datagram() -> io::Result<UnixSocket> {
+        world::check_outside("a UnixSocket")?;
         Ok(UnixSocket { fd: sys::open(AddressFamily::UNIX, SocketType::DGRAM)? })
     }
 

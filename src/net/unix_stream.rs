@@ -13,12 +13,14 @@ use rustix::net::{RecvAncillaryBuffer, RecvFlags, ReturnFlags, recv, recvmsg};
 use super::connection::Connection;
 use super::endpoint::Endpoint;
 use super::listener::Listener;
+use super::system;
 use super::transport::{Accept, Sealed, StreamIo, Transport, done, done_bytes};
 use super::unix_path::{address_error, parse_address, retry_when_full};
 use crate::context::{self, Context};
 use crate::current::budget;
 use crate::reactor::{Done, Reactor};
 use crate::sys::{peek_bytes, receive_vectored, send_bytes, send_vectored};
+use crate::world;
 
 /// The [`Transport`] and [`Protocol`](super::Protocol) of the Unix sockets.
 #[derive(Debug)]
@@ -116,7 +118,7 @@ impl UnixStream {
         let context = context::expect("UnixStream::connect");
         budget::unit().await;
         // The system reports no event when a full backlog has capacity again.
-        match retry_when_full(|| MioStream::connect_addr(addr)).await {
+        match retry_when_full(|| system::connect_unix(addr)).await {
             Ok(stream) => UnixStream::from_mio(stream, &context.reactor),
             Err(error) => Err(address_error("connect to", addr, error)),
         }
@@ -125,7 +127,7 @@ impl UnixStream {
     /// Returns whether the system refuses a connection at once: the file exists, but no socket
     /// listens. A listener with a full backlog does not refuse.
     pub(crate) fn is_refused_at(path: &Path) -> bool {
-        let attempt = MioStream::connect(path);
+        let attempt = parse_address(path).and_then(|addr| system::connect_unix(&addr));
         attempt.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
     }
 
@@ -138,7 +140,7 @@ impl UnixStream {
     #[track_caller]
     pub fn pair() -> io::Result<(UnixStream, UnixStream)> {
         let reactor = &context::expect("UnixStream::pair").reactor;
-        let (one, other) = MioStream::pair()?;
+        let (one, other) = system::unix_pair()?;
         Ok((UnixStream::from_mio(one, reactor)?, UnixStream::from_mio(other, reactor)?))
     }
 
@@ -149,23 +151,27 @@ impl UnixStream {
     /// Kind `Unsupported` on systems other than Linux.
     #[doc(alias = "SO_PEERCRED")]
     pub fn peer_cred(&self) -> io::Result<PeerCred> {
+        world::check_outside("`peer_cred`")?;
         peer_cred(self.end.get())
     }
 
-    pub(super) fn from_mio(stream: MioStream, reactor: &Rc<Reactor>) -> io::Result<UnixStream> {
+    pub(super) fn from_mio(
+        stream: system::UnixStream,
+        reactor: &Rc<Reactor>,
+    ) -> io::Result<UnixStream> {
         Ok(Connection { end: Endpoint::register(stream, reactor)? })
     }
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
-fn peer_cred(io: &MioStream) -> io::Result<PeerCred> {
+fn peer_cred(io: &system::UnixStream) -> io::Result<PeerCred> {
     let cred = rustix::net::sockopt::socket_peercred(io)?;
     let pid = Some(cred.pid.as_raw_nonzero().get());
     Ok(PeerCred { uid: cred.uid.as_raw(), gid: cred.gid.as_raw(), pid })
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn peer_cred(_: &MioStream) -> io::Result<PeerCred> {
+fn peer_cred(_: &system::UnixStream) -> io::Result<PeerCred> {
     Err(io::Error::new(
         io::ErrorKind::Unsupported,
         "only Linux reports the credentials of the peer",
@@ -180,8 +186,8 @@ impl Sealed for Unix {
     type Addr = SocketAddr;
     type StdStream = net::UnixStream;
     type StdListener = net::UnixListener;
-    type Stream = MioStream;
-    type Listener = MioListener;
+    type Stream = system::UnixStream;
+    type Listener = system::UnixListener;
 
     fn ip_addr(_addr: &SocketAddr) -> Option<std::net::SocketAddr> {
         None
@@ -295,8 +301,8 @@ impl UnixListener {
 
     /// Takes the loop as an argument: a panic of a caller outside of a loop leaves no file behind.
     fn bind_on(addr: &SocketAddr, context: &Context) -> io::Result<UnixListener> {
-        let bound = net::UnixListener::bind_addr(addr);
+        let bound = system::listen_unix(addr);
         let listener = bound.map_err(|error| address_error("listen on", addr, error))?;
-        UnixListener::register(listener, &context.reactor)
+        UnixListener::from_mio(listener, &context.reactor)
     }
 }

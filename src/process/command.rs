@@ -17,6 +17,7 @@ use super::start_error::start_error;
 use crate::blocking::{self, Kind};
 use crate::context::{self, Context};
 use crate::runtime::Handle;
+use crate::world;
 
 /// A program to start, with arguments, environment and pipes: [`std::process::Command`] for the
 /// loop.
@@ -331,6 +332,7 @@ impl Command {
     /// Applies `defaults` to stdin, stdout and stderr that are not set, and reaps orphans that have
     /// ended. Returns the reading end if stdout and stderr are one pipe.
     fn prepare(&mut self, defaults: [Stdio; 3]) -> io::Result<Option<OwnedFd>> {
+        world::check_outside("process::Command")?;
         orphans::reap();
         let [stdin, stdout, stderr] = defaults;
         if !self.is_set[0] {

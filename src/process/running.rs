@@ -101,6 +101,7 @@ impl Watch {
 impl Future for Reaped<'_> {
     type Output = io::Result<ExitStatus>;
 
+    #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
         let Reaped { running, waiter } = &mut *self;
         let Running { process, watch, .. } = &mut **running;

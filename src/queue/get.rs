@@ -1,7 +1,7 @@
 //! Getting values from a queue, and looking at them.
 
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -11,6 +11,7 @@ use futures_core::Stream;
 use super::any_queue::{AnyQueue, QueuePermits};
 use super::container::Container;
 use super::error::{QueueClosed, TryGetError};
+use crate::current::leaf;
 use crate::sync::raw_semaphore::{Acquire, RawPermit, Refusal};
 
 /// The values of a queue, until it is closed and empty; [`AnyQueue::stream`] makes it.
@@ -46,7 +47,7 @@ impl<C: Container> AnyQueue<C> {
     /// No value is lost.
     pub fn get(&self) -> impl Future<Output = Result<C::Value, QueueClosed>> {
         let mut get = Get::new(self);
-        poll_fn(move |cx| get.poll(cx))
+        leaf(move |cx| get.poll(cx))
     }
 
     /// Takes the next value if there is one now.
@@ -98,7 +99,7 @@ impl<C: Container> AnyQueue<C> {
     {
         let mut acquire = Acquire::new(&self.items, 1);
         // Releases the value to the next task when this returns.
-        let _item = poll_fn(|cx| acquire.poll(cx)).await.map_err(|_| QueueClosed)?;
+        let _item = leaf(|cx| acquire.poll(cx)).await.map_err(|_| QueueClosed)?;
         Ok(self.clone_next())
     }
 

@@ -1,13 +1,14 @@
 //! Putting values into a queue, and the permits of reserved slots.
 
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::mem;
 use std::task::{Poll, ready};
 
 use super::any_queue::AnyQueue;
 use super::container::Container;
 use super::error::{PutError, QueueClosed, TryPutError};
+use crate::current::leaf;
 use crate::sync::raw_semaphore::{Acquire, Refusal};
 
 /// A reserved slot of a queue; made by [`AnyQueue::reserve`]. Dropping it frees the slot.
@@ -31,7 +32,7 @@ impl<C: Container> AnyQueue<C> {
     pub fn put(&self, value: C::Value) -> impl Future<Output = Result<(), PutError<C::Value>>> {
         let mut acquire = Acquire::new(self, 1);
         let mut value = Some(value);
-        poll_fn(move |cx| {
+        leaf(move |cx| {
             let slot = ready!(acquire.poll_uncounted(cx));
             let value = value.take().expect("a put was polled after it completed");
             Poll::Ready(match slot {
@@ -73,7 +74,7 @@ impl<C: Container> AnyQueue<C> {
     /// A future that is dropped loses its place among the waiting tasks, and nothing else.
     pub async fn reserve(&self) -> Result<Permit<'_, C>, QueueClosed> {
         let mut acquire = Acquire::new(self, 1);
-        let slot = poll_fn(|cx| acquire.poll_uncounted(cx)).await;
+        let slot = leaf(|cx| acquire.poll_uncounted(cx)).await;
         slot.map(|_| Permit::new(self)).map_err(|_| QueueClosed)
     }
 

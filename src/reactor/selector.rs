@@ -1,4 +1,4 @@
-//! The selector of a loop (epoll, kqueue, poll), and the I/O objects that are registered with it.
+//! The reactor of a loop: its selector, the I/O objects that are registered with it, its timers.
 //!
 //! Each socket is registered once, edge-triggered, in both directions. The selector's token is the
 //! key of its [`Source`] in a slab. Invariant: wakers are collected while a `RefCell` is borrowed,
@@ -10,24 +10,18 @@ use std::io;
 #[cfg(all(unix, not(mio_unsupported_force_poll_poll)))]
 use std::os::fd::AsFd;
 use std::rc::Rc;
-use std::sync::Arc;
-use std::task::{Wake, Waker};
+use std::task::Waker;
 use std::time::Duration;
 
-use mio::{Events, Interest, Registry, Token, event};
+use mio::event;
 use slab::Slab;
 
+use super::poll::{Selector, World};
 use super::source::{Readiness, Source};
 use super::timer_wheel::Timers;
 use crate::clock::{Clock, Tick};
-use crate::sys::{Alarm, IS_EMULATED};
+use crate::sys::{Descriptor, IS_EMULATED};
 use crate::wait::WakeList;
-
-/// The token of the event by which another thread ends the wait.
-const UNPARK: Token = Token(usize::MAX);
-
-/// The token of the alarm, which ends waits that are shorter than the selector's precision.
-const ALARM: Token = Token(usize::MAX - 1);
 
 /// Shorter waits are ended by the alarm: the selector rounds its timeout up to whole milliseconds.
 const ALARM_BELOW: Duration = Duration::from_millis(10);
@@ -38,27 +32,13 @@ const RETRY: Duration = Duration::from_millis(10);
 /// The capacity of `woken` that is retained after a burst of wakers.
 const KEPT_MAX: usize = 1 << 14;
 
-/// Both directions. On Linux also urgent data: the kernel ends a read early at the urgent mark.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-const INTEREST: Interest = Interest::READABLE.add(Interest::WRITABLE).add(Interest::PRIORITY);
-
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-const INTEREST: Interest = Interest::READABLE.add(Interest::WRITABLE);
-
 /// The selector of a loop, its sources and its timers.
 #[derive(Debug)]
 pub(crate) struct Reactor {
-    /// Borrowed only during a wait.
-    poll: RefCell<mio::Poll>,
-    /// Another handle of the same selector, to register sources while `poll` is borrowed.
-    registry: Registry,
-    /// The events of one wait. Borrowed together with `poll`.
-    events: RefCell<Events>,
+    selector: Selector,
     /// The registered sources; the token is the index.
-    sources: RefCell<Slab<Rc<Entry>>>,
+    pub(super) sources: RefCell<Slab<Rc<Entry>>>,
     pub(super) timers: RefCell<Timers>,
-    /// Ends waits that are shorter than the selector's precision.
-    alarm: Alarm,
     /// The deadline that the alarm is set to while another loop watches the selector.
     armed: Cell<Option<Tick>>,
     /// The deadline that the host of this loop knows, between two hosted turns.
@@ -74,20 +54,13 @@ pub(crate) struct Reactor {
     pub(super) is_closed: Cell<bool>,
 }
 
-/// Ends the selector's wait from any thread.
-struct Unpark(mio::Waker);
-
 impl Reactor {
     /// Creates a selector that returns up to `events_capacity` events from one wait.
     pub(crate) fn new(events_capacity: usize) -> io::Result<Reactor> {
-        let poll = mio::Poll::new()?;
         Ok(Reactor {
-            registry: poll.registry().try_clone()?,
-            poll: RefCell::new(poll),
-            events: RefCell::new(Events::with_capacity(events_capacity)),
+            selector: Selector::new(events_capacity)?,
             sources: RefCell::default(),
             timers: RefCell::new(Timers::new()),
-            alarm: Alarm::new(),
             armed: Cell::new(None),
             known: Cell::new(None),
             is_watched: Cell::new(false),
@@ -100,8 +73,7 @@ impl Reactor {
 
     /// Returns a waker that ends the selector's wait: the current one, or else the next one.
     pub(crate) fn unpark(&self) -> io::Result<Waker> {
-        let waker = mio::Waker::new(&self.registry, UNPARK)?;
-        Ok(Waker::from(Arc::new(Unpark(waker))))
+        self.selector.waker()
     }
 
     /// Returns whether wakers are still to be woken: an earlier waker panicked, or more timers were
@@ -118,29 +90,44 @@ impl Reactor {
     /// Waits for events for up to `limit`, or until the next deadline if that is earlier, and wakes
     /// the tasks of the sources that are ready. A signal that interrupts the wait ends it.
     pub(crate) fn wait(&self, limit: Option<Duration>) -> io::Result<()> {
+        let system = match &self.selector {
+            Selector::System(system) => system,
+            Selector::World(world) => {
+                self.take_events(world);
+                return Ok(());
+            }
+        };
         let retry = self.has_unwatched().then_some(RETRY);
         let limit = limit.into_iter().chain(retry).min();
         let timeout =
             if self.has_pending_wakes() { Some(Duration::ZERO) } else { self.timeout(limit) };
         self.collect_and_wake(|woken| {
-            let mut events = self.events.borrow_mut();
-            match self.poll.borrow_mut().poll(&mut events, timeout) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
-                result => result?,
-            }
             let sources = self.sources.borrow();
-            for event in events.iter() {
-                // A token without a source: the source was removed after the kernel queued the
-                // event.
-                if let Some(entry) = sources.get(event.token().0) {
-                    entry.source.set_ready(readiness(event), woken);
+            // A token without a source: the source was removed after the kernel queued the event.
+            system.wait(timeout, |key, readiness| {
+                if let Some(entry) = sources.get(key) {
+                    entry.source.set_ready(readiness, woken);
                 }
-            }
+            })?;
             if IS_EMULATED {
                 sources.iter().for_each(|(_, entry)| entry.source.retry(woken));
             }
             Ok(())
         })
+    }
+
+    /// Wakes the tasks of the sources for which a simulated world has events. The world lets time
+    /// pass, so nothing waits here.
+    #[cold]
+    fn take_events(&self, world: &World) {
+        self.collect_and_wake(|woken| {
+            let sources = self.sources.borrow();
+            world.take_events(|key, readiness| {
+                if let Some(entry) = sources.get(key) {
+                    entry.source.set_ready(readiness, woken);
+                }
+            });
+        });
     }
 
     /// Returns whether a source waits for its next retry, not for an event of the selector.
@@ -170,7 +157,7 @@ impl Reactor {
         let is_set = next == self.armed.get() || next == self.known.get();
         if let Some(at) = next.filter(|_| !is_set) {
             // If the alarm has no descriptor, the other loop can still ask for the next deadline.
-            let set = self.alarm.set(self.clock.left(at), &self.registry, ALARM);
+            let set = self.selector.set_alarm(self.clock.left(at));
             self.armed.set(set.is_ok().then_some(at));
         }
     }
@@ -197,34 +184,32 @@ impl Reactor {
     /// Returns whether the last wait returned as many events as its buffer holds: then the selector
     /// may have more.
     pub(crate) fn has_events_left(&self) -> bool {
-        let events = self.events.borrow();
-        events.iter().nth(events.capacity() - 1).is_some()
+        self.selector.has_events_left()
     }
 
     /// Returns the selector. Its descriptor is readable when events are pending.
     #[cfg(all(unix, not(mio_unsupported_force_poll_poll)))]
     pub(crate) fn selector(&self) -> &impl AsFd {
-        &self.registry
+        self.selector.registry()
     }
 
     /// Adds a source to the slab and registers its object with the selector. Returns its key, too.
     pub(super) fn register(
         self: &Rc<Self>,
+        descriptor: Descriptor,
         io: &mut dyn event::Source,
         ready: bool,
     ) -> io::Result<(Rc<Entry>, u32)> {
         let mut sources = self.sources.borrow_mut();
         let key = sources.vacant_key();
         let stored_key = u32::try_from(key).expect("a process has fewer than 2^32 descriptors");
-        let entry = Rc::new(Entry::new(self.clone(), ready));
+        let entry = Rc::new(Entry::new(self.clone(), descriptor, ready));
         sources.insert(entry.clone());
         drop(sources);
         if self.is_closed.get() {
             entry.source.close(&mut Vec::new());
         }
-        self.registry
-            .register(io, Token(key), INTEREST)
-            .inspect_err(|_| self.remove_source(key))?;
+        self.selector.register(io, key).inspect_err(|_| self.remove_source(key))?;
         Ok((entry, stored_key))
     }
 
@@ -235,10 +220,10 @@ impl Reactor {
         if !IS_EMULATED {
             return Ok(());
         }
-        match self.registry.reregister(io, Token(key), INTEREST) {
+        match self.selector.reregister(io, key) {
             // mio's poll(2) selector deregisters an object by itself when it hangs up.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                self.registry.register(io, Token(key), INTEREST)
+                self.selector.register(io, key)
             }
             result => result,
         }
@@ -246,7 +231,7 @@ impl Reactor {
 
     /// Deregisters a source's object from the selector.
     pub(super) fn deregister(&self, io: &mut dyn event::Source) -> io::Result<()> {
-        match self.registry.deregister(io) {
+        match self.selector.deregister(io) {
             // mio's poll(2) selector deregisters an object by itself when it hangs up.
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             result => result,
@@ -282,7 +267,7 @@ impl Reactor {
         if timeout < ALARM_BELOW && !timeout.is_zero() {
             self.armed.set(None);
             // If the alarm has no descriptor, the wait is rounded to the selector's milliseconds.
-            let _ = self.alarm.set(timeout, &self.registry, ALARM);
+            let _ = self.selector.set_alarm(timeout);
         }
         Some(timeout)
     }
@@ -308,38 +293,18 @@ impl Reactor {
     }
 }
 
-/// Converts an event to the directions in which it may end a wait. An error may end both.
-fn readiness(event: &event::Event) -> Readiness {
-    let error = event.is_error();
-    let read_closed = event.is_read_closed();
-    Readiness {
-        read: event.is_readable() || read_closed || error || event.is_priority(),
-        write: event.is_writable() || event.is_write_closed() || error,
-        special: read_closed || error || event.is_priority(),
-    }
-}
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        // A wake must not be lost. mio handles a full counter itself, so no expected error remains.
-        self.0.wake().expect("the selector of an event loop could not be woken");
-    }
-}
-
 /// The reactor's record of one socket, in its slab.
 pub(super) struct Entry {
     pub(super) source: Source,
     pub(super) reactor: Rc<Reactor>,
+    /// The number by which the system names the I/O object.
+    pub(super) descriptor: Descriptor,
 }
 
 impl Entry {
     /// Creates an entry. If `ready` is true, operations are tried before the first event.
-    pub(super) fn new(reactor: Rc<Reactor>, ready: bool) -> Entry {
-        Entry { source: Source::new(ready), reactor }
+    fn new(reactor: Rc<Reactor>, descriptor: Descriptor, ready: bool) -> Entry {
+        Entry { source: Source::new(ready), reactor, descriptor }
     }
 }
 

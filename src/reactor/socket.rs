@@ -15,6 +15,7 @@ use mio::event;
 use super::selector::{Entry, Reactor};
 use super::source::{Direction, Done, Source};
 use super::waiters::WaiterKey;
+use crate::sys::{self, AsDescriptor};
 
 /// An I/O object of type `S` that is registered with a loop.
 #[derive(Debug)]
@@ -30,8 +31,11 @@ pub(crate) struct Socket<S: event::Source> {
 
 impl<S: event::Source> Socket<S> {
     /// Registers `io`. If `ready` is true, operations are tried before the first event.
-    pub(crate) fn new(mut io: S, reactor: Rc<Reactor>, ready: bool) -> io::Result<Socket<S>> {
-        let (entry, key) = reactor.register(&mut io, ready)?;
+    pub(crate) fn new(mut io: S, reactor: Rc<Reactor>, ready: bool) -> io::Result<Socket<S>>
+    where
+        S: AsDescriptor,
+    {
+        let (entry, key) = reactor.register(sys::descriptor(&io), &mut io, ready)?;
         Ok(Socket { io: Some(io), entry, key })
     }
 
@@ -57,6 +61,7 @@ impl<S: event::Source> Socket<S> {
     }
 
     /// See [`Source::poll_io`].
+    #[track_caller]
     pub(crate) fn poll_io<T>(
         &self,
         direction: Direction,

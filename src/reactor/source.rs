@@ -8,10 +8,8 @@
 
 use std::cell::Cell;
 use std::fmt;
-use std::future::{Future, poll_fn};
 use std::io;
 use std::ops::ControlFlow;
-use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
 use super::waiters::{WaiterKey, Waiters};
@@ -43,11 +41,11 @@ pub struct Done<T> {
     pub short: bool,
 }
 
-type Side = Waiters<State>;
+pub(super) type Side = Waiters<State>;
 
 /// The state of one direction.
 #[derive(Default)]
-struct State {
+pub(super) struct State {
     /// An operation may succeed. Cleared by a WouldBlock, or by a short count that proves the same.
     ready: Cell<bool>,
     /// A short count proves nothing until the next WouldBlock.
@@ -65,20 +63,6 @@ pub(crate) struct Source {
     write: Side,
 }
 
-/// A future's registration as a waiter of one direction, made by [`Source::waiter`]. It is
-/// registered at its first wait and removed when it is dropped.
-pub(crate) struct Waiter<'a> {
-    side: &'a Side,
-    key: WaiterKey,
-}
-
-/// A future that runs an operation on a source until it completes; made by [`Source::io`].
-#[must_use = "an operation does nothing unless it is awaited"]
-pub(crate) struct Io<'a, F> {
-    waiter: Waiter<'a>,
-    op: F,
-}
-
 impl Source {
     /// Creates a source. If `ready` is true, operations are tried before the first event.
     pub(crate) fn new(ready: bool) -> Source {
@@ -88,46 +72,10 @@ impl Source {
         source
     }
 
-    /// Creates a waiter that is not registered yet.
-    pub(crate) fn waiter(&self, direction: Direction) -> Waiter<'_> {
-        Waiter { side: self.side(direction), key: WaiterKey::default() }
-    }
-
-    /// Runs `op` until it completes.
-    ///
-    /// # Cancel safety
-    ///
-    /// Either `op` has completed and its result is returned, or it has had no effect.
-    pub(crate) fn io<F>(&self, direction: Direction, op: F) -> Io<'_, F> {
-        Io { waiter: self.waiter(direction), op }
-    }
-
-    /// Completes once the direction is believed to be ready.
-    pub(crate) fn ready(&self, direction: Direction) -> impl Future<Output = io::Result<()>> {
-        let mut waiter = self.waiter(direction);
-        poll_fn(move |cx| waiter.poll_ready(cx))
-    }
-
-    /// Completes once `is_done` returns true, which is called at every wake. For sources that have
-    /// no object in the selector.
-    pub(crate) fn until(
-        &self,
-        direction: Direction,
-        is_done: impl Fn() -> bool,
-    ) -> impl Future<Output = io::Result<()>> {
-        let mut waiter = self.waiter(direction);
-        poll_fn(move |cx| {
-            if is_done() {
-                ready!(budget::poll_unit(cx));
-                return Poll::Ready(Ok(()));
-            }
-            waiter.side.poll_wait(cx, &mut waiter.key)
-        })
-    }
-
     /// Tries `op` if the direction is ready, else stores the task's waker at `key`. Every operation
     /// goes through this function.
     #[inline]
+    #[track_caller]
     pub(crate) fn poll_io<T>(
         &self,
         direction: Direction,
@@ -139,6 +87,7 @@ impl Source {
     }
 
     /// Completes once the direction is believed to be ready.
+    #[track_caller]
     pub(crate) fn poll_ready(
         &self,
         direction: Direction,
@@ -234,7 +183,7 @@ impl Source {
         self.side(direction).deregister(key);
     }
 
-    fn side(&self, direction: Direction) -> &Side {
+    pub(super) fn side(&self, direction: Direction) -> &Side {
         match direction {
             Direction::Read => &self.read,
             Direction::Write => &self.write,
@@ -242,32 +191,10 @@ impl Source {
     }
 }
 
-impl Waiter<'_> {
-    /// See [`Source::poll_io`].
-    #[inline]
-    pub(crate) fn poll_io<T>(
-        &mut self,
-        cx: &mut Context<'_>,
-        op: impl FnMut() -> io::Result<Done<T>>,
-    ) -> Poll<io::Result<T>> {
-        self.side.poll_io(cx, &mut self.key, op)
-    }
-
-    /// See [`Source::poll_ready`].
-    pub(crate) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.side.poll_ready(cx, &mut self.key)
-    }
-
-    /// Waits for the next event of the direction.
-    #[cfg(unix)]
-    pub(crate) fn poll_wait<T>(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
-        self.side.poll_wait(cx, &mut self.key)
-    }
-}
-
 impl Side {
     #[inline]
-    fn poll_io<T>(
+    #[track_caller]
+    pub(super) fn poll_io<T>(
         &self,
         cx: &mut Context<'_>,
         key: &mut WaiterKey,
@@ -283,7 +210,12 @@ impl Side {
         self.poll_wait(cx, key)
     }
 
-    fn poll_ready(&self, cx: &mut Context<'_>, key: &mut WaiterKey) -> Poll<io::Result<()>> {
+    #[track_caller]
+    pub(super) fn poll_ready(
+        &self,
+        cx: &mut Context<'_>,
+        key: &mut WaiterKey,
+    ) -> Poll<io::Result<()>> {
         ready!(budget::poll_left(cx));
         if self.state.ready.get() {
             budget::spend();
@@ -326,7 +258,12 @@ impl Side {
         self.state.special.set(false);
     }
 
-    fn poll_wait<T>(&self, cx: &mut Context<'_>, key: &mut WaiterKey) -> Poll<io::Result<T>> {
+    #[track_caller]
+    pub(super) fn poll_wait<T>(
+        &self,
+        cx: &mut Context<'_>,
+        key: &mut WaiterKey,
+    ) -> Poll<io::Result<T>> {
         if self.state.closed.get() {
             return Poll::Ready(Err(loop_ended()));
         }
@@ -369,23 +306,6 @@ fn loop_ended() -> io::Error {
         "the event loop that this I/O object belongs to has ended: use it inside that loop's \
          block_on, or create a new one in this loop",
     )
-}
-
-impl<T, F: FnMut() -> io::Result<Done<T>> + Unpin> Future for Io<'_, F> {
-    type Output = io::Result<T>;
-
-    #[inline]
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
-        let Io { waiter, op } = &mut *self;
-        waiter.poll_io(cx, op)
-    }
-}
-
-impl Drop for Waiter<'_> {
-    #[inline]
-    fn drop(&mut self) {
-        self.side.deregister(&mut self.key);
-    }
 }
 
 impl fmt::Debug for Source {

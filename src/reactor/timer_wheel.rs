@@ -70,7 +70,7 @@ pub(crate) struct Timers {
 #[derive(Debug)]
 pub(super) struct Node {
     /// In nanoseconds. Of a slot: a lower bound, exact unless the nearest deadline was removed.
-    deadline: u64,
+    pub(super) deadline: u64,
     /// `None` for a slot.
     pub(super) waker: Option<Waker>,
     next: u32,

@@ -26,13 +26,19 @@ impl Reactor {
         self.next_tick().map(|at| self.clock.begin(at))
     }
 
+    /// Returns when the next timer is due, in nanoseconds of the clock.
+    #[cfg(feature = "sim")]
+    pub(crate) fn next_nanos(&self) -> Option<u64> {
+        self.next_tick().map(Tick::nanos)
+    }
+
     /// Returns the number of timers that are set. Scans them.
     pub(crate) fn count_timers(&self) -> usize {
         self.timers.borrow().nodes.iter().filter(|node| node.waker.is_some()).count()
     }
 
     pub(super) fn next_tick(&self) -> Option<Tick> {
-        self.timers.borrow().next().map(Tick::at_or_after)
+        self.timers.borrow().next().map(|nanos| self.clock.tick_at_or_after(nanos))
     }
 
     /// Completes once the deadline has passed, in nanoseconds of the clock. Until then a timer at

@@ -60,6 +60,19 @@ impl<S> Waiters<S> {
         self.has_wakers.get()
     }
 
+    /// Calls `f` with each waker. The wakers are moved meanwhile: `f` must not run user code.
+    pub(super) fn scan(&self, mut f: impl FnMut(&Waker)) {
+        let (first, others) = (self.first.take(), self.others.take());
+        first.iter().for_each(&mut f);
+        others
+            .iter()
+            .flat_map(|slots| slots.iter())
+            .filter_map(|(_, slot)| slot.as_ref())
+            .for_each(f);
+        self.first.set(first);
+        self.others.set(others);
+    }
+
     /// Stores a waker in the slot of `key`. Assigns a slot if it has none.
     pub(crate) fn wait(&self, key: &mut WaiterKey, waker: &Waker) {
         match key.0 {

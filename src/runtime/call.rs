@@ -126,7 +126,7 @@ fn call(what: &str, when: Instant, f: impl FnOnce() + 'static) -> CallHandle {
         timer.await;
         f();
     };
-    let task = context.executor.spawn(call, SpawnOptions::here());
+    let task = context.executor.spawn_call(call, SpawnOptions::here());
     CallHandle::new(task.abort_handle(), when)
 }
 

@@ -18,7 +18,9 @@ use crate::caught::catch;
 use crate::context::{Context, Entered};
 use crate::current;
 use crate::executor::{Batch, JoinHandle, Root, SpawnOptions};
+use crate::inspect;
 use crate::threads::{Call, Drained};
+use crate::world;
 
 /// An event loop on this thread.
 ///
@@ -48,7 +50,7 @@ use crate::threads::{Call, Drained};
 /// # std::io::Result::Ok(())
 /// ```
 pub struct Runtime {
-    pub(super) context: Rc<Context>,
+    pub(crate) context: Rc<Context>,
     pub(super) batch_max: usize,
     /// How long to poll for events before sleeping.
     pub(super) spin: Duration,
@@ -113,9 +115,21 @@ impl Builder {
     /// # Errors
     ///
     /// If the operating system has no selector for it (EMFILE, ENFILE, ENOMEM), or if the process
-    /// has as many loops as a waker can distinguish: 65,535, or 255 on 32-bit systems.
+    /// has as many loops as a waker can distinguish: 65,535, or 255 on 32-bit systems. Kind
+    /// `Unsupported` in a simulated world, whose hosts have one loop each.
     #[doc(alias = "build_local")]
     pub fn build(self) -> io::Result<Runtime> {
+        if world::here().is_some() {
+            return Err(io::Error::new(
+                io::ErrorKind::Unsupported,
+                "a host of a simulated world has one loop, which is running: spawn a task instead",
+            ));
+        }
+        self.build_unchecked()
+    }
+
+    /// Like [`build`](Builder::build), also for a host of a simulated world.
+    pub(super) fn build_unchecked(self) -> io::Result<Runtime> {
         let (batch_max, spin) = (self.batch_max, self.spin);
         let runtime = Runtime {
             context: Context::new(self.into_settings())?,
@@ -125,6 +139,9 @@ impl Builder {
             driver: Cell::new(Driver::Program),
         };
         runtime.update_watcher();
+        if let Some(beacon) = &runtime.context.inbox.info.beacon {
+            inspect::start(beacon.settings);
+        }
         Ok(runtime)
     }
 }
@@ -230,12 +247,19 @@ impl Runtime {
 
     /// Runs steps 2 to 4 of a turn.
     pub(super) fn run_ready(&mut self, root: Option<Root<'_>>) -> Batch {
-        self.drain_inbox();
-        self.context.reactor.fire_timers();
+        self.make_ready();
         self.context.executor.run_batch(root, self.batch_max)
     }
 
-    /// Handles the wakes and calls that other threads have left in the inbox.
+    /// Runs steps 2 and 3 of a turn, which make tasks ready.
+    pub(super) fn make_ready(&mut self) {
+        let turns = &self.context.turns;
+        turns.set(turns.get() + 1);
+        self.drain_inbox();
+        self.context.reactor.fire_timers();
+    }
+
+    /// Handles the wakes, the calls and a request that other threads have left in the inbox.
     fn drain_inbox(&mut self) {
         if !self.context.inbox.is_pending() {
             return;
@@ -246,9 +270,15 @@ impl Runtime {
         }
         for Call { function, called_at } in self.drained.calls.drain(..) {
             let options = SpawnOptions::at(called_at);
-            drop(self.context.executor.spawn(async { function() }, options));
+            drop(self.context.executor.spawn_call(async { function() }, options));
         }
         self.drained.shrink();
+        if let Some(mut request) = self.drained.request.take() {
+            if request().is_continue() {
+                // Behind the other requests. The inbox is open while the loop runs turns.
+                let _ = self.context.inbox.request(request);
+            }
+        }
         if self.context.idle.has_waiting() {
             self.context.inbox.notify();
         }
@@ -273,6 +303,9 @@ impl Runtime {
         let guard = TurnGuard(self);
         let _entered = context.enter();
         let _in_turn = context.executor.begin_turn();
+        if let Some(beacon) = context.executor.beacon() {
+            beacon.begin_turn();
+        }
         f(guard.0)
     }
 
@@ -304,6 +337,9 @@ struct TurnGuard<'a>(&'a mut Runtime);
 impl Drop for TurnGuard<'_> {
     fn drop(&mut self) {
         self.0.context.inbox.info.set_running(false);
+        if let Some(beacon) = self.0.context.executor.beacon() {
+            beacon.leave();
+        }
         self.0.update_watcher();
     }
 }

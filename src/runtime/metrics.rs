@@ -8,7 +8,9 @@ use crate::context::{self, Context};
 
 /// The present numbers of a loop, as [`Runtime::metrics`] and [`Handle::metrics`] return them.
 ///
-/// They are counted when they are read: the loop itself counts nothing for them.
+/// They are counted when they are read: the loop itself counts its turns only. How long the loop
+/// waits and works is not known: that would cost two readings of the clock a turn. An
+/// [`Instrument`](super::Instrument) can measure it.
 ///
 /// ```
 /// evloop::block_on(async {
@@ -21,10 +23,14 @@ use crate::context::{self, Context};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Metrics {
+    /// The turns that the loop has begun, as those of [`Runtime::turn`].
+    pub turns: u64,
     /// The tasks, with those of scopes and the future of `block_on`.
     pub alive_tasks: usize,
     /// The tasks that wait for their turn. The running task is not among them.
     pub ready_tasks: usize,
+    /// The wakes and calls from other threads that the loop has not handled yet.
+    pub queued_wakes_and_calls: usize,
     /// The timers that are set.
     pub timers: usize,
     /// When the next timer is due.
@@ -41,11 +47,13 @@ pub struct Metrics {
 
 impl Metrics {
     fn of(context: &Context) -> Metrics {
-        let Context { executor, reactor, pool, .. } = context;
+        let Context { executor, reactor, inbox, pool, .. } = context;
         let pool = pool.counts();
         Metrics {
+            turns: context.turns.get(),
             alive_tasks: executor.count(),
             ready_tasks: executor.ready(),
+            queued_wakes_and_calls: inbox.len(),
             timers: reactor.count_timers(),
             next_deadline: reactor.next_deadline(),
             sources: reactor.count_sources(),

@@ -291,6 +291,7 @@ impl<T> RemoteHandle<T> {
 impl<T> Future for RemoteHandle<T> {
     type Output = Result<T, JoinError>;
 
+    #[track_caller]
     fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
         ready!(budget::poll_left(cx));
         // Cloned before the lock is taken: cloning a waker runs user code.

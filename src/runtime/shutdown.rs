@@ -7,6 +7,7 @@ use std::panic::Location;
 use std::time::Duration;
 
 use super::event_loop::Runtime;
+use crate::inspect;
 
 /// The error of [`Runtime::shutdown_timeout`] and
 /// [`BlockingPool::shutdown_timeout`](crate::task::BlockingPool::shutdown_timeout): threads of the
@@ -50,7 +51,11 @@ impl Runtime {
 impl Drop for Runtime {
     fn drop(&mut self) {
         // A panic of a task's destructor propagates, unless this drop is part of another panic.
-        if let Some(panic) = self.context.shutdown() {
+        let panic = self.context.shutdown();
+        if self.context.inbox.info.beacon.is_some() {
+            inspect::end();
+        }
+        if let Some(panic) = panic {
             if !std::thread::panicking() {
                 panic.resume();
             }

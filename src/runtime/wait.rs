@@ -52,7 +52,7 @@ fn wait_if_idle(context: &Context) -> io::Result<()> {
         // This turn fires a timer that is due.
         let is_due = reactor.next_deadline().is_some_and(|at| at <= reactor.clock.now());
         let has_work = executor.ready() > 0 || is_due || reactor.has_pending_wakes();
-        if !has_work && inbox.is_empty() {
+        if !has_work && inbox.len() == 0 {
             idle.call(WaiterList::wake_one);
         }
     }
@@ -77,7 +77,7 @@ pub(super) fn look(context: &Context, is_readable: bool) -> io::Result<()> {
     };
     match executor.observers() {
         None => look(),
-        Some(observers) => observe(observers, Some(Duration::ZERO), look),
+        Some(observers) => observers.around_wait(Some(Duration::ZERO), look),
     }
 }
 
@@ -89,19 +89,12 @@ fn wait_observed(
     limit: Option<Duration>,
 ) -> io::Result<()> {
     // A hook may make a task ready: then the wait is shorter.
-    let longest = if has_work(context) { Some(Duration::ZERO) } else { shorten(context, limit) };
-    observe(observers, longest, || wait_unobserved(context, spin, limit))
-}
-
-fn observe(
-    observers: &Observers,
-    longest: Option<Duration>,
-    wait: impl FnOnce() -> io::Result<()>,
-) -> io::Result<()> {
-    observers.each(&|instrument| instrument.before_wait(longest));
-    let waited = wait();
-    observers.each(&|instrument| instrument.after_wait());
-    waited
+    let longest = match observers.has_instruments() {
+        _ if has_work(context) => Some(Duration::ZERO),
+        true => shorten(context, limit),
+        false => limit,
+    };
+    observers.around_wait(longest, || wait_unobserved(context, spin, limit))
 }
 
 /// Returns `limit`, or the time until the next deadline if that is shorter.

@@ -15,6 +15,7 @@ use super::disposition;
 use super::kind::SignalKind;
 use crate::context;
 use crate::reactor::{Direction, Done, Reactor, Socket, WaiterKey};
+use crate::world;
 
 /// Waits for a signal, repeatedly; returned by [`unix()`]. It is also a `Stream`, which
 /// never ends.
@@ -32,6 +33,7 @@ pub struct Listener {
 
 impl Listener {
     pub(super) fn new(kind: SignalKind, reactor: Rc<Reactor>) -> io::Result<Listener> {
+        world::check_outside("listening for a signal")?;
         let number = kind.as_raw();
         let invalid = |sentence| io::Error::new(io::ErrorKind::InvalidInput, sentence);
         if let Some(why) = kind.forbidden_reason() {
@@ -62,8 +64,8 @@ impl Listener {
     /// # Cancel safety
     ///
     /// No signal is lost: a signal is stored until it is received.
-    pub async fn recv(&mut self) -> io::Result<()> {
-        self.socket.io(Direction::Read, drain).await
+    pub fn recv(&mut self) -> impl Future<Output = io::Result<()>> {
+        self.socket.io(Direction::Read, drain)
     }
 
     /// Completes once the signal has come, and takes it.

@@ -1,7 +1,7 @@
 //! One listener for several signals.
 
 use std::fmt;
-use std::future::poll_fn;
+use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -12,6 +12,7 @@ use futures_core::Stream;
 use super::kind::SignalKind;
 use super::listener::Listener;
 use crate::context;
+use crate::current::leaf;
 
 /// Waits for any of several signals, repeatedly, and returns which came; made by [`unix_many()`].
 /// It is also a `Stream`, which never ends.
@@ -77,8 +78,8 @@ impl Listeners {
     /// # Cancel safety
     ///
     /// No signal is lost: a signal is stored until it is received.
-    pub async fn recv(&mut self) -> io::Result<SignalKind> {
-        poll_fn(|cx| self.poll_recv(cx)).await
+    pub fn recv(&mut self) -> impl Future<Output = io::Result<SignalKind>> {
+        leaf(move |cx| self.poll_recv(cx))
     }
 
     /// Returns the kinds of its signals.

@@ -1,6 +1,6 @@
 //! Finds the lines of a stream, and iterates over them.
 
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use futures_core::Stream;
 
 use super::reader::StreamReader;
-use crate::current::budget;
+use crate::current::{budget, leaf};
 use crate::io::find_byte;
 use crate::reactor::WaiterKey;
 
@@ -38,7 +38,7 @@ impl<'a> Lines<'a> {
     // The same signature as `StreamExt::next`: both can be called in the same way.
     #[allow(clippy::should_implement_trait)]
     pub fn next(&mut self) -> impl Future<Output = Option<io::Result<Vec<u8>>>> + Unpin {
-        poll_fn(|cx| self.poll_line(cx))
+        leaf(|cx| self.poll_line(cx))
     }
 
     fn poll_line(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Vec<u8>>>> {

@@ -2,9 +2,11 @@
 
 use std::cell::Cell;
 use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
 
 use super::notify_list::NotifyList;
-use crate::current::budget;
+use crate::current::{budget, leaf};
 
 /// A flag that tasks wait for: asyncio's and threading's `Event`.
 ///
@@ -68,11 +70,16 @@ impl Event {
     /// # Cancel safety
     ///
     /// Dropping the future loses nothing.
-    pub async fn wait(&self) {
-        if !self.is_set.get() {
-            return self.waiters.wait().await;
-        }
-        budget::unit().await;
+    pub fn wait(&self) -> impl Future<Output = ()> {
+        let mut wait = None;
+        leaf(move |cx| {
+            let wait =
+                wait.get_or_insert_with(|| (!self.is_set.get()).then(|| self.waiters.wait()));
+            match wait {
+                Some(wait) => Pin::new(wait).poll(cx),
+                None => budget::poll_unit(cx),
+            }
+        })
     }
 }
 

@@ -1,7 +1,7 @@
 //! The receiving half of a channel.
 
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -10,6 +10,7 @@ use futures_core::Stream;
 
 use super::mpsc_error::TryRecvError;
 use super::mpsc_queue::Queue;
+use crate::current::leaf;
 
 /// Receives the values of a channel, in order. [`bounded`](super::mpsc::bounded) and
 /// [`unbounded`](super::mpsc::unbounded) create it. It is also a `Stream`.
@@ -27,7 +28,7 @@ impl<T> Receiver<T> {
     #[doc(alias = "get")]
     #[doc(alias = "receive")]
     pub fn recv(&mut self) -> impl Future<Output = Option<T>> {
-        poll_fn(|cx| self.poll_recv(cx))
+        leaf(|cx| self.poll_recv(cx))
     }
 
     /// Polls for the next value, as [`recv`](Receiver::recv) does.
@@ -56,7 +57,7 @@ impl<T> Receiver<T> {
     /// ```
     #[doc(alias = "get_batch")]
     pub fn recv_many(&mut self, buffer: &mut Vec<T>, limit: usize) -> impl Future<Output = usize> {
-        poll_fn(move |cx| self.poll_recv_many(cx, buffer, limit))
+        leaf(move |cx| self.poll_recv_many(cx, buffer, limit))
     }
 
     /// Polls for values, as [`recv_many`](Receiver::recv_many) does.

@@ -1,12 +1,13 @@
 //! The sending half of a bounded channel.
 
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::rc::Rc;
 
 use super::mpsc_error::{SendError, TrySendError};
 use super::mpsc_queue::Queue;
 use super::mpsc_reserve::Reserve;
+use crate::current::leaf;
 
 /// Sends into a bounded channel. [`bounded`](super::mpsc::bounded) creates it; its clones send into
 /// the same channel.
@@ -48,7 +49,7 @@ impl<T> Sender<T> {
     pub fn send(&self, value: T) -> impl Future<Output = Result<(), SendError<T>>> {
         let mut reserve = Reserve::new(&self.queue);
         let mut value = Some(value);
-        poll_fn(move |cx| reserve.poll_send(cx, &mut value))
+        leaf(move |cx| reserve.poll_send(cx, &mut value))
     }
 
     /// Sends a value if a slot is free now.

@@ -3,14 +3,14 @@
 use std::cell::{RefCell, RefMut};
 use std::error::Error;
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::io;
 use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
 
 use super::mapped_guard::{MappedGuard, MappedMutexGuard};
 use super::raw_semaphore::{Acquire, HasSemaphore, RawPermit, RawSemaphore, Refusal};
-use crate::current::debug;
+use crate::current::{leaf, locks};
 
 /// Lets one task at a time use a value, also while the task awaits something else.
 ///
@@ -96,9 +96,9 @@ impl<T> Mutex<T> {
     #[doc(alias = "acquire")]
     #[track_caller]
     pub fn lock(&self) -> impl Future<Output = MutexGuard<'_, T>> {
-        debug::called(&raw const self.permits);
+        locks::called(&raw const self.permits);
         let mut acquire = Acquire::new(self, 1);
-        poll_fn(move |cx| acquire.poll_lock(cx).map(MutexGuard::new))
+        leaf(move |cx| acquire.poll_lock(cx).map(MutexGuard::new))
     }
 
     /// Locks like [`lock`](Mutex::lock), with the same cancel safety. The guard owns a share of the
@@ -124,7 +124,7 @@ impl<T> Mutex<T> {
     #[doc(alias = "lock_arc")]
     pub fn lock_owned(self: Rc<Self>) -> impl Future<Output = OwnedMutexGuard<T>> {
         let mut acquire = Acquire::new(self, 1);
-        poll_fn(move |cx| acquire.poll_lock(cx).map(OwnedMutexGuard::new))
+        leaf(move |cx| acquire.poll_lock(cx).map(OwnedMutexGuard::new))
     }
 
     /// Locks the mutex if it is unlocked and no task waits for it.

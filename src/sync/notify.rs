@@ -160,6 +160,7 @@ impl OwnedNotified {
 impl Future for Notified<'_> {
     type Output = ();
 
+    #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         Pin::new(&mut self.0).poll(cx)
     }
@@ -168,6 +169,7 @@ impl Future for Notified<'_> {
 impl Future for OwnedNotified {
     type Output = ();
 
+    #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let OwnedNotified { notify, waiter } = &mut *self;
         waiter.poll(&notify.waiters, cx)

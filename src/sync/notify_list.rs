@@ -110,6 +110,7 @@ impl Waiter {
 
     /// Returns `Ready` once this future is notified. Until `consume` is called, dropping the future
     /// passes the notification on.
+    #[track_caller]
     fn poll_notified(&mut self, list: &NotifyList, cx: &mut Context<'_>) -> Poll<()> {
         let since = self.since;
         let is_notified = |key: WaitKey| match key.is_registered() {
@@ -133,6 +134,7 @@ impl Waiter {
         self.since = CONSUMED;
     }
 
+    #[track_caller]
     pub(super) fn poll(&mut self, list: &NotifyList, cx: &mut Context<'_>) -> Poll<()> {
         ready!(self.poll_notified(list, cx));
         ready!(budget::poll_left(cx));
@@ -171,6 +173,7 @@ impl Waiter {
 impl Wait<'_> {
     /// Returns `Ready` once this future is notified. Until [`consume`](Wait::consume) is called,
     /// dropping the future passes the notification on.
+    #[track_caller]
     pub(crate) fn poll_notified(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.waiter.poll_notified(self.list, cx)
     }
@@ -189,6 +192,7 @@ impl Wait<'_> {
 impl Future for Wait<'_> {
     type Output = ();
 
+    #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let Wait { list, waiter } = &mut *self;
         waiter.poll(list, cx)

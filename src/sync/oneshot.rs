@@ -22,13 +22,13 @@ use std::any::type_name;
 use std::cell::Cell;
 use std::error::Error;
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
 
-use crate::current::{self, WaitsFor, budget};
+use crate::current::{self, WaitsFor, budget, leaf};
 use crate::wait::store_waker;
 
 /// The sending half. [`channel`] creates it.
@@ -134,7 +134,7 @@ impl<T> Sender<T> {
     ///
     /// Dropping the future loses nothing.
     pub async fn closed(&mut self) {
-        poll_fn(|cx| self.poll_closed(cx)).await;
+        leaf(|cx| self.poll_closed(cx)).await;
     }
 
     /// Polls whether the receiver was dropped or closed, as [`closed`](Sender::closed) does.

@@ -14,7 +14,7 @@ use std::mem;
 use std::ops::Deref;
 use std::task::{Context, Poll, Waker, ready};
 
-use crate::current::{self, WaitsFor, budget, debug};
+use crate::current::{self, WaitsFor, budget, locks};
 use crate::wait::{WaitKey, WaitQueue};
 
 /// A number of permits, and the futures that wait for them.
@@ -245,7 +245,7 @@ impl<D: Deref<Target: HasSemaphore>> Acquire<D> {
             if overtakes {
                 permits.waiters.move_first(*key);
             } else if matches!(D::Target::WAITS_FOR, WaitsFor::Lock) {
-                debug::waits(D::Target::LOCK, &raw const *permits, cx.waker());
+                locks::waits(D::Target::LOCK, &raw const *permits, cx.waker());
             }
             return current::pending(D::Target::WAITS_FOR);
         }
@@ -263,10 +263,10 @@ impl<D: Deref<Target: HasSemaphore>> Acquire<D> {
     #[cold]
     fn deregister(&mut self) {
         let Some(owner) = &self.owner else { return };
-        if matches!(D::Target::WAITS_FOR, WaitsFor::Lock) {
-            debug::stops_waiting();
-        }
         let permits = owner.semaphore();
+        if matches!(D::Target::WAITS_FOR, WaitsFor::Lock) {
+            locks::stops_waiting(&raw const *permits);
+        }
         let (woken, _waker) = permits.waiters.deregister(&mut self.key);
         // A woken waiter hands its permits on. A removed first waiter may leave enough permits for
         // the next one, also if it holds none.
@@ -293,7 +293,7 @@ impl<D: Deref<Target: HasSemaphore>> RawPermit<D> {
     #[inline]
     fn new(owner: D, count: usize, waker: Option<&Waker>) -> RawPermit<D> {
         if let Some(lock) = D::Target::LOCK {
-            debug::locked(lock, &raw const *owner.semaphore(), waker);
+            locks::locked(lock, &raw const *owner.semaphore(), waker);
         }
         RawPermit { owner, count }
     }
@@ -349,7 +349,7 @@ impl<D: Deref<Target: HasSemaphore>> RawPermit<D> {
     /// Marks a permit that another task may release: debug mode does not expect it to stay with the
     /// task that acquired it.
     pub(crate) fn movable(self) -> RawPermit<D> {
-        debug::movable(&raw const *self.owner.semaphore());
+        locks::movable(&raw const *self.owner.semaphore());
         self
     }
 }
@@ -376,7 +376,7 @@ impl<D: Deref<Target: HasSemaphore>> Drop for RawPermit<D> {
     #[inline]
     fn drop(&mut self) {
         if D::Target::LOCK.is_some() {
-            debug::unlocked(&raw const *self.owner.semaphore());
+            locks::unlocked(&raw const *self.owner.semaphore());
         }
         self.owner.release(self.count);
     }

@@ -2,7 +2,7 @@
 
 use std::cell::{Ref, RefCell, RefMut};
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::rc::Rc;
 
 use super::mutex::TryLockError;
@@ -10,7 +10,7 @@ use super::raw_semaphore::{Acquire, HasSemaphore, RawPermit, RawSemaphore};
 use super::rw_lock_guard::{
     ALL, RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWriteGuard, UPGRADABLE,
 };
-use crate::current::debug;
+use crate::current::{leaf, locks};
 
 /// Lets many tasks read a value, or one task change it, also while the tasks await something else.
 ///
@@ -75,9 +75,9 @@ impl<T: ?Sized> RwLock<T> {
     /// Dropping the future loses only its place in the wait queue.
     #[track_caller]
     pub fn read(&self) -> impl Future<Output = RwLockReadGuard<'_, T>> {
-        debug::called(&raw const self.permits);
+        locks::called(&raw const self.permits);
         let mut acquire = Acquire::new(self, 1);
-        poll_fn(move |cx| acquire.poll_lock(cx).map(RwLock::read_guard))
+        leaf(move |cx| acquire.poll_lock(cx).map(RwLock::read_guard))
     }
 
     /// Waits until no task reads or writes, and locks for writing.
@@ -87,9 +87,9 @@ impl<T: ?Sized> RwLock<T> {
     /// Dropping the future loses only its place in the wait queue.
     #[track_caller]
     pub fn write(&self) -> impl Future<Output = RwLockWriteGuard<'_, T>> {
-        debug::called(&raw const self.permits);
+        locks::called(&raw const self.permits);
         let mut acquire = Acquire::new(self, ALL);
-        poll_fn(move |cx| acquire.poll_lock(cx).map(RwLock::write_guard))
+        leaf(move |cx| acquire.poll_lock(cx).map(RwLock::write_guard))
     }
 
     /// Waits until no task writes, waits to write or holds an upgradable guard, and locks for
@@ -124,9 +124,9 @@ impl<T: ?Sized> RwLock<T> {
     /// Dropping the future loses only its place in the wait queue.
     #[track_caller]
     pub fn upgradable_read(&self) -> impl Future<Output = RwLockUpgradableReadGuard<'_, T>> {
-        debug::called(&raw const self.permits);
+        locks::called(&raw const self.permits);
         let mut acquire = Acquire::new(self, UPGRADABLE);
-        poll_fn(move |cx| acquire.poll_lock(cx).map(RwLock::upgradable_guard))
+        leaf(move |cx| acquire.poll_lock(cx).map(RwLock::upgradable_guard))
     }
 
     /// Locks for reading if no task writes or waits.
@@ -176,7 +176,7 @@ impl<T: ?Sized> RwLock<T> {
     #[doc(alias = "read_arc")]
     pub fn read_owned(self: Rc<Self>) -> impl Future<Output = OwnedRwLockReadGuard<T>> {
         let mut acquire = Acquire::new(self, 1);
-        poll_fn(move |cx| acquire.poll_lock(cx).map(OwnedRwLockReadGuard::new))
+        leaf(move |cx| acquire.poll_lock(cx).map(OwnedRwLockReadGuard::new))
     }
 
     /// Locks like [`write`](RwLock::write), with the same cancel safety. The guard owns a share of
@@ -184,7 +184,7 @@ impl<T: ?Sized> RwLock<T> {
     #[doc(alias = "write_arc")]
     pub fn write_owned(self: Rc<Self>) -> impl Future<Output = OwnedRwLockWriteGuard<T>> {
         let mut acquire = Acquire::new(self, ALL);
-        poll_fn(move |cx| acquire.poll_lock(cx).map(OwnedRwLockWriteGuard::new))
+        leaf(move |cx| acquire.poll_lock(cx).map(OwnedRwLockWriteGuard::new))
     }
 
     /// Locks like [`try_read`](RwLock::try_read). The guard owns a share of the lock.

@@ -2,12 +2,13 @@
 
 use std::cell::Cell;
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::ptr;
 use std::rc::Rc;
 
 use super::raw_semaphore::{Acquire, HasSemaphore, RawPermit, RawSemaphore};
 use super::semaphore_error::{AcquireError, AddPermitsError, TryAcquireError};
+use crate::current::leaf;
 
 /// Lets a limited number of tasks do something at a time.
 ///
@@ -108,7 +109,7 @@ impl Semaphore {
         count: usize,
     ) -> impl Future<Output = Result<SemaphorePermit<'_>, AcquireError>> {
         let mut acquire = Acquire::new(self, count);
-        poll_fn(move |cx| acquire.poll(cx).map_ok(SemaphorePermit).map_err(AcquireError::from))
+        leaf(move |cx| acquire.poll(cx).map_ok(SemaphorePermit).map_err(AcquireError::from))
     }
 
     /// Waits for a permit like [`acquire`](Semaphore::acquire), with the same errors and cancel
@@ -128,7 +129,7 @@ impl Semaphore {
         count: usize,
     ) -> impl Future<Output = Result<OwnedSemaphorePermit, AcquireError>> {
         let mut acquire = Acquire::new(self, count);
-        poll_fn(move |cx| acquire.poll(cx).map_ok(OwnedSemaphorePermit).map_err(AcquireError::from))
+        leaf(move |cx| acquire.poll(cx).map_ok(OwnedSemaphorePermit).map_err(AcquireError::from))
     }
 
     /// Takes a permit if one is free and no task waits.

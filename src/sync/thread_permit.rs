@@ -1,7 +1,7 @@
 //! Reserved slots of a bounded channel between threads.
 
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::iter::FusedIterator;
 use std::mem;
 use std::sync::Arc;
@@ -10,6 +10,7 @@ use super::mpsc_error::{SendError, TrySendError};
 use super::thread_queue::ThreadQueue;
 use super::thread_reserve::Reserve;
 use super::thread_sender::Sender;
+use crate::current::leaf;
 
 /// A reserved slot of a channel. [`Sender::reserve`] creates it. Dropping it releases the slot.
 #[must_use = "a permit releases its slot when it is dropped"]
@@ -55,7 +56,7 @@ impl<T> Sender<T> {
     /// Dropping the future loses only its place among the waiting senders.
     pub async fn reserve(&self) -> Result<Permit<'_, T>, SendError<()>> {
         let mut reserve = Reserve::new(&self.queue);
-        poll_fn(|cx| reserve.poll(cx, 1)).await?;
+        leaf(|cx| reserve.poll(cx, 1)).await?;
         Ok(Permit { queue: &self.queue })
     }
 
@@ -99,7 +100,7 @@ impl<T> Sender<T> {
         );
         let mut reserve = Reserve::new(&self.queue);
         async move {
-            poll_fn(|cx| reserve.poll(cx, n)).await?;
+            leaf(|cx| reserve.poll(cx, n)).await?;
             Ok(PermitIterator { queue: &self.queue, slots: n })
         }
     }
@@ -117,7 +118,7 @@ impl<T> Sender<T> {
     pub async fn reserve_owned(self) -> Result<OwnedPermit<T>, SendError<()>> {
         {
             let mut reserve = Reserve::new(&self.queue);
-            poll_fn(|cx| reserve.poll(cx, 1)).await?;
+            leaf(|cx| reserve.poll(cx, 1)).await?;
         }
         Ok(OwnedPermit { sender: Some(self) })
     }

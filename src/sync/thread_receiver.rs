@@ -1,7 +1,7 @@
 //! The receiving half of a channel between threads.
 
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -11,6 +11,7 @@ use futures_core::Stream;
 use super::blocked::block_on;
 use super::mpsc_error::TryRecvError;
 use super::thread_queue::ThreadQueue;
+use crate::current::leaf;
 
 /// Receives the values of a channel, in order. [`bounded`](super::thread_channel::bounded) and
 /// [`unbounded`](super::thread_channel::unbounded) create it. It is also a `Stream`.
@@ -28,7 +29,7 @@ impl<T> Receiver<T> {
     #[doc(alias = "get")]
     #[doc(alias = "receive")]
     pub fn recv(&mut self) -> impl Future<Output = Option<T>> {
-        poll_fn(|cx| self.poll_recv(cx))
+        leaf(|cx| self.poll_recv(cx))
     }
 
     /// Polls for the next value, as [`recv`](Receiver::recv) does.
@@ -69,7 +70,7 @@ impl<T> Receiver<T> {
     /// ```
     #[doc(alias = "get_batch")]
     pub fn recv_many(&mut self, buffer: &mut Vec<T>, limit: usize) -> impl Future<Output = usize> {
-        poll_fn(move |cx| self.poll_recv_many(cx, buffer, limit))
+        leaf(move |cx| self.poll_recv_many(cx, buffer, limit))
     }
 
     /// Blocks this thread until the channel holds a value, and moves values as

@@ -1,13 +1,14 @@
 //! The sending half of a bounded channel between threads.
 
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::sync::Arc;
 
 use super::blocked::block_on;
 use super::mpsc_error::{SendError, TrySendError};
 use super::thread_queue::ThreadQueue;
 use super::thread_reserve::Reserve;
+use crate::current::leaf;
 
 /// Sends into a bounded channel. [`bounded`](super::thread_channel::bounded) creates it; its clones
 /// send into the same channel.
@@ -31,7 +32,7 @@ impl<T> Sender<T> {
     pub fn send(&self, value: T) -> impl Future<Output = Result<(), SendError<T>>> {
         let mut reserve = Reserve::new(&self.queue);
         let mut value = Some(value);
-        poll_fn(move |cx| reserve.poll_send(cx, &mut value))
+        leaf(move |cx| reserve.poll_send(cx, &mut value))
     }
 
     /// Sends a value, and blocks this thread while the channel is full.

@@ -2,6 +2,7 @@
 //! tests on Linux cover the path without a pidfd.
 
 use std::io;
+use std::os::fd::{AsRawFd, RawFd};
 use std::process::Child;
 
 use mio::{Interest, Registry, Token, event};
@@ -16,6 +17,12 @@ impl Pidfd {
     }
 
     pub(crate) fn send(&self, _: Signal) -> rustix::io::Result<()> {
+        match *self {}
+    }
+}
+
+impl AsRawFd for Pidfd {
+    fn as_raw_fd(&self) -> RawFd {
         match *self {}
     }
 }

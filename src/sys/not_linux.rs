@@ -23,12 +23,22 @@ impl Monotonic {
     pub(crate) fn nanos(&self) -> u64 {
         u64::try_from(self.origin.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
+
+    /// Returns the same: there is no cheaper clock.
+    pub(crate) fn coarse_nanos(&self) -> u64 {
+        self.nanos()
+    }
 }
 
 /// Returns the nanoseconds since the thread's first call: std's `Instant` exposes no number.
 pub(crate) fn coarse_nanos() -> u64 {
     thread_local!(static ORIGIN: Monotonic = Monotonic::new());
     ORIGIN.with(Monotonic::nanos)
+}
+
+/// Returns `None`: the system has no `/proc` that describes threads.
+pub(crate) fn thread_number() -> Option<u32> {
+    None
 }
 
 /// Returns `None`: the crate does not use sendfile(2) on this system.

@@ -1,7 +1,7 @@
 //! A descriptor that becomes readable when a process ends. Linux.
 
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::process::Child;
 
 use mio::unix::SourceFd;
@@ -24,6 +24,12 @@ impl Pidfd {
     /// Sends a signal. It never reaches another process that reuses the process id.
     pub(crate) fn send(&self, signal: Signal) -> rustix::io::Result<()> {
         pidfd_send_signal(&self.0, signal)
+    }
+}
+
+impl AsRawFd for Pidfd {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_raw_fd()
     }
 }
 

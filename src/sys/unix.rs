@@ -3,8 +3,10 @@
 use std::fs::File;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+pub(crate) use std::os::fd::{
+    AsFd as AsFile, AsRawFd as AsDescriptor, OwnedFd as Owned, RawFd as Descriptor,
+};
 use std::os::fd::{AsFd, OwnedFd};
-pub(crate) use std::os::fd::{AsFd as AsFile, OwnedFd as Owned};
 use std::os::unix::fs::FileExt;
 
 use mio::net::UdpSocket;
@@ -151,6 +153,11 @@ pub(crate) fn start_connect(fd: OwnedFd, to: SocketAddr) -> io::Result<TcpStream
 
 /// Receives bytes of a stream. Like its siblings a system call of rustix: libc's function is a
 /// cancellation point of POSIX threads, which costs 150 instructions once there is a second thread.
+/// Returns the number by which the system names an I/O object.
+pub(crate) fn descriptor(io: &impl AsDescriptor) -> Descriptor {
+    io.as_raw_fd()
+}
+
 pub(crate) fn receive_bytes(socket: impl AsFd, buf: &mut [u8]) -> io::Result<usize> {
     Ok(recv(socket, buf, RecvFlags::empty())?.0)
 }

@@ -4,11 +4,18 @@ use std::fs::File;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::windows::fs::FileExt;
-pub(crate) use std::os::windows::io::{AsHandle as AsFile, OwnedSocket as Owned};
+pub(crate) use std::os::windows::io::{
+    AsHandle as AsFile, AsRawSocket as AsDescriptor, OwnedSocket as Owned, RawSocket as Descriptor,
+};
 
 use mio::net::UdpSocket;
 
 use super::accept_failure::AcceptFailure;
+
+/// Returns the number by which the system names an I/O object.
+pub(crate) fn descriptor(io: &impl AsDescriptor) -> Descriptor {
+    io.as_raw_socket()
+}
 
 /// Returns `false`, always: Windows cannot report whether a socket is non-blocking.
 pub(crate) fn is_nonblocking(_: &Owned) -> io::Result<bool> {

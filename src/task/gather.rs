@@ -4,8 +4,8 @@ use std::cell::RefCell;
 use std::future::Future;
 use std::rc::Rc;
 
-use super::scope::scope;
-use super::try_scope::try_scope;
+use super::scope::scope_at;
+use super::try_scope::try_scope_at;
 use crate::executor::SpawnOptions;
 
 /// Runs futures together and returns their outputs in the order of the futures: asyncio's `gather`,
@@ -48,7 +48,7 @@ where
     let options = SpawnOptions::here();
     async move {
         let outputs = Outputs::default();
-        scope(async |s| {
+        scope_at(options.spawned_at, async |s| {
             for future in futures {
                 let store = outputs.add_slot();
                 s.spawn_as(options.clone(), async move { store(future.await) });
@@ -95,7 +95,7 @@ where
     let options = SpawnOptions::here();
     async move {
         let outputs = Outputs::default();
-        let result = try_scope(async |s| {
+        let result = try_scope_at(options.spawned_at, async |s| {
             for future in futures {
                 let store = outputs.add_slot();
                 s.spawn_as(options.clone(), async move { future.await.map(store) });

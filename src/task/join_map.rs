@@ -3,13 +3,13 @@
 use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::hash::Hash;
 use std::task::{Context, Poll};
 
 use super::join_entry::Entry;
 use super::members::{Members, Output, Place};
-use crate::current::TaskId;
+use crate::current::{TaskId, leaf};
 use crate::executor::{AbortHandle, JoinError, JoinHandle, SpawnOptions};
 
 /// Tasks by key, joined in the order in which they end: tokio-util's `JoinMap`.
@@ -92,7 +92,7 @@ impl<K: Hash + Eq, V> JoinMap<K, V> {
     ///
     /// No output is lost.
     pub fn join_next(&mut self) -> impl Future<Output = Option<(K, Result<V, JoinError>)>> {
-        poll_fn(|cx| self.poll_join_next(cx))
+        leaf(|cx| self.poll_join_next(cx))
     }
 
     /// Polls for the next task that ends. See [`join_next`](JoinMap::join_next).

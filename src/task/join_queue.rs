@@ -2,11 +2,11 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::task::{Context, Poll, ready};
 
 use super::join_entry::{Entry, assert_has_output, expect_output};
-use crate::current::{TaskId, budget};
+use crate::current::{TaskId, budget, leaf};
 use crate::executor::{AbortHandle, JoinError, JoinHandle, SpawnOptions};
 
 /// Tasks that are joined in the order in which they were spawned: tokio-util's `JoinQueue`.
@@ -59,7 +59,7 @@ impl<T> JoinQueue<T> {
     ///
     /// No output is lost.
     pub fn join_next(&mut self) -> impl Future<Output = Option<Result<T, JoinError>>> {
-        poll_fn(|cx| self.poll_join_next(cx))
+        leaf(|cx| self.poll_join_next(cx))
     }
 
     /// Waits for the first task, and returns its id and its output. The error of a task has its id:
@@ -71,7 +71,7 @@ impl<T> JoinQueue<T> {
     pub fn join_next_with_id(
         &mut self,
     ) -> impl Future<Output = Option<Result<(TaskId, T), JoinError>>> {
-        poll_fn(|cx| self.poll_join_next_with_id(cx))
+        leaf(|cx| self.poll_join_next_with_id(cx))
     }
 
     /// Polls for the output of the first task. See [`join_next`](JoinQueue::join_next).

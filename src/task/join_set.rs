@@ -1,13 +1,13 @@
 //! A set of tasks that are joined in the order in which they end.
 
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::task::{Context, Poll};
 
 use super::join_entry::expect_output;
 use super::members::{Members, Output};
 use crate::context;
-use crate::current::TaskId;
+use crate::current::{TaskId, leaf};
 use crate::executor::{AbortHandle, JoinError, JoinHandle, SpawnOptions};
 
 /// A set of tasks that are joined in the order in which they end: asyncio's `as_completed` and
@@ -68,7 +68,7 @@ impl<T> JoinSet<T> {
     ///
     /// No output is lost.
     pub fn join_next(&mut self) -> impl Future<Output = Option<Result<T, JoinError>>> {
-        poll_fn(|cx| self.poll_join_next(cx))
+        leaf(|cx| self.poll_join_next(cx))
     }
 
     /// Polls for the output of the next task that ends. See [`join_next`](JoinSet::join_next).
@@ -103,7 +103,7 @@ impl<T> JoinSet<T> {
     pub fn join_next_with_id(
         &mut self,
     ) -> impl Future<Output = Option<Result<(TaskId, T), JoinError>>> {
-        poll_fn(|cx| self.poll_join_next_with_id(cx))
+        leaf(|cx| self.poll_join_next_with_id(cx))
     }
 
     /// Returns the output of a task that has ended, if there is one.
@@ -229,7 +229,7 @@ impl<T: 'static> JoinSet<T> {
         context::expect("JoinSet::spawn_limited");
         let options = SpawnOptions::here();
         async move {
-            poll_fn(|cx| self.members.poll_below(limit, cx)).await;
+            leaf(|cx| self.members.poll_below(limit, cx)).await;
             self.spawn_as(future, options)
         }
     }

@@ -2,11 +2,11 @@
 
 use std::cell::Cell;
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::mem;
 use std::ops::Deref;
 
-use crate::current::{self, TaskId, debug};
+use crate::current::{self, TaskId, leaf, locks};
 use crate::sync::TryLockError;
 use crate::sync::raw_semaphore::{Acquire, HasSemaphore, RawPermit, RawSemaphore};
 
@@ -76,7 +76,7 @@ impl<T: ?Sized> ReentrantMutex<T> {
     #[doc(alias = "acquire")]
     pub fn lock(&self) -> impl Future<Output = ReentrantMutexGuard<'_, T>> {
         let mut acquire = Acquire::new(self, 1);
-        poll_fn(move |cx| {
+        leaf(move |cx| {
             if self.is_owned_here() {
                 // Leaves the queue: a waiter that stayed there would be handed the mutex and never
                 // take it.
@@ -148,7 +148,7 @@ impl<T: ?Sized> Drop for ReentrantMutexGuard<'_, T> {
         guards.set(guards.get() - 1);
         if guards.get() == 0 {
             owner.set(None);
-            debug::unlocked(&raw const *permits);
+            locks::unlocked(&raw const *permits);
             // Last: this wakes the next waiter, which runs user code.
             permits.give(1);
         }

@@ -9,6 +9,8 @@ use std::cell::Cell;
 use std::panic::Location;
 use std::ptr;
 
+use crate::world::{self, Here, Stream};
+
 /// The order of the branches of one `select!` or `race`.
 #[doc(hidden)]
 #[derive(Debug)]
@@ -53,6 +55,9 @@ impl Rotation {
     #[inline]
     pub fn begin(&self, branches: usize) -> usize {
         let Some((line, column)) = self.place else { return 0 };
+        if let Some(here) = world::here() {
+            return in_world(here, branches);
+        }
         let key = (ptr::from_ref(self).addr(), line, column);
         let mut last = LAST.get();
         if last.key == key {
@@ -68,4 +73,10 @@ impl Rotation {
         LAST.set(last);
         last.first
     }
+}
+
+/// In a world each poll begins with a random branch: an address would differ from run to run.
+#[cold]
+fn in_world(here: Here, branches: usize) -> usize {
+    (here.random(Stream::Tasks) % branches.max(1) as u64) as usize
 }

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use super::children::{self, Children};
-use crate::current::budget;
+use crate::current::{awaited_at, budget};
 use crate::executor::SpawnOptions;
 
 /// Runs the futures of an iterator as the children of a scope that has no body.
@@ -61,7 +61,7 @@ where
         let is_ready = |running: &Self| running.taken == 0 || !running.ended.borrow().is_empty();
         if !is_ready(self) {
             let children = self.children.as_ref().expect("the first spawn creates it");
-            let polled = children.poll(cx, |_| false);
+            let polled = awaited_at(self.options.spawned_at, children.poll(cx, |_| false));
             if !is_ready(self) {
                 return polled.map(|()| None);
             }

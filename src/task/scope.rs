@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::{Future, poll_fn};
+use std::panic::Location;
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
@@ -9,6 +10,7 @@ use std::task::Poll;
 use super::children::{Children, End};
 use super::scoped_handle::ScopedHandle;
 use super::start::{Start, Started};
+use crate::current::awaited_at;
 use crate::executor::SpawnOptions;
 
 /// Spawns the children of a scope; the argument of the body of [`scope`]. A clone spawns into the
@@ -81,7 +83,16 @@ pub struct Scope<'env> {
 /// escaped.await.unwrap();
 /// # });
 /// ```
-pub async fn scope<'env, F, T>(body: F) -> T
+#[track_caller]
+pub fn scope<'env, F, T>(body: F) -> impl Future<Output = T>
+where
+    F: AsyncFnOnce(Scope<'env>) -> T,
+{
+    scope_at(Location::caller(), body)
+}
+
+/// Does the same as [`scope`]. Its task waits for the children at `place`.
+pub(super) async fn scope_at<'env, F, T>(place: &'static Location<'static>, body: F) -> T
 where
     F: AsyncFnOnce(Scope<'env>) -> T,
 {
@@ -91,14 +102,15 @@ where
     let mut body = pin!(body(Scope { children: children.clone() }));
     let mut output = None;
     poll_fn(|cx| {
-        children.poll(cx, |cx| {
+        let polled = children.poll(cx, |cx| {
             if output.is_none() {
                 if let Poll::Ready(ready) = body.as_mut().poll(cx) {
                     output = Some(ready);
                 }
             }
             output.is_some()
-        })
+        });
+        awaited_at(place, polled)
     })
     .await;
     output.expect("a scope completes only after its body")

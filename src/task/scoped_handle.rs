@@ -61,6 +61,7 @@ impl<'env, T> ScopedHandle<'env, T> {
 impl<T> Future for ScopedHandle<'_, T> {
     type Output = Result<T, JoinError>;
 
+    #[track_caller]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.task.poll_output(cx)
     }

@@ -192,6 +192,7 @@ impl<T: 'static> BlockingHandle<T> {
 impl<T> Future for BlockingHandle<T> {
     type Output = Result<T, JoinError>;
 
+    #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         Pin::new(&mut self.0).poll(cx)
     }

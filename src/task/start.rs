@@ -99,6 +99,7 @@ impl<'env, V, T> Start<'env, V, T> {
 impl<V, T> Future for Start<'_, V, T> {
     type Output = Result<V, NotStarted<T>>;
 
+    #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         // First: cloning the waker is user code, which may run the child.
         store_waker(&self.state.waiter, cx.waker());

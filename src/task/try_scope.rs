@@ -5,6 +5,7 @@ use std::error::Error;
 use std::fmt;
 use std::future::{Future, pending, poll_fn};
 use std::io;
+use std::panic::Location;
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
@@ -12,6 +13,7 @@ use std::task::Poll;
 use super::children::{Children, End};
 use super::scoped_handle::ScopedHandle;
 use super::start::{Start, Started};
+use crate::current::awaited_at;
 use crate::executor::SpawnOptions;
 
 /// Spawns the children of a scope; the argument of the body of [`try_scope`]. A clone spawns into
@@ -61,7 +63,20 @@ pub struct GroupError<E> {
 ///     assert_eq!(errors[0].to_string(), "invalid digit found in string");
 /// });
 /// ```
-pub async fn try_scope<'env, F, T, E>(body: F) -> Result<T, GroupError<E>>
+#[track_caller]
+pub fn try_scope<'env, F, T, E>(body: F) -> impl Future<Output = Result<T, GroupError<E>>>
+where
+    F: AsyncFnOnce(TryScope<'env, E>) -> Result<T, E>,
+    E: 'env,
+{
+    try_scope_at(Location::caller(), body)
+}
+
+/// Does the same as [`try_scope`]. Its task waits for the children at `place`.
+pub(super) async fn try_scope_at<'env, F, T, E>(
+    place: &'static Location<'static>,
+    body: F,
+) -> Result<T, GroupError<E>>
 where
     F: AsyncFnOnce(TryScope<'env, E>) -> Result<T, E>,
     E: 'env,
@@ -84,7 +99,7 @@ where
             }
             output.is_some()
         });
-        if errors.borrow().is_empty() { polled } else { Poll::Ready(()) }
+        if errors.borrow().is_empty() { awaited_at(place, polled) } else { Poll::Ready(()) }
     })
     .await;
     let errors = errors.take();

@@ -58,6 +58,7 @@ pub fn until_idle() -> UntilIdle {
 impl Future for UntilIdle {
     type Output = ();
 
+    #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<()> {
         let UntilIdle { context, key } = &mut *self;
         let context = context.get_or_insert_with(|| context::expect("task::until_idle"));

@@ -34,6 +34,7 @@ pub fn yield_now() -> YieldNow {
 impl Future for YieldNow {
     type Output = ();
 
+    #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         if self.has_yielded {
             return Poll::Ready(());

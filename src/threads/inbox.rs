@@ -1,4 +1,4 @@
-//! The inbox of a loop for other threads, and the registry in which a waker finds the inbox.
+//! The inbox of a loop for other threads.
 //!
 //! Wakes form a set: a task that is woken a million times while the loop is busy takes one entry.
 //! Calls form a queue. The loop's thread checks one flag in each turn, and locks only if it is set.
@@ -6,14 +6,17 @@
 //! host; later ones do not. Nothing can be added to a closed inbox.
 
 use std::collections::{HashSet, VecDeque};
-use std::io;
+use std::mem;
+use std::ops::ControlFlow;
 use std::panic::Location;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::thread::{self, ThreadId};
 
-use crate::current::{LOOPS_MAX, LoopId, WakerId};
+use super::beacon::Beacon;
+use crate::current::WakerId;
+use crate::world::{self, Here};
 
 /// The capacity that is kept for wakes, and for calls, after a burst of them.
 const KEPT_MAX: usize = 1 << 12;
@@ -24,16 +27,13 @@ pub(crate) struct Call {
     pub(crate) called_at: &'static Location<'static>,
 }
 
-/// The inboxes of all loops. The index is the loop id minus one.
-static REGISTRY: RwLock<Vec<Option<Arc<Inbox>>>> = RwLock::new(Vec::new());
-
-/// Names a loop for any thread, also after the loop has ended: its id may be in use again, its
-/// number never is.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct LoopName {
-    pub(crate) id: LoopId,
-    pub(crate) number: u64,
-}
+/// A question about a loop, from another thread: [`Inbox::request`].
+///
+/// The loop calls it on its own thread, as the current loop, while no task runs: one request and
+/// one call a turn, until it returns `Break`. So a long answer is made in pieces, and tasks run in
+/// between. It is no task: nothing counts, lists or observes it. It must call no user code, and
+/// should return within half a millisecond. If the loop ends, it is dropped.
+pub(crate) type Request = Box<dyn FnMut() -> ControlFlow<()> + Send>;
 
 /// The facts about one loop. It outlives the loop, as its handles do.
 #[derive(Debug)]
@@ -43,6 +43,8 @@ pub(crate) struct LoopInfo {
     pub(crate) name: String,
     /// Debug mode is on. It does not change while the loop exists.
     pub(crate) is_debug: bool,
+    /// Another thread watches the loop by it.
+    pub(crate) beacon: Option<Arc<Beacon>>,
     /// A thread runs the loop: it is inside of `block_on`, `run` or `turn`.
     is_running: AtomicBool,
 }
@@ -61,9 +63,11 @@ pub(crate) struct Inbox {
     /// Ends the wait of the loop's selector.
     unpark: Waker,
     /// Wakes the host instead, between two hosted turns. The first addition takes it.
-    host: Mutex<Option<Waker>>,
+    host_waker: Mutex<Option<Waker>>,
     /// The loop's thread.
     thread: ThreadId,
+    /// The loop is a host of a simulated world: no other thread may reach it.
+    host: Option<Here>,
 }
 
 #[derive(Default)]
@@ -73,6 +77,7 @@ struct Queues {
     /// The same ids, to find duplicates.
     woken: HashSet<WakerId>,
     calls: VecDeque<Call>,
+    requests: VecDeque<Request>,
     closed: bool,
 }
 
@@ -81,6 +86,8 @@ struct Queues {
 pub(crate) struct Drained {
     pub(crate) wakes: Vec<WakerId>,
     pub(crate) calls: VecDeque<Call>,
+    /// The request that this turn answers.
+    pub(crate) request: Option<Request>,
 }
 
 impl Drained {
@@ -97,10 +104,10 @@ impl Drained {
 
 impl LoopInfo {
     /// Makes the facts about a new loop, with the next number.
-    pub(crate) fn new(name: String, is_debug: bool) -> LoopInfo {
+    pub(crate) fn new(name: String, is_debug: bool, beacon: Option<Arc<Beacon>>) -> LoopInfo {
         static LATEST: AtomicU64 = AtomicU64::new(0);
         let number = LATEST.fetch_add(1, Ordering::Relaxed) + 1;
-        LoopInfo { number, name, is_debug, is_running: AtomicBool::new(false) }
+        LoopInfo { number, name, is_debug, beacon, is_running: AtomicBool::new(false) }
     }
 
     /// Called by the loop's thread when it begins or ends to run turns.
@@ -115,19 +122,6 @@ impl LoopInfo {
     }
 }
 
-impl PartialEq for LoopName {
-    fn eq(&self, other: &LoopName) -> bool {
-        self.number == other.number
-    }
-}
-
-impl LoopName {
-    /// Returns the inbox of the loop, until the loop has ended.
-    pub(crate) fn inbox(self) -> Option<Arc<Inbox>> {
-        find(self.id).filter(|inbox| inbox.info.number == self.number)
-    }
-}
-
 impl Inbox {
     /// Makes the inbox of the calling thread's loop. `unpark` must end the current wait of the
     /// loop's selector or, if it does not wait, the next one.
@@ -139,8 +133,9 @@ impl Inbox {
             is_stopping: AtomicBool::new(false),
             queues: Mutex::default(),
             unpark,
-            host: Mutex::new(None),
+            host_waker: Mutex::new(None),
             thread: thread::current().id(),
+            host: world::here(),
         }
     }
 
@@ -172,8 +167,32 @@ impl Inbox {
         Ok(())
     }
 
+    /// Adds a request, which is answered in the next turns.
+    ///
+    /// # Errors
+    ///
+    /// Returns the request if the loop has ended.
+    pub(crate) fn request(&self, request: Request) -> Result<(), Request> {
+        let mut queues = self.lock();
+        if queues.closed {
+            drop(queues);
+            return Err(request);
+        }
+        queues.requests.push_back(request);
+        drop(queues);
+        self.notify();
+        Ok(())
+    }
+
     /// Makes the loop check the inbox, also if it is about to wait.
+    ///
+    /// # Panics
+    ///
+    /// On another thread than the loop's, if the loop is a host of a simulated world.
     pub(crate) fn notify(&self) {
+        if let Some(here) = self.host {
+            here.check_thread(self.thread);
+        }
         self.pending.store(true, Ordering::SeqCst);
         // Both sides store first and load second (SeqCst): either this sees `parked`, or `park`
         // sees `pending`.
@@ -195,7 +214,7 @@ impl Inbox {
         };
         if !is_set {
             let new = host.cloned();
-            let old = std::mem::replace(&mut *self.lock_host(), new);
+            let old = mem::replace(&mut *self.lock_host(), new);
             drop(old);
         }
     }
@@ -246,19 +265,20 @@ impl Inbox {
         self.pending.load(Ordering::Acquire)
     }
 
-    /// Returns whether no wake and no call waits.
-    pub(crate) fn is_empty(&self) -> bool {
+    /// Returns the number of wakes and calls that wait.
+    pub(crate) fn len(&self) -> usize {
         let queues = self.lock();
-        queues.wakes.is_empty() && queues.calls.is_empty()
+        queues.wakes.len() + queues.calls.len()
     }
 
-    /// Moves all wakes and calls into `into`, which must be empty.
+    /// Moves all wakes and calls, and one request, into `into`, which must be empty.
     pub(crate) fn drain(&self, into: &mut Drained) {
         let mut queues = self.lock();
+        into.request = queues.requests.pop_front();
         // Under the lock, so that each addition after this swap sets the flag again.
-        self.pending.store(false, Ordering::SeqCst);
-        std::mem::swap(&mut queues.wakes, &mut into.wakes);
-        std::mem::swap(&mut queues.calls, &mut into.calls);
+        self.pending.store(!queues.requests.is_empty(), Ordering::SeqCst);
+        mem::swap(&mut queues.wakes, &mut into.wakes);
+        mem::swap(&mut queues.calls, &mut into.calls);
         if queues.woken.capacity() > KEPT_MAX {
             queues.woken = HashSet::new();
         }
@@ -270,7 +290,10 @@ impl Inbox {
     pub(crate) fn close(&self) -> VecDeque<Call> {
         let mut queues = self.lock();
         queues.closed = true;
-        std::mem::take(&mut queues.calls)
+        let (calls, requests) = (mem::take(&mut queues.calls), mem::take(&mut queues.requests));
+        drop(queues);
+        drop(requests);
+        calls
     }
 
     pub(crate) fn is_on_this_thread(&self) -> bool {
@@ -282,7 +305,7 @@ impl Inbox {
     }
 
     fn lock_host(&self) -> MutexGuard<'_, Option<Waker>> {
-        self.host.lock().unwrap_or_else(PoisonError::into_inner)
+        self.host_waker.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Ignores poisoning: no user code runs under the lock, so the state is always consistent.
@@ -291,81 +314,8 @@ impl Inbox {
     }
 }
 
-/// Registers a new loop. Returns its id, the lowest free one.
-pub(crate) fn register(inbox: Arc<Inbox>) -> io::Result<LoopId> {
-    let mut inboxes = REGISTRY.write().unwrap_or_else(PoisonError::into_inner);
-    let index = inboxes.iter().position(Option::is_none).unwrap_or(inboxes.len());
-    let id = LoopId::try_from(index + 1).ok().filter(|id| *id <= LOOPS_MAX).ok_or_else(|| {
-        io::Error::other(format!(
-            "{LOOPS_MAX} event loops exist in this process already: drop some before making more"
-        ))
-    })?;
-    if index == inboxes.len() {
-        inboxes.push(None);
-    }
-    inboxes[index] = Some(inbox);
-    Ok(id)
-}
-
-/// Removes a loop from the registry, and frees its id.
-pub(crate) fn deregister(id: LoopId) {
-    let mut inboxes = REGISTRY.write().unwrap_or_else(PoisonError::into_inner);
-    let inbox = inboxes[id as usize - 1].take();
-    drop(inboxes);
-    drop(inbox);
-}
-
-/// Wakes a task of a loop that is not running on this thread.
-#[cold]
-pub(crate) fn wake(id: WakerId) {
-    if let Some(inbox) = find(id.in_loop()) {
-        inbox.wake(id);
-    }
-}
-
-/// Returns the inbox of a registered loop. It is used after the lock is released: waking makes a
-/// system call, and a process that forks during it would inherit the locked registry.
-fn find(id: LoopId) -> Option<Arc<Inbox>> {
-    let inboxes = REGISTRY.read().unwrap_or_else(PoisonError::into_inner);
-    inboxes.get((id as usize).checked_sub(1)?)?.clone()
-}
-
 impl std::fmt::Debug for Queues {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Queues").field("wakes", &self.wakes).finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::mpsc::{Sender, channel};
-    use std::task::Wake;
-    use std::time::Duration;
-
-    use super::*;
-
-    /// Takes the registry's exclusive lock when it is woken, and sends a message.
-    struct Locks(Sender<()>);
-
-    impl Wake for Locks {
-        fn wake(self: Arc<Self>) {
-            drop(REGISTRY.write().unwrap());
-            self.0.send(()).unwrap();
-        }
-    }
-
-    #[test]
-    fn the_registry_is_not_locked_while_a_selector_is_woken() {
-        let (sender, locked) = channel();
-        let inbox = Arc::new(Inbox::new(
-            Arc::new(Locks(sender)).into(),
-            LoopInfo::new("locks".into(), false),
-        ));
-        let id = register(inbox.clone()).unwrap();
-        assert!(inbox.park());
-        let waking = thread::spawn(move || wake(WakerId::new(id, 0, 0)));
-        locked.recv_timeout(Duration::from_secs(20)).expect("the waker waits for the lock");
-        waking.join().unwrap();
-        deregister(id);
     }
 }

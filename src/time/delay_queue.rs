@@ -5,7 +5,7 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
@@ -16,7 +16,7 @@ use slab::Slab;
 
 use super::sleep::{Sleep, now};
 use crate::clock;
-use crate::current::budget;
+use crate::current::{budget, leaf};
 use crate::wait::store_waker;
 
 /// A queue of values that come out at their deadlines: tokio-util's `DelayQueue`. It is a `Stream`
@@ -210,8 +210,8 @@ impl<T> DelayQueue<T> {
     ///
     /// No value is lost.
     #[doc(alias = "next")]
-    pub async fn expired(&mut self) -> Option<Expired<T>> {
-        poll_fn(|cx| self.poll_expired(cx)).await
+    pub fn expired(&mut self) -> impl Future<Output = Option<Expired<T>>> {
+        leaf(move |cx| self.poll_expired(cx))
     }
 
     /// Polls for the next expired value. See [`expired`](DelayQueue::expired).

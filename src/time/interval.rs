@@ -1,6 +1,6 @@
 //! Ticks at a fixed period.
 
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use futures_core::Stream;
 
 use super::sleep::{Sleep, now, sleep_until};
 use crate::clock;
-use crate::current::budget;
+use crate::current::{budget, leaf};
 
 /// A source of ticks at a fixed period; created by [`interval`] and [`interval_at`]. It is also a
 /// `Stream` of ticks, which never ends.
@@ -86,8 +86,8 @@ impl Interval {
     /// # Cancel safety
     ///
     /// No tick is lost: dropping the future leaves the tick to the next call.
-    pub async fn tick(&mut self) -> Instant {
-        poll_fn(|cx| self.poll_tick(cx)).await
+    pub fn tick(&mut self) -> impl Future<Output = Instant> {
+        leaf(move |cx| self.poll_tick(cx))
     }
 
     /// Polls for the next tick: ready once it is due.

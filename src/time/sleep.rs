@@ -5,7 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::clock;
 use crate::context;
@@ -251,4 +251,19 @@ impl fmt::Debug for Sleep {
 /// ```
 pub fn now() -> Instant {
     context::current().map_or_else(clock::now, |context| context.reactor.clock.now())
+}
+
+/// Returns the time of day: the system's, and in a simulated world that of the host.
+///
+/// Unlike [`now`], it may jump when the clock is set.
+///
+/// ```
+/// use std::time::SystemTime;
+///
+/// assert!(evloop::time::system_now() > SystemTime::UNIX_EPOCH);
+/// ```
+#[doc(alias = "SystemTime")]
+#[doc(alias = "time.time")]
+pub fn system_now() -> SystemTime {
+    clock::system_now()
 }

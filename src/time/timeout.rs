@@ -4,13 +4,14 @@ use std::error::Error;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::io;
+use std::panic::Location;
 use std::pin::pin;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use super::sleep::{Sleep, now, sleep_until};
 use crate::clock;
-use crate::current::{Grace, budget};
+use crate::current::{Grace, awaited_at, budget};
 
 /// The error of a future that reached its time limit.
 ///
@@ -59,11 +60,12 @@ const NO_DURATION: u64 = u64::MAX;
 ///     assert!(late.is_err());
 /// });
 /// ```
+#[track_caller]
 pub fn timeout<F: Future>(
     duration: Duration,
     future: F,
 ) -> impl Future<Output = Result<F::Output, Elapsed>> {
-    limit(future, duration)
+    limit(future, duration, Location::caller())
 }
 
 /// Limits `future` to the time until `deadline`.
@@ -83,11 +85,12 @@ pub fn timeout<F: Future>(
 ///     assert_eq!(late.unwrap_err().to_string(), "the deadline has passed");
 /// });
 /// ```
+#[track_caller]
 pub fn timeout_at<F: Future>(
     deadline: Instant,
     future: F,
 ) -> impl Future<Output = Result<F::Output, Elapsed>> {
-    limit(future, deadline)
+    limit(future, deadline, Location::caller())
 }
 
 /// The limit of a timeout.
@@ -127,13 +130,17 @@ struct Waiting {
     grace: Grace,
 }
 
-/// Runs `future` with a limit.
-async fn limit<F: Future>(future: F, limit: impl Limit) -> Result<F::Output, Elapsed> {
+/// Runs `future` with a limit. The task waits at `place`.
+async fn limit<F: Future>(
+    future: F,
+    limit: impl Limit,
+    place: &'static Location<'static>,
+) -> Result<F::Output, Elapsed> {
     let mut future = pin!(future);
     let mut waiting = None;
     poll_fn(|cx| match future.as_mut().poll(cx) {
         Poll::Ready(output) => Poll::Ready(Ok(output)),
-        Poll::Pending => poll_limit(&mut waiting, limit, cx).map(Err),
+        Poll::Pending => awaited_at(place, poll_limit(&mut waiting, limit, cx)).map(Err),
     })
     .await
 }

@@ -1,0 +1,34 @@
+//! Shows what the tasks of a loop do, and what they wait for.
+//!
+//! | item | purpose |
+//! |---|---|
+//! | [`dump`] | all tasks as text: a tree by parent, with what each waits for; deadlocks |
+//! | [`WaitsOn`] | which task, timer, descriptor or lock a task waits on |
+//!
+//! [`task::all`](crate::task::all) and [`task::iter`](crate::task::iter()) list the tasks;
+//! [`Metrics`](crate::runtime::Metrics) counts them. [Debug
+//! mode](crate::runtime::Builder::debug) reports mistakes while they happen.
+//!
+//! ```
+//! use evloop::{debug, sync::Event, task};
+//!
+//! evloop::block_on(async {
+//!     let event = Event::new();
+//!     let _waiter = evloop::spawn(async move { event.wait().await });
+//!     task::yield_now().await;
+//!     assert!(debug::dump().contains("waits for an event at "));
+//! });
+//! ```
+
+// Layer L4. Invariant: looking at a loop changes nothing in it, and calls no user code.
+
+mod deadlock;
+mod dump;
+pub(crate) mod edges;
+pub(crate) mod snapshot;
+mod waits_on;
+
+pub use self::dump::dump;
+pub(crate) use self::edges::Edges;
+pub use self::edges::WaitsOn;
+pub(crate) use self::snapshot::{Scan, Snapshot, SourceRecord, TaskRecord, TimerRecord};

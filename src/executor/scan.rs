@@ -1,0 +1,40 @@
+//! Looking at the tasks of a loop one by one, or in pieces.
+//!
+//! A task keeps its slot until it ends, so a walk over the slots meets each task that lives all the
+//! time once, whatever happens between two steps. Invariant: a step takes time in proportion to the
+//! slots that it passes.
+
+use std::ops::Range;
+
+use super::run_queue::ROOT;
+use super::task_info::TaskInfo;
+use super::tasks::Executor;
+
+impl Executor {
+    /// Returns the first task in the slot `cursor` or a later one, and moves `cursor` behind it.
+    pub(crate) fn next_info(&self, cursor: &mut u32) -> Option<TaskInfo> {
+        if *cursor == ROOT {
+            *cursor += 1;
+            if let Some(root) = self.root_info() {
+                return Some(root);
+            }
+        }
+        let next = self.local_queue.with(|queue| {
+            let (slot, task) = queue.task_from(*cursor)?;
+            Some((slot, task.clone()))
+        });
+        let (slot, task) = next?;
+        *cursor = slot + 1;
+        Some(self.info(&task))
+    }
+
+    /// Returns the tasks in `slots`, in the order of their slots. Returns `None` behind the last
+    /// slot.
+    pub(crate) fn infos_in(&self, slots: Range<u32>) -> Option<Vec<TaskInfo>> {
+        let tasks: Vec<_> = self.local_queue.with(|queue| {
+            (slots.start < queue.slots()).then(|| queue.tasks_in(&slots).cloned().collect())
+        })?;
+        let root = slots.contains(&ROOT).then(|| self.root_info()).flatten();
+        Some(root.into_iter().chain(tasks.iter().map(|task| self.info(task))).collect())
+    }
+}

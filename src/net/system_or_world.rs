@@ -1,0 +1,405 @@
+//! The names of `system.rs` with the feature `sim`: a socket is the system's or that of a simulated
+//! world. Layer L4.
+//!
+//! What is made while a world is current belongs to that world. Code of a world is cold: it lies
+//! out of line, so that a program outside of a world pays one comparison for each operation.
+
+use std::fmt;
+use std::io;
+#[cfg(unix)]
+use std::net::Shutdown;
+use std::net::SocketAddr;
+#[cfg(unix)]
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+#[cfg(unix)]
+use std::os::unix::net::SocketAddr as UnixAddr;
+
+#[cfg(unix)]
+use mio::unix::pipe as mio_pipe;
+use mio::{Interest, Registry, Token, event, net};
+
+use super::system_calls;
+use crate::sys::{self, Owned};
+use crate::world::{self, TcpOptions, UdpOptions, here, note_registration};
+
+/// A socket of the system, or of a world.
+pub enum Io<S, W> {
+    System(S),
+    World(W),
+}
+
+pub(super) type TcpStream = Io<net::TcpStream, world::TcpStream>;
+pub(super) type TcpListener = Io<net::TcpListener, world::TcpListener>;
+pub(super) type UdpSocket = Io<net::UdpSocket, world::UdpSocket>;
+#[cfg(unix)]
+pub(super) type UnixStream = Io<net::UnixStream, world::UnixStream>;
+#[cfg(unix)]
+pub(super) type UnixListener = Io<net::UnixListener, world::UnixListener>;
+#[cfg(unix)]
+pub(super) type UnixDatagram = Io<net::UnixDatagram, world::UnixDatagram>;
+#[cfg(unix)]
+pub(super) type PipeSender = Io<mio_pipe::Sender, world::PipeSender>;
+#[cfg(unix)]
+pub(super) type PipeReceiver = Io<mio_pipe::Receiver, world::PipeReceiver>;
+
+/// A TCP socket that is neither connected nor listening.
+#[cfg(unix)]
+pub(super) type TcpFd = Io<OwnedFd, world::TcpSocket>;
+
+/// A socket of a world, as a loop registers it.
+pub trait Registered {
+    /// From now on events carry this token.
+    fn register(&self, token: usize);
+    fn deregister(&self);
+}
+
+macro_rules! registered {
+    ($($socket:ty),*) => {$(
+        impl Registered for $socket {
+            fn register(&self, token: usize) {
+                self.register(token);
+            }
+
+            fn deregister(&self) {
+                self.deregister();
+            }
+        }
+    )*};
+}
+
+registered!(world::TcpStream, world::TcpListener, world::UdpSocket);
+#[cfg(unix)]
+registered!(world::UnixStream, world::UnixListener, world::UnixDatagram);
+#[cfg(unix)]
+registered!(world::PipeSender, world::PipeReceiver);
+
+/// Keeps the code of a world out of line.
+#[cold]
+#[inline(never)]
+pub(super) fn in_world<T>(f: impl FnOnce() -> T) -> T {
+    f()
+}
+
+/// Makes a socket: by `world` if a world is current, else by `system`.
+fn make<S, W>(
+    system: impl FnOnce() -> io::Result<S>,
+    world: impl FnOnce() -> io::Result<W>,
+) -> io::Result<Io<S, W>> {
+    match here() {
+        None => system().map(Io::System),
+        Some(_) => in_world(|| world().map(Io::World)),
+    }
+}
+
+/// Like [`make`], for two ends.
+#[cfg(unix)]
+fn make_pair<A, B, C, D>(
+    system: impl FnOnce() -> io::Result<(A, C)>,
+    world: impl FnOnce() -> io::Result<(B, D)>,
+) -> io::Result<(Io<A, B>, Io<C, D>)> {
+    match here() {
+        None => system().map(|(one, other)| (Io::System(one), Io::System(other))),
+        Some(_) => world().map(|(one, other)| (Io::World(one), Io::World(other))),
+    }
+}
+
+/// Starts to connect.
+pub(super) fn connect(addr: SocketAddr, local: Option<SocketAddr>) -> io::Result<TcpStream> {
+    make(
+        || system_calls::connect(addr, local),
+        || match local {
+            None => world::TcpStream::connect(addr),
+            Some(local) => world::TcpStream::connect_from(local, addr),
+        },
+    )
+}
+
+pub(super) fn listen(
+    addr: SocketAddr,
+    backlog: u32,
+    reuse_addr: bool,
+    reuse_port: bool,
+    only_v6: Option<bool>,
+) -> io::Result<TcpListener> {
+    make(
+        || system_calls::listen(addr, backlog, reuse_addr, reuse_port, only_v6),
+        || {
+            let socket = new_world_tcp(addr.is_ipv6())?;
+            let options = socket.options();
+            socket.set_options(TcpOptions {
+                reuse_address: reuse_addr,
+                reuse_port,
+                only_v6: only_v6.unwrap_or(options.only_v6),
+                ..options
+            });
+            socket.bind(addr)?;
+            socket.listen(backlog)
+        },
+    )
+}
+
+pub(super) fn bind_udp(
+    addr: SocketAddr,
+    reuse_addr: bool,
+    reuse_port: bool,
+    only_v6: Option<bool>,
+) -> io::Result<UdpSocket> {
+    make(
+        || sys::bind_udp(addr, reuse_addr, reuse_port, only_v6),
+        || {
+            let options = UdpOptions {
+                reuse_address: reuse_addr,
+                reuse_port,
+                only_v6: only_v6.unwrap_or(false),
+                ..UdpOptions::default()
+            };
+            world::UdpSocket::bind(addr, Some(options))
+        },
+    )
+}
+
+/// Returns the addresses of a host of the world that is current.
+pub(super) fn look_up(name: &str, port: u16) -> Option<io::Result<Vec<SocketAddr>>> {
+    here()?;
+    let addrs = world::current()?.addrs(name);
+    let addrs = addrs.map(|addrs| addrs.into_iter().map(|ip| (ip, port).into()).collect());
+    Some(addrs.ok_or_else(|| {
+        let sentence = format!(
+            "the host name {name:?} was not found: the simulated world has no such host (make it \
+             by World::host)"
+        );
+        io::Error::new(io::ErrorKind::NotFound, sentence)
+    }))
+}
+
+#[cfg(unix)]
+pub(super) fn new_tcp(is_v6: bool) -> io::Result<TcpFd> {
+    make(|| system_calls::new_tcp(is_v6), || new_world_tcp(is_v6))
+}
+
+fn new_world_tcp(is_v6: bool) -> io::Result<world::TcpSocket> {
+    if is_v6 { world::TcpSocket::new_v6() } else { world::TcpSocket::new_v4() }
+}
+
+#[cfg(unix)]
+pub(super) fn bind_tcp(io: &TcpFd, addr: SocketAddr) -> io::Result<()> {
+    match io {
+        Io::System(fd) => system_calls::bind_tcp(fd, addr),
+        Io::World(socket) => socket.bind(addr),
+    }
+}
+
+/// Starts to connect.
+#[cfg(unix)]
+pub(super) fn connect_tcp(io: TcpFd, addr: SocketAddr) -> io::Result<TcpStream> {
+    match io {
+        Io::System(fd) => system_calls::connect_tcp(fd, addr).map(Io::System),
+        Io::World(socket) => socket.connect(addr).map(Io::World),
+    }
+}
+
+#[cfg(unix)]
+pub(super) fn listen_tcp(io: TcpFd, backlog: u32) -> io::Result<TcpListener> {
+    match io {
+        Io::System(fd) => system_calls::listen_tcp(fd, backlog).map(Io::System),
+        Io::World(socket) => socket.listen(backlog).map(Io::World),
+    }
+}
+
+#[cfg(unix)]
+pub(super) fn local_addr(io: &TcpFd) -> io::Result<SocketAddr> {
+    match io {
+        Io::System(fd) => system_calls::local_addr(fd),
+        Io::World(socket) => socket.local_addr(),
+    }
+}
+
+#[cfg(unix)]
+pub(super) fn take_error(io: &TcpFd) -> io::Result<Option<io::Error>> {
+    match io {
+        Io::System(fd) => system_calls::take_error(fd),
+        Io::World(_) => Ok(None),
+    }
+}
+
+/// The backlog of Unix listeners, as std sets it.
+#[cfg(unix)]
+const UNIX_BACKLOG: u32 = 128;
+
+/// Connects at once. `WouldBlock` if the backlog of the listener is full.
+#[cfg(unix)]
+pub(super) fn connect_unix(addr: &UnixAddr) -> io::Result<UnixStream> {
+    make(|| system_calls::connect_unix(addr), || world::UnixStream::connect(addr))
+}
+
+#[cfg(unix)]
+pub(super) fn listen_unix(addr: &UnixAddr) -> io::Result<UnixListener> {
+    make(|| system_calls::listen_unix(addr), || world::UnixListener::bind(addr, UNIX_BACKLOG))
+}
+
+#[cfg(unix)]
+pub(super) fn unix_pair() -> io::Result<(UnixStream, UnixStream)> {
+    make_pair(system_calls::unix_pair, world::UnixStream::pair)
+}
+
+#[cfg(unix)]
+pub(super) fn pipe() -> io::Result<(PipeSender, PipeReceiver)> {
+    make_pair(system_calls::pipe, world::pipe)
+}
+
+/// Makes a datagram socket, without a name if there is no address.
+#[cfg(unix)]
+pub(super) fn datagram(addr: Option<&UnixAddr>) -> io::Result<UnixDatagram> {
+    make(
+        || system_calls::datagram(addr),
+        || addr.map_or_else(world::UnixDatagram::unbound, world::UnixDatagram::bind),
+    )
+}
+
+#[cfg(unix)]
+pub(super) fn datagram_pair() -> io::Result<(UnixDatagram, UnixDatagram)> {
+    make_pair(system_calls::datagram_pair, world::UnixDatagram::pair)
+}
+
+#[cfg(unix)]
+pub(super) fn connect_datagram(io: &UnixDatagram, addr: &UnixAddr) -> io::Result<()> {
+    match io {
+        Io::System(io) => system_calls::connect_datagram(io, addr),
+        Io::World(socket) => socket.connect(addr),
+    }
+}
+
+#[cfg(unix)]
+pub(super) fn shutdown_datagram(io: &UnixDatagram, how: Shutdown) -> io::Result<()> {
+    match io {
+        Io::System(io) => system_calls::shutdown_datagram(io, how),
+        Io::World(socket) => socket.shutdown(how),
+    }
+}
+
+/// Sends datagrams until the system accepts no more. An error is that of the first one.
+pub(super) fn send_many<B: AsRef<[u8]>>(
+    io: &UdpSocket,
+    datagrams: &[(B, SocketAddr)],
+) -> io::Result<usize> {
+    let socket = match io {
+        Io::System(io) => return sys::send_many(io, datagrams),
+        Io::World(socket) => socket,
+    };
+    for (sent, (datagram, addr)) in datagrams.iter().enumerate() {
+        if let Err(error) = socket.send_to(datagram.as_ref(), *addr) {
+            return if sent > 0 { Ok(sent) } else { Err(error) };
+        }
+    }
+    Ok(datagrams.len())
+}
+
+/// Sends a part of a file. `None`: the bytes must be copied.
+pub(super) fn sendfile(
+    io: &TcpStream,
+    file: &impl sys::AsFile,
+    at: u64,
+    len: usize,
+) -> io::Result<Option<usize>> {
+    match io {
+        Io::System(io) => sys::sendfile(io, file, at, len),
+        Io::World(_) => Err(world::unsupported("net::sendfile")),
+    }
+}
+
+impl UdpSocket {
+    pub(super) fn connect(&self, addr: SocketAddr) -> io::Result<()> {
+        match self {
+            Io::System(io) => io.connect(addr),
+            Io::World(socket) => socket.connect(addr),
+        }
+    }
+}
+
+impl<S: event::Source, W: Registered> event::Source for Io<S, W> {
+    fn register(&mut self, registry: &Registry, token: Token, events: Interest) -> io::Result<()> {
+        match self {
+            Io::System(io) => io.register(registry, token, events),
+            Io::World(socket) => {
+                socket.register(token.0);
+                note_registration();
+                Ok(())
+            }
+        }
+    }
+
+    fn reregister(
+        &mut self,
+        registry: &Registry,
+        token: Token,
+        events: Interest,
+    ) -> io::Result<()> {
+        match self {
+            Io::System(io) => io.reregister(registry, token, events),
+            Io::World(_) => Ok(()),
+        }
+    }
+
+    fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
+        match self {
+            Io::System(io) => io.deregister(registry),
+            Io::World(socket) => {
+                socket.deregister();
+                Ok(())
+            }
+        }
+    }
+}
+
+impl<S: From<Owned>, W> From<Owned> for Io<S, W> {
+    fn from(owned: Owned) -> Io<S, W> {
+        Io::System(S::from(owned))
+    }
+}
+
+impl<S: Into<Owned>, W> From<Io<S, W>> for Owned {
+    fn from(io: Io<S, W>) -> Owned {
+        match io {
+            Io::System(io) => io.into(),
+            Io::World(_) => no_descriptor(),
+        }
+    }
+}
+
+#[cfg(unix)]
+impl<S: AsFd, W> AsFd for Io<S, W> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Io::System(io) => io.as_fd(),
+            Io::World(_) => no_descriptor(),
+        }
+    }
+}
+
+/// What a loop shows of its sockets to those who look at it: -1 for one of a world.
+#[cfg(unix)]
+impl<S: AsRawFd, W> AsRawFd for Io<S, W> {
+    fn as_raw_fd(&self) -> RawFd {
+        match self {
+            Io::System(io) => io.as_raw_fd(),
+            Io::World(_) => -1,
+        }
+    }
+}
+
+#[cold]
+fn no_descriptor() -> ! {
+    panic!(
+        "a socket of a simulated world has no descriptor: read, write and set options by the \
+         methods of evloop::net"
+    )
+}
+
+impl<S: fmt::Debug, W: fmt::Debug> fmt::Debug for Io<S, W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Io::System(io) => io.fmt(f),
+            Io::World(socket) => socket.fmt(f),
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! L0: in place of `world` without the feature `sim`: no simulated world is ever current.
+//!
+//! [`Here`] has no values, so the compiler removes each branch that has one.
+
+#![allow(dead_code)] // Names that only a world uses.
+
+use std::io;
+use std::thread::ThreadId;
+use std::time::{Duration, SystemTime};
+
+/// The host of a simulated world whose code runs on this thread: there is none.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Here {}
+
+/// A readiness event of a simulated socket.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Event {
+    pub(crate) token: usize,
+    pub(crate) readable: bool,
+    pub(crate) writable: bool,
+    pub(crate) special: bool,
+}
+
+/// A stream of random numbers of a world.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Stream {
+    Tasks,
+    Program,
+}
+
+/// The options of a simulated TCP socket.
+pub(crate) struct TcpOptions {
+    pub(crate) nodelay: bool,
+    pub(crate) quickack: bool,
+    pub(crate) keepalive: bool,
+    pub(crate) linger: Option<Duration>,
+    pub(crate) tos: u8,
+    pub(crate) tclass: u32,
+    pub(crate) reuse_address: bool,
+    pub(crate) reuse_port: bool,
+    pub(crate) only_v6: bool,
+    pub(crate) send_buffer: usize,
+    pub(crate) receive_buffer: usize,
+}
+
+/// The options of a simulated UDP socket.
+pub(crate) struct UdpOptions {
+    pub(crate) tos: u8,
+    pub(crate) tclass: u32,
+    pub(crate) send_buffer: usize,
+    pub(crate) receive_buffer: usize,
+}
+
+macro_rules! buffers {
+    ($($options:ty),*) => {$(
+        impl $options {
+            pub(crate) fn set_send_buffer(&mut self, _size: usize) {}
+
+            pub(crate) fn set_receive_buffer(&mut self, _size: usize) {}
+        }
+    )*};
+}
+
+buffers!(TcpOptions, UdpOptions);
+
+/// Returns the host whose code runs on this thread, if a simulated world is current.
+#[inline(always)]
+pub(crate) fn here() -> Option<Here> {
+    None
+}
+
+/// Returns an error if a simulated world is current, which does not have `what`.
+#[inline(always)]
+pub(crate) fn check_outside(_what: &str) -> io::Result<()> {
+    Ok(())
+}
+
+/// Returns the error of something that a world does not have.
+pub(crate) fn unsupported(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::Unsupported, what)
+}
+
+/// Returns the host and the ordinal of a task of a world.
+#[inline(always)]
+pub(crate) fn ordinal(_task: u64) -> Option<(u64, u64)> {
+    None
+}
+
+impl Here {
+    pub(crate) fn nanos(self) -> u64 {
+        match self {}
+    }
+
+    pub(crate) fn system_time(self, _epoch: SystemTime) -> SystemTime {
+        match self {}
+    }
+
+    pub(crate) fn mark_runnable(self) {
+        match self {}
+    }
+
+    pub(crate) fn check_thread(self, _own: ThreadId) {
+        match self {}
+    }
+
+    pub(crate) fn take_events(self, _into: &mut Vec<Event>) {
+        match self {}
+    }
+
+    pub(crate) fn registrations(self) -> u64 {
+        match self {}
+    }
+
+    pub(crate) fn task_ids(self) -> (u64, u64) {
+        match self {}
+    }
+
+    pub(crate) fn random(self, _stream: Stream) -> u64 {
+        match self {}
+    }
+}

@@ -1,0 +1,90 @@
+//! Why a run failed, and the message about it.
+
+use std::fmt::Write;
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::options::Options;
+use super::record;
+use crate::caught::Caught;
+use crate::executor::{TaskInfo, TaskState};
+use crate::world::Trace;
+
+/// At most this many tasks of a host, and hosts, are listed.
+const LISTED_MAX: usize = 20;
+
+/// The number of events before the failure that are shown.
+const SHOWN: usize = 12;
+
+/// The first failure of a run.
+#[derive(Debug)]
+pub(super) struct Failure(String);
+
+impl Failure {
+    /// A failure that belongs to no host.
+    pub(super) fn of_world(text: String) -> Failure {
+        Failure(text)
+    }
+
+    pub(super) fn of_host(name: Rc<str>, text: String) -> Failure {
+        Failure(format!("host `{name}`: {text}"))
+    }
+
+    /// A panic of the program of a host, or of an invariant.
+    pub(super) fn panicked(name: Rc<str>, panic: &Caught) -> Failure {
+        let payload = panic.payload();
+        let text = payload.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| payload.downcast_ref::<&str>().copied());
+        Failure(format!("`{name}` panicked: {}", text.unwrap_or("with a payload that is no text")))
+    }
+
+    /// Returns the message of the run that has failed, after `nanos` of virtual time and `turns`.
+    pub(super) fn report(
+        &self,
+        nanos: u64,
+        turns: u64,
+        seed: u64,
+        options: &Options,
+        trace: &Trace,
+    ) -> String {
+        let time = Duration::from_nanos(nanos);
+        let (events, file) = (trace.tail(SHOWN), record::write(trace));
+        [
+            format!("the simulated world failed: {}", self.0),
+            format!("at {time:?} of virtual time, turn {turns}, seed {seed}"),
+            format!("sim::check runs this seed alone with EVLOOP_SIM_SEED={seed}"),
+            format!("{options:?}{file}"),
+            format!("the last events:{events}"),
+        ]
+        .join("\n  ")
+    }
+}
+
+/// The failure of a world in which nothing can happen any more.
+pub(super) fn standstill(hosts: String) -> Failure {
+    Failure(format!(
+        "nothing can happen any more: no task is ready, no packet is under way, no timer is set, \
+         and the script has not ended. What waits:{hosts}"
+    ))
+}
+
+/// Lists the tasks of a host: what each waits for, and where it was spawned. `None`: it is down.
+pub(super) fn describe_tasks(name: &str, is_paused: bool, tasks: Option<Vec<TaskInfo>>) -> String {
+    let mut text = format!("\n    host `{name}`");
+    let Some(tasks) = tasks else { return text + " is down" };
+    if is_paused {
+        text += " is paused";
+    }
+    for task in tasks.iter().take(LISTED_MAX) {
+        let what = match (task.state(), task.waits_for()) {
+            (TaskState::Ready, _) => "is ready".to_owned(),
+            (_, Some(what)) => format!("waits for: {what:?}"),
+            (_, None) => "waits for a future of another crate".to_owned(),
+        };
+        let _ = write!(text, "\n      {task} {what}");
+    }
+    if tasks.len() > LISTED_MAX {
+        let _ = write!(text, "\n      and {} more tasks", tasks.len() - LISTED_MAX);
+    }
+    text
+}

@@ -1,0 +1,292 @@
+//! A world, shared by its driver and its sockets, and the current world of the thread.
+
+use std::cell::{Cell, RefCell};
+use std::net::IpAddr;
+use std::rc::Rc;
+
+use super::failure::Failure;
+use super::hosts::HostId;
+use super::random::Stream;
+use super::settings::{Latency, Settings};
+use super::state::{Happening, State};
+use super::watch::Event;
+
+/// A simulated world. No method calls user code, so the state is borrowed within one only.
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(super) state: RefCell<State>,
+}
+
+/// What `schedule` does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// Marks the host runnable, and hands the number to `take_calls`. Dropped if the host dies.
+    Call(HostId, u64),
+    /// Marks the host runnable.
+    Turn(HostId),
+}
+
+/// While it lives, its world is the current one of the thread.
+#[derive(Debug)]
+pub(crate) struct Entered(());
+
+thread_local! {
+    static CURRENT: RefCell<Option<Rc<World>>> = const { RefCell::new(None) };
+    static IS_CURRENT: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Returns the current world of the thread.
+pub(crate) fn current() -> Option<Rc<World>> {
+    CURRENT.with(|current| current.borrow().clone())
+}
+
+/// Returns whether the thread has a current world.
+#[inline]
+pub(crate) fn is_current() -> bool {
+    IS_CURRENT.get()
+}
+
+/// Returns the current world and its current host, for a system call that makes a socket.
+pub(super) fn own() -> Result<(Rc<World>, HostId), Failure> {
+    let world = current().ok_or(Failure::NetworkDown)?;
+    let own = world.host().ok_or(Failure::NetworkDown)?;
+    let is_alive = world.state.borrow().hosts[own].is_alive;
+    if is_alive { Ok((world, own)) } else { Err(Failure::NetworkDown) }
+}
+
+impl World {
+    pub(crate) fn new(seed: u64, settings: Settings) -> Rc<World> {
+        Rc::new(World { state: RefCell::new(State::new(seed, settings)) })
+    }
+
+    /// Makes this the current world of the thread.
+    ///
+    /// # Panics
+    ///
+    /// If the thread has one.
+    pub(crate) fn enter(self: &Rc<Self>) -> Entered {
+        assert!(!is_current(), "this thread runs a simulated world already");
+        CURRENT.set(Some(self.clone()));
+        IS_CURRENT.set(true);
+        Entered(())
+    }
+
+    /// Sets the host whose code runs now.
+    pub(crate) fn set_host(&self, host: Option<HostId>) {
+        self.state.borrow_mut().own = host;
+    }
+
+    pub(crate) fn host(&self) -> Option<HostId> {
+        self.state.borrow().own
+    }
+
+    /// Returns the true virtual time.
+    pub(crate) fn nanos(&self) -> u64 {
+        self.state.borrow().now
+    }
+
+    /// Returns the monotonic clock of the current host, with its drift; the true time if there is
+    /// none.
+    pub(crate) fn host_nanos(&self) -> u64 {
+        let state = self.state.borrow();
+        state.own.map_or(state.now, |own| state.hosts[own].clock.nanos(state.now))
+    }
+
+    /// Returns the wall clock of the current host: `host_nanos` and its offset.
+    pub(crate) fn wall_nanos(&self) -> i128 {
+        let state = self.state.borrow();
+        let wall = |own| state.hosts[own].clock.wall_nanos(state.now);
+        state.own.map_or(state.now.into(), wall)
+    }
+
+    /// Returns the first true time at which the monotonic clock of `host` has reached `nanos`.
+    pub(crate) fn true_nanos(&self, host: HostId, nanos: u64) -> u64 {
+        self.state.borrow().hosts[host].clock.true_nanos(nanos)
+    }
+
+    /// Lets time pass without an event, as for a turn that costs 1 us: at most until the next
+    /// event.
+    pub(crate) fn pass(&self, nanos: u64) {
+        let state = &mut *self.state.borrow_mut();
+        let limit = state.events.next_time().unwrap_or(u64::MAX);
+        state.now = state.now.saturating_add(nanos).min(limit).max(state.now);
+    }
+
+    pub(crate) fn mark_runnable(&self, host: HostId) {
+        self.state.borrow_mut().hosts.mark_runnable(host);
+    }
+
+    /// Chooses a runnable host by the seed, and removes its mark. Paused hosts wait.
+    pub(crate) fn next_runnable(&self) -> Option<HostId> {
+        self.state.borrow_mut().next_runnable()
+    }
+
+    /// Sets when the host is turned next, in true nanoseconds.
+    pub(crate) fn set_timer(&self, host: HostId, at: Option<u64>) {
+        self.state.borrow_mut().set_timer(host, at);
+    }
+
+    /// Handles the next event, and advances the time to it. Returns `false` if none is left.
+    pub(crate) fn advance(&self) -> bool {
+        let state = &mut *self.state.borrow_mut();
+        let Some((at, happening)) = state.events.pop() else { return false };
+        state.now = state.now.max(at);
+        state.handle(happening);
+        true
+    }
+
+    /// Returns the time of the next event.
+    pub(crate) fn next_event(&self) -> Option<u64> {
+        self.state.borrow().events.next_time()
+    }
+
+    /// Moves the readiness of the host's sockets since the last call to `into`.
+    pub(crate) fn take_events(&self, host: HostId, into: &mut Vec<Event>) {
+        self.state.borrow_mut().hosts[host].ready.take(into);
+    }
+
+    /// Moves the numbers of the calls that are due to `into`.
+    pub(crate) fn take_calls(&self, host: HostId, into: &mut Vec<u64>) {
+        into.append(&mut self.state.borrow_mut().hosts[host].calls);
+    }
+
+    pub(crate) fn random(&self, stream: Stream) -> u64 {
+        self.state.borrow_mut().random(stream).next()
+    }
+
+    pub(crate) fn schedule(&self, after: u64, action: Action) {
+        let state = &mut *self.state.borrow_mut();
+        let (Action::Call(host, _) | Action::Turn(host)) = action;
+        let happening = match action {
+            Action::Call(host, number) => {
+                Happening::Call { host, life: state.hosts[host].life, number }
+            }
+            Action::Turn(host) => Happening::Turn(host),
+        };
+        let tie = state.host_tie(host);
+        state.events.push(state.now.saturating_add(after), tie, happening);
+    }
+
+    /// Makes a host with an IPv6 and an IPv4 address. It is up.
+    pub(crate) fn add_host(&self, name: &str) -> HostId {
+        let state = &mut *self.state.borrow_mut();
+        state.record.add_host(name);
+        state.hosts.add(name)
+    }
+
+    /// Gives the host one more IPv4 address, which its name has, too.
+    pub(crate) fn add_addr(&self, host: HostId) -> IpAddr {
+        self.state.borrow_mut().hosts.add_addr(host)
+    }
+
+    /// Makes a name of any addresses, also of those that no host has: they never answer.
+    pub(crate) fn add_name(&self, name: &str, addrs: &[IpAddr]) {
+        self.state.borrow_mut().hosts.add_name(name, addrs);
+    }
+
+    /// Returns the addresses of a name, IPv6 first. `localhost` has the loopback addresses.
+    pub(crate) fn addrs(&self, name: &str) -> Option<Vec<IpAddr>> {
+        self.state.borrow().hosts.addrs(name)
+    }
+
+    pub(crate) fn name(&self, host: HostId) -> Rc<str> {
+        self.state.borrow().hosts[host].name.clone()
+    }
+
+    /// Returns the host that has the address. A loopback address is that of the current host.
+    pub(crate) fn host_of(&self, addr: IpAddr) -> Option<HostId> {
+        let state = self.state.borrow();
+        let host = state.hosts.of_addr(addr, state.own.unwrap_or(HostId::NOWHERE));
+        state.hosts.get(host).map(|_| host)
+    }
+
+    /// Returns the number of sockets, and of events that are scheduled.
+    pub(crate) fn live(&self) -> (usize, usize) {
+        let state = self.state.borrow();
+        (state.socket_count(), state.events.len())
+    }
+
+    /// Loses the packets from `from` to `to` from now on, also those on their way.
+    pub(crate) fn partition(&self, from: HostId, to: HostId) {
+        self.state.borrow_mut().partition(from, to);
+    }
+
+    /// Ends `partition`.
+    pub(crate) fn heal(&self, from: HostId, to: HostId) {
+        self.state.borrow_mut().heal(from, to);
+    }
+
+    /// Keeps the packets from `from` to `to` until `release`, also those on their way.
+    pub(crate) fn hold(&self, from: HostId, to: HostId) {
+        self.state.borrow_mut().hold(from, to);
+    }
+
+    /// Sends the packets that wait.
+    pub(crate) fn release(&self, from: HostId, to: HostId) {
+        self.state.borrow_mut().release(from, to);
+    }
+
+    /// Sets the latency of one direction. `None`: that of the settings.
+    pub(crate) fn set_latency(&self, from: HostId, to: HostId, latency: Option<Latency>) {
+        self.state.borrow_mut().set_latency(from, to, latency);
+    }
+
+    /// Sets the loss of one direction. `None`: that of the settings.
+    pub(crate) fn set_loss(&self, from: HostId, to: HostId, loss: Option<f64>) {
+        self.state.borrow_mut().links.set_loss(from, to, loss);
+    }
+
+    /// Sets the bytes a second of one direction. `None`: those of the settings.
+    pub(crate) fn set_bandwidth(&self, from: HostId, to: HostId, bandwidth: Option<u64>) {
+        self.state.borrow_mut().links.set_bandwidth(from, to, bandwidth);
+    }
+
+    /// Resets all TCP connections between the two, and returns how many.
+    pub(crate) fn reset(&self, one: HostId, other: HostId) -> usize {
+        self.state.borrow_mut().reset(one, other)
+    }
+
+    /// Cuts the power: the sockets of the host are gone, and no packet leaves. Its loop is dropped
+    /// after this.
+    pub(crate) fn crash(&self, host: HostId) {
+        self.state.borrow_mut().crash(host);
+    }
+
+    /// Ends the program: the system closes its sockets. Its loop is dropped after this.
+    pub(crate) fn kill(&self, host: HostId) {
+        self.state.borrow_mut().kill(host);
+    }
+
+    /// Starts the host after `crash` or `kill`.
+    pub(crate) fn start(&self, host: HostId) {
+        self.state.borrow_mut().start(host);
+    }
+
+    /// Returns whether the program of the host may run: it has not died since the last start.
+    pub(crate) fn is_up(&self, host: HostId) -> bool {
+        self.state.borrow().hosts[host].is_alive
+    }
+
+    /// Stops the program of the host. Its system goes on: it acknowledges.
+    pub(crate) fn pause(&self, host: HostId) {
+        self.state.borrow_mut().pause(host, true);
+    }
+
+    /// Ends `pause`.
+    pub(crate) fn resume(&self, host: HostId) {
+        self.state.borrow_mut().pause(host, false);
+    }
+
+    /// Sets the clock of a host: the offset of its wall clock in nanoseconds, and the drift of both
+    /// clocks in millionths.
+    pub(crate) fn set_clock(&self, host: HostId, offset: i64, drift_ppm: i64) {
+        self.state.borrow_mut().set_clock(host, offset, drift_ppm);
+    }
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        IS_CURRENT.set(false);
+        CURRENT.set(None);
+    }
+}

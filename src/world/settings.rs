@@ -1,0 +1,204 @@
+//! What a test sets for a network, and the options of sockets.
+
+use std::time::Duration;
+
+use super::random::Random;
+
+/// The distribution of the time that a packet takes, in nanoseconds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Latency {
+    Fixed(u64),
+    /// From the first to the second, each as likely.
+    Uniform(u64, u64),
+    /// At least `min`; the rest has an exponential distribution with the mean `mean`.
+    Exponential {
+        min: u64,
+        mean: u64,
+    },
+}
+
+/// What holds for all links that have no settings of their own. The default is a calm network: 1
+/// ms, no loss, no short reads or writes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Settings {
+    pub(crate) latency: Latency,
+    /// The chance that a packet is lost, 0.0 to 1.0. Under TCP a loss is a delay.
+    pub(crate) loss: f64,
+    /// The chance that a datagram arrives twice.
+    pub(crate) duplicate: f64,
+    /// The chance that a datagram is delayed once more, so that later ones overtake it.
+    pub(crate) reorder: f64,
+    /// Bytes a second of one direction of a link. `None`: no limit.
+    pub(crate) bandwidth: Option<u64>,
+    /// The chance that a read or write of a stream moves fewer bytes than it could.
+    pub(crate) short_io: f64,
+    /// The sizes of the buffers of a TCP socket, in bytes.
+    pub(crate) send_buffer: usize,
+    pub(crate) receive_buffer: usize,
+}
+
+/// The options of a TCP socket. An accepted connection has those of its listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TcpOptions {
+    pub(crate) nodelay: bool,
+    pub(crate) quickack: bool,
+    pub(crate) keepalive: bool,
+    pub(crate) linger: Option<Duration>,
+    pub(crate) ttl: u32,
+    pub(crate) tos: u8,
+    pub(crate) tclass: u32,
+    pub(crate) reuse_address: bool,
+    pub(crate) reuse_port: bool,
+    pub(crate) only_v6: bool,
+    /// As getsockopt(2) returns it. `set_send_buffer` doubles.
+    pub(crate) send_buffer: usize,
+    pub(crate) receive_buffer: usize,
+}
+
+/// The options of a UDP socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct UdpOptions {
+    pub(crate) broadcast: bool,
+    pub(crate) ttl: u32,
+    pub(crate) tos: u8,
+    pub(crate) tclass: u32,
+    pub(crate) reuse_address: bool,
+    pub(crate) reuse_port: bool,
+    pub(crate) only_v6: bool,
+    pub(crate) send_buffer: usize,
+    pub(crate) receive_buffer: usize,
+}
+
+/// The smallest and largest buffers of Linux, as getsockopt(2) returns them: twice
+/// net.core.wmem_max.
+const SEND_BUFFER_MIN: usize = 4_608;
+const RECEIVE_BUFFER_MIN: usize = 2_304;
+const BUFFER_MAX: usize = 2 * UDP_BUFFER;
+/// net.core.rmem_default.
+pub(super) const UDP_BUFFER: usize = 212_992;
+
+impl Latency {
+    /// Draws the time of one packet.
+    pub(super) fn draw(self, random: &mut Random) -> u64 {
+        match self {
+            Latency::Fixed(nanos) => nanos,
+            Latency::Uniform(min, max) if max > min => min + random.below(max - min + 1),
+            Latency::Uniform(min, _) => min,
+            Latency::Exponential { min, mean } => min + random.exponential(mean),
+        }
+    }
+
+    /// Returns a time that few packets exceed, from which a system computes its time-outs.
+    pub(super) fn usual_max(self) -> u64 {
+        match self {
+            Latency::Fixed(nanos) => nanos,
+            Latency::Uniform(min, max) => max.max(min),
+            Latency::Exponential { min, mean } => min + 4 * mean,
+        }
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            latency: Latency::Fixed(1_000_000),
+            loss: 0.0,
+            duplicate: 0.0,
+            reorder: 0.0,
+            bandwidth: None,
+            short_io: 0.0,
+            send_buffer: 256 * 1024,
+            receive_buffer: 128 * 1024,
+        }
+    }
+}
+
+impl TcpOptions {
+    pub(super) fn of(settings: &Settings) -> TcpOptions {
+        TcpOptions {
+            nodelay: false,
+            quickack: true,
+            keepalive: false,
+            linger: None,
+            ttl: 64,
+            tos: 0,
+            tclass: 0,
+            reuse_address: false,
+            reuse_port: false,
+            only_v6: false,
+            send_buffer: settings.send_buffer,
+            receive_buffer: settings.receive_buffer,
+        }
+    }
+
+    /// Sets SO_SNDBUF as Linux does: it doubles the size, within its limits.
+    pub(crate) fn set_send_buffer(&mut self, size: usize) {
+        self.send_buffer = doubled(size, SEND_BUFFER_MIN);
+    }
+
+    /// Sets SO_RCVBUF as Linux does.
+    pub(crate) fn set_receive_buffer(&mut self, size: usize) {
+        self.receive_buffer = doubled(size, RECEIVE_BUFFER_MIN);
+    }
+}
+
+impl UdpOptions {
+    /// Sets SO_SNDBUF as Linux does: it doubles the size, within its limits.
+    pub(crate) fn set_send_buffer(&mut self, size: usize) {
+        self.send_buffer = doubled(size, SEND_BUFFER_MIN);
+    }
+
+    /// Sets SO_RCVBUF as Linux does.
+    pub(crate) fn set_receive_buffer(&mut self, size: usize) {
+        self.receive_buffer = doubled(size, RECEIVE_BUFFER_MIN);
+    }
+}
+
+impl Default for UdpOptions {
+    fn default() -> UdpOptions {
+        UdpOptions {
+            broadcast: false,
+            ttl: 64,
+            tos: 0,
+            tclass: 0,
+            reuse_address: false,
+            reuse_port: false,
+            only_v6: false,
+            send_buffer: UDP_BUFFER,
+            receive_buffer: UDP_BUFFER,
+        }
+    }
+}
+
+fn doubled(size: usize, min: usize) -> usize {
+    size.saturating_mul(2).clamp(min, BUFFER_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn latencies_stay_within_their_bounds() {
+        let mut random = Random::new(1, 0);
+        let mut draw = |latency: Latency| {
+            let times: Vec<_> = (0..1_000).map(|_| latency.draw(&mut random)).collect();
+            (*times.iter().min().unwrap(), *times.iter().max().unwrap())
+        };
+        assert_eq!(draw(Latency::Fixed(5)), (5, 5));
+        assert_eq!(draw(Latency::Uniform(5, 9)), (5, 9));
+        assert_eq!(draw(Latency::Uniform(9, 5)), (9, 9));
+        let (min, max) = draw(Latency::Exponential { min: 100, mean: 10 });
+        assert!(min >= 100 && max > 130, "{min} {max}");
+    }
+
+    #[test]
+    fn buffers_are_doubled_within_limits() {
+        let mut options = TcpOptions::of(&Settings::default());
+        let sizes = [(0, 2_304), (65_536, 131_072), (1 << 30, 425_984)];
+        for (size, expected) in sizes {
+            options.set_receive_buffer(size);
+            assert_eq!(options.receive_buffer, expected);
+        }
+    }
+}

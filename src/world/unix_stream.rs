@@ -1,0 +1,146 @@
+//! A Unix socket, stream or listener, as a program has it.
+
+use std::io::{self, IoSlice, IoSliceMut};
+use std::net::Shutdown;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::SocketAddr;
+use std::path::Path;
+use std::rc::Rc;
+
+use super::channel::Channel;
+use super::channel_io::{ChannelIo, read_into, read_vectored};
+use super::failure::Failure;
+use super::handle::{World, own};
+use super::table::Id;
+use super::unix_name::UnixName;
+
+/// A connected Unix socket.
+#[derive(Debug)]
+pub struct UnixStream(ChannelIo);
+
+/// A listening Unix socket.
+#[derive(Debug)]
+pub struct UnixListener {
+    world: Rc<World>,
+    id: Id,
+}
+
+/// Removes the file of a Unix socket of the current host, as unlink(2) does. Returns whether it
+/// existed.
+pub(crate) fn unlink(path: &Path) -> bool {
+    let name = UnixName(Some(path.as_os_str().as_bytes().into()));
+    own().is_ok_and(|(world, own)| world.state.borrow_mut().unix_unlink(own, name))
+}
+
+impl UnixStream {
+    /// Connects at once. `WouldBlock` if the queue of the listener is full.
+    pub(crate) fn connect(addr: &SocketAddr) -> io::Result<UnixStream> {
+        let (world, own) = own()?;
+        let id = world.state.borrow_mut().unix_connect(own, &UnixName::of(addr))?;
+        Ok(UnixStream(ChannelIo { world, end: (id, 0) }))
+    }
+
+    pub(crate) fn pair() -> io::Result<(UnixStream, UnixStream)> {
+        let (world, own) = own()?;
+        let names = [UnixName::default(), UnixName::default()];
+        let id = world.state.borrow_mut().channels.insert(Channel::stream(own, names));
+        let end = |side| UnixStream(ChannelIo { world: Rc::clone(&world), end: (id, side) });
+        Ok((end(0), end(1)))
+    }
+
+    pub(crate) fn read(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buf)
+    }
+
+    /// Reads into the spare capacity.
+    pub(crate) fn read_into(&self, buf: &mut Vec<u8>) -> io::Result<usize> {
+        read_into(buf, self.0.unread()?, |buf| self.read(buf))
+    }
+
+    pub(crate) fn read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        read_vectored(bufs, |buf| self.read(buf))
+    }
+
+    pub(crate) fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.0.peek(buf)
+    }
+
+    pub(crate) fn write(&self, buf: &[u8]) -> io::Result<usize> {
+        self.0.write(&[buf])
+    }
+
+    pub(crate) fn write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.0.write(&bufs.iter().map(|buf| &**buf).collect::<Vec<_>>())
+    }
+
+    pub(crate) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        self.0.shutdown(how)
+    }
+
+    /// Returns the pending error and clears it (SO_ERROR).
+    pub(crate) fn take_error(&self) -> io::Result<Option<io::Error>> {
+        let error = self.0.with(|channel, side| channel.ends[side].error.take())?;
+        Ok(error.map(io::Error::from))
+    }
+
+    pub(crate) fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.0.with(|channel, side| channel.ends[1 - side].name.clone())?.to_std()
+    }
+
+    pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.0.with(|channel, side| channel.ends[side].name.clone())?.to_std()
+    }
+
+    /// From now on `take_events` reports the readiness with this token; the present one first.
+    pub(crate) fn register(&self, token: usize) {
+        self.0.register(token);
+    }
+
+    pub(crate) fn deregister(&self) {
+        self.0.deregister();
+    }
+}
+
+impl UnixListener {
+    pub(crate) fn bind(addr: &SocketAddr, backlog: u32) -> io::Result<UnixListener> {
+        let (world, own) = own()?;
+        let id = world.state.borrow_mut().unix_listen(own, UnixName::of(addr), backlog)?;
+        Ok(UnixListener { world, id })
+    }
+
+    pub(crate) fn accept(&self) -> io::Result<(UnixStream, SocketAddr)> {
+        let (id, peer) = self.world.state.borrow_mut().unix_accept(self.id)?;
+        let stream = UnixStream(ChannelIo { world: self.world.clone(), end: (id, 1) });
+        Ok((stream, peer.to_std()?))
+    }
+
+    pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
+        let state = self.world.state.borrow();
+        let name = state.unix_listeners.get(self.id).map(|listener| listener.name.clone());
+        name.ok_or(Failure::NetworkDown)?.to_std()
+    }
+
+    /// From now on `take_events` reports the readiness with this token; the present one first.
+    pub(crate) fn register(&self, token: usize) {
+        let state = &mut *self.world.state.borrow_mut();
+        if let Some(listener) = state.unix_listeners.get_mut(self.id) {
+            listener.watch.register(&state.hosts[listener.host].ready, token);
+            if !listener.queue.is_empty() {
+                state.hosts.note(listener.host, &mut listener.watch, true, false);
+            }
+        }
+    }
+
+    pub(crate) fn deregister(&self) {
+        let state = &mut *self.world.state.borrow_mut();
+        if let Some(listener) = state.unix_listeners.get_mut(self.id) {
+            listener.watch.deregister(&mut state.hosts[listener.host].ready);
+        }
+    }
+}
+
+impl Drop for UnixListener {
+    fn drop(&mut self) {
+        self.world.state.borrow_mut().close_unix_listener(self.id);
+    }
+}

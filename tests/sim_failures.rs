@@ -1,0 +1,220 @@
+//! Simulated worlds: what fails a run, and what the message says.
+#![cfg(feature = "sim")]
+
+use std::cell::Cell;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use evloop::sim::{Sim, World};
+use evloop::{net::TcpListener, sim, sync, task, time};
+
+const MS: Duration = Duration::from_millis(1);
+
+/// Returns the message of a run that fails.
+fn failure(run: impl FnOnce()) -> String {
+    let panic = catch_unwind(AssertUnwindSafe(run)).expect_err("the run must fail");
+    match panic.downcast_ref::<String>() {
+        Some(text) => text.clone(),
+        None => (*panic.downcast_ref::<&str>().expect("a panic with a text")).to_owned(),
+    }
+}
+
+/// Checks that the run of a script fails with a message that has all of `parts`.
+#[track_caller]
+fn fails<'env, F: AsyncFnOnce(World<'env>)>(script: F, parts: &[&str]) {
+    let text = failure(|| sim::run(7, script));
+    for part in parts {
+        assert!(text.contains(part), "{part:?} is missing in: {text}");
+    }
+}
+
+#[test]
+fn a_panic_of_a_host_fails_the_run() {
+    let script = async |world: World<'_>| {
+        world.host("server", async || {
+            time::sleep(3 * MS).await;
+            panic!("out of paper");
+        });
+        std::future::pending().await
+    };
+    fails(script, &["`server` panicked: out of paper", "at 3ms of virtual time", "seed 7"]);
+    fails(async |_| panic!("at once"), &["`world` panicked: at once", "EVLOOP_SIM_SEED=7"]);
+}
+
+#[test]
+fn a_panic_of_a_detached_task_fails_the_run() {
+    let script = async |world: World<'_>| {
+        world.host("server", async || {
+            evloop::spawn(async { panic!("in a task") }).detach();
+            std::future::pending::<()>().await;
+        });
+        std::future::pending().await
+    };
+    fails(script, &["host `server`", "panicked: in a task", "tests/sim_failures.rs"]);
+}
+
+#[test]
+fn a_panic_of_a_destructor_fails_the_run() {
+    struct Bomb;
+
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            if !std::thread::panicking() {
+                panic!("in a destructor");
+            }
+        }
+    }
+    let script = async |world: World<'_>| {
+        let host = world.host("server", async || {
+            let _bomb = Bomb;
+            std::future::pending::<()>().await;
+        });
+        time::sleep(MS).await;
+        host.crash();
+        std::future::pending().await
+    };
+    fails(script, &["`server` panicked: in a destructor"]);
+}
+
+#[test]
+fn an_error_of_a_program_fails_the_run() {
+    let script = async |world: World<'_>| {
+        world.host("server", async || Err::<(), io::Error>(io::Error::other("no such record")));
+        std::future::pending().await
+    };
+    fails(script, &["host `server`: no such record"]);
+}
+
+#[test]
+fn an_error_of_a_detached_task_does_not() {
+    sim::run(1, async |_| {
+        evloop::spawn(async { io::Result::<()>::Err(io::Error::other("reset")) }).detach();
+        time::sleep(MS).await;
+    });
+}
+
+#[test]
+fn an_invariant_fails_the_run_at_the_turn_that_breaks_it() {
+    let value = Cell::new(0);
+    let text = failure(|| {
+        sim::run(7, async |world| {
+            world.invariant(|| assert!(value.get() < 3, "the value is {}", value.get()));
+            loop {
+                time::sleep(MS).await;
+                value.set(value.get() + 1);
+            }
+        })
+    });
+    assert!(text.contains("an invariant` panicked: the value is 3"), "{text}");
+    assert!(text.contains("at 3ms of virtual time"), "{text}");
+}
+
+#[test]
+fn within_fails_when_the_time_has_passed() {
+    sim::run(1, async |world| world.within(2 * MS, async || time::sleep(MS).await).await);
+    let script = async |world: World<'_>| {
+        world.within(2 * MS, async || std::future::pending::<()>().await).await;
+    };
+    fails(script, &["World::within: 2ms have passed", "tests/sim_failures.rs"]);
+}
+
+#[test]
+fn a_standstill_lists_what_waits() {
+    let script = async |world: World<'_>| {
+        world.host("server", async || {
+            let listener = TcpListener::bind("[::]:80").await?;
+            let mutex = std::rc::Rc::new(sync::Mutex::new(()));
+            let guard = mutex.lock().await;
+            let other = mutex.clone();
+            let _task = task::Builder::new().name("writer").spawn(async move {
+                drop(other.lock().await);
+            });
+            listener.accept().await?;
+            drop(guard);
+            io::Result::Ok(())
+        });
+        let paused = world.host("paused", async || std::future::pending::<()>().await);
+        time::sleep(MS).await;
+        paused.pause();
+        sync::Event::new().wait().await;
+    };
+    let parts = [
+        "nothing can happen any more",
+        "host `world`\n      task 0.1 (spawned at tests/sim_failures.rs:",
+        "waits for: Event",
+        "host `server`\n",
+        "waits for: Io",
+        "task 1.2 `writer` (spawned at tests/sim_failures.rs:",
+        "waits for: Lock",
+        "host `paused` is paused",
+    ];
+    fails(script, &parts);
+}
+
+#[test]
+fn a_run_ends_at_its_limits() {
+    let forever = |sim: &mut Sim| {
+        sim.run(async |_| {
+            loop {
+                time::sleep(MS).await;
+            }
+        })
+    };
+    let late = failure(|| {
+        sim::check_in_turn(0..1, |sim| forever(sim.time_limit(Duration::from_secs(1))));
+    });
+    assert!(late.contains("has not ended after 1s") && late.contains("Time"), "{late}");
+    let long = failure(|| sim::check_in_turn(0..1, |sim| forever(sim.step_limit(5_000))));
+    assert!(long.contains("has not ended after 5000 turns"), "{long}");
+}
+
+#[test]
+fn the_lowest_seed_that_fails_is_reported() {
+    let text = failure(|| {
+        sim::check(0..100, |sim| {
+            let seed = sim.seed();
+            sim.run(async move |_| assert!(seed < 10, "seed {seed} fails"));
+        });
+    });
+    assert!(text.contains("panicked: seed 10 fails"), "{text}");
+    assert!(text.contains("EVLOOP_SIM_SEED=10"), "{text}");
+}
+
+#[test]
+fn an_output_of_a_client_that_was_ended_is_lost() {
+    let script = async |world: World<'_>| {
+        let client = world.client("client", async || std::future::pending::<()>().await);
+        time::sleep(MS).await;
+        client.host().kill();
+        client.await;
+    };
+    fails(script, &["the output of the client \"client\" was awaited"]);
+}
+
+#[test]
+fn a_program_that_blocks_is_refused_with_a_sentence() {
+    fails(async |_| evloop::block_on(async {}), &["inside of a running event loop"]);
+    fails(
+        async |_| {
+            let (sender, mut receiver) = sync::thread_channel::bounded::<()>(1);
+            receiver.blocking_recv();
+            drop(sender);
+        },
+        &["which it would block"],
+    );
+    fails(async |_| sim::run(1, async |_| ()), &["cannot be run inside of another one"]);
+}
+
+#[test]
+fn a_wake_from_a_real_thread_fails_the_run() {
+    let script = async |_: World<'_>| {
+        let (sender, mut receiver) = sync::thread_channel::bounded(1);
+        let waiting = evloop::spawn(async move { receiver.recv().await });
+        time::sleep(MS).await;
+        let thread = std::thread::spawn(move || sender.blocking_send(1));
+        assert!(thread.join().is_err(), "the thread panics");
+        assert_eq!(waiting.await.unwrap(), Some(1));
+    };
+    fails(script, &["from a thread"]);
+}
