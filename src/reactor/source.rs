@@ -258,6 +258,7 @@ impl Side {
         self.state.special.set(false);
     }
 
+    #[inline]
     #[track_caller]
     pub(super) fn poll_wait<T>(
         &self,

@@ -73,7 +73,9 @@ impl<S> Waiters<S> {
         self.others.set(others);
     }
 
-    /// Stores a waker in the slot of `key`. Assigns a slot if it has none.
+    /// Stores a waker in the slot of `key`. Assigns a slot if it has none. Out of line, so that an
+    /// operation that does not wait saves no registers.
+    #[inline(never)]
     pub(crate) fn wait(&self, key: &mut WaiterKey, waker: &Waker) {
         match key.0 {
             Some(FIRST) => store_waker(&self.first, waker),
