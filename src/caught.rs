@@ -22,7 +22,7 @@ pub(crate) fn catch<T>(f: impl FnOnce() -> T) -> Result<T, Caught> {
 
 /// Calls `step` until it returns `false`, also after a panic of `step`. Then resumes the first
 /// panic, unless another one is unwinding already.
-pub(crate) fn until_done(mut step: impl FnMut() -> bool) {
+pub(crate) fn until_done(step: &mut dyn FnMut() -> bool) {
     let mut first = None;
     while let Err(panic) = catch(|| while step() {}) {
         first = first.or(Some(panic));

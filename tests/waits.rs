@@ -1,7 +1,7 @@
 //! `TaskInfo::waits_at`, the line that a task awaits, and `TaskInfo::waits_on`.
 
 use std::cell::Cell;
-use std::future::{Future, pending};
+use std::future::{Future, pending, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
@@ -94,6 +94,7 @@ fn leaves_of_locks_and_channels_name_the_line_that_awaits_them() {
         let (sender, _receiver) = mpsc::bounded::<u32>(1);
         sender.try_send(1).unwrap();
         let (_idle_sender, mut idle) = mpsc::bounded::<u32>(1);
+        let (_polled_sender, mut polled) = mpsc::bounded::<u32>(1);
         let (_answer, question) = oneshot::channel::<u32>();
         check(vec![
             (line!(), Box::pin(async move { drop(a.lock().await) })),
@@ -107,6 +108,7 @@ fn leaves_of_locks_and_channels_name_the_line_that_awaits_them() {
             (line!(), Box::pin(async move { full.put(2).await.unwrap() })),
             (line!(), Box::pin(async move { sender.send(2).await.unwrap() })),
             (line!(), Box::pin(async move { assert_eq!(idle.recv().await, None) })),
+            (line!(), Box::pin(async move { _ = poll_fn(|cx| polled.poll_recv(cx)).await })),
             (line!(), Box::pin(async move { question.await.map(drop).unwrap() })),
         ])
         .await;
@@ -261,7 +263,7 @@ fn an_instant_of_a_timer_is_the_deadline_of_the_sleep() {
         });
         yield_now().await;
         assert_eq!(info(task.id()).waits_on(), [WaitsOn::Timer(at.get().unwrap())]);
-        let ready = std::future::poll_fn(|_| Poll::Ready(7)).await;
+        let ready = poll_fn(|_| Poll::Ready(7)).await;
         assert_eq!(ready, 7);
     });
 }

@@ -27,7 +27,6 @@
 //! begin a poll.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::task::{Context, Poll, Waker, ready};
 
@@ -58,6 +57,9 @@ const REMEMBERED: u32 = 8;
 /// The limit of that number: scopes nested this deep.
 const REMEMBERED_MAX: u32 = 1 << 16;
 
+/// The number of tasks in a page of the table of starved tasks: a page takes 1 KiB.
+const PAGE: usize = 64;
+
 /// Once in this many polls of a starved task, the number of leaves to skip is independent of the
 /// number that was refused before.
 const RANDOM_EVERY: u32 = 8;
@@ -81,18 +83,26 @@ thread_local! {
     /// Wakes the host that runs the loop's turns: the next one begins a poll.
     static HOST_WAKER: Cell<Option<Waker>> = const { Cell::new(None) };
     static STARVED: RefCell<Starved> = const {
-        RefCell::new(Starved { tasks: BTreeMap::new(), lone: 0, random: 1 })
+        RefCell::new(Starved { tasks: Tasks::NONE, lone: 0, random: 1 })
     };
 }
 
 /// The tasks with refused leaves, by their slots. An entry of an ended task may remain: it costs
 /// the next task in the slot some polls.
 struct Starved {
-    tasks: BTreeMap<u32, Refused>,
+    tasks: Tasks,
     /// The number of polls that began after a single leaf was refused.
     lone: u32,
     /// The state of a xorshift generator.
     random: u32,
+}
+
+/// A table by slots. Its pages are made on first use, so that it grows without copying them. A map
+/// of std would compile more code than the rest of this file.
+struct Tasks {
+    pages: Vec<Option<Box<[Refused; PAGE]>>>,
+    /// The number of tasks in the table: those with a refused leaf now or in the last polls.
+    count: usize,
 }
 
 /// The numbers of leaves of a task that were refused.
@@ -197,7 +207,7 @@ fn poll_refused(cx: &mut Context<'_>) -> Poll<()> {
     if decide() {
         return Poll::Ready(());
     }
-    STARVED.with_borrow_mut(|starved| starved.tasks.entry(slot()).or_default().now += 1);
+    STARVED.with_borrow_mut(|starved| starved.tasks.refuse(slot()));
     START.set(0);
     if SKIP.get() > 0 {
         SKIP.set(SKIP.get() - 1);
@@ -251,7 +261,7 @@ fn slot() -> u32 {
 pub(crate) fn forget_refused() {
     if START.get() != PER_POLL {
         START.set(PER_POLL);
-        STARVED.with_borrow_mut(|starved| starved.tasks.clear());
+        STARVED.with_borrow_mut(|starved| starved.tasks = Tasks::NONE);
     }
 }
 
@@ -260,25 +270,25 @@ pub(crate) fn forget_refused() {
 #[cfg(feature = "sim")]
 pub(crate) fn reset() {
     START.set(PER_POLL);
-    STARVED.set(Starved { tasks: BTreeMap::new(), lone: 0, random: 1 });
+    STARVED.set(Starved { tasks: Tasks::NONE, lone: 0, random: 1 });
 }
 
 /// Returns whether a leaf of the running poll was refused.
 fn is_refused() -> bool {
-    let refused = |starved: &Starved| starved.tasks.get(&slot()).is_some_and(|it| it.now > 0);
-    START.get() == 0 && POLL.get() & DECIDED != 0 && STARVED.with_borrow(refused)
+    let refused = |starved: &mut Starved| starved.tasks.get(slot()).is_some_and(|it| it.now > 0);
+    START.get() == 0 && POLL.get() & DECIDED != 0 && STARVED.with_borrow_mut(refused)
 }
 
 impl Starved {
     /// Returns the number of leaves that the beginning poll of the task in `slot` skips.
     fn skip(&mut self, slot: u32) -> u32 {
-        let Some(refused) = self.tasks.get_mut(&slot) else { return 0 };
+        let Some(refused) = self.tasks.get(slot) else { return 0 };
         refused.begin_poll();
         let most = refused.most;
         match most {
             0 => {
-                self.tasks.remove(&slot);
-                if self.tasks.is_empty() {
+                self.tasks.remove(slot);
+                if self.tasks.count == 0 {
                     START.set(PER_POLL);
                 }
                 0
@@ -301,7 +311,47 @@ impl Starved {
     }
 }
 
+impl Tasks {
+    const NONE: Tasks = Tasks { pages: Vec::new(), count: 0 };
+
+    /// Returns the record of a task that is in the table.
+    fn get(&mut self, slot: u32) -> Option<&mut Refused> {
+        let (page, index) = place(slot);
+        let refused = &mut self.pages.get_mut(page)?.as_mut()?[index];
+        refused.is_starved().then_some(refused)
+    }
+
+    /// Counts a refused leaf of a task.
+    fn refuse(&mut self, slot: u32) {
+        let (page, index) = place(slot);
+        if self.pages.len() <= page {
+            self.pages.resize_with(page + 1, || None);
+        }
+        let page = self.pages[page].get_or_insert_with(|| Box::new([Refused::default(); PAGE]));
+        self.count += usize::from(!page[index].is_starved());
+        page[index].now += 1;
+    }
+
+    fn remove(&mut self, slot: u32) {
+        let (page, index) = place(slot);
+        if let Some(page) = &mut self.pages[page] {
+            page[index] = Refused::default();
+            self.count -= 1;
+        }
+    }
+}
+
+/// Returns the page of a slot, and the index in it. The slot of the host comes first.
+fn place(slot: u32) -> (usize, usize) {
+    let place = slot.wrapping_sub(HOST) as usize;
+    (place / PAGE, place % PAGE)
+}
+
 impl Refused {
+    fn is_starved(&self) -> bool {
+        self.now > 0 || self.most > 0
+    }
+
     fn begin_poll(&mut self) {
         self.age += 1;
         if self.now > self.most {

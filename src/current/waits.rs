@@ -38,15 +38,22 @@ pub(crate) struct Waits {
     pub(crate) place: Place,
 }
 
+/// What the running task waits for. One variable of the thread, since the address of each costs an
+/// instruction.
+struct Recorded {
+    what: Cell<Option<WaitsFor>>,
+    place: Cell<Place>,
+}
+
 thread_local! {
-    static WHAT: Cell<Option<WaitsFor>> = const { Cell::new(None) };
-    static PLACE: Cell<Place> = const { Cell::new(None) };
+    static RECORDED: Recorded =
+        const { Recorded { what: Cell::new(None), place: Cell::new(None) } };
 }
 
 /// Begins a poll of a task: it waits for nothing yet.
 #[inline]
 pub(super) fn begin() {
-    PLACE.set(None);
+    RECORDED.with(|recorded| recorded.place.set(None));
 }
 
 /// Returns `Pending`, and records what the future waits for, and where: in the calling function,
@@ -54,36 +61,40 @@ pub(super) fn begin() {
 #[inline]
 #[track_caller]
 pub(crate) fn pending<T>(what: WaitsFor) -> Poll<T> {
-    WHAT.set(Some(what));
-    PLACE.set(Some(Location::caller()));
+    set(Waits { what: Some(what), place: Some(Location::caller()) });
     Poll::Pending
 }
 
 /// Returns `Pending` for a future that waits for nothing but its next poll. What an earlier future
 /// of the same poll waits for stays recorded.
 pub(super) fn refused<T>() -> Poll<T> {
-    if PLACE.get().is_none() {
-        WHAT.set(None);
-    }
+    RECORDED.with(|recorded| {
+        if recorded.place.get().is_none() {
+            recorded.what.set(None);
+        }
+    });
     Poll::Pending
 }
 
 /// Records the line of a future that was pending.
 #[inline]
 pub(super) fn set_place(place: &'static Location<'static>) {
-    PLACE.set(Some(place));
+    RECORDED.with(|recorded| recorded.place.set(Some(place)));
 }
 
 /// Returns what the last pending future waits for, and the line that awaits it.
 #[inline]
 pub(crate) fn get() -> Waits {
-    Waits { what: WHAT.get(), place: PLACE.get() }
+    RECORDED.with(|recorded| Waits { what: recorded.what.get(), place: recorded.place.get() })
 }
 
-/// Restores what was recorded before.
+/// Records what a task waits for.
+#[inline]
 pub(super) fn set(waits: Waits) {
-    WHAT.set(waits.what);
-    PLACE.set(waits.place);
+    RECORDED.with(|recorded| {
+        recorded.what.set(waits.what);
+        recorded.place.set(waits.place);
+    });
 }
 
 /// Returns whether a future has recorded what it waits for since the poll of the task began.

@@ -159,7 +159,7 @@ impl Observers {
 
     /// Shows a wait of the loop, and calls the hooks around it. `longest`: the limit of the wait.
     pub(crate) fn around_wait<T>(&self, longest: Option<Duration>, wait: impl FnOnce() -> T) -> T {
-        self.each(|instrument| instrument.before_wait(longest));
+        self.each(&|instrument| instrument.before_wait(longest));
         let is_wait = longest != Some(Duration::ZERO);
         if is_wait {
             self.recorded.flush(&self.beacon.recording);
@@ -171,7 +171,7 @@ impl Observers {
         if let Some((begin, ..)) = began.filter(|_| is_wait) {
             self.record(begin, 0, 0);
         }
-        self.each(|instrument| instrument.after_wait());
+        self.each(&|instrument| instrument.after_wait());
         waited
     }
 
@@ -181,8 +181,8 @@ impl Observers {
         self.recorded.push(event, &self.beacon.recording);
     }
 
-    /// Calls a hook of each instrument, outside of any task.
-    pub(crate) fn each(&self, hook: impl Fn(&dyn Instrument)) {
+    /// Calls a hook of each instrument, outside of any task. Compiled once for all hooks.
+    pub(crate) fn each(&self, hook: &dyn Fn(&dyn Instrument)) {
         if !self.has_instruments() {
             return;
         }

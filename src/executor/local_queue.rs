@@ -104,6 +104,13 @@ impl LocalQueue {
         }
     }
 
+    /// Returns all tasks but the root, in the order of their spawns.
+    pub(super) fn in_order_of_spawn(&self) -> Vec<Task> {
+        let mut tasks: Vec<_> = self.with(|queue| queue.tasks().cloned().collect());
+        tasks.sort_unstable_by_key(|task| task.header().id);
+        tasks
+    }
+
     /// Moves the queue into the thread-local, or back.
     fn swap(&self) {
         RUNNING.with(|running| {

@@ -70,7 +70,7 @@ impl Executor {
             return;
         }
         if let Some(task) = self.info_at(slot) {
-            observers.each(|instrument| instrument.spawned(&task));
+            observers.each(&|instrument| instrument.spawned(&task));
         }
     }
 
@@ -105,7 +105,7 @@ impl Executor {
         let slot = self.running.get();
         if observers.has_instruments() {
             if let Some(task) = self.info_at(slot) {
-                observers.each(|instrument| instrument.before_poll(&task));
+                observers.each(&|instrument| instrument.before_poll(&task));
             }
         }
         let recorded = observers.beacon.recorded();
@@ -150,7 +150,7 @@ impl Executor {
             }
         }
         let end = task.header().end.get();
-        observers.each(|instrument| instrument.ended(&info, end));
+        observers.each(&|instrument| instrument.ended(&info, end));
     }
 
     /// Calls the instruments about the root, whose future has completed or is dropped.
@@ -158,7 +158,7 @@ impl Executor {
     pub(super) fn observe_end_of_root(&self, end: TaskEnd) {
         if let (Some(observers), Some(info)) = (self.observers(), self.root_info()) {
             observers.beacon.remove_name(info.id());
-            observers.each(|instrument| instrument.ended(&info, end));
+            observers.each(&|instrument| instrument.ended(&info, end));
         }
     }
 
@@ -213,6 +213,6 @@ impl Drop for ObservedPoll<'_> {
                  call task::spawn_blocking, or await task::yield_now in between"
             ));
         }
-        self.observers.each(|instrument| instrument.after_poll(&task));
+        self.observers.each(&|instrument| instrument.after_poll(&task));
     }
 }

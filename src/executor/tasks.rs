@@ -207,9 +207,7 @@ impl Executor {
         self.is_closing.set(true);
         let _debug = debug::set(self.hooks.mode());
         let mut panic = None;
-        let mut tasks: Vec<_> = self.local_queue.with(|queue| queue.tasks().cloned().collect());
-        tasks.sort_unstable_by_key(|task| task.header().id);
-        for task in tasks {
+        for task in self.local_queue.in_order_of_spawn() {
             // The destructor of an earlier task may have ended it: a child ends with its scope.
             if !task.header().is_finished() {
                 panic = panic.or(catch(|| self.cancel(&task)).err());
@@ -258,10 +256,12 @@ impl Executor {
 
     /// Returns all tasks, and the root, in the order of their spawns.
     pub(crate) fn all(&self) -> Vec<TaskInfo> {
-        let tasks: Vec<_> = self.local_queue.with(|queue| queue.tasks().cloned().collect());
-        let mut all: Vec<_> = tasks.iter().map(|task| self.info(task)).collect();
-        all.extend(self.root_info());
-        all.sort_unstable_by_key(TaskInfo::id);
+        let mut all: Vec<_> =
+            self.local_queue.in_order_of_spawn().iter().map(|task| self.info(task)).collect();
+        if let Some(root) = self.root_info() {
+            let earlier = all.partition_point(|task| task.id() < root.id());
+            all.insert(earlier, root);
+        }
         all
     }
 

@@ -47,6 +47,6 @@ impl Reactor {
 impl Source {
     /// Calls `f` with the waker of each future that waits for a direction.
     pub(crate) fn scan(&self, direction: Direction, f: impl FnMut(&Waker)) {
-        self.side(direction).waiters.scan(f);
+        self.side(direction).scan(f);
     }
 }

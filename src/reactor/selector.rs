@@ -193,23 +193,24 @@ impl Reactor {
         self.selector.registry()
     }
 
-    /// Adds a source to the slab and registers its object with the selector.
+    /// Adds a source to the slab and registers its object with the selector. Returns its key, too.
     pub(super) fn register(
         self: &Rc<Self>,
         descriptor: Descriptor,
         io: &mut dyn event::Source,
         ready: bool,
-    ) -> io::Result<Rc<Entry>> {
+    ) -> io::Result<(Rc<Entry>, u32)> {
         let mut sources = self.sources.borrow_mut();
         let key = sources.vacant_key();
-        let entry = Rc::new(Entry::new(self.clone(), key, descriptor, ready));
+        let stored_key = u32::try_from(key).expect("a process has fewer than 2^32 descriptors");
+        let entry = Rc::new(Entry::new(self.clone(), descriptor, ready));
         sources.insert(entry.clone());
         drop(sources);
         if self.is_closed.get() {
             entry.source.close(&mut Vec::new());
         }
         self.selector.register(io, key).inspect_err(|_| self.remove_source(key))?;
-        Ok(entry)
+        Ok((entry, stored_key))
     }
 
     /// Registers a source's object again if the selector emulates edges, so that its state is
@@ -298,19 +299,12 @@ pub(super) struct Entry {
     pub(super) reactor: Rc<Reactor>,
     /// The number by which the system names the I/O object.
     pub(super) descriptor: Descriptor,
-    key: u32,
 }
 
 impl Entry {
     /// Creates an entry. If `ready` is true, operations are tried before the first event.
-    fn new(reactor: Rc<Reactor>, key: usize, descriptor: Descriptor, ready: bool) -> Entry {
-        let key = u32::try_from(key).expect("no system has 2^32 descriptors");
-        Entry { source: Source::new(ready), reactor, descriptor, key }
-    }
-
-    /// Returns the index of this entry in the slab.
-    pub(super) fn key(&self) -> usize {
-        self.key as usize
+    fn new(reactor: Rc<Reactor>, descriptor: Descriptor, ready: bool) -> Entry {
+        Entry { source: Source::new(ready), reactor, descriptor }
     }
 }
 

@@ -25,6 +25,8 @@ pub(crate) struct Socket<S: event::Source> {
     /// Behind a pointer to keep the socket small: an async function stores its arguments more than
     /// once.
     entry: Rc<Entry>,
+    /// The index of the entry in the slab of the reactor. It fits into the padding of this type.
+    key: u32,
 }
 
 impl<S: event::Source> Socket<S> {
@@ -33,8 +35,8 @@ impl<S: event::Source> Socket<S> {
     where
         S: AsDescriptor,
     {
-        let entry = reactor.register(sys::descriptor(&io), &mut io, ready)?;
-        Ok(Socket { io: Some(io), entry })
+        let (entry, key) = reactor.register(sys::descriptor(&io), &mut io, ready)?;
+        Ok(Socket { io: Some(io), entry, key })
     }
 
     pub(crate) fn get(&self) -> &S {
@@ -93,7 +95,7 @@ impl<S: event::Source> Socket<S> {
     /// themselves, other objects need the call. `io` must be the same object.
     #[cfg(unix)]
     pub(crate) fn rearm(&self, mut io: impl event::Source) -> io::Result<()> {
-        self.entry.reactor.rearm(&mut io, self.entry.key())
+        self.entry.reactor.rearm(&mut io, self.key as usize)
     }
 
     /// Deregisters the object and returns it.
@@ -113,7 +115,7 @@ impl<S: event::Source> Drop for Socket<S> {
             drop(io);
             self.entry.reactor.descriptor_closed();
         }
-        self.entry.reactor.remove_source(self.entry.key());
+        self.entry.reactor.remove_source(self.key as usize);
     }
 }
 

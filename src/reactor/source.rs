@@ -41,9 +41,11 @@ pub struct Done<T> {
     pub short: bool,
 }
 
+pub(super) type Side = Waiters<State>;
+
 /// The state of one direction.
 #[derive(Default)]
-pub(super) struct Side {
+pub(super) struct State {
     /// An operation may succeed. Cleared by a WouldBlock, or by a short count that proves the same.
     ready: Cell<bool>,
     /// A short count proves nothing until the next WouldBlock.
@@ -52,7 +54,6 @@ pub(super) struct Side {
     unwatched: Cell<bool>,
     /// The loop has ended, so no event will come.
     closed: Cell<bool>,
-    pub(super) waiters: Waiters,
 }
 
 /// The readiness and the waiters of one I/O object.
@@ -66,8 +67,8 @@ impl Source {
     /// Creates a source. If `ready` is true, operations are tried before the first event.
     pub(crate) fn new(ready: bool) -> Source {
         let source = Source::default();
-        source.read.ready.set(ready);
-        source.write.ready.set(ready);
+        source.read.state.ready.set(ready);
+        source.write.state.ready.set(ready);
         source
     }
 
@@ -130,19 +131,19 @@ impl Source {
     /// retry.
     #[cfg(unix)]
     pub(crate) fn set_unwatched(&self, direction: Direction) {
-        self.side(direction).unwatched.set(sys::IS_EMULATED);
+        self.side(direction).state.unwatched.set(sys::IS_EMULATED);
     }
 
     /// Returns whether a direction waits for [`retry`](Source::retry), not for an event.
     pub(crate) fn is_unwatched(&self) -> bool {
-        self.read.unwatched.get() || self.write.unwatched.get()
+        self.read.state.unwatched.get() || self.write.state.unwatched.get()
     }
 
     /// Wakes the waiters of each direction that the selector does not watch, so that they try
     /// again.
     pub(crate) fn retry(&self, woken: &mut Vec<Waker>) {
         for side in [&self.read, &self.write] {
-            if side.unwatched.replace(false) {
+            if side.state.unwatched.replace(false) {
                 side.set_ready(true, woken);
             }
         }
@@ -152,7 +153,7 @@ impl Source {
     /// since a read returned WouldBlock.
     #[cfg(unix)]
     pub(crate) fn take_special(&self) -> bool {
-        self.read.special.take()
+        self.read.state.special.take()
     }
 
     /// Records an event, and adds the wakers of its directions to `woken`. Inlined into the loop
@@ -170,16 +171,16 @@ impl Source {
     /// Closes the source when its loop ends: all present and later waiters get an error.
     pub(crate) fn close(&self, woken: &mut Vec<Waker>) {
         for side in [&self.read, &self.write] {
-            side.closed.set(true);
-            side.ready.set(false);
-            side.waiters.take_wakers(woken);
+            side.state.closed.set(true);
+            side.state.ready.set(false);
+            side.take_wakers(woken);
         }
     }
 
     /// Removes the waiter at `key`, if there is one.
     #[inline]
     pub(crate) fn deregister(&self, direction: Direction, key: &mut WaiterKey) {
-        self.side(direction).waiters.deregister(key);
+        self.side(direction).deregister(key);
     }
 
     pub(super) fn side(&self, direction: Direction) -> &Side {
@@ -200,7 +201,7 @@ impl Side {
         op: impl FnMut() -> io::Result<Done<T>>,
     ) -> Poll<io::Result<T>> {
         ready!(budget::poll_left(cx));
-        if self.ready.get() {
+        if self.state.ready.get() {
             if let ControlFlow::Break(result) = self.record(uninterrupted(op)) {
                 budget::spend();
                 return Poll::Ready(result);
@@ -216,7 +217,7 @@ impl Side {
         key: &mut WaiterKey,
     ) -> Poll<io::Result<()>> {
         ready!(budget::poll_left(cx));
-        if self.ready.get() {
+        if self.state.ready.get() {
             budget::spend();
             return Poll::Ready(Ok(()));
         }
@@ -234,14 +235,14 @@ impl Side {
         match result {
             Ok(done) => {
                 // A short count saves the next call, which would return WouldBlock.
-                if sys::SHORT_IS_DRAINED && done.short && !self.special.get() {
-                    self.ready.set(false);
+                if sys::SHORT_IS_DRAINED && done.short && !self.state.special.get() {
+                    self.state.ready.set(false);
                 }
                 ControlFlow::Break(Ok(done.value))
             }
             Err(error) if sys::is_forgotten(&error) => {
                 self.clear();
-                self.unwatched.set(true);
+                self.state.unwatched.set(true);
                 ControlFlow::Continue(io::ErrorKind::WouldBlock.into())
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -253,28 +254,29 @@ impl Side {
     }
 
     fn clear(&self) {
-        self.ready.set(false);
-        self.special.set(false);
+        self.state.ready.set(false);
+        self.state.special.set(false);
     }
 
+    #[inline]
     #[track_caller]
     pub(super) fn poll_wait<T>(
         &self,
         cx: &mut Context<'_>,
         key: &mut WaiterKey,
     ) -> Poll<io::Result<T>> {
-        if self.closed.get() {
+        if self.state.closed.get() {
             return Poll::Ready(Err(loop_ended()));
         }
-        self.waiters.wait(key, cx.waker());
+        self.wait(key, cx.waker());
         current::pending(WaitsFor::Io)
     }
 
     #[inline(always)]
     fn set_ready(&self, special: bool, woken: &mut Vec<Waker>) {
-        self.ready.set(true);
-        self.special.set(self.special.get() | special);
-        self.waiters.take_wakers(woken);
+        self.state.ready.set(true);
+        self.state.special.set(self.state.special.get() | special);
+        self.take_wakers(woken);
     }
 }
 
@@ -309,7 +311,7 @@ fn loop_ended() -> io::Error {
 
 impl fmt::Debug for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (read, write) = (self.read.ready.get(), self.write.ready.get());
+        let (read, write) = (self.read.state.ready.get(), self.write.state.ready.get());
         f.debug_struct("Source").field("read", &read).field("write", &write).finish_non_exhaustive()
     }
 }

@@ -18,7 +18,7 @@ fn poll(source: &Source, key: &mut WaiterKey, done: io::Result<Done<()>>) -> Pol
 fn waiters(source: &Source) -> usize {
     let mut woken = Vec::new();
     source.set_ready(EVENT, &mut woken);
-    source.read.ready.set(false);
+    source.read.state.ready.set(false);
     woken.len()
 }
 
@@ -28,7 +28,7 @@ fn a_short_count_clears_the_readiness() {
     let mut key = WaiterKey::default();
     let short = Ok(Done { value: (), short: true });
     assert_eq!(poll(&source, &mut key, short), Poll::Ready(()));
-    assert_eq!(source.read.ready.get(), !sys::SHORT_IS_DRAINED);
+    assert_eq!(source.read.state.ready.get(), !sys::SHORT_IS_DRAINED);
 }
 
 #[test]
@@ -40,10 +40,10 @@ fn a_short_count_proves_nothing_after_a_special_event() {
     for _ in 0..2 {
         let short = Ok(Done { value: (), short: true });
         assert_eq!(poll(&source, &mut key, short), Poll::Ready(()));
-        assert!(source.read.ready.get());
+        assert!(source.read.state.ready.get());
     }
     assert_eq!(poll(&source, &mut key, would_block()), Poll::Pending);
-    assert!(!source.read.special.get(), "a WouldBlock clears both flags");
+    assert!(!source.read.state.special.get(), "a WouldBlock clears both flags");
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn every_waiter_is_woken_and_none_removes_another() {
     assert_eq!(poll(&source, &mut first, would_block()), Poll::Pending);
     source.deregister(Direction::Read, &mut first);
     assert_eq!(waiters(&source), 0, "a removed waiter is not woken");
-    assert!(source.read.waiters.is_empty(), "no waiter is left");
+    assert!(source.read.is_empty(), "no waiter is left");
 }
 
 #[test]
@@ -78,4 +78,11 @@ fn a_closed_source_returns_an_error() {
     let polled = source.poll_io(Direction::Read, &mut cx, &mut WaiterKey::default(), op);
     let Poll::Ready(Err(error)) = polled else { panic!("{polled:?}") };
     assert_eq!(error.kind(), io::ErrorKind::NotConnected);
+}
+
+#[cfg(target_pointer_width = "64")]
+#[test]
+fn each_side_takes_four_words() {
+    // A connection holds both. The bytes of the flags fit into the padding of the waiters.
+    assert_eq!(size_of::<Source>(), 8 * size_of::<usize>());
 }

@@ -104,6 +104,6 @@ impl<T, F: FnMut() -> io::Result<Done<T>> + Unpin> Future for Io<'_, F> {
 impl Drop for Waiter<'_> {
     #[inline]
     fn drop(&mut self) {
-        self.side.waiters.deregister(&mut self.key);
+        self.side.deregister(&mut self.key);
     }
 }

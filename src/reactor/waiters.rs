@@ -14,7 +14,9 @@ use crate::wait::store_waker;
 
 /// The waiters of one direction.
 #[derive(Default)]
-pub(crate) struct Waiters {
+pub(crate) struct Waiters<S = ()> {
+    /// The flags of the owner. They lie here since they fit into the padding of this type.
+    pub(super) state: S,
     /// A slot may hold a waker.
     has_wakers: Cell<bool>,
     /// The first slot is in use.
@@ -37,7 +39,7 @@ const KEPT_MAX: usize = 4;
 
 const FIRST: NonZeroU32 = NonZeroU32::MIN;
 
-impl Waiters {
+impl<S> Waiters<S> {
     /// Moves all wakers to `woken`. The slots stay in use.
     #[inline]
     pub(crate) fn take_wakers(&self, woken: &mut Vec<Waker>) {
@@ -71,7 +73,9 @@ impl Waiters {
         self.others.set(others);
     }
 
-    /// Stores a waker in the slot of `key`. Assigns a slot if it has none.
+    /// Stores a waker in the slot of `key`. Assigns a slot if it has none. Out of line, so that an
+    /// operation that does not wait saves no registers.
+    #[inline(never)]
     pub(crate) fn wait(&self, key: &mut WaiterKey, waker: &Waker) {
         match key.0 {
             Some(FIRST) => store_waker(&self.first, waker),

@@ -116,7 +116,7 @@ impl CancellationToken {
         }
         let mut nodes = cancelled.into_iter();
         // Wakers are user code: a panic of one does not stop the others.
-        until_done(|| nodes.next().map(|node| node.waiters.notify_all()).is_some());
+        until_done(&mut || nodes.next().map(|node| node.waiters.notify_all()).is_some());
     }
 
     /// Returns whether the token was cancelled.

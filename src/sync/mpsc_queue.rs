@@ -140,6 +140,7 @@ impl<T> Queue<T> {
 
     /// Returns the next value, or stores the receiver's waker.
     #[inline]
+    #[track_caller]
     pub(super) fn poll_recv(&self, cx: &mut Context<'_>) -> Poll<Option<T>> {
         if let Some(unit) = budget::next_unit() {
             let mut state = self.state.borrow_mut();
@@ -154,6 +155,7 @@ impl<T> Queue<T> {
 
     /// Out of line, so that a receive that finds a value and no waiting sender saves no registers.
     #[inline(never)]
+    #[track_caller]
     fn wait_and_recv(&self, cx: &mut Context<'_>) -> Poll<Option<T>> {
         ready!(budget::poll_left(cx));
         ready!(self.wait(cx));
@@ -201,6 +203,7 @@ impl<T> Queue<T> {
 
     /// Stores the receiver's waker while the channel is empty. Returns `Ready` if it is not, or is
     /// at its end.
+    #[track_caller]
     fn wait(&self, cx: &mut Context<'_>) -> Poll<()> {
         let state = self.state.borrow_mut();
         if !state.is_blocked() {

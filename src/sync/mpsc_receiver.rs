@@ -18,6 +18,12 @@ pub struct Receiver<T> {
     pub(super) queue: Rc<Queue<T>>,
 }
 
+/// The future of [`Receiver::recv`].
+#[must_use = "a value is not received unless the future is awaited"]
+struct Recv<'a, T> {
+    receiver: &'a mut Receiver<T>,
+}
+
 impl<T> Receiver<T> {
     /// Waits for the next value. Returns `None` at the end of the stream: the senders were dropped
     /// or the receiver was closed, and every value was received.
@@ -28,10 +34,12 @@ impl<T> Receiver<T> {
     #[doc(alias = "get")]
     #[doc(alias = "receive")]
     pub fn recv(&mut self) -> impl Future<Output = Option<T>> {
-        leaf(|cx| self.poll_recv(cx))
+        Recv { receiver: self }
     }
 
     /// Polls for the next value, as [`recv`](Receiver::recv) does.
+    #[inline]
+    #[track_caller]
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
         self.queue.poll_recv(cx)
     }
@@ -134,6 +142,16 @@ impl<T> Receiver<T> {
     #[doc(alias = "putters")]
     pub fn senders_waiting(&self) -> usize {
         self.queue.senders_waiting()
+    }
+}
+
+impl<T> Future for Recv<'_, T> {
+    type Output = Option<T>;
+
+    #[inline]
+    #[track_caller]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        self.receiver.poll_recv(cx)
     }
 }
 

@@ -1,5 +1,7 @@
 //! The wait of a future for slots of an [`mpsc`](super::mpsc) channel.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use super::mpsc_error::SendError;
@@ -13,12 +15,22 @@ pub(super) struct Reserve<'a, T> {
     key: WaitKey,
 }
 
+/// A future that sends a value. Not a [`leaf`](current::leaf), which would compare the result again
+/// of a send that does not wait.
+#[must_use = "a value is not sent unless the future is awaited"]
+pub(super) struct SendValue<'a, T> {
+    reserve: Reserve<'a, T>,
+    /// `None` once it was sent or returned.
+    value: Option<T>,
+}
+
 impl<'a, T> Reserve<'a, T> {
     pub(super) fn new(queue: &'a Queue<T>) -> Reserve<'a, T> {
         Reserve { queue, key: WaitKey::default() }
     }
 
     /// Reserves slots: the same number in each call.
+    #[track_caller]
     pub(super) fn poll(
         &mut self,
         cx: &mut Context<'_>,
@@ -29,7 +41,8 @@ impl<'a, T> Reserve<'a, T> {
 
     /// Fills a slot with `value`. Takes the value out only when this completes.
     #[inline]
-    pub(super) fn poll_send(
+    #[track_caller]
+    fn poll_send(
         &mut self,
         cx: &mut Context<'_>,
         value: &mut Option<T>,
@@ -44,6 +57,7 @@ impl<'a, T> Reserve<'a, T> {
 
     /// Gets slots, and completes with the result of `take`.
     #[inline]
+    #[track_caller]
     fn poll_slots<R>(
         &mut self,
         cx: &mut Context<'_>,
@@ -103,6 +117,26 @@ impl<'a, T> Reserve<'a, T> {
         drop(state);
         woken.wake();
         drop(waker);
+    }
+}
+
+impl<'a, T> SendValue<'a, T> {
+    pub(super) fn new(queue: &'a Queue<T>, value: T) -> SendValue<'a, T> {
+        SendValue { reserve: Reserve::new(queue), value: Some(value) }
+    }
+}
+
+/// The value is moved out, and never pinned.
+impl<T> Unpin for SendValue<'_, T> {}
+
+impl<T> Future for SendValue<'_, T> {
+    type Output = Result<(), SendError<T>>;
+
+    #[inline]
+    #[track_caller]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let SendValue { reserve, value } = &mut *self;
+        reserve.poll_send(cx, value)
     }
 }
 

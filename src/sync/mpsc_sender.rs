@@ -6,8 +6,7 @@ use std::rc::Rc;
 
 use super::mpsc_error::{SendError, TrySendError};
 use super::mpsc_queue::Queue;
-use super::mpsc_reserve::Reserve;
-use crate::current::leaf;
+use super::mpsc_reserve::SendValue;
 
 /// Sends into a bounded channel. [`bounded`](super::mpsc::bounded) creates it; its clones send into
 /// the same channel.
@@ -47,9 +46,7 @@ impl<T> Sender<T> {
     /// future. Use [`reserve`](Sender::reserve) to keep the value.
     #[doc(alias = "put")]
     pub fn send(&self, value: T) -> impl Future<Output = Result<(), SendError<T>>> {
-        let mut reserve = Reserve::new(&self.queue);
-        let mut value = Some(value);
-        leaf(move |cx| reserve.poll_send(cx, &mut value))
+        SendValue::new(&self.queue, value)
     }
 
     /// Sends a value if a slot is free now.

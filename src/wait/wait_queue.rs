@@ -340,7 +340,7 @@ impl<D, F: FnMut(&mut WaiterList<D>) -> Option<Waker>> Calls<'_, D, F> {
 
 impl<D, F: FnMut(&mut WaiterList<D>) -> Option<Waker>> Drop for Calls<'_, D, F> {
     fn drop(&mut self) {
-        until_done(|| self.make());
+        until_done(&mut || self.make());
     }
 }
 

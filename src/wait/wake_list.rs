@@ -36,7 +36,8 @@ impl WakeList {
 
 impl Extend<Waker> for WakeList {
     fn extend<I: IntoIterator<Item = Waker>>(&mut self, wakers: I) {
-        self.0.extend(wakers);
+        // `VecDeque::extend` would be compiled again for each kind of iterator.
+        wakers.into_iter().for_each(|waker| self.0.push_back(waker));
     }
 }
 
@@ -50,7 +51,7 @@ impl Drop for WakeList {
     fn drop(&mut self) {
         // Wakers are left only after a panic, or if `wake` was not called.
         if !self.0.is_empty() {
-            until_done(|| self.wake_first());
+            until_done(&mut || self.wake_first());
         }
     }
 }
