@@ -24,11 +24,7 @@
 
 mod deadlock;
 mod dump;
-pub(crate) mod edges;
-pub(crate) mod snapshot;
 mod waits_on;
 
 pub use self::dump::dump;
-pub(crate) use self::edges::Edges;
-pub use self::edges::WaitsOn;
-pub(crate) use self::snapshot::{Scan, Snapshot, SourceRecord, TaskRecord, TimerRecord};
+pub use crate::context::WaitsOn;
