@@ -15,7 +15,6 @@ mod ports;
 mod random;
 mod settings;
 mod table;
-mod unix_name;
 mod watch;
 
 // What a world consists of.
@@ -81,6 +80,8 @@ pub(crate) use trace_record::Record;
 pub(crate) use udp_socket::UdpSocket;
 #[cfg(unix)]
 pub(crate) use unix_datagram::UnixDatagram;
+#[cfg(unix)]
+pub(crate) use unix_queue::UnixName;
 #[cfg(unix)]
 pub(crate) use unix_stream::{UnixListener, UnixStream, unlink};
 pub(crate) use watch::Event;

@@ -17,8 +17,7 @@ use super::tcp_flow::{Flow, Side};
 use super::trace_entry::{Entry, Kind};
 use super::trace_record::Record;
 use super::udp_queue::{Datagram, UdpQueue};
-use super::unix_name::UnixName;
-use super::unix_queue::{UnixBacklog, UnixBound, UnixQueue};
+use super::unix_queue::{UnixBacklog, UnixBound, UnixName, UnixQueue};
 
 #[derive(Debug)]
 pub(super) struct State {
