@@ -4,8 +4,6 @@
 //! a host current, runs its loop, and advances the time when no host is runnable. One world a
 //! thread.
 
-#![allow(dead_code, unused_imports)]
-
 // Parts that know nothing of a world.
 mod byte_queue;
 mod event_queue;

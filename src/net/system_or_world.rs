@@ -144,6 +144,16 @@ fn new_world_tcp(is_v6: bool) -> io::Result<world::TcpSocket> {
 }
 
 #[cfg(unix)]
+pub(super) fn tcp_of(fd: OwnedFd) -> TcpFd {
+    Io::System(fd)
+}
+
+#[cfg(unix)]
+pub(super) fn descriptor_of(io: TcpFd) -> OwnedFd {
+    io.into()
+}
+
+#[cfg(unix)]
 pub(super) fn bind_tcp(io: &TcpFd, addr: SocketAddr) -> io::Result<()> {
     match io {
         Io::System(fd) => system_calls::bind_tcp(fd, addr),
