@@ -61,7 +61,7 @@ mod trace_record;
 mod trace_tests;
 mod trace_text;
 
-pub(crate) use handle::{Action, Entered, World, current, is_current};
+pub(crate) use handle::{World, current};
 pub(crate) use here::{
     Here, INTRUSION, check_outside, here, note_registration, ordinal, reset, take_intrusion,
     unsupported,
@@ -81,7 +81,7 @@ pub(crate) use unix_datagram::UnixDatagram;
 #[cfg(unix)]
 pub(crate) use unix_queue::UnixName;
 #[cfg(unix)]
-pub(crate) use unix_stream::{UnixListener, UnixStream, unlink};
+pub(crate) use unix_stream::{UnixListener, UnixStream};
 pub(crate) use watch::Event;
 
 #[cfg(test)]

@@ -49,13 +49,6 @@ pub(super) struct State {
 pub(super) enum Happening {
     /// The host has to be turned at its deadline.
     Timer(HostId),
-    /// `take_calls` of this life of the host returns the number.
-    Call {
-        host: HostId,
-        life: u32,
-        number: u64,
-    },
-    Turn(HostId),
     /// A packet arrives.
     Packet(Packet),
     /// Acknowledgements have arrived at a sender that waits for them.

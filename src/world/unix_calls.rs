@@ -37,11 +37,6 @@ impl State {
         }
     }
 
-    /// Removes the file of a socket. The socket stays; no other finds it.
-    pub(super) fn unix_unlink(&mut self, own: HostId, name: UnixName) -> bool {
-        self.unix_names.remove(&(own, name)).is_some()
-    }
-
     fn unix_find(&self, own: HostId, name: &UnixName) -> Result<UnixBound, Failure> {
         let missing = match name.is_abstract() {
             true => Failure::ConnectionRefused,

@@ -2,8 +2,6 @@
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::Shutdown;
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 use std::rc::Rc;
 
 use super::channel::Channel;
@@ -22,13 +20,6 @@ pub struct UnixStream(ChannelIo);
 pub struct UnixListener {
     world: Rc<World>,
     id: Id,
-}
-
-/// Removes the file of a Unix socket of the current host, as unlink(2) does. Returns whether it
-/// existed.
-pub(crate) fn unlink(path: &Path) -> bool {
-    let name = UnixName::new(path.as_os_str().as_bytes());
-    own().is_ok_and(|(world, own)| world.state.borrow_mut().unix_unlink(own, name))
 }
 
 impl UnixStream {
