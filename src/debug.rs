@@ -26,5 +26,10 @@ mod deadlock;
 mod dump;
 mod waits_on;
 
+#[doc(alias = "print_call_graph")]
+#[doc(alias = "print_run_info")]
+#[doc(alias = "all_tasks")]
+#[doc(alias = "Handle::dump")]
+#[doc(alias = "GreenletTree")]
 pub use self::dump::dump;
 pub use crate::context::WaitsOn;

@@ -37,10 +37,6 @@ const DEPTH_MAX: usize = 32;
 ///     drop(idle);
 /// });
 /// ```
-#[doc(alias = "print_call_graph")]
-#[doc(alias = "print_run_info")]
-#[doc(alias = "all_tasks")]
-#[doc(alias = "Handle::dump")]
 pub fn dump() -> String {
     let loops = context::entered();
     if loops.is_empty() {

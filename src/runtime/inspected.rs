@@ -24,7 +24,7 @@ impl Builder {
     /// assert_eq!(runtime.block_on(async { 1 }), 1);
     /// # std::io::Result::Ok(())
     /// ```
-    #[doc(alias = "asyncio ps")]
+    #[doc(alias = "ps")]
     #[doc(alias = "pstree")]
     #[doc(alias = "console_subscriber")]
     pub fn inspect(mut self, is_on: bool) -> Builder {
@@ -52,6 +52,7 @@ impl Builder {
     #[doc(alias = "faulthandler")]
     #[doc(alias = "preempt_timer")]
     #[doc(alias = "MonitorThread")]
+    #[doc(alias = "periodic_monitoring_thread")]
     pub fn watchdog(mut self, limit: Duration) -> Builder {
         self.watch.limit = Some(limit.max(Duration::from_millis(1)));
         self

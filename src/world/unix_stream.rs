@@ -74,11 +74,11 @@ impl UnixStream {
     }
 
     pub(crate) fn peer_addr(&self) -> io::Result<UnixName> {
-        Ok(self.0.with(|channel, side| channel.ends[1 - side].name.clone())?)
+        self.0.with(|channel, side| channel.ends[1 - side].name.clone())
     }
 
     pub(crate) fn local_addr(&self) -> io::Result<UnixName> {
-        Ok(self.0.with(|channel, side| channel.ends[side].name.clone())?)
+        self.0.with(|channel, side| channel.ends[side].name.clone())
     }
 
     /// From now on `take_events` reports the readiness with this token; the present one first.
