@@ -662,7 +662,9 @@ methods! {
     evloop::task::Scope<'_> { cancel is_cancelled is_empty len }
     evloop::task::ScopedHandle<'_, u8> { abort cancel id is_finished }
     evloop::task::Started<u8> { set }
-    evloop::task::TaskInfo { abort id name parent polls spawned_at state waits_for }
+    evloop::task::TaskInfo {
+        abort id name parent polls spawned_at state waits_at waits_for waits_on
+    }
     evloop::task::TaskTracker { close is_closed is_empty len new ptr_eq reopen token wait }
     evloop::task::TaskTrackerToken { task_tracker }
     evloop::task::TryScope<'_, u8> { cancel is_cancelled is_empty len }

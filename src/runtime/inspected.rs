@@ -16,6 +16,9 @@ impl Builder {
     /// whether the thread computes or in which call of the system it is blocked. Only the user that
     /// runs the process, and root, can connect.
     ///
+    /// The method is part of the feature `inspect`, which is on by default. Without it the variable
+    /// has no effect.
+    ///
     /// If the socket cannot be made, a line on stderr says why, and the loop runs without it. Off
     /// Unix the line says that it is not supported.
     ///
@@ -40,6 +43,8 @@ impl Builder {
     /// it is blocked. The report comes up to a quarter of the limit late. Unlike
     /// [debug mode](Builder::debug), which measures each poll and reports it when it has ended, the
     /// watchdog reports a task that never returns, and costs the loop next to nothing.
+    ///
+    /// The method is part of the feature `inspect`, which is on by default.
     ///
     /// ```
     /// use std::time::Duration;
