@@ -3,7 +3,9 @@
 //! The thread-local has no destructor: a destructor that looks for the loop while the thread ends
 //! finds none, and does not panic. Invariant: a turn begins with its loop entered last.
 
+mod edges;
 mod locals;
+mod snapshot;
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -12,8 +14,13 @@ use std::mem::ManuallyDrop;
 use std::rc::Rc;
 use std::sync::Arc;
 
+pub(crate) use self::edges::Edges;
+pub use self::edges::WaitsOn;
 pub(crate) use self::locals::LocalId;
 use self::locals::Locals;
+#[cfg(test)]
+pub(crate) use self::snapshot::{PIECE, Part};
+pub(crate) use self::snapshot::{Scan, Snapshot, SourceRecord, TaskRecord, TimerRecord};
 use crate::caught::{Caught, catch};
 use crate::executor::{Executor, Hooks};
 use crate::reactor::Reactor;
@@ -78,6 +85,16 @@ impl Context {
     pub(crate) fn enter(self: &Rc<Self>) -> Entered {
         ENTERED.with(|entered| entered.borrow_mut().push(self.clone()));
         Entered(self.clone())
+    }
+
+    /// Copies the tables of the loop at once.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        Snapshot::of(&self.executor, &self.reactor)
+    }
+
+    /// Copies the next piece of the tables. Returns whether more pieces are left.
+    pub(crate) fn copy_piece(&self, scan: &mut Scan, into: &mut Snapshot) -> bool {
+        scan.copy_piece(&self.executor, &self.reactor, into)
     }
 
     /// Ends the loop: its tasks, its calls, its sources. Destructors may spawn and wake, without

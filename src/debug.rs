@@ -24,11 +24,12 @@
 
 mod deadlock;
 mod dump;
-pub(crate) mod edges;
-pub(crate) mod snapshot;
 mod waits_on;
 
+#[doc(alias = "print_call_graph")]
+#[doc(alias = "print_run_info")]
+#[doc(alias = "all_tasks")]
+#[doc(alias = "Handle::dump")]
+#[doc(alias = "GreenletTree")]
 pub use self::dump::dump;
-pub(crate) use self::edges::Edges;
-pub use self::edges::WaitsOn;
-pub(crate) use self::snapshot::{Scan, Snapshot, SourceRecord, TaskRecord, TimerRecord};
+pub use crate::context::WaitsOn;

@@ -64,5 +64,6 @@ pub mod other_crates {}
 #[cfg_attr(not(feature = "sim"), doc = "Tests in a simulated world: see the feature `sim`.")]
 pub mod testing {}
 
-#[doc = include_str!("../docs/debugging.md")]
+#[cfg_attr(feature = "inspect", doc = include_str!("../docs/debugging.md"))]
+#[cfg_attr(not(feature = "inspect"), doc = "Debugging: see the feature `inspect`.")]
 pub mod debugging {}

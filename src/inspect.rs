@@ -7,7 +7,7 @@
 //! | `kernel` | what the system knows about a thread |
 //! | `server`, `client`, `socket_file`, `bell` | the Unix socket, and one connection to it |
 //! | `answer`, `tables`, `sampling`, `trace` | the answers, one command or more each |
-//! | `world`, `loops` | what all answers share |
+//! | `shared`, `loops` | what all answers share |
 //! | `snapshots` | copies of a loop's tables, on their way to this thread |
 //! | `json` | writing the answers |
 //!
@@ -36,6 +36,8 @@ mod server;
 #[path = "inspect/no_server.rs"]
 mod server;
 #[cfg(unix)]
+mod shared;
+#[cfg(unix)]
 mod snapshots;
 #[cfg(unix)]
 mod socket_file;
@@ -44,7 +46,5 @@ mod tables;
 mod thread;
 #[cfg(unix)]
 mod trace;
-#[cfg(unix)]
-mod world;
 
 pub(crate) use self::thread::{end, start};

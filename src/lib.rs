@@ -110,6 +110,7 @@
 //! | Feature | Adds | Default |
 //! |---|---|---|
 //! | `fs` | [`fs`]: files and directories | yes |
+//! | `inspect` | [`runtime::Builder::inspect`], [`watchdog`](runtime::Builder::watchdog) | yes |
 //! | `streams` | [`streams`]: buffered lines and messages, servers | yes |
 //! | `process` | [`process`]: child processes, on Unix; enables `signal` | yes |
 //! | `signal` | [`signal`]: Ctrl-C and other signals, on Unix | yes |
@@ -135,8 +136,10 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(unsafe_code)]
 // The inner layers have items that only these modules use.
-#![cfg_attr(feature = "sim", allow(dead_code, unused_imports))]
-#![cfg_attr(not(all(feature = "fs", feature = "streams")), allow(dead_code, unused_imports))]
+#![cfg_attr(
+    not(all(feature = "fs", feature = "inspect", feature = "streams")),
+    allow(dead_code, unused_imports)
+)]
 // Off Unix no other process looks at a loop.
 #![cfg_attr(not(unix), allow(dead_code, unused_imports))]
 
@@ -169,6 +172,7 @@ pub mod debug;
 pub mod fs;
 #[cfg(feature = "hyper")]
 pub mod hyper;
+#[cfg(feature = "inspect")]
 mod inspect;
 pub mod io;
 #[cfg(feature = "macros")]

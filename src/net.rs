@@ -111,6 +111,10 @@ mod unix_socket;
 mod unix_stream;
 #[cfg(feature = "sim")]
 mod world_io;
+#[cfg(feature = "sim")]
+mod world_names;
+#[cfg(feature = "sim")]
+mod world_socket;
 
 pub(crate) use self::acceptor::{Acceptor, report_connection_error, spawn_server_task};
 #[doc(alias = "ToSocketAddrs")]

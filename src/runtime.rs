@@ -46,6 +46,8 @@ mod embed;
 mod event_loop;
 mod handle;
 mod hosted;
+#[cfg(feature = "inspect")]
+mod inspected;
 mod metrics;
 mod remote;
 mod shutdown;

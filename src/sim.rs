@@ -71,7 +71,12 @@ mod slot;
 mod watchdog;
 mod world;
 
-pub use self::check::{check, check_in_turn, run};
+#[doc(alias = "start_paused")]
+pub use self::check::check;
+pub use self::check::check_in_turn;
+#[doc(alias = "MockClock")]
+#[doc(alias = "virtual_time")]
+pub use self::check::run;
 pub use self::client::Client;
 pub use self::host::{Host, HostClock};
 pub use self::options::{Latency, Order, Sim};

@@ -78,15 +78,15 @@ pub(crate) use self::send_many::send_many;
 #[cfg(unix)]
 pub(crate) use self::unix::{
     AsDescriptor, AsFile, CLOSE_ON_EXEC, Descriptor, NO_SIGNAL, Owned, accept_failure, bind_udp,
-    connect_from, descriptor, duplicate, is_nonblocking, is_unconnected, listen, open, peek_bytes,
-    read_at, receive, receive_anonymous, receive_bytes, receive_into, receive_udp,
-    receive_udp_anonymous, receive_vectored, send_bytes, send_udp, send_udp_connected,
-    send_vectored, start_connect, with_close_on_exec, with_nonblocking,
+    descriptor, duplicate, is_nonblocking, is_unconnected, listen, open, peek_bytes, read_at,
+    receive, receive_anonymous, receive_bytes, receive_into, receive_udp, receive_udp_anonymous,
+    receive_vectored, send_bytes, send_udp, send_udp_connected, send_vectored, start_connect,
+    with_close_on_exec, with_nonblocking,
 };
 #[cfg(windows)]
 pub(crate) use self::windows::{
-    AsDescriptor, AsFile, Descriptor, Owned, accept_failure, bind_udp, connect_from, descriptor,
-    duplicate, is_nonblocking, is_unconnected, listen, peek_bytes, read_at, receive_bytes,
-    receive_into, receive_udp, receive_udp_anonymous, receive_vectored, send_bytes, send_udp,
-    send_udp_connected, send_vectored, with_nonblocking,
+    AsDescriptor, AsFile, Descriptor, Owned, accept_failure, bind_udp, descriptor, duplicate,
+    is_nonblocking, is_unconnected, listen, peek_bytes, read_at, receive_bytes, receive_into,
+    receive_udp, receive_udp_anonymous, receive_vectored, send_bytes, send_udp, send_udp_connected,
+    send_vectored, with_nonblocking,
 };

@@ -4,8 +4,6 @@
 //! a host current, runs its loop, and advances the time when no host is runnable. One world a
 //! thread.
 
-#![allow(dead_code, unused_imports)]
-
 // Parts that know nothing of a world.
 mod byte_queue;
 mod event_queue;
@@ -15,7 +13,6 @@ mod ports;
 mod random;
 mod settings;
 mod table;
-mod unix_name;
 mod watch;
 
 // What a world consists of.
@@ -64,7 +61,7 @@ mod trace_record;
 mod trace_tests;
 mod trace_text;
 
-pub(crate) use handle::{Action, Entered, World, current, is_current};
+pub(crate) use handle::{World, current};
 pub(crate) use here::{
     Here, INTRUSION, check_outside, here, note_registration, ordinal, reset, take_intrusion,
     unsupported,
@@ -82,7 +79,9 @@ pub(crate) use udp_socket::UdpSocket;
 #[cfg(unix)]
 pub(crate) use unix_datagram::UnixDatagram;
 #[cfg(unix)]
-pub(crate) use unix_stream::{UnixListener, UnixStream, unlink};
+pub(crate) use unix_queue::UnixName;
+#[cfg(unix)]
+pub(crate) use unix_stream::{UnixListener, UnixStream};
 pub(crate) use watch::Event;
 
 #[cfg(test)]

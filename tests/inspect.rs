@@ -1,5 +1,5 @@
 //! What other processes see of a loop: by the socket, also while the loop is stuck.
-#![cfg(unix)]
+#![cfg(all(unix, feature = "inspect"))]
 
 mod inspected;
 

@@ -1,6 +1,6 @@
 //! Clients of the socket that are silent, that send rubbish, that send too much; and a process
 //! without a free descriptor.
-#![cfg(unix)]
+#![cfg(all(unix, feature = "inspect"))]
 
 mod inspected;
 

@@ -1,5 +1,5 @@
 //! The folder of the sockets, and the sockets that other processes have left in it.
-#![cfg(unix)]
+#![cfg(all(unix, feature = "inspect"))]
 
 mod inspected;
 

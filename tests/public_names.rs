@@ -11,8 +11,8 @@ mod root_items {
     use evloop::signal;
     use evloop::{
         Handle, JoinHandle, Runtime, Server, StreamReader, StreamWriter, block_on, call_at,
-        call_later, call_soon, coroutine, fs, guide, io, join, net, open_connection,
-        open_unix_connection, queue, runtime, select, shards, spawn, start_server,
+        call_later, call_soon, coroutine, debug, fs, guide, io, join, net, open_connection,
+        open_unix_connection, queue, random, runtime, select, shards, spawn, start_server,
         start_unix_server, streams, sync, task, task_local, time, try_join,
     };
     #[cfg(feature = "macros")]
@@ -23,6 +23,13 @@ mod coroutine_items {
     use evloop::coroutine::{Co, Coroutine, CoroutineStream, Step, Yield, stream};
     mod step_variants {
         use evloop::coroutine::Step::{Returned, Yielded};
+    }
+}
+
+mod debug_items {
+    use evloop::debug::{WaitsOn, dump};
+    mod waits_on_variants {
+        use evloop::debug::WaitsOn::{Child, Lock, Read, Task, Timer, Write};
     }
 }
 
@@ -95,6 +102,10 @@ mod rustls_items {
     use evloop::rustls::{TlsAcceptor, TlsConnector, TlsInfo, pki_types, rustls};
 }
 
+mod random_items {
+    use evloop::random::{fill, range, shuffle, u64};
+}
+
 mod shards_items {
     use evloop::shards::{Mailbox, Shard, shards, try_shards};
 }
@@ -102,6 +113,19 @@ mod shards_items {
 #[cfg(feature = "signal")]
 mod signal_items {
     use evloop::signal::{Interrupted, Listener, Listeners, SignalKind, ctrl_c, unix, unix_many};
+}
+
+#[cfg(feature = "sim")]
+mod sim_items {
+    use evloop::sim::{
+        Client, Host, HostClock, Latency, Order, Sim, Trace, World, check, check_in_turn, note, run,
+    };
+    mod latency_variants {
+        use evloop::sim::Latency::{Exponential, Fixed, Uniform};
+    }
+    mod order_variants {
+        use evloop::sim::Order::{Fifo, Seeded};
+    }
 }
 
 mod streams_items {
@@ -419,6 +443,28 @@ methods! {
     evloop::runtime::StillRunning { spawned_at }
 }
 
+#[cfg(feature = "inspect")]
+methods! {
+    inspect_methods:
+    evloop::runtime::Builder { inspect watchdog }
+}
+
+#[cfg(feature = "sim")]
+methods! {
+    sim_methods:
+    evloop::sim::Client<'_, u8> { host }
+    evloop::sim::Host<'_> { addrs clock crash is_up kill name pause restart resume stop }
+    evloop::sim::HostClock<'_> { drift jump_back jump_forward }
+    evloop::sim::Sim {
+        duplicate hash loss order poll_limit reorder seed short_io step_limit time_limit trace
+        trace_limit
+    }
+    evloop::sim::Trace { dropped hash is_empty len to_mermaid to_text to_trace_events }
+    evloop::sim::World<'_> {
+        calm elapsed find heal hold loss partition partition_from release reset seed trace
+    }
+}
+
 methods! {
     shards_methods:
     evloop::shards::Mailbox<u8> { recv send }
@@ -616,7 +662,9 @@ methods! {
     evloop::task::Scope<'_> { cancel is_cancelled is_empty len }
     evloop::task::ScopedHandle<'_, u8> { abort cancel id is_finished }
     evloop::task::Started<u8> { set }
-    evloop::task::TaskInfo { abort id name parent polls spawned_at state waits_for }
+    evloop::task::TaskInfo {
+        abort id name parent polls spawned_at state waits_at waits_for waits_on
+    }
     evloop::task::TaskTracker { close is_closed is_empty len new ptr_eq reopen token wait }
     evloop::task::TaskTrackerToken { task_tracker }
     evloop::task::TryScope<'_, u8> { cancel is_cancelled is_empty len }

@@ -1,5 +1,5 @@
 //! A task that holds its loop is reported while it still does.
-#![cfg(unix)]
+#![cfg(all(unix, feature = "inspect"))]
 
 mod inspected;
 

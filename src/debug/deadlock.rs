@@ -8,8 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::edges::{Edges, WaitsOn};
-use super::snapshot::{Snapshot, TaskRecord};
+use crate::context::{Edges, Snapshot, TaskRecord, WaitsOn};
 use crate::current::{TaskId, WaitsFor};
 use crate::executor::TaskState;
 

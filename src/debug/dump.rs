@@ -5,10 +5,8 @@ use std::fmt::{self, Write};
 use std::time::Instant;
 
 use super::deadlock::deadlocks;
-use super::edges::{Edges, WaitsOn};
-use super::snapshot::{Snapshot, TaskRecord};
 use crate::clock;
-use crate::context::{self, Context};
+use crate::context::{self, Context, Edges, Snapshot, TaskRecord, WaitsOn};
 use crate::current::{TaskId, WaitsFor};
 use crate::executor::TaskState;
 
@@ -39,10 +37,6 @@ const DEPTH_MAX: usize = 32;
 ///     drop(idle);
 /// });
 /// ```
-#[doc(alias = "print_call_graph")]
-#[doc(alias = "print_run_info")]
-#[doc(alias = "all_tasks")]
-#[doc(alias = "Handle::dump")]
 pub fn dump() -> String {
     let loops = context::entered();
     if loops.is_empty() {
@@ -65,7 +59,7 @@ type Tree<'a> = Vec<(usize, &'a TaskRecord)>;
 
 impl Dump {
     fn of(context: &Context) -> Dump {
-        let mut snapshot = Snapshot::of(context);
+        let mut snapshot = context.snapshot();
         snapshot.tasks.sort_unstable_by_key(|task| task.id);
         Dump {
             number: context.name.number,

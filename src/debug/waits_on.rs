@@ -1,8 +1,6 @@
 //! What one task waits on.
 
-use super::edges::{Edges, WaitsOn};
-use super::snapshot::Snapshot;
-use crate::context;
+use crate::context::{self, Edges, WaitsOn};
 use crate::executor::TaskInfo;
 
 impl TaskInfo {
@@ -35,7 +33,7 @@ impl TaskInfo {
     pub fn waits_on(&self) -> Vec<WaitsOn> {
         let in_loop = self.waker_id().in_loop();
         let context = context::entered().into_iter().find(|context| context.name.id == in_loop);
-        let snapshot = context.map(|context| Snapshot::of(&context)).unwrap_or_default();
+        let snapshot = context.map(|context| context.snapshot()).unwrap_or_default();
         let task = snapshot.tasks.iter().find(|task| task.id == self.id());
         task.map(|task| Edges::of(&snapshot).of_task(task)).unwrap_or_default()
     }

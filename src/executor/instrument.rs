@@ -9,7 +9,7 @@ use super::task_end::TaskEnd;
 use super::task_info::TaskInfo;
 use crate::caught::{Caught, catch};
 use crate::current::{self, debug::Mode};
-use crate::threads::{Beacon, Buffer, Event, KnownPlaces, Watch};
+use crate::threads::{Beacon, Buffer, KnownPlaces, Watch};
 
 /// Observes the tasks and the waits of a loop: trio's `Instrument`, gevent's spawn callbacks.
 ///
@@ -162,8 +162,7 @@ impl Observers {
         self.each(&|instrument| instrument.before_wait(longest));
         let is_wait = longest != Some(Duration::ZERO);
         if is_wait {
-            self.recorded.flush(&self.beacon.recording);
-            self.beacon.begin_wait();
+            self.beacon.begin_wait(&self.recorded);
         }
         let began = self.beacon.recorded();
         let waited = wait();
@@ -177,8 +176,7 @@ impl Observers {
 
     /// Records what the loop has done since `begin`.
     pub(super) fn record(&self, begin: u64, task: u64, place: usize) {
-        let event = Event { task, place, begin, end: self.beacon.now() };
-        self.recorded.push(event, &self.beacon.recording);
+        self.beacon.record(&self.recorded, begin, task, place);
     }
 
     /// Calls a hook of each instrument, outside of any task. Compiled once for all hooks.

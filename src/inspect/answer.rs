@@ -10,9 +10,9 @@ use std::process;
 use super::json::Object;
 use super::loops::{loops, write_loop_status};
 use super::sampling::Sampling;
+use super::shared::Shared;
 use super::tables::{Table, Tables};
 use super::trace::Trace;
-use super::world::World;
 use crate::clock;
 
 /// The version of the protocol.
@@ -30,7 +30,7 @@ pub(super) enum Answer {
 
 impl Answer {
     /// Begins the answer to a request.
-    pub(super) fn begin(request: &[u8], now: u64, out: &mut String, world: &mut World) -> Answer {
+    pub(super) fn begin(request: &[u8], now: u64, out: &mut String, shared: &mut Shared) -> Answer {
         let request = String::from_utf8_lossy(request);
         let mut words = match request.split_once('\n') {
             Some((line, _)) => line.split_ascii_whitespace(),
@@ -60,9 +60,9 @@ impl Answer {
         if argument.is_some() && number.is_none() {
             return fail(out, &"the argument is not a number");
         }
-        world.copies.retain(|number| !loops(Some(number)).is_empty());
+        shared.copies.retain(|number| !loops(Some(number)).is_empty());
         let table = match (command, number) {
-            (Some("status"), _) => return write_status(number, out, world),
+            (Some("status"), _) => return write_status(number, out, shared),
             (Some("sample"), Some(ms)) => return Answer::Sampling(Sampling::begin(ms, now)),
             (Some("trace"), Some(seconds)) => return begin_trace(seconds, now, out),
             (Some("loops"), _) => Table::Loops,
@@ -82,11 +82,17 @@ impl Answer {
     }
 
     /// Writes more lines, until `out` has `limit` bytes.
-    pub(super) fn advance(&mut self, now: u64, out: &mut String, limit: usize, world: &mut World) {
+    pub(super) fn advance(
+        &mut self,
+        now: u64,
+        out: &mut String,
+        limit: usize,
+        shared: &mut Shared,
+    ) {
         let is_over = match self {
             Answer::Over => return,
-            Answer::Tables(tables) => tables.advance(now, out, limit, world),
-            Answer::Sampling(sampling) => sampling.advance(now, out, &mut world.shares),
+            Answer::Tables(tables) => tables.advance(now, out, limit, shared),
+            Answer::Sampling(sampling) => sampling.advance(now, out, &mut shared.shares),
             Answer::Trace(trace) => trace.advance(now, out, limit),
         };
         if is_over {
@@ -138,11 +144,11 @@ fn write_header(out: &mut String, command: Option<&str>) {
 }
 
 /// Writes a line for each loop, without asking any.
-fn write_status(number: Option<u64>, out: &mut String, world: &mut World) -> Answer {
+fn write_status(number: Option<u64>, out: &mut String, shared: &mut Shared) -> Answer {
     for inbox in loops(number) {
         let Some(beacon) = &inbox.info.beacon else { continue };
-        let thread = beacon.thread.and_then(|thread| world.thread(thread));
-        let age = world.copies.age(inbox.info.number);
+        let thread = beacon.thread.and_then(|thread| shared.thread(thread));
+        let age = shared.copies.age(inbox.info.number);
         write_loop_status(out, &inbox.info, beacon, thread.as_ref(), age);
     }
     Answer::Over

@@ -8,7 +8,7 @@ use std::os::unix::net::UnixStream;
 use rustix::event::{PollFd, PollFlags};
 
 use super::answer::Answer;
-use super::world::World;
+use super::shared::Shared;
 use crate::sys::send_bytes;
 
 /// The longest request, with its end of line.
@@ -49,17 +49,17 @@ impl Client {
     }
 
     /// Continues the answer. Returns `false` once the client is to be closed.
-    pub(super) fn advance(&mut self, now: u64, world: &mut World) -> bool {
+    pub(super) fn advance(&mut self, now: u64, shared: &mut Shared) -> bool {
         if self.answer.is_none() {
             if !self.is_request_complete() {
                 return now < self.active.saturating_add(REQUEST_LIMIT);
             }
-            self.answer = Some(Answer::begin(&self.request, now, &mut self.out, world));
+            self.answer = Some(Answer::begin(&self.request, now, &mut self.out, shared));
         }
         let Some(answer) = &mut self.answer else { return false };
         loop {
             if self.out.len() - self.sent < UNSENT_MAX {
-                answer.advance(now, &mut self.out, UNSENT_MAX, world);
+                answer.advance(now, &mut self.out, UNSENT_MAX, shared);
             }
             if self.sent == self.out.len() {
                 if answer.is_over() {

@@ -15,8 +15,8 @@ use rustix::io::Errno;
 
 pub(super) use super::bell::Bell;
 use super::client::Client;
+use super::shared::{Shared, open_spare};
 use super::socket_file;
-use super::world::World;
 use crate::clock;
 use crate::sys::{AcceptFailure, accept_failure};
 
@@ -42,7 +42,7 @@ pub(super) struct Server {
     spare: Option<File>,
     /// No client is accepted before: no descriptor was left.
     accepts_at: u64,
-    world: World,
+    shared: Shared,
 }
 
 impl Socket {
@@ -70,7 +70,7 @@ impl Server {
             clients: Vec::new(),
             spare: open_spare(),
             accepts_at: 0,
-            world: World::new(bell.clone(), open_spare()),
+            shared: Shared::new(bell.clone()),
             bell: bell.clone(),
         };
         Ok((server, bell))
@@ -81,8 +81,8 @@ impl Server {
         if let Some(listener) = self.bell.take_change() {
             self.listener = listener;
         }
-        let world = &mut self.world;
-        self.clients.retain_mut(|client| client.advance(clock::shared().nanos(), world));
+        let shared = &mut self.shared;
+        self.clients.retain_mut(|client| client.advance(clock::shared().nanos(), shared));
         let now = clock::shared().nanos();
         let dues = self.clients.iter().filter_map(|client| client.due(now));
         let mut due = dues.chain(due).min();
@@ -152,11 +152,7 @@ impl Server {
     /// Opens the spare descriptors that were used. Returns whether the one for clients is there.
     fn refill(&mut self) -> bool {
         self.spare = self.spare.take().or_else(open_spare);
-        self.world.spare = self.world.spare.take().or_else(open_spare);
+        self.shared.refill();
         self.spare.is_some()
     }
-}
-
-fn open_spare() -> Option<File> {
-    File::open("/dev/null").ok()
 }

@@ -10,8 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::bell::Bell;
 use crate::clock;
-use crate::context::{self, Context};
-use crate::debug::{Edges, Scan, Snapshot};
+use crate::context::{self, Context, Edges, Scan, Snapshot};
 use crate::threads::Inbox;
 
 /// What a copy has.
@@ -133,7 +132,7 @@ fn request(
     Box::new(move || {
         let Some(context) = context::current() else { return ControlFlow::Break(()) };
         let mut piece = Snapshot::default();
-        let is_more = scan.copy_piece(&context, &mut piece);
+        let is_more = context.copy_piece(&mut scan, &mut piece);
         let mut pieces = lock(&pieces);
         if mem::take(&mut is_first) {
             pieces.figures = Figures::of(&context);

@@ -8,11 +8,11 @@ use std::time::Instant;
 
 use super::json::{Millis, Object};
 use super::loops::{STUCK, is_stuck, write_task};
+use super::shared::Shared;
 use super::snapshots::{Copy, Kind};
-use super::world::World;
 use crate::clock;
+use crate::context::{Edges, SourceRecord, TaskRecord, TimerRecord, WaitsOn};
 use crate::current::WaitsFor;
-use crate::debug::{Edges, SourceRecord, TaskRecord, TimerRecord, WaitsOn};
 use crate::executor::TaskState;
 use crate::sys::Descriptor;
 use crate::threads::{Beacon, Inbox};
@@ -72,21 +72,21 @@ impl Tables {
         now: u64,
         out: &mut String,
         limit: usize,
-        world: &mut World,
+        shared: &mut Shared,
     ) -> bool {
         let kind = self.kind();
         while out.len() < limit {
             match &mut self.step {
                 Step::Ask => {
                     let Some(inbox) = self.loops.pop() else { return true };
-                    world.copies.ask(&inbox, kind, &world.bell);
+                    shared.copies.ask(&inbox, kind, &shared.bell);
                     self.step = Step::Asked(inbox, now, now + STUCK);
                 }
                 Step::Asked(inbox, asked_at, answer_at) => {
                     let (inbox, asked_at) = (inbox.clone(), *asked_at);
-                    let last = world.copies.last(inbox.info.number, kind);
+                    let last = shared.copies.last(inbox.info.number, kind);
                     let fresh = last.as_ref().filter(|(at, _)| *at >= asked_at);
-                    let progress = world.copies.progress(inbox.info.number, kind);
+                    let progress = shared.copies.progress(inbox.info.number, kind);
                     *answer_at = (*answer_at).max(progress + STUCK);
                     if fresh.is_none() && !inbox.is_closed() && now < *answer_at {
                         return false;
@@ -100,7 +100,7 @@ impl Tables {
                     };
                 }
                 Step::Write(inbox, copy, index) => {
-                    if write_row(self.table, inbox, copy, *index, out, world) {
+                    if write_row(self.table, inbox, copy, *index, out, shared) {
                         *index += 1;
                     } else {
                         self.step = Step::Ask;
@@ -135,7 +135,7 @@ fn write_row(
     copy: &Copy,
     index: usize,
     out: &mut String,
-    world: &World,
+    shared: &Shared,
 ) -> bool {
     let Some(beacon) = &inbox.info.beacon else { return false };
     let number = inbox.info.number;
@@ -152,7 +152,7 @@ fn write_row(
     line.raw("loop", &number);
     match table {
         Table::Loops => write_figures(&mut line, inbox, beacon, copy),
-        Table::Tasks => write_record(&mut line, number, copy, index, world),
+        Table::Tasks => write_record(&mut line, number, copy, index, shared),
         Table::Timers => write_timer(&mut line, &copy.snapshot.timers[index]),
         Table::Sources => write_source(&mut line, &copy.snapshot.sources[index]),
     }
@@ -189,7 +189,7 @@ fn write_figures(line: &mut Object<'_>, inbox: &Inbox, beacon: &Beacon, copy: &C
     }
 }
 
-fn write_record(line: &mut Object<'_>, number: u64, copy: &Copy, index: usize, world: &World) {
+fn write_record(line: &mut Object<'_>, number: u64, copy: &Copy, index: usize, shared: &Shared) {
     let task = &copy.snapshot.tasks[index];
     line.raw("task", &task.id);
     line.raw("slot", &task.waker_id.slot());
@@ -205,7 +205,7 @@ fn write_record(line: &mut Object<'_>, number: u64, copy: &Copy, index: usize, w
     line.text("state", Some(&state));
     line.raw("polls", &task.polls);
     write_waits(line, task, &copy.edges);
-    match world.shares.of(number, task.id.number(), clock::shared().nanos()) {
+    match shared.shares.of(number, task.id.number(), clock::shared().nanos()) {
         Some(share) => line.raw("busy_share", &share),
         None => line.raw("busy_share", &"null"),
     }

@@ -29,6 +29,16 @@ pub(super) use crate::sys::{bind_udp, send_many, sendfile};
 #[cfg(unix)]
 pub(super) type TcpFd = OwnedFd;
 
+#[cfg(unix)]
+pub(super) fn tcp_of(fd: OwnedFd) -> TcpFd {
+    fd
+}
+
+#[cfg(unix)]
+pub(super) fn descriptor_of(io: TcpFd) -> OwnedFd {
+    io
+}
+
 /// Returns the addresses of a host of the simulated world that is current: there is none.
 #[inline(always)]
 pub(super) fn look_up(_name: &str, _port: u16) -> Option<io::Result<Vec<SocketAddr>>> {

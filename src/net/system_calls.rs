@@ -19,14 +19,37 @@ use rustix::net::{AddressFamily, SocketType, sockopt};
 
 #[cfg(unix)]
 use super::unix_path::to_raw;
+#[cfg(unix)]
+use crate::io_error::explain;
 use crate::sys::{self, Owned};
 
 /// Starts to connect.
 pub(super) fn connect(addr: SocketAddr, local: Option<SocketAddr>) -> io::Result<TcpStream> {
     match local {
         None => TcpStream::connect(addr),
-        Some(local) => Ok(TcpStream::from_std(sys::connect_from(local, addr)?)),
+        Some(local) => connect_from(local, addr),
     }
+}
+
+#[cfg(unix)]
+fn connect_from(local: SocketAddr, to: SocketAddr) -> io::Result<TcpStream> {
+    if local.is_ipv6() != to.is_ipv6() {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!("it is of another family than the local address {local}"),
+        ));
+    }
+    let fd = new_tcp(to.is_ipv6())?;
+    bind_tcp(&fd, local).map_err(|error| {
+        let sentence = format!("could not bind to {local}: {error}");
+        explain(error, sentence)
+    })?;
+    connect_tcp(fd, to)
+}
+
+#[cfg(windows)]
+fn connect_from(_: SocketAddr, _: SocketAddr) -> io::Result<TcpStream> {
+    Err(io::Error::new(io::ErrorKind::Unsupported, "local_addr is not available on Windows"))
 }
 
 pub(super) fn listen(

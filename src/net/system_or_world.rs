@@ -4,29 +4,25 @@
 //! What is made while a world is current belongs to that world. Code of a world is cold: it lies
 //! out of line, so that a program outside of a world pays one comparison for each operation.
 
-use std::fmt;
 use std::io;
 #[cfg(unix)]
 use std::net::Shutdown;
 use std::net::SocketAddr;
 #[cfg(unix)]
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::OwnedFd;
 #[cfg(unix)]
 use std::os::unix::net::SocketAddr as UnixAddr;
 
+use mio::net;
 #[cfg(unix)]
 use mio::unix::pipe as mio_pipe;
-use mio::{Interest, Registry, Token, event, net};
 
 use super::system_calls;
-use crate::sys::{self, Owned};
-use crate::world::{self, TcpOptions, UdpOptions, here, note_registration};
-
-/// A socket of the system, or of a world.
-pub enum Io<S, W> {
-    System(S),
-    World(W),
-}
+#[cfg(unix)]
+use super::world_names::name_of;
+pub(super) use super::world_socket::{Io, in_world};
+use crate::sys;
+use crate::world::{self, TcpOptions, UdpOptions, here};
 
 pub(super) type TcpStream = Io<net::TcpStream, world::TcpStream>;
 pub(super) type TcpListener = Io<net::TcpListener, world::TcpListener>;
@@ -45,40 +41,6 @@ pub(super) type PipeReceiver = Io<mio_pipe::Receiver, world::PipeReceiver>;
 /// A TCP socket that is neither connected nor listening.
 #[cfg(unix)]
 pub(super) type TcpFd = Io<OwnedFd, world::TcpSocket>;
-
-/// A socket of a world, as a loop registers it.
-pub trait Registered {
-    /// From now on events carry this token.
-    fn register(&self, token: usize);
-    fn deregister(&self);
-}
-
-macro_rules! registered {
-    ($($socket:ty),*) => {$(
-        impl Registered for $socket {
-            fn register(&self, token: usize) {
-                self.register(token);
-            }
-
-            fn deregister(&self) {
-                self.deregister();
-            }
-        }
-    )*};
-}
-
-registered!(world::TcpStream, world::TcpListener, world::UdpSocket);
-#[cfg(unix)]
-registered!(world::UnixStream, world::UnixListener, world::UnixDatagram);
-#[cfg(unix)]
-registered!(world::PipeSender, world::PipeReceiver);
-
-/// Keeps the code of a world out of line.
-#[cold]
-#[inline(never)]
-pub(super) fn in_world<T>(f: impl FnOnce() -> T) -> T {
-    f()
-}
 
 /// Makes a socket: by `world` if a world is current, else by `system`.
 fn make<S, W>(
@@ -182,6 +144,16 @@ fn new_world_tcp(is_v6: bool) -> io::Result<world::TcpSocket> {
 }
 
 #[cfg(unix)]
+pub(super) fn tcp_of(fd: OwnedFd) -> TcpFd {
+    Io::System(fd)
+}
+
+#[cfg(unix)]
+pub(super) fn descriptor_of(io: TcpFd) -> OwnedFd {
+    io.into()
+}
+
+#[cfg(unix)]
 pub(super) fn bind_tcp(io: &TcpFd, addr: SocketAddr) -> io::Result<()> {
     match io {
         Io::System(fd) => system_calls::bind_tcp(fd, addr),
@@ -229,12 +201,15 @@ const UNIX_BACKLOG: u32 = 128;
 /// Connects at once. `WouldBlock` if the backlog of the listener is full.
 #[cfg(unix)]
 pub(super) fn connect_unix(addr: &UnixAddr) -> io::Result<UnixStream> {
-    make(|| system_calls::connect_unix(addr), || world::UnixStream::connect(addr))
+    make(|| system_calls::connect_unix(addr), || world::UnixStream::connect(&name_of(addr)))
 }
 
 #[cfg(unix)]
 pub(super) fn listen_unix(addr: &UnixAddr) -> io::Result<UnixListener> {
-    make(|| system_calls::listen_unix(addr), || world::UnixListener::bind(addr, UNIX_BACKLOG))
+    make(
+        || system_calls::listen_unix(addr),
+        || world::UnixListener::bind(&name_of(addr), UNIX_BACKLOG),
+    )
 }
 
 #[cfg(unix)]
@@ -252,7 +227,10 @@ pub(super) fn pipe() -> io::Result<(PipeSender, PipeReceiver)> {
 pub(super) fn datagram(addr: Option<&UnixAddr>) -> io::Result<UnixDatagram> {
     make(
         || system_calls::datagram(addr),
-        || addr.map_or_else(world::UnixDatagram::unbound, world::UnixDatagram::bind),
+        || match addr {
+            None => world::UnixDatagram::unbound(),
+            Some(addr) => world::UnixDatagram::bind(&name_of(addr)),
+        },
     )
 }
 
@@ -265,7 +243,7 @@ pub(super) fn datagram_pair() -> io::Result<(UnixDatagram, UnixDatagram)> {
 pub(super) fn connect_datagram(io: &UnixDatagram, addr: &UnixAddr) -> io::Result<()> {
     match io {
         Io::System(io) => system_calls::connect_datagram(io, addr),
-        Io::World(socket) => socket.connect(addr),
+        Io::World(socket) => socket.connect(&name_of(addr)),
     }
 }
 
@@ -312,94 +290,6 @@ impl UdpSocket {
         match self {
             Io::System(io) => io.connect(addr),
             Io::World(socket) => socket.connect(addr),
-        }
-    }
-}
-
-impl<S: event::Source, W: Registered> event::Source for Io<S, W> {
-    fn register(&mut self, registry: &Registry, token: Token, events: Interest) -> io::Result<()> {
-        match self {
-            Io::System(io) => io.register(registry, token, events),
-            Io::World(socket) => {
-                socket.register(token.0);
-                note_registration();
-                Ok(())
-            }
-        }
-    }
-
-    fn reregister(
-        &mut self,
-        registry: &Registry,
-        token: Token,
-        events: Interest,
-    ) -> io::Result<()> {
-        match self {
-            Io::System(io) => io.reregister(registry, token, events),
-            Io::World(_) => Ok(()),
-        }
-    }
-
-    fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
-        match self {
-            Io::System(io) => io.deregister(registry),
-            Io::World(socket) => {
-                socket.deregister();
-                Ok(())
-            }
-        }
-    }
-}
-
-impl<S: From<Owned>, W> From<Owned> for Io<S, W> {
-    fn from(owned: Owned) -> Io<S, W> {
-        Io::System(S::from(owned))
-    }
-}
-
-impl<S: Into<Owned>, W> From<Io<S, W>> for Owned {
-    fn from(io: Io<S, W>) -> Owned {
-        match io {
-            Io::System(io) => io.into(),
-            Io::World(_) => no_descriptor(),
-        }
-    }
-}
-
-#[cfg(unix)]
-impl<S: AsFd, W> AsFd for Io<S, W> {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        match self {
-            Io::System(io) => io.as_fd(),
-            Io::World(_) => no_descriptor(),
-        }
-    }
-}
-
-/// What a loop shows of its sockets to those who look at it: -1 for one of a world.
-#[cfg(unix)]
-impl<S: AsRawFd, W> AsRawFd for Io<S, W> {
-    fn as_raw_fd(&self) -> RawFd {
-        match self {
-            Io::System(io) => io.as_raw_fd(),
-            Io::World(_) => -1,
-        }
-    }
-}
-
-#[cold]
-fn no_descriptor() -> ! {
-    panic!(
-        "a socket of a simulated world has no descriptor: read, write and set options by the \
-         methods of evloop::net"
-    )
-}
-
-impl<S: fmt::Debug, W: fmt::Debug> fmt::Debug for Io<S, W> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Io::System(io) => io.fmt(f),
-            Io::World(socket) => socket.fmt(f),
         }
     }
 }

@@ -289,13 +289,13 @@ impl TcpSocket {
 /// Takes the descriptor of a TCP socket that is neither connected nor listening.
 impl From<OwnedFd> for TcpSocket {
     fn from(fd: OwnedFd) -> TcpSocket {
-        TcpSocket { fd: fd.into() }
+        TcpSocket { fd: system::tcp_of(fd) }
     }
 }
 
 impl From<TcpSocket> for OwnedFd {
     fn from(socket: TcpSocket) -> OwnedFd {
-        socket.fd.into()
+        system::descriptor_of(socket.fd)
     }
 }
 

@@ -15,6 +15,9 @@ use super::system::{Io, TcpListener, TcpStream, UdpSocket, in_world};
 #[cfg(unix)]
 use super::system::{PipeReceiver, PipeSender, UnixDatagram, UnixListener, UnixStream};
 use super::transport::{Accept, StreamIo, done};
+use super::world_names::WorldAddr;
+#[cfg(unix)]
+use super::world_names::name_of;
 use crate::reactor::Done;
 use crate::world;
 
@@ -80,14 +83,14 @@ macro_rules! stream_io {
             fn peer_addr(&self) -> io::Result<$addr> {
                 match self {
                     Io::System(io) => io.peer_addr(),
-                    Io::World(io) => io.peer_addr(),
+                    Io::World(io) => io.peer_addr()?.to_program(),
                 }
             }
 
             fn local_addr(&self) -> io::Result<$addr> {
                 match self {
                     Io::System(io) => io.local_addr(),
-                    Io::World(io) => io.local_addr(),
+                    Io::World(io) => io.local_addr()?.to_program(),
                 }
             }
 
@@ -125,14 +128,17 @@ macro_rules! accept {
             fn accept(&self) -> io::Result<($stream, $addr)> {
                 match self {
                     Io::System(io) => io.accept().map(|(stream, peer)| (Io::System(stream), peer)),
-                    Io::World(io) => io.accept().map(|(stream, peer)| (Io::World(stream), peer)),
+                    Io::World(io) => {
+                        let (stream, peer) = io.accept()?;
+                        Ok((Io::World(stream), peer.to_program()?))
+                    }
                 }
             }
 
             fn local_addr(&self) -> io::Result<$addr> {
                 match self {
                     Io::System(io) => io.local_addr(),
-                    Io::World(io) => io.local_addr(),
+                    Io::World(io) => io.local_addr()?.to_program(),
                 }
             }
         }
@@ -178,6 +184,7 @@ macro_rules! datagram_io {
                     ReceiveMode::Consume => io.recv_from(buf)?,
                     ReceiveMode::Peek => io.peek_from(buf)?,
                 };
+                let from = from.to_program()?;
                 // A peek returns what fits, as that of the system does.
                 if mode == ReceiveMode::Peek {
                     return Ok((length.min(buf.len()), from));
@@ -188,14 +195,14 @@ macro_rules! datagram_io {
             fn peer_addr(&self) -> io::Result<$addr> {
                 match self {
                     Io::System(io) => io.peer_addr(),
-                    Io::World(io) => io.peer_addr(),
+                    Io::World(io) => io.peer_addr()?.to_program(),
                 }
             }
 
             fn local_addr(&self) -> io::Result<$addr> {
                 match self {
                     Io::System(io) => io.local_addr(),
-                    Io::World(io) => io.local_addr(),
+                    Io::World(io) => io.local_addr()?.to_program(),
                 }
             }
 
@@ -227,7 +234,9 @@ stream_io!(UnixStream, UnixAddr);
 #[cfg(unix)]
 accept!(UnixListener, UnixStream, UnixAddr);
 #[cfg(unix)]
-datagram_io!(UnixDatagram, UnixAddr, world::UnixDatagram::send_to);
+datagram_io!(UnixDatagram, UnixAddr, |io: &world::UnixDatagram, buf: &[u8], addr: &UnixAddr| {
+    io.send_to(buf, &name_of(addr))
+});
 
 #[cfg(unix)]
 impl ReadEnd for PipeReceiver {

@@ -20,9 +20,6 @@ const SLOW_POLL: Duration = Duration::from_millis(100);
 /// The environment variable that turns debug mode on if it is 1.
 const DEBUG_VARIABLE: &str = "EVLOOP_DEBUG";
 
-/// The environment variable that lets other processes look at the loops if it is 1.
-const INSPECT_VARIABLE: &str = "EVLOOP_INSPECT";
-
 /// The most threads for each kind of blocking work: they wait for names and disks, not for a core.
 const BLOCKING_THREADS_MAX: usize = 64;
 
@@ -41,7 +38,7 @@ pub struct Builder {
     is_debug: bool,
     slow_poll_threshold: Duration,
     instruments: Vec<Box<dyn Instrument>>,
-    watch: Watch,
+    pub(super) watch: Watch,
 }
 
 impl Builder {
@@ -61,15 +58,14 @@ impl Builder {
                 observers: None,
             },
         };
-        let is_set = |variable| env::var_os(variable).is_some_and(|value| value == "1");
         Builder {
             batch_max: BATCH_MAX,
             spin: Duration::ZERO,
             parts,
-            is_debug: is_set(DEBUG_VARIABLE),
+            is_debug: env::var_os(DEBUG_VARIABLE).is_some_and(|value| value == "1"),
             slow_poll_threshold: SLOW_POLL,
             instruments: Vec::new(),
-            watch: Watch { is_listening: is_set(INSPECT_VARIABLE), limit: None },
+            watch: Watch::of_environment(),
         }
     }
 
@@ -223,60 +219,10 @@ impl Builder {
         self
     }
 
-    /// Sets whether other processes of the same user may look at the loop while it runs, with the
-    /// program `evloop`. Default: on if the environment has `EVLOOP_INSPECT=1`.
-    ///
-    /// A thread, one for all loops of the process, answers on the Unix socket
-    /// `$XDG_RUNTIME_DIR/evloop/PID.sock`, or `/tmp/evloop-UID/PID.sock`. It answers also while the
-    /// loop is stuck: then it reports which task holds the loop, where that task was spawned, and
-    /// whether the thread computes or in which call of the system it is blocked. Only the user that
-    /// runs the process, and root, can connect.
-    ///
-    /// If the socket cannot be made, a line on stderr says why, and the loop runs without it. Off
-    /// Unix the line says that it is not supported.
-    ///
-    /// ```
-    /// let mut runtime = evloop::Runtime::builder().inspect(true).build()?;
-    /// assert_eq!(runtime.block_on(async { 1 }), 1);
-    /// # std::io::Result::Ok(())
-    /// ```
-    #[doc(alias = "asyncio ps")]
-    #[doc(alias = "pstree")]
-    #[doc(alias = "console_subscriber")]
-    pub fn inspect(mut self, is_on: bool) -> Builder {
-        self.watch.is_listening = is_on;
-        self
-    }
-
-    /// Reports a task that holds the loop for longer than `limit`, while it still does, and again
-    /// when it has released the loop. At least 1 ms. Default: no limit.
-    ///
-    /// A thread, one for all loops of the process, watches the loop and prints a line to stderr,
-    /// with the task, where it was spawned, and whether it computes or in which call of the system
-    /// it is blocked. The report comes up to a quarter of the limit late. Unlike
-    /// [debug mode](Builder::debug), which measures each poll and reports it when it has ended, the
-    /// watchdog reports a task that never returns, and costs the loop next to nothing.
-    ///
-    /// ```
-    /// use std::time::Duration;
-    ///
-    /// let limit = Duration::from_millis(100);
-    /// let mut runtime = evloop::Runtime::builder().watchdog(limit).build()?;
-    /// assert_eq!(runtime.block_on(async { 1 }), 1);
-    /// # std::io::Result::Ok(())
-    /// ```
-    #[doc(alias = "faulthandler")]
-    #[doc(alias = "preempt_timer")]
-    #[doc(alias = "MonitorThread")]
-    pub fn watchdog(mut self, limit: Duration) -> Builder {
-        self.watch.limit = Some(limit.max(Duration::from_millis(1)));
-        self
-    }
-
     /// Returns the parts of the loop, with debug mode and the instruments applied.
     pub(super) fn into_settings(mut self) -> Settings {
         let slow_poll = self.is_debug.then_some(self.slow_poll_threshold);
-        self.parts.hooks.records_locks = self.watch.is_listening;
+        self.parts.hooks.records_locks = self.watch.records_locks();
         self.parts.hooks.observers = Observers::new(self.instruments, slow_poll, self.watch);
         self.parts
     }

@@ -13,12 +13,13 @@ use std::time::Duration;
 
 use super::builder::Builder;
 use super::handle::Handle;
+#[cfg(feature = "inspect")]
+use super::inspected;
 use super::wait::{has_work, wait};
 use crate::caught::catch;
 use crate::context::{Context, Entered};
 use crate::current;
 use crate::executor::{Batch, JoinHandle, Root, SpawnOptions};
-use crate::inspect;
 use crate::threads::{Call, Drained};
 use crate::world;
 
@@ -139,9 +140,8 @@ impl Builder {
             driver: Cell::new(Driver::Program),
         };
         runtime.update_watcher();
-        if let Some(beacon) = &runtime.context.inbox.info.beacon {
-            inspect::start(beacon.settings);
-        }
+        #[cfg(feature = "inspect")]
+        inspected::start(&runtime.context);
         Ok(runtime)
     }
 }

@@ -7,7 +7,8 @@ use std::panic::Location;
 use std::time::Duration;
 
 use super::event_loop::Runtime;
-use crate::inspect;
+#[cfg(feature = "inspect")]
+use super::inspected;
 
 /// The error of [`Runtime::shutdown_timeout`] and
 /// [`BlockingPool::shutdown_timeout`](crate::task::BlockingPool::shutdown_timeout): threads of the
@@ -52,9 +53,8 @@ impl Drop for Runtime {
     fn drop(&mut self) {
         // A panic of a task's destructor propagates, unless this drop is part of another panic.
         let panic = self.context.shutdown();
-        if self.context.inbox.info.beacon.is_some() {
-            inspect::end();
-        }
+        #[cfg(feature = "inspect")]
+        inspected::end(&self.context);
         if let Some(panic) = panic {
             if !std::thread::panicking() {
                 panic.resume();

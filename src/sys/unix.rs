@@ -22,7 +22,6 @@ use rustix::net::{
 };
 
 use super::accept_failure::AcceptFailure;
-use crate::io_error::explain;
 
 /// Returns whether the descriptor is non-blocking.
 pub(crate) fn is_nonblocking(fd: &Owned) -> io::Result<bool> {
@@ -126,23 +125,6 @@ pub(crate) fn is_unconnected(error: &io::Error) -> bool {
 }
 
 /// Starts to connect. The returned socket is non-blocking, and usually not connected yet.
-pub(crate) fn connect_from(local: SocketAddr, to: SocketAddr) -> io::Result<TcpStream> {
-    if local.is_ipv6() != to.is_ipv6() {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            format!("it is of another family than the local address {local}"),
-        ));
-    }
-    let fd = open(family(to), SocketType::STREAM)?;
-    bind(&fd, &local).map_err(|errno| {
-        let error = io::Error::from(errno);
-        let sentence = format!("could not bind to {local}: {error}");
-        explain(error, sentence)
-    })?;
-    start_connect(fd, to)
-}
-
-/// Starts to connect a socket. The returned socket is non-blocking.
 pub(crate) fn start_connect(fd: OwnedFd, to: SocketAddr) -> io::Result<TcpStream> {
     let fd = with_nonblocking(fd, true)?;
     match connect(&fd, &to) {

@@ -88,10 +88,6 @@ pub(crate) fn is_unconnected(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(10057 | 10039))
 }
 
-pub(crate) fn connect_from(_: SocketAddr, _: SocketAddr) -> io::Result<TcpStream> {
-    Err(io::Error::new(io::ErrorKind::Unsupported, "local_addr is not available on Windows"))
-}
-
 pub(crate) fn receive_bytes(mut socket: &mio::net::TcpStream, buf: &mut [u8]) -> io::Result<usize> {
     socket.read(buf)
 }

@@ -1,4 +1,4 @@
-//! Tests of the snapshots of `debug` that are requested from another thread, here since they spawn.
+//! Tests of the snapshots of a loop that are requested from another thread, here since they spawn.
 
 use std::collections::HashMap;
 use std::future::pending;
@@ -8,11 +8,10 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use super::{TaskState, spawn, yield_now};
-use crate::debug::edges::{Edges, WaitsOn};
-use crate::debug::snapshot::{PIECE, Part, Scan, Snapshot};
+use crate::context::{self, Edges, PIECE, Part, Scan, Snapshot, WaitsOn};
 use crate::runtime::{Runtime, block_on};
 use crate::threads::Inbox;
-use crate::{context, time};
+use crate::time;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -25,7 +24,7 @@ fn request(inbox: &Arc<Inbox>, mut scan: Scan) -> Pieces {
         assert!(crate::current::task().is_none(), "a request is no task");
         let context = context::current().expect("the loop is current");
         let mut piece = Snapshot::default();
-        let has_more = scan.copy_piece(&context, &mut piece);
+        let has_more = context.copy_piece(&mut scan, &mut piece);
         sender.send((context.turns.get(), piece)).unwrap();
         if has_more { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     };
@@ -124,13 +123,13 @@ fn the_edges_of_a_slot_that_was_reused_are_those_of_the_new_task() {
     block_on(async {
         let first = spawn(async { time::sleep(HOUR).await });
         yield_now().await;
-        let before = Snapshot::of(&context::current().unwrap());
+        let before = context::current().unwrap().snapshot();
         let old = before.tasks.iter().find(|task| task.id == first.id()).unwrap();
         let (old_id, slot) = (old.waker_id, old.waker_id.slot());
         first.cancel().await.unwrap_err();
         let second = spawn(pending::<()>());
         yield_now().await;
-        let after = Snapshot::of(&context::current().unwrap());
+        let after = context::current().unwrap().snapshot();
         let new = after.tasks.iter().find(|task| task.id == second.id()).unwrap();
         assert_eq!(new.waker_id.slot(), slot, "the slot is reused");
         assert_ne!(new.waker_id, old_id);

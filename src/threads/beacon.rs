@@ -6,16 +6,21 @@
 //! the values.
 
 use std::cell::Cell;
+use std::env;
 use std::panic::Location;
 use std::ptr;
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
-use super::recording::Recording;
+pub(crate) use super::recording::Buffer;
+use super::recording::{Event, Recording};
 use crate::clock;
 use crate::current::TaskId;
 use crate::sys::{Monotonic, thread_number};
+
+/// The environment variable that lets other processes look at the loops if it is 1.
+const VARIABLE: &str = "EVLOOP_INSPECT";
 
 /// The number of classes of the lag: class `n` has the turns of less than `2^n` microseconds, and
 /// the last one all that are longer.
@@ -124,6 +129,17 @@ pub(crate) struct Shown<'a> {
 }
 
 impl Watch {
+    /// Returns what the environment of the process asks for.
+    pub(crate) fn of_environment() -> Watch {
+        let is_listening = env::var_os(VARIABLE).is_some_and(|value| value == "1");
+        Watch { is_listening, limit: None }
+    }
+
+    /// Returns whether the loop records which tasks hold a lock, and which wait for it.
+    pub(crate) fn records_locks(self) -> bool {
+        self.is_listening
+    }
+
     pub(crate) fn is_on(self) -> bool {
         self.is_listening || self.limit.is_some()
     }
@@ -211,8 +227,15 @@ impl Beacon {
         self.phase.store(Phase::Turn as u8, Relaxed);
     }
 
-    /// Begins the wait of a turn. Reads no clock unless the turns are timed.
-    pub(crate) fn begin_wait(&self) {
+    /// Records what the loop has done since `begin`.
+    pub(crate) fn record(&self, buffer: &Buffer, begin: u64, task: u64, place: usize) {
+        buffer.push(Event { task, place, begin, end: self.now() }, &self.recording);
+    }
+
+    /// Begins the wait of a turn: hands what is recorded on. Reads no clock unless the turns are
+    /// timed.
+    pub(crate) fn begin_wait(&self, buffer: &Buffer) {
+        buffer.flush(&self.recording);
         if self.is_timed() {
             let now = self.end_phase();
             self.began.store(now, Relaxed);

@@ -66,10 +66,7 @@ fn loopback_is_private_and_has_no_latency() {
 fn a_wildcard_listener_has_all_addresses_of_the_host() {
     let lab = Lab::new();
     let listener = bind(&lab, lab.two, "[::]:80").unwrap();
-    let extra = lab.world.add_addr(lab.two);
-    let addrs = lab.world.addrs("two").unwrap();
-    assert_eq!((addrs.len(), addrs[2]), (3, extra));
-    for addr in addrs {
+    for addr in lab.world.addrs("two").unwrap() {
         let to = SocketAddr::new(addr, 80);
         let client = lab.on(lab.one, || TcpStream::connect(to)).unwrap();
         lab.pass(3 * MS);
@@ -84,13 +81,10 @@ fn a_wildcard_listener_has_all_addresses_of_the_host() {
 }
 
 #[test]
-fn a_name_may_have_addresses_of_many_hosts() {
+fn names_are_those_of_hosts() {
     let lab = Lab::new();
-    let silent = IpAddr::from([10, 1, 1, 1]);
-    let addrs = [silent, lab.world.addrs("two").unwrap()[0]];
-    lab.world.add_name("service", &addrs);
-    assert_eq!(lab.world.addrs("service").unwrap(), addrs);
-    assert_eq!((lab.world.host_of(silent), lab.world.addrs("nobody")), (None, None));
+    assert_eq!(lab.world.host_of(IpAddr::from([10, 1, 1, 1])), None);
+    assert_eq!(lab.world.addrs("nobody"), None);
     assert!(lab.world.addrs("localhost").unwrap().iter().all(IpAddr::is_loopback));
 }
 

@@ -6,7 +6,7 @@ use super::byte_queue::ByteQueue;
 use super::failure::Failure;
 use super::hosts::HostId;
 use super::tcp_flow::Side;
-use super::unix_name::UnixName;
+use super::unix_queue::UnixName;
 use super::watch::Watch;
 
 /// A pipe of Linux holds this much; a smaller write moves whole or not at all (PIPE_BUF).

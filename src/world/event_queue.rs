@@ -43,6 +43,7 @@ impl<T> EventQueue<T> {
         self.heap.peek().map(|entry| entry.at)
     }
 
+    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.heap.len()
     }

@@ -7,7 +7,6 @@ use std::io;
 pub(super) enum Failure {
     AddressInUse,
     AddressNotAvailable,
-    AlreadyConnected,
     BrokenPipe,
     ConnectionRefused,
     ConnectionReset,
@@ -32,7 +31,6 @@ impl Failure {
         let errno = match self {
             Failure::AddressInUse => Errno::ADDRINUSE,
             Failure::AddressNotAvailable => Errno::ADDRNOTAVAIL,
-            Failure::AlreadyConnected => Errno::ISCONN,
             Failure::BrokenPipe => Errno::PIPE,
             Failure::ConnectionRefused => Errno::CONNREFUSED,
             Failure::ConnectionReset => Errno::CONNRESET,
@@ -58,7 +56,6 @@ impl Failure {
         match self {
             Failure::AddressInUse => 10048,
             Failure::AddressNotAvailable => 10049,
-            Failure::AlreadyConnected => 10056,
             Failure::BrokenPipe => 109,
             Failure::ConnectionRefused => 10061,
             Failure::ConnectionReset => 10054,

@@ -23,13 +23,6 @@ impl State {
             Happening::RetryHandshake(id) => self.retry_handshake(id),
             Happening::KeepAlive(id, side) => self.keepalive(id, side),
             Happening::Timer(host) => self.timer(host),
-            Happening::Turn(host) => self.hosts.mark_runnable(host),
-            Happening::Call { host, life, number } => {
-                if self.hosts[host].life == life {
-                    self.hosts[host].calls.push(number);
-                    self.hosts.mark_runnable(host);
-                }
-            }
         }
     }
 
@@ -176,12 +169,6 @@ impl State {
         self.hosts[host].clock.set(now, offset, drift_ppm);
         // Its deadline is at another true time now: the host computes it again.
         self.hosts.mark_runnable(host);
-    }
-
-    pub(super) fn socket_count(&self) -> usize {
-        let network = self.flows.len() + self.listeners.len() + self.udp.len();
-        let local = self.channels.len() + self.unix_listeners.len() + self.unix_datagrams.len();
-        network + local
     }
 }
 

@@ -8,22 +8,13 @@ use super::failure::Failure;
 use super::hosts::HostId;
 use super::random::Stream;
 use super::settings::{Latency, Settings};
-use super::state::{Happening, State};
+use super::state::State;
 use super::watch::Event;
 
 /// A simulated world. No method calls user code, so the state is borrowed within one only.
 #[derive(Debug)]
 pub(crate) struct World {
     pub(super) state: RefCell<State>,
-}
-
-/// What `schedule` does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Action {
-    /// Marks the host runnable, and hands the number to `take_calls`. Dropped if the host dies.
-    Call(HostId, u64),
-    /// Marks the host runnable.
-    Turn(HostId),
 }
 
 /// While it lives, its world is the current one of the thread.
@@ -145,26 +136,8 @@ impl World {
         self.state.borrow_mut().hosts[host].ready.take(into);
     }
 
-    /// Moves the numbers of the calls that are due to `into`.
-    pub(crate) fn take_calls(&self, host: HostId, into: &mut Vec<u64>) {
-        into.append(&mut self.state.borrow_mut().hosts[host].calls);
-    }
-
     pub(crate) fn random(&self, stream: Stream) -> u64 {
         self.state.borrow_mut().random(stream).next()
-    }
-
-    pub(crate) fn schedule(&self, after: u64, action: Action) {
-        let state = &mut *self.state.borrow_mut();
-        let (Action::Call(host, _) | Action::Turn(host)) = action;
-        let happening = match action {
-            Action::Call(host, number) => {
-                Happening::Call { host, life: state.hosts[host].life, number }
-            }
-            Action::Turn(host) => Happening::Turn(host),
-        };
-        let tie = state.host_tie(host);
-        state.events.push(state.now.saturating_add(after), tie, happening);
     }
 
     /// Makes a host with an IPv6 and an IPv4 address. It is up.
@@ -174,16 +147,6 @@ impl World {
         state.hosts.add(name)
     }
 
-    /// Gives the host one more IPv4 address, which its name has, too.
-    pub(crate) fn add_addr(&self, host: HostId) -> IpAddr {
-        self.state.borrow_mut().hosts.add_addr(host)
-    }
-
-    /// Makes a name of any addresses, also of those that no host has: they never answer.
-    pub(crate) fn add_name(&self, name: &str, addrs: &[IpAddr]) {
-        self.state.borrow_mut().hosts.add_name(name, addrs);
-    }
-
     /// Returns the addresses of a name, IPv6 first. `localhost` has the loopback addresses.
     pub(crate) fn addrs(&self, name: &str) -> Option<Vec<IpAddr>> {
         self.state.borrow().hosts.addrs(name)
@@ -191,19 +154,6 @@ impl World {
 
     pub(crate) fn name(&self, host: HostId) -> Rc<str> {
         self.state.borrow().hosts[host].name.clone()
-    }
-
-    /// Returns the host that has the address. A loopback address is that of the current host.
-    pub(crate) fn host_of(&self, addr: IpAddr) -> Option<HostId> {
-        let state = self.state.borrow();
-        let host = state.hosts.of_addr(addr, state.own.unwrap_or(HostId::NOWHERE));
-        state.hosts.get(host).map(|_| host)
-    }
-
-    /// Returns the number of sockets, and of events that are scheduled.
-    pub(crate) fn live(&self) -> (usize, usize) {
-        let state = self.state.borrow();
-        (state.socket_count(), state.events.len())
     }
 
     /// Loses the packets from `from` to `to` from now on, also those on their way.
@@ -260,11 +210,6 @@ impl World {
     /// Starts the host after `crash` or `kill`.
     pub(crate) fn start(&self, host: HostId) {
         self.state.borrow_mut().start(host);
-    }
-
-    /// Returns whether the program of the host may run: it has not died since the last start.
-    pub(crate) fn is_up(&self, host: HostId) -> bool {
-        self.state.borrow().hosts[host].is_alive
     }
 
     /// Stops the program of the host. Its system goes on: it acknowledges.

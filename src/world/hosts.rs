@@ -26,18 +26,12 @@ pub(super) struct Host {
     /// The program runs, or may be started: it makes sockets.
     pub(super) is_alive: bool,
     pub(super) is_paused: bool,
-    /// How many times the host has started: calls that were scheduled before are dropped.
-    pub(super) life: u32,
     pub(super) clock: HostClock,
     pub(super) ready: ReadyList,
-    /// The numbers for `take_calls`.
-    pub(super) calls: Vec<u64>,
     pub(super) ports: Ports,
     /// When the host is turned next, and the time of the earliest event for that in the queue.
     pub(super) timer: Option<u64>,
     pub(super) timer_event: Option<u64>,
-    /// Addresses after the first two.
-    more_addrs: Vec<IpAddr>,
     /// The host has work; it is in the list of the runnable unless it is paused.
     has_work: bool,
 }
@@ -48,8 +42,6 @@ pub(super) struct Hosts {
     /// The hosts that have work and are not paused, each once.
     runnable: Vec<HostId>,
     names: BTreeMap<Rc<str>, Vec<IpAddr>>,
-    /// The addresses of `add_addr`.
-    more_addrs: BTreeMap<IpAddr, HostId>,
 }
 
 impl Hosts {
@@ -62,31 +54,14 @@ impl Hosts {
             is_up: true,
             is_alive: true,
             is_paused: false,
-            life: 0,
             clock: HostClock::default(),
             ready: ReadyList::default(),
-            calls: Vec::new(),
             ports: Ports::default(),
             timer: None,
             timer_event: None,
-            more_addrs: Vec::new(),
             has_work: false,
         });
         id
-    }
-
-    pub(super) fn add_addr(&mut self, id: HostId) -> IpAddr {
-        let number = self.more_addrs.len() as u32 + 1;
-        let addr = IpAddr::V4(Ipv4Addr::from_bits(0x0a00_0000 + number));
-        self.more_addrs.insert(addr, id);
-        self[id].more_addrs.push(addr);
-        let name = self[id].name.clone();
-        self.names.entry(name).or_default().push(addr);
-        addr
-    }
-
-    pub(super) fn add_name(&mut self, name: &str, addrs: &[IpAddr]) {
-        self.names.insert(name.into(), addrs.to_vec());
     }
 
     pub(super) fn addrs(&self, name: &str) -> Option<Vec<IpAddr>> {
@@ -117,7 +92,7 @@ impl Hosts {
         };
         match number.checked_sub(1) {
             Some(id) if id < self.hosts.len() as u128 => HostId(id as u32),
-            _ => self.more_addrs.get(&addr).copied().unwrap_or(HostId::NOWHERE),
+            _ => HostId::NOWHERE,
         }
     }
 
@@ -183,12 +158,10 @@ impl Hosts {
         let host = &mut self[id];
         (host.is_up, host.is_alive) = (is_up, is_alive);
         (host.is_paused, host.has_work, host.timer) = (false, false, None);
-        host.life = host.life.wrapping_add(1);
         if !is_up {
             host.ports.clear();
         }
         host.ready.clear();
-        host.calls = Vec::new();
     }
 }
 

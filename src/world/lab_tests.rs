@@ -1,9 +1,10 @@
 //! Two hosts and what the tests of the protocols do with them.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 
+use super::handle::Entered;
 use super::*;
 
 pub(super) const MS: u64 = 1_000_000;
@@ -78,6 +79,40 @@ impl Lab {
         let mut events = Vec::new();
         self.world.take_events(host, &mut events);
         events.iter().map(|event| (event.token, event.readable, event.writable)).collect()
+    }
+}
+
+impl World {
+    /// Returns the number of sockets, and of events that are scheduled.
+    pub(super) fn live(&self) -> (usize, usize) {
+        let state = self.state.borrow();
+        let network = state.flows.iter().count() + state.listeners.iter().count();
+        let local = state.unix_listeners.iter().count() + state.unix_datagrams.iter().count();
+        let sockets = network + state.udp.iter().count() + state.channels.iter().count() + local;
+        (sockets, state.events.len())
+    }
+
+    /// Returns the host that has the address.
+    pub(super) fn host_of(&self, addr: IpAddr) -> Option<HostId> {
+        let state = self.state.borrow();
+        let host = state.hosts.of_addr(addr, HostId::NOWHERE);
+        state.hosts.get(host).map(|_| host)
+    }
+}
+
+impl TcpListener {
+    /// Listens on an address. The address may be used although connections of an earlier listener
+    /// still exist, as mio does.
+    pub(super) fn bind(
+        addr: SocketAddr,
+        backlog: u32,
+        options: Option<TcpOptions>,
+    ) -> io::Result<TcpListener> {
+        let socket = if addr.is_ipv6() { TcpSocket::new_v6()? } else { TcpSocket::new_v4()? };
+        let options = options.unwrap_or(socket.options());
+        socket.set_options(TcpOptions { reuse_address: true, ..options });
+        socket.bind(addr)?;
+        socket.listen(backlog)
     }
 }
 

@@ -16,8 +16,6 @@ pub(crate) enum Stream {
     Tasks,
     /// The program's own random numbers.
     Program,
-    /// What a test draws in order to choose faults.
-    Faults,
     /// Which packets are lost, duplicated or reordered.
     Loss,
     /// The sizes of reads and writes.
@@ -27,7 +25,7 @@ pub(crate) enum Stream {
 }
 
 /// The number of streams.
-pub(crate) const STREAMS: usize = 7;
+pub(crate) const STREAMS: usize = 6;
 
 /// One stream of random numbers.
 #[derive(Clone, Debug)]

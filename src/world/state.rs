@@ -17,8 +17,7 @@ use super::tcp_flow::{Flow, Side};
 use super::trace_entry::{Entry, Kind};
 use super::trace_record::Record;
 use super::udp_queue::{Datagram, UdpQueue};
-use super::unix_name::UnixName;
-use super::unix_queue::{UnixBacklog, UnixBound, UnixQueue};
+use super::unix_queue::{UnixBacklog, UnixBound, UnixName, UnixQueue};
 
 #[derive(Debug)]
 pub(super) struct State {
@@ -50,13 +49,6 @@ pub(super) struct State {
 pub(super) enum Happening {
     /// The host has to be turned at its deadline.
     Timer(HostId),
-    /// `take_calls` of this life of the host returns the number.
-    Call {
-        host: HostId,
-        life: u32,
-        number: u64,
-    },
-    Turn(HostId),
     /// A packet arrives.
     Packet(Packet),
     /// Acknowledgements have arrived at a sender that waits for them.

@@ -52,10 +52,6 @@ impl<T> Table<T> {
         let id = |index, serial| Id { index: index as u32, serial };
         self.values.iter().map(move |(index, (serial, value))| (id(index, *serial), value))
     }
-
-    pub(super) fn len(&self) -> usize {
-        self.values.len()
-    }
 }
 
 #[cfg(test)]

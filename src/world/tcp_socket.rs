@@ -142,21 +142,6 @@ impl Drop for TcpSocket {
 }
 
 impl TcpListener {
-    /// Listens on an address. The address may be used although connections of an earlier listener
-    /// still exist, as mio does.
-    pub(crate) fn bind(
-        addr: SocketAddr,
-        backlog: u32,
-        options: Option<TcpOptions>,
-    ) -> io::Result<TcpListener> {
-        let socket = TcpSocket::like(addr)?;
-        let mut options = options.unwrap_or(socket.options());
-        options.reuse_address = true;
-        socket.set_options(options);
-        socket.bind(addr)?;
-        socket.listen(backlog)
-    }
-
     pub(crate) fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         let (id, peer) = self.world.state.borrow_mut().tcp_accept(self.id)?;
         Ok((TcpStream::new(self.world.clone(), (id, 1)), peer))
@@ -164,10 +149,6 @@ impl TcpListener {
 
     pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
         Ok(self.with(|backlog| backlog.addr)?)
-    }
-
-    pub(crate) fn take_error(&self) -> io::Result<Option<io::Error>> {
-        Ok(None)
     }
 
     pub(crate) fn options(&self) -> TcpOptions {

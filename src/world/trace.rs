@@ -80,8 +80,11 @@ impl Trace {
 
 impl fmt::Debug for Trace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (len, hash) = (self.len(), format_args!("{:016x}", self.hash));
+        let (len, hash) = (self.len(), format!("{:016x}", self.hash));
         let mut out = f.debug_struct("Trace");
-        out.field("len", &len).field("dropped", &self.dropped()).field("hash", &hash).finish()
+        out.field("len", &len)
+            .field("dropped", &self.dropped())
+            .field("hash", &format_args!("{hash}"))
+            .finish()
     }
 }

@@ -7,8 +7,7 @@ use super::failure::Failure;
 use super::hosts::HostId;
 use super::state::State;
 use super::table::Id;
-use super::unix_name::UnixName;
-use super::unix_queue::{UnixBacklog, UnixBound, UnixQueue};
+use super::unix_queue::{UnixBacklog, UnixBound, UnixName, UnixQueue};
 
 /// net.core.wmem_default of Linux, less what it counts for itself.
 const DATAGRAM_MAX: usize = 212_960;
@@ -16,7 +15,7 @@ const DATAGRAM_MAX: usize = 212_960;
 impl State {
     /// Gives a socket its name.
     fn unix_bind(&mut self, own: HostId, name: &UnixName, to: UnixBound) -> Result<(), Failure> {
-        if name.0.is_none() {
+        if name.bytes().is_none() {
             return Err(Failure::InvalidArgument);
         }
         let key = (own, name.clone());
@@ -38,15 +37,10 @@ impl State {
         }
     }
 
-    /// Removes the file of a socket. The socket stays; no other finds it.
-    pub(super) fn unix_unlink(&mut self, own: HostId, name: UnixName) -> bool {
-        self.unix_names.remove(&(own, name)).is_some()
-    }
-
     fn unix_find(&self, own: HostId, name: &UnixName) -> Result<UnixBound, Failure> {
         let missing = match name.is_abstract() {
             true => Failure::ConnectionRefused,
-            false if name.0.is_none() => Failure::InvalidArgument,
+            false if name.bytes().is_none() => Failure::InvalidArgument,
             false => Failure::NotFound,
         };
         self.unix_names.get(&(own, name.clone())).copied().ok_or(missing)
@@ -103,7 +97,7 @@ impl State {
 
     pub(super) fn unix_datagram(&mut self, own: HostId, name: UnixName) -> Result<Id, Failure> {
         let id = self.unix_datagrams.insert(UnixQueue::new(own, name.clone()));
-        if name.0.is_some() {
+        if name.bytes().is_some() {
             self.unix_bind(own, &name, UnixBound::Datagram(id)).inspect_err(|_| {
                 self.unix_datagrams.remove(id);
             })?;

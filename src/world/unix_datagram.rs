@@ -2,14 +2,12 @@
 
 use std::io;
 use std::net::Shutdown;
-use std::os::unix::net::SocketAddr;
 use std::rc::Rc;
 
 use super::failure::Failure;
 use super::handle::{World, own};
 use super::table::Id;
-use super::unix_name::UnixName;
-use super::unix_queue::UnixQueue;
+use super::unix_queue::{UnixName, UnixQueue};
 
 /// A Unix datagram socket.
 #[derive(Debug)]
@@ -19,10 +17,10 @@ pub struct UnixDatagram {
 }
 
 impl UnixDatagram {
-    pub(crate) fn bind(addr: &SocketAddr) -> io::Result<UnixDatagram> {
-        match UnixName::of(addr) {
-            UnixName(None) => Err(Failure::InvalidArgument.into()),
-            name => UnixDatagram::new(name),
+    pub(crate) fn bind(name: &UnixName) -> io::Result<UnixDatagram> {
+        match name.bytes() {
+            None => Err(Failure::InvalidArgument.into()),
+            Some(_) => UnixDatagram::new(name.clone()),
         }
     }
 
@@ -43,35 +41,31 @@ impl UnixDatagram {
     }
 
     /// Sets the peer: the socket receives its datagrams only.
-    pub(crate) fn connect(&self, addr: &SocketAddr) -> io::Result<()> {
-        let to = UnixName::of(addr);
-        Ok(self.world.state.borrow_mut().unix_datagram_connect(self.id, to)?)
+    pub(crate) fn connect(&self, name: &UnixName) -> io::Result<()> {
+        Ok(self.world.state.borrow_mut().unix_datagram_connect(self.id, name.clone())?)
     }
 
     pub(crate) fn send(&self, buf: &[u8]) -> io::Result<usize> {
         Ok(self.world.state.borrow_mut().unix_send(self.id, buf, None)?)
     }
 
-    pub(crate) fn send_to(&self, buf: &[u8], addr: &SocketAddr) -> io::Result<usize> {
-        let to = UnixName::of(addr);
-        Ok(self.world.state.borrow_mut().unix_send(self.id, buf, Some(&to))?)
+    pub(crate) fn send_to(&self, buf: &[u8], name: &UnixName) -> io::Result<usize> {
+        Ok(self.world.state.borrow_mut().unix_send(self.id, buf, Some(name))?)
     }
 
     /// Copies the beginning of the datagram into `buf`, and returns its whole length, which may be
     /// longer than `buf`, and its sender.
-    pub(crate) fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+    pub(crate) fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, UnixName)> {
         self.receive(buf, false)
     }
 
     /// Like `recv_from`, and leaves the datagram in the queue.
-    pub(crate) fn peek_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+    pub(crate) fn peek_from(&self, buf: &mut [u8]) -> io::Result<(usize, UnixName)> {
         self.receive(buf, true)
     }
 
-    fn receive(&self, buf: &mut [u8], is_peek: bool) -> io::Result<(usize, SocketAddr)> {
-        let result = self.world.state.borrow_mut().unix_receive(self.id, buf, is_peek);
-        let (length, from) = result?;
-        Ok((length, from.to_std()?))
+    fn receive(&self, buf: &mut [u8], is_peek: bool) -> io::Result<(usize, UnixName)> {
+        Ok(self.world.state.borrow_mut().unix_receive(self.id, buf, is_peek)?)
     }
 
     pub(crate) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
@@ -83,13 +77,13 @@ impl UnixDatagram {
         Ok(self.with(|socket| socket.error.take())?.map(io::Error::from))
     }
 
-    pub(crate) fn peer_addr(&self) -> io::Result<SocketAddr> {
+    pub(crate) fn peer_addr(&self) -> io::Result<UnixName> {
         let peer = self.with(|socket| socket.peer.as_ref().map(|(_, name)| name.clone()))?;
-        peer.ok_or(Failure::NotConnected)?.to_std()
+        Ok(peer.ok_or(Failure::NotConnected)?)
     }
 
-    pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.with(|socket| socket.name.clone())?.to_std()
+    pub(crate) fn local_addr(&self) -> io::Result<UnixName> {
+        Ok(self.with(|socket| socket.name.clone())?)
     }
 
     /// From now on `take_events` reports the readiness with this token; the present one first.

@@ -1,12 +1,33 @@
-//! The queues of Unix sockets: connections of a listener, datagrams of a socket.
+//! The names of Unix sockets, and their queues: connections of a listener, datagrams of a socket.
 
 use std::collections::VecDeque;
+use std::rc::Rc;
 
 use super::failure::Failure;
 use super::hosts::HostId;
 use super::table::Id;
-use super::unix_name::UnixName;
 use super::watch::Watch;
+
+/// The address of a Unix socket: no name, a path, or on Linux an abstract name after a NUL.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct UnixName(Option<Rc<[u8]>>);
+
+impl UnixName {
+    /// Makes the name from its bytes. Empty: a path of no file, as the system has it.
+    pub(crate) fn new(bytes: &[u8]) -> UnixName {
+        UnixName(Some(bytes.into()))
+    }
+
+    /// Returns the bytes of the name, if the socket has one.
+    pub(crate) fn bytes(&self) -> Option<&[u8]> {
+        self.0.as_deref()
+    }
+
+    /// Returns whether the name ends with its socket: it is no file.
+    pub(super) fn is_abstract(&self) -> bool {
+        self.bytes().is_some_and(|name| name.first() == Some(&0))
+    }
+}
 
 /// net.unix.max_dgram_qlen of Linux: one more fits.
 const DATAGRAMS_MAX: usize = 10;

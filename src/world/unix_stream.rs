@@ -2,9 +2,6 @@
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::Shutdown;
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::net::SocketAddr;
-use std::path::Path;
 use std::rc::Rc;
 
 use super::channel::Channel;
@@ -12,7 +9,7 @@ use super::channel_io::{ChannelIo, read_into, read_vectored};
 use super::failure::Failure;
 use super::handle::{World, own};
 use super::table::Id;
-use super::unix_name::UnixName;
+use super::unix_queue::UnixName;
 
 /// A connected Unix socket.
 #[derive(Debug)]
@@ -25,18 +22,11 @@ pub struct UnixListener {
     id: Id,
 }
 
-/// Removes the file of a Unix socket of the current host, as unlink(2) does. Returns whether it
-/// existed.
-pub(crate) fn unlink(path: &Path) -> bool {
-    let name = UnixName(Some(path.as_os_str().as_bytes().into()));
-    own().is_ok_and(|(world, own)| world.state.borrow_mut().unix_unlink(own, name))
-}
-
 impl UnixStream {
     /// Connects at once. `WouldBlock` if the queue of the listener is full.
-    pub(crate) fn connect(addr: &SocketAddr) -> io::Result<UnixStream> {
+    pub(crate) fn connect(name: &UnixName) -> io::Result<UnixStream> {
         let (world, own) = own()?;
-        let id = world.state.borrow_mut().unix_connect(own, &UnixName::of(addr))?;
+        let id = world.state.borrow_mut().unix_connect(own, name)?;
         Ok(UnixStream(ChannelIo { world, end: (id, 0) }))
     }
 
@@ -83,12 +73,12 @@ impl UnixStream {
         Ok(error.map(io::Error::from))
     }
 
-    pub(crate) fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.0.with(|channel, side| channel.ends[1 - side].name.clone())?.to_std()
+    pub(crate) fn peer_addr(&self) -> io::Result<UnixName> {
+        self.0.with(|channel, side| channel.ends[1 - side].name.clone())
     }
 
-    pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.with(|channel, side| channel.ends[side].name.clone())?.to_std()
+    pub(crate) fn local_addr(&self) -> io::Result<UnixName> {
+        self.0.with(|channel, side| channel.ends[side].name.clone())
     }
 
     /// From now on `take_events` reports the readiness with this token; the present one first.
@@ -102,22 +92,22 @@ impl UnixStream {
 }
 
 impl UnixListener {
-    pub(crate) fn bind(addr: &SocketAddr, backlog: u32) -> io::Result<UnixListener> {
+    pub(crate) fn bind(name: &UnixName, backlog: u32) -> io::Result<UnixListener> {
         let (world, own) = own()?;
-        let id = world.state.borrow_mut().unix_listen(own, UnixName::of(addr), backlog)?;
+        let id = world.state.borrow_mut().unix_listen(own, name.clone(), backlog)?;
         Ok(UnixListener { world, id })
     }
 
-    pub(crate) fn accept(&self) -> io::Result<(UnixStream, SocketAddr)> {
+    pub(crate) fn accept(&self) -> io::Result<(UnixStream, UnixName)> {
         let (id, peer) = self.world.state.borrow_mut().unix_accept(self.id)?;
         let stream = UnixStream(ChannelIo { world: self.world.clone(), end: (id, 1) });
-        Ok((stream, peer.to_std()?))
+        Ok((stream, peer))
     }
 
-    pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
+    pub(crate) fn local_addr(&self) -> io::Result<UnixName> {
         let state = self.world.state.borrow();
         let name = state.unix_listeners.get(self.id).map(|listener| listener.name.clone());
-        name.ok_or(Failure::NetworkDown)?.to_std()
+        Ok(name.ok_or(Failure::NetworkDown)?)
     }
 
     /// From now on `take_events` reports the readiness with this token; the present one first.

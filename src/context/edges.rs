@@ -98,7 +98,7 @@ impl WaitsOn {
     }
 
     /// Returns the tasks that must act before the wait can end.
-    pub(super) fn tasks(&self) -> &[TaskId] {
+    pub(crate) fn tasks(&self) -> &[TaskId] {
         match self {
             WaitsOn::Task(task) | WaitsOn::Child(task) => std::slice::from_ref(task),
             WaitsOn::Lock { holders, .. } => holders,

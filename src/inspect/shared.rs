@@ -10,17 +10,17 @@ use super::sampling::Shares;
 use super::snapshots::Copies;
 
 /// What all answers share.
-pub(super) struct World {
+pub(super) struct Shared {
     pub(super) bell: Bell,
     pub(super) copies: Copies,
     pub(super) shares: Shares,
     /// Closed to read files when the process has no other descriptor.
-    pub(super) spare: Option<File>,
+    spare: Option<File>,
 }
 
-impl World {
-    pub(super) fn new(bell: Bell, spare: Option<File>) -> World {
-        World { bell, copies: Copies::default(), shares: Shares::default(), spare }
+impl Shared {
+    pub(super) fn new(bell: Bell) -> Shared {
+        Shared { bell, copies: Copies::default(), shares: Shares::default(), spare: open_spare() }
     }
 
     /// Returns the state of a thread. Uses the spare descriptor if the process has no other.
@@ -32,4 +32,14 @@ impl World {
         }
         read.ok().flatten()
     }
+
+    /// Opens the spare descriptor again if it was used.
+    pub(super) fn refill(&mut self) {
+        self.spare = self.spare.take().or_else(open_spare);
+    }
+}
+
+/// Opens a descriptor that can be closed when the process has no other.
+pub(super) fn open_spare() -> Option<File> {
+    File::open("/dev/null").ok()
 }

@@ -8,11 +8,10 @@
 use std::panic::Location;
 use std::time::Instant;
 
-use crate::context::Context;
 use crate::current::locks::{self, LockWait};
 use crate::current::{TaskId, WaitsFor, WakerId};
-use crate::executor::{TaskInfo, TaskState, woken_by};
-use crate::reactor::Direction;
+use crate::executor::{Executor, TaskInfo, TaskState, woken_by};
+use crate::reactor::{Direction, Reactor};
 use crate::sys::Descriptor;
 
 /// The number of slots of tasks, of timers or of sources that one piece looks at. That takes less
@@ -92,13 +91,18 @@ impl Scan {
     }
 
     /// Copies the next piece to the end of `into`. Returns whether more pieces are left.
-    pub(crate) fn copy_piece(&mut self, context: &Context, into: &mut Snapshot) -> bool {
+    pub(crate) fn copy_piece(
+        &mut self,
+        executor: &Executor,
+        reactor: &Reactor,
+        into: &mut Snapshot,
+    ) -> bool {
         let Some(part) = self.parts.last() else { return false };
         let (from, to) = (self.cursor, self.cursor.saturating_add(PIECE));
         let is_inside = match part {
-            Part::Tasks => into.copy_tasks(context, from, to),
-            Part::Timers => into.copy_timers(context, from, to),
-            Part::Sources => into.copy_sources(context, from, to),
+            Part::Tasks => into.copy_tasks(executor, from, to),
+            Part::Timers => into.copy_timers(reactor, from, to),
+            Part::Sources => into.copy_sources(reactor, from, to),
         };
         self.cursor = to;
         if !is_inside {
@@ -111,27 +115,27 @@ impl Scan {
 
 impl Snapshot {
     /// Copies the whole loop at once.
-    pub(crate) fn of(context: &Context) -> Snapshot {
+    pub(crate) fn of(executor: &Executor, reactor: &Reactor) -> Snapshot {
         let (mut snapshot, mut scan) = (Snapshot::default(), Scan::all());
-        while scan.copy_piece(context, &mut snapshot) {}
+        while scan.copy_piece(executor, reactor, &mut snapshot) {}
         snapshot
     }
 
-    fn copy_tasks(&mut self, context: &Context, from: u32, to: u32) -> bool {
-        let infos = context.executor.infos_in(from..to);
+    fn copy_tasks(&mut self, executor: &Executor, from: u32, to: u32) -> bool {
+        let infos = executor.infos_in(from..to);
         let is_inside = infos.is_some();
         self.tasks.extend(infos.into_iter().flatten().map(|info| TaskRecord::of(&info)));
         is_inside
     }
 
-    fn copy_timers(&mut self, context: &Context, from: u32, to: u32) -> bool {
-        context.reactor.scan_timers(from as usize..to as usize, |deadline, waker| {
+    fn copy_timers(&mut self, reactor: &Reactor, from: u32, to: u32) -> bool {
+        reactor.scan_timers(from as usize..to as usize, |deadline, waker| {
             self.timers.push(TimerRecord { deadline, waiter: woken_by(waker) });
         })
     }
 
-    fn copy_sources(&mut self, context: &Context, from: u32, to: u32) -> bool {
-        context.reactor.scan_sources(from as usize..to as usize, |descriptor, source| {
+    fn copy_sources(&mut self, reactor: &Reactor, from: u32, to: u32) -> bool {
+        reactor.scan_sources(from as usize..to as usize, |descriptor, source| {
             let [readers, writers] = [Direction::Read, Direction::Write].map(|direction| {
                 let mut waiters = Vec::new();
                 source.scan(direction, |waker| waiters.push(woken_by(waker)));
