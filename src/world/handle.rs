@@ -40,6 +40,12 @@ pub(crate) fn current() -> Option<Rc<World>> {
     CURRENT.with(|current| current.borrow().clone())
 }
 
+/// Calls `f` with the current world of the thread, if there is one. The world is borrowed: `f` must
+/// not enter or leave one.
+pub(super) fn with_current<T>(f: impl FnOnce(&World) -> T) -> Option<T> {
+    CURRENT.with(|current| current.borrow().as_deref().map(f))
+}
+
 /// Returns whether the thread has a current world.
 #[inline]
 pub(crate) fn is_current() -> bool {
