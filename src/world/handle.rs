@@ -1,6 +1,7 @@
 //! A world, shared by its driver and its sockets, and the current world of the thread.
 
 use std::cell::{Cell, RefCell};
+use std::mem;
 use std::net::IpAddr;
 use std::rc::Rc;
 
@@ -77,9 +78,9 @@ impl World {
         Entered(())
     }
 
-    /// Sets the host whose code runs now.
-    pub(crate) fn set_host(&self, host: Option<HostId>) {
-        self.state.borrow_mut().own = host;
+    /// Sets the host whose code runs now. Returns the one before.
+    pub(crate) fn set_host(&self, host: Option<HostId>) -> Option<HostId> {
+        mem::replace(&mut self.state.borrow_mut().own, host)
     }
 
     pub(crate) fn host(&self) -> Option<HostId> {
