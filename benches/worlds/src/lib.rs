@@ -1,7 +1,7 @@
 //! What both programs share: their arguments, the sizes of the messages, and the report.
 
-use std::env;
 use std::time::{Duration, Instant};
+use std::{env, fs};
 
 use rustix::time::{ClockId, clock_gettime};
 
@@ -39,12 +39,19 @@ impl Job {
         }
     }
 
-    /// Prints the number of operations, and the time since the start of the process: of its
-    /// processors and of the wall clock.
+    /// Prints the number of operations, the time since the start of the process, of its processors
+    /// and of the wall clock, and its largest resident set.
     pub fn report(&self, ops: u64) {
-        let (cpu, wall) = (cpu() - self.cpu, self.wall.elapsed());
-        println!("ops={ops} cpu_ns={} wall_ns={}", cpu.as_nanos(), wall.as_nanos());
+        let (cpu, wall) = ((cpu() - self.cpu).as_nanos(), self.wall.elapsed().as_nanos());
+        println!("ops={ops} cpu_ns={cpu} wall_ns={wall} peak_kib={}", peak_kib());
     }
+}
+
+/// The largest resident set of the process; 0 where there is no `/proc`.
+fn peak_kib() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    peak.and_then(|peak| peak.trim().strip_suffix(" kB")?.parse().ok()).unwrap_or(0)
 }
 
 /// The processor time of the process.

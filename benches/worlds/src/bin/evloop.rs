@@ -14,9 +14,7 @@ fn main() {
     let ops = match &*job.workload {
         "tcp" => one(|sim| sim.run(async |world| tcp_pairs(&world, hosts, count).await)),
         "tcp_one" => one(|sim| sim.run(async |world| tcp_one(&world, hosts, count).await)),
-        "udp" => one(|sim| {
-            sim.loss(LOSS).run(async |world| udp_pairs(&world, hosts, count).await)
-        }),
+        "udp" => one(|sim| sim.loss(LOSS).run(async |world| udp_pairs(&world, hosts, count).await)),
         "heartbeats" => one(|sim| sim.run(async |world| heartbeats(&world, hosts).await)),
         "connections" => one(|sim| sim.run(async |world| connections(&world, count).await)),
         "idle" => one(|sim| sim.run(async |world| idle(&world, hosts).await)),

@@ -36,6 +36,8 @@ fn world(seed: u64) -> Builder {
     let mut builder = Builder::new();
     builder.rng_seed(seed).simulation_duration(Duration::from_secs(1 << 30));
     builder.min_message_latency(LATENCY).max_message_latency(LATENCY);
+    // A full queue of a listener would panic.
+    builder.tcp_capacity(1 << 10);
     builder
 }
 
