@@ -55,11 +55,17 @@ pub(crate) struct Settings {
 /// Keeps a loop entered. Its drop makes the previous loop the current one.
 pub(crate) struct Entered(Rc<Context>);
 
+/// The entered loops of a thread. Without one, it owns no memory, since it is never dropped; with
+/// one, it allocates nothing, since each turn of an embedded loop enters it.
+struct Loops {
+    current: Option<Rc<Context>>,
+    /// The innermost last.
+    outer: Vec<Rc<Context>>,
+}
+
 thread_local! {
-    /// The entered loops, the innermost last. Owns no memory while it is empty, since it is never
-    /// dropped.
-    static ENTERED: ManuallyDrop<RefCell<Vec<Rc<Context>>>> =
-        const { ManuallyDrop::new(RefCell::new(Vec::new())) };
+    static ENTERED: ManuallyDrop<RefCell<Loops>> =
+        const { ManuallyDrop::new(RefCell::new(Loops { current: None, outer: Vec::new() })) };
 }
 
 impl Context {
@@ -83,7 +89,7 @@ impl Context {
 
     /// Makes this the current loop of the thread, in which sockets and tasks are made.
     pub(crate) fn enter(self: &Rc<Self>) -> Entered {
-        ENTERED.with(|entered| entered.borrow_mut().push(self.clone()));
+        ENTERED.with(|entered| entered.borrow_mut().enter(self.clone()));
         Entered(self.clone())
     }
 
@@ -124,20 +130,30 @@ impl Context {
     }
 }
 
+impl Loops {
+    fn enter(&mut self, context: Rc<Context>) {
+        self.outer.extend(self.current.replace(context));
+    }
+
+    /// Removes a loop. Returns whether it was the one that was entered last.
+    fn leave(&mut self, context: &Rc<Context>) -> bool {
+        let is_left = |entered: &Rc<Context>| Rc::ptr_eq(entered, context);
+        let is_latest = self.current.as_ref().is_some_and(is_left);
+        if is_latest {
+            self.current = self.outer.pop();
+        } else if let Some(place) = self.outer.iter().rposition(is_left) {
+            self.outer.remove(place);
+        }
+        if self.outer.is_empty() {
+            self.outer = Vec::new();
+        }
+        is_latest
+    }
+}
+
 impl Drop for Entered {
     fn drop(&mut self) {
-        let is_latest = ENTERED.with(|entered| {
-            let mut entered = entered.borrow_mut();
-            let place = entered.iter().rposition(|context| Rc::ptr_eq(context, &self.0));
-            let latest = entered.len().checked_sub(1);
-            if let Some(place) = place {
-                entered.remove(place);
-            }
-            if entered.is_empty() {
-                *entered = Vec::new();
-            }
-            place == latest
-        });
+        let is_latest = ENTERED.with(|entered| entered.borrow_mut().leave(&self.0));
         assert!(
             is_latest || std::thread::panicking(),
             "the guards of Runtime::enter were dropped out of order: drop the latest first"
@@ -153,7 +169,7 @@ pub(crate) fn current() -> Option<Rc<Context>> {
 /// Calls `f` with the current loop of this thread, if there is one. The list of loops is borrowed:
 /// `f` must not run user code.
 pub(crate) fn with_current<T>(f: impl FnOnce(&Rc<Context>) -> T) -> Option<T> {
-    ENTERED.with(|entered| entered.borrow().last().map(f))
+    ENTERED.with(|entered| entered.borrow().current.as_ref().map(f))
 }
 
 /// Returns the loop `name`, if it is the current loop of this thread.
@@ -164,7 +180,10 @@ pub(crate) fn named(name: LoopName) -> Option<Rc<Context>> {
 
 /// Returns the loops that are entered on this thread, the innermost last.
 pub(crate) fn entered() -> Vec<Rc<Context>> {
-    ENTERED.with(|entered| entered.borrow().clone())
+    ENTERED.with(|entered| {
+        let Loops { current, outer } = &*entered.borrow();
+        outer.iter().chain(current).cloned().collect()
+    })
 }
 
 /// Returns the reactor of the current loop.

@@ -2,11 +2,10 @@
 
 use std::io;
 use std::panic::Location;
-use std::time::Duration;
 
 use super::builder::Builder;
 use super::event_loop::Runtime;
-use super::wait::wait;
+use super::wait::look;
 use crate::executor::{Root, TaskInfo};
 use crate::world::{self, Kind};
 
@@ -40,7 +39,7 @@ impl Runtime {
         random: Option<impl FnOnce() -> u64>,
     ) -> io::Result<bool> {
         self.with_entered(|runtime| {
-            wait(&runtime.context, Duration::ZERO, Some(Duration::ZERO))?;
+            look(&runtime.context, true)?;
             runtime.make_ready();
             let executor = &runtime.context.executor;
             let turns_max = match random {

@@ -187,8 +187,7 @@ impl<'env> Driver<'env> {
 
     /// Calls `f` with a host as the current one.
     pub(super) fn as_host<T>(&self, id: HostId, f: impl FnOnce() -> T) -> T {
-        let outer = self.leaf.host();
-        self.leaf.set_host(Some(id));
+        let outer = self.leaf.set_host(Some(id));
         let result = f();
         self.leaf.set_host(outer);
         result

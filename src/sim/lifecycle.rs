@@ -2,6 +2,7 @@
 //!
 //! Invariant: a host never ends inside of its own turn: the driver ends it after the turn.
 
+use std::mem;
 use std::panic::Location;
 
 use super::driver::{Driver, SCRIPT};
@@ -104,8 +105,8 @@ impl<'env> Driver<'env> {
     ) {
         let (ends, start) = self.slot(id, |slot| {
             slot.is_in_turn = false;
-            let restarts = std::mem::take(&mut slot.restarts);
-            (std::mem::take(&mut slot.ends), slot.start.clone().filter(|_| restarts))
+            let restarts = mem::take(&mut slot.restarts);
+            (mem::take(&mut slot.ends), if restarts { slot.start.clone() } else { None })
         });
         if is_done || ends {
             self.drop_machine(id, machine, program);

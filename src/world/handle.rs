@@ -1,6 +1,7 @@
 //! A world, shared by its driver and its sockets, and the current world of the thread.
 
 use std::cell::{Cell, RefCell};
+use std::mem;
 use std::net::IpAddr;
 use std::rc::Rc;
 
@@ -29,6 +30,12 @@ thread_local! {
 /// Returns the current world of the thread.
 pub(crate) fn current() -> Option<Rc<World>> {
     CURRENT.with(|current| current.borrow().clone())
+}
+
+/// Calls `f` with the current world of the thread, if there is one. The world is borrowed: `f` must
+/// not enter or leave one.
+pub(super) fn with_current<T>(f: impl FnOnce(&World) -> T) -> Option<T> {
+    CURRENT.with(|current| current.borrow().as_deref().map(f))
 }
 
 /// Returns whether the thread has a current world.
@@ -62,9 +69,9 @@ impl World {
         Entered(())
     }
 
-    /// Sets the host whose code runs now.
-    pub(crate) fn set_host(&self, host: Option<HostId>) {
-        self.state.borrow_mut().own = host;
+    /// Sets the host whose code runs now. Returns the one before.
+    pub(crate) fn set_host(&self, host: Option<HostId>) -> Option<HostId> {
+        mem::replace(&mut self.state.borrow_mut().own, host)
     }
 
     pub(crate) fn host(&self) -> Option<HostId> {

@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, SystemTime};
 
-use super::handle::{current, is_current};
+use super::handle::{World, is_current, with_current};
 use super::hosts::HostId;
 use super::random::Stream;
 use super::watch::Event;
@@ -50,7 +50,7 @@ pub(crate) fn here() -> Option<Here> {
 
 #[cold]
 fn find() -> Option<Here> {
-    Some(Here(current()?.host()?))
+    with_current(World::host)?.map(Here)
 }
 
 /// Begins the task numbers of a new world.
@@ -116,12 +116,12 @@ impl Here {
     /// Returns the monotonic clock of the host, in nanoseconds since the start of the world.
     #[cold]
     pub(crate) fn nanos(self) -> u64 {
-        current().map_or(0, |world| world.host_nanos())
+        with_current(World::host_nanos).unwrap_or(0)
     }
 
     /// Returns the time of day of the host in a world that started at `epoch`.
     pub(crate) fn system_time(self, epoch: SystemTime) -> SystemTime {
-        let nanos = current().map_or(0, |world| world.wall_nanos());
+        let nanos = with_current(World::wall_nanos).unwrap_or(0);
         let distance =
             Duration::from_nanos(u64::try_from(nanos.unsigned_abs()).unwrap_or(u64::MAX));
         let time =
@@ -131,16 +131,12 @@ impl Here {
 
     /// Has the host run a turn.
     pub(crate) fn mark_runnable(self) {
-        if let Some(world) = current() {
-            world.mark_runnable(self.0);
-        }
+        with_current(|world| world.mark_runnable(self.0));
     }
 
     /// Moves the readiness events since the last call into `into`.
     pub(crate) fn take_events(self, into: &mut Vec<Event>) {
-        if let Some(world) = current() {
-            world.take_events(self.0, into);
-        }
+        with_current(|world| world.take_events(self.0, into));
     }
 
     /// Returns how many sockets have noted their tokens so far.
@@ -166,6 +162,6 @@ impl Here {
     /// Returns a random number of a stream of the world's seed.
     #[cold]
     pub(crate) fn random(self, stream: Stream) -> u64 {
-        current().map_or(0, |world| world.random(stream))
+        with_current(|world| world.random(stream)).unwrap_or(0)
     }
 }

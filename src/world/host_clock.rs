@@ -38,6 +38,9 @@ impl HostClock {
 
     /// Returns the first true time at which the monotonic clock has reached `nanos`.
     pub(super) fn true_nanos(&self, nanos: u64) -> u64 {
+        if self.drift_ppm == 0 {
+            return self.since.saturating_add(nanos.saturating_sub(self.base));
+        }
         let left = i128::from(nanos.saturating_sub(self.base));
         let speed = MILLION + i128::from(self.drift_ppm);
         if speed == 0 && left > 0 {

@@ -1,6 +1,6 @@
 //! The record of a world, as the driver and the hosts use it.
 
-use super::handle::{World, current};
+use super::handle::{World, with_current};
 use super::here::Here;
 use super::hosts::HostId;
 use super::trace::Trace;
@@ -39,15 +39,11 @@ impl World {
 impl Here {
     /// Adds an event of the host to the record of the run.
     pub(crate) fn record(self, kind: Kind, number: u64) {
-        if let Some(world) = current() {
-            world.record(kind, self.0, number);
-        }
+        with_current(|world| world.record(kind, self.0, number));
     }
 
     /// Adds a note of the host's program to the record of the run.
     pub(crate) fn note(self, text: &str) {
-        if let Some(world) = current() {
-            world.note(self.0, text);
-        }
+        with_current(|world| world.note(self.0, text));
     }
 }
