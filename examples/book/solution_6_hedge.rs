@@ -1,5 +1,5 @@
-//! Solution of exercise 6.1: the fastest of three servers. The next one is asked when the one before
-//! has not answered in time.
+//! Solution of exercise 6.1: the fastest of three servers. The next one is asked when the one
+//! before has not answered in time.
 //!
 //! ```sh
 //! cargo run --package evloop-book --example solution_6_hedge
@@ -53,6 +53,7 @@ async fn fastest() -> u32 {
     for server in 1..=SERVERS {
         requests.spawn(ask(server));
         evloop::select! {
+            biased; // an answer counts, also if the time has passed
             answer = requests.join_next() => return answer.unwrap().expect("no panic"),
             () = sleep(PATIENCE), if server < SERVERS => {}
         }

@@ -1,5 +1,5 @@
-//! Solution of exercise 8.1: a cache that fetches a page once, also if many tasks want it at the same
-//! time, and also if the first fetch fails.
+//! Solution of exercise 8.1: a cache that fetches a page once, also if many tasks want it at the
+//! same time, and also if the first fetch fails.
 //!
 //! ```sh
 //! cargo run --package evloop-book --example solution_8_cache
@@ -15,8 +15,8 @@
 //! ```
 //!
 //! The map stores an `Rc<OnceCell>` for each page: the first task that wants the page fetches it,
-//! the others wait for the cell. A failed fetch fails the task that has made it. The next one in the
-//! queue of the cell fetches. No borrow of the map is held across an await.
+//! the others wait for the cell. A failed fetch fails the task that has made it. The next one in
+//! the queue of the cell fetches. No borrow of the map is held across an await.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
