@@ -10,6 +10,15 @@
 //! | [`chat_server`] | a tutorial: lines, rooms, limits, a graceful shutdown, tests |
 //! | [`from_threads`] | the programs of courses on gevent, threads and processes |
 //!
+//! | Topic | Contents |
+//! |---|---|
+//! | [`cancellation`] | what a drop does, scopes, shields, clean-up that awaits, time limits |
+//! | [`waiting`] | `join!`, `select!`, `race`; loops that lose nothing |
+//! | [`sharing`] | state without locks, channels, backpressure, limits |
+//! | [`shutdown`] | where errors go, retries, a graceful end |
+//! | [`threads_and_cores`] | blocking code, other threads, fairness, several cores |
+//! | [`performance`] | how to measure, what costs what, a loop inside a loop |
+//!
 //! | Guide | Contents |
 //! |---|---|
 //! | [`asyncio`] | asyncio's functions and classes, and the Rust that does the same |
@@ -20,6 +29,12 @@
 //! | [`other_crates`] | which async crates run on this loop, and how |
 //! | [`testing`] | virtual time, a simulated network, faults, seeds, traces |
 //! | [`debugging`] | a program hangs, is slow, loses errors, grows: what to look at |
+//!
+//! | To look up | Contents |
+//! |---|---|
+//! | [`faq`] | questions about the model, compiler errors, messages of programs |
+//! | [`glossary`] | the terms, beside those of asyncio, tokio, POSIX and Erlang |
+//! | [`examples`] | every example, and its counterpart in Python's courses |
 //!
 //! The guides for other runtimes end with what differs, and what has no counterpart. The tests
 //! compile and run the Rust in all texts. `docs/book/build.py` makes a site of them.
@@ -41,6 +56,24 @@ pub mod chat_server {}
 
 #[doc = include_str!("../docs/book/from-threads.md")]
 pub mod from_threads {}
+
+#[doc = include_str!("../docs/book/cancellation.md")]
+pub mod cancellation {}
+
+#[doc = include_str!("../docs/book/waiting.md")]
+pub mod waiting {}
+
+#[doc = include_str!("../docs/book/sharing.md")]
+pub mod sharing {}
+
+#[doc = include_str!("../docs/book/shutdown.md")]
+pub mod shutdown {}
+
+#[doc = include_str!("../docs/book/threads-and-cores.md")]
+pub mod threads_and_cores {}
+
+#[doc = include_str!("../docs/book/performance.md")]
+pub mod performance {}
 
 #[doc = include_str!("../docs/asyncio.md")]
 pub mod asyncio {}
@@ -67,3 +100,12 @@ pub mod testing {}
 #[cfg_attr(feature = "inspect", doc = include_str!("../docs/debugging.md"))]
 #[cfg_attr(not(feature = "inspect"), doc = "Debugging: see the feature `inspect`.")]
 pub mod debugging {}
+
+#[doc = include_str!("../docs/book/faq.md")]
+pub mod faq {}
+
+#[doc = include_str!("../docs/book/glossary.md")]
+pub mod glossary {}
+
+#[doc = include_str!("../docs/book/examples.md")]
+pub mod examples {}

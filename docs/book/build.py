@@ -31,7 +31,8 @@ MEMBERS = "method tymethod variant structfield associatedconstant associatedtype
 def chapters():
     """The chapter of each module of `evloop::guide`: {"other_crates": "other-crates.md"}."""
     text = (ROOT / "src/guide.rs").read_text()
-    pattern = r'include_str!\("\.\./docs/(?:book/)?([\w-]+\.md)"\)\]\s*pub mod (\w+)'
+    # A module whose text needs a feature has a second attribute.
+    pattern = r'docs/(?:book/)?([\w-]+\.md)"\)+\]\s*(?:#\[.*\]\s*)?pub mod (\w+)'
     return {module: name for name, module in re.findall(pattern, text)}
 
 

@@ -5,7 +5,8 @@
 //! cargo run --package evloop-book --example solution_4_client
 //! ```
 //!
-//! The second line is for two other terminals. Type a name and then lines. Ctrl-D ends the client. It prints what the server sends:
+//! The second line is for two other terminals. Type a name and then lines. Ctrl-D ends the client.
+//! It prints what the server sends:
 //!
 //! ```text
 //! * your name?
