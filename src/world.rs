@@ -82,7 +82,7 @@ pub(crate) use udp_socket::UdpSocket;
 #[cfg(unix)]
 pub(crate) use unix_datagram::UnixDatagram;
 #[cfg(unix)]
-pub(crate) use unix_stream::{UnixListener, UnixStream, unlink};
+pub(crate) use unix_stream::{UnixListener, UnixStream};
 pub(crate) use watch::Event;
 
 #[cfg(test)]

@@ -88,7 +88,7 @@ fn a_name_may_have_addresses_of_many_hosts() {
     let lab = Lab::new();
     let silent = IpAddr::from([10, 1, 1, 1]);
     let addrs = [silent, lab.world.addrs("two").unwrap()[0]];
-    lab.world.add_name("service", &addrs);
+    lab.world.set_name("service", &addrs);
     assert_eq!(lab.world.addrs("service").unwrap(), addrs);
     assert_eq!((lab.world.host_of(silent), lab.world.addrs("nobody")), (None, None));
     assert!(lab.world.addrs("localhost").unwrap().iter().all(IpAddr::is_loopback));

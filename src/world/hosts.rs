@@ -85,7 +85,7 @@ impl Hosts {
         addr
     }
 
-    pub(super) fn add_name(&mut self, name: &str, addrs: &[IpAddr]) {
+    pub(super) fn set_name(&mut self, name: &str, addrs: &[IpAddr]) {
         self.names.insert(name.into(), addrs.to_vec());
     }
 

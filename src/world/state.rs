@@ -18,7 +18,7 @@ use super::trace_entry::{Entry, Kind};
 use super::trace_record::Record;
 use super::udp_queue::{Datagram, UdpQueue};
 use super::unix_name::UnixName;
-use super::unix_queue::{UnixBacklog, UnixBound, UnixQueue};
+use super::unix_queue::{UnixBacklog, UnixFile, UnixQueue};
 
 #[derive(Debug)]
 pub(super) struct State {
@@ -39,7 +39,9 @@ pub(super) struct State {
     pub(super) unix_listeners: Table<UnixBacklog>,
     pub(super) unix_datagrams: Table<UnixQueue>,
     /// The names of the Unix sockets of each host. A file outlives its socket, and its host.
-    pub(super) unix_names: BTreeMap<(HostId, UnixName), UnixBound>,
+    pub(super) unix_names: BTreeMap<(HostId, UnixName), UnixFile>,
+    /// The number of names so far.
+    pub(super) unix_count: u64,
     /// The number of connections so far.
     pub(super) flow_count: u32,
     pub(super) record: Record,
@@ -120,6 +122,7 @@ impl State {
             unix_listeners: Table::new(),
             unix_datagrams: Table::new(),
             unix_names: BTreeMap::new(),
+            unix_count: 0,
             flow_count: 0,
             record: Record::new(1),
         }

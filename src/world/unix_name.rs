@@ -1,7 +1,7 @@
 //! The addresses of Unix sockets.
 
 #[cfg(unix)]
-use std::{ffi::OsStr, io, os::unix::ffi::OsStrExt, os::unix::net::SocketAddr};
+use std::{ffi::OsStr, io, os::unix::ffi::OsStrExt, os::unix::net::SocketAddr, path::Path};
 
 use std::rc::Rc;
 
@@ -23,11 +23,15 @@ impl UnixName {
 impl UnixName {
     pub(super) fn of(addr: &SocketAddr) -> UnixName {
         if let Some(path) = addr.as_pathname() {
-            return UnixName(Some(path.as_os_str().as_bytes().into()));
+            return UnixName::of_path(path);
         }
         let raw = sys::abstract_to_raw(addr).ok();
         let name = raw.as_ref().and_then(sys::abstract_of_raw);
         UnixName(name.map(|name| [&[0], name].concat().into()))
+    }
+
+    pub(super) fn of_path(path: &Path) -> UnixName {
+        UnixName(Some(path.as_os_str().as_bytes().into()))
     }
 
     pub(super) fn to_std(&self) -> io::Result<SocketAddr> {
