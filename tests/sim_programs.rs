@@ -3,6 +3,7 @@
 //! The tests run in processes of their own: the examples print to stdout.
 #![cfg(all(feature = "sim", feature = "streams", feature = "signal", unix))]
 
+#[allow(unreachable_pub)]
 mod alone;
 mod sim_programs {
     pub(crate) mod clients;
@@ -138,18 +139,10 @@ fn run_wget(sim: &mut Sim, clients: usize) -> u64 {
     sim.hash()
 }
 
-/// Runs a test for two seeds, each twice, in a process of its own.
+/// Runs a test for two seeds, the first one twice, in a process of its own.
 fn check(test: &str, run: impl Fn(&mut Sim) -> u64) {
-    if !alone::is_here(test) {
-        return;
-    }
-    for seed in 0..2 {
-        let hash = || {
-            let mut hash = 0;
-            sim::check_in_turn(seed..seed + 1, |sim| hash = run(sim));
-            hash
-        };
-        assert_ne!(hash(), 0);
+    if alone::is_here(test) {
+        sim::check_in_turn(0..2, |sim| _ = run(sim));
     }
 }
 
@@ -197,7 +190,12 @@ fn a_thousand_runs_of_a_seed_have_one_hash() {
     let run = || {
         let mut all = [0; 4];
         sim::check_in_turn(7..8, |sim| {
-            all = [run_echo(sim, 3, false), run_echo(sim, 3, true), run_chat(sim, 3), run_wget(sim, 3)];
+            all = [
+                run_echo(sim, 3, false),
+                run_echo(sim, 3, true),
+                run_chat(sim, 3),
+                run_wget(sim, 3),
+            ];
         });
         hashes.lock().unwrap().insert(all);
     };
