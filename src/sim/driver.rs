@@ -144,8 +144,9 @@ impl<'env> Driver<'env> {
         if turns > self.options.step_limit {
             return Err(Failure::of_world(format!(
                 "the script has not ended after {} turns (raise the number by Sim::step_limit; do \
-                 tasks wake each other for ever?)",
-                self.options.step_limit
+                 tasks wake each other for ever?):{}",
+                self.options.step_limit,
+                self.describe_hosts()
             )));
         }
         let at_an_instant = self.turns_at_an_instant.get() + 1;
