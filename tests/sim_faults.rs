@@ -184,7 +184,7 @@ fn a_writer_to_a_host_without_power_ends_after_the_retransmissions() {
         let silent = time::timeout(3600 * SECOND, stream.read(&mut [0; 1])).await;
         assert!(silent.is_err(), "nothing is sent, so nothing is missed");
         stream.write_all(b"are you there?").await.unwrap();
-        // 202 ms, doubled up to 120 s, 15 times (tcp_retries2 of Linux), each from the time at which
+        // 202 ms, doubled up to 120 s, 15 times (tcp_retries2 of Linux). Each time-out begins when
         // the packet is lost: where it arrives.
         let retries = (0..=15).map(|n| MS + (RETRY * (1 << n)).min(120 * SECOND));
         let doubled: Duration = retries.sum();

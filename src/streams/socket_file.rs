@@ -1,8 +1,8 @@
 //! The file of a server's Unix socket, and the lock under which servers create and remove it.
 //!
 //! Invariant: the file is created, replaced and removed only under its lock. So no server removes
-//! the file of another server that is bound and does not listen yet. A simulated world has the files
-//! of its sockets only, and needs no lock: a server starts and closes within one poll.
+//! the file of another server that is bound and does not listen yet. A simulated world has the
+//! files of its sockets only, and needs no lock: a server starts and closes within one poll.
 
 use std::fs::{self, File, Metadata};
 use std::io;

@@ -26,8 +26,8 @@ pub struct UnixListener {
 }
 
 impl Here {
-    /// Removes the file of a Unix socket of the host, as unlink(2) does. Returns whether it existed.
-    /// A host that has died changes no file.
+    /// Removes the file of a Unix socket of the host, as unlink(2) does. Returns whether it
+    /// existed. A host that has died changes no file.
     pub(crate) fn unlink(self, path: &Path) -> bool {
         let name = UnixName::of_path(path);
         own().is_ok_and(|(world, own)| world.state.borrow_mut().unix_unlink(own, name))
