@@ -112,7 +112,7 @@ fn a_closed_port_refuses_a_connected_socket() {
         // A host without power refuses nothing.
         server.crash();
         socket.send(b"hello").await.unwrap();
-        assert!(time::timeout(3600_000 * MS, socket.recv(&mut [0; 1])).await.is_err());
+        assert!(time::timeout(3_600_000 * MS, socket.recv(&mut [0; 1])).await.is_err());
     });
 }
 
