@@ -61,7 +61,7 @@ fn borrowers_are_listed_in_the_order_of_their_loans() {
     let mut tokens: Vec<_> =
         numbers.iter().map(|number| limiter.try_acquire_on_behalf_of(*number).unwrap()).collect();
     assert_eq!(limiter.borrowers(), numbers);
-    tokens.remove(0);
+    drop(tokens.remove(0));
     tokens.push(limiter.try_acquire_on_behalf_of(0).unwrap());
     assert_eq!(limiter.borrowers(), [&numbers[1..], &[0]].concat());
 }
