@@ -46,13 +46,16 @@ struct Client<'a> {
 
 fn main() -> io::Result<()> {
     let addr = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:7777".to_owned());
-    evloop::block_on(async {
-        let clients = Clients::default();
-        let handler = async move |reader, writer| serve(&clients, reader, writer).await;
-        let server = start_server(addr, handler).await?;
-        println!("listening on {}", server.local_addrs()[0]);
-        server.serve_forever().await
-    })
+    evloop::block_on(run(&addr))
+}
+
+/// Serves until the process ends.
+pub(crate) async fn run(addr: &str) -> io::Result<()> {
+    let clients = Clients::default();
+    let handler = async move |reader, writer| serve(&clients, reader, writer).await;
+    let server = start_server(addr, handler).await?;
+    println!("listening on {}", server.local_addrs()[0]);
+    server.serve_forever().await
 }
 
 /// Serves one client, from its name to the end of its input.

@@ -40,9 +40,9 @@ const BUFFER: usize = 16 * 1024;
 
 /// The numbers of open connections and of all connections.
 #[derive(Default)]
-struct Count {
-    open: Cell<usize>,
-    total: Cell<usize>,
+pub(crate) struct Count {
+    pub(crate) open: Cell<usize>,
+    pub(crate) total: Cell<usize>,
 }
 
 fn main() -> ExitCode {
@@ -84,7 +84,7 @@ async fn interrupted() -> io::Result<()> {
 }
 
 /// Spawns a task for each connection.
-async fn serve(listener: TcpListener, addr: SocketAddr, count: Rc<Count>) {
+pub(crate) async fn serve(listener: TcpListener, addr: SocketAddr, count: Rc<Count>) {
     print(format_args!("listening on {addr}"));
     loop {
         match listener.accept().await {

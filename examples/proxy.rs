@@ -39,7 +39,7 @@ fn main() -> ExitCode {
     }
 }
 
-async fn serve(from: &str, to: &str) -> io::Result<()> {
+pub(crate) async fn serve(from: &str, to: &str) -> io::Result<()> {
     let listener = TcpListener::bind(from).await?;
     println!("listening on {}", listener.local_addr()?);
     let to: Rc<str> = to.into();

@@ -5,6 +5,7 @@
 #![allow(dead_code)] // Names that only a world uses.
 
 use std::io;
+use std::path::Path;
 use std::thread::ThreadId;
 use std::time::{Duration, SystemTime};
 
@@ -92,6 +93,14 @@ impl Here {
     }
 
     pub(crate) fn system_time(self, _epoch: SystemTime) -> SystemTime {
+        match self {}
+    }
+
+    pub(crate) fn unlink(self, _path: &Path) -> bool {
+        match self {}
+    }
+
+    pub(crate) fn unix_file(self, _path: &Path) -> Option<u64> {
         match self {}
     }
 

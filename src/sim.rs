@@ -48,12 +48,17 @@
 //! fails write its record to that file: as [trace events](Trace::to_trace_events) if the name ends
 //! in `.json`, as a [Mermaid chart](Trace::to_mermaid) if it ends in `.mmd`, otherwise as text.
 //!
+//! An error that a detached task returns does not fail the run, since it is often that of a network
+//! with faults. It is written to stderr, as outside of a world, and is a note in the record.
+//!
 //! # What a world cannot simulate
 //!
 //! Files, processes, signals, [`AsyncFd`](crate::io::AsyncFd), descriptors and
 //! [`shards`](fn@crate::shards) return errors of kind `Unsupported`. Blocking work runs on the one
-//! thread, at a later virtual time: it must not wait for another thread. What a program takes from
-//! elsewhere (`Instant::now`, the order of a `HashMap`, threads) differs from run to run.
+//! thread, at a later virtual time: it must not wait for another thread. The loop of a host
+//! has the default configuration: no function that a [`Builder`](crate::runtime::Builder) takes is
+//! called, also not those for the threads of the blocking pool. What a program takes from elsewhere
+//! (`Instant::now`, the order of a `HashMap`, threads) differs from run to run.
 
 // Layer L4, the last one. The world itself is the leaf `world`; the loops of the hosts are
 // `Runtime`s. Invariant: a host's code runs only while the host is current in the world.

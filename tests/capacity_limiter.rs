@@ -45,14 +45,25 @@ fn a_borrower_holds_one_token() {
     let error = twice.map(drop).unwrap_err();
     assert!(error.to_string().contains("already"));
     assert_eq!(io::Error::from(error).kind(), io::ErrorKind::AlreadyExists);
-    let mut borrowers = limiter.borrowers();
-    borrowers.sort_unstable();
-    assert_eq!((borrowers, counts(&limiter)), (vec![1, 2], [2, 2, 0, 1]));
+    assert_eq!((limiter.borrowers(), counts(&limiter)), (vec![1, 2], [2, 2, 0, 1]));
     drop(waits);
     drop(token);
     drop(limiter.try_acquire_on_behalf_of(3).unwrap());
     drop(other);
     assert_eq!(counts(&limiter), [2, 0, 2, 0]);
+}
+
+#[test]
+fn borrowers_are_listed_in_the_order_of_their_loans() {
+    let limiter = CapacityLimiter::new(200);
+    // An order of hashes would be another one.
+    let numbers: Vec<_> = (0..100).map(|number| number * 7 % 100).collect();
+    let mut tokens: Vec<_> =
+        numbers.iter().map(|number| limiter.try_acquire_on_behalf_of(*number).unwrap()).collect();
+    assert_eq!(limiter.borrowers(), numbers);
+    drop(tokens.remove(0));
+    tokens.push(limiter.try_acquire_on_behalf_of(0).unwrap());
+    assert_eq!(limiter.borrowers(), [&numbers[1..], &[0]].concat());
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! Simulated worlds: what fails a run, and what the message says.
 #![cfg(feature = "sim")]
 
+#[allow(dead_code, unreachable_pub)]
+mod alone;
+
 use std::cell::Cell;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -87,11 +90,147 @@ fn an_error_of_a_program_fails_the_run() {
 }
 
 #[test]
-fn an_error_of_a_detached_task_does_not() {
-    sim::run(1, async |_| {
-        evloop::spawn(async { io::Result::<()>::Err(io::Error::other("reset")) }).detach();
-        time::sleep(MS).await;
+fn an_error_of_a_detached_task_is_a_note_of_the_record() {
+    sim::check(0..1, |sim| {
+        sim.run(async |world| {
+            world.host("server", async || {
+                evloop::spawn(async { io::Result::<()>::Err(io::Error::other("no paper")) })
+                    .detach();
+                std::future::pending::<()>().await;
+            });
+            time::sleep(MS).await;
+        });
+        let text = sim.trace().to_text();
+        let line = text.lines().find(|line| line.contains("no paper")).expect(&text);
+        assert!(line.starts_with("0.000000000  server  note: task 1.2"), "{line}");
     });
+}
+
+/// As outside of a world, it is a line on stderr.
+#[test]
+fn an_error_of_a_detached_task_is_written_to_stderr() {
+    let Some(output) = alone::run("an_error_of_a_detached_task_is_written_to_stderr") else {
+        return sim::run(1, async |_| {
+            evloop::spawn(async { io::Result::<()>::Err(io::Error::other("no paper")) }).detach();
+            time::sleep(MS).await;
+        });
+    };
+    assert!(output.status.success());
+    let text = String::from_utf8(output.stderr).unwrap();
+    let lines: Vec<_> = text.lines().filter(|line| line.ends_with("no paper")).collect();
+    assert_eq!(lines.len(), 1, "{text}");
+    assert!(lines[0].starts_with("evloop: host `world`: task 0.2"), "{text}");
+}
+
+#[test]
+fn a_poll_that_never_returns_aborts_the_process() {
+    let Some(output) = alone::run("a_poll_that_never_returns_aborts_the_process") else {
+        return sim::check(0..1, |sim| {
+            sim.poll_limit(Duration::from_secs(1)).run(async |world| {
+                world.host("spinner", async || {
+                    time::sleep(7 * MS).await;
+                    loop {
+                        std::hint::spin_loop();
+                    }
+                });
+                time::sleep(Duration::from_secs(1)).await;
+            });
+        });
+    };
+    assert!(!output.status.success());
+    let text = String::from_utf8(output.stderr).unwrap();
+    for part in ["host `spinner` has not returned for 1 s", "began at 7ms", "seed 0"] {
+        assert!(text.contains(part), "{part:?} is missing in: {text}");
+    }
+}
+
+/// Many worlds take longer than the limit of one poll.
+#[test]
+fn polls_that_return_are_not_aborted() {
+    let begin = std::time::Instant::now();
+    while begin.elapsed() < Duration::from_millis(3500) {
+        sim::check_in_turn(0..1, |sim| {
+            sim.poll_limit(Duration::from_secs(1)).run(async |_| time::sleep(MS).await);
+        });
+    }
+}
+
+#[test]
+fn a_panic_of_blocking_work_reaches_its_handle() {
+    sim::run(1, async |_| {
+        let error = task::spawn_blocking(|| panic!("in work")).await.unwrap_err();
+        assert!(error.is_panic() && error.to_string().contains("in work"), "{error}");
+    });
+}
+
+#[test]
+fn a_host_that_spawns_for_ever_reaches_a_limit() {
+    let text = failure(|| {
+        sim::check_in_turn(0..1, |sim| {
+            sim.step_limit(20_000).run(async |world| {
+                world.host("breeder", async || {
+                    loop {
+                        evloop::spawn(std::future::pending::<()>()).detach();
+                        task::yield_now().await;
+                    }
+                });
+                std::future::pending::<()>().await;
+            });
+        });
+    });
+    assert!(text.contains("has not ended after 20000 turns"), "{text}");
+    assert!(text.contains("host `breeder`") && text.contains("more tasks"), "{text}");
+}
+
+#[test]
+fn all_hosts_end_after_a_panic_of_a_destructor() {
+    struct Bomb<'a>(&'a Cell<u32>);
+
+    impl Drop for Bomb<'_> {
+        fn drop(&mut self) {
+            self.0.set(self.0.get() + 1);
+            if !std::thread::panicking() {
+                panic!("bomb {}", self.0.get());
+            }
+        }
+    }
+    let dropped = Cell::new(0);
+    let text = failure(|| {
+        sim::run(7, async |world| {
+            for name in ["a", "b", "c"] {
+                world.host(name, async || {
+                    let _bomb = Bomb(&dropped);
+                    std::future::pending::<()>().await;
+                });
+            }
+            time::sleep(MS).await;
+        });
+    });
+    assert_eq!(dropped.get(), 3);
+    assert!(text.contains("`a` panicked: bomb 1"), "the first is reported: {text}");
+}
+
+#[test]
+fn an_invariant_is_checked_after_each_poll_also_of_the_last_turn() {
+    let text = failure(|| {
+        let broken = Cell::new(false);
+        sim::run(7, async |world| {
+            world.invariant(|| assert!(!broken.get(), "it is broken"));
+            broken.set(true);
+        });
+    });
+    assert!(text.contains("an invariant` panicked: it is broken"), "{text}");
+    // A task that mends it in its next poll does not hide it.
+    let text = failure(|| {
+        let broken = Cell::new(false);
+        sim::run(7, async |world| {
+            world.invariant(|| assert!(!broken.get(), "it was broken"));
+            broken.set(true);
+            task::yield_now().await;
+            broken.set(false);
+        });
+    });
+    assert!(text.contains("it was broken"), "{text}");
 }
 
 #[test]
@@ -114,9 +253,19 @@ fn an_invariant_fails_the_run_at_the_turn_that_breaks_it() {
 fn within_fails_when_the_time_has_passed() {
     sim::run(1, async |world| world.within(2 * MS, async || time::sleep(MS).await).await);
     let script = async |world: World<'_>| {
+        world.host("server", async || sync::Event::new().wait().await);
+        let _task = task::Builder::new().name("helper").spawn(std::future::pending::<()>());
         world.within(2 * MS, async || std::future::pending::<()>().await).await;
     };
-    fails(script, &["World::within: 2ms have passed", "tests/sim_failures.rs"]);
+    let parts = [
+        "World::within: 2ms have passed",
+        "tests/sim_failures.rs",
+        "What waits:\n    host `world`\n      task 0.1",
+        "`helper`",
+        "host `server`\n      task 1.1",
+        "waits for: Event",
+    ];
+    fails(script, &parts);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use evloop::net::{TcpListener, TcpSocket, UnixDatagram, UnixListener, UnixStream, pipe};
 use evloop::{sim, time};
+use futures_lite::{AsyncReadExt, AsyncWriteExt};
 
 #[test]
 fn unix_sockets_connect_within_a_host() {
@@ -20,6 +21,81 @@ fn unix_sockets_connect_within_a_host() {
             world.client("other", async || UnixStream::connect("/run/service").await.is_err());
         assert!(other.await, "another host has other names");
         assert!(!std::path::Path::new("/run/service").exists());
+    });
+}
+
+/// A server of streams needs no file of the system, and a host that has died leaves its file.
+#[cfg(feature = "streams")]
+#[test]
+fn a_unix_server_uses_the_files_of_its_host() {
+    // The system could make no file there.
+    let folder = std::env::temp_dir().join(format!("evloop-world-{}", std::process::id()));
+    let path = &folder.join("socket");
+    let serve = async || {
+        let server = evloop::start_unix_server(path, async |_, writer: evloop::StreamWriter| {
+            writer.write("hello\n");
+        });
+        server.await?.serve_forever().await
+    };
+    let ask = async || {
+        let (mut reader, _writer) = evloop::open_unix_connection(path).await?;
+        std::io::Result::Ok(reader.read_line().await?.to_vec())
+    };
+    sim::run(1, async |world| {
+        let host = world.host("host", async || {
+            let server = evloop::spawn({
+                let path = path.clone();
+                async move {
+                    let handler = async |_, writer: evloop::StreamWriter| writer.write("hello\n");
+                    evloop::start_unix_server(path, handler).await?.serve_forever().await
+                }
+            });
+            evloop::task::yield_now().await;
+            while ask().await.is_err() {
+                time::sleep(Duration::from_millis(1)).await;
+            }
+            assert_eq!(ask().await?, b"hello\n");
+            // Another server cannot have the name.
+            let error = serve().await.unwrap_err();
+            assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
+            server.await.unwrap()
+        });
+        for end in [sim::Host::crash, sim::Host::kill, sim::Host::stop] {
+            time::sleep(Duration::from_millis(10)).await;
+            assert!(host.is_up());
+            end(&host);
+            host.restart();
+        }
+        time::sleep(Duration::from_millis(10)).await;
+        let foreign = ask().await.unwrap_err();
+        assert_eq!(foreign.kind(), std::io::ErrorKind::NotFound, "another host has other files");
+    });
+    // A file of the system is not one of the world, and stays.
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(path, "a file").unwrap();
+    sim::run(1, async |world| {
+        let host = world.host("host", serve);
+        time::sleep(Duration::from_millis(1)).await;
+        host.stop();
+    });
+    assert_eq!(std::fs::read(path).unwrap(), b"a file");
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn a_duplex_stays_within_its_host() {
+    sim::check(0..10, |sim| {
+        sim.run(async |_| {
+            let (mut one, mut other) = evloop::io::duplex(10);
+            let begin = time::now();
+            let writing = evloop::spawn(async move { one.write_all(&[7; 1_000]).await });
+            let (mut all, mut buf) = (0, [0; 64]);
+            while let n @ 1.. = other.read(&mut buf).await.unwrap() {
+                all += n;
+            }
+            writing.await.unwrap().unwrap();
+            assert_eq!((all, time::now() - begin), (1_000, Duration::ZERO));
+        });
     });
 }
 

@@ -174,6 +174,8 @@ fn objects_of_the_system_are_refused_with_a_sentence() {
             TcpListener::bind("[::]:80").await.unwrap().into_std().unwrap_err(),
             #[cfg(feature = "fs")]
             evloop::fs::read("/etc/hostname").await.unwrap_err(),
+            #[cfg(feature = "tokio")]
+            evloop::tokio::Helper::new().map(drop).unwrap_err(),
             evloop::Runtime::new().unwrap_err(),
         ];
         for error in errors {

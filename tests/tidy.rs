@@ -65,11 +65,12 @@ const SMALL_FILES: [(&str, &str); 16] = [
 ];
 const UNFINISHED: &str = "TODO FIXME XXX todo! unimplemented! dbg!";
 /// The files that may ask for a simulated world, and why. Its driver and the world itself may, too.
-const ASK_FOR_A_WORLD: [(&str, &str); 22] = [
+const ASK_FOR_A_WORLD: [(&str, &str); 25] = [
     ("src/blocking.rs", "work runs later on the one thread"),
     ("src/clock.rs", "virtual time"),
     ("src/current/task_id.rs", "numbers by host and ordinal"),
     ("src/executor/tasks.rs", "calls keep their order"),
+    ("src/hyper/options.rs", "no date of the system's clock"),
     ("src/lib.rs", "declares it"),
     ("src/net/socket_options.rs", "the seam of net"),
     ("src/net/system_or_world.rs", "the seam of net"),
@@ -81,6 +82,7 @@ const ASK_FOR_A_WORLD: [(&str, &str); 22] = [
     ("src/reactor/poll.rs", "events of a host"),
     ("src/runtime/event_loop.rs", "a host has one loop"),
     ("src/runtime/simulated.rs", "records the polls of a host"),
+    ("src/streams/socket_file.rs", "the files of Unix sockets"),
     ("src/task/rotation.rs", "numbers of the seed"),
     ("src/threads/inbox.rs", "no other thread wakes a host"),
     // They refuse what a world cannot simulate.
@@ -89,6 +91,7 @@ const ASK_FOR_A_WORLD: [(&str, &str); 22] = [
     ("src/process/command.rs", "processes"),
     ("src/shards.rs", "threads"),
     ("src/signal/listener.rs", "signals"),
+    ("src/tokio/helper.rs", "a thread"),
 ];
 /// What a file that refuses something may use of a world.
 const REFUSES: &str = "check_outside";

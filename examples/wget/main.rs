@@ -55,7 +55,7 @@ fn main() -> ExitCode {
 }
 
 /// Returns whether all pages were fetched.
-async fn fetch_all(mut urls: Vec<String>) -> io::Result<bool> {
+pub(crate) async fn fetch_all(mut urls: Vec<String>) -> io::Result<bool> {
     if urls.is_empty() {
         urls = sites::start().await?;
     }

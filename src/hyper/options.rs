@@ -7,6 +7,7 @@ use ::hyper::server::conn::{http1, http2};
 
 use super::executor::Executor;
 use super::timer::Timer;
+use crate::world;
 
 /// Which protocols a server speaks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -82,6 +83,11 @@ impl ServerOptions {
         let mut options = self.clone();
         options.http1.timer(Timer).header_read_timeout(self.header_timeout);
         options.http2.timer(Timer);
+        if world::here().is_some() {
+            // hyper takes the date from the system's clock.
+            options.http1.auto_date_header(false);
+            options.http2.auto_date_header(false);
+        }
         Ok(options)
     }
 }

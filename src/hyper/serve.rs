@@ -32,6 +32,9 @@ use crate::net::{
 /// [`Builder::on_task_error`](crate::runtime::Builder::on_task_error). An error of the service
 /// closes the connection without a response. Errors of clients are not reported.
 ///
+/// In a [simulated world](crate::guide::testing) hyper adds no `Date` to the responses: it would be
+/// the real one.
+///
 /// # Errors
 ///
 /// The system's error if the listener has no address.

@@ -4,7 +4,7 @@
 //! driver: to start, crash or pause a host.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::failure::{Failure, standstill};
@@ -32,8 +32,6 @@ pub(super) struct Driver<'env> {
     pub(super) options: Options,
     pub(super) hosts: RefCell<Vec<Slot<'env>>>,
     pub(super) names: RefCell<BTreeMap<Rc<str>, HostId>>,
-    /// The links whose settings were changed.
-    pub(super) links: RefCell<BTreeSet<(HostId, HostId)>>,
     pub(super) invariants: RefCell<Vec<Rc<dyn Fn() + 'env>>>,
     /// The first failure. Shared with the loops, whose error handlers write it.
     pub(super) failure: Rc<RefCell<Option<Failure>>>,
@@ -53,7 +51,6 @@ impl<'env> Driver<'env> {
             options,
             hosts: RefCell::default(),
             names: RefCell::default(),
-            links: RefCell::default(),
             invariants: RefCell::default(),
             failure: Rc::default(),
             turns: Cell::new(0),
@@ -147,8 +144,9 @@ impl<'env> Driver<'env> {
         if turns > self.options.step_limit {
             return Err(Failure::of_world(format!(
                 "the script has not ended after {} turns (raise the number by Sim::step_limit; do \
-                 tasks wake each other for ever?)",
-                self.options.step_limit
+                 tasks wake each other for ever?):{}",
+                self.options.step_limit,
+                self.describe_hosts()
             )));
         }
         let at_an_instant = self.turns_at_an_instant.get() + 1;

@@ -9,6 +9,7 @@ use super::driver::{Driver, SCRIPT};
 use super::failure::{Failure, describe_tasks};
 use super::machine::{Machine, Program};
 use super::slot::{End, Slot, Start};
+use crate::context;
 use crate::executor::JoinError;
 use crate::runtime::Builder;
 use crate::world::{HostId, Kind};
@@ -32,12 +33,15 @@ impl<'env> Driver<'env> {
     /// Starts the program of a host that is down; `None`: the script's.
     pub(super) fn start(&self, id: HostId, program: Option<Program<'env>>) {
         let (name, failure) = (self.leaf.name(id), self.failure.clone());
-        let host = name.clone();
+        let (host, leaf) = (name.clone(), self.leaf.clone());
         let on_error = move |error: JoinError| {
-            // Errors are often those of a network with faults: only panics fail the run.
             if error.is_panic() {
                 let failed = Failure::of_host(host.clone(), error.to_string());
                 failure.borrow_mut().get_or_insert(failed);
+            } else {
+                // Often that of a network with faults: it does not fail the run.
+                leaf.note(id, &error.to_string());
+                eprintln!("evloop: host `{host}`: {error}");
             }
         };
         let builder = Builder::new().name(&*name).on_task_error(on_error);
@@ -152,7 +156,12 @@ impl<'env> Driver<'env> {
         let mut text = String::new();
         for (index, slot) in hosts.iter().enumerate() {
             let name = self.leaf.name(HostId(index as u32));
-            let tasks = slot.machine.as_ref().map(Machine::tasks);
+            let tasks = match &slot.machine {
+                Some(machine) => Some(machine.tasks()),
+                // The host whose code runs now.
+                None if slot.is_in_turn => context::current().map(|own| own.executor.all()),
+                None => None,
+            };
             text += &describe_tasks(&name, slot.is_paused, tasks);
         }
         text

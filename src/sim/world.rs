@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::net::IpAddr;
 use std::panic::Location;
 use std::rc::Rc;
 use std::time::Duration;
@@ -83,6 +84,33 @@ impl<'env> World<'env> {
         Host { driver: self.driver.clone(), id: self.id(name) }
     }
 
+    /// Gives a name these addresses, in this order: those of hosts, or others, which no host has
+    /// and which never answer. It replaces those that the name has.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use evloop::{net, sim};
+    ///
+    /// sim::run(1, async |world| {
+    ///     let server = world.host("server", async || {
+    ///         net::TcpListener::bind("[::]:80").await?.accept().await
+    ///     });
+    ///     let mut addrs = vec!["192.168.9.9".parse().unwrap()];
+    ///     addrs.extend(server.addrs());
+    ///     world.set_name("service", &addrs);
+    ///     let stream = net::TcpStream::connect("service:80").await.unwrap();
+    ///     assert!(addrs.contains(&stream.peer_addr().unwrap().ip()));
+    ///     // The first address has not answered: the next one was tried meanwhile.
+    ///     assert!(world.elapsed() < Duration::from_secs(1));
+    /// });
+    /// ```
+    #[track_caller]
+    pub fn set_name(&self, name: &str, addrs: &[IpAddr]) {
+        self.driver.assert_running();
+        self.driver.leaf.set_name(name, addrs);
+    }
+
     /// Cuts the network between two hosts, in both directions: packets are lost.
     #[track_caller]
     pub fn partition(&self, one: &str, other: &str) {
@@ -130,30 +158,37 @@ impl<'env> World<'env> {
     #[track_caller]
     pub fn latency(&self, one: &str, other: &str, latency: impl Into<Latency>) {
         let ((one, other), latency) = (self.link(one, other), latency.into().to_leaf());
-        self.driver.leaf.set_latency(one, other, Some(latency));
-        self.driver.leaf.set_latency(other, one, Some(latency));
+        self.driver.leaf.set_latency(one, other, latency);
+        self.driver.leaf.set_latency(other, one, latency);
     }
 
     /// Sets the probability that a packet between two hosts is lost, in both directions.
     #[track_caller]
     pub fn loss(&self, one: &str, other: &str, probability: f64) {
         let (one, other) = self.link(one, other);
-        self.driver.leaf.set_loss(one, other, Some(probability));
-        self.driver.leaf.set_loss(other, one, Some(probability));
+        self.driver.leaf.set_loss(one, other, probability);
+        self.driver.leaf.set_loss(other, one, probability);
     }
 
-    /// Ends all faults: partitions, held packets, and what was set between hosts. Continues the
+    /// Sets the bytes that the link between two hosts carries in a second, in each direction.
+    #[track_caller]
+    pub fn bandwidth(&self, one: &str, other: &str, bytes_per_second: u64) {
+        let (one, other) = self.link(one, other);
+        self.driver.leaf.set_bandwidth(one, other, bytes_per_second);
+        self.driver.leaf.set_bandwidth(other, one, bytes_per_second);
+    }
+
+    /// Ends all faults. The network loses, duplicates and reorders nothing from now on, also not
+    /// what the [`Sim`](super::Sim) says; partitions end, and held packets are delivered. Latency
+    /// and bandwidth are no faults: they are those of the `Sim` again on all links. Continues the
     /// hosts that are paused. Hosts that are down stay down, and clocks keep their drift.
+    ///
+    /// A connection that has lost packets repeats them at its next time-out: after a long partition
+    /// that is up to two minutes later, as on Linux.
     #[track_caller]
     pub fn calm(&self) {
         self.driver.assert_running();
-        for (from, to) in self.driver.links.take() {
-            self.driver.leaf.heal(from, to);
-            self.driver.leaf.release(from, to);
-            self.driver.leaf.set_latency(from, to, None);
-            self.driver.leaf.set_loss(from, to, None);
-            self.driver.leaf.set_bandwidth(from, to, None);
-        }
+        self.driver.leaf.calm();
         let hosts = self.driver.hosts.borrow().len() as u32;
         for id in (0..hosts).map(HostId) {
             if self.driver.slot(id, |slot| std::mem::take(&mut slot.is_paused)) {
@@ -162,8 +197,10 @@ impl<'env> World<'env> {
         }
     }
 
-    /// Calls `check` after each turn of a host, until the world ends. It panics if the state of the
-    /// program is wrong, which fails the run.
+    /// Calls `check` after each turn of a host, until the world ends: after each poll of a task,
+    /// unless [`Order::Fifo`](super::Order::Fifo) polls several tasks a turn. Code of hosts runs
+    /// only in turns, so no other event changes the state of the program. `check` panics if the
+    /// state is wrong, which fails the run.
     ///
     /// ```
     /// use std::cell::Cell;
@@ -187,18 +224,22 @@ impl<'env> World<'env> {
     ///
     /// # Panics
     ///
-    /// If `body` has not completed by then.
+    /// If `body` has not completed by then. The message lists what the hosts wait for.
     #[track_caller]
     pub fn within<T>(
         &self,
         limit: Duration,
         body: impl AsyncFnOnce() -> T,
     ) -> impl Future<Output = T> {
-        let place = Location::caller();
+        let (place, driver) = (Location::caller(), self.driver.clone());
         async move {
             match timeout(limit, body()).await {
                 Ok(output) => output,
-                Err(_) => panic!("World::within: {limit:?} have passed (called at {place})"),
+                Err(_) => panic!(
+                    "World::within: {limit:?} have passed, and the body that was passed at {place} \
+                     has not completed. What waits:{}",
+                    driver.describe_hosts()
+                ),
             }
         }
     }
@@ -218,12 +259,10 @@ impl<'env> World<'env> {
         self.driver.seed
     }
 
-    /// Returns the hosts of a link, and remembers that its settings were changed.
+    /// Returns the hosts of a link.
     #[track_caller]
     fn link(&self, from: &str, to: &str) -> (HostId, HostId) {
-        let (from, to) = (self.id(from), self.id(to));
-        self.driver.links.borrow_mut().extend([(from, to), (to, from)]);
-        (from, to)
+        (self.id(from), self.id(to))
     }
 
     #[track_caller]

@@ -1,9 +1,7 @@
 //! Streams of Unix sockets and of pipes.
 
-use std::fs;
 use std::future::Future;
 use std::io;
-use std::os::unix::fs::FileTypeExt;
 use std::panic::Location;
 use std::path::Path;
 use std::rc::Rc;
@@ -15,7 +13,7 @@ use super::server::Server;
 use super::server_options::ServerOptions;
 use super::shared_stream::SharedStream;
 use super::socket::StreamSocket;
-use super::socket_file::{PathLock, SocketFile};
+use super::socket_file::{PathLock, SocketFile, is_socket, remove_file};
 use super::writer::StreamWriter;
 use crate::context;
 use crate::net::pipe::Receiver;
@@ -239,7 +237,7 @@ where
     let lock = PathLock::take(path)?;
     let listener = match UnixListener::bind(path) {
         Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_stale(path) => {
-            fs::remove_file(path)?;
+            remove_file(path)?;
             UnixListener::bind(path)
         }
         bound => bound,
@@ -255,6 +253,5 @@ where
 
 /// Returns whether `path` is a socket on which no server listens any more.
 fn is_stale(path: &Path) -> bool {
-    let is_socket = |file: fs::Metadata| file.file_type().is_socket();
-    fs::symlink_metadata(path).is_ok_and(is_socket) && UnixStream::is_refused_at(path)
+    is_socket(path) && UnixStream::is_refused_at(path)
 }

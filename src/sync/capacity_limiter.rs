@@ -51,8 +51,10 @@ pub struct CapacityLimiter<B = TaskId> {
     /// The tokens that are borrowed beyond the total: the next ones released are not available.
     /// While there are any, no permit is free.
     excess: Cell<usize>,
-    /// The borrowers, each with whether it holds a token. The others wait for one.
-    borrowers: RefCell<HashMap<B, bool>>,
+    /// The borrowers, each with the number of its token. 0: it waits for one.
+    borrowers: RefCell<HashMap<B, u64>>,
+    /// The number of tokens that were borrowed so far.
+    loans: Cell<u64>,
 }
 
 /// A token of a [`CapacityLimiter`]. Releases it when it is dropped.
@@ -127,6 +129,7 @@ impl<B> CapacityLimiter<B> {
             total: Cell::new(total),
             excess: Cell::new(0),
             borrowers: RefCell::default(),
+            loans: Cell::new(0),
         }
     }
 
@@ -212,19 +215,17 @@ impl<B: Clone + Eq + Hash> CapacityLimiter<B> {
         Ok(CapacityToken::new(borrower, RawPermit::try_new(self, 1)?))
     }
 
-    /// Returns the borrowers that hold a token, in no order.
+    /// Returns the borrowers that hold a token, in the order in which they have borrowed it.
     pub fn borrowers(&self) -> Vec<B> {
         let borrowers = self.borrow();
-        borrowers
-            .iter()
-            .filter(|(_, holds)| **holds)
-            .map(|(borrower, _)| borrower.clone())
-            .collect()
+        let mut holders: Vec<_> = borrowers.iter().filter(|(_, number)| **number > 0).collect();
+        holders.sort_unstable_by_key(|(_, number)| **number);
+        holders.into_iter().map(|(borrower, _)| borrower.clone()).collect()
     }
 }
 
 impl<B> CapacityLimiter<B> {
-    fn borrow(&self) -> RefMut<'_, HashMap<B, bool>> {
+    fn borrow(&self) -> RefMut<'_, HashMap<B, u64>> {
         let borrowers = self.borrowers.try_borrow_mut();
         borrowers
             .expect("the Hash, Eq or Clone of a borrower used the limiter that it borrows from")
@@ -247,7 +248,7 @@ impl<'a, B: Clone + Eq + Hash> Borrower<'a, B> {
         match borrowers.contains_key(&borrower) {
             true => None,
             false => {
-                borrowers.insert(key, false);
+                borrowers.insert(key, 0);
                 Some(Borrower { limiter, borrower })
             }
         }
@@ -259,8 +260,10 @@ impl<'a, B: Eq + Hash> CapacityToken<'a, B> {
         borrower: Borrower<'a, B>,
         permit: RawPermit<&'a CapacityLimiter<B>>,
     ) -> CapacityToken<'a, B> {
-        if let Some(holds) = borrower.limiter.borrow().get_mut(&borrower.borrower) {
-            *holds = true;
+        let limiter = borrower.limiter;
+        if let Some(number) = limiter.borrow().get_mut(&borrower.borrower) {
+            *number = limiter.loans.get() + 1;
+            limiter.loans.set(*number);
         }
         CapacityToken { borrower, _permit: permit }
     }

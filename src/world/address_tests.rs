@@ -83,8 +83,11 @@ fn a_wildcard_listener_has_all_addresses_of_the_host() {
 #[test]
 fn names_are_those_of_hosts() {
     let lab = Lab::new();
-    assert_eq!(lab.world.host_of(IpAddr::from([10, 1, 1, 1])), None);
-    assert_eq!(lab.world.addrs("nobody"), None);
+    let silent = IpAddr::from([10, 1, 1, 1]);
+    let addrs = [silent, lab.world.addrs("two").unwrap()[0]];
+    lab.world.set_name("service", &addrs);
+    assert_eq!(lab.world.addrs("service").unwrap(), addrs);
+    assert_eq!((lab.world.host_of(silent), lab.world.addrs("nobody")), (None, None));
     assert!(lab.world.addrs("localhost").unwrap().iter().all(IpAddr::is_loopback));
 }
 

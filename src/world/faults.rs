@@ -72,21 +72,46 @@ impl State {
 
     pub(super) fn release(&mut self, from: HostId, to: HostId) {
         self.record(Kind::Release, (from, to), 0, 0);
-        for packet in self.links.release(from, to) {
+        let packets = self.links.release(from, to);
+        self.send_held(packets);
+    }
+
+    /// Sends packets that have waited. They were recorded, and their losses drawn, before.
+    fn send_held(&mut self, packets: Vec<Packet>) {
+        for packet in packets {
             match packet {
                 Packet::Tcp(id, to, segment) => {
                     self.transmit(id, to, segment, 0);
                 }
-                Packet::Udp(datagram) => self.send_datagram(datagram),
+                Packet::Udp(datagram) => self.dispatch(datagram, 0),
                 Packet::Unreachable { socket, from, to } => self.send_refusal(socket, from, to),
             }
         }
     }
 
-    pub(super) fn set_latency(&mut self, from: HostId, to: HostId, latency: Option<Latency>) {
-        let number = latency.map_or(0, Latency::usual_max);
-        self.record(Kind::Latency, (from, to), 0, number);
+    pub(super) fn set_latency(&mut self, from: HostId, to: HostId, latency: Latency) {
+        self.record(Kind::Latency, (from, to), 0, latency.usual_max());
         self.links.set_latency(from, to, latency);
+    }
+
+    pub(super) fn set_loss(&mut self, from: HostId, to: HostId, loss: f64) {
+        self.record(Kind::Loss, (from, to), 0, (loss * 1e6) as u64);
+        self.links.set_loss(from, to, loss);
+    }
+
+    pub(super) fn set_bandwidth(&mut self, from: HostId, to: HostId, bandwidth: u64) {
+        self.record(Kind::Bandwidth, (from, to), 0, bandwidth);
+        self.links.set_bandwidth(from, to, bandwidth);
+    }
+
+    /// Ends all faults of the network. Its latency and bandwidth are those of the settings.
+    pub(super) fn calm(&mut self) {
+        let own = self.own.unwrap_or(HostId::NOWHERE);
+        self.record(Kind::Calm, (own, HostId::NOWHERE), 0, 0);
+        let settings = &mut self.settings;
+        (settings.loss, settings.duplicate, settings.reorder) = (0.0, 0.0, 0.0);
+        let packets = self.links.calm();
+        self.send_held(packets);
     }
 
     pub(super) fn reset(&mut self, one: HostId, other: HostId) -> usize {

@@ -154,6 +154,11 @@ impl World {
         state.hosts.add(name)
     }
 
+    /// Gives a name any addresses, also such as no host has: they never answer.
+    pub(crate) fn set_name(&self, name: &str, addrs: &[IpAddr]) {
+        self.state.borrow_mut().hosts.set_name(name, addrs);
+    }
+
     /// Returns the addresses of a name, IPv6 first. `localhost` has the loopback addresses.
     pub(crate) fn addrs(&self, name: &str) -> Option<Vec<IpAddr>> {
         self.state.borrow().hosts.addrs(name)
@@ -183,19 +188,24 @@ impl World {
         self.state.borrow_mut().release(from, to);
     }
 
-    /// Sets the latency of one direction. `None`: that of the settings.
-    pub(crate) fn set_latency(&self, from: HostId, to: HostId, latency: Option<Latency>) {
+    /// Sets the latency of one direction.
+    pub(crate) fn set_latency(&self, from: HostId, to: HostId, latency: Latency) {
         self.state.borrow_mut().set_latency(from, to, latency);
     }
 
-    /// Sets the loss of one direction. `None`: that of the settings.
-    pub(crate) fn set_loss(&self, from: HostId, to: HostId, loss: Option<f64>) {
-        self.state.borrow_mut().links.set_loss(from, to, loss);
+    /// Sets the loss of one direction.
+    pub(crate) fn set_loss(&self, from: HostId, to: HostId, loss: f64) {
+        self.state.borrow_mut().set_loss(from, to, loss);
     }
 
-    /// Sets the bytes a second of one direction. `None`: those of the settings.
-    pub(crate) fn set_bandwidth(&self, from: HostId, to: HostId, bandwidth: Option<u64>) {
-        self.state.borrow_mut().links.set_bandwidth(from, to, bandwidth);
+    /// Sets the bytes a second of one direction.
+    pub(crate) fn set_bandwidth(&self, from: HostId, to: HostId, bandwidth: u64) {
+        self.state.borrow_mut().set_bandwidth(from, to, bandwidth);
+    }
+
+    /// Ends all faults of the network, also those of the settings.
+    pub(crate) fn calm(&self) {
+        self.state.borrow_mut().calm();
     }
 
     /// Resets all TCP connections between the two, and returns how many.

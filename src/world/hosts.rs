@@ -64,6 +64,10 @@ impl Hosts {
         id
     }
 
+    pub(super) fn set_name(&mut self, name: &str, addrs: &[IpAddr]) {
+        self.names.insert(name.into(), addrs.to_vec());
+    }
+
     pub(super) fn addrs(&self, name: &str) -> Option<Vec<IpAddr>> {
         if name == "localhost" {
             return Some(vec![Ipv6Addr::LOCALHOST.into(), Ipv4Addr::LOCALHOST.into()]);

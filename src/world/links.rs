@@ -123,19 +123,22 @@ impl<P> Links<P> {
         packets
     }
 
-    pub(super) fn set_latency(&mut self, from: HostId, to: HostId, latency: Option<Latency>) {
-        self.link(from, to).latency = latency;
-        self.tidy(from, to);
+    pub(super) fn set_latency(&mut self, from: HostId, to: HostId, latency: Latency) {
+        self.link(from, to).latency = Some(latency);
     }
 
-    pub(super) fn set_loss(&mut self, from: HostId, to: HostId, loss: Option<f64>) {
-        self.link(from, to).loss = loss;
-        self.tidy(from, to);
+    pub(super) fn set_loss(&mut self, from: HostId, to: HostId, loss: f64) {
+        self.link(from, to).loss = Some(loss);
     }
 
-    pub(super) fn set_bandwidth(&mut self, from: HostId, to: HostId, bandwidth: Option<u64>) {
-        self.link(from, to).bandwidth = bandwidth;
-        self.tidy(from, to);
+    pub(super) fn set_bandwidth(&mut self, from: HostId, to: HostId, bandwidth: u64) {
+        self.link(from, to).bandwidth = Some(bandwidth);
+    }
+
+    /// Ends all that was set. Returns the packets that waited, link by link.
+    pub(super) fn calm(&mut self) -> Vec<P> {
+        let links = mem::take(&mut self.links).into_values();
+        links.flat_map(|link| link.held.unwrap_or_default()).collect()
     }
 
     fn link(&mut self, from: HostId, to: HostId) -> &mut Link<P> {

@@ -1,6 +1,7 @@
 //! Unix sockets and pipes: the facts of Linux.
 
 use std::net::Shutdown;
+use std::path::Path;
 
 use super::lab_tests::{Lab, say};
 use super::*;
@@ -44,6 +45,9 @@ fn a_file_outlives_its_listener() {
     assert_eq!((read(&waiting), read(&waiting)), ("ConnectionReset".into(), "".into()));
     assert_eq!(say(UnixStream::connect(&path("/s")).map(|_| 0)), "ConnectionRefused");
     assert_eq!(say(UnixListener::bind(&path("/s"), 8).map(|_| 0)), "AddrInUse");
+    let unlink = || here().unwrap().unlink(Path::new("/s"));
+    assert!(unlink() && !unlink());
+    assert!(UnixListener::bind(&path("/s"), 8).is_ok());
 }
 
 #[test]

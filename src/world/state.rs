@@ -17,7 +17,7 @@ use super::tcp_flow::{Flow, Side};
 use super::trace_entry::{Entry, Kind};
 use super::trace_record::Record;
 use super::udp_queue::{Datagram, UdpQueue};
-use super::unix_queue::{UnixBacklog, UnixBound, UnixName, UnixQueue};
+use super::unix_queue::{UnixBacklog, UnixFile, UnixName, UnixQueue};
 
 #[derive(Debug)]
 pub(super) struct State {
@@ -38,7 +38,9 @@ pub(super) struct State {
     pub(super) unix_listeners: Table<UnixBacklog>,
     pub(super) unix_datagrams: Table<UnixQueue>,
     /// The names of the Unix sockets of each host. A file outlives its socket, and its host.
-    pub(super) unix_names: BTreeMap<(HostId, UnixName), UnixBound>,
+    pub(super) unix_names: BTreeMap<(HostId, UnixName), UnixFile>,
+    /// The number of names so far.
+    pub(super) unix_count: u64,
     /// The number of connections so far.
     pub(super) flow_count: u32,
     pub(super) record: Record,
@@ -112,6 +114,7 @@ impl State {
             unix_listeners: Table::new(),
             unix_datagrams: Table::new(),
             unix_names: BTreeMap::new(),
+            unix_count: 0,
             flow_count: 0,
             record: Record::new(1),
         }

@@ -199,11 +199,9 @@ impl State {
 
     /// Resets both ends of a connection: the network forged an RST.
     pub(super) fn reset_flow(&mut self, id: Id) {
-        for side in [0, 1] {
-            if self.flows.get(id).is_some_and(|flow| flow.ends[side].state == EndState::Open) {
-                self.reset_arrived(id, side);
-            }
-        }
+        // The server's end may still wait for the last packet of the handshake.
+        self.reset_arrived(id, 0);
+        self.reset_arrived(id, 1);
     }
 
     /// The host of an end loses its power: the end sends no more.

@@ -206,15 +206,15 @@ fn held_packets_arrive_after_the_release_in_order() {
 fn a_link_may_have_a_latency_and_a_bandwidth_of_its_own() {
     let lab = Lab::new();
     let (client, server) = lab.pair();
-    lab.world.set_latency(lab.one, lab.two, Some(Latency::Fixed(30 * MS)));
+    lab.world.set_latency(lab.one, lab.two, Latency::Fixed(30 * MS));
     write(&client, "slow");
     write(&server, "fast");
     lab.pass(MS);
     assert_eq!((read(&client), read(&server)), ("fast".into(), "WouldBlock".into()));
     lab.pass(29 * MS);
     assert_eq!(read(&server), "slow");
-    lab.world.set_latency(lab.one, lab.two, None);
-    lab.world.set_bandwidth(lab.one, lab.two, Some(1_000_000));
+    lab.world.set_latency(lab.one, lab.two, Latency::Fixed(MS));
+    lab.world.set_bandwidth(lab.one, lab.two, 1_000_000);
     client.write(&[0; 20_000]).unwrap();
     client.write(&[0; 10_000]).unwrap();
     let mut buf = [0; 40_000];

@@ -42,7 +42,8 @@ pub(crate) enum Kind {
     SendReset,
     /// A reset arrived.
     ReceiveReset,
-    /// The network lost the datagram that the host sent last (its bytes).
+    /// The network lost the datagram that the host sent last (its bytes), or a packet of a
+    /// connection (0).
     Lose,
     /// The network duplicated the datagram that the host sent last (its bytes).
     Duplicate,
@@ -58,6 +59,12 @@ pub(crate) enum Kind {
     Release,
     /// The latency from the host to the peer changed (nanoseconds).
     Latency,
+    /// The loss from the host to the peer changed (in millionths).
+    Loss,
+    /// The bandwidth from the host to the peer changed (bytes a second).
+    Bandwidth,
+    /// All faults of the network ended.
+    Calm,
     /// The host lost its power.
     Crash,
     /// The program of the host was killed.
@@ -137,6 +144,7 @@ impl fmt::Display for What<'_> {
             Kind::ReceiveFin => write!(f, "receive FIN from {peer}"),
             Kind::SendReset => write!(f, "send RST to {peer}"),
             Kind::ReceiveReset => write!(f, "receive RST from {peer}"),
+            Kind::Lose if n == 0 => write!(f, "packet to {peer} lost"),
             Kind::Lose => write!(f, "datagram of {} to {peer} lost", Bytes(n)),
             Kind::Duplicate => write!(f, "datagram of {} to {peer} duplicated", Bytes(n)),
             Kind::Delay => write!(f, "packet to {peer} delayed by {} s", Seconds(n)),
@@ -145,6 +153,9 @@ impl fmt::Display for What<'_> {
             Kind::Hold => write!(f, "hold packets to {peer}"),
             Kind::Release => write!(f, "release packets to {peer}"),
             Kind::Latency => write!(f, "latency to {peer} is {} s", Seconds(n)),
+            Kind::Loss => write!(f, "loss to {peer} is {} %", n as f64 / 1e4),
+            Kind::Bandwidth => write!(f, "bandwidth to {peer} is {} a second", Bytes(n)),
+            Kind::Calm => f.write_str("calm network"),
             Kind::Crash => f.write_str("crash"),
             Kind::Kill => f.write_str("kill"),
             Kind::Stop => f.write_str("stop"),

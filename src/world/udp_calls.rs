@@ -142,10 +142,8 @@ impl State {
         Ok(buf.len())
     }
 
-    pub(super) fn send_datagram(&mut self, datagram: Box<Datagram>) {
-        let (route, bytes) = (datagram.hosts, datagram.bytes.len());
-        let socket = self.udp.get(datagram.sender);
-        let (number, tie) = socket.map_or((0, 0), |socket| (socket.number, socket.tie));
+    fn send_datagram(&mut self, datagram: Box<Datagram>) {
+        let (route, number, bytes) = (datagram.hosts, datagram.flow, datagram.bytes.len());
         self.record(Kind::Send, route, number, bytes as u64);
         let is_remote = route.0 != route.1;
         if self.random_loss(route) {
@@ -154,7 +152,7 @@ impl State {
         let (duplicate, reorder) = (self.settings.duplicate, self.settings.reorder);
         if is_remote && self.random(Stream::Loss).chance(duplicate) {
             self.record(Kind::Duplicate, route, number, bytes as u64);
-            self.dispatch(datagram.clone(), 0, tie);
+            self.dispatch(datagram.clone(), 0);
         }
         let mut delay = 0;
         if is_remote && self.random(Stream::Loss).chance(reorder) {
@@ -162,11 +160,13 @@ impl State {
             delay = 1 + self.links.usual_latency(route.0, route.1, &self.settings);
             self.record(Kind::Delay, route, number, delay);
         }
-        self.dispatch(datagram, delay, tie);
+        self.dispatch(datagram, delay);
     }
 
-    fn dispatch(&mut self, datagram: Box<Datagram>, delay: u64, tie: u64) {
+    /// Sends a datagram that is not lost. It takes `delay` longer than others.
+    pub(super) fn dispatch(&mut self, datagram: Box<Datagram>, delay: u64) {
         let (route, bytes) = (datagram.hosts, datagram.bytes.len());
+        let tie = self.tie(u64::from(datagram.flow));
         match self.way(route, bytes) {
             Way::Arrives(at) => {
                 let happening = Happening::Packet(Packet::Udp(datagram));

@@ -7,7 +7,7 @@ use super::failure::Failure;
 use super::hosts::HostId;
 use super::state::State;
 use super::table::Id;
-use super::unix_queue::{UnixBacklog, UnixBound, UnixName, UnixQueue};
+use super::unix_queue::{UnixBacklog, UnixBound, UnixFile, UnixName, UnixQueue};
 
 /// net.core.wmem_default of Linux, less what it counts for itself.
 const DATAGRAM_MAX: usize = 212_960;
@@ -22,19 +22,32 @@ impl State {
         if self.unix_names.contains_key(&key) {
             return Err(Failure::AddressInUse);
         }
-        self.unix_names.insert(key, to);
+        self.unix_count += 1;
+        self.unix_names.insert(key, UnixFile { number: self.unix_count, to });
         Ok(())
     }
 
     /// Ends the use of a name. The file of a path stays.
     fn unix_unbind(&mut self, own: HostId, name: &UnixName, from: UnixBound) {
         let key = (own, name.clone());
-        if self.unix_names.get(&key) == Some(&from) {
-            match name.is_abstract() {
-                true => self.unix_names.remove(&key),
-                false => self.unix_names.insert(key, UnixBound::Stale),
-            };
+        let Some(file) = self.unix_names.get_mut(&key).filter(|file| file.to == from) else {
+            return;
+        };
+        file.to = UnixBound::Stale;
+        if name.is_abstract() {
+            self.unix_names.remove(&key);
         }
+    }
+
+    /// Removes the file of a socket. The socket stays; no other finds it.
+    pub(super) fn unix_unlink(&mut self, own: HostId, name: UnixName) -> bool {
+        self.unix_names.remove(&(own, name)).is_some()
+    }
+
+    /// Returns the number of the file.
+    pub(super) fn unix_file(&self, own: HostId, name: UnixName) -> Option<u64> {
+        let is_file = !name.is_abstract();
+        self.unix_names.get(&(own, name)).filter(|_| is_file).map(|file| file.number)
     }
 
     fn unix_find(&self, own: HostId, name: &UnixName) -> Result<UnixBound, Failure> {
@@ -43,7 +56,8 @@ impl State {
             false if name.bytes().is_none() => Failure::InvalidArgument,
             false => Failure::NotFound,
         };
-        self.unix_names.get(&(own, name.clone())).copied().ok_or(missing)
+        let file = self.unix_names.get(&(own, name.clone()));
+        file.map(|file| file.to).ok_or(missing)
     }
 
     pub(super) fn unix_listen(

@@ -41,6 +41,14 @@ pub(super) enum UnixBound {
     Stale,
 }
 
+/// A name on a host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct UnixFile {
+    /// The number of the file, as of an inode: another file of the same name has another number.
+    pub(super) number: u64,
+    pub(super) to: UnixBound,
+}
+
 /// A listener.
 #[derive(Debug)]
 pub(super) struct UnixBacklog {

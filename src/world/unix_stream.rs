@@ -2,12 +2,15 @@
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::Shutdown;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::rc::Rc;
 
 use super::channel::Channel;
 use super::channel_io::{ChannelIo, read_into, read_vectored};
 use super::failure::Failure;
 use super::handle::{World, own};
+use super::here::Here;
 use super::table::Id;
 use super::unix_queue::UnixName;
 
@@ -20,6 +23,22 @@ pub struct UnixStream(ChannelIo);
 pub struct UnixListener {
     world: Rc<World>,
     id: Id,
+}
+
+impl Here {
+    /// Removes the file of a Unix socket of the host, as unlink(2) does. Returns whether it
+    /// existed. A host that has died changes no file.
+    pub(crate) fn unlink(self, path: &Path) -> bool {
+        let name = UnixName::new(path.as_os_str().as_bytes());
+        own().is_ok_and(|(world, own)| world.state.borrow_mut().unix_unlink(own, name))
+    }
+
+    /// Returns the number of the file of a Unix socket, as of an inode.
+    pub(crate) fn unix_file(self, path: &Path) -> Option<u64> {
+        let (world, own) = own().ok()?;
+        let name = UnixName::new(path.as_os_str().as_bytes());
+        world.state.borrow().unix_file(own, name)
+    }
 }
 
 impl UnixStream {
