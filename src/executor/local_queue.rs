@@ -16,6 +16,7 @@ use super::arena;
 use super::header::Header;
 use super::join_error::JoinError;
 use super::run_queue::RunQueue;
+use super::spans;
 use super::task_memory::Task;
 use crate::current::{self, LoopId, Outer, WakerId};
 use crate::threads::registry;
@@ -104,6 +105,15 @@ impl LocalQueue {
         }
     }
 
+    /// Queues a task of this loop that was woken.
+    pub(crate) fn push(&self, id: WakerId) {
+        if self.is_in_turn() {
+            RUNNING.with(|running| spans::push(&running.queue, id));
+        } else {
+            spans::push(&self.queue, id);
+        }
+    }
+
     /// Moves the queue into the thread-local, or back.
     fn swap(&self) {
         RUNNING.with(|running| {
@@ -151,7 +161,7 @@ pub(crate) fn wake(id: WakerId) {
     if current::loop_id() != id.in_loop() {
         return registry::wake(id);
     }
-    RUNNING.with(|running| running.queue.borrow_mut().push(id));
+    RUNNING.with(|running| spans::push(&running.queue, id));
 }
 
 /// Aborts a task: marks it, and queues the turn that drops its future.
