@@ -11,7 +11,7 @@ pub(crate) const HEAD_MAX: usize = 16 * 1024;
 
 /// What the server knows of itself.
 pub(crate) struct Site {
-    /// `127.0.0.1:PORT`.
+    /// `127.0.0.1:PORT` or `[::1]:PORT`.
     pub(crate) host: String,
     pub(crate) token: String,
 }
