@@ -17,8 +17,8 @@ use crate::clock;
 use crate::current::TaskId;
 use crate::sys::{Monotonic, thread_number};
 
-/// The number of classes of the lag: class `n` has the turns of less than `2^n` microseconds, and
-/// the last one all that are longer.
+/// The number of classes of times: class `n` has the turns, or polls, of less than `2^n`
+/// microseconds, and the last one all that are longer.
 pub(crate) const LAG_CLASSES: usize = 24;
 
 /// The places at which tasks were spawned, in the order of their addresses: for all loops, since a
@@ -244,8 +244,7 @@ impl Beacon {
             Phase::Waiting => self.waited.store(self.waited.load(Relaxed) + took, Relaxed),
             Phase::Turn => {
                 self.busy.store(self.busy.load(Relaxed) + took, Relaxed);
-                let class = (u64::BITS - (took / 1000).leading_zeros()) as usize;
-                let lag = &self.lags[class.min(LAG_CLASSES - 1)];
+                let lag = &self.lags[class(took)];
                 lag.store(lag.load(Relaxed).wrapping_add(1), Relaxed);
             }
         }
@@ -341,6 +340,12 @@ impl KnownPlaces {
             }
         }
     }
+}
+
+/// Returns the class of a time in nanoseconds.
+pub(crate) fn class(nanos: u64) -> usize {
+    let class = u64::BITS - (nanos / 1000).leading_zeros();
+    (class as usize).min(LAG_CLASSES - 1)
 }
 
 /// Returns the list in which the name of a task is.

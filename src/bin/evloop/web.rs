@@ -120,7 +120,7 @@ fn read_answer(pid: u32, command: &str) -> Result<String, Failure> {
         };
         return Ok(peers(pid).into_iter().map(line).collect());
     }
-    let time = command.strip_prefix("sample ").and_then(|ms| ms.parse().ok()).unwrap_or(0);
+    let time = command.split_once(' ').and_then(|(_, ms)| ms.parse().ok()).unwrap_or(0);
     let mut answer = client::ask(pid, command, Duration::from_millis(time))?;
     let mut body = answer.first_line.clone() + "\n";
     answer.each(|line, _| {
