@@ -14,7 +14,7 @@ mod pool_settings;
 mod recording;
 pub(crate) mod registry;
 
-pub(crate) use self::beacon::{Beacon, KnownPlaces, LAG_CLASSES, Phase, View, Watch, class};
+pub(crate) use self::beacon::{Beacon, KnownPlaces, LAG_CLASSES, Phase, View, Watch, class, shown};
 pub(crate) use self::inbox::{Call, Drained, Inbox, LoopInfo};
 pub(crate) use self::pool::{Job, Kind, Pool, is_job_abandoned};
 pub(crate) use self::pool_settings::PoolSettings;

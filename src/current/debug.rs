@@ -3,7 +3,7 @@
 //! Invariant: outside debug mode nothing is recorded, and each check costs one load.
 
 use std::cell::Cell;
-use std::fmt;
+use std::fmt::{self, Write};
 
 /// What the loop that is in a turn on this thread records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +36,22 @@ pub(crate) fn is_on() -> bool {
 #[inline]
 pub(super) fn records_locks() -> bool {
     MODE.get() != Mode::Off
+}
+
+/// A name in a message. Control characters are escaped: a name may come from a client of the
+/// program, and a message is a line on a terminal.
+pub(crate) struct Name<'a>(pub(crate) &'a str);
+
+impl fmt::Display for Name<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for c in self.0.chars() {
+            match c.is_control() {
+                true => write!(f, "{}", c.escape_default())?,
+                false => f.write_char(c)?,
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Writes a message to stderr.

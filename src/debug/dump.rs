@@ -9,6 +9,7 @@ use super::edges::{Edges, WaitsOn};
 use super::snapshot::{Snapshot, TaskRecord};
 use crate::clock;
 use crate::context::{self, Context};
+use crate::current::debug::Name;
 use crate::current::{TaskId, WaitsFor};
 use crate::executor::TaskState;
 
@@ -100,7 +101,7 @@ impl Dump {
     fn write_task(&self, f: &mut fmt::Formatter<'_>, task: &TaskRecord) -> fmt::Result {
         write!(f, "task {}", task.id)?;
         if let Some(name) = &task.name {
-            write!(f, " `{name}`")?;
+            write!(f, " `{}`", Name(name))?;
         }
         write!(f, " (spawned at {}): ", task.spawned_at)?;
         match task.state {

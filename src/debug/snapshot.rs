@@ -14,6 +14,7 @@ use crate::current::{TaskId, WaitsFor, WakerId};
 use crate::executor::{TaskInfo, TaskState, woken_by};
 use crate::reactor::Direction;
 use crate::sys::Descriptor;
+use crate::threads::shown;
 
 /// The number of slots of tasks, of timers or of sources that one piece looks at. That takes less
 /// than 0.1 ms.
@@ -147,7 +148,7 @@ impl TaskRecord {
         TaskRecord {
             id: info.id(),
             waker_id: info.waker_id(),
-            name: info.name().map(Box::from),
+            name: info.name().map(shown).map(Box::from),
             spawned_at: info.spawned_at(),
             parent: info.parent(),
             is_child: info.is_child(),

@@ -74,7 +74,7 @@ impl<'a> Object<'a> {
     }
 }
 
-/// Escapes what JSON does not allow in a string.
+/// Escapes what JSON does not allow in a string, and all other control characters.
 struct Escaped<'a>(&'a mut String);
 
 impl Write for Escaped<'_> {
@@ -82,7 +82,7 @@ impl Write for Escaped<'_> {
         for c in text.chars() {
             match c {
                 '"' | '\\' => self.0.extend(['\\', c]),
-                c if u32::from(c) < 0x20 || c == '\x7f' => {
+                c if c.is_control() => {
                     write!(self.0, "\\u{:04x}", u32::from(c))?;
                 }
                 c => self.0.push(c),

@@ -85,6 +85,9 @@ const IS_RECORDED: u8 = 2;
 /// The names of some tasks, by their numbers.
 type Names = Vec<(u64, Arc<str>)>;
 
+/// The bytes of a name that other threads see. Names may come from a program's own clients.
+const NAME_MAX: usize = 1024;
+
 /// The number of lists of names: with 100,000 named tasks each list has 400.
 const NAMES: usize = 256;
 
@@ -299,7 +302,7 @@ impl Beacon {
 
     pub(crate) fn set_name(&self, task: TaskId, name: &str) {
         self.remove_name(task);
-        self.names()[index(task.number())].push((task.number(), name.into()));
+        self.names()[index(task.number())].push((task.number(), shown(name).into()));
     }
 
     pub(crate) fn remove_name(&self, task: TaskId) {
@@ -346,6 +349,16 @@ impl KnownPlaces {
 pub(crate) fn class(nanos: u64) -> usize {
     let class = u64::BITS - (nanos / 1000).leading_zeros();
     (class as usize).min(LAG_CLASSES - 1)
+}
+
+/// Returns the part of a name that other threads see.
+pub(crate) fn shown(name: &str) -> &str {
+    if name.len() <= NAME_MAX {
+        return name;
+    }
+    let is_end = |end: &usize| name.is_char_boundary(*end);
+    let end = (0..=NAME_MAX).rev().find(is_end).unwrap_or(0);
+    &name[..end]
 }
 
 /// Returns the list in which the name of a task is.
