@@ -128,7 +128,7 @@ impl Executor {
         let began = clock::now();
         let observed = ObservedPoll { executor: self, observers, slot, began, recorded };
         let polled = {
-            let _entered = task.map(|task| spans::enter(task));
+            let _entered = task.map(spans::enter);
             poll()
         };
         drop(observed);
