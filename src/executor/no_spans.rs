@@ -4,7 +4,6 @@ use std::cell::RefCell;
 use std::panic::Location;
 
 use super::run_queue::RunQueue;
-use super::task_memory::Task;
 use crate::current::{TaskId, WakerId};
 
 pub(super) const ARE_MADE: bool = false;
@@ -21,6 +20,6 @@ pub(super) fn renamed(_: TaskId, _: &str) {}
 
 /// Queues the slot that `id` names.
 #[inline]
-pub(super) fn push(queue: &RefCell<RunQueue<Task>>, id: WakerId) {
+pub(super) fn push<T>(queue: &RefCell<RunQueue<T>>, id: WakerId, _: fn(&T) -> TaskId) {
     queue.borrow_mut().push(id);
 }

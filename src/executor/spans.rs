@@ -13,7 +13,6 @@ use std::rc::Rc;
 use tracing::{Level, Span, enabled, info_span, trace};
 
 use super::run_queue::RunQueue;
-use super::task_memory::Task;
 use crate::current::{TaskId, WakerId};
 
 /// Tasks have spans.
@@ -23,8 +22,8 @@ pub(super) const ARE_MADE: bool = true;
 const TARGET: &str = "evloop::task";
 
 thread_local! {
-    /// The spans of the tasks of this thread that have not ended, as far as a subscriber takes them.
-    /// It has no destructor: a task may end while the thread does.
+    /// The spans that a subscriber takes, of the tasks of this thread that have not ended. It has no
+    /// destructor: a task may end while the thread does.
     static SPANS: ManuallyDrop<RefCell<BTreeMap<TaskId, Rc<Span>>>> =
         const { ManuallyDrop::new(RefCell::new(BTreeMap::new())) };
 }
@@ -94,7 +93,7 @@ fn span_of(task: TaskId) -> Option<Rc<Span>> {
 
 /// Queues the slot that `id` names, as [`RunQueue::push`] does, and reports the wake. The event has
 /// no `id` if the future of `block_on` is woken.
-pub(super) fn push(queue: &RefCell<RunQueue<Task>>, id: WakerId) {
+pub(super) fn push<T>(queue: &RefCell<RunQueue<T>>, id: WakerId, id_of: fn(&T) -> TaskId) {
     if !enabled!(target: TARGET, Level::TRACE) {
         return queue.borrow_mut().push(id);
     }
@@ -102,7 +101,7 @@ pub(super) fn push(queue: &RefCell<RunQueue<Task>>, id: WakerId) {
     let before = borrowed.len();
     borrowed.push(id);
     let is_woken = borrowed.len() > before;
-    let task = borrowed.task(id.slot()).map(|task| task.header().id.number());
+    let task = borrowed.task(id.slot()).map(|task| id_of(task).number());
     drop(borrowed);
     if is_woken {
         trace!(target: TARGET, id = task, "wake");
