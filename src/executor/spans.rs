@@ -22,8 +22,8 @@ pub(super) const ARE_MADE: bool = true;
 const TARGET: &str = "evloop::task";
 
 thread_local! {
-    /// The spans that a subscriber takes, of the tasks of this thread that have not ended. It has no
-    /// destructor: a task may end while the thread does.
+    /// The spans that a subscriber takes, of the tasks of this thread that have not ended.
+    /// It has no destructor: a task may end while the thread does.
     static SPANS: ManuallyDrop<RefCell<BTreeMap<TaskId, Rc<Span>>>> =
         const { ManuallyDrop::new(RefCell::new(BTreeMap::new())) };
 }
