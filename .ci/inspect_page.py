@@ -128,9 +128,8 @@ class Program:
 
     def loops(self):
         lag = [[10, 40_112], [100, 9_310], [1_000, 1_204], [10_000, 77], [100_000, 3]]
-        poll = [[1, 900_142], [10, 502_110], [100, 80_512], [1_000, 932], [10_000, 41], [None, 2]]
         of = {"turns": 51_022, "wait_ms": 7_800_000.0, "busy_ms": 51_000.0, "lag": lag,
-              "polls": poll, "ready": 1, "timers": 12, "sources": 41, "blocking_threads": 2,
+              "ready": 1, "timers": 12, "sources": 41, "blocking_threads": 2,
               "inbox": 0}  # fmt: skip
         count = sum(line.get("loop") == 1 and "task" in line for line in self.tasks())
         return [{"loop": 1, "tasks": count, **of}, {"loop": 2, "tasks": 1, **of}]
@@ -141,6 +140,11 @@ class Program:
     def sources(self, *_):
         return [{"loop": 1, "fd": at, "peer": f"192.0.2.{at}:40000", "readers": [at + 1],
                  "writers": [None] * (at % 2)} for at in range(100, 140)]  # fmt: skip
+
+    def polls(self, ms):
+        time.sleep(int(ms) / 1000)
+        poll = [[1, 900_142], [16, 502_110], [128, 80_512], [1024, 932], [8192, 41]]
+        return [{"loop": loop, "poll": poll, "dropped": 0} for loop in [1, 2]]
 
     def sample(self, ms):
         time.sleep(int(ms) / 1000)
@@ -334,6 +338,9 @@ def check_views(tally, browser):
                                 ("6", "histograms", "≤ 10 µs")]:  # fmt: skip
         browser.key(key)
         tally.check(f"{name} are shown", browser.wait(f"{text}.includes('{expected}')"))
+    browser.run("document.querySelector('#tools button').click()")
+    tally.check("polls are measured", browser.wait(f"{text}.includes('≤ 128 µs')"))
+    browser.run("document.querySelector('#tools button').click()")
     browser.key("p")
     tally.check("a key pauses", browser.run(f"{text}.includes('Paused.')"))
     browser.key("p")

@@ -13,6 +13,7 @@
 //! | `runnable`, `task_cell` | the steps of a task: its future, its output |
 //! | `task_memory` | the memory of a task, and the references to it |
 //! | `arena` | where the memory of small tasks comes from |
+//! | `spans` | tasks as spans of the crate `tracing` |
 //! | `root_record` | the record of the root, the future of `block_on` |
 //! | `simulated` | what the driver of a simulated world needs of the executor of a host |
 //! | `child_slot` | how a child of a scope gets its turns |
@@ -41,6 +42,8 @@ mod runnable;
 mod scan;
 #[cfg(feature = "sim")]
 mod simulated;
+#[cfg_attr(not(feature = "tracing"), path = "executor/no_spans.rs")]
+mod spans;
 mod task_cell;
 mod task_end;
 mod task_info;

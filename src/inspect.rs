@@ -6,7 +6,9 @@
 //! | `holds` | the watchdog: tasks that hold a loop for too long |
 //! | `kernel` | what the system knows about a thread |
 //! | `server`, `client`, `socket_file`, `bell` | the Unix socket, and one connection to it |
-//! | `answer`, `tables`, `sampling`, `trace` | the answers, one command or more each |
+//! | `answer`, `tables`, `sampling` | the answers, one command or more each |
+//! | `trace`, `poll_times` | the answers with exact times of polls |
+//! | `recorder` | the exact times of polls, while a client asks |
 //! | `shared`, `loops` | what all answers share |
 //! | `snapshots` | copies of a loop's tables, on their way to this thread |
 //! | `json` | writing the answers |
@@ -28,6 +30,10 @@ mod json;
 mod kernel;
 #[cfg(unix)]
 mod loops;
+#[cfg(unix)]
+mod poll_times;
+#[cfg(unix)]
+mod recorder;
 #[cfg(unix)]
 mod sampling;
 #[cfg(unix)]

@@ -121,6 +121,7 @@
 //! | `rustls` | `rustls`: TLS on [`streams`], by the crate rustls | no |
 //! | `sim` | `sim`: runs programs on virtual time and a simulated network, for tests | no |
 //! | `tokio-io` | tokio's `AsyncRead` and `AsyncWrite`, on all connections and streams | no |
+//! | `tracing` | tasks as spans of the crate `tracing`: [debugging](guide::debugging) | no |
 //! | `tokio` | `tokio`: tokio's runtime beside this loop, for crates that need it | no |
 //!
 //! Without the default features, building takes about four fifths of the time.

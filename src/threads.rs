@@ -19,7 +19,7 @@ pub(crate) mod registry;
 
 pub(crate) use self::beacon::{Beacon, Buffer, KnownPlaces, Watch};
 #[cfg(feature = "inspect")]
-pub(crate) use self::beacon::{Phase, View};
+pub(crate) use self::beacon::{LAG_CLASSES, Phase, View, class};
 pub(crate) use self::inbox::{Call, Drained, Inbox, LoopInfo};
 pub(crate) use self::pool::{Job, Kind, Pool, is_job_abandoned};
 pub(crate) use self::pool_settings::PoolSettings;

@@ -50,6 +50,25 @@ fn each_command_has_help() {
 }
 
 #[test]
+fn a_process_that_accepts_no_connection_is_not_waited_for() {
+    use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, bind, connect, listen, socket};
+    let fake = Fake::silent();
+    let socket = || socket(AddressFamily::UNIX, SocketType::STREAM, None).unwrap();
+    let address = SocketAddrUnix::new(fake.socket(pid())).unwrap();
+    let listener = socket();
+    bind(&listener, &address).unwrap();
+    listen(&listener, 0).unwrap();
+    // One connection fits into the queue of the listener.
+    let waiting = socket();
+    connect(&waiting, &address).unwrap();
+    let failure = fake.failure("ps PID", 1);
+    assert!(failure.contains("it may be stopped"), "{failure}");
+    let run = fake.run("ps");
+    assert!(run.err.contains("it may be stopped"), "{run:?}");
+    assert_eq!(run.status, Some(0));
+}
+
+#[test]
 fn a_process_that_does_not_exist_is_named() {
     let fake = Fake::silent();
     let mut child = Command::new("true").spawn().unwrap();

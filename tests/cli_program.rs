@@ -27,6 +27,19 @@ fn program() {
             });
             sleeper.await.unwrap();
         }),
+        "names" => evloop::block_on(async {
+            let names =
+                ["\x1b[2J\n\u{9b}m".to_owned(), "\x01".repeat(1 << 20), "é".repeat(1 << 20)];
+            let _tasks = names.map(|name| Builder::new().name(name).spawn(pending::<()>()));
+            let _renamed = evloop::spawn(async {
+                for number in (0..3).cycle() {
+                    evloop::task::current().unwrap().set_name(format!("name {number}"));
+                    evloop::time::sleep(Duration::from_micros(100)).await;
+                }
+            });
+            ready();
+            pending::<()>().await;
+        }),
         "leaks" => evloop::block_on(async {
             ready();
             loop {
@@ -157,6 +170,19 @@ fn a_loop_in_sleep_is_stuck_when_it_is_asked_for_the_first_time() {
     assert!(!cfg!(target_os = "linux") || text.contains("its thread sleeps in "), "{text}");
     let text = wait_for(&program, "ps PID", |_| true);
     assert!(text.contains("0 tasks\n") && text.contains("2 sleeper"), "{text}");
+}
+
+#[test]
+fn names_of_any_length_and_kind_are_shown() {
+    let program = Program::start("names");
+    let text = wait_for(&program, "ps PID", |text| text.contains("  name "));
+    assert!(text.contains("\\u{1b}[2J\\n\\u{9b}m  "), "{text:.2000}");
+    assert_eq!(text.lines().count(), 7, "{text:.2000}");
+    for args in ["ps PID --json", "pstree PID", "ps PID --by-place", "top PID -n 1 --every 10ms"] {
+        let text = wait_for(&program, args, |_| true);
+        assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{args}: {text:.2000}");
+        assert!(text.len() < 100_000, "{args}: {}", text.len());
+    }
 }
 
 #[test]

@@ -135,6 +135,24 @@ fn ctrl_c_ends_top_and_restores_the_terminal() {
 }
 
 #[test]
+fn signals_end_top_and_the_terminal_is_restored() {
+    use rustix::process::{Pid, Signal, kill_process};
+    use rustix::termios::{LocalModes, tcgetattr};
+
+    for (signal, number) in [(Signal::TERM, 15), (Signal::HUP, 1), (Signal::INT, 2)] {
+        let fake = stuck();
+        let mut terminal = Terminal::new(fake.command("top PID --every 1ms"), 80);
+        terminal.wait_for("100.0%");
+        let modes = tcgetattr(&terminal.outer).unwrap().local_modes;
+        assert!(!modes.contains(LocalModes::ECHO));
+        kill_process(Pid::from_child(&terminal.child), signal).unwrap();
+        terminal.wait_for("\x1b[?25h\x1b[?1049l");
+        assert_eq!(terminal.status(), Some(128 + number));
+        assert!(tcgetattr(&terminal.outer).unwrap().local_modes.contains(LocalModes::ECHO));
+    }
+}
+
+#[test]
 fn top_says_why_it_ends() {
     let fake = stuck();
     let mut command = fake.command("top PID --every 1ms");

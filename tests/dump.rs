@@ -92,6 +92,24 @@ fn a_task_is_named_with_its_places() {
 }
 
 #[test]
+fn a_name_is_a_part_of_one_line() {
+    run(false, async |_| {
+        let name = "\x1b[2J\n\r\u{9b}1m é `日本`";
+        let idle = task::Builder::new().name(name).spawn(pending::<()>());
+        let long = task::Builder::new().name("é".repeat(1 << 20)).spawn(pending::<()>());
+        yield_now().await;
+        let text = debug::dump();
+        assert!(
+            text.contains(" `\\u{1b}[2J\\n\\r\\u{9b}1m é `日本`` (spawned at "),
+            "{text:.1000}"
+        );
+        assert_eq!(text.lines().count(), 4);
+        assert!(text.len() < 4000, "{}", text.len());
+        drop((idle, long));
+    });
+}
+
+#[test]
 fn each_kind_of_wait_has_its_words() {
     run(false, async |root| {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -316,12 +316,34 @@ fn polls_are_traced_with_their_times() {
 }
 
 #[test]
+fn the_times_of_polls_are_counted_by_class() {
+    let program = Program::start("shares");
+    let lines = program.ask("polls 1000");
+    assert_eq!(lines.len(), 1, "a line a loop");
+    assert!(lines[0].ends_with(",\"dropped\":0}"), "{lines:?}");
+    let pairs = lines[0].split_once("\"poll\":[[").unwrap().1.split_once("]]").unwrap().0;
+    let pairs: Vec<_> = pairs.split("],[").map(|pair| pair.split_once(',').unwrap()).collect();
+    let uppers: Vec<u64> = pairs.iter().map(|(upper, _)| upper.parse().unwrap()).collect();
+    assert!(uppers.is_sorted() && uppers.iter().all(|upper| upper.is_power_of_two()), "{lines:?}");
+    // One task computes for 1 ms at a time, one for 3 ms.
+    let longer = |limit: u64| -> u64 {
+        let counts = pairs.iter().zip(&uppers).filter(|(_, upper)| **upper >= limit);
+        counts.map(|((_, count), _)| count.parse::<u64>().unwrap()).sum()
+    };
+    assert!(longer(1024) > longer(4096) && longer(4096) > 10, "{lines:?}");
+    // Nothing is recorded any more.
+    assert_eq!(program.ask("trace 0").last().unwrap(), "{\"dropped\":0}");
+    assert_eq!(program.ask("polls 0").len(), 1);
+}
+
+#[test]
 fn a_second_trace_is_refused_until_the_first_client_goes() {
     let program = Program::start("waits");
     let mut first = program.connect();
     first.write_all(b"evloop 1 trace 1000\n").unwrap();
     first.read_exact(&mut [0]).unwrap();
     assert!(field(&program.ask("trace 0")[0], "error").contains("another client"));
+    assert!(field(&program.ask("polls 0")[0], "error").contains("another client"));
     drop(first);
     program.ask_until("trace 0", |lines| lines.last().unwrap() == "{\"dropped\":0}");
 }

@@ -8,6 +8,7 @@
 use std::panic::Location;
 use std::time::Instant;
 
+use crate::current::debug::shown;
 use crate::current::locks::{self, LockWait};
 use crate::current::{TaskId, WaitsFor, WakerId};
 use crate::executor::{Executor, TaskInfo, TaskState, woken_by};
@@ -151,7 +152,7 @@ impl TaskRecord {
         TaskRecord {
             id: info.id(),
             waker_id: info.waker_id(),
-            name: info.name().map(Box::from),
+            name: info.name().map(shown).map(Box::from),
             spawned_at: info.spawned_at(),
             parent: info.parent(),
             is_child: info.is_child(),

@@ -7,6 +7,7 @@ use std::time::Instant;
 use super::deadlock::deadlocks;
 use crate::clock;
 use crate::context::{self, Context, Edges, Snapshot, TaskRecord, WaitsOn};
+use crate::current::debug::Name;
 use crate::current::{TaskId, WaitsFor};
 use crate::executor::TaskState;
 
@@ -94,7 +95,7 @@ impl Dump {
     fn write_task(&self, f: &mut fmt::Formatter<'_>, task: &TaskRecord) -> fmt::Result {
         write!(f, "task {}", task.id)?;
         if let Some(name) = &task.name {
-            write!(f, " `{name}`")?;
+            write!(f, " `{}`", Name(name))?;
         }
         write!(f, " (spawned at {}): ", task.spawned_at)?;
         match task.state {

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::mem::ManuallyDrop;
 use std::rc::Rc;
 
+use super::spans;
 use super::task_end::EndCall;
 use crate::current::TaskId;
 
@@ -63,6 +64,7 @@ pub(super) fn name(id: TaskId) -> Option<Rc<str>> {
 
 /// Sets the name of a task, which must have the flag.
 pub(super) fn set_name(id: TaskId, name: Rc<str>) {
+    spans::renamed(id, &name);
     with(id, |attachments| attachments.name = Some(name));
 }
 

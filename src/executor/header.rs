@@ -11,7 +11,7 @@ use std::task::Waker;
 
 use super::attachments::{self, AtEnd};
 use super::task_end::{EndCall, TaskEnd};
-use crate::current::{self, LoopId, Place, TaskId, Waits, WaitsFor, WakerId};
+use crate::current::{self, LoopId, Place, TaskId, Waits, WaitsFor, WakerId, debug};
 use crate::threads::registry;
 
 /// The options of a spawn.
@@ -173,7 +173,7 @@ pub(super) fn write_task(
 ) -> fmt::Result {
     write!(f, "task {id}")?;
     if let Some(name) = name {
-        write!(f, " `{name}`")?;
+        write!(f, " `{}`", debug::Name(name))?;
     }
     write!(f, " (spawned at {spawned_at})")
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::join_error::JoinError;
+use super::spans;
 use super::task_end::TaskEnd;
 use super::task_info::TaskInfo;
 use crate::caught::{Caught, catch};
@@ -85,7 +86,8 @@ pub(crate) struct Hooks {
     pub(crate) on_task_error: ErrorHandler,
     /// Locks are recorded also outside of debug mode.
     pub(crate) records_locks: bool,
-    /// `Some` with instruments, in debug mode, or if another thread watches the loop.
+    /// `Some` with instruments, in debug mode, if another thread watches the loop, or if tasks have
+    /// spans.
     pub(crate) observers: Option<Box<Observers>>,
 }
 
@@ -131,7 +133,7 @@ impl Observers {
         watch: Watch,
     ) -> Option<Box<Observers>> {
         let has_hooks = !instruments.is_empty() || slow_poll.is_some();
-        if !has_hooks && !watch.is_on() {
+        if !has_hooks && !watch.is_on() && !spans::ARE_MADE {
             return None;
         }
         let beacon = Arc::new(Beacon::new(watch));

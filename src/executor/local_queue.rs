@@ -16,8 +16,9 @@ use super::arena;
 use super::header::Header;
 use super::join_error::JoinError;
 use super::run_queue::RunQueue;
+use super::spans;
 use super::task_memory::Task;
-use crate::current::{self, LoopId, Outer, WakerId};
+use crate::current::{self, LoopId, Outer, TaskId, WakerId};
 use crate::threads::registry;
 
 type Queue = RunQueue<Task>;
@@ -111,6 +112,15 @@ impl LocalQueue {
         tasks
     }
 
+    /// Queues a task of this loop that was woken.
+    pub(crate) fn push(&self, id: WakerId) {
+        if self.is_in_turn() {
+            RUNNING.with(|running| spans::push(&running.queue, id, id_of));
+        } else {
+            spans::push(&self.queue, id, id_of);
+        }
+    }
+
     /// Moves the queue into the thread-local, or back.
     fn swap(&self) {
         RUNNING.with(|running| {
@@ -152,13 +162,17 @@ fn enter(local_queue: Option<Rc<LocalQueue>>) -> Option<Rc<LocalQueue>> {
     })
 }
 
+fn id_of(task: &Task) -> TaskId {
+    task.header().id
+}
+
 /// Wakes a task, of this loop or of any other.
 #[inline]
 pub(crate) fn wake(id: WakerId) {
     if current::loop_id() != id.in_loop() {
         return registry::wake(id);
     }
-    RUNNING.with(|running| running.queue.borrow_mut().push(id));
+    RUNNING.with(|running| spans::push(&running.queue, id, id_of));
 }
 
 /// Aborts a task: marks it, and queues the turn that drops its future.

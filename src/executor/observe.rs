@@ -7,17 +7,18 @@
 use std::panic::Location;
 use std::time::Instant;
 
-use super::header::{Header, SpawnOptions};
+use super::header::{Flag, Header, SpawnOptions};
 use super::instrument::Observers;
 use super::run_queue::ROOT;
 use super::runnable::{RunOutcome, Runnable};
+use super::spans;
 use super::task_end::{EndCall, TaskEnd};
 use super::task_info::TaskState;
 use super::task_memory::Task;
 use super::tasks::Executor;
 use crate::caught::Caught;
 use crate::clock;
-use crate::current::{self, WaitsFor, debug, locks};
+use crate::current::{self, TaskId, WaitsFor, debug, locks};
 use crate::threads::Beacon;
 
 impl Executor {
@@ -51,8 +52,13 @@ impl Executor {
     pub(super) fn observe_spawn(&self, header: &Header) {
         let Some(observers) = self.observers() else { return };
         observers.places.add(header.spawned_at);
-        if let Some(name) = header.name() {
-            observers.beacon.set_name(header.id, &name);
+        let name = header.name();
+        if let Some(name) = &name {
+            observers.beacon.set_name(header.id, name);
+        }
+        let is_child = header.has(Flag::IsChild);
+        if spans::spawned(header.id, name.as_deref(), header.spawned_at, is_child) {
+            observers.beacon.set_hooks();
         }
         self.call_spawned(observers, header.waker_id.get().slot());
     }
@@ -62,6 +68,10 @@ impl Executor {
     pub(super) fn observe_spawn_of_root(&self, spawned_at: &'static Location<'static>) {
         let Some(observers) = self.observers() else { return };
         observers.places.add(spawned_at);
+        let root = self.root_id.get();
+        if root.is_some_and(|id| spans::spawned(id, None, spawned_at, false)) {
+            observers.beacon.set_hooks();
+        }
         self.call_spawned(observers, ROOT);
     }
 
@@ -82,7 +92,7 @@ impl Executor {
         if observers.beacon.is_plain() {
             return task.run();
         }
-        self.observe_poll(observers, || task.run())
+        self.observe_poll(observers, Some(header.id), || task.run())
     }
 
     /// Like [`run_observed`](Executor::run_observed), for the root, whose turn is `poll`.
@@ -95,13 +105,18 @@ impl Executor {
         if observers.beacon.is_plain() {
             return poll();
         }
-        self.observe_poll(observers, poll)
+        self.observe_poll(observers, self.root_id.get(), poll)
     }
 
     /// Runs `poll`, a turn of the running task, between the hooks. Records it, and reports it if it
     /// takes too long.
     #[cold]
-    fn observe_poll<T>(&self, observers: &Observers, poll: impl FnOnce() -> T) -> T {
+    fn observe_poll<T>(
+        &self,
+        observers: &Observers,
+        task: Option<TaskId>,
+        poll: impl FnOnce() -> T,
+    ) -> T {
         let slot = self.running.get();
         if observers.has_instruments() {
             if let Some(task) = self.info_at(slot) {
@@ -112,7 +127,10 @@ impl Executor {
         // Made later, so that the hooks' time does not count.
         let began = clock::now();
         let observed = ObservedPoll { executor: self, observers, slot, began, recorded };
-        let polled = poll();
+        let polled = {
+            let _entered = task.map(spans::enter);
+            poll()
+        };
         drop(observed);
         if self.is_debug() {
             self.check_self_wait(slot);
@@ -140,9 +158,13 @@ impl Executor {
         if task.header().has_attachments() {
             observers.beacon.remove_name(task.header().id);
         }
-        if !observers.has_instruments() && !observers.is_debug() {
-            return;
+        if observers.has_instruments() || observers.is_debug() {
+            self.call_ended(observers, task);
         }
+        spans::ended(task.header().id);
+    }
+
+    fn call_ended(&self, observers: &Observers, task: &Task) {
         let info = self.info(task);
         if self.is_debug() {
             for lock in locks::take_held(info.id()) {
@@ -159,6 +181,7 @@ impl Executor {
         if let (Some(observers), Some(info)) = (self.observers(), self.root_info()) {
             observers.beacon.remove_name(info.id());
             observers.each(&|instrument| instrument.ended(&info, end));
+            spans::ended(info.id());
         }
     }
 

@@ -169,7 +169,7 @@ impl Executor {
 
     /// Queues a task that was woken from another thread or between two turns.
     pub(crate) fn wake(&self, id: WakerId) {
-        self.local_queue.with(|queue| queue.push(id));
+        self.local_queue.push(id);
     }
 
     /// Aborts a task, unless it has ended.

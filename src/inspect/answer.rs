@@ -9,6 +9,8 @@ use std::process;
 
 use super::json::Object;
 use super::loops::{loops, write_loop_status};
+use super::poll_times::PollTimes;
+use super::recorder::BUSY;
 use super::sampling::Sampling;
 use super::shared::Shared;
 use super::tables::{Table, Tables};
@@ -18,13 +20,15 @@ use crate::clock;
 /// The version of the protocol.
 const VERSION: &str = "1";
 
-const COMMANDS: &str = "status, loops, tasks, timers, sources, sample MS or trace SECONDS";
+const COMMANDS: &str =
+    "status, loops, tasks, timers, sources, sample MS, polls MS or trace SECONDS";
 
 /// The rest of an answer.
 pub(super) enum Answer {
     Over,
     Tables(Tables),
     Sampling(Sampling),
+    PollTimes(PollTimes),
     Trace(Trace),
 }
 
@@ -64,7 +68,14 @@ impl Answer {
         let table = match (command, number) {
             (Some("status"), _) => return write_status(number, out, shared),
             (Some("sample"), Some(ms)) => return Answer::Sampling(Sampling::begin(ms, now)),
-            (Some("trace"), Some(seconds)) => return begin_trace(seconds, now, out),
+            (Some("polls"), Some(ms)) => {
+                return PollTimes::begin(ms, now)
+                    .map_or_else(|| fail(out, &BUSY), Answer::PollTimes);
+            }
+            (Some("trace"), Some(seconds)) => {
+                let trace = Trace::begin(seconds, now, out);
+                return trace.map_or_else(|| fail(out, &BUSY), Answer::Trace);
+            }
             (Some("loops"), _) => Table::Loops,
             (Some("tasks"), _) => Table::Tasks,
             (Some("timers"), _) => Table::Timers,
@@ -93,6 +104,7 @@ impl Answer {
             Answer::Over => return,
             Answer::Tables(tables) => tables.advance(now, out, limit, shared),
             Answer::Sampling(sampling) => sampling.advance(now, out, &mut shared.shares),
+            Answer::PollTimes(times) => times.advance(now, out),
             Answer::Trace(trace) => trace.advance(now, out, limit),
         };
         if is_over {
@@ -110,15 +122,9 @@ impl Answer {
             Answer::Over => None,
             Answer::Tables(tables) => tables.due(),
             Answer::Sampling(sampling) => Some(sampling.due()),
+            Answer::PollTimes(times) => Some(times.due()),
             Answer::Trace(trace) => Some(trace.due()),
         }
-    }
-}
-
-fn begin_trace(seconds: u64, now: u64, out: &mut String) -> Answer {
-    match Trace::begin(seconds, now, out) {
-        Some(trace) => Answer::Trace(trace),
-        None => fail(out, &"another client traces the program: try again later"),
     }
 }
 

@@ -8,6 +8,7 @@ use std::io::{self, Write};
 
 use super::kernel;
 use crate::clock::{self, nanos};
+use crate::current::debug::Name;
 use crate::threads::{Beacon, LoopInfo, Phase, View, registry};
 
 /// The thread looks at a loop so many times within its limit.
@@ -93,7 +94,7 @@ impl std::fmt::Display for Named<'_> {
         let Some(task) = task else { return f.write_str("code outside of tasks") };
         write!(f, "task {task}")?;
         if let Some(name) = beacon.name(*task) {
-            write!(f, " `{name}`")?;
+            write!(f, " `{}`", Name(&name))?;
         }
         match place {
             Some(place) => write!(f, " (spawned at {place})"),

@@ -14,6 +14,10 @@ pub(super) struct Millis(pub(super) u64);
 /// Writes a part of a whole, from 0 to 1.
 pub(super) struct Share(pub(super) u64, pub(super) u64);
 
+/// Writes the counts of the classes of times, those that are not 0: pairs of the upper end of a
+/// class in microseconds, and its count.
+pub(super) struct Histogram<'a>(pub(super) &'a [u32]);
+
 impl<'a> Object<'a> {
     pub(super) fn new(out: &'a mut String) -> Object<'a> {
         out.push('{');
@@ -70,7 +74,7 @@ impl<'a> Object<'a> {
     }
 }
 
-/// Escapes what JSON does not allow in a string.
+/// Escapes what JSON does not allow in a string, and all other control characters.
 struct Escaped<'a>(&'a mut String);
 
 impl Write for Escaped<'_> {
@@ -78,7 +82,7 @@ impl Write for Escaped<'_> {
         for c in text.chars() {
             match c {
                 '"' | '\\' => self.0.extend(['\\', c]),
-                c if u32::from(c) < 0x20 || c == '\x7f' => {
+                c if c.is_control() => {
                     write!(self.0, "\\u{:04x}", u32::from(c))?;
                 }
                 c => self.0.push(c),
@@ -100,5 +104,16 @@ impl fmt::Display for Share {
         let Share(part, whole) = *self;
         let share = part * 10_000 / whole.max(1);
         write!(f, "{}.{:04}", share / 10_000, share % 10_000)
+    }
+}
+
+impl fmt::Display for Histogram<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut separator = "[";
+        for (class, count) in self.0.iter().enumerate().filter(|(_, count)| **count > 0) {
+            write!(f, "{separator}[{},{count}]", 1u64 << class)?;
+            separator = ",";
+        }
+        f.write_str(if separator == "[" { "[]" } else { "]" })
     }
 }

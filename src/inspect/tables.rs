@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::json::{Millis, Object};
+use super::json::{Histogram, Millis, Object};
 use super::loops::{STUCK, is_stuck, write_task};
 use super::shared::Shared;
 use super::snapshots::{Copy, Kind};
@@ -167,13 +167,7 @@ fn write_figures(line: &mut Object<'_>, inbox: &Inbox, beacon: &Beacon, copy: &C
     line.raw("turns", &beacon.view().turns);
     line.raw("wait_ms", &Millis(times.waited));
     line.raw("busy_ms", &Millis(times.busy));
-    // Pairs of the upper end of a class in microseconds, and the number of turns in it.
-    let mut lag = String::new();
-    for (class, count) in times.lags.iter().enumerate().filter(|(_, count)| **count > 0) {
-        let comma = if lag.is_empty() { "" } else { "," };
-        lag += &format!("{comma}[{},{count}]", 1u64 << class);
-    }
-    line.raw("lag", &format_args!("[{lag}]"));
+    line.raw("lag", &Histogram(&times.lags));
     let counts = [
         ("ready", figures.ready),
         ("tasks", figures.tasks),

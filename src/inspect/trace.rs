@@ -1,101 +1,65 @@
 //! The exact times of all polls, in Trace Event Format: Perfetto and `chrome://tracing` open it.
 //!
-//! The loops record only while a client asks. Invariant: a recording that has begun is ended, also
-//! if the client goes away.
+//! The loops record only while a client asks. Invariant: no more events are taken from the loops
+//! before all that were taken are written.
 
 use std::process;
-use std::sync::Arc;
+use std::vec::IntoIter;
 
 use super::json::Object;
-use super::loops::loops;
+use super::recorder::{Recorder, beacon};
 use crate::threads::beacon::place;
-use crate::threads::{Beacon, Event, Inbox};
-
-/// The time between two looks for recorded polls, in nanoseconds.
-const PERIOD: u64 = 50_000_000;
+use crate::threads::{Event, Inbox};
 
 const SECONDS_MAX: u64 = 3600;
 
 /// A client's `trace`.
 pub(super) struct Trace {
-    loops: Vec<Arc<Inbox>>,
-    until: u64,
-    next: u64,
-    /// What is taken and not written yet, of the loop with the number; the next event last.
-    taken: Vec<(u64, Event)>,
-    /// The loops record.
-    is_on: bool,
+    recorder: Recorder,
+    /// What is taken and not written yet, of the loop with the number; the next events last.
+    taken: Vec<(u64, IntoIter<Event>)>,
 }
 
 impl Trace {
     /// Begins the recording. Returns `None` if another one is going on.
     pub(super) fn begin(seconds: u64, now: u64, out: &mut String) -> Option<Trace> {
-        let (all, until) = (loops(None), now + seconds.min(SECONDS_MAX) * 1_000_000_000);
-        let mut trace =
-            Trace { loops: Vec::new(), until, next: now, taken: Vec::new(), is_on: true };
-        for inbox in &all {
-            if !beacon(inbox).is_some_and(|beacon| beacon.recording.begin(all.len())) {
-                return None;
-            }
-            trace.loops.push(inbox.clone());
-        }
-        for inbox in &all {
-            write_loop(out, inbox);
-            if let Some(beacon) = beacon(inbox) {
-                beacon.set_recorded(true);
-            }
-        }
-        Some(trace)
+        let recorder = Recorder::begin(seconds.min(SECONDS_MAX) * 1_000_000_000, now)?;
+        recorder.loops.iter().for_each(|inbox| write_loop(out, inbox));
+        Some(Trace { recorder, taken: Vec::new() })
     }
 
     pub(super) fn due(&self) -> u64 {
-        self.next
+        self.recorder.due()
     }
 
     /// Writes recorded events, until `out` has `limit` bytes. Returns whether it is over.
     pub(super) fn advance(&mut self, now: u64, out: &mut String, limit: usize) -> bool {
-        while out.len() < limit {
-            let Some((number, event)) = self.taken.pop() else { break };
-            self.write(out, number, &event);
+        while let Some((number, mut events)) = self.taken.pop() {
+            while out.len() < limit {
+                let Some(event) = events.next() else { break };
+                self.write(out, number, &event);
+            }
+            if events.len() > 0 {
+                self.taken.push((number, events));
+                return false;
+            }
         }
-        if !self.taken.is_empty() || now < self.next {
-            return false;
+        let taken = &mut self.taken;
+        let is_over =
+            self.recorder.advance(now, |number, events| taken.push((number, events.into_iter())));
+        self.taken.reverse();
+        if is_over {
+            let mut all = 0;
+            self.recorder.end(|_, dropped| all += dropped);
+            let mut line = Object::new(out);
+            line.raw("dropped", &all);
+            line.end_line();
         }
-        self.take();
-        if self.is_on && now >= self.until {
-            // A loop hands its last events on in its next turn.
-            self.set_recorded(false);
-            self.next = now + PERIOD;
-            return false;
-        }
-        self.next = if self.taken.is_empty() { (now + PERIOD).min(self.until) } else { now };
-        if self.is_on || !self.taken.is_empty() {
-            return false;
-        }
-        let dropped: u64 = self.loops.drain(..).map(|inbox| end(&inbox)).sum();
-        let mut line = Object::new(out);
-        line.raw("dropped", &dropped);
-        line.end_line();
-        true
-    }
-
-    fn take(&mut self) {
-        for inbox in &self.loops {
-            let Some(beacon) = beacon(inbox) else { continue };
-            let events = beacon.recording.take();
-            self.taken.extend(events.into_iter().rev().map(|event| (inbox.info.number, event)));
-        }
-    }
-
-    fn set_recorded(&mut self, is_on: bool) {
-        self.is_on = is_on;
-        for beacon in self.loops.iter().filter_map(|inbox| beacon(inbox)) {
-            beacon.set_recorded(is_on);
-        }
+        is_over
     }
 
     fn write(&self, out: &mut String, number: u64, event: &Event) {
-        let inbox = self.loops.iter().find(|inbox| inbox.info.number == number);
+        let inbox = self.recorder.loops.iter().find(|inbox| inbox.info.number == number);
         let name = inbox.and_then(|inbox| beacon(inbox)?.name(event.task));
         let spawned_at = place(event.place);
         let mut line = Object::new(out);
@@ -118,25 +82,6 @@ impl Trace {
         }
         line.end_line();
     }
-}
-
-impl Drop for Trace {
-    fn drop(&mut self) {
-        for inbox in &self.loops {
-            end(inbox);
-        }
-    }
-}
-
-fn beacon(inbox: &Inbox) -> Option<&Beacon> {
-    inbox.info.beacon.as_deref()
-}
-
-/// Ends the recording of a loop. Returns the number of events that did not fit.
-fn end(inbox: &Inbox) -> u64 {
-    let Some(beacon) = beacon(inbox) else { return 0 };
-    beacon.set_recorded(false);
-    beacon.recording.end()
 }
 
 /// Writes the name of a loop.

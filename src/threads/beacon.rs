@@ -17,13 +17,14 @@ pub(crate) use super::recording::Buffer;
 use super::recording::{Event, Recording};
 use crate::clock;
 use crate::current::TaskId;
+use crate::current::debug::shown;
 use crate::sys::{Monotonic, thread_number};
 
 /// The environment variable that lets other processes look at the loops if it is 1.
 const VARIABLE: &str = "EVLOOP_INSPECT";
 
-/// The number of classes of the lag: class `n` has the turns of less than `2^n` microseconds, and
-/// the last one all that are longer.
+/// The number of classes of times: class `n` has the turns, or polls, of less than `2^n`
+/// microseconds, and the last one all that are longer.
 pub(crate) const LAG_CLASSES: usize = 24;
 
 /// The places at which tasks were spawned, in the order of their addresses: for all loops, since a
@@ -267,8 +268,7 @@ impl Beacon {
             Phase::Waiting => self.waited.store(self.waited.load(Relaxed) + took, Relaxed),
             Phase::Turn => {
                 self.busy.store(self.busy.load(Relaxed) + took, Relaxed);
-                let class = (u64::BITS - (took / 1000).leading_zeros()) as usize;
-                let lag = &self.lags[class.min(LAG_CLASSES - 1)];
+                let lag = &self.lags[class(took)];
                 lag.store(lag.load(Relaxed).wrapping_add(1), Relaxed);
             }
         }
@@ -323,7 +323,7 @@ impl Beacon {
 
     pub(crate) fn set_name(&self, task: TaskId, name: &str) {
         self.remove_name(task);
-        self.names()[index(task.number())].push((task.number(), name.into()));
+        self.names()[index(task.number())].push((task.number(), shown(name).into()));
     }
 
     pub(crate) fn remove_name(&self, task: TaskId) {
@@ -364,6 +364,12 @@ impl KnownPlaces {
             }
         }
     }
+}
+
+/// Returns the class of a time in nanoseconds.
+pub(crate) fn class(nanos: u64) -> usize {
+    let class = u64::BITS - (nanos / 1000).leading_zeros();
+    (class as usize).min(LAG_CLASSES - 1)
 }
 
 /// Returns the list in which the name of a task is.

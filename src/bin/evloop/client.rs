@@ -6,6 +6,8 @@ use std::path::Path;
 use std::time::Duration;
 use std::{fs, str};
 
+use rustix::net::{self, AddressFamily, SocketAddrUnix, SocketType, socket};
+
 use crate::directory::{self, Process};
 use crate::failure::{Failure, failed};
 use crate::json::{self, Json};
@@ -168,9 +170,13 @@ fn connect(pid: u32) -> Result<UnixStream, Failure> {
 ///
 /// Those of connect(2), other than that there is no socket or that nobody listens.
 fn open(path: &Path) -> io::Result<Option<UnixStream>> {
-    match UnixStream::connect(path) {
+    match connect_now(path) {
         Ok(stream) => Ok(Some(stream)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(io::Error::new(
+            error.kind(),
+            "too many connections wait for it: it may be stopped (SIGSTOP, a debugger)",
+        )),
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
             // A program that is killed leaves its socket behind.
             let _ = fs::remove_file(path);
@@ -178,4 +184,15 @@ fn open(path: &Path) -> io::Result<Option<UnixStream>> {
         }
         Err(error) => Err(error),
     }
+}
+
+/// Connects without waiting: a stopped process accepts no connection, and the kernel queues only
+/// some.
+fn connect_now(path: &Path) -> io::Result<UnixStream> {
+    let address = SocketAddrUnix::new(path)?;
+    let stream = UnixStream::from(socket(AddressFamily::UNIX, SocketType::STREAM, None)?);
+    stream.set_nonblocking(true)?;
+    net::connect(&stream, &address)?;
+    stream.set_nonblocking(false)?;
+    Ok(stream)
 }

@@ -9,6 +9,8 @@ pub(crate) enum Failure {
     Usage(String),
     /// A sentence that says what happened and what to do: status 1.
     Failed(String),
+    /// A signal with this number has ended the command: nothing to say.
+    Signal(u8),
     /// The reader of standard output is gone, as in `evloop ps 1 | head -1`: nothing to say.
     Unread,
 }
@@ -18,6 +20,8 @@ impl Failure {
         match self {
             Failure::Usage(_) => 2,
             Failure::Failed(_) => 1,
+            // As a shell reports it.
+            Failure::Signal(number) => 128 + number,
             Failure::Unread => 0,
         }
     }
@@ -29,7 +33,7 @@ impl Failure {
                 Some(format!("evloop: {sentence}\nTry `evloop {command} --help`."))
             }
             Failure::Failed(sentence) => Some(format!("evloop: {sentence}")),
-            Failure::Unread => None,
+            Failure::Signal(_) | Failure::Unread => None,
         }
     }
 

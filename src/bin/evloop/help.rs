@@ -96,9 +96,10 @@ the program reads the clock for each poll. What does not fit in its memory is co
 const WEB: &str = "\
 Serves a page about a program, on this machine only.
 
-Usage: evloop web PID [--port PORT] [--json]
+Usage: evloop web PID [--port PORT] [--ipv6] [--json]
 
   --port PORT   the port of 127.0.0.1; any free one by default
+  --ipv6        listens at [::1] instead
   --json        prints the address as JSON
 
 The address has a secret after its `#`. Without it, other users of the machine see nothing.

@@ -11,7 +11,7 @@ pub(crate) const HEAD_MAX: usize = 16 * 1024;
 
 /// What the server knows of itself.
 pub(crate) struct Site {
-    /// `127.0.0.1:PORT`.
+    /// `127.0.0.1:PORT` or `[::1]:PORT`.
     pub(crate) host: String,
     pub(crate) token: String,
 }
@@ -83,8 +83,9 @@ fn command(path: &str) -> Option<String> {
     if let "status" | "loops" | "tasks" | "timers" | "sources" | "peers" = path {
         return Some(path.to_owned());
     }
-    let ms: u32 = path.strip_prefix("sample/")?.parse().ok()?;
-    (1..=5000).contains(&ms).then(|| format!("sample {ms}"))
+    let (name @ ("sample" | "polls"), ms) = path.split_once('/')? else { return None };
+    let ms: u32 = ms.parse().ok()?;
+    (1..=5000).contains(&ms).then(|| format!("{name} {ms}"))
 }
 
 /// Compares in a time that does not depend on where the texts differ.
@@ -150,12 +151,18 @@ mod tests {
             routed(&format!("GET /api/sample/1000 {with}")),
             Route::Command("sample 1000".into())
         );
+        assert_eq!(
+            routed(&format!("GET /api/polls/500 {with}")),
+            Route::Command("polls 500".into())
+        );
         for path in [
             "/api/tasks?token=secret",
             "/api/trace",
             "/api/sample/0",
             "/api/sample/9999",
             "/api/sample/1%0a",
+            "/api/polls/0",
+            "/api/status/1",
             "/x",
             "//",
             "/api/tasks 1",

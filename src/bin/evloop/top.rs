@@ -2,9 +2,12 @@
 //! nothing for it.
 
 use std::collections::BTreeMap;
-use std::sync::mpsc::{self, Receiver, TryRecvError};
+use std::io;
+use std::sync::mpsc::{self, Receiver, SyncSender, TryRecvError};
 use std::thread;
 use std::time::Duration;
+
+use evloop::signal::{self, SignalKind};
 
 use crate::args::Args;
 use crate::client::{self, Header};
@@ -72,6 +75,7 @@ fn line_of(task: &Task, share: f64) -> Json<'_> {
 fn live(pid: u32, every: Duration, style: Style) -> Result<(), Failure> {
     let first = Look::take(pid, every.min(PATIENCE))?;
     let (sender, looks) = mpsc::sync_channel(1);
+    end_by_signals(sender.clone())?;
     thread::spawn(move || {
         loop {
             let look = Look::take(pid, every);
@@ -85,6 +89,29 @@ fn live(pid: u32, every: Duration, style: Style) -> Result<(), Failure> {
     let ended = show(&screen, first, &looks, style);
     drop(screen); // The sentence belongs on the page that stays.
     ended
+}
+
+/// Sends a failure once a signal asks the program to end: the terminal is restored before it does.
+/// Another thread waits for the signals. Returns when it has begun to.
+fn end_by_signals(sender: SyncSender<Result<Look, Failure>>) -> Result<(), Failure> {
+    let (begins, begun) = mpsc::channel();
+    thread::spawn(move || {
+        evloop::block_on(async {
+            let kinds = [SignalKind::hangup(), SignalKind::interrupt(), SignalKind::terminate()];
+            let mut signals = match signal::unix_many(kinds) {
+                Ok(signals) => signals,
+                Err(error) => return begins.send(Err(error)).unwrap_or_default(),
+            };
+            begins.send(Ok(())).unwrap_or_default();
+            if let Ok(kind) = signals.recv().await {
+                let number = u8::try_from(kind.as_raw()).unwrap_or(0);
+                // The page may have ended meanwhile.
+                let _ = sender.send(Err(Failure::Signal(number)));
+            }
+        });
+    });
+    let begun = begun.recv().unwrap_or_else(|ended| Err(io::Error::other(ended)));
+    begun.map_err(|error| failed(format!("cannot listen to signals: {error}")))
 }
 
 fn show(

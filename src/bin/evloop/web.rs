@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -29,6 +29,10 @@ const CONNECTIONS_MAX: usize = 32;
 pub(crate) fn run(mut args: Args) -> Result<(), Failure> {
     let is_json = args.flag("--json");
     let port = args.number("--port")?.unwrap_or(0);
+    let ip: IpAddr = match args.flag("--ipv6") {
+        true => Ipv6Addr::LOCALHOST.into(),
+        false => Ipv4Addr::LOCALHOST.into(),
+    };
     let pid = args.pid()?;
     args.end()?;
     let port = u16::try_from(port);
@@ -36,8 +40,8 @@ pub(crate) fn run(mut args: Args) -> Result<(), Failure> {
     client::ask(pid, "status", Duration::ZERO)?;
     let token = random().map_err(|error| failed(format!("cannot read /dev/urandom: {error}")))?;
     evloop::block_on(async move {
-        let cannot_listen = |error| failed(format!("cannot listen at 127.0.0.1:{port}: {error}"));
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let address = SocketAddr::new(ip, port);
+        let cannot_listen = |error| failed(format!("cannot listen at {address}: {error}"));
         // Not serving yet: the handler needs the port.
         let listener = evloop::net::TcpListener::bind(address).await.map_err(cannot_listen)?;
         let host = listener.local_addr().map_err(cannot_listen)?.to_string();
@@ -116,7 +120,7 @@ fn read_answer(pid: u32, command: &str) -> Result<String, Failure> {
         };
         return Ok(peers(pid).into_iter().map(line).collect());
     }
-    let time = command.strip_prefix("sample ").and_then(|ms| ms.parse().ok()).unwrap_or(0);
+    let time = command.split_once(' ').and_then(|(_, ms)| ms.parse().ok()).unwrap_or(0);
     let mut answer = client::ask(pid, command, Duration::from_millis(time))?;
     let mut body = answer.first_line.clone() + "\n";
     answer.each(|line, _| {
