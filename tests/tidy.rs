@@ -68,10 +68,12 @@ const SMALL_FILES: [(&str, &str); 19] = [
 ];
 const UNFINISHED: &str = "TODO FIXME XXX todo! unimplemented! dbg!";
 /// The files that may ask for a simulated world, and why. Its driver and the world itself may, too.
-const ASK_FOR_A_WORLD: [(&str, &str); 20] = [
+const ASK_FOR_A_WORLD: [(&str, &str); 23] = [
     ("src/blocking.rs", "work runs later on the one thread"),
     ("src/clock.rs", "virtual time"),
     ("src/current/task_id.rs", "numbers by host and ordinal"),
+    ("src/debug/dump.rs", "sockets without a descriptor"),
+    ("src/executor/child_slot.rs", "the order of the seed"),
     ("src/executor/tasks.rs", "calls keep their order"),
     ("src/lib.rs", "declares it"),
     ("src/net/socket_options.rs", "the seam of net"),
@@ -82,6 +84,7 @@ const ASK_FOR_A_WORLD: [(&str, &str); 20] = [
     ("src/reactor/poll.rs", "events of a host"),
     ("src/runtime/event_loop.rs", "a host has one loop"),
     ("src/runtime/simulated.rs", "records the polls of a host"),
+    ("src/task/children.rs", "the order of the seed"),
     ("src/task/rotation.rs", "numbers of the seed"),
     ("src/threads/inbox.rs", "no other thread wakes a host"),
     // They refuse what a world cannot simulate.

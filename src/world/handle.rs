@@ -154,6 +154,22 @@ impl World {
         self.state.borrow_mut().random(stream).next()
     }
 
+    /// Has [`choose`](World::choose) choose by the seed.
+    pub(crate) fn set_seeded(&self, is_seeded: bool) {
+        self.state.borrow_mut().is_seeded = is_seeded;
+    }
+
+    /// Chooses one of `count`. `None` if the order is first in, first out, or if there is none.
+    pub(crate) fn choose(&self, count: usize) -> Option<usize> {
+        let state = &mut *self.state.borrow_mut();
+        match count {
+            0 => None,
+            _ if !state.is_seeded => None,
+            1 => Some(0),
+            _ => Some(state.random(Stream::Tasks).below(count as u64) as usize),
+        }
+    }
+
     pub(crate) fn schedule(&self, after: u64, action: Action) {
         let state = &mut *self.state.borrow_mut();
         let (Action::Call(host, _) | Action::Turn(host)) = action;
@@ -265,6 +281,15 @@ impl World {
     /// Returns whether the program of the host may run: it has not died since the last start.
     pub(crate) fn is_up(&self, host: HostId) -> bool {
         self.state.borrow().hosts[host].is_alive
+    }
+
+    /// Returns whether the system of the host answers.
+    pub(crate) fn has_power(&self, host: HostId) -> bool {
+        self.state.borrow().hosts[host].is_up
+    }
+
+    pub(crate) fn is_paused(&self, host: HostId) -> bool {
+        self.state.borrow().hosts[host].is_paused
     }
 
     /// Stops the program of the host. Its system goes on: it acknowledges.

@@ -24,6 +24,8 @@ use super::unix_queue::{UnixBacklog, UnixBound, UnixQueue};
 pub(super) struct State {
     pub(super) seed: u64,
     pub(super) settings: Settings,
+    /// The seed chooses among the ready parts of a task.
+    pub(super) is_seeded: bool,
     /// The true time.
     pub(super) now: u64,
     /// Whose code runs.
@@ -107,6 +109,7 @@ impl State {
         State {
             seed,
             settings,
+            is_seeded: false,
             now: 0,
             own: None,
             events: EventQueue::new(),
@@ -146,7 +149,12 @@ impl State {
 
     /// Returns what becomes of a packet of `bytes` bytes that is sent now.
     pub(super) fn way(&mut self, route: (HostId, HostId), bytes: usize) -> Way {
-        let random = &mut self.randoms[Stream::Network as usize];
+        self.way_by(Stream::Network, route, bytes)
+    }
+
+    /// Does the same, with a latency from another stream.
+    pub(super) fn way_by(&mut self, from: Stream, route: (HostId, HostId), bytes: usize) -> Way {
+        let random = &mut self.randoms[from as usize];
         self.links.send(route, bytes, self.now, &self.settings, random)
     }
 
