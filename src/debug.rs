@@ -29,6 +29,8 @@ pub(crate) mod snapshot;
 mod waits_on;
 
 pub use self::dump::dump;
+#[cfg(feature = "sim")]
+pub(crate) use self::dump::task_lines;
 pub(crate) use self::edges::Edges;
 pub use self::edges::WaitsOn;
 pub(crate) use self::snapshot::{Scan, Snapshot, SourceRecord, TaskRecord, TimerRecord};
