@@ -2,10 +2,11 @@
 //!
 //! Invariant: a host never ends inside of its own turn: the driver ends it after the turn.
 
+use std::net::IpAddr;
 use std::panic::Location;
 
 use super::driver::{Driver, SCRIPT};
-use super::failure::{Failure, describe_tasks};
+use super::failure::{Failure, LISTED_MAX, describe_tasks};
 use super::machine::{Machine, Program};
 use super::slot::{End, Slot, Start};
 use crate::executor::JoinError;
@@ -17,15 +18,29 @@ impl<'env> Driver<'env> {
     #[track_caller]
     pub(super) fn add(&self, name: &str, start: Option<Start<'env>>) -> HostId {
         self.assert_running();
+        self.assert_free(name);
         assert!(
-            !self.names.borrow().contains_key(name),
-            "the world has a host {name:?} already: use another name, or Host::restart"
+            self.leaf.addrs(name).is_none(),
+            "{name:?} is a name of World::add_name: give the host another one"
         );
         let id = self.leaf.add_host(name);
         self.names.borrow_mut().insert(name.into(), id);
         self.watched.add_host(name);
         self.hosts.borrow_mut().push(Slot::new(Location::caller(), start));
         id
+    }
+
+    /// Checks that a host may have this name.
+    #[track_caller]
+    pub(super) fn assert_free(&self, name: &str) {
+        assert!(
+            !self.names.borrow().contains_key(name),
+            "the world has a host {name:?} already: use another name, or Host::restart"
+        );
+        assert!(
+            name != "localhost" && name.parse::<IpAddr>().is_err() && !name.is_empty(),
+            "{name:?} cannot be the name of a host: it names an address already, or is empty"
+        );
     }
 
     /// Starts the program of a host that is down; `None`: the script's.
@@ -77,6 +92,10 @@ impl<'env> Driver<'env> {
         self.assert_running();
         assert!(id != SCRIPT, "the script of a world cannot be ended: return from it");
         if !self.slot(id, |slot| slot.is_up()) {
+            // The system of a host whose program has ended still answers.
+            if how == End::Crash && self.leaf.has_power(id) {
+                self.leaf.crash(id);
+            }
             return;
         }
         // Before the destructors of the host run: what they send does not reach the network.
@@ -139,20 +158,25 @@ impl<'env> Driver<'env> {
             }
         }
         drop(script);
+        // A handle that outlives the world keeps the driver.
+        self.watched.end();
         // These hold the driver: hosts of the script's world.
         let starts: Vec<_> = self.hosts.borrow_mut().iter_mut().map(|s| s.start.take()).collect();
         drop(starts);
         drop(self.invariants.take());
     }
 
-    /// Describes the tasks of all hosts that wait.
+    /// Describes the tasks of the hosts: what they wait for. No user code runs.
     pub(super) fn describe_hosts(&self) -> String {
         let hosts = self.hosts.borrow();
         let mut text = String::new();
-        for (index, slot) in hosts.iter().enumerate() {
-            let name = self.leaf.name(HostId(index as u32));
-            let tasks = slot.machine.as_ref().map(Machine::tasks);
-            text += &describe_tasks(&name, slot.is_paused, tasks);
+        for (slot, id) in hosts.iter().zip((0..).map(HostId)).take(LISTED_MAX) {
+            let machine = slot.machine.as_ref();
+            let lines = machine.map(|machine| self.as_host(id, || machine.task_lines()));
+            text += &describe_tasks(&self.leaf.name(id), self.leaf.is_paused(id), lines);
+        }
+        if hosts.len() > LISTED_MAX {
+            text += &format!("\n    and {} more hosts", hosts.len() - LISTED_MAX);
         }
         text
     }

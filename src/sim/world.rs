@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::net::IpAddr;
 use std::panic::Location;
 use std::rc::Rc;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use super::client::{Client, Output};
 use super::driver::Driver;
 use super::host::Host;
 use super::machine::Program;
-use super::options::Latency;
+use super::options::{Latency, checked};
 use super::slot::Start;
 use crate::executor::known_error;
 use crate::time::timeout;
@@ -83,6 +84,34 @@ impl<'env> World<'env> {
         Host { driver: self.driver.clone(), id: self.id(name) }
     }
 
+    /// Makes a name of addresses, in the order in which they are tried: those of several hosts, or
+    /// of none. An address that no host has does not answer.
+    ///
+    /// ```
+    /// use evloop::{net::TcpListener, net::TcpStream, sim};
+    ///
+    /// sim::run(1, async |world| {
+    ///     let replica = world.host("replica", async || {
+    ///         let listener = TcpListener::bind("0.0.0.0:80").await?;
+    ///         listener.accept().await.map(drop)
+    ///     });
+    ///     let silent = "10.1.2.3".parse().unwrap();
+    ///     world.add_name("database", &[&[silent], &replica.addrs()[1..]].concat());
+    ///     let stream = TcpStream::connect("database:80").await.unwrap();
+    ///     assert_eq!(stream.peer_addr().unwrap().ip(), replica.addrs()[1]);
+    /// });
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If a host has the name.
+    #[track_caller]
+    pub fn add_name(&self, name: &str, addrs: &[IpAddr]) {
+        self.driver.assert_running();
+        self.driver.assert_free(name);
+        self.driver.leaf.add_name(name, addrs);
+    }
+
     /// Cuts the network between two hosts, in both directions: packets are lost.
     #[track_caller]
     pub fn partition(&self, one: &str, other: &str) {
@@ -137,7 +166,7 @@ impl<'env> World<'env> {
     /// Sets the probability that a packet between two hosts is lost, in both directions.
     #[track_caller]
     pub fn loss(&self, one: &str, other: &str, probability: f64) {
-        let (one, other) = self.link(one, other);
+        let ((one, other), probability) = (self.link(one, other), checked(probability));
         self.driver.leaf.set_loss(one, other, Some(probability));
         self.driver.leaf.set_loss(other, one, Some(probability));
     }
@@ -156,7 +185,7 @@ impl<'env> World<'env> {
         }
         let hosts = self.driver.hosts.borrow().len() as u32;
         for id in (0..hosts).map(HostId) {
-            if self.driver.slot(id, |slot| std::mem::take(&mut slot.is_paused)) {
+            if self.driver.leaf.is_paused(id) {
                 self.driver.leaf.resume(id);
             }
         }
