@@ -95,6 +95,40 @@ fn an_error_of_a_program_fails_the_run() {
 }
 
 #[test]
+fn a_result_in_which_errors_are_not_recognized_fails_the_run() {
+    #[derive(Debug)]
+    struct Full;
+
+    let script = async |world: World<'_>| {
+        world.host("server", async || Err::<(), Full>(Full));
+        std::future::pending().await
+    };
+    fails(script, &["host `server`: its program returned a ", "Full>, in which", "unwrap it"]);
+}
+
+#[test]
+fn a_panic_of_what_belongs_to_the_script_fails_the_run() {
+    struct Bomb;
+
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            if !std::thread::panicking() {
+                panic!("at the end");
+            }
+        }
+    }
+    let bomb = Bomb;
+    let script = async |world: World<'_>| {
+        world.host("server", async move || _ = &bomb);
+        time::sleep(MS).await;
+    };
+    fails(script, &["`world` panicked: at the end", "seed 7"]);
+    let bomb = Bomb;
+    let script = async |world: World<'_>| world.invariant(move || _ = &bomb);
+    fails(script, &["`world` panicked: at the end", "seed 7"]);
+}
+
+#[test]
 fn an_error_of_a_detached_task_does_not() {
     sim::run(1, async |_| {
         evloop::spawn(async { io::Result::<()>::Err(io::Error::other("reset")) }).detach();
@@ -350,6 +384,25 @@ fn a_turn_that_does_not_return_aborts_the_process_with_a_message() {
     assert!(!output.status.success());
     assert!(text.contains("a turn of the host `blocks` has not returned"), "{text}");
     assert!(text.contains("seed 3"), "{text}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn no_thread_looks_at_a_host_whatever_the_environment_says() {
+    const NAME: &str = "no_thread_looks_at_a_host_whatever_the_environment_says";
+    let Some(output) = alone::run_with(NAME, &[("EVLOOP_INSPECT", "1")]) else {
+        let count = async |_: World<'_>| {
+            let threads = std::fs::read_dir("/proc/self/task").unwrap();
+            let names = threads.map(|thread| {
+                std::fs::read_to_string(thread.unwrap().path().join("comm")).unwrap()
+            });
+            names.filter(|name| name.contains("inspect")).count()
+        };
+        println!("{} threads look at it", sim::run(1, count));
+        return;
+    };
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("0 threads look at it"), "{text}");
 }
 
 #[test]

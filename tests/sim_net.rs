@@ -208,6 +208,10 @@ fn objects_of_the_system_are_refused_with_a_sentence() {
             #[cfg(feature = "fs")]
             evloop::fs::read("/etc/hostname").await.unwrap_err(),
             evloop::Runtime::new().unwrap_err(),
+            #[cfg(unix)]
+            evloop::net::pipe::OpenOptions::new().open_sender("/no such pipe").unwrap_err(),
+            #[cfg(feature = "tokio")]
+            evloop::tokio::Helper::new().unwrap_err(),
         ];
         for error in errors {
             assert_eq!(error.kind(), io::ErrorKind::Unsupported, "{error}");

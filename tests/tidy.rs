@@ -68,7 +68,7 @@ const SMALL_FILES: [(&str, &str); 19] = [
 ];
 const UNFINISHED: &str = "TODO FIXME XXX todo! unimplemented! dbg!";
 /// The files that may ask for a simulated world, and why. Its driver and the world itself may, too.
-const ASK_FOR_A_WORLD: [(&str, &str); 23] = [
+const ASK_FOR_A_WORLD: [(&str, &str); 24] = [
     ("src/blocking.rs", "work runs later on the one thread"),
     ("src/clock.rs", "virtual time"),
     ("src/current/task_id.rs", "numbers by host and ordinal"),
@@ -93,6 +93,7 @@ const ASK_FOR_A_WORLD: [(&str, &str); 23] = [
     ("src/process/command.rs", "processes"),
     ("src/shards.rs", "threads"),
     ("src/signal/listener.rs", "signals"),
+    ("src/tokio", "threads"),
 ];
 /// What a file that refuses something may use of a world.
 const REFUSES: &str = "check_outside";

@@ -9,6 +9,7 @@ use super::driver::{Driver, SCRIPT};
 use super::failure::{Failure, LISTED_MAX, describe_tasks};
 use super::machine::{Machine, Program};
 use super::slot::{End, Slot, Start};
+use crate::caught::catch;
 use crate::executor::JoinError;
 use crate::runtime::Builder;
 use crate::world::{HostId, Kind};
@@ -54,7 +55,8 @@ impl<'env> Driver<'env> {
                 failure.borrow_mut().get_or_insert(failed);
             }
         };
-        let builder = Builder::new().name(&*name).on_task_error(on_error);
+        // No other thread may look at the loop, whatever the environment says.
+        let builder = Builder::new().name(&*name).on_task_error(on_error).inspect(false);
         let started_at = self.slot(id, |slot| slot.started_at);
         let machine = self.as_host(id, || Machine::new(builder, started_at));
         let machine = machine.unwrap_or_else(|error| panic!("a host has no loop: {error}"));
@@ -157,13 +159,20 @@ impl<'env> Driver<'env> {
                 None => {}
             }
         }
-        drop(script);
         // A handle that outlives the world keeps the driver.
         self.watched.end();
         // These hold the driver: hosts of the script's world.
         let starts: Vec<_> = self.hosts.borrow_mut().iter_mut().map(|s| s.start.take()).collect();
-        drop(starts);
-        drop(self.invariants.take());
+        self.drop_as_script(script);
+        starts.into_iter().for_each(|start| self.drop_as_script(start));
+        self.invariants.take().into_iter().for_each(|check| self.drop_as_script(check));
+    }
+
+    /// Drops what belongs to the script. A panic of a destructor fails the run.
+    fn drop_as_script(&self, value: impl Sized) {
+        if let Err(panic) = self.as_host(SCRIPT, || catch(|| drop(value))) {
+            self.fail(Failure::panicked(self.leaf.name(SCRIPT), &panic));
+        }
     }
 
     /// Describes the tasks of the hosts: what they wait for. No user code runs.

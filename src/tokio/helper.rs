@@ -13,6 +13,7 @@ use std::thread;
 use ::tokio::runtime::{Builder, EnterGuard, Handle};
 
 use crate::sync::thread_channel::{UnboundedSender, unbounded};
+use crate::world;
 
 /// A runtime of tokio on a helper thread, for a program whose loop is not tokio's guest.
 ///
@@ -51,8 +52,10 @@ impl Helper {
     ///
     /// # Errors
     ///
-    /// If the operating system has no selector or no thread for it.
+    /// If the operating system has no selector or no thread for it. Kind `Unsupported` in a
+    /// simulated world, which has one thread.
     pub fn new() -> io::Result<Helper> {
+        world::check_outside("tokio::Helper")?;
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let handle = runtime.handle().clone();
         let (running, mut stopped) = unbounded();
