@@ -11,9 +11,10 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use super::driver::Driver;
-use super::failure::Failure;
+use super::failure::{Failure, SHOWN};
 use super::machine::Program;
 use super::options::{Comparison, Order, Sim};
+use super::record;
 use super::world::World;
 use crate::world::{self as leaf, Record};
 
@@ -172,6 +173,8 @@ impl Sim {
         let mut program: Program<'_> =
             Box::pin(async move { result.set(Some(script(world).await)) });
         let outcome = driver.drive(&mut program);
+        // Before the hosts end, which adds events.
+        let events = outcome.is_err().then(|| leaf.trace().tail(SHOWN));
         driver.close(program);
         let failure = outcome.err().or_else(|| driver.failure.take());
         self.trace = Rc::new(leaf.trace());
@@ -182,7 +185,9 @@ impl Sim {
             leaf.difference().map(|difference| Failure::of_world(difference.to_string()));
         let report = difference.or(failure).map(|failure| {
             let (nanos, turns) = (leaf.nanos(), driver.turns());
-            failure.report(nanos, turns, self.seed, &self.options, &self.trace)
+            let events = events.unwrap_or_else(|| self.trace.tail(SHOWN));
+            failure.report(nanos, turns, self.seed, &self.options, &events)
+                + &record::write(&self.trace)
         });
         leaf.set_host(None);
         drop((driver, entered));

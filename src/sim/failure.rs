@@ -5,15 +5,13 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::options::Options;
-use super::record;
 use crate::caught::Caught;
-use crate::world::Trace;
 
 /// At most this many tasks of a host, and hosts, are listed.
 pub(super) const LISTED_MAX: usize = 20;
 
 /// The number of events before the failure that are shown.
-const SHOWN: usize = 12;
+pub(super) const SHOWN: usize = 12;
 
 /// The first failure of a run.
 #[derive(Debug)]
@@ -38,21 +36,21 @@ impl Failure {
     }
 
     /// Returns the message of the run that has failed, after `nanos` of virtual time and `turns`.
+    /// `events` are the last ones.
     pub(super) fn report(
         &self,
         nanos: u64,
         turns: u64,
         seed: u64,
         options: &Options,
-        trace: &Trace,
+        events: &str,
     ) -> String {
         let time = Duration::from_nanos(nanos);
-        let (events, file) = (trace.tail(SHOWN), record::write(trace));
         [
             format!("the simulated world failed: {}", self.0),
             format!("at {time:?} of virtual time, turn {turns}, seed {seed}"),
             format!("sim::check runs this seed alone with EVLOOP_SIM_SEED={seed}"),
-            format!("{options:?}{file}"),
+            format!("{options:?}"),
             format!("the last events:{events}"),
         ]
         .join("\n  ")
