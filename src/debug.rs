@@ -32,4 +32,6 @@ mod waits_on;
 #[doc(alias = "Handle::dump")]
 #[doc(alias = "GreenletTree")]
 pub use self::dump::dump;
+#[cfg(feature = "sim")]
+pub(crate) use self::dump::task_lines;
 pub use crate::context::WaitsOn;

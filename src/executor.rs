@@ -67,6 +67,8 @@ pub use self::task_end::TaskEnd;
 pub use self::task_info::{TaskInfo, TaskState};
 pub(crate) use self::task_memory::Owner;
 pub use self::task_output::TaskOutput;
+#[cfg(feature = "sim")]
+pub(crate) use self::task_output::knows;
 pub(crate) use self::task_output::{drop_outcome, known_error};
 pub(crate) use self::tasks::{Executor, Root};
 pub(crate) use self::waker::woken_by;

@@ -26,7 +26,6 @@ pub(crate) struct Event {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Stream {
     Tasks,
-    Program,
 }
 
 /// The options of a simulated TCP socket.
@@ -125,6 +124,14 @@ impl Here {
     }
 
     pub(crate) fn random(self, _stream: Stream) -> u64 {
+        match self {}
+    }
+
+    pub(crate) fn program_random(self) -> u64 {
+        match self {}
+    }
+
+    pub(crate) fn choose(self, _count: usize) -> Option<usize> {
         match self {}
     }
 }

@@ -25,7 +25,7 @@ use std::cell::Cell;
 use std::hash::{BuildHasher, RandomState};
 use std::ops::Range;
 
-use crate::world::{self, Here, Stream};
+use crate::world::{self, Here};
 
 thread_local! {
     /// The state of the generator. `None` before the first number.
@@ -104,7 +104,7 @@ fn below(end: u64) -> u64 {
 
 #[cold]
 fn in_world(here: Here) -> u64 {
-    here.random(Stream::Program)
+    here.program_random()
 }
 
 /// Returns the next number of the thread's generator.

@@ -1,16 +1,21 @@
 //! Simulated worlds: what fails a run, and what the message says.
 #![cfg(feature = "sim")]
 
-#[allow(dead_code, unreachable_pub)]
-mod alone;
-
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::env;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::Command;
+use std::thread;
 use std::time::Duration;
 
+use evloop::net::{TcpListener, TcpStream};
 use evloop::sim::{Sim, World};
-use evloop::{net::TcpListener, sim, sync, task, time};
+use evloop::{sim, sync, task, time};
+
+/// Runs a test in a process of its own.
+#[allow(dead_code, unreachable_pub)]
+mod alone;
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -87,6 +92,40 @@ fn an_error_of_a_program_fails_the_run() {
         std::future::pending().await
     };
     fails(script, &["host `server`: no such record"]);
+}
+
+#[test]
+fn a_result_in_which_errors_are_not_recognized_fails_the_run() {
+    #[derive(Debug)]
+    struct Full;
+
+    let script = async |world: World<'_>| {
+        world.host("server", async || Err::<(), Full>(Full));
+        std::future::pending().await
+    };
+    fails(script, &["host `server`: its program returned a ", "Full>, in which", "unwrap it"]);
+}
+
+#[test]
+fn a_panic_of_what_belongs_to_the_script_fails_the_run() {
+    struct Bomb;
+
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            if !std::thread::panicking() {
+                panic!("at the end");
+            }
+        }
+    }
+    let bomb = Bomb;
+    let script = async |world: World<'_>| {
+        world.host("server", async move || _ = &bomb);
+        time::sleep(MS).await;
+    };
+    fails(script, &["`world` panicked: at the end", "seed 7"]);
+    let bomb = Bomb;
+    let script = async |world: World<'_>| world.invariant(move || _ = &bomb);
+    fails(script, &["`world` panicked: at the end", "seed 7"]);
 }
 
 #[test]
@@ -250,6 +289,17 @@ fn an_invariant_fails_the_run_at_the_turn_that_breaks_it() {
 }
 
 #[test]
+fn an_invariant_has_the_time_of_the_script() {
+    let times = RefCell::new(Vec::new());
+    sim::run(1, async |world| {
+        let (begin, times) = (time::now(), &times);
+        world.invariant(move || times.borrow_mut().push(time::now() - begin));
+        time::sleep(MS).await;
+    });
+    assert_eq!(*times.borrow(), [Duration::ZERO, MS]);
+}
+
+#[test]
 fn within_fails_when_the_time_has_passed() {
     sim::run(1, async |world| world.within(2 * MS, async || time::sleep(MS).await).await);
     let script = async |world: World<'_>| {
@@ -291,14 +341,53 @@ fn a_standstill_lists_what_waits() {
     let parts = [
         "nothing can happen any more",
         "host `world`\n      task 0.1 (spawned at tests/sim_failures.rs:",
-        "waits for: Event",
+        "waits for an event at tests/sim_failures.rs:",
         "host `server`\n",
-        "waits for: Io",
+        "waits to read from a socket at tests/sim_failures.rs:",
         "task 1.2 `writer` (spawned at tests/sim_failures.rs:",
-        "waits for: Lock",
+        "waits for a lock at tests/sim_failures.rs:",
         "host `paused` is paused",
     ];
     fails(script, &parts);
+}
+
+#[test]
+fn a_standstill_names_the_tasks_that_wait_for_each_other() {
+    let script = async |_: World<'_>| {
+        let (sender, receiver) = sync::oneshot::channel::<task::JoinHandle<()>>();
+        let first = evloop::spawn(async move { receiver.await.unwrap().await.unwrap() });
+        let second = evloop::spawn(async move { first.await.unwrap() });
+        sender.send(second).unwrap();
+        std::future::pending().await
+    };
+    fails(
+        script,
+        &["deadlock: task 0.2 waits for the end of task 0.3, task 0.3 waits for the end"],
+    );
+}
+
+#[test]
+fn a_deadline_that_never_comes_is_a_standstill() {
+    fails(async |_| time::sleep(Duration::MAX).await, &["no timer comes due", "at 0ns of virtual"]);
+    let script = async |world: World<'_>| {
+        let host = world.host("stands", async || time::sleep(MS).await);
+        host.clock().drift(-1_000_000);
+        std::future::pending().await
+    };
+    fails(script, &["no timer comes due", "at 0ns of virtual time"]);
+}
+
+#[test]
+fn a_host_that_starts_after_a_pause_is_not_paused() {
+    let script = async |world: World<'_>| {
+        let host = world.host("server", async || std::future::pending::<()>().await);
+        time::sleep(MS).await;
+        host.pause();
+        host.crash();
+        host.restart();
+        std::future::pending().await
+    };
+    fails(script, &["host `server`\n      task 1."]);
 }
 
 #[test]
@@ -313,9 +402,153 @@ fn a_run_ends_at_its_limits() {
     let late = failure(|| {
         sim::check_in_turn(0..1, |sim| forever(sim.time_limit(Duration::from_secs(1))));
     });
-    assert!(late.contains("has not ended after 1s") && late.contains("Time"), "{late}");
+    assert!(
+        late.contains("has not ended after 1s") && late.contains("at 1s of virtual time"),
+        "{late}"
+    );
+    assert!(late.contains("waits for a deadline in 0.001 s at tests/sim_failures.rs:"), "{late}");
     let long = failure(|| sim::check_in_turn(0..1, |sim| forever(sim.step_limit(5_000))));
     assert!(long.contains("has not ended after 5000 turns"), "{long}");
+}
+
+#[test]
+fn a_task_that_yields_for_ever_reaches_the_time_limit() {
+    let text = failure(|| {
+        sim::check_in_turn(0..1, |sim| {
+            sim.time_limit(2 * MS).step_limit(10_000).run(async |_| {
+                loop {
+                    task::yield_now().await;
+                }
+            })
+        });
+    });
+    assert!(text.contains("has not ended after 2ms"), "{text}");
+}
+
+#[test]
+fn an_event_after_the_time_limit_does_not_happen() {
+    let is_late = Cell::new(false);
+    let text = failure(|| {
+        sim::check_in_turn(0..1, |sim| {
+            sim.time_limit(MS).run(async |_| {
+                time::sleep(Duration::from_secs(100)).await;
+                is_late.set(true);
+            })
+        });
+    });
+    assert!(text.contains("at 1ms of virtual time") && !is_late.get(), "{text}");
+}
+
+#[test]
+fn options_without_a_meaning_are_refused() {
+    let text = |set: fn(&mut Sim)| failure(|| sim::check_in_turn(0..1, set));
+    for set in [
+        (|sim| _ = sim.loss(1.5)) as fn(&mut Sim),
+        |sim| _ = sim.loss(f64::NAN),
+        |sim| _ = sim.duplicate(-0.1),
+        |sim| _ = sim.reorder(2.0),
+        |sim| _ = sim.short_io(f64::INFINITY),
+        |sim| sim.run(async |world| world.loss("world", "world", 7.0)),
+    ] {
+        assert!(text(set).contains("is no probability"));
+    }
+    assert!(text(|sim| _ = sim.bandwidth(0)).contains("cannot carry 0 bytes"));
+    assert!(text(|sim| _ = sim.latency(MS..MS)).contains("the range of the latency is empty"));
+}
+
+#[test]
+fn latencies_have_no_upper_limit() {
+    sim::check_in_turn(0..1, |sim| {
+        let mean = Duration::MAX;
+        sim.latency(sim::Latency::Exponential { min: mean, mean }).trace_limit(usize::MAX);
+        sim.run(async |world| {
+            world.host("server", async || TcpListener::bind("[::]:80").await?.accept().await);
+            let connect = TcpStream::connect("server:80");
+            assert!(time::timeout(MS, connect).await.is_err());
+        });
+    });
+}
+
+#[test]
+fn a_name_that_is_an_address_is_refused() {
+    for name in ["localhost", "10.0.0.1", "::1", ""] {
+        let script = async |world: World<'_>| _ = world.host(name, async || ());
+        fails(script, &["cannot be the name of a host"]);
+    }
+    let script = async |world: World<'_>| {
+        world.set_name("server", &[]);
+        world.host("server", async || ());
+    };
+    fails(script, &["is a name of World::set_name"]);
+}
+
+#[test]
+fn seeds_of_the_environment_are_checked() {
+    const NAME: &str = "seeds_of_the_environment_are_checked";
+    let vars = [
+        ("EVLOOP_SIM_SEED", "seven", "EVLOOP_SIM_SEED is \"seven\": it must be a number"),
+        ("EVLOOP_SIM_SEED", "18446744073709551615", "from 0 to 2^64 - 2"),
+        ("EVLOOP_SIM_SEEDS", "7", "must be a range like 0..5000"),
+        ("EVLOOP_SIM_SEEDS", "0..=7", "must be a range like 0..5000"),
+        ("EVLOOP_SIM_SEEDS", "7..7", "and not empty"),
+        ("EVLOOP_SIM_SEEDS", "9..7", "and not empty"),
+        ("EVLOOP_SIM_SEEDS", " 3 .. 5 ", "runs seed 3\nruns seed 3\nruns seed 4\n"),
+        ("EVLOOP_SIM_SEED", "17", "runs seed 17\n"),
+    ];
+    for (name, value, expected) in vars {
+        let Some(output) = alone::run_with(NAME, &[(name, value)]) else {
+            sim::check_in_turn(0..2, |sim| println!("runs seed {}", sim.seed()));
+            return;
+        };
+        let text = [output.stdout, output.stderr].concat();
+        let text = String::from_utf8_lossy(&text);
+        assert!(text.contains(expected), "{name}={value}: {text}");
+    }
+}
+
+#[test]
+fn a_turn_that_does_not_return_aborts_the_process_with_a_message() {
+    const NAME: &str = "a_turn_that_does_not_return_aborts_the_process_with_a_message";
+    if env::var_os("EVLOOP_TEST_BLOCKS").is_some() {
+        // A world that has ended is not watched, also if one of its handles is left.
+        sim::check_in_turn(2..3, |sim| {
+            let run = sim.poll_limit(MS);
+            std::mem::forget(run.run(async |world| world.host("ended", async || ())));
+        });
+        sim::check_in_turn(3..4, |sim| {
+            sim.poll_limit(MS).run(async |world| {
+                world.client("blocks", async || thread::sleep(Duration::from_secs(60))).await;
+            });
+        });
+        return;
+    }
+    // Not with --nocapture: the message must be seen although the test's output is captured.
+    let mut command = Command::new(env::current_exe().unwrap());
+    let command = command.args(["--exact", NAME, "--test-threads=1"]);
+    let output = command.env("EVLOOP_TEST_BLOCKS", "1").output().unwrap();
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success());
+    assert!(text.contains("a turn of the host `blocks` has not returned"), "{text}");
+    assert!(text.contains("seed 3"), "{text}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn no_thread_looks_at_a_host_whatever_the_environment_says() {
+    const NAME: &str = "no_thread_looks_at_a_host_whatever_the_environment_says";
+    let Some(output) = alone::run_with(NAME, &[("EVLOOP_INSPECT", "1")]) else {
+        let count = async |_: World<'_>| {
+            let threads = std::fs::read_dir("/proc/self/task").unwrap();
+            let names = threads.map(|thread| {
+                std::fs::read_to_string(thread.unwrap().path().join("comm")).unwrap()
+            });
+            names.filter(|name| name.contains("inspect")).count()
+        };
+        println!("{} threads look at it", sim::run(1, count));
+        return;
+    };
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("0 threads look at it"), "{text}");
 }
 
 #[test]

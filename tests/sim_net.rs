@@ -27,6 +27,39 @@ async fn echo_server() -> io::Result<()> {
     }
 }
 
+#[test]
+fn a_host_without_power_is_silent_also_if_its_program_had_ended() {
+    sim::run(1, async |world| {
+        let host = world.host("server", async || std::future::pending::<()>().await);
+        let connect = async || time::timeout(10 * MS, TcpStream::connect("server:80")).await;
+        for end in [|host: &sim::Host<'_>| host.stop(), |host: &sim::Host<'_>| host.kill()] {
+            end(&host);
+            let refused = connect().await.expect("an answer").unwrap_err();
+            assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+            host.crash();
+            assert!(connect().await.is_err());
+            host.restart();
+            time::sleep(MS).await;
+        }
+    });
+}
+
+#[test]
+fn a_name_has_several_addresses_and_those_of_no_host_are_silent() {
+    sim::run(1, async |world| {
+        let replica = world.host("replica", async || {
+            TcpListener::bind("0.0.0.0:80").await?.accept().await.map(drop)
+        });
+        let replica = replica.addrs()[1];
+        world.set_name("database", &["10.1.2.3".parse().unwrap(), replica]);
+        let begin = time::now();
+        let stream = TcpStream::connect("database:80").await.unwrap();
+        assert_eq!(stream.peer_addr().unwrap().ip(), replica);
+        // The attempt at the second address begins after 250 ms (RFC 8305, section 8).
+        assert_eq!(time::now() - begin, 252 * MS);
+    });
+}
+
 async fn ask(text: &[u8]) -> io::Result<Vec<u8>> {
     let stream = TcpStream::connect("server:80").await?;
     stream.write_all(text).await?;
@@ -177,6 +210,10 @@ fn objects_of_the_system_are_refused_with_a_sentence() {
             #[cfg(feature = "tokio")]
             evloop::tokio::Helper::new().map(drop).unwrap_err(),
             evloop::Runtime::new().unwrap_err(),
+            #[cfg(unix)]
+            evloop::net::pipe::OpenOptions::new().open_sender("/no such pipe").unwrap_err(),
+            #[cfg(feature = "tokio")]
+            evloop::tokio::Helper::new().unwrap_err(),
         ];
         for error in errors {
             assert_eq!(error.kind(), io::ErrorKind::Unsupported, "{error}");

@@ -2,12 +2,16 @@
 #![cfg(feature = "sim")]
 
 use std::cell::{Cell, RefCell};
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use evloop::sim::{Order, Sim};
-use evloop::{runtime, select, sim, task, time};
+use evloop::net::UdpSocket;
+use evloop::sim::{Order, Sim, World};
+use evloop::{random, runtime, select, sim, sync, task, time};
+
+const MS: Duration = Duration::from_millis(1);
 
 /// Two tasks that check, await, and act: with an unlucky order both act.
 fn race(sim: &mut Sim) -> bool {
@@ -181,9 +185,109 @@ fn a_select_begins_with_any_branch() {
 }
 
 #[test]
-fn a_scope_is_one_task() {
-    // Its children run in the order of their wakes, whatever the seed.
-    sim::check(0..20, |sim| assert!(race(sim)));
+fn the_children_of_a_scope_run_in_an_order_of_the_seed() {
+    let outcomes = [Order::Seeded, Order::Fifo].map(|order| {
+        let mut wrong = 0;
+        sim::check_in_turn(0..64, |sim| wrong += u32::from(race(sim.order(order))));
+        wrong
+    });
+    // The first seed runs twice. In the order of the wakes, both children check before one acts.
+    assert!((1..64).contains(&outcomes[0]), "{outcomes:?}");
+    assert_eq!(outcomes[1], 65);
+}
+
+/// The lost update between two children of a scope.
+fn lost_update_in_a_scope(sim: &mut Sim) -> bool {
+    sim.run(async |_| {
+        let value = Cell::new(0);
+        let (results, mut read) = sync::mpsc::bounded(1);
+        task::scope(async |s| {
+            s.spawn(async {
+                let old = value.get();
+                task::yield_now().await;
+                value.set(old + 1);
+            });
+            s.spawn(async {
+                for _ in 0..8 {
+                    task::yield_now().await;
+                }
+                value.set(value.get() + 1);
+                results.send(()).await.unwrap();
+            });
+            read.recv().await
+        })
+        .await;
+        value.get() != 2
+    })
+}
+
+#[test]
+fn seeds_find_a_race_between_the_children_of_a_scope() {
+    let (mut seeded, mut fifo) = (0, 0);
+    sim::check_in_turn(0..1000, |sim| seeded += u32::from(lost_update_in_a_scope(sim)));
+    sim::check_in_turn(0..1000, |sim| {
+        fifo += u32::from(lost_update_in_a_scope(sim.order(Order::Fifo)));
+    });
+    assert!((1..900).contains(&seeded), "{seeded} seeds");
+    assert_eq!(fifo, 0);
+}
+
+/// Notes when datagrams arrive, in nanoseconds since the start of the world.
+async fn note_arrivals(world: World<'_>, times: &RefCell<Vec<u128>>) -> io::Result<()> {
+    let socket = UdpSocket::bind("0.0.0.0:53").await?;
+    loop {
+        socket.recv_from(&mut [0; 9]).await?;
+        times.borrow_mut().push(world.elapsed().as_nanos());
+    }
+}
+
+/// Sends a datagram to each of two hosts, fifty times.
+async fn send_to_two() -> io::Result<()> {
+    let socket = UdpSocket::bind("0.0.0.0:0").await?;
+    for _ in 0..50 {
+        socket.send_to(b"noise", "noisy:53").await?;
+        socket.send_to(b"data", "quiet:53").await?;
+        time::sleep(MS).await;
+    }
+    Ok(())
+}
+
+/// Returns when the datagrams of one host arrive, and a random number of the script. `fault`
+/// affects another host, and the program draws `draws` random numbers.
+fn arrivals(sim: &mut Sim, fault: fn(&World<'_>), draws: u32) -> (Vec<u128>, u64) {
+    let (times, others) = (RefCell::default(), RefCell::default());
+    let number = sim.latency(Duration::ZERO..9 * MS).run(async |world| {
+        for (name, times) in [("quiet", &times), ("noisy", &others)] {
+            let own = world.clone();
+            world.host(name, async move || note_arrivals(own.clone(), times).await);
+        }
+        let client = world.client("sender", async move || {
+            (0..draws).for_each(|_| _ = random::u64());
+            send_to_two().await
+        });
+        fault(&world);
+        client.await.unwrap();
+        time::sleep(10 * MS).await;
+        random::u64()
+    });
+    (times.into_inner(), number)
+}
+
+#[test]
+fn a_change_of_one_kind_changes_no_random_number_of_another() {
+    let faults: [fn(&World<'_>); 3] = [
+        |world| world.partition("sender", "noisy"),
+        |world| world.hold("sender", "noisy"),
+        |world| world.loss("sender", "noisy", 0.5),
+    ];
+    sim::check_in_turn(0..5, |sim| {
+        let calm = arrivals(sim, |_| (), 0);
+        assert_eq!(calm.0.len(), 50);
+        assert_eq!(arrivals(sim, |_| (), 7), calm, "the program draws more numbers");
+        for fault in faults {
+            assert_eq!(arrivals(sim, fault, 0), calm);
+        }
+    });
 }
 
 #[test]

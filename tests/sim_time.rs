@@ -2,8 +2,10 @@
 #![cfg(feature = "sim")]
 
 use std::cell::RefCell;
+use std::io;
 use std::time::{Duration, SystemTime};
 
+use evloop::net::UdpSocket;
 use evloop::{random, runtime, sim, task, time};
 
 const MS: Duration = Duration::from_millis(1);
@@ -22,6 +24,37 @@ fn a_sleep_takes_exactly_its_time() {
             time::now() - begin,
             Duration::from_secs(24 * 3600) - MS + Duration::from_nanos(1)
         );
+    });
+}
+
+async fn echo(socket: UdpSocket) -> io::Result<()> {
+    let mut buf = [0; 9];
+    loop {
+        let (n, peer) = socket.recv_from(&mut buf).await?;
+        socket.send_to(&buf[..n], peer).await?;
+    }
+}
+
+#[test]
+fn time_passes_while_a_task_waits_for_it_with_packets_that_take_no_time() {
+    let ask = async |server: &str| {
+        let socket = UdpSocket::bind("0.0.0.0:0").await.unwrap();
+        socket.connect(server).await.unwrap();
+        let end = time::now() + MS;
+        while time::now() < end {
+            socket.send(&[1]).await.unwrap();
+            socket.recv(&mut [0; 9]).await.unwrap();
+        }
+    };
+    sim::check_in_turn(0..2, |sim| {
+        sim.latency(Duration::ZERO).step_limit(200_000).run(async |world| {
+            world.host("server", async || echo(UdpSocket::bind("0.0.0.0:53").await?).await);
+            ask("server:53").await;
+            let own = UdpSocket::bind("0.0.0.0:53").await.unwrap();
+            let _own = evloop::spawn(echo(own));
+            ask("127.0.0.1:53").await;
+            assert!(world.elapsed() >= 2 * MS);
+        });
     });
 }
 

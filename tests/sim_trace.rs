@@ -181,6 +181,27 @@ fn a_failure_shows_the_last_events() {
 }
 
 #[test]
+fn the_last_events_are_those_before_the_failure() {
+    let message = failure(|sim| {
+        sim.run(async |world| {
+            world.host("server", async || {
+                let (_stream, _) = TcpListener::bind("[::]:80").await?.accept().await?;
+                std::future::pending::<std::io::Result<()>>().await
+            });
+            world.host("client", async || {
+                let _stream = TcpStream::connect("server:80").await?;
+                std::future::pending::<std::io::Result<()>>().await
+            });
+            time::sleep(Duration::from_secs(1)).await;
+            sim::note("the last one");
+            panic!("it fails");
+        });
+    });
+    // The end of the world closes the connections.
+    assert!(message.ends_with("  world   note: the last one"), "{message}");
+}
+
+#[test]
 fn a_failure_writes_its_record_to_the_file_that_the_environment_names() {
     let beginnings =
         [("json", "{\"displayTimeUnit\""), ("mmd", "sequenceDiagram\n"), ("txt", "0.000000000  ")];

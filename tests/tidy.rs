@@ -66,10 +66,12 @@ const SMALL_FILES: [(&str, &str); 17] = [
 ];
 const UNFINISHED: &str = "TODO FIXME XXX todo! unimplemented! dbg!";
 /// The files that may ask for a simulated world, and why. Its driver and the world itself may, too.
-const ASK_FOR_A_WORLD: [(&str, &str); 25] = [
+const ASK_FOR_A_WORLD: [(&str, &str); 28] = [
     ("src/blocking.rs", "work runs later on the one thread"),
     ("src/clock.rs", "virtual time"),
     ("src/current/task_id.rs", "numbers by host and ordinal"),
+    ("src/debug/dump.rs", "sockets without a descriptor"),
+    ("src/executor/child_slot.rs", "the order of the seed"),
     ("src/executor/tasks.rs", "calls keep their order"),
     ("src/hyper/options.rs", "no date of the system's clock"),
     ("src/lib.rs", "declares it"),
@@ -84,6 +86,7 @@ const ASK_FOR_A_WORLD: [(&str, &str); 25] = [
     ("src/runtime/event_loop.rs", "a host has one loop"),
     ("src/runtime/simulated.rs", "records the polls of a host"),
     ("src/streams/socket_file.rs", "the files of Unix sockets"),
+    ("src/task/children.rs", "the order of the seed"),
     ("src/task/rotation.rs", "numbers of the seed"),
     ("src/threads/inbox.rs", "no other thread wakes a host"),
     // They refuse what a world cannot simulate.
@@ -92,7 +95,7 @@ const ASK_FOR_A_WORLD: [(&str, &str); 25] = [
     ("src/process/command.rs", "processes"),
     ("src/shards.rs", "threads"),
     ("src/signal/listener.rs", "signals"),
-    ("src/tokio/helper.rs", "a thread"),
+    ("src/tokio", "threads"),
 ];
 /// What a file that refuses something may use of a world.
 const REFUSES: &str = "check_outside";

@@ -10,6 +10,8 @@ use crate::context::{self, Context, Edges, Snapshot, TaskRecord, WaitsOn};
 use crate::current::debug::Name;
 use crate::current::{TaskId, WaitsFor};
 use crate::executor::TaskState;
+use crate::sys::Descriptor;
+use crate::world;
 
 /// The deepest level that is indented. A task may have spawned the next one many thousand times.
 const DEPTH_MAX: usize = 32;
@@ -44,6 +46,13 @@ pub fn dump() -> String {
         return String::from("no event loop is running on this thread\n");
     }
     loops.iter().map(|context| Dump::of(context).to_string()).collect()
+}
+
+/// Returns the lines of [`dump`] about the tasks of one loop.
+#[cfg(feature = "sim")]
+pub(crate) fn task_lines(context: &Context) -> Vec<String> {
+    // Behind the line about the loop itself.
+    Dump::of(context).to_string().lines().skip(1).map(String::from).collect()
 }
 
 /// A snapshot of a loop that can be written as text.
@@ -142,8 +151,8 @@ impl Dump {
                 let left = at.saturating_duration_since(self.now);
                 write!(f, "for a deadline in {:.3} s", left.as_secs_f64())
             }
-            WaitsOn::Read(descriptor) => write!(f, "to read from descriptor {descriptor}"),
-            WaitsOn::Write(descriptor) => write!(f, "to write to descriptor {descriptor}"),
+            WaitsOn::Read(descriptor) => write!(f, "to read from {}", shown(*descriptor)),
+            WaitsOn::Write(descriptor) => write!(f, "to write to {}", shown(*descriptor)),
             WaitsOn::Lock { kind, holders } if holders.is_empty() => write!(f, "for a {kind}"),
             WaitsOn::Lock { kind, holders } => {
                 write!(f, "for a {kind} that task ")?;
@@ -171,13 +180,21 @@ impl Dump {
     }
 }
 
+/// Names a descriptor. A socket of a simulated world has none.
+fn shown(descriptor: Descriptor) -> String {
+    match world::here() {
+        None => format!("descriptor {descriptor}"),
+        Some(_) => String::from("a socket"),
+    }
+}
+
 /// Names a kind, where no more is known.
 fn of_kind(kind: Option<WaitsFor>) -> &'static str {
     match kind {
         None => "for an unknown future",
         Some(WaitsFor::Task) => "for the end of a task",
         Some(WaitsFor::Time) => "for a deadline",
-        Some(WaitsFor::Io) => "for a descriptor",
+        Some(WaitsFor::Io) => "for a descriptor or socket",
         Some(WaitsFor::Channel) => "for a channel",
         Some(WaitsFor::Lock) => "for a lock",
         Some(WaitsFor::Event) => "for an event",

@@ -14,6 +14,7 @@ use super::header::{Flag, Header};
 use super::join_error::JoinError;
 use super::task_output::RunBy;
 use crate::wait::store_waker;
+use crate::world::Here;
 
 /// The scope of a child runs the task.
 pub(crate) struct ByScope {
@@ -71,6 +72,23 @@ impl ScopeState {
     /// Returns the number of ready children.
     pub(crate) fn ready(&self) -> usize {
         self.ready.borrow().len()
+    }
+
+    /// In a simulated world: brings the child to the front that the seed chooses. Returns how many
+    /// children the scope runs in its poll: one, as a turn of a host polls one task; all of them
+    /// where the order is first in, first out.
+    #[cold]
+    pub(crate) fn choose(&self, here: Here) -> usize {
+        let mut ready = self.ready.borrow_mut();
+        match here.choose(ready.len()) {
+            None => ready.len(),
+            Some(chosen) => {
+                if let Some(key) = ready.remove(chosen) {
+                    ready.push_front(key);
+                }
+                1
+            }
+        }
     }
 
     /// Takes the key of the longest-waiting ready child.

@@ -112,7 +112,7 @@ macro_rules! known_outputs {
         /// Returns whether errors in outputs of type `T` are reported without `detach`. The
         /// compiler reduces it to a constant.
         #[inline]
-        pub(super) fn knows<T: 'static>() -> bool {
+        pub(crate) fn knows<T: 'static>() -> bool {
             let id = TypeId::of::<T>();
             $(id == TypeId::of::<$output>() ||)* false
         }

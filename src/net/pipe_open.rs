@@ -10,6 +10,7 @@ use rustix::io::Errno;
 use super::pipe_ends::{Receiver, Sender, check_pipe};
 use crate::context::{self, Context};
 use crate::io_error::explain;
+use crate::world;
 
 /// Options of opening a FIFO (a named pipe) by its path.
 ///
@@ -109,6 +110,7 @@ impl OpenOptions {
         context: &Context,
         register: fn(OwnedFd, &Context) -> io::Result<T>,
     ) -> io::Result<T> {
+        world::check_outside("opening a FIFO")?;
         let access = if self.is_read_write { OFlags::RDWR } else { access };
         // Non-blocking: a blocking open waits for the other end, and would block the loop.
         let flags = access | OFlags::NONBLOCK | OFlags::CLOEXEC;

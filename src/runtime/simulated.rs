@@ -6,7 +6,7 @@ use std::panic::Location;
 use super::builder::Builder;
 use super::event_loop::Runtime;
 use super::wait::look;
-use crate::executor::{Root, TaskInfo};
+use crate::executor::Root;
 use crate::world::{self, Kind};
 
 impl Builder {
@@ -70,10 +70,5 @@ impl Runtime {
     /// Returns when the next timer is due, by the clock of the host.
     pub(crate) fn next_timer(&self) -> Option<u64> {
         self.context.reactor.next_nanos()
-    }
-
-    /// Returns the tasks of the loop, in the order of their spawns.
-    pub(crate) fn tasks(&self) -> Vec<TaskInfo> {
-        self.context.executor.all()
     }
 }

@@ -11,9 +11,10 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use super::driver::Driver;
-use super::failure::Failure;
+use super::failure::{Failure, SHOWN};
 use super::machine::Program;
-use super::options::{Comparison, Sim};
+use super::options::{Comparison, Order, Sim};
+use super::record;
 use super::world::World;
 use crate::world::{self as leaf, Record};
 
@@ -128,14 +129,19 @@ fn run_seed(seed: u64, is_repeated: bool, scenario: &mut dyn FnMut(&mut Sim)) {
 #[track_caller]
 fn chosen(seeds: Range<u64>) -> Range<u64> {
     let number = |text: &str| text.trim().parse::<u64>().ok();
-    let one = env::var("EVLOOP_SIM_SEED").ok();
-    if let Some(text) = one {
+    let variable = |name| env::var_os(name).map(|text| text.to_string_lossy().into_owned());
+    if let Some(text) = variable("EVLOOP_SIM_SEED") {
         let seed = number(&text).and_then(|seed| Some(seed..seed.checked_add(1)?));
-        return seed.unwrap_or_else(|| panic!("EVLOOP_SIM_SEED is {text:?}: it must be a number"));
+        return seed.unwrap_or_else(|| {
+            panic!("EVLOOP_SIM_SEED is {text:?}: it must be a number from 0 to 2^64 - 2")
+        });
     }
-    let Ok(text) = env::var("EVLOOP_SIM_SEEDS") else { return seeds };
+    let Some(text) = variable("EVLOOP_SIM_SEEDS") else { return seeds };
     let range = text.split_once("..").and_then(|(a, b)| Some(number(a)?..number(b)?));
-    range.unwrap_or_else(|| panic!("EVLOOP_SIM_SEEDS is {text:?}: it must be a range like 0..5000"))
+    // An empty range would run nothing, and succeed.
+    range.filter(|range| !range.is_empty()).unwrap_or_else(|| {
+        panic!("EVLOOP_SIM_SEEDS is {text:?}: it must be a range like 0..5000, and not empty")
+    })
 }
 
 impl Sim {
@@ -157,6 +163,7 @@ impl Sim {
         assert!(leaf::current().is_none(), "a world cannot be run inside of another one");
         let leaf = leaf::World::new(self.seed, self.options.network);
         leaf.set_record(self.record());
+        leaf.set_seeded(self.options.order == Order::Seeded);
         let entered = leaf.enter();
         let driver = Driver::new(leaf.clone(), self.seed, self.options);
         let output = Rc::new(Cell::new(None));
@@ -166,6 +173,8 @@ impl Sim {
         let mut program: Program<'_> =
             Box::pin(async move { result.set(Some(script(world).await)) });
         let outcome = driver.drive(&mut program);
+        // Before the hosts end, which adds events.
+        let events = outcome.is_err().then(|| leaf.trace().tail(SHOWN));
         driver.close(program);
         let failure = outcome.err().or_else(|| driver.failure.take());
         self.trace = Rc::new(leaf.trace());
@@ -176,7 +185,9 @@ impl Sim {
             leaf.difference().map(|difference| Failure::of_world(difference.to_string()));
         let report = difference.or(failure).map(|failure| {
             let (nanos, turns) = (leaf.nanos(), driver.turns());
-            failure.report(nanos, turns, self.seed, &self.options, &self.trace)
+            let events = events.unwrap_or_else(|| self.trace.tail(SHOWN));
+            failure.report(nanos, turns, self.seed, &self.options, &events)
+                + &record::write(&self.trace)
         });
         leaf.set_host(None);
         drop((driver, entered));

@@ -18,11 +18,14 @@ use crate::executor::Root;
 use crate::world::{self as leaf, HostId, Stream};
 
 /// The host of the script.
-pub(super) const SCRIPT: HostId = HostId(0);
+pub(super) const SCRIPT: HostId = HostId::SCRIPT;
 
-/// The turns at one instant after which each further turn takes some time: a task may wait for the
-/// time to pass without a timer.
-const TURNS_AT_AN_INSTANT: u32 = 1_000;
+/// The turns without an event after which each further turn takes some time: a task may wait for
+/// the time to pass without a timer.
+const TURNS_WITHOUT_EVENT: u32 = 1_000;
+/// The same for turns at one instant, with events: packets that take no time. More than the turns
+/// of a large world whose hosts have a timer at one instant.
+const TURNS_AT_AN_INSTANT: u32 = 30_000;
 const TURN_NANOS: u64 = 1_000;
 
 /// A world that runs.
@@ -36,6 +39,7 @@ pub(super) struct Driver<'env> {
     /// The first failure. Shared with the loops, whose error handlers write it.
     pub(super) failure: Rc<RefCell<Option<Failure>>>,
     turns: Cell<u64>,
+    turns_without_event: Cell<u32>,
     turns_at_an_instant: Cell<u32>,
     pub(super) has_ended: Cell<bool>,
     pub(super) watched: Watched,
@@ -54,6 +58,7 @@ impl<'env> Driver<'env> {
             invariants: RefCell::default(),
             failure: Rc::default(),
             turns: Cell::new(0),
+            turns_without_event: Cell::new(0),
             turns_at_an_instant: Cell::new(0),
             has_ended: Cell::new(false),
             watched: Watched::new(seed, options.poll_limit),
@@ -116,29 +121,38 @@ impl<'env> Driver<'env> {
         }
     }
 
-    /// Advances the time to the next event: no host has anything to do.
+    /// Advances the time to the next event, and handles it: no host has anything to do.
     fn advance(&self) -> Result<(), Failure> {
-        self.turns_at_an_instant.set(0);
-        self.next_event()
+        let Some(at) = self.leaf.next_event() else {
+            return Err(standstill(self.describe_hosts()));
+        };
+        self.check_time(at)?;
+        self.turns_without_event.set(0);
+        if at > self.leaf.nanos() {
+            self.turns_at_an_instant.set(0);
+        }
+        self.leaf.advance();
+        Ok(())
     }
 
-    fn next_event(&self) -> Result<(), Failure> {
-        if !self.leaf.advance() {
-            return Err(standstill(self.describe_hosts()));
-        }
+    /// Fails if the time limit is reached before `nanos`. The time is then that of the limit.
+    fn check_time(&self, nanos: u64) -> Result<(), Failure> {
         let limit = self.options.time_limit;
-        if u128::from(self.leaf.nanos()) > limit.as_nanos() {
-            let hosts = self.describe_hosts();
-            return Err(Failure::of_world(format!(
-                "the script has not ended after {limit:?} (raise it by Sim::time_limit, or look \
-                 what waits):{hosts}"
-            )));
+        let end = crate::clock::nanos(limit);
+        if nanos <= end {
+            return Ok(());
         }
-        Ok(())
+        self.leaf.pass(end.saturating_sub(self.leaf.nanos()));
+        let hosts = self.describe_hosts();
+        Err(Failure::of_world(format!(
+            "the script has not ended after {limit:?} (raise it by Sim::time_limit, or look what \
+             waits):{hosts}"
+        )))
     }
 
     /// Counts a turn. Lets the time pass if there were many at this instant.
     fn count_turn(&self) -> Result<(), Failure> {
+        let increment = |count: &Cell<u32>| count.replace(count.get() + 1);
         let turns = self.turns.get() + 1;
         self.turns.set(turns);
         if turns > self.options.step_limit {
@@ -149,25 +163,35 @@ impl<'env> Driver<'env> {
                 self.describe_hosts()
             )));
         }
-        let at_an_instant = self.turns_at_an_instant.get() + 1;
-        self.turns_at_an_instant.set(at_an_instant);
-        if at_an_instant <= TURNS_AT_AN_INSTANT {
-            return Ok(());
+        let is_many = increment(&self.turns_without_event) >= TURNS_WITHOUT_EVENT;
+        if increment(&self.turns_at_an_instant) >= TURNS_AT_AN_INSTANT || is_many {
+            return self.pass_turn();
         }
-        match self.leaf.next_event() {
-            Some(at) if at <= self.leaf.nanos() + TURN_NANOS => self.next_event(),
-            _ => {
-                self.leaf.pass(TURN_NANOS);
-                Ok(())
-            }
-        }
+        Ok(())
     }
 
-    /// Calls the invariants, which panic if they do not hold.
+    /// Lets the time of a turn pass, but not beyond the next event, which is handled.
+    fn pass_turn(&self) -> Result<(), Failure> {
+        let now = self.leaf.nanos();
+        // Those of this instant come first: otherwise the time would not pass.
+        while self.leaf.next_event().is_some_and(|at| at <= now) {
+            self.leaf.advance();
+        }
+        let end = now.saturating_add(TURN_NANOS);
+        let event = self.leaf.next_event().filter(|at| *at <= end);
+        self.check_time(event.unwrap_or(end))?;
+        match event {
+            Some(_) => _ = self.leaf.advance(),
+            None => self.leaf.pass(TURN_NANOS),
+        }
+        Ok(())
+    }
+
+    /// Calls the invariants, which panic if they do not hold. Their time is that of the script.
     fn check_invariants(&self) {
         for index in 0.. {
             let Some(check) = self.invariants.borrow().get(index).cloned() else { return };
-            if let Err(panic) = catch(|| check()) {
+            if let Err(panic) = self.as_host(SCRIPT, || catch(|| check())) {
                 self.fail(Failure::panicked("an invariant".into(), &panic));
             }
         }

@@ -5,16 +5,13 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::options::Options;
-use super::record;
 use crate::caught::Caught;
-use crate::executor::{TaskInfo, TaskState};
-use crate::world::Trace;
 
 /// At most this many tasks of a host, and hosts, are listed.
-const LISTED_MAX: usize = 20;
+pub(super) const LISTED_MAX: usize = 20;
 
 /// The number of events before the failure that are shown.
-const SHOWN: usize = 12;
+pub(super) const SHOWN: usize = 12;
 
 /// The first failure of a run.
 #[derive(Debug)]
@@ -39,21 +36,21 @@ impl Failure {
     }
 
     /// Returns the message of the run that has failed, after `nanos` of virtual time and `turns`.
+    /// `events` are the last ones.
     pub(super) fn report(
         &self,
         nanos: u64,
         turns: u64,
         seed: u64,
         options: &Options,
-        trace: &Trace,
+        events: &str,
     ) -> String {
         let time = Duration::from_nanos(nanos);
-        let (events, file) = (trace.tail(SHOWN), record::write(trace));
         [
             format!("the simulated world failed: {}", self.0),
             format!("at {time:?} of virtual time, turn {turns}, seed {seed}"),
             format!("sim::check runs this seed alone with EVLOOP_SIM_SEED={seed}"),
-            format!("{options:?}{file}"),
+            format!("{options:?}"),
             format!("the last events:{events}"),
         ]
         .join("\n  ")
@@ -63,28 +60,23 @@ impl Failure {
 /// The failure of a world in which nothing can happen any more.
 pub(super) fn standstill(hosts: String) -> Failure {
     Failure(format!(
-        "nothing can happen any more: no task is ready, no packet is under way, no timer is set, \
-         and the script has not ended. What waits:{hosts}"
+        "nothing can happen any more: no task is ready, no packet is under way, no timer \
+         comes due, and the script has not ended. What waits:{hosts}"
     ))
 }
 
-/// Lists the tasks of a host: what each waits for, and where it was spawned. `None`: it is down.
-pub(super) fn describe_tasks(name: &str, is_paused: bool, tasks: Option<Vec<TaskInfo>>) -> String {
+/// Describes a host by the lines about its tasks. `None`: it is down.
+pub(super) fn describe_tasks(name: &str, is_paused: bool, lines: Option<Vec<String>>) -> String {
     let mut text = format!("\n    host `{name}`");
-    let Some(tasks) = tasks else { return text + " is down" };
+    let Some(lines) = lines else { return text + " is down" };
     if is_paused {
         text += " is paused";
     }
-    for task in tasks.iter().take(LISTED_MAX) {
-        let what = match (task.state(), task.waits_for()) {
-            (TaskState::Ready, _) => "is ready".to_owned(),
-            (_, Some(what)) => format!("waits for: {what:?}"),
-            (_, None) => "waits for a future of another crate".to_owned(),
-        };
-        let _ = write!(text, "\n      {task} {what}");
+    for line in lines.iter().take(LISTED_MAX) {
+        let _ = write!(text, "\n    {line}");
     }
-    if tasks.len() > LISTED_MAX {
-        let _ = write!(text, "\n      and {} more tasks", tasks.len() - LISTED_MAX);
+    if lines.len() > LISTED_MAX {
+        let _ = write!(text, "\n      and {} more lines", lines.len() - LISTED_MAX);
     }
     text
 }

@@ -68,7 +68,8 @@ impl<'env> Host<'env> {
     }
 
     /// The power of the host fails: its program is dropped, and no packet leaves it any more, also
-    /// none that its destructors send. Its peers notice by time-outs.
+    /// none that its destructors send. Its peers notice by time-outs. So it is with a host whose
+    /// program has ended before.
     #[track_caller]
     pub fn crash(&self) {
         self.driver.end(self.id, End::Crash);
@@ -104,7 +105,6 @@ impl<'env> Host<'env> {
     pub fn pause(&self) {
         self.driver.assert_running();
         assert!(self.id != SCRIPT, "the script of a world cannot be paused");
-        self.driver.slot(self.id, |slot| slot.is_paused = true);
         self.driver.leaf.pause(self.id);
     }
 
@@ -112,7 +112,6 @@ impl<'env> Host<'env> {
     #[track_caller]
     pub fn resume(&self) {
         self.driver.assert_running();
-        self.driver.slot(self.id, |slot| slot.is_paused = false);
         self.driver.leaf.resume(self.id);
     }
 

@@ -3,13 +3,16 @@
 //! Invariant: a host never ends inside of its own turn: the driver ends it after the turn.
 
 use std::mem;
+use std::net::IpAddr;
 use std::panic::Location;
 
 use super::driver::{Driver, SCRIPT};
-use super::failure::{Failure, describe_tasks};
+use super::failure::{Failure, LISTED_MAX, describe_tasks};
 use super::machine::{Machine, Program};
 use super::slot::{End, Slot, Start};
+use crate::caught::catch;
 use crate::context;
+use crate::debug::task_lines;
 use crate::executor::JoinError;
 use crate::runtime::Builder;
 use crate::world::{HostId, Kind};
@@ -19,15 +22,29 @@ impl<'env> Driver<'env> {
     #[track_caller]
     pub(super) fn add(&self, name: &str, start: Option<Start<'env>>) -> HostId {
         self.assert_running();
+        self.assert_free(name);
         assert!(
-            !self.names.borrow().contains_key(name),
-            "the world has a host {name:?} already: use another name, or Host::restart"
+            self.leaf.addrs(name).is_none(),
+            "{name:?} is a name of World::set_name: give the host another one"
         );
         let id = self.leaf.add_host(name);
         self.names.borrow_mut().insert(name.into(), id);
         self.watched.add_host(name);
         self.hosts.borrow_mut().push(Slot::new(Location::caller(), start));
         id
+    }
+
+    /// Checks that a host may have this name.
+    #[track_caller]
+    pub(super) fn assert_free(&self, name: &str) {
+        assert!(
+            !self.names.borrow().contains_key(name),
+            "the world has a host {name:?} already: use another name, or Host::restart"
+        );
+        assert!(
+            name != "localhost" && name.parse::<IpAddr>().is_err() && !name.is_empty(),
+            "{name:?} cannot be the name of a host: it names an address already, or is empty"
+        );
     }
 
     /// Starts the program of a host that is down; `None`: the script's.
@@ -44,7 +61,8 @@ impl<'env> Driver<'env> {
                 eprintln!("evloop: host `{host}`: {error}");
             }
         };
-        let builder = Builder::new().name(&*name).on_task_error(on_error);
+        // No other thread may look at the loop, whatever the environment says.
+        let builder = Builder::new().name(&*name).on_task_error(on_error).inspect(false);
         let started_at = self.slot(id, |slot| slot.started_at);
         let machine = self.as_host(id, || Machine::new(builder, started_at));
         let machine = machine.unwrap_or_else(|error| panic!("a host has no loop: {error}"));
@@ -82,6 +100,10 @@ impl<'env> Driver<'env> {
         self.assert_running();
         assert!(id != SCRIPT, "the script of a world cannot be ended: return from it");
         if !self.slot(id, |slot| slot.is_up()) {
+            // The system of a host whose program has ended still answers.
+            if how == End::Crash && self.leaf.has_power(id) {
+                self.leaf.crash(id);
+            }
             return;
         }
         // Before the destructors of the host run: what they send does not reach the network.
@@ -143,26 +165,37 @@ impl<'env> Driver<'env> {
                 None => {}
             }
         }
-        drop(script);
+        // A handle that outlives the world keeps the driver.
+        self.watched.end();
         // These hold the driver: hosts of the script's world.
         let starts: Vec<_> = self.hosts.borrow_mut().iter_mut().map(|s| s.start.take()).collect();
-        drop(starts);
-        drop(self.invariants.take());
+        self.drop_as_script(script);
+        starts.into_iter().for_each(|start| self.drop_as_script(start));
+        self.invariants.take().into_iter().for_each(|check| self.drop_as_script(check));
     }
 
-    /// Describes the tasks of all hosts that wait.
+    /// Drops what belongs to the script. A panic of a destructor fails the run.
+    fn drop_as_script(&self, value: impl Sized) {
+        if let Err(panic) = self.as_host(SCRIPT, || catch(|| drop(value))) {
+            self.fail(Failure::panicked(self.leaf.name(SCRIPT), &panic));
+        }
+    }
+
+    /// Describes the tasks of the hosts: what they wait for. No user code runs.
     pub(super) fn describe_hosts(&self) -> String {
         let hosts = self.hosts.borrow();
         let mut text = String::new();
-        for (index, slot) in hosts.iter().enumerate() {
-            let name = self.leaf.name(HostId(index as u32));
-            let tasks = match &slot.machine {
-                Some(machine) => Some(machine.tasks()),
+        for (slot, id) in hosts.iter().zip((0..).map(HostId)).take(LISTED_MAX) {
+            let lines = match &slot.machine {
+                Some(machine) => Some(self.as_host(id, || machine.task_lines())),
                 // The host whose code runs now.
-                None if slot.is_in_turn => context::current().map(|own| own.executor.all()),
+                None if slot.is_in_turn => context::current().map(|own| task_lines(&own)),
                 None => None,
             };
-            text += &describe_tasks(&name, slot.is_paused, tasks);
+            text += &describe_tasks(&self.leaf.name(id), self.leaf.is_paused(id), lines);
+        }
+        if hosts.len() > LISTED_MAX {
+            text += &format!("\n    and {} more hosts", hosts.len() - LISTED_MAX);
         }
         text
     }

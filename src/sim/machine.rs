@@ -6,7 +6,8 @@ use std::panic::Location;
 use std::pin::Pin;
 
 use crate::caught::{Caught, catch};
-use crate::executor::{Root, TaskInfo};
+use crate::debug::task_lines;
+use crate::executor::Root;
 use crate::runtime::{Builder, Runtime};
 
 /// The future of a host's program.
@@ -61,7 +62,8 @@ impl Machine {
         first.or(catch(|| drop(runtime)).err())
     }
 
-    pub(super) fn tasks(&self) -> Vec<TaskInfo> {
-        self.0.tasks()
+    /// Returns a line for each task: what it waits for and where; and one for each deadlock.
+    pub(super) fn task_lines(&self) -> Vec<String> {
+        task_lines(&self.0.context)
     }
 }

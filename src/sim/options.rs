@@ -16,6 +16,10 @@ const STEP_LIMIT: u64 = 100_000_000;
 const POLL_LIMIT: Duration = Duration::from_secs(60);
 /// The default of [`Sim::trace_limit`].
 const TRACE_LIMIT: usize = 1 << 16;
+/// The largest [`Sim::trace_limit`]: a run counts its entries with 32 bits.
+const TRACE_LIMIT_MAX: usize = 1 << 30;
+/// The longest latency, in nanoseconds: 73 years. Sums of a few cannot overflow.
+const LATENCY_MAX: u64 = u64::MAX >> 3;
 
 /// The order in which the ready tasks of a host run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -127,6 +131,11 @@ impl Sim {
 
     /// Sets the time that a packet takes between two hosts: a fixed one, or a range. Default: 1 ms.
     /// Within a host it takes no time.
+    ///
+    /// # Panics
+    ///
+    /// If the range is empty.
+    #[track_caller]
     pub fn latency(&mut self, latency: impl Into<Latency>) -> &mut Sim {
         self.options.network.latency = latency.into().to_leaf();
         self
@@ -134,35 +143,54 @@ impl Sim {
 
     /// Sets the probability that a packet is lost, from 0 to 1. Under TCP the loss is a delay.
     /// Default: 0.
+    ///
+    /// # Panics
+    ///
+    /// If it is no probability; so do the other functions that set one.
+    #[track_caller]
     pub fn loss(&mut self, probability: f64) -> &mut Sim {
-        self.options.network.loss = probability;
+        self.options.network.loss = checked(probability);
         self
     }
 
     /// Sets the probability that a datagram arrives twice. Default: 0.
+    #[track_caller]
     pub fn duplicate(&mut self, probability: f64) -> &mut Sim {
-        self.options.network.duplicate = probability;
+        self.options.network.duplicate = checked(probability);
         self
     }
 
     /// Sets the probability that a datagram takes longer, so that later ones overtake it. Default:
     /// 0.
+    #[track_caller]
     pub fn reorder(&mut self, probability: f64) -> &mut Sim {
-        self.options.network.reorder = probability;
+        self.options.network.reorder = checked(probability);
         self
     }
 
     /// Sets the bytes that a link carries in a second in each direction; `None`: no limit. Default:
     /// `None`.
+    ///
+    /// # Panics
+    ///
+    /// If it is 0: a link that carries nothing is a [partition](super::World::partition).
+    #[track_caller]
     pub fn bandwidth(&mut self, bytes_per_second: impl Into<Option<u64>>) -> &mut Sim {
-        self.options.network.bandwidth = bytes_per_second.into();
+        let bandwidth = bytes_per_second.into();
+        assert!(
+            bandwidth != Some(0),
+            "a link cannot carry 0 bytes a second: cut it by World::partition, or pass None for no \
+             limit"
+        );
+        self.options.network.bandwidth = bandwidth;
         self
     }
 
     /// Sets the probability that a read or a write of a stream moves fewer bytes than it could.
     /// Default: 0.
+    #[track_caller]
     pub fn short_io(&mut self, probability: f64) -> &mut Sim {
-        self.options.network.short_io = probability;
+        self.options.network.short_io = checked(probability);
         self
     }
 
@@ -188,21 +216,36 @@ impl Sim {
     /// Sets how many entries the record of a run holds: the last ones; a power of two. Default:
     /// 65,536, which take 2 MiB.
     pub fn trace_limit(&mut self, entries: usize) -> &mut Sim {
-        self.options.trace_limit = entries.next_power_of_two();
+        self.options.trace_limit = entries.min(TRACE_LIMIT_MAX).next_power_of_two();
         self
     }
 }
 
 impl Latency {
+    #[track_caller]
     pub(super) fn to_leaf(&self) -> leaf::Latency {
+        let nanos = |time: &Duration| nanos(*time).min(LATENCY_MAX);
         match self {
-            Latency::Fixed(time) => leaf::Latency::Fixed(nanos(*time)),
-            Latency::Uniform(times) => leaf::Latency::Uniform(nanos(times.start), nanos(times.end)),
+            Latency::Fixed(time) => leaf::Latency::Fixed(nanos(time)),
+            Latency::Uniform(times) => {
+                assert!(!times.is_empty(), "the range of the latency is empty: {times:?}");
+                leaf::Latency::Uniform(nanos(&times.start), nanos(&times.end))
+            }
             Latency::Exponential { min, mean } => {
-                leaf::Latency::Exponential { min: nanos(*min), mean: nanos(*mean) }
+                leaf::Latency::Exponential { min: nanos(min), mean: nanos(mean) }
             }
         }
     }
+}
+
+/// Returns `probability`, which must be one.
+#[track_caller]
+pub(super) fn checked(probability: f64) -> f64 {
+    assert!(
+        (0.0..=1.0).contains(&probability),
+        "{probability} is no probability: it must be a number from 0 to 1"
+    );
+    probability
 }
 
 impl From<Duration> for Latency {

@@ -32,7 +32,6 @@ pub(super) struct Slot<'env> {
     /// What happens after the turn: the host ends, and may start again.
     pub(super) ends: bool,
     pub(super) restarts: bool,
-    pub(super) is_paused: bool,
     /// The offset in nanoseconds and the drift in parts per million of its clock.
     pub(super) clock: (i64, i64),
 }
@@ -51,7 +50,6 @@ impl<'env> Slot<'env> {
             is_in_turn: false,
             ends: false,
             restarts: false,
-            is_paused: false,
             clock: (0, 0),
         }
     }

@@ -3,6 +3,7 @@
 //! Nothing can stop code that never returns, and a test that hangs says nothing. One thread of the
 //! process looks once a second at all worlds that run. Invariant: it reads only what is shared.
 
+use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 use std::thread;
@@ -15,7 +16,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// The worlds that run in this process.
 static RUNNING: Mutex<Vec<Arc<Beat>>> = Mutex::new(Vec::new());
 
-/// A world that the watchdog looks at until this is dropped.
+/// A world that the watchdog looks at until it ends, or until this is dropped.
 pub(super) struct Watched(Arc<Beat>);
 
 /// What a world tells the watchdog.
@@ -51,6 +52,11 @@ impl Watched {
         lock(&self.0.names).push(name.into());
     }
 
+    /// The world runs no turn any more.
+    pub(super) fn end(&self) {
+        lock(&RUNNING).retain(|beat| !Arc::ptr_eq(beat, &self.0));
+    }
+
     /// A host begins a turn at `nanos` of virtual time.
     pub(super) fn begin_turn(&self, host: HostId, nanos: u64) {
         let Beat { turns, .. } = &*self.0;
@@ -63,7 +69,7 @@ impl Watched {
 
 impl Drop for Watched {
     fn drop(&mut self) {
-        lock(&RUNNING).retain(|beat| !Arc::ptr_eq(beat, &self.0));
+        self.end();
     }
 }
 
@@ -93,7 +99,9 @@ impl Beat {
         let names = lock(&self.names);
         let host = names.get(self.host.load(Ordering::Relaxed) as usize);
         let time = Duration::from_nanos(self.nanos.load(Ordering::Relaxed));
-        eprintln!(
+        // Not by `eprintln`: a test's thread captures that, and it would be lost.
+        let _ = writeln!(
+            io::stderr(),
             "a turn of the host `{}` has not returned for {} s (raise it by Sim::poll_limit): it \
              began at {time:?} of virtual time, seed {}. Does it block, or loop without an await? \
              The process is aborted.",

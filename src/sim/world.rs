@@ -1,5 +1,6 @@
 //! A world as its script sees it: hosts, faults, invariants.
 
+use std::any::type_name;
 use std::fmt;
 use std::future::Future;
 use std::net::IpAddr;
@@ -11,9 +12,9 @@ use super::client::{Client, Output};
 use super::driver::Driver;
 use super::host::Host;
 use super::machine::Program;
-use super::options::Latency;
+use super::options::{Latency, checked};
 use super::slot::Start;
-use crate::executor::known_error;
+use crate::executor::{known_error, knows};
 use crate::time::timeout;
 use crate::world::{HostId, Trace};
 
@@ -42,6 +43,10 @@ impl<'env> World<'env> {
     /// The program is called again at each [restart](Host::restart). It may borrow what lives
     /// longer than the world. The run fails if the program panics or returns an error. When it
     /// returns, the host is down.
+    ///
+    /// An error is recognized in a `Result<(), E>`, where `E` is an `io::Error`, a `Box<dyn
+    /// Error>`, a `String` or a `&'static str`. A program that returns a `Result` of another type
+    /// fails the run: unwrap it.
     #[track_caller]
     pub fn host<T: 'static>(&self, name: &str, program: impl AsyncFn() -> T + 'env) -> Host<'env> {
         let (program, driver) = (Rc::new(program), Rc::downgrade(&self.driver));
@@ -49,7 +54,8 @@ impl<'env> World<'env> {
         let start: Start<'env> = Rc::new(move || {
             let (program, driver, host) = (program.clone(), driver.clone(), host.clone());
             Box::pin(async move {
-                let error = known_error(&program().await);
+                let output = program().await;
+                let error = known_error(&output).or_else(unreadable::<T>);
                 if let (Some(error), Some(driver)) = (error, driver.upgrade()) {
                     driver.fail_host(host, error);
                 }
@@ -165,7 +171,7 @@ impl<'env> World<'env> {
     /// Sets the probability that a packet between two hosts is lost, in both directions.
     #[track_caller]
     pub fn loss(&self, one: &str, other: &str, probability: f64) {
-        let (one, other) = self.link(one, other);
+        let ((one, other), probability) = (self.link(one, other), checked(probability));
         self.driver.leaf.set_loss(one, other, probability);
         self.driver.leaf.set_loss(other, one, probability);
     }
@@ -191,7 +197,7 @@ impl<'env> World<'env> {
         self.driver.leaf.calm();
         let hosts = self.driver.hosts.borrow().len() as u32;
         for id in (0..hosts).map(HostId) {
-            if self.driver.slot(id, |slot| std::mem::take(&mut slot.is_paused)) {
+            if self.driver.leaf.is_paused(id) {
                 self.driver.leaf.resume(id);
             }
         }
@@ -271,6 +277,18 @@ impl<'env> World<'env> {
         let id = self.driver.names.borrow().get(name).copied();
         id.unwrap_or_else(|| panic!("the world has no host {name:?}"))
     }
+}
+
+/// Returns a sentence if `T` is a `Result` whose errors would pass unnoticed.
+fn unreadable<T: 'static>() -> Option<String> {
+    let name = type_name::<T>();
+    let is_unknown = name.starts_with("core::result::Result<") && !knows::<T>();
+    is_unknown.then(|| {
+        format!(
+            "its program returned a {name}, in which errors are not recognized: unwrap it, or \
+             return an io::Result<()> or a Result<(), Box<dyn Error>>"
+        )
+    })
 }
 
 impl fmt::Debug for World<'_> {

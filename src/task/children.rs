@@ -19,6 +19,7 @@ use crate::current::{self, WaitsFor, budget};
 use crate::executor::{
     ByScope, Flag, Owner, Runnable, ScopeState, SpawnOptions, local_queue, wake_waiter,
 };
+use crate::world;
 
 /// The children that a scope's body and its children spawn.
 pub(super) struct Children<'env> {
@@ -119,12 +120,18 @@ impl<'env> Children<'env> {
     /// the budget lasts. Each child costs a unit after it has run, so that nested scopes cost
     /// nothing.
     ///
+    /// In a simulated world with a seeded order, only the child that the seed chooses runs.
+    ///
     /// A child that wakes itself runs in the next poll: otherwise it would keep the scope in this
     /// loop for ever.
     fn run_woken(&self, cx: &mut Context<'_>) {
         // Starts the budget of this poll, so that the first child is counted too.
         budget::is_left();
-        for i in 0..self.scope_state.ready() {
+        let ready = match world::here() {
+            None => self.scope_state.ready(),
+            Some(here) => self.scope_state.choose(here),
+        };
+        for i in 0..ready {
             if i > 0 && budget::poll_left(cx).is_pending() {
                 return;
             }

@@ -53,9 +53,9 @@ impl Helper {
     /// # Errors
     ///
     /// If the operating system has no selector or no thread for it. Kind `Unsupported` in a
-    /// simulated world.
+    /// simulated world, which has one thread.
     pub fn new() -> io::Result<Helper> {
-        world::check_outside("a helper thread of tokio")?;
+        world::check_outside("tokio::Helper")?;
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let handle = runtime.handle().clone();
         let (running, mut stopped) = unbounded();

@@ -27,9 +27,11 @@ impl State {
     }
 
     /// Sets the deadline of a host. There is an event at it or before: a later deadline costs
-    /// nothing until that.
+    /// nothing until that. The last instant never comes: a deadline that a clock cannot count is
+    /// there, and one of a clock that stands still.
     pub(super) fn set_timer(&mut self, id: HostId, at: Option<u64>) {
         let host = &mut self.hosts[id];
+        let at = at.filter(|at| *at < u64::MAX);
         host.timer = at;
         if let Some(at) = at.filter(|at| host.timer_event.is_none_or(|event| *at < event)) {
             host.timer_event = Some(at);
@@ -83,7 +85,10 @@ impl State {
                 Packet::Tcp(id, to, segment) => {
                     self.transmit(id, to, segment, 0);
                 }
-                Packet::Udp(datagram) => self.dispatch(datagram, 0),
+                Packet::Udp(datagram) => {
+                    let way = self.way(datagram.hosts, datagram.bytes.len());
+                    self.dispatch(datagram, way, 0);
+                }
                 Packet::Unreachable { socket, from, to } => self.send_refusal(socket, from, to),
             }
         }

@@ -147,6 +147,22 @@ impl World {
         self.state.borrow_mut().random(stream).next()
     }
 
+    /// Has [`choose`](World::choose) choose by the seed.
+    pub(crate) fn set_seeded(&self, is_seeded: bool) {
+        self.state.borrow_mut().is_seeded = is_seeded;
+    }
+
+    /// Chooses one of `count`. `None` if the order is first in, first out, or if there is none.
+    pub(crate) fn choose(&self, count: usize) -> Option<usize> {
+        let state = &mut *self.state.borrow_mut();
+        match count {
+            0 => None,
+            _ if !state.is_seeded => None,
+            1 => Some(0),
+            _ => Some(state.random(Stream::Tasks).below(count as u64) as usize),
+        }
+    }
+
     /// Makes a host with an IPv6 and an IPv4 address. It is up.
     pub(crate) fn add_host(&self, name: &str) -> HostId {
         let state = &mut *self.state.borrow_mut();
@@ -227,6 +243,15 @@ impl World {
     /// Starts the host after `crash` or `kill`.
     pub(crate) fn start(&self, host: HostId) {
         self.state.borrow_mut().start(host);
+    }
+
+    /// Returns whether the system of the host answers.
+    pub(crate) fn has_power(&self, host: HostId) -> bool {
+        self.state.borrow().hosts[host].is_up
+    }
+
+    pub(crate) fn is_paused(&self, host: HostId) -> bool {
+        self.state.borrow().hosts[host].is_paused
     }
 
     /// Stops the program of the host. Its system goes on: it acknowledges.

@@ -164,4 +164,18 @@ impl Here {
     pub(crate) fn random(self, stream: Stream) -> u64 {
         with_current(|world| world.random(stream)).unwrap_or(0)
     }
+
+    /// Returns a random number for the code of the host. The script has a stream of its own: it
+    /// chooses the faults.
+    #[cold]
+    pub(crate) fn program_random(self) -> u64 {
+        self.random(if self.0 == HostId::SCRIPT { Stream::Faults } else { Stream::Program })
+    }
+
+    /// Chooses one of `count` ready parts of a task. `None` if they run in their order, or if there
+    /// is none.
+    #[cold]
+    pub(crate) fn choose(self, count: usize) -> Option<usize> {
+        with_current(|world| world.choose(count))?
+    }
 }

@@ -25,10 +25,10 @@ impl HostClock {
     pub(super) fn nanos(&self, now: u64) -> u64 {
         let passed = now.saturating_sub(self.since);
         if self.drift_ppm == 0 {
-            return self.base + passed;
+            return self.base.saturating_add(passed);
         }
         let passed = i128::from(passed) * (MILLION + i128::from(self.drift_ppm)) / MILLION;
-        self.base + passed as u64
+        self.base.saturating_add(u64::try_from(passed).unwrap_or(u64::MAX))
     }
 
     /// Returns the wall clock at the true time `now`, in nanoseconds since the world's begin.

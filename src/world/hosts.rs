@@ -14,6 +14,8 @@ use super::watch::{ReadyList, Watch};
 pub(crate) struct HostId(pub(crate) u32);
 
 impl HostId {
+    /// The host of the script, the first one.
+    pub(crate) const SCRIPT: HostId = HostId(0);
     /// The place of an address that no host has: it never answers.
     pub(super) const NOWHERE: HostId = HostId(u32::MAX);
 }

@@ -55,17 +55,18 @@ impl<P> Links<P> {
             return Way::Arrives(now);
         }
         if self.links.is_empty() && settings.bandwidth.is_none() {
-            return Way::Arrives(now + settings.latency.draw(random));
+            return Way::Arrives(now.saturating_add(settings.latency.draw(random)));
         }
         let link = self.links.get(&(from, to));
+        // Also for a packet that is lost, so that a cut does not change the times of the others.
+        let latency = link.and_then(|link| link.latency).unwrap_or(settings.latency).draw(random);
         match link {
             Some(link) if link.is_cut => return Way::Cut,
             Some(link) if link.held.is_some() => return Way::Held,
             _ => {}
         }
-        let latency = link.and_then(|link| link.latency).unwrap_or(settings.latency).draw(random);
         let Some(bandwidth) = link.and_then(|link| link.bandwidth).or(settings.bandwidth) else {
-            return Way::Arrives(now + latency);
+            return Way::Arrives(now.saturating_add(latency));
         };
         let link = self.link(from, to);
         let time = bytes as u128 * 1_000_000_000 / u128::from(bandwidth.max(1));

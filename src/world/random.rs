@@ -10,12 +10,14 @@ const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 /// changes no number of another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stream {
-    /// The latency of packets.
+    /// The latency of packets. Each packet draws one number, also one that is lost.
     Network,
     /// The order of ready tasks.
     Tasks,
-    /// The program's own random numbers.
+    /// The random numbers of the hosts' programs.
     Program,
+    /// Those of the script, which chooses the faults.
+    Faults,
     /// Which packets are lost, duplicated or reordered.
     Loss,
     /// The sizes of reads and writes.

@@ -84,7 +84,7 @@ impl Latency {
             Latency::Fixed(nanos) => nanos,
             Latency::Uniform(min, max) if max > min => min + random.below(max - min + 1),
             Latency::Uniform(min, _) => min,
-            Latency::Exponential { min, mean } => min + random.exponential(mean),
+            Latency::Exponential { min, mean } => min.saturating_add(random.exponential(mean)),
         }
     }
 

@@ -23,6 +23,8 @@ use super::unix_queue::{UnixBacklog, UnixFile, UnixName, UnixQueue};
 pub(super) struct State {
     pub(super) seed: u64,
     pub(super) settings: Settings,
+    /// The seed chooses among the ready parts of a task.
+    pub(super) is_seeded: bool,
     /// The true time.
     pub(super) now: u64,
     /// Whose code runs.
@@ -101,6 +103,7 @@ impl State {
         State {
             seed,
             settings,
+            is_seeded: false,
             now: 0,
             own: None,
             events: EventQueue::new(),
@@ -141,7 +144,12 @@ impl State {
 
     /// Returns what becomes of a packet of `bytes` bytes that is sent now.
     pub(super) fn way(&mut self, route: (HostId, HostId), bytes: usize) -> Way {
-        let random = &mut self.randoms[Stream::Network as usize];
+        self.way_by(Stream::Network, route, bytes)
+    }
+
+    /// Does the same, with a latency from another stream.
+    pub(super) fn way_by(&mut self, from: Stream, route: (HostId, HostId), bytes: usize) -> Way {
+        let random = &mut self.randoms[from as usize];
         self.links.send(route, bytes, self.now, &self.settings, random)
     }
 

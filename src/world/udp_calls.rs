@@ -146,13 +146,15 @@ impl State {
         let (route, number, bytes) = (datagram.hosts, datagram.flow, datagram.bytes.len());
         self.record(Kind::Send, route, number, bytes as u64);
         let is_remote = route.0 != route.1;
+        let way = self.way(route, bytes);
         if self.random_loss(route) {
             return self.record(Kind::Lose, route, number, bytes as u64);
         }
         let (duplicate, reorder) = (self.settings.duplicate, self.settings.reorder);
         if is_remote && self.random(Stream::Loss).chance(duplicate) {
             self.record(Kind::Duplicate, route, number, bytes as u64);
-            self.dispatch(datagram.clone(), 0);
+            let way = self.way_by(Stream::Loss, route, bytes);
+            self.dispatch(datagram.clone(), way, 0);
         }
         let mut delay = 0;
         if is_remote && self.random(Stream::Loss).chance(reorder) {
@@ -160,14 +162,14 @@ impl State {
             delay = 1 + self.links.usual_latency(route.0, route.1, &self.settings);
             self.record(Kind::Delay, route, number, delay);
         }
-        self.dispatch(datagram, delay);
+        self.dispatch(datagram, way, delay);
     }
 
-    /// Sends a datagram that is not lost. It takes `delay` longer than others.
-    pub(super) fn dispatch(&mut self, datagram: Box<Datagram>, delay: u64) {
+    /// Sends a datagram that is not lost on its way. It takes `delay` longer than others.
+    pub(super) fn dispatch(&mut self, datagram: Box<Datagram>, way: Way, delay: u64) {
         let (route, bytes) = (datagram.hosts, datagram.bytes.len());
         let tie = self.tie(u64::from(datagram.flow));
-        match self.way(route, bytes) {
+        match way {
             Way::Arrives(at) => {
                 let happening = Happening::Packet(Packet::Udp(datagram));
                 self.events.push(at.saturating_add(delay), tie, happening);
