@@ -19,6 +19,7 @@ use crate::executor::{Executor, Hooks};
 use crate::reactor::Reactor;
 use crate::threads::{Inbox, LoopInfo, LoopName, Pool, PoolSettings, registry};
 use crate::wait::WaitQueue;
+use crate::world::{OnHost, OwnHost};
 
 /// All parts of one loop.
 pub(crate) struct Context {
@@ -34,6 +35,7 @@ pub(crate) struct Context {
     pub(crate) locals: Locals,
     /// The number of turns that have begun.
     pub(crate) turns: Cell<u64>,
+    host: OwnHost,
 }
 
 /// The settings of a loop.
@@ -46,7 +48,10 @@ pub(crate) struct Settings {
 }
 
 /// Keeps a loop entered. Its drop makes the previous loop the current one.
-pub(crate) struct Entered(Rc<Context>);
+pub(crate) struct Entered {
+    context: Rc<Context>,
+    _on_host: Option<OnHost>,
+}
 
 thread_local! {
     /// The entered loops, the innermost last. Owns no memory while it is empty, since it is never
@@ -57,6 +62,8 @@ thread_local! {
 
 impl Context {
     pub(crate) fn new(parts: Settings) -> io::Result<Rc<Context>> {
+        let host = OwnHost::of_new_loop();
+        let _on_host = host.enter();
         let reactor = Rc::new(Reactor::new(parts.events_capacity)?);
         let info = LoopInfo::new(parts.name, parts.hooks.is_debug(), parts.hooks.watched());
         let inbox = Arc::new(Inbox::new(reactor.unpark()?, info));
@@ -71,13 +78,14 @@ impl Context {
             idle: WaitQueue::new(),
             locals: Locals::default(),
             turns: Cell::new(0),
+            host,
         }))
     }
 
     /// Makes this the current loop of the thread, in which sockets and tasks are made.
     pub(crate) fn enter(self: &Rc<Self>) -> Entered {
         ENTERED.with(|entered| entered.borrow_mut().push(self.clone()));
-        Entered(self.clone())
+        Entered { context: self.clone(), _on_host: self.host.enter() }
     }
 
     /// Ends the loop: its tasks, its calls, its sources. Destructors may spawn and wake, without
@@ -111,7 +119,7 @@ impl Drop for Entered {
     fn drop(&mut self) {
         let is_latest = ENTERED.with(|entered| {
             let mut entered = entered.borrow_mut();
-            let place = entered.iter().rposition(|context| Rc::ptr_eq(context, &self.0));
+            let place = entered.iter().rposition(|context| Rc::ptr_eq(context, &self.context));
             let latest = entered.len().checked_sub(1);
             if let Some(place) = place {
                 entered.remove(place);

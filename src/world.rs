@@ -35,10 +35,12 @@ mod tcp_calls;
 mod tcp_handshake;
 mod tcp_receive;
 mod tcp_send;
+mod time;
 mod udp_calls;
 mod unix_calls;
 
 // What the driver and the sockets of a loop use.
+mod alone;
 mod channel_io;
 mod handle;
 mod here;
@@ -64,10 +66,11 @@ mod trace_record;
 mod trace_tests;
 mod trace_text;
 
+pub(crate) use alone::{OnHost, OwnHost};
 pub(crate) use handle::{Action, Entered, World, current, is_current};
 pub(crate) use here::{
-    Here, INTRUSION, check_outside, here, note_registration, ordinal, reset, take_intrusion,
-    unsupported,
+    Here, INTRUSION, check_outside, has_driver, here, note_registration, ordinal, reset,
+    take_intrusion, unsupported,
 };
 pub(crate) use hosts::HostId;
 pub(crate) use pipe::{PipeReceiver, PipeSender, pipe};

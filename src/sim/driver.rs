@@ -20,11 +20,6 @@ use crate::world::{self as leaf, HostId, Stream};
 /// The host of the script.
 pub(super) const SCRIPT: HostId = HostId(0);
 
-/// The turns at one instant after which each further turn takes some time: a task may wait for the
-/// time to pass without a timer.
-const TURNS_AT_AN_INSTANT: u32 = 1_000;
-const TURN_NANOS: u64 = 1_000;
-
 /// A world that runs.
 pub(super) struct Driver<'env> {
     pub(super) leaf: Rc<leaf::World>,
@@ -38,7 +33,6 @@ pub(super) struct Driver<'env> {
     /// The first failure. Shared with the loops, whose error handlers write it.
     pub(super) failure: Rc<RefCell<Option<Failure>>>,
     turns: Cell<u64>,
-    turns_at_an_instant: Cell<u32>,
     pub(super) has_ended: Cell<bool>,
     pub(super) watched: Watched,
 }
@@ -57,7 +51,6 @@ impl<'env> Driver<'env> {
             invariants: RefCell::default(),
             failure: Rc::default(),
             turns: Cell::new(0),
-            turns_at_an_instant: Cell::new(0),
             has_ended: Cell::new(false),
             watched: Watched::new(seed, options.poll_limit),
         })
@@ -121,14 +114,13 @@ impl<'env> Driver<'env> {
 
     /// Advances the time to the next event: no host has anything to do.
     fn advance(&self) -> Result<(), Failure> {
-        self.turns_at_an_instant.set(0);
-        self.next_event()
-    }
-
-    fn next_event(&self) -> Result<(), Failure> {
         if !self.leaf.advance() {
             return Err(standstill(self.describe_hosts()));
         }
+        self.check_time()
+    }
+
+    fn check_time(&self) -> Result<(), Failure> {
         let limit = self.options.time_limit;
         if u128::from(self.leaf.nanos()) > limit.as_nanos() {
             let hosts = self.describe_hosts();
@@ -151,18 +143,7 @@ impl<'env> Driver<'env> {
                 self.options.step_limit
             )));
         }
-        let at_an_instant = self.turns_at_an_instant.get() + 1;
-        self.turns_at_an_instant.set(at_an_instant);
-        if at_an_instant <= TURNS_AT_AN_INSTANT {
-            return Ok(());
-        }
-        match self.leaf.next_event() {
-            Some(at) if at <= self.leaf.nanos() + TURN_NANOS => self.next_event(),
-            _ => {
-                self.leaf.pass(TURN_NANOS);
-                Ok(())
-            }
-        }
+        if self.leaf.count_turn() { self.check_time() } else { Ok(()) }
     }
 
     /// Calls the invariants, which panic if they do not hold.

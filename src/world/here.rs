@@ -53,6 +53,12 @@ fn find() -> Option<Here> {
     Some(Here(current()?.host()?))
 }
 
+/// Returns whether a driver runs the turns of the current host.
+#[inline]
+pub(crate) fn has_driver() -> bool {
+    current().is_some_and(|world| world.has_driver)
+}
+
 /// Begins the task numbers of a new world.
 pub(crate) fn reset() {
     ORDINALS.take();
@@ -136,11 +142,13 @@ impl Here {
         }
     }
 
-    /// Moves the readiness events since the last call into `into`.
-    pub(crate) fn take_events(self, into: &mut Vec<Event>) {
-        if let Some(world) = current() {
-            world.take_events(self.0, into);
-        }
+    /// Waits for readiness events for up to `timeout`, unless a driver lets the time pass. Moves
+    /// the events since the last call into `into`.
+    pub(crate) fn wait(self, timeout: Option<Duration>, into: &mut Vec<Event>) -> io::Result<()> {
+        let Some(world) = current() else { return Ok(()) };
+        world.wait(self.0, timeout)?;
+        world.take_events(self.0, into);
+        Ok(())
     }
 
     /// Returns how many sockets have noted their tokens so far.

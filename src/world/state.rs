@@ -26,6 +26,7 @@ pub(super) struct State {
     pub(super) settings: Settings,
     /// The true time.
     pub(super) now: u64,
+    pub(super) turns_at_an_instant: u32,
     /// Whose code runs.
     pub(super) own: Option<HostId>,
     pub(super) events: EventQueue<Happening>,
@@ -108,6 +109,7 @@ impl State {
             seed,
             settings,
             now: 0,
+            turns_at_an_instant: 0,
             own: None,
             events: EventQueue::new(),
             randoms: std::array::from_fn(|stream| Random::new(seed, stream as u64)),
