@@ -77,10 +77,10 @@ pub(crate) fn here() -> Option<Here> {
     None
 }
 
-/// Returns whether a driver runs the turns of the current host.
+/// Returns the host whose code runs on this thread, if a driver runs its turns.
 #[inline(always)]
-pub(crate) fn has_driver() -> bool {
-    false
+pub(crate) fn driven() -> Option<Here> {
+    None
 }
 
 /// Returns an error if a simulated world is current, which does not have `what`.

@@ -69,7 +69,7 @@ mod trace_text;
 pub(crate) use alone::{OnHost, OwnHost};
 pub(crate) use handle::{Action, Entered, World, current, is_current};
 pub(crate) use here::{
-    Here, INTRUSION, check_outside, has_driver, here, note_registration, ordinal, reset,
+    Here, INTRUSION, check_outside, driven, here, note_registration, ordinal, reset,
     take_intrusion, unsupported,
 };
 pub(crate) use hosts::HostId;

@@ -197,15 +197,18 @@ impl World {
     }
 }
 
+/// Calls `f` with the shared selector. It is gone when the thread ends: a thread-local of the
+/// program may still drop sockets then.
 #[cold]
 fn with_shared<T>(f: impl FnOnce(&Registry) -> io::Result<T>) -> io::Result<T> {
-    SHARED.with(|shared| match shared.get() {
+    let called = SHARED.try_with(|shared| match shared.get() {
         Some(poll) => f(poll.registry()),
         None => {
             let poll = mio::Poll::new()?;
             f(shared.get_or_init(|| poll).registry())
         }
-    })
+    });
+    called.unwrap_or_else(|_| Err(io::ErrorKind::NotConnected.into()))
 }
 
 /// Converts an event to the directions in which it may end a wait. An error may end both.

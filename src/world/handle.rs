@@ -50,7 +50,9 @@ thread_local! {
 
 /// Returns the current world of the thread.
 pub(crate) fn current() -> Option<Rc<World>> {
-    if is_current() { CURRENT.with(|current| current.borrow().clone()) } else { None }
+    // When the thread ends, its world is gone.
+    let current = || CURRENT.try_with(|current| current.borrow().clone()).ok().flatten();
+    if is_current() { current() } else { None }
 }
 
 /// Returns whether the thread has a current world.

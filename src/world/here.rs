@@ -53,10 +53,15 @@ fn find() -> Option<Here> {
     Some(Here(current()?.host()?))
 }
 
-/// Returns whether a driver runs the turns of the current host.
-#[inline]
-pub(crate) fn has_driver() -> bool {
-    current().is_some_and(|world| world.has_driver)
+/// Returns the host whose code runs on this thread, if a driver runs its turns.
+#[inline(always)]
+pub(crate) fn driven() -> Option<Here> {
+    if is_current() { find_driven() } else { None }
+}
+
+#[cold]
+fn find_driven() -> Option<Here> {
+    Some(Here(current().filter(|world| world.has_driver)?.host()?))
 }
 
 /// Begins the task numbers of a new world.
@@ -160,14 +165,16 @@ impl Here {
     #[cold]
     pub(crate) fn task_ids(self) -> (u64, u64) {
         let host = self.0.0 as usize;
-        let next = ORDINALS.with_borrow_mut(|ordinals| {
+        let next = ORDINALS.try_with(|ordinals| {
+            let ordinals = &mut *ordinals.borrow_mut();
             if ordinals.len() <= host {
                 ordinals.resize(host + 1, 1);
             }
             let end = ordinals[host] + BLOCK;
             std::mem::replace(&mut ordinals[host], end)
         });
-        let first = WORLD | (host as u64) << HOST_SHIFT | next;
+        // A task of the end of the thread never runs.
+        let first = WORLD | (host as u64) << HOST_SHIFT | next.unwrap_or(1);
         (first, first + BLOCK)
     }
 
