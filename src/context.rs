@@ -26,6 +26,7 @@ use crate::executor::{Executor, Hooks};
 use crate::reactor::Reactor;
 use crate::threads::{Inbox, LoopInfo, LoopName, Pool, PoolSettings, registry};
 use crate::wait::WaitQueue;
+use crate::world::{OnHost, OwnHost};
 
 /// All parts of one loop.
 pub(crate) struct Context {
@@ -41,6 +42,7 @@ pub(crate) struct Context {
     pub(crate) locals: Locals,
     /// The number of turns that have begun.
     pub(crate) turns: Cell<u64>,
+    host: OwnHost,
 }
 
 /// The settings of a loop.
@@ -53,7 +55,10 @@ pub(crate) struct Settings {
 }
 
 /// Keeps a loop entered. Its drop makes the previous loop the current one.
-pub(crate) struct Entered(Rc<Context>);
+pub(crate) struct Entered {
+    context: Rc<Context>,
+    _on_host: Option<OnHost>,
+}
 
 /// The entered loops of a thread. Without one, it owns no memory, since it is never dropped; with
 /// one, it allocates nothing, since each turn of an embedded loop enters it.
@@ -70,6 +75,8 @@ thread_local! {
 
 impl Context {
     pub(crate) fn new(parts: Settings) -> io::Result<Rc<Context>> {
+        let host = OwnHost::of_new_loop();
+        let _on_host = host.enter();
         let reactor = Rc::new(Reactor::new(parts.events_capacity)?);
         let info = LoopInfo::new(parts.name, parts.hooks.is_debug(), parts.hooks.watched());
         let inbox = Arc::new(Inbox::new(reactor.unpark()?, info));
@@ -84,13 +91,14 @@ impl Context {
             idle: WaitQueue::new(),
             locals: Locals::default(),
             turns: Cell::new(0),
+            host,
         }))
     }
 
     /// Makes this the current loop of the thread, in which sockets and tasks are made.
     pub(crate) fn enter(self: &Rc<Self>) -> Entered {
         ENTERED.with(|entered| entered.borrow_mut().enter(self.clone()));
-        Entered(self.clone())
+        Entered { context: self.clone(), _on_host: self.host.enter() }
     }
 
     /// Copies the tables of the loop at once.
@@ -153,7 +161,7 @@ impl Loops {
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        let is_latest = ENTERED.with(|entered| entered.borrow_mut().leave(&self.0));
+        let is_latest = ENTERED.with(|entered| entered.borrow_mut().leave(&self.context));
         assert!(
             is_latest || std::thread::panicking(),
             "the guards of Runtime::enter were dropped out of order: drop the latest first"

@@ -13,6 +13,10 @@ use std::time::{Duration, SystemTime};
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Here {}
 
+/// The host that a loop is: none.
+#[derive(Debug)]
+pub(crate) struct OwnHost;
+
 /// A readiness event of a simulated socket.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Event {
@@ -21,6 +25,10 @@ pub(crate) struct Event {
     pub(crate) writable: bool,
     pub(crate) special: bool,
 }
+
+/// Keeps a host current.
+#[derive(Debug)]
+pub(crate) enum OnHost {}
 
 /// A stream of random numbers of a world.
 #[derive(Clone, Copy, Debug)]
@@ -69,6 +77,12 @@ pub(crate) fn here() -> Option<Here> {
     None
 }
 
+/// Returns the host whose code runs on this thread, if a driver runs its turns.
+#[inline(always)]
+pub(crate) fn driven() -> Option<Here> {
+    None
+}
+
 /// Returns an error if a simulated world is current, which does not have `what`.
 #[inline(always)]
 pub(crate) fn check_outside(_what: &str) -> io::Result<()> {
@@ -84,6 +98,18 @@ pub(crate) fn unsupported(what: &str) -> io::Error {
 #[inline(always)]
 pub(crate) fn ordinal(_task: u64) -> Option<(u64, u64)> {
     None
+}
+
+impl OwnHost {
+    #[inline(always)]
+    pub(crate) fn of_new_loop() -> OwnHost {
+        OwnHost
+    }
+
+    #[inline(always)]
+    pub(crate) fn enter(&self) -> Option<OnHost> {
+        None
+    }
 }
 
 impl Here {
@@ -111,7 +137,7 @@ impl Here {
         match self {}
     }
 
-    pub(crate) fn take_events(self, _into: &mut Vec<Event>) {
+    pub(crate) fn wait(self, _timeout: Option<Duration>, _into: &mut Vec<Event>) -> io::Result<()> {
         match self {}
     }
 

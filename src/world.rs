@@ -32,10 +32,12 @@ mod tcp_calls;
 mod tcp_handshake;
 mod tcp_receive;
 mod tcp_send;
+mod time;
 mod udp_calls;
 mod unix_calls;
 
 // What the driver and the sockets of a loop use.
+mod alone;
 mod channel_io;
 mod handle;
 mod here;
@@ -61,10 +63,11 @@ mod trace_record;
 mod trace_tests;
 mod trace_text;
 
+pub(crate) use alone::{OnHost, OwnHost};
 pub(crate) use handle::{World, current};
 pub(crate) use here::{
-    Here, INTRUSION, check_outside, here, note_registration, ordinal, reset, take_intrusion,
-    unsupported,
+    Here, INTRUSION, check_outside, driven, here, note_registration, ordinal, reset,
+    take_intrusion, unsupported,
 };
 pub(crate) use hosts::HostId;
 pub(crate) use pipe::{PipeReceiver, PipeSender, pipe};
@@ -72,6 +75,7 @@ pub(crate) use random::Stream;
 pub(crate) use settings::{Latency, Settings, TcpOptions, UdpOptions};
 pub(crate) use tcp_socket::{TcpListener, TcpSocket};
 pub(crate) use tcp_stream::TcpStream;
+pub(crate) use time::{TURN_NANOS, TURNS_WITHOUT_EVENT};
 pub use trace::Trace;
 pub(crate) use trace_entry::Kind;
 pub(crate) use trace_record::Record;

@@ -330,7 +330,7 @@ fn a_client_that_sends_no_request_is_closed_after_the_header_timeout() {
             let (mut reader, writer) = connect(&server).await?;
             writer.write(sent);
             let answer = reader.read_to_end().await.unwrap_or_default();
-            assert!(begin.elapsed() >= limit);
+            assert!(now() - begin >= limit);
             let answers_seen = String::from_utf8_lossy(&answer).matches("200 OK").count();
             assert_eq!(answers_seen, answers, "{sent}");
         }
@@ -584,7 +584,7 @@ fn a_handshake_has_a_time_limit_and_its_end_is_reported_with_the_peer() {
         let begin = now();
         let (mut reader, writer) = connect(&server).await?;
         assert_eq!(reader.read_to_end().await?, b"");
-        assert!(begin.elapsed() >= limit);
+        assert!(now() - begin >= limit);
         server.close();
         server.wait_closed().await;
         writer.local_addr()

@@ -43,6 +43,7 @@ enum Op {
     Accept,
     Write(usize),
     Read(usize),
+    Peek(usize),
     /// Ends the write direction.
     Shutdown,
     TakeError,
@@ -114,6 +115,16 @@ impl End {
                 let mut buf = vec![0; n];
                 let n = stream.try_read(&mut buf)?;
                 buf.truncate(n);
+                Outcome::Bytes(buf)
+            }
+            Op::Peek(n) => {
+                let mut buf = vec![0; n];
+                // What has arrived is there at the first wait of the loop.
+                let Ok(peeked) = timeout(Duration::from_millis(2), stream.peek(&mut buf)).await
+                else {
+                    return Ok(Outcome::Waits);
+                };
+                buf.truncate(peeked?);
                 Outcome::Bytes(buf)
             }
             Op::Shutdown => stream.shutdown(Shutdown::Write).map(|()| Outcome::Done)?,
@@ -262,7 +273,7 @@ fn assert_allowed(script: &Script, outcomes: &[Outcome]) {
             Op::Accept | Op::Drop => &[],
             // send(2), recv(2), shutdown(2), and SO_ERROR in socket(7).
             Op::Write(_) => &[BrokenPipe, ConnectionReset],
-            Op::Read(_) => &[ConnectionReset],
+            Op::Read(_) | Op::Peek(_) => &[ConnectionReset],
             Op::Shutdown => &[NotConnected],
             Op::TakeError => &[BrokenPipe, ConnectionReset],
         };
@@ -304,6 +315,7 @@ fn scripts() -> impl Strategy<Value = Script> {
     let op = prop_oneof![
         4 => (1..BYTES_MAX).prop_map(Op::Write),
         4 => (1..2 * BYTES_MAX).prop_map(Op::Read),
+        1 => (1..2 * BYTES_MAX).prop_map(Op::Peek),
         1 => Just(Op::Shutdown),
         1 => Just(Op::TakeError),
         1 => Just(Op::Drop),

@@ -1,9 +1,13 @@
 //! Simulated worlds: Unix sockets and pipes within a host, options of sockets.
 #![cfg(all(feature = "sim", unix))]
 
+use std::cell::RefCell;
+use std::thread;
 use std::time::Duration;
 
-use evloop::net::{TcpListener, TcpSocket, UnixDatagram, UnixListener, UnixStream, pipe};
+use evloop::net::{
+    TcpListener, TcpSocket, UdpSocket, UnixDatagram, UnixListener, UnixStream, pipe,
+};
 use evloop::{sim, time};
 use futures_lite::{AsyncReadExt, AsyncWriteExt};
 
@@ -178,4 +182,17 @@ fn a_socket_of_a_world_has_no_descriptor() {
         let (one, _other) = UnixStream::pair().unwrap();
         let _ = one.as_fd();
     });
+}
+
+#[test]
+fn a_thread_local_may_hold_a_socket_of_an_ended_world() {
+    thread_local! {
+        static KEPT: RefCell<Option<UdpSocket>> = const { RefCell::new(None) };
+    }
+    let thread = thread::spawn(|| {
+        // Begun before the world, and so dropped after what that keeps for the thread.
+        KEPT.set(None);
+        sim::run(1, async |_| KEPT.set(Some(UdpSocket::bind("127.0.0.1:0").await.unwrap())));
+    });
+    thread.join().unwrap();
 }

@@ -66,9 +66,10 @@ const SMALL_FILES: [(&str, &str); 17] = [
 ];
 const UNFINISHED: &str = "TODO FIXME XXX todo! unimplemented! dbg!";
 /// The files that may ask for a simulated world, and why. Its driver and the world itself may, too.
-const ASK_FOR_A_WORLD: [(&str, &str); 28] = [
+const ASK_FOR_A_WORLD: [(&str, &str); 29] = [
     ("src/blocking.rs", "work runs later on the one thread"),
     ("src/clock.rs", "virtual time"),
+    ("src/context.rs", "a loop may have a world of its own"),
     ("src/current/task_id.rs", "numbers by host and ordinal"),
     ("src/debug/dump.rs", "sockets without a descriptor"),
     ("src/executor/child_slot.rs", "the order of the seed"),

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use evloop::net::TcpListener;
 use evloop::sync::Notify;
 use evloop::task::{self, yield_now};
-use evloop::time::{Sleep, sleep, sleep_until};
+use evloop::time::{Sleep, now, sleep, sleep_until};
 use evloop::{JoinHandle, Runtime, block_on, spawn};
 
 /// Counts the polls of a [`Counted`] future.
@@ -193,16 +193,16 @@ fn a_timer_behind_a_panicking_waker_fires_in_the_next_turn() {
         }
     }
     let mut runtime = Runtime::new().unwrap();
-    let deadline = Instant::now() + Duration::from_millis(2);
+    let deadline = now() + Duration::from_millis(2);
     let bomb = Waker::from(Arc::new(Bomb));
     let _first = sleep_in(&runtime, deadline, &bomb);
     let second = runtime.spawn(sleep_until(deadline));
     assert_eq!(turn(&mut runtime), 1);
-    while Instant::now() < deadline + Duration::from_millis(1) {}
+    while now() < deadline + Duration::from_millis(1) {}
     catch_unwind(AssertUnwindSafe(|| turn(&mut runtime))).unwrap_err();
-    let (begin, hang) = (Instant::now(), Duration::from_secs(10));
+    let (begin, hang) = (now(), Duration::from_secs(10));
     assert_eq!(runtime.turn(Some(hang)).unwrap().polled, 1);
-    assert!(second.is_finished() && begin.elapsed() < hang);
+    assert!(second.is_finished() && now() - begin < hang);
 }
 
 /// Returns a sleep that was made and polled while `runtime` did not run.
@@ -347,7 +347,7 @@ fn a_loop_can_be_entered_again_inside_the_turn_of_an_inner_loop() {
         let guard = reentered.enter();
         all(0);
         let _of_outer = (spawn(pending::<()>()), reentered.spawn(pending::<()>()));
-        assert!(reentered.next_deadline().unwrap() <= Instant::now(), "the loop has work");
+        assert!(reentered.next_deadline().unwrap() <= now(), "the loop has work");
         all(2);
         drop(guard);
         let _of_inner = spawn(ready(()));
@@ -368,14 +368,14 @@ fn next_deadline_returns_when_to_turn() {
     assert_eq!(runtime.next_deadline(), None);
     let hour = Duration::from_secs(3600);
     let task = runtime.spawn(sleep_from_now(hour));
-    assert!(runtime.next_deadline().unwrap() <= Instant::now());
-    let before = Instant::now();
+    assert!(runtime.next_deadline().unwrap() <= now());
+    let before = now();
     assert_eq!(turn(&mut runtime), 1);
     let next = runtime.next_deadline().unwrap();
     let finest = Duration::from_millis(1);
-    assert!(before + hour <= next && next < Instant::now() + hour + finest);
+    assert!(before + hour <= next && next < now() + hour + finest);
     task.abort();
-    assert!(runtime.next_deadline().unwrap() <= Instant::now());
+    assert!(runtime.next_deadline().unwrap() <= now());
     turn(&mut runtime);
     assert!(task.is_finished());
     assert_eq!(runtime.next_deadline(), None);
@@ -540,12 +540,12 @@ mod embedded {
         fn a_deadline_that_comes() {
             let (mut runtime, ..) = watched();
             for duration in [200, 900, 1100, 5000].map(Duration::from_micros) {
-                let begin = Instant::now();
+                let begin = now();
                 let task = runtime.spawn(sleep_from_now(duration));
                 assert_eq!(turn(&mut runtime), 1);
                 assert!(is_readable_within(&runtime, HANG));
                 assert_eq!(turn(&mut runtime), 1);
-                assert!(task.is_finished() && begin.elapsed() >= duration);
+                assert!(task.is_finished() && now() - begin >= duration);
             }
             assert!(!is_readable(&runtime));
         }
@@ -553,14 +553,14 @@ mod embedded {
         #[test]
         fn a_deadline_set_between_two_turns() {
             let (mut runtime, ..) = watched();
-            let far = Instant::now() + Duration::from_secs(3600);
+            let far = now() + Duration::from_secs(3600);
             let _far = sleep_in(&runtime, far, Waker::noop());
             assert!(!is_readable(&runtime));
             for duration in [200, 900, 1100, 5000].map(Duration::from_micros) {
-                let deadline = Instant::now() + duration;
+                let deadline = now() + duration;
                 let _near = sleep_in(&runtime, deadline, Waker::noop());
                 assert!(is_readable_within(&runtime, HANG));
-                assert!(Instant::now() >= deadline);
+                assert!(now() >= deadline);
                 assert_eq!(turn(&mut runtime), 0);
                 assert!(!is_readable(&runtime));
             }

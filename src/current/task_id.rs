@@ -44,7 +44,7 @@ fn block() -> (u64, u64) {
 impl TaskIds {
     pub(crate) fn next(&self) -> TaskId {
         if self.next.get() == self.end.get() {
-            let (begin, end) = world::here().map_or_else(block, Here::task_ids);
+            let (begin, end) = world::driven().map_or_else(block, Here::task_ids);
             self.next.set(begin);
             self.end.set(end);
         }
@@ -55,7 +55,7 @@ impl TaskIds {
 impl TaskId {
     /// Returns an id for a task that was never spawned.
     pub(crate) fn never_spawned() -> TaskId {
-        let (id, _) = world::here().map_or_else(block, Here::task_ids);
+        let (id, _) = world::driven().map_or_else(block, Here::task_ids);
         TaskId::new(id)
     }
 

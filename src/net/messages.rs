@@ -5,6 +5,7 @@
 use std::error::Error;
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 
 pub(super) use private::Sealed;
 
@@ -71,10 +72,29 @@ pub(super) fn explain_send(length: usize, error: io::Error) -> io::Error {
     explain_as(io::ErrorKind::NotConnected, error, sentence)
 }
 
+/// Adds to an error which datagram was not sent, and why the socket cannot send to this address.
+#[cold]
+pub(super) fn explain_send_to(
+    local: io::Result<SocketAddr>,
+    length: usize,
+    addr: SocketAddr,
+    error: io::Error,
+) -> io::Error {
+    let hint = match local {
+        _ if error.kind() == io::ErrorKind::PermissionDenied => {
+            " (a broadcast address needs UdpSocket::set_broadcast)"
+        }
+        Ok(local) if local.is_ipv4() && addr.is_ipv6() => " (this is an IPv4 socket)",
+        Ok(local) if local.is_ipv6() && addr.is_ipv4() => " (this is an IPv6 socket)",
+        _ => "",
+    };
+    send_error(length, &format!(" to {addr}"), hint, error)
+}
+
 /// Adds to an error of a send the length of the datagram, its destination as in `" to ADDRESS"`,
 /// and a hint. Errors that only repeat the send stay as they are.
 #[cold]
-pub(super) fn send_error(length: usize, to: &str, hint: &str, error: io::Error) -> io::Error {
+fn send_error(length: usize, to: &str, hint: &str, error: io::Error) -> io::Error {
     if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) {
         return error;
     }

@@ -3,10 +3,10 @@
 use std::io;
 use std::net::SocketAddr;
 
-use super::messages::{DatagramIo, ReceiveMode};
+use super::messages::{DatagramIo, ReceiveMode, explain_send_to};
 use super::system;
 use super::transport::done;
-use super::udp_socket::{UdpSocket, explain_send_to};
+use super::udp_socket::UdpSocket;
 use crate::reactor::{Direction, Done};
 use crate::sys;
 
@@ -149,7 +149,7 @@ fn send_many<B: AsRef<[u8]>>(
     let datagrams = &datagrams[..datagrams.len().min(DATAGRAMS_MAX)];
     system::send_many(io, datagrams).map_err(|error| {
         let (datagram, addr) = &datagrams[0];
-        explain_send_to(io, datagram.as_ref().len(), *addr, error)
+        explain_send_to(io.local_addr(), datagram.as_ref().len(), *addr, error)
     })
 }
 

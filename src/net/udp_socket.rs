@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use super::addrs::{Target, ToAddrs, bind_error, resolve};
 use super::datagram_socket::DatagramSocket;
 use super::messages::{
-    DatagramIo, Protocol, ReceiveMode, Sealed, check_truncated, explain_send, send_error,
+    DatagramIo, Protocol, ReceiveMode, Sealed, check_truncated, explain_send, explain_send_to,
 };
 use super::system;
 use super::transport::done;
@@ -272,25 +272,6 @@ impl UdpSocket {
     }
 }
 
-/// Adds to an error which datagram was not sent, and why the socket cannot send to this address.
-#[cold]
-pub(super) fn explain_send_to(
-    io: &impl DatagramIo<Addr = SocketAddr>,
-    length: usize,
-    addr: SocketAddr,
-    error: io::Error,
-) -> io::Error {
-    let hint = match io.local_addr() {
-        _ if error.kind() == io::ErrorKind::PermissionDenied => {
-            " (a broadcast address needs UdpSocket::set_broadcast)"
-        }
-        Ok(local) if local.is_ipv4() && addr.is_ipv6() => " (this is an IPv4 socket)",
-        Ok(local) if local.is_ipv6() && addr.is_ipv4() => " (this is an IPv6 socket)",
-        _ => "",
-    };
-    send_error(length, &format!(" to {addr}"), hint, error)
-}
-
 impl Protocol for Udp {}
 
 impl Sealed for Udp {
@@ -309,7 +290,7 @@ impl DatagramIo for mio::net::UdpSocket {
 
     fn transmit_to(&self, buf: &[u8], addr: &SocketAddr) -> io::Result<usize> {
         let sent = sys::send_udp(self, buf, *addr);
-        sent.map_err(|error| explain_send_to(self, buf.len(), *addr, error))
+        sent.map_err(|error| explain_send_to(self.local_addr(), buf.len(), *addr, error))
     }
 
     fn receive(&self, buf: &mut [u8]) -> io::Result<usize> {

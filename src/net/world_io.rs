@@ -8,7 +8,7 @@ use std::net::{Shutdown, SocketAddr};
 #[cfg(unix)]
 use std::os::unix::net::SocketAddr as UnixAddr;
 
-use super::messages::{DatagramIo, ReceiveMode, check_truncated, explain_send, send_error};
+use super::messages::{DatagramIo, ReceiveMode, check_truncated, explain_send, explain_send_to};
 #[cfg(unix)]
 use super::pipe_transfer::{ReadEnd, WriteEnd};
 use super::system::{Io, TcpListener, TcpStream, UdpSocket, in_world};
@@ -103,8 +103,9 @@ macro_rules! stream_io {
 
             #[cfg(feature = "hyper")]
             fn send_at_once(&self) {
-                if let Io::System(io) = self {
-                    io.send_at_once();
+                match self {
+                    Io::System(io) => io.send_at_once(),
+                    Io::World(io) => io.send_at_once(),
                 }
             }
 
@@ -226,7 +227,7 @@ macro_rules! datagram_io {
 stream_io!(TcpStream, SocketAddr);
 accept!(TcpListener, TcpStream, SocketAddr);
 datagram_io!(UdpSocket, SocketAddr, |io: &world::UdpSocket, buf: &[u8], addr: &SocketAddr| {
-    let explain = |error| send_error(buf.len(), &format!(" to {addr}"), "", error);
+    let explain = |error| explain_send_to(io.local_addr(), buf.len(), *addr, error);
     io.send_to(buf, *addr).map_err(explain)
 });
 #[cfg(unix)]

@@ -168,13 +168,19 @@ impl System {
 }
 
 impl World {
-    /// Calls `f` for each event that came since the last call.
-    pub(super) fn take_events(&self, mut f: impl FnMut(usize, Readiness)) {
+    /// Calls `f` for each event that came since the last call. Waits for one for up to `timeout`,
+    /// unless a driver lets the time pass.
+    pub(super) fn wait(
+        &self,
+        timeout: Option<Duration>,
+        mut f: impl FnMut(usize, Readiness),
+    ) -> io::Result<()> {
         let mut events = self.events.borrow_mut();
-        self.here.take_events(&mut events);
+        self.here.wait(timeout, &mut events)?;
         for Event { token, readable, writable, special } in events.drain(..) {
             f(token, Readiness { read: readable, write: writable, special });
         }
+        Ok(())
     }
 
     /// Registers a socket of the world. It notes its key, and needs no selector.
@@ -191,15 +197,18 @@ impl World {
     }
 }
 
+/// Calls `f` with the shared selector. It is gone when the thread ends: a thread-local of the
+/// program may still drop sockets then.
 #[cold]
 fn with_shared<T>(f: impl FnOnce(&Registry) -> io::Result<T>) -> io::Result<T> {
-    SHARED.with(|shared| match shared.get() {
+    let called = SHARED.try_with(|shared| match shared.get() {
         Some(poll) => f(poll.registry()),
         None => {
             let poll = mio::Poll::new()?;
             f(shared.get_or_init(|| poll).registry())
         }
-    })
+    });
+    called.unwrap_or_else(|_| Err(io::ErrorKind::NotConnected.into()))
 }
 
 /// Converts an event to the directions in which it may end a wait. An error may end both.

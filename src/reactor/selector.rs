@@ -92,10 +92,7 @@ impl Reactor {
     pub(crate) fn wait(&self, limit: Option<Duration>) -> io::Result<()> {
         let system = match &self.selector {
             Selector::System(system) => system,
-            Selector::World(world) => {
-                self.take_events(world);
-                return Ok(());
-            }
+            Selector::World(world) => return self.wait_in_world(world, limit),
         };
         let retry = self.has_unwatched().then_some(RETRY);
         let limit = limit.into_iter().chain(retry).min();
@@ -116,18 +113,19 @@ impl Reactor {
         })
     }
 
-    /// Wakes the tasks of the sources for which a simulated world has events. The world lets time
-    /// pass, so nothing waits here.
+    /// Waits in a simulated world. It has no objects that are not watched.
     #[cold]
-    fn take_events(&self, world: &World) {
+    fn wait_in_world(&self, world: &World, limit: Option<Duration>) -> io::Result<()> {
+        let timeout =
+            if self.has_pending_wakes() { Some(Duration::ZERO) } else { self.timeout(limit) };
         self.collect_and_wake(|woken| {
             let sources = self.sources.borrow();
-            world.take_events(|key, readiness| {
+            world.wait(timeout, |key, readiness| {
                 if let Some(entry) = sources.get(key) {
                     entry.source.set_ready(readiness, woken);
                 }
-            });
-        });
+            })
+        })
     }
 
     /// Returns whether a source waits for its next retry, not for an event of the selector.

@@ -120,7 +120,7 @@ impl Builder {
     /// `Unsupported` in a simulated world, whose hosts have one loop each.
     #[doc(alias = "build_local")]
     pub fn build(self) -> io::Result<Runtime> {
-        if world::here().is_some() {
+        if world::driven().is_some() {
             return Err(io::Error::new(
                 io::ErrorKind::Unsupported,
                 "a host of a simulated world has one loop, which is running: spawn a task instead",

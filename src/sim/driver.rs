@@ -15,18 +15,14 @@ use super::watchdog::Watched;
 use crate::caught::{Caught, catch};
 use crate::current::budget;
 use crate::executor::Root;
-use crate::world::{self as leaf, HostId, Stream};
+use crate::world::{self as leaf, HostId, Stream, TURN_NANOS, TURNS_WITHOUT_EVENT};
 
 /// The host of the script.
 pub(super) const SCRIPT: HostId = HostId::SCRIPT;
 
-/// The turns without an event after which each further turn takes some time: a task may wait for
-/// the time to pass without a timer.
-const TURNS_WITHOUT_EVENT: u32 = 1_000;
 /// The same for turns at one instant, with events: packets that take no time. More than the turns
 /// of a large world whose hosts have a timer at one instant.
 const TURNS_AT_AN_INSTANT: u32 = 30_000;
-const TURN_NANOS: u64 = 1_000;
 
 /// A world that runs.
 pub(super) struct Driver<'env> {

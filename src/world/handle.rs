@@ -1,14 +1,16 @@
 //! A world, shared by its driver and its sockets, and the current world of the thread.
 
 use std::cell::{Cell, RefCell};
+use std::io;
 use std::mem;
 use std::net::IpAddr;
 use std::rc::Rc;
+use std::time::Duration;
 
 use super::failure::Failure;
 use super::hosts::HostId;
 use super::random::Stream;
-use super::settings::{Latency, Settings};
+use super::settings::{Latency, Settings, seed_of_tests};
 use super::state::State;
 use super::watch::Event;
 
@@ -16,6 +18,17 @@ use super::watch::Event;
 #[derive(Debug)]
 pub(crate) struct World {
     pub(super) state: RefCell<State>,
+    /// A driver runs the turns of the hosts, and lets the time pass.
+    pub(super) has_driver: bool,
+}
+
+/// Whether the thread has a current world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Presence {
+    /// The environment may ask for one.
+    Unknown,
+    Absent,
+    Present,
 }
 
 /// While it lives, its world is the current one of the thread.
@@ -24,24 +37,40 @@ pub(crate) struct Entered(());
 
 thread_local! {
     static CURRENT: RefCell<Option<Rc<World>>> = const { RefCell::new(None) };
-    static IS_CURRENT: Cell<bool> = const { Cell::new(false) };
+    static PRESENCE: Cell<Presence> = const { Cell::new(Presence::Unknown) };
 }
 
 /// Returns the current world of the thread.
 pub(crate) fn current() -> Option<Rc<World>> {
-    CURRENT.with(|current| current.borrow().clone())
+    let current = || CURRENT.try_with(|current| current.borrow().clone()).ok().flatten();
+    if is_current() { current() } else { None }
 }
 
 /// Calls `f` with the current world of the thread, if there is one. The world is borrowed: `f` must
 /// not enter or leave one.
 pub(super) fn with_current<T>(f: impl FnOnce(&World) -> T) -> Option<T> {
-    CURRENT.with(|current| current.borrow().as_deref().map(f))
+    // When the thread ends, its world is gone.
+    let call = |current: &RefCell<Option<Rc<World>>>| current.borrow().as_deref().map(f);
+    if is_current() { CURRENT.try_with(call).ok().flatten() } else { None }
 }
 
 /// Returns whether the thread has a current world.
 #[inline]
 pub(crate) fn is_current() -> bool {
-    IS_CURRENT.get()
+    PRESENCE.get() != Presence::Absent && look()
+}
+
+#[cold]
+fn look() -> bool {
+    if PRESENCE.get() == Presence::Unknown {
+        set_current(seed_of_tests().map(World::without_driver));
+    }
+    PRESENCE.get() == Presence::Present
+}
+
+fn set_current(world: Option<Rc<World>>) {
+    PRESENCE.set(if world.is_some() { Presence::Present } else { Presence::Absent });
+    CURRENT.set(world);
 }
 
 /// Returns the current world and its current host, for a system call that makes a socket.
@@ -54,7 +83,16 @@ pub(super) fn own() -> Result<(Rc<World>, HostId), Failure> {
 
 impl World {
     pub(crate) fn new(seed: u64, settings: Settings) -> Rc<World> {
-        Rc::new(World { state: RefCell::new(State::new(seed, settings)) })
+        Rc::new(World { state: RefCell::new(State::new(seed, settings)), has_driver: true })
+    }
+
+    /// Makes a calm world in which the waits of the loops let the time pass. Its first host has the
+    /// clock of the code outside of a loop.
+    fn without_driver(seed: u64) -> Rc<World> {
+        let state = RefCell::new(State::new(seed, Settings::default()));
+        let world = Rc::new(World { state, has_driver: false });
+        world.set_host(Some(world.add_host("outside")));
+        world
     }
 
     /// Makes this the current world of the thread.
@@ -64,8 +102,7 @@ impl World {
     /// If the thread has one.
     pub(crate) fn enter(self: &Rc<Self>) -> Entered {
         assert!(!is_current(), "this thread runs a simulated world already");
-        CURRENT.set(Some(self.clone()));
-        IS_CURRENT.set(true);
+        set_current(Some(self.clone()));
         Entered(())
     }
 
@@ -86,7 +123,11 @@ impl World {
     /// Returns the monotonic clock of the current host, with its drift; the true time if there is
     /// none.
     pub(crate) fn host_nanos(&self) -> u64 {
-        let state = self.state.borrow();
+        let state = &mut *self.state.borrow_mut();
+        if !self.has_driver {
+            // The caller may read the clock until the time has passed.
+            state.count_turn();
+        }
         state.own.map_or(state.now, |own| state.hosts[own].clock.nanos(state.now))
     }
 
@@ -105,9 +146,7 @@ impl World {
     /// Lets time pass without an event, as for a turn that costs 1 us: at most until the next
     /// event.
     pub(crate) fn pass(&self, nanos: u64) {
-        let state = &mut *self.state.borrow_mut();
-        let limit = state.events.next_time().unwrap_or(u64::MAX);
-        state.now = state.now.saturating_add(nanos).min(limit).max(state.now);
+        self.state.borrow_mut().pass(nanos);
     }
 
     pub(crate) fn mark_runnable(&self, host: HostId) {
@@ -127,10 +166,8 @@ impl World {
     /// Handles the next event, and advances the time to it. Returns `false` if none is left.
     pub(crate) fn advance(&self) -> bool {
         let state = &mut *self.state.borrow_mut();
-        let Some((at, happening)) = state.events.pop() else { return false };
-        state.now = state.now.max(at);
-        state.handle(happening);
-        true
+        state.turns_without_event = 0;
+        state.advance()
     }
 
     /// Returns the time of the next event.
@@ -141,6 +178,12 @@ impl World {
     /// Moves the readiness of the host's sockets since the last call to `into`.
     pub(crate) fn take_events(&self, host: HostId, into: &mut Vec<Event>) {
         self.state.borrow_mut().hosts[host].ready.take(into);
+    }
+
+    /// Lets the time pass until the host has an event, for `timeout` at most. Does nothing if a
+    /// driver does that.
+    pub(super) fn wait(&self, host: HostId, timeout: Option<Duration>) -> io::Result<()> {
+        if self.has_driver { Ok(()) } else { self.state.borrow_mut().wait(host, timeout) }
     }
 
     pub(crate) fn random(&self, stream: Stream) -> u64 {
@@ -273,7 +316,6 @@ impl World {
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        IS_CURRENT.set(false);
-        CURRENT.set(None);
+        set_current(None);
     }
 }

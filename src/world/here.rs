@@ -53,6 +53,17 @@ fn find() -> Option<Here> {
     with_current(World::host)?.map(Here)
 }
 
+/// Returns the host whose code runs on this thread, if a driver runs its turns.
+#[inline(always)]
+pub(crate) fn driven() -> Option<Here> {
+    if is_current() { find_driven() } else { None }
+}
+
+#[cold]
+fn find_driven() -> Option<Here> {
+    with_current(|world| world.host().filter(|_| world.has_driver))?.map(Here)
+}
+
 /// Begins the task numbers of a new world.
 pub(crate) fn reset() {
     ORDINALS.take();
@@ -134,9 +145,15 @@ impl Here {
         with_current(|world| world.mark_runnable(self.0));
     }
 
-    /// Moves the readiness events since the last call into `into`.
-    pub(crate) fn take_events(self, into: &mut Vec<Event>) {
-        with_current(|world| world.take_events(self.0, into));
+    /// Waits for readiness events for up to `timeout`, unless a driver lets the time pass. Moves
+    /// the events since the last call into `into`.
+    pub(crate) fn wait(self, timeout: Option<Duration>, into: &mut Vec<Event>) -> io::Result<()> {
+        let wait = |world: &World| {
+            world.wait(self.0, timeout)?;
+            world.take_events(self.0, into);
+            Ok(())
+        };
+        with_current(wait).unwrap_or(Ok(()))
     }
 
     /// Returns how many sockets have noted their tokens so far.
@@ -148,14 +165,16 @@ impl Here {
     #[cold]
     pub(crate) fn task_ids(self) -> (u64, u64) {
         let host = self.0.0 as usize;
-        let next = ORDINALS.with_borrow_mut(|ordinals| {
+        let next = ORDINALS.try_with(|ordinals| {
+            let ordinals = &mut *ordinals.borrow_mut();
             if ordinals.len() <= host {
                 ordinals.resize(host + 1, 1);
             }
             let end = ordinals[host] + BLOCK;
             std::mem::replace(&mut ordinals[host], end)
         });
-        let first = WORLD | (host as u64) << HOST_SHIFT | next;
+        // A task of the end of the thread never runs.
+        let first = WORLD | (host as u64) << HOST_SHIFT | next.unwrap_or(1);
         (first, first + BLOCK)
     }
 

@@ -1,5 +1,7 @@
 //! What a test sets for a network, and the options of sockets.
 
+use std::env;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use super::random::Random;
@@ -172,6 +174,16 @@ impl Default for UdpOptions {
 
 fn doubled(size: usize, min: usize) -> usize {
     size.saturating_mul(2).clamp(min, BUFFER_MAX)
+}
+
+/// Returns the seed of worlds without a driver, if the environment names one. Looks there once.
+pub(super) fn seed_of_tests() -> Option<u64> {
+    static SEED: OnceLock<Option<u64>> = OnceLock::new();
+    *SEED.get_or_init(|| {
+        let text = env::var("EVLOOP_SIM_TESTS").ok()?;
+        let seed = text.trim().parse();
+        Some(seed.unwrap_or_else(|_| panic!("EVLOOP_SIM_TESTS is {text:?}: it must be a number")))
+    })
 }
 
 #[cfg(test)]

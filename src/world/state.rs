@@ -27,6 +27,7 @@ pub(super) struct State {
     pub(super) is_seeded: bool,
     /// The true time.
     pub(super) now: u64,
+    pub(super) turns_without_event: u32,
     /// Whose code runs.
     pub(super) own: Option<HostId>,
     pub(super) events: EventQueue<Happening>,
@@ -105,6 +106,7 @@ impl State {
             settings,
             is_seeded: false,
             now: 0,
+            turns_without_event: 0,
             own: None,
             events: EventQueue::new(),
             randoms: std::array::from_fn(|stream| Random::new(seed, stream as u64)),

@@ -80,6 +80,12 @@ impl TcpStream {
         }
     }
 
+    /// Sets TCP_NODELAY.
+    #[cfg(feature = "hyper")]
+    pub(crate) fn send_at_once(&self) {
+        self.set_options(TcpOptions { nodelay: true, ..self.options() });
+    }
+
     /// From now on `take_events` reports the readiness with this token; the present one first.
     pub(crate) fn register(&self, token: usize) {
         let state = &mut *self.world.state.borrow_mut();

@@ -100,6 +100,10 @@ impl UnixStream {
         self.0.with(|channel, side| channel.ends[side].name.clone())
     }
 
+    /// Does nothing: a Unix socket sends at once.
+    #[cfg(feature = "hyper")]
+    pub(crate) fn send_at_once(&self) {}
+
     /// From now on `take_events` reports the readiness with this token; the present one first.
     pub(crate) fn register(&self, token: usize) {
         self.0.register(token);

@@ -38,6 +38,10 @@ impl ReadyList {
         self.round = self.round.wrapping_add(1);
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.events.is_empty()
+    }
+
     /// Forgets all events: the host died.
     pub(super) fn clear(&mut self) {
         *self = ReadyList { events: Vec::new(), round: self.round.wrapping_add(1) };
