@@ -26,8 +26,8 @@ pub(crate) enum Stream {
     Hosts,
 }
 
-/// The number of streams.
-pub(crate) const STREAMS: usize = 6;
+/// The number of streams. `Hosts` is the last.
+pub(crate) const STREAMS: usize = Stream::Hosts as usize + 1;
 
 /// One stream of random numbers.
 #[derive(Clone, Debug)]
