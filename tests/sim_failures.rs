@@ -218,7 +218,7 @@ fn a_host_that_spawns_for_ever_reaches_a_limit() {
         });
     });
     assert!(text.contains("has not ended after 20000 turns"), "{text}");
-    assert!(text.contains("host `breeder`") && text.contains("more tasks"), "{text}");
+    assert!(text.contains("host `breeder`") && text.contains("more lines"), "{text}");
 }
 
 #[test]
@@ -313,7 +313,7 @@ fn within_fails_when_the_time_has_passed() {
         "What waits:\n    host `world`\n      task 0.1",
         "`helper`",
         "host `server`\n      task 1.1",
-        "waits for: Event",
+        "waits for an event at tests/sim_failures.rs",
     ];
     fails(script, &parts);
 }
