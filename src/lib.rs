@@ -91,7 +91,11 @@
 //! # The guide
 //!
 //! [The book](guide::introduction) teaches the subject from a blocking read to an event loop, with
-//! programs that run.
+//! programs that run. Its topics: [cancellation](guide::cancellation), [waiting](guide::waiting),
+//! [sharing](guide::sharing), [shutdown](guide::shutdown), [threads and
+//! cores](guide::threads_and_cores), [performance](guide::performance). There are
+//! [questions](guide::faq), a [glossary](guide::glossary) and an [index of the
+//! examples](guide::examples).
 //!
 //! [Coming from asyncio](guide::asyncio), [from gevent or threads](guide::gevent),
 //! [from trio](guide::trio), [from tokio](guide::tokio), [from smol](guide::smol): what is written
