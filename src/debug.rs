@@ -2,7 +2,7 @@
 //!
 //! | item | purpose |
 //! |---|---|
-//! | [`dump`] | all tasks as text: a tree by parent, with what each waits for; deadlocks |
+//! | [`dump`](dump()) | all tasks as text: a tree by parent, with what each waits for; deadlocks |
 //! | [`WaitsOn`] | which task, timer, descriptor or lock a task waits on |
 //!
 //! [`task::all`](crate::task::all) and [`task::iter`](crate::task::iter()) list the tasks;

@@ -3,7 +3,7 @@
 //!
 //! | item | purpose |
 //! |---|---|
-//! | [`check`], [`check_in_turn`] | run a test once for each seed of a range |
+//! | [`check`](check()), [`check_in_turn`] | run a test once for each seed of a range |
 //! | [`run`] | runs one world |
 //! | [`Sim`] | the options of a world, and [`Sim::run`] |
 //! | [`World`] | makes hosts and faults; what the script of a test uses |
@@ -43,9 +43,9 @@
 //! A panic of the script, of a host, of a task that nothing awaits, or of an
 //! [invariant](World::invariant) fails the run. So does a host whose program returns an error, a
 //! world in which nothing can happen any more, and a limit that is reached. The message names the
-//! host, the virtual time, the seed and the options. `EVLOOP_SIM_SEED=17` makes [`check`] run that
-//! seed alone, `EVLOOP_SIM_SEEDS=0..5000` another range. `EVLOOP_SIM_TRACE=run.json` has a run that
-//! fails write its record to that file: as [trace events](Trace::to_trace_events) if the name ends
+//! host, the virtual time, the seed and the options. `EVLOOP_SIM_SEED=17` makes [`check`](check())
+//! run that seed alone, `EVLOOP_SIM_SEEDS=0..5000` another range. `EVLOOP_SIM_TRACE=run.json` has a
+//! run that fails write its record to that file: as [trace events](Trace::to_trace_events) if the name ends
 //! in `.json`, as a [Mermaid chart](Trace::to_mermaid) if it ends in `.mmd`, otherwise as text.
 //!
 //! An error that a detached task returns does not fail the run, since it is often that of a network

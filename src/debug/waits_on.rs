@@ -13,7 +13,7 @@ impl TaskInfo {
     /// before, and still owns, is listed too. Empty, if the loop of the task is not entered.
     ///
     /// It looks at all tasks, timers and sources of the loop: about 1 us each, in which no task
-    /// runs. [`debug::dump`](crate::debug::dump) looks at them once for all tasks.
+    /// runs. [`debug::dump`](crate::debug::dump()) looks at them once for all tasks.
     ///
     /// ```
     /// use evloop::debug::WaitsOn;

@@ -50,7 +50,7 @@ pub enum Latency {
     },
 }
 
-/// The options of the worlds of one seed. [`check`](super::check) makes one for each seed.
+/// The options of the worlds of one seed. [`check`](super::check()) makes one for each seed.
 #[derive(Debug)]
 pub struct Sim {
     pub(super) seed: u64,
