@@ -45,8 +45,9 @@
 //! world in which nothing can happen any more, and a limit that is reached. The message names the
 //! host, the virtual time, the seed and the options. `EVLOOP_SIM_SEED=17` makes [`check`](check())
 //! run that seed alone, `EVLOOP_SIM_SEEDS=0..5000` another range. `EVLOOP_SIM_TRACE=run.json` has a
-//! run that fails write its record to that file: as [trace events](Trace::to_trace_events) if the name ends
-//! in `.json`, as a [Mermaid chart](Trace::to_mermaid) if it ends in `.mmd`, otherwise as text.
+//! run that fails write its record to that file: as [trace events](Trace::to_trace_events) if the
+//! name ends in `.json`, as a [Mermaid chart](Trace::to_mermaid) if it ends in `.mmd`, otherwise as
+//! text.
 //!
 //! An error that a detached task returns does not fail the run, since it is often that of a network
 //! with faults. It is written to stderr, as outside of a world, and is a note in the record.
