@@ -145,8 +145,10 @@ impl<T: Transport> Listener<T> {
     /// last task that polled.
     ///
     /// ```
+    /// use std::future::poll_fn;
+    ///
     /// use evloop::net::{TcpListener, TcpStream};
-    ///     ///
+    ///
     /// evloop::block_on(async {
     ///     let listener = TcpListener::bind("127.0.0.1:0").await?;
     ///     let client = TcpStream::connect(listener.local_addr()?).await?;
