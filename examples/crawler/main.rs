@@ -24,7 +24,9 @@
 //!
 //! Only http is supported, without TLS. A redirection is a page without links.
 
-#[path = "wget/url.rs"]
+mod head;
+mod page;
+#[path = "../wget/url.rs"]
 mod url;
 
 use std::cell::{Cell, RefCell};
@@ -35,16 +37,14 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use evloop::queue::Queue;
+use evloop::task;
 use evloop::time::{now, timeout};
-use evloop::{StreamReader, open_connection, task};
 
+use page::Page;
 use url::Url;
 
 /// How long the fetch of one page may take.
 const PAGE_TIME: Duration = Duration::from_secs(5);
-
-/// The most bytes of a page that are read.
-const PAGE_MAX: usize = 1024 * 1024;
 
 /// The state that the workers share. They borrow it: it needs no `Rc`.
 struct Crawler {
@@ -63,11 +63,6 @@ struct Host {
     /// How many are in the queue or are being fetched.
     active: usize,
     waiting: VecDeque<String>,
-}
-
-struct Page {
-    status: String,
-    text: String,
 }
 
 fn main() -> ExitCode {
@@ -113,7 +108,7 @@ impl Crawler {
         while let Ok(url) = self.queue.get().await {
             match self.fetch(&url).await {
                 Ok(page) => {
-                    let links = links(&url, &page.text);
+                    let links = page.links(&url);
                     let (length, count) = (page.text.len(), links.len());
                     println!("{}  {url}  {length} bytes, {count} links", page.status);
                     links.into_iter().for_each(|link| self.add(link));
@@ -158,65 +153,11 @@ impl Crawler {
     async fn fetch(&self, url: &str) -> io::Result<Page> {
         let url = Url::parse(url).map_err(io::Error::other)?;
         let late = |_| io::Error::other(format!("no page within {PAGE_TIME:?}"));
-        timeout(PAGE_TIME, get(&url)).await.map_err(late)?
-    }
-}
-
-/// Fetches a page by HTTP/1.0: the server closes the connection after it.
-async fn get(url: &Url) -> io::Result<Page> {
-    let (mut reader, writer) = open_connection((url.host.as_str(), url.port)).await?;
-    writer.write(format!("GET {} HTTP/1.0\r\nHost: {url}\r\n\r\n", url.target));
-    let head = reader.read_until(b"\r\n\r\n").await?;
-    let head = String::from_utf8_lossy(&head);
-    let status = head.strip_prefix("HTTP/1.").and_then(|rest| rest.split_whitespace().nth(1));
-    let status = status.ok_or_else(|| io::Error::other("the answer is not HTTP/1"))?;
-    let body = read_body(&mut reader).await?;
-    let length = head.lines().filter_map(|line| line.split_once(':'));
-    let mut length = length.filter(|(name, _)| name.eq_ignore_ascii_case("content-length"));
-    match length.next().and_then(|(_, length)| length.trim().parse().ok()) {
-        Some(length) if body.len() < length => {
-            Err(io::Error::other(format!("the page ended after {} of {length} bytes", body.len())))
-        }
-        _ => {
-            let text = String::from_utf8_lossy(&body).into_owned();
-            Ok(Page { status: status.to_owned(), text })
-        }
-    }
-}
-
-async fn read_body(reader: &mut StreamReader) -> io::Result<Vec<u8>> {
-    let mut body = Vec::new();
-    loop {
-        let bytes = reader.read(64 * 1024).await?;
-        if bytes.is_empty() {
-            return Ok(body);
-        }
-        body.extend(bytes);
-        if body.len() > PAGE_MAX {
-            return Err(io::Error::other(format!("the page has more than {PAGE_MAX} bytes")));
-        }
+        timeout(PAGE_TIME, Page::get(&url)).await.map_err(late)?
     }
 }
 
 /// Returns the host and the port of a URL.
 fn host_of(url: &str) -> String {
     url.split('/').nth(2).unwrap_or_default().to_ascii_lowercase()
-}
-
-/// Returns the http links of a page, as whole URLs.
-fn links(base: &str, text: &str) -> Vec<String> {
-    let values = text.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next());
-    let links = values.map(|link| link.split('#').next().unwrap_or_default());
-    let origin_len = base.match_indices('/').nth(2).map_or(base.len(), |(index, _)| index);
-    let (origin, path) = base.split_at(origin_len);
-    let folder = path.rfind('/').map_or("/", |index| &path[..=index]);
-    let whole = |link: &str| match link {
-        "" => None,
-        link if link.starts_with("http://") => Some(link.to_owned()),
-        link if link.starts_with("//") => Some(format!("http:{link}")),
-        link if link.starts_with('/') => Some(format!("{origin}{link}")),
-        link if link.split('/').next().is_some_and(|start| start.contains(':')) => None,
-        link => Some(format!("{origin}{folder}{link}")),
-    };
-    links.filter_map(whole).collect()
 }
