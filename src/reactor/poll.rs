@@ -111,6 +111,7 @@ impl Selector {
     }
 
     /// Returns mio's handle of the selector.
+    #[cfg(all(unix, not(mio_unsupported_force_poll_poll)))]
     pub(super) fn registry(&self) -> &Registry {
         match self {
             Selector::System(System { registry, .. }) => registry,
