@@ -22,7 +22,7 @@ const LAYERS: &str = "
 const PROGRAM: &str = "src/bin/evloop/";
 const PROGRAM_LAYERS: &str = "
     L0 failure help json peers text
-    L1 args directory terminal
+    L1 args directory json_reader terminal
     L2 client snapshot
     L3 forest groups http output
     L4 by_place ps pstree status top trace web

@@ -3,7 +3,6 @@
 //! Whatever will wake a task holds a waker of it, and a waker of this crate names its task. So the
 //! one pass over a snapshot that collects the wakers answers the question for all its tasks.
 
-use std::collections::HashMap;
 use std::time::Instant;
 
 use super::snapshot::{Snapshot, TaskRecord};
@@ -36,10 +35,15 @@ pub enum WaitsOn {
 /// What will wake the tasks of a snapshot.
 #[derive(Debug, Default)]
 pub(crate) struct Edges {
-    of_wakers: HashMap<WakerId, Vec<WaitsOn>>,
+    of_wakers: Pairs<WakerId, WaitsOn>,
     /// The children of scopes, by their parents.
-    children: HashMap<TaskId, Vec<TaskId>>,
+    children: Pairs<TaskId, TaskId>,
 }
+
+/// Keys and values, sorted by the keys. There may be one for each task: a map would allocate for
+/// each.
+#[derive(Debug)]
+struct Pairs<K, V>(Vec<(K, V)>);
 
 impl Edges {
     /// Finds out what the wakers in a snapshot wait on.
@@ -48,7 +52,7 @@ impl Edges {
         for task in &snapshot.tasks {
             edges.add(task.waiter, WaitsOn::Task(task.id));
             if let Some(parent) = task.parent.filter(|_| task.is_child) {
-                edges.children.entry(parent).or_default().push(task.id);
+                edges.children.0.push((parent, task.id));
             }
         }
         for source in &snapshot.sources {
@@ -59,13 +63,13 @@ impl Edges {
         for timer in &snapshot.timers {
             edges.add(timer.waiter, WaitsOn::Timer(timer.deadline));
         }
+        edges.of_wakers.sort();
+        edges.children.sort();
         edges
     }
 
     fn add(&mut self, waiter: Option<WakerId>, on: WaitsOn) {
-        if let Some(waiter) = waiter {
-            self.of_wakers.entry(waiter).or_default().push(on);
-        }
+        self.of_wakers.0.extend(waiter.map(|waiter| (waiter, on)));
     }
 
     /// Returns what a task waits on. Empty if that is not known: then something holds a waker of
@@ -75,14 +79,32 @@ impl Edges {
             .locks
             .iter()
             .map(|lock| WaitsOn::Lock { kind: lock.kind, holders: lock.holders.clone() });
-        let known = self.of_wakers.get(&task.waker_id).into_iter().flatten().cloned();
+        let known = self.of_wakers.of(task.waker_id).cloned();
         let mut all: Vec<_> = locks.chain(known).collect();
         let is_join = |on: &WaitsOn| matches!(on, WaitsOn::Task(_));
         if task.waits_for == Some(WaitsFor::Task) && !all.iter().any(is_join) {
-            let children = self.children.get(&task.id).into_iter().flatten();
-            all.extend(children.map(|child| WaitsOn::Child(*child)));
+            all.extend(self.children.of(task.id).map(|child| WaitsOn::Child(*child)));
         }
         all
+    }
+}
+
+impl<K: Copy + Ord, V> Pairs<K, V> {
+    /// Sorts the pairs. Those of one key stay in their order.
+    fn sort(&mut self) {
+        self.0.sort_by_key(|(key, _)| *key);
+    }
+
+    /// Returns the values of a key.
+    fn of(&self, key: K) -> impl Iterator<Item = &V> {
+        let begin = self.0.partition_point(|(other, _)| *other < key);
+        self.0[begin..].iter().take_while(move |(other, _)| *other == key).map(|(_, value)| value)
+    }
+}
+
+impl<K, V> Default for Pairs<K, V> {
+    fn default() -> Self {
+        Pairs(Vec::new())
     }
 }
 

@@ -15,9 +15,9 @@ use crate::executor::{Executor, TaskInfo, TaskState, woken_by};
 use crate::reactor::{Direction, Reactor};
 use crate::sys::Descriptor;
 
-/// The number of slots of tasks, of timers or of sources that one piece looks at. That takes less
-/// than 0.1 ms.
-pub(crate) const PIECE: u32 = 1024;
+/// The number of slots of tasks, of timers or of sources that one piece looks at. That takes about
+/// 0.03 ms.
+pub(crate) const PIECE: u32 = 512;
 
 /// The copies of one or more pieces.
 #[derive(Debug, Default)]
@@ -123,10 +123,9 @@ impl Snapshot {
     }
 
     fn copy_tasks(&mut self, executor: &Executor, from: u32, to: u32) -> bool {
-        let infos = executor.infos_in(from..to);
-        let is_inside = infos.is_some();
-        self.tasks.extend(infos.into_iter().flatten().map(|info| TaskRecord::of(&info)));
-        is_inside
+        let Some(infos) = executor.infos_in(from..to) else { return false };
+        self.tasks.extend(infos.map(|info| TaskRecord::of(&info)));
+        true
     }
 
     fn copy_timers(&mut self, reactor: &Reactor, from: u32, to: u32) -> bool {

@@ -21,7 +21,7 @@ pub(crate) const LOOPS_MAX: LoopId = (1 << LOOP_BITS) - 1;
 pub(crate) const SLOT_MAX: u32 = ((1u64 << SLOT_BITS) - 3) as u32;
 
 /// Names a task in its wakers: its loop, its slot, and the generation of the slot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct WakerId(usize);
 
 impl WakerId {

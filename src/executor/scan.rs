@@ -30,11 +30,11 @@ impl Executor {
 
     /// Returns the tasks in `slots`, in the order of their slots. Returns `None` behind the last
     /// slot.
-    pub(crate) fn infos_in(&self, slots: Range<u32>) -> Option<Vec<TaskInfo>> {
+    pub(crate) fn infos_in(&self, slots: Range<u32>) -> Option<impl Iterator<Item = TaskInfo>> {
         let tasks: Vec<_> = self.local_queue.with(|queue| {
             (slots.start < queue.slots()).then(|| queue.tasks_in(&slots).cloned().collect())
         })?;
         let root = slots.contains(&ROOT).then(|| self.root_info()).flatten();
-        Some(root.into_iter().chain(tasks.iter().map(|task| self.info(task))).collect())
+        Some(root.into_iter().chain(tasks.into_iter().map(|task| self.info(&task))))
     }
 }

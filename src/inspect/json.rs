@@ -1,6 +1,8 @@
 //! Writing JSON Lines: one object a line, without spaces and without numbers in floating point.
 
 use std::fmt::{self, Write};
+use std::panic::Location;
+use std::str;
 
 /// Writes one object. The caller ends it.
 pub(super) struct Object<'a> {
@@ -8,8 +10,11 @@ pub(super) struct Object<'a> {
     is_first: bool,
 }
 
-/// Writes nanoseconds as milliseconds.
-pub(super) struct Millis(pub(super) u64);
+/// Writes one list. The caller ends it.
+pub(super) struct List<'a> {
+    out: &'a mut String,
+    is_first: bool,
+}
 
 /// Writes a part of a whole, from 0 to 1.
 pub(super) struct Share(pub(super) u64, pub(super) u64);
@@ -34,25 +39,66 @@ impl<'a> Object<'a> {
         self.out.push_str("\":");
     }
 
-    /// Writes a number, or another value that is JSON.
+    /// Writes another value that is JSON.
     pub(super) fn raw(&mut self, key: &str, value: &dyn fmt::Display) {
         self.key(key);
         // Writing to a string cannot fail.
         let _ = write!(self.out, "{value}");
     }
 
+    pub(super) fn null(&mut self, key: &str) {
+        self.key(key);
+        self.out.push_str("null");
+    }
+
+    pub(super) fn number(&mut self, key: &str, value: impl Into<u64>) {
+        self.key(key);
+        push_number(self.out, value.into());
+    }
+
     /// Writes a number, or null.
     pub(super) fn option(&mut self, key: &str, value: Option<u64>) {
         match value {
-            Some(value) => self.raw(key, &value),
-            None => self.raw(key, &"null"),
+            Some(value) => self.number(key, value),
+            None => self.null(key),
         }
+    }
+
+    /// Writes nanoseconds as milliseconds.
+    pub(super) fn millis(&mut self, key: &str, nanos: u64) {
+        let micros = nanos / 1000;
+        self.number(key, micros / 1000);
+        self.out.push('.');
+        for unit in [100, 10, 1] {
+            push_number(self.out, micros / unit % 10);
+        }
+    }
+
+    /// Writes text that has nothing to escape.
+    pub(super) fn word(&mut self, key: &str, word: &str) {
+        self.key(key);
+        self.out.push('"');
+        self.out.push_str(word);
+        self.out.push('"');
+    }
+
+    /// Writes a line of a source file, or null. A copy of each task has two.
+    pub(super) fn place(&mut self, key: &str, place: Option<&Location<'_>>) {
+        let Some(place) = place else { return self.null(key) };
+        self.key(key);
+        self.out.push('"');
+        push_escaped(self.out, place.file());
+        for number in [place.line(), place.column()] {
+            self.out.push(':');
+            push_number(self.out, number.into());
+        }
+        self.out.push('"');
     }
 
     /// Writes text, or null.
     pub(super) fn text(&mut self, key: &str, value: Option<&dyn fmt::Display>) {
+        let Some(value) = value else { return self.null(key) };
         self.key(key);
-        let Some(value) = value else { return self.out.push_str("null") };
         self.out.push('"');
         let _ = write!(Escaped(self.out), "{value}");
         self.out.push('"');
@@ -62,6 +108,13 @@ impl<'a> Object<'a> {
     pub(super) fn object(&mut self, key: &str) -> Object<'_> {
         self.key(key);
         Object::new(self.out)
+    }
+
+    /// Begins a list in this object.
+    pub(super) fn list(&mut self, key: &str) -> List<'_> {
+        self.key(key);
+        self.out.push('[');
+        List { out: self.out, is_first: true }
     }
 
     pub(super) fn end(self) {
@@ -74,28 +127,73 @@ impl<'a> Object<'a> {
     }
 }
 
+impl List<'_> {
+    fn next(&mut self) {
+        if !self.is_first {
+            self.out.push(',');
+        }
+        self.is_first = false;
+    }
+
+    /// Writes a number, or null.
+    pub(super) fn option(&mut self, value: Option<u64>) {
+        self.next();
+        match value {
+            Some(value) => push_number(self.out, value),
+            None => self.out.push_str("null"),
+        }
+    }
+
+    /// Begins an object in this list.
+    pub(super) fn object(&mut self) -> Object<'_> {
+        self.next();
+        Object::new(self.out)
+    }
+
+    pub(super) fn end(self) {
+        self.out.push(']');
+    }
+}
+
+/// Writes the digits without the machinery of formats: an answer may have a million numbers.
+fn push_number(out: &mut String, mut number: u64) {
+    let mut digits = [0; 20];
+    let mut begin = digits.len();
+    loop {
+        begin -= 1;
+        digits[begin] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    out.push_str(str::from_utf8(&digits[begin..]).expect("digits are text"));
+}
+
 /// Escapes what JSON does not allow in a string, and all other control characters.
+fn push_escaped(out: &mut String, text: &str) {
+    let is_plain = |byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\';
+    if text.bytes().all(is_plain) {
+        return out.push_str(text);
+    }
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => out.extend(['\\', c]),
+            c if c.is_control() => {
+                let _ = write!(out, "\\u{:04x}", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+}
+
+/// Escapes what is written to it.
 struct Escaped<'a>(&'a mut String);
 
 impl Write for Escaped<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        for c in text.chars() {
-            match c {
-                '"' | '\\' => self.0.extend(['\\', c]),
-                c if c.is_control() => {
-                    write!(self.0, "\\u{:04x}", u32::from(c))?;
-                }
-                c => self.0.push(c),
-            }
-        }
+        push_escaped(self.0, text);
         Ok(())
-    }
-}
-
-impl fmt::Display for Millis {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let micros = self.0 / 1000;
-        write!(f, "{}.{:03}", micros / 1000, micros % 1000)
     }
 }
 

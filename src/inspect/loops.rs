@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::json::{Millis, Object};
+use super::json::Object;
 use super::kernel::ThreadState;
 use crate::threads::{Beacon, Inbox, LoopInfo, Phase, View, registry};
 
@@ -26,7 +26,7 @@ pub(super) fn write_task(line: &mut Object<'_>, beacon: &Beacon, view: &View) {
     let name = view.task.and_then(|task| beacon.name(task));
     line.option("task", view.task);
     line.text("task_name", name.as_ref().map(|name| name as _));
-    line.text("spawned_at", view.place.as_ref().map(|place| place as _));
+    line.place("spawned_at", view.place);
 }
 
 /// Returns whether a task, or other code, holds the loop.
@@ -53,7 +53,7 @@ pub(super) fn write_loop_status(
         Phase::Outside => "outside",
     };
     line.text("phase", Some(&phase));
-    line.raw("turn_ms", &Millis(in_phase));
+    line.millis("turn_ms", in_phase);
     write_task(&mut line, beacon, &view);
     line.raw("polls", &view.polls);
     line.raw("turns", &view.turns);
@@ -62,7 +62,7 @@ pub(super) fn write_loop_status(
         _ => line.raw("kernel", &"null"),
     }
     match age {
-        Some(age) => line.raw("snapshot_age_ms", &Millis(age)),
+        Some(age) => line.millis("snapshot_age_ms", age),
         None => line.raw("snapshot_age_ms", &"null"),
     }
     line.raw("stuck", &is_stuck(beacon, &view));

@@ -16,9 +16,9 @@ use crate::threads::Inbox;
 /// What a copy has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// The counts alone.
+    /// The counts. They are made at once: no piece of a copy of the tables counts.
     Figures,
-    /// The counts and the tables.
+    /// The tables.
     Tables,
 }
 
@@ -128,13 +128,12 @@ fn request(
     bell: Bell,
 ) -> Box<dyn FnMut() -> ControlFlow<()> + Send> {
     let mut scan = if kind == Kind::Tables { Scan::all() } else { Scan::new(&[]) };
-    let mut is_first = true;
     Box::new(move || {
         let Some(context) = context::current() else { return ControlFlow::Break(()) };
         let mut piece = Snapshot::default();
         let is_more = context.copy_piece(&mut scan, &mut piece);
         let mut pieces = lock(&pieces);
-        if mem::take(&mut is_first) {
+        if kind == Kind::Figures {
             pieces.figures = Figures::of(&context);
         }
         pieces.pieces.push(piece);

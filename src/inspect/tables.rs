@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::json::{Histogram, Millis, Object};
+use super::json::{Histogram, Object};
 use super::loops::{STUCK, is_stuck, write_task};
 use super::shared::Shared;
 use super::snapshots::{Copy, Kind};
@@ -118,10 +118,10 @@ fn write_stale(out: &mut String, inbox: &Inbox, age: Option<u64>) {
     let Some(beacon) = &inbox.info.beacon else { return };
     let view = beacon.view();
     let mut line = Object::new(out);
-    line.raw("loop", &inbox.info.number);
+    line.number("loop", inbox.info.number);
     match age {
-        Some(age) => line.raw("stale_ms", &Millis(age)),
-        None => line.raw("stale_ms", &"null"),
+        Some(age) => line.millis("stale_ms", age),
+        None => line.null("stale_ms"),
     }
     line.raw("stuck", &is_stuck(beacon, &view));
     write_task(&mut line, beacon, &view);
@@ -149,7 +149,7 @@ fn write_row(
         return false;
     }
     let mut line = Object::new(out);
-    line.raw("loop", &number);
+    line.number("loop", number);
     match table {
         Table::Loops => write_figures(&mut line, inbox, beacon, copy),
         Table::Tasks => write_record(&mut line, number, copy, index, shared),
@@ -165,8 +165,8 @@ fn write_figures(line: &mut Object<'_>, inbox: &Inbox, beacon: &Beacon, copy: &C
     beacon.measure(TIMED);
     line.text("name", Some(&inbox.info.name));
     line.raw("turns", &beacon.view().turns);
-    line.raw("wait_ms", &Millis(times.waited));
-    line.raw("busy_ms", &Millis(times.busy));
+    line.millis("wait_ms", times.waited);
+    line.millis("busy_ms", times.busy);
     line.raw("lag", &Histogram(&times.lags));
     let counts = [
         ("ready", figures.ready),
@@ -185,10 +185,10 @@ fn write_figures(line: &mut Object<'_>, inbox: &Inbox, beacon: &Beacon, copy: &C
 
 fn write_record(line: &mut Object<'_>, number: u64, copy: &Copy, index: usize, shared: &Shared) {
     let task = &copy.snapshot.tasks[index];
-    line.raw("task", &task.id);
-    line.raw("slot", &task.waker_id.slot());
+    line.number("task", task.id.number());
+    line.number("slot", task.waker_id.slot());
     line.text("name", task.name.as_ref().map(|name| name as _));
-    line.text("spawned_at", Some(&task.spawned_at));
+    line.place("spawned_at", Some(task.spawned_at));
     line.option("parent", task.parent.map(|parent| parent.number()));
     let state = match task.state {
         TaskState::Running => "running",
@@ -196,22 +196,22 @@ fn write_record(line: &mut Object<'_>, number: u64, copy: &Copy, index: usize, s
         TaskState::Waiting => "waiting",
         TaskState::Ended => "ended",
     };
-    line.text("state", Some(&state));
-    line.raw("polls", &task.polls);
+    line.word("state", state);
+    line.number("polls", task.polls);
     write_waits(line, task, &copy.edges);
     match shared.shares.of(number, task.id.number(), clock::shared().nanos()) {
         Some(share) => line.raw("busy_share", &share),
-        None => line.raw("busy_share", &"null"),
+        None => line.null("busy_share"),
     }
 }
 
 fn write_waits(line: &mut Object<'_>, task: &TaskRecord, edges: &Edges) {
     if task.state != TaskState::Waiting {
-        return line.raw("waits", &"null");
+        return line.null("waits");
     }
     let mut waits = line.object("waits");
-    waits.text("for", Some(&name(task.waits_for)));
-    waits.text("at", task.waits_at.as_ref().map(|place| place as _));
+    waits.word("for", name(task.waits_for));
+    waits.place("at", task.waits_at);
     let mut all = edges.of_task(task);
     // What the last future waits on is the answer; the others follow.
     let last = all.iter().position(|on| Some(on.kind()) == task.waits_for);
@@ -220,32 +220,31 @@ fn write_waits(line: &mut Object<'_>, task: &TaskRecord, edges: &Edges) {
     }
     match all.first() {
         Some(on) => write_on(waits.object("on"), on),
-        None => waits.raw("on", &"null"),
+        None => waits.null("on"),
     }
-    let mut more = String::new();
+    let mut more = waits.list("more");
     for on in all.iter().skip(1).take(MORE_MAX) {
-        more.push_str(if more.is_empty() { "" } else { "," });
-        write_on(Object::new(&mut more), on);
+        write_on(more.object(), on);
     }
-    waits.raw("more", &format_args!("[{more}]"));
+    more.end();
     waits.end();
 }
 
 fn write_on(mut object: Object<'_>, on: &WaitsOn) {
     match on {
-        WaitsOn::Task(task) => object.raw("task", task),
-        WaitsOn::Child(task) => object.raw("child", task),
-        WaitsOn::Timer(at) => object.raw("due_ms", &due(*at)),
+        WaitsOn::Task(task) => object.number("task", task.number()),
+        WaitsOn::Child(task) => object.number("child", task.number()),
+        WaitsOn::Timer(at) => object.millis("due_ms", due(*at)),
         WaitsOn::Read(descriptor) => write_descriptor(&mut object, *descriptor, "read"),
         WaitsOn::Write(descriptor) => write_descriptor(&mut object, *descriptor, "write"),
         WaitsOn::Lock { kind, holders } => {
             let mut lock = object.object("lock");
-            lock.text("kind", Some(kind));
-            let mut list = String::new();
+            lock.word("kind", kind);
+            let mut list = lock.list("held_by");
             for holder in holders {
-                list += &format!("{}{holder}", if list.is_empty() { "" } else { "," });
+                list.option(Some(holder.number()));
             }
-            lock.raw("held_by", &format_args!("[{list}]"));
+            list.end();
             lock.end();
         }
     }
@@ -254,11 +253,12 @@ fn write_on(mut object: Object<'_>, on: &WaitsOn) {
 
 fn write_descriptor(object: &mut Object<'_>, descriptor: Descriptor, direction: &str) {
     object.raw("fd", &descriptor);
-    object.text("direction", Some(&direction));
+    object.word("direction", direction);
 }
 
-fn due(at: Instant) -> Millis {
-    Millis(clock::nanos(at.saturating_duration_since(clock::now())))
+/// Returns the time until then, in nanoseconds.
+fn due(at: Instant) -> u64 {
+    clock::nanos(at.saturating_duration_since(clock::now()))
 }
 
 /// Returns the word of the protocol for what a task waits for.
@@ -278,22 +278,17 @@ fn name(waits_for: Option<WaitsFor>) -> &'static str {
 /// Writes when a timer is due, and the slot of the task that it wakes: `null` if a waker of another
 /// crate is between.
 fn write_timer(line: &mut Object<'_>, timer: &TimerRecord) {
-    line.raw("due_ms", &due(timer.deadline));
+    line.millis("due_ms", due(timer.deadline));
     line.option("slot", timer.waiter.map(|waiter| waiter.slot().into()));
 }
 
 fn write_source(line: &mut Object<'_>, source: &SourceRecord) {
     line.raw("fd", &source.descriptor);
     for (key, waiters) in [("readers", &source.readers), ("writers", &source.writers)] {
-        let slots: Vec<_> = waiters.iter().map(|waiter| waiter.map(|id| id.slot())).collect();
-        let mut list = String::from("[");
-        for (index, slot) in slots.iter().enumerate() {
-            list.push_str(if index > 0 { "," } else { "" });
-            match slot {
-                Some(slot) => list += &slot.to_string(),
-                None => list.push_str("null"),
-            }
+        let mut slots = line.list(key);
+        for waiter in waiters {
+            slots.option(waiter.map(|id| id.slot().into()));
         }
-        line.raw(key, &format_args!("{list}]"));
+        slots.end();
     }
 }

@@ -4,12 +4,10 @@ use std::fs;
 use std::thread;
 use std::time::Duration;
 
-use crate::client::Header;
 use crate::failure::{Failure, failed};
 use crate::groups::{Counts, Group, counts, groups};
-use crate::json;
 use crate::output::{print, print_all, print_head, print_table};
-use crate::snapshot::{self, Snapshot};
+use crate::snapshot::{self, Task};
 use crate::terminal::Style;
 use crate::text::{Table, count};
 
@@ -47,16 +45,11 @@ fn saved(path: &str) -> Result<Counts, Failure> {
     let wrong = |reason: String| failed(format!("{path} is no output of `ps --json`: {reason}"));
     let text =
         fs::read_to_string(path).map_err(|error| failed(format!("cannot read {path}: {error}")))?;
-    let (pid, version) = (0, String::new());
-    let mut saved = Snapshot::new(Header { pid, version, program: String::new(), uptime_ms: 0.0 });
+    let mut tasks = Vec::new();
     for line in text.lines() {
-        saved.add(&json::parse(line).map_err(wrong)?);
+        tasks.extend(Task::read(line).map_err(wrong)?);
     }
-    if saved.tasks.is_empty() {
-        Err(wrong("it has no task".into()))
-    } else {
-        Ok(counts(&saved.tasks))
-    }
+    if tasks.is_empty() { Err(wrong("it has no task".into())) } else { Ok(counts(&tasks)) }
 }
 
 fn print_groups(groups: &[Group], style: Style) -> Result<(), Failure> {

@@ -10,7 +10,8 @@ use rustix::net::{self, AddressFamily, SocketAddrUnix, SocketType, socket};
 
 use crate::directory::{self, Process};
 use crate::failure::{Failure, failed};
-use crate::json::{self, Json};
+use crate::json::Json;
+use crate::json_reader;
 
 /// The version of the protocol that this program speaks.
 const PROTOCOL: u64 = 1;
@@ -71,12 +72,20 @@ impl Answer {
         mut f: impl FnMut(&str, &Json) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         let pid = self.header.pid;
+        self.lines(|line| f(line, &value(pid, line)?))
+    }
+
+    /// Calls `f` with each further line, unchecked.
+    ///
+    /// # Errors
+    ///
+    /// The error of `f`; the answer is cut off.
+    pub(crate) fn lines(
+        &mut self,
+        mut f: impl FnMut(&str) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
         while let Some(line) = self.line()? {
-            let value = parse(pid, line)?;
-            if let Some(error) = value.get("error").text() {
-                return Err(failed(format!("process {pid}: {error}")));
-            }
-            f(line, &value)?;
+            f(line)?;
         }
         Ok(())
     }
@@ -99,9 +108,22 @@ impl Answer {
     }
 }
 
+/// Reads a line of an answer.
+///
+/// # Errors
+///
+/// The line is no JSON, or the error that the program sent.
+pub(crate) fn value(pid: u32, line: &str) -> Result<Json<'_>, Failure> {
+    let value = parse(pid, line)?;
+    match value.get("error").text() {
+        Some(error) => Err(failed(format!("process {pid}: {error}"))),
+        None => Ok(value),
+    }
+}
+
 fn parse(pid: u32, line: &str) -> Result<Json<'_>, Failure> {
     let wrong = |error| failed(format!("process {pid} sent what is no JSON: {error}"));
-    json::parse(line).map_err(wrong)
+    json_reader::parse(line).map_err(wrong)
 }
 
 fn header_of(pid: u32, value: &Json) -> Result<Header, Failure> {

@@ -1,14 +1,12 @@
 //! Tasks as a forest: who spawned whom, or who waits for whom. And the cycles in it: deadlocks.
 
-use std::collections::HashMap;
-
 use crate::snapshot::{On, Task};
 
 /// Deeper nodes are drawn at this depth, with their depth in digits.
 const DEPTH_DRAWN: usize = 40;
 
-/// Finds a task of a snapshot by its loop and its number.
-pub(crate) struct Index(HashMap<(u64, u64), usize>);
+/// Finds a task of a snapshot by its loop and its number: those and the position, sorted.
+pub(crate) struct Index(Vec<(u64, u64, usize)>);
 
 /// A forest of tasks; a task is named by its position in the snapshot.
 pub(crate) struct Forest {
@@ -25,12 +23,16 @@ pub(crate) struct Branch {
 
 impl Index {
     pub(crate) fn new(tasks: &[Task]) -> Index {
-        let entry = |(at, task): (usize, &Task)| ((task.on_loop, task.id), at);
-        Index(tasks.iter().enumerate().map(entry).collect())
+        let entry = |(at, task): (usize, &Task)| (task.on_loop, task.id, at);
+        let mut entries: Vec<_> = tasks.iter().enumerate().map(entry).collect();
+        entries.sort();
+        Index(entries)
     }
 
     fn find(&self, beside: &Task, id: u64) -> Option<usize> {
-        self.0.get(&(beside.on_loop, id)).copied()
+        let key = |&(on_loop, id, _): &(u64, u64, usize)| (on_loop, id);
+        let found = self.0.binary_search_by_key(&(beside.on_loop, id), key);
+        found.ok().map(|entry| self.0[entry].2)
     }
 
     /// Returns the task that spawned this one, if it still exists.

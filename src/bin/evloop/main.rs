@@ -12,6 +12,7 @@ mod failure;
 mod help;
 #[cfg(unix)]
 mod json;
+mod json_reader;
 #[cfg(unix)]
 mod peers;
 #[cfg(unix)]

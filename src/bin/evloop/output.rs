@@ -18,7 +18,8 @@ pub(crate) fn print(line: &str) -> Result<(), Failure> {
 pub(crate) fn print_all<T: AsRef<str>>(lines: impl IntoIterator<Item = T>) -> Result<(), Failure> {
     let mut out = io::BufWriter::with_capacity(1 << 16, io::stdout().lock());
     for line in lines {
-        writeln!(out, "{}", line.as_ref()).map_err(Failure::of_output)?;
+        let line = line.as_ref().as_bytes();
+        out.write_all(line).and_then(|()| out.write_all(b"\n")).map_err(Failure::of_output)?;
     }
     out.flush().map_err(Failure::of_output)
 }
@@ -34,8 +35,8 @@ pub(crate) fn print_answer(mut answer: Answer) -> Result<(), Failure> {
 /// Prints the table below its head.
 pub(crate) fn print_table(table: &Table, style: Style) -> Result<(), Failure> {
     let mut lines = table.lines(style.columns());
-    lines[0] = style.dim(&lines[0]);
-    print_all(lines)
+    let head = lines.next().map(|head| style.dim(&head));
+    print_all(head.into_iter().chain(lines))
 }
 
 /// `chat (process 4711), up 3 min 2 s`
@@ -72,8 +73,8 @@ pub(crate) fn line_of(task: &Task, before: &str, columns: usize, style: Style) -
         rest += &format!("  {}", escaped(place));
     }
     rest += "  ";
-    rest += &match task.state.as_str() {
-        "waiting" => format!("waits for {}", escaped(&task.wait_in_words())),
+    rest += &match &*task.state {
+        "waiting" => format!("waits for {}", escaped(&task.wait_in_words().to_string())),
         state => escaped(state),
     };
     if let Some(at) = &task.at {

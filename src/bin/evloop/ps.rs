@@ -151,21 +151,21 @@ fn table(snapshot: &Snapshot) -> Table {
     let head = &[">LOOP", ">TASK", "NAME", ">PARENT", ">POLLS", "WAITS FOR", "AT", "SPAWNED AT"];
     let mut table = Table::new(head);
     for task in &snapshot.tasks {
-        table.row(cells(task));
+        add(&mut table, task);
     }
     table
 }
 
-fn cells(task: &Task) -> [String; 8] {
-    let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".into());
-    [
-        task.on_loop.to_string(),
-        task.id.to_string(),
-        or_dash(&task.name),
-        task.parent.map_or("-".into(), |parent| parent.to_string()),
-        task.polls.to_string(),
-        task.wait_in_words(),
-        or_dash(&task.at),
-        or_dash(&task.spawned_at),
-    ]
+fn add(table: &mut Table, task: &Task) {
+    table.cell(&task.on_loop);
+    table.cell(&task.id);
+    table.cell(task.name.as_deref().unwrap_or("-"));
+    match task.parent {
+        Some(parent) => table.cell(&parent),
+        None => table.cell("-"),
+    }
+    table.cell(&task.polls);
+    table.cell(&task.wait_in_words());
+    table.cell(task.at.as_deref().unwrap_or("-"));
+    table.cell(task.spawned_at.as_deref().unwrap_or("-"));
 }

@@ -56,7 +56,7 @@ fn is_alike(a: &Task, b: &Task) -> bool {
         && a.state == b.state
         && same(|task| &task.name)
         && same(|task| &task.spawned_at)
-        && same(|task| &task.waits_for)
+        && a.waits_for == b.waits_for
         && same(|task| &task.at)
 }
 
@@ -67,7 +67,7 @@ fn node(task: &Task, depth: usize) -> Json<'_> {
         ("task", task.id.into()),
         ("name", task.name.as_deref().into()),
         ("spawned_at", task.spawned_at.as_deref().into()),
-        ("state", task.state.as_str().into()),
+        ("state", (&*task.state).into()),
         ("waits_for", task.waits_for.as_deref().into()),
         ("at", task.at.as_deref().into()),
     ])
@@ -83,8 +83,8 @@ fn graph(snapshot: &Snapshot, index: &Index) -> Vec<String> {
     ];
     for (at, task) in tasks.iter().enumerate() {
         let place = task.spawned_at.as_deref().unwrap_or("");
-        let label =
-            [task.title(), place.to_owned(), task.wait_in_words()].map(|text| quoted(&text));
+        let label = [task.title(), place.to_owned(), task.wait_in_words().to_string()]
+            .map(|text| quoted(&text));
         lines.push(format!("  {} [label=\"{}\"];", node(at), label.join("\\n")));
         if let Some(parent) = index.parent(task) {
             lines.push(format!("  {} -> {};", node(parent), node(at)));

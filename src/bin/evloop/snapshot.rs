@@ -1,12 +1,15 @@
 //! What a program answers, as values: its tasks, its loops.
 
+use std::borrow::Cow;
+use std::fmt;
 use std::time::Duration;
 
 use crate::client::{self, Header};
 use crate::failure::Failure;
 use crate::json::Json;
+use crate::json_reader::Reader;
 use crate::peers;
-use crate::text::duration;
+use crate::text::{Millis, duration};
 
 /// A task. Its number is unique in its loop.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -16,10 +19,10 @@ pub(crate) struct Task {
     pub(crate) name: Option<String>,
     pub(crate) spawned_at: Option<String>,
     pub(crate) parent: Option<u64>,
-    pub(crate) state: String,
+    pub(crate) state: Cow<'static, str>,
     pub(crate) polls: u64,
     /// The kind of what it waits for: "task", "time", "io", "lock" …
-    pub(crate) waits_for: Option<String>,
+    pub(crate) waits_for: Option<Cow<'static, str>>,
     /// The line of the `.await`.
     pub(crate) at: Option<String>,
     pub(crate) on: On,
@@ -87,34 +90,61 @@ pub(crate) struct Kernel {
 
 impl Task {
     /// Reads a line of `tasks`; `None` if it is about no task.
-    pub(crate) fn read(value: &Json) -> Option<Task> {
-        if value.has("stale_ms") {
-            return None; // It names the task that holds the loop.
-        }
-        let waits = value.get("waits");
-        let (on, more) = (waits.get("on"), waits.get("more").list());
-        let kind = waits.get("for").owned();
+    ///
+    /// # Errors
+    ///
+    /// A sentence, if the line is no JSON.
+    pub(crate) fn read(line: &str) -> Result<Option<Task>, String> {
+        let mut task = Task { on_loop: 1, state: "?".into(), ..Task::default() };
+        let (mut id, mut is_task) = (None, true);
+        let mut reader = Reader::new(line);
+        reader.members(|reader, key| {
+            match &*key {
+                "loop" => task.on_loop = reader.u64()?.unwrap_or(1),
+                "task" => id = reader.u64()?,
+                "name" => task.name = reader.owned()?,
+                "spawned_at" => task.spawned_at = reader.owned()?,
+                "parent" => task.parent = reader.u64()?,
+                "state" => task.state = reader.text()?.map_or("?".into(), word),
+                "polls" => task.polls = reader.u64()?.unwrap_or(0),
+                "waits" => task.read_waits(reader)?,
+                other => {
+                    reader.value()?;
+                    // Then "task" is the one that holds the loop.
+                    is_task &= !matches!(other, "stale_ms" | "error");
+                }
+            }
+            Ok(())
+        })?;
+        reader.end()?;
+        task.id = id.unwrap_or_default();
+        Ok((is_task && id.is_some()).then_some(task))
+    }
+
+    fn read_waits(&mut self, reader: &mut Reader<'_>) -> Result<(), String> {
+        let (mut on, mut more) = (Json::Null, Json::Null);
+        reader.members(|reader, key| {
+            match &*key {
+                "for" => self.waits_for = reader.text()?.map(word),
+                "at" => self.at = reader.owned()?,
+                "on" => on = reader.value()?,
+                "more" => more = reader.value()?,
+                _ => drop(reader.value()?),
+            }
+            Ok(())
+        })?;
+        let more = more.list();
         let children: Vec<u64> =
-            [on].into_iter().chain(more).filter_map(|on| on.get("child").u64()).collect();
+            [&on].into_iter().chain(more).filter_map(|on| on.get("child").u64()).collect();
         let is_scope = children.len() == more.len() + 1;
-        let on = if is_scope { On::Tasks(children) } else { On::read(on) };
-        let is_kind = match on {
-            On::Tasks(_) => kind.as_deref() == Some("task"),
-            _ => kind.as_deref() == Some("lock"),
+        self.on = if is_scope { On::Tasks(children) } else { On::read(&on) };
+        let kind = match self.on {
+            On::Tasks(_) => "task",
+            _ => "lock",
         };
-        Some(Task {
-            on_loop: value.get("loop").u64().unwrap_or(1),
-            id: value.get("task").u64()?,
-            name: value.get("name").owned(),
-            spawned_at: value.get("spawned_at").owned(),
-            parent: value.get("parent").u64(),
-            state: value.get("state").owned().unwrap_or_else(|| "?".into()),
-            polls: value.get("polls").u64().unwrap_or(0),
-            waits_for: kind,
-            at: waits.get("at").owned(),
-            is_on_alone: is_kind && (is_scope || more.is_empty()),
-            on,
-        })
+        let is_kind = self.waits_for.as_deref() == Some(kind);
+        self.is_on_alone = is_kind && (is_scope || more.is_empty());
+        Ok(())
     }
 
     /// `17 reader`, or only the number.
@@ -122,28 +152,48 @@ impl Task {
         title(self.id, self.name.as_deref())
     }
 
-    /// What the task waits for, in words; its state, if it does not wait. Wakers of other crates,
-    /// as of `FuturesUnordered`, hide it: "unknown".
-    pub(crate) fn wait_in_words(&self) -> String {
-        if self.state != "waiting" {
-            return self.state.clone();
+    /// What the task waits for, in words.
+    pub(crate) fn wait_in_words(&self) -> WaitInWords<'_> {
+        WaitInWords(self)
+    }
+}
+
+/// What a task waits for; its state, if it does not wait. Wakers of other crates, as of
+/// `FuturesUnordered`, hide it: "unknown".
+pub(crate) struct WaitInWords<'a>(&'a Task);
+
+impl fmt::Display for WaitInWords<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let task = self.0;
+        if task.state != "waiting" {
+            return f.write_str(&task.state);
         }
-        match &self.on {
+        match &task.on {
             On::Tasks(ids) => match ids[..] {
-                [first, _, ..] => format!("task {first} and {} more", ids.len() - 1),
-                _ => format!("task {}", ids.first().copied().unwrap_or_default()),
+                [first, _, ..] => write!(f, "task {first} and {} more", ids.len() - 1),
+                _ => write!(f, "task {}", ids.first().copied().unwrap_or_default()),
             },
-            On::DueMs(ms) if *ms < 0.0 => "time, due now".into(),
-            On::DueMs(ms) => format!("time, due in {}", duration(*ms)),
+            On::DueMs(ms) if *ms < 0.0 => f.write_str("time, due now"),
+            On::DueMs(ms) => write!(f, "time, due in {}", Millis(*ms)),
             On::Socket { fd, peer, direction } => {
                 let direction = direction.as_deref().unwrap_or("io");
                 let peer = peer.as_ref().map(|peer| format!(", {peer}")).unwrap_or_default();
-                format!("{direction} on descriptor {fd}{peer}")
+                write!(f, "{direction} on descriptor {fd}{peer}")
             }
-            On::Lock(holders) => format!("lock{}", held_by(holders)),
-            On::Unknown => self.waits_for.clone().unwrap_or_else(|| "unknown".into()),
+            On::Lock(holders) => write!(f, "lock{}", held_by(holders)),
+            On::Unknown => f.write_str(task.waits_for.as_deref().unwrap_or("unknown")),
         }
     }
+}
+
+/// The words of the protocol that every task has are not copied.
+fn word(text: Cow<'_, str>) -> Cow<'static, str> {
+    const WORDS: [&str; 11] = [
+        "waiting", "time", "io", "task", "channel", "lock", "event", "unknown", "ready", "running",
+        "thread",
+    ];
+    let known = WORDS.into_iter().find(|known| *known == text);
+    known.map_or_else(|| Cow::Owned(text.into_owned()), Cow::Borrowed)
 }
 
 /// `17 reader`, or only the number.
@@ -198,10 +248,6 @@ impl Stale {
 }
 
 impl Snapshot {
-    pub(crate) fn new(header: Header) -> Snapshot {
-        Snapshot { header, stale: Vec::new(), tasks: Vec::new() }
-    }
-
     /// Adds the peers of sockets, unless the program has named them.
     fn add_peers(&mut self) {
         let is_open = |task: &Task| matches!(task.on, On::Socket { peer: None, .. });
@@ -217,11 +263,13 @@ impl Snapshot {
     }
 
     /// Adds what a line of `tasks` says.
-    pub(crate) fn add(&mut self, value: &Json) {
-        match Task::read(value) {
-            Some(task) => self.tasks.push(task),
-            None => self.stale.extend(Stale::read(value)),
+    fn add(&mut self, line: &str) -> Result<(), Failure> {
+        match Task::read(line) {
+            Ok(Some(task)) => self.tasks.push(task),
+            // It is about a loop, is an error, or is no JSON.
+            _ => self.stale.extend(Stale::read(&client::value(self.header.pid, line)?)),
         }
+        Ok(())
     }
 }
 
@@ -314,11 +362,9 @@ impl Kernel {
 /// Asks for all tasks. `on_loop` limits the answer to one loop.
 pub(crate) fn take(pid: u32, on_loop: Option<u64>) -> Result<Snapshot, Failure> {
     let mut answer = client::ask(pid, &tasks_command(on_loop), Duration::ZERO)?;
-    let mut snapshot = Snapshot::new(answer.header.clone());
-    answer.each(|_, value| {
-        snapshot.add(value);
-        Ok(())
-    })?;
+    let header = answer.header.clone();
+    let mut snapshot = Snapshot { header, stale: Vec::new(), tasks: Vec::new() };
+    answer.lines(|line| snapshot.add(line))?;
     snapshot.add_peers();
     Ok(snapshot)
 }

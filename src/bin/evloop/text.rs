@@ -1,5 +1,7 @@
 //! Text for people: escaped names, columns, durations, counts.
 
+use std::fmt::{self, Write};
+
 /// Escapes what would change a terminal's state or the order of its text: control characters,
 /// and the characters that direct the writing (bidi). Names come from the inspected program, which
 /// may have taken them from its own clients.
@@ -71,10 +73,14 @@ pub(crate) enum Align {
     Right,
 }
 
-/// Rows of cells below a head, printed in columns.
+/// Rows of cells below a head, printed in columns. A program may have 100,000 tasks: the cells are
+/// in one text, and are measured as they are added.
 pub(crate) struct Table {
     head: Vec<(&'static str, Align)>,
-    rows: Vec<Vec<String>>,
+    widths: Vec<usize>,
+    text: String,
+    /// The ends of the cells in the text, and their widths, row by row.
+    cells: Vec<(usize, usize)>,
 }
 
 impl Table {
@@ -84,60 +90,100 @@ impl Table {
             Some(name) => (name, Align::Right),
             None => (*name, Align::Left),
         };
-        Table { head: head.iter().map(column).collect(), rows: Vec::new() }
+        let head: Vec<_> = head.iter().map(column).collect();
+        let mut table = Table {
+            widths: vec![0; head.len()],
+            text: String::new(),
+            cells: Vec::new(),
+            head: head.clone(),
+        };
+        head.iter().for_each(|(name, _)| table.cell(name));
+        table
     }
 
     /// Adds a row. Its cells are escaped.
     pub(crate) fn row<const N: usize>(&mut self, cells: [String; N]) {
         debug_assert_eq!(N, self.head.len());
-        let escape = |cell: String| if is_plain(&cell) { cell } else { escaped(&cell) };
-        self.rows.push(cells.into_iter().map(escape).collect());
+        cells.iter().for_each(|cell| self.cell(cell));
+    }
+
+    /// Adds the next cell of a row, escaped.
+    pub(crate) fn cell(&mut self, cell: &(impl fmt::Display + ?Sized)) {
+        let begin = self.text.len();
+        // Writing to a string cannot fail.
+        let _ = write!(self.text, "{cell}");
+        let mut wide = self.text.len() - begin;
+        if !is_plain(&self.text[begin..]) {
+            let cell = escaped(&self.text[begin..]);
+            self.text.replace_range(begin.., &cell);
+            wide = width(&cell);
+        }
+        let column = self.cells.len() % self.head.len();
+        self.widths[column] = self.widths[column].max(wide);
+        self.cells.push((self.text.len(), wide));
     }
 
     /// Returns the lines, the head first, each cut to `columns`.
-    pub(crate) fn lines(&self, columns: usize) -> Vec<String> {
-        let mut widths: Vec<usize> = self.head.iter().map(|(name, _)| width(name)).collect();
-        for row in &self.rows {
-            for (cell, wide) in row.iter().zip(&mut widths) {
-                *wide = width(cell).max(*wide);
-            }
-        }
-        let head: Vec<_> = self.head.iter().map(|(name, _)| (*name).to_owned()).collect();
-        let line = |row: &Vec<String>| {
-            let mut line = String::new();
-            for ((cell, wide), (_, align)) in row.iter().zip(&widths).zip(&self.head) {
-                let space = std::iter::repeat_n(' ', wide - width(cell));
+    pub(crate) fn lines(&self, columns: usize) -> impl Iterator<Item = String> {
+        let mut begin = 0;
+        self.cells.chunks(self.head.len()).map(move |cells| {
+            let mut line = String::with_capacity(self.widths.iter().map(|wide| wide + 2).sum());
+            for ((&(end, wide), widest), (_, align)) in
+                cells.iter().zip(&self.widths).zip(&self.head)
+            {
+                let cell = &self.text[begin..end];
+                begin = end;
                 match align {
                     Align::Left => {
                         line += cell;
-                        line.extend(space);
+                        push_spaces(&mut line, widest - wide);
                     }
                     Align::Right => {
-                        line.extend(space);
+                        push_spaces(&mut line, widest - wide);
                         line += cell;
                     }
                 }
                 line += "  ";
             }
-            line.truncate(line.trim_end().len());
-            if width(&line) > columns { cut(&line, columns) } else { line }
-        };
-        [&head].into_iter().chain(&self.rows).map(line).collect()
+            line.truncate(line.trim_end_matches(' ').len());
+            // A character has as many bytes as columns, or more.
+            if line.len() > columns { cut(&line, columns) } else { line }
+        })
     }
 }
 
-/// A duration with two digits or more of precision: `250 µs`, `12.5 ms`, `3.2 s`, `2 min 5 s`.
-pub(crate) fn duration(ms: f64) -> String {
-    let seconds = (ms / 1000.0).max(0.0) as u64;
-    match ms {
-        _ if ms < 1.0 => format!("{:.0} µs", ms.max(0.0) * 1000.0),
-        _ if ms < 100.0 => format!("{ms:.1} ms"),
-        _ if ms < 1000.0 => format!("{ms:.0} ms"),
-        _ if ms < 60_000.0 => format!("{:.1} s", ms / 1000.0),
-        _ if seconds < 3600 => format!("{} min {} s", seconds / 60, seconds % 60),
-        _ if seconds < 86_400 => format!("{} h {} min", seconds / 3600, seconds / 60 % 60),
-        _ => format!("{} d {} h", seconds / 86_400, seconds / 3600 % 24),
+fn push_spaces(line: &mut String, mut count: usize) {
+    const SPACES: &str = "                                ";
+    while count > 0 {
+        let some = count.min(SPACES.len());
+        line.push_str(&SPACES[..some]);
+        count -= some;
     }
+}
+
+/// A duration in milliseconds, written with two digits or more of precision: `250 µs`, `12.5 ms`,
+/// `3.2 s`, `2 min 5 s`.
+pub(crate) struct Millis(pub(crate) f64);
+
+impl fmt::Display for Millis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ms = self.0;
+        let seconds = (ms / 1000.0).max(0.0) as u64;
+        match ms {
+            _ if ms < 1.0 => write!(f, "{:.0} µs", ms.max(0.0) * 1000.0),
+            _ if ms < 100.0 => write!(f, "{ms:.1} ms"),
+            _ if ms < 1000.0 => write!(f, "{ms:.0} ms"),
+            _ if ms < 60_000.0 => write!(f, "{:.1} s", ms / 1000.0),
+            _ if seconds < 3600 => write!(f, "{} min {} s", seconds / 60, seconds % 60),
+            _ if seconds < 86_400 => write!(f, "{} h {} min", seconds / 3600, seconds / 60 % 60),
+            _ => write!(f, "{} d {} h", seconds / 86_400, seconds / 3600 % 24),
+        }
+    }
+}
+
+/// Returns the text of a duration in milliseconds.
+pub(crate) fn duration(ms: f64) -> String {
+    Millis(ms).to_string()
 }
 
 /// `1 task`, `2 tasks`.
@@ -176,8 +222,9 @@ mod tests {
         let mut table = Table::new(&[">N", "NAME", "AT"]);
         table.row(["7".into(), "日本".into(), "x".into()]);
         table.row(["12".into(), "\n".into(), "".into()]);
-        assert_eq!(table.lines(80), [" N  NAME  AT", " 7  日本  x", "12  \\n"]);
-        assert_eq!(table.lines(5)[0], " N  …");
+        let lines = |columns| table.lines(columns).collect::<Vec<_>>();
+        assert_eq!(lines(80), [" N  NAME  AT", " 7  日本  x", "12  \\n"]);
+        assert_eq!(lines(5)[0], " N  …");
     }
 
     #[test]

@@ -195,12 +195,12 @@ impl Look {
                 or_dash(&task.name),
                 task.polls.to_string(),
                 or_dash(&task.spawned_at),
-                task.wait_in_words(),
+                task.wait_in_words().to_string(),
                 or_dash(&task.at),
             ]);
         }
         let mut rows = table.lines(columns);
-        rows[0] = style.dim(&rows[0]);
+        page.extend(rows.next().map(|head| style.dim(&head)));
         page.extend(rows);
         page.truncate(lines);
         page

@@ -1,6 +1,7 @@
 //! Tests of the JSON parser: what is valid, rubbish, depth, escapes, large numbers.
 
-use crate::json::{Json, object, parse};
+use crate::json::{Json, object};
+use crate::json_reader::{Reader, parse};
 
 #[track_caller]
 fn written(text: &str) -> String {
@@ -135,4 +136,24 @@ fn large_numbers_keep_their_digits() {
 fn objects_are_made() {
     let value = object([("a", Json::from(7)), ("b", Json::from(None::<u64>)), ("c", "x".into())]);
     assert_eq!(value.to_string(), r#"{"a":7,"b":null,"c":"x"}"#);
+}
+
+#[test]
+fn members_are_read_one_by_one() {
+    let text = r#"{"a":7,"b":"x\"y","c":{"d":[1]},"e":null}"#;
+    let mut reader = Reader::new(text);
+    let mut read = Vec::new();
+    let members = reader.members(|reader, key| {
+        read.push(match &*key {
+            "a" | "e" => format!("{key} {:?}", reader.u64()?),
+            "b" => format!("{key} {:?}", reader.owned()?),
+            _ => format!("{key} {}", reader.value()?),
+        });
+        Ok(())
+    });
+    assert_eq!(members.and_then(|()| reader.end()), Ok(()));
+    assert_eq!(read, ["a Some(7)", r#"b Some("x\"y")"#, r#"c {"d":[1]}"#, "e None"]);
+    let mut unread = |_: &mut Reader<'_>, _| panic!("a list has no members");
+    assert_eq!(Reader::new("[1]").members(&mut unread), Ok(()));
+    assert!(Reader::new("[1").members(unread).is_err());
 }
