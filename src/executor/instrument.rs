@@ -1,6 +1,7 @@
 //! The hooks by which other code observes a loop.
 
 use std::cell::Cell;
+use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -116,7 +117,7 @@ impl Hooks {
 /// The observers of a loop: its beacon, its instruments, and debug mode's limit of a poll.
 pub(crate) struct Observers {
     pub(super) beacon: Arc<Beacon>,
-    pub(super) places: KnownPlaces,
+    places: KnownPlaces,
     recorded: Buffer,
     instruments: Vec<Box<dyn Instrument>>,
     /// `Some` in debug mode: a poll that takes longer is reported.
@@ -157,6 +158,13 @@ impl Observers {
 
     pub(crate) fn has_instruments(&self) -> bool {
         !self.instruments.is_empty()
+    }
+
+    /// Makes a place of a spawn known to the thread that watches the loop, if one does.
+    pub(super) fn add_place(&self, place: &'static Location<'static>) {
+        if self.beacon.settings.is_on() {
+            self.places.add(place);
+        }
     }
 
     /// Shows a wait of the loop, and calls the hooks around it. `longest`: the limit of the wait.

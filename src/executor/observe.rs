@@ -51,7 +51,7 @@ impl Executor {
     #[cold]
     pub(super) fn observe_spawn(&self, header: &Header) {
         let Some(observers) = self.observers() else { return };
-        observers.places.add(header.spawned_at);
+        observers.add_place(header.spawned_at);
         let name = header.name();
         if let Some(name) = &name {
             observers.beacon.set_name(header.id, name);
@@ -67,7 +67,7 @@ impl Executor {
     #[cold]
     pub(super) fn observe_spawn_of_root(&self, spawned_at: &'static Location<'static>) {
         let Some(observers) = self.observers() else { return };
-        observers.places.add(spawned_at);
+        observers.add_place(spawned_at);
         let root = self.root_id.get();
         if root.is_some_and(|id| spans::spawned(id, None, spawned_at, false)) {
             observers.beacon.set_hooks();
