@@ -62,7 +62,9 @@ impl<'env> Driver<'env> {
             }
         };
         // No other thread may look at the loop, whatever the environment says.
-        let builder = Builder::new().name(&*name).on_task_error(on_error).inspect(false);
+        let builder = Builder::new().name(&*name).on_task_error(on_error);
+        #[cfg(feature = "inspect")]
+        let builder = builder.inspect(false);
         let started_at = self.slot(id, |slot| slot.started_at);
         let machine = self.as_host(id, || Machine::new(builder, started_at));
         let machine = machine.unwrap_or_else(|error| panic!("a host has no loop: {error}"));
