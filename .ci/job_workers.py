@@ -104,8 +104,11 @@ def killed_half_way(tally, broker):
     jobs, lines = 100, []
     add(broker, *["60000"] * jobs)
     expected = {line for line in broker.ask("xrange", "jobs", "-", "+").splitlines() if "-" in line}
+    ended = lambda: int(broker.ask("xlen", "jobs:done")) + int(broker.ask("xlen", "jobs:failed"))
     workers = [Worker(broker, lines) for _ in range(4)]
     for kill in range(20):
+        if ended() >= jobs:
+            break  # No worker would begin another one.
         victim = workers.pop(random.randrange(len(workers)))
         try:
             victim.next("began")
@@ -117,7 +120,6 @@ def killed_half_way(tally, broker):
         if kill == 10:
             broker.kill()
             broker.start()
-    ended = lambda: int(broker.ask("xlen", "jobs:done")) + int(broker.ask("xlen", "jobs:failed"))
     tally.check("killed workers: each job ends", wait_until(lambda: ended() >= jobs), ended())
     for worker in workers:
         worker.process.terminate()
