@@ -19,7 +19,7 @@ static RUNNING: Mutex<Vec<Arc<Beat>>> = Mutex::new(Vec::new());
 /// A world that the watchdog looks at until it ends, or until this is dropped.
 pub(super) struct Watched(Arc<Beat>);
 
-/// What a world tells the watchdog.
+/// What the watchdog knows of a world.
 struct Beat {
     seed: u64,
     /// In looks of the watchdog.

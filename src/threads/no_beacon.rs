@@ -52,7 +52,7 @@ impl Beacon {
         Shown
     }
 
-    /// Returns `false`: who observes the loop has hooks around each poll.
+    /// Returns `false`: what observes the loop has hooks around each poll.
     pub(crate) fn is_plain(&self) -> bool {
         false
     }

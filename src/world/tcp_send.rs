@@ -213,7 +213,7 @@ impl State {
         self.plan_acks(id, side);
     }
 
-    /// Ends the connection at one end with an error. The other end is not told.
+    /// Ends the connection at one end with an error. The other end learns nothing.
     pub(super) fn fail(&mut self, id: Id, side: Side, failure: Failure) {
         let Some(flow) = self.flows.get_mut(id) else { return };
         flow.halves[side].abandon();

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use rustix::io::Errno;
 use rustix::process::{Pid, getuid, test_kill_process};
 
-/// Whether a process exists, and to whom it belongs.
+/// Whether a process exists, and its owner.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Process {
     Ours,

@@ -1,4 +1,4 @@
-//! Tasks as a forest: who spawned whom, or who waits for whom. And the cycles in it: deadlocks.
+//! Tasks as a forest, by their parents or by what they wait for. The cycles in it are deadlocks.
 
 use crate::snapshot::{On, Task};
 

@@ -1,7 +1,7 @@
 //! The rules of the page's server: which requests are answered, and the heads of the answers.
 //!
 //! Any page that the browser has open may send requests to a port of this machine, and a name of
-//! DNS may point to it. So a request needs the exact `Host`, no foreign `Origin`, and for all but
+//! DNS may point to it. So a request needs the exact `Host`, no other `Origin`, and for all but
 //! the page itself the secret token in a header, which no other page can know or send.
 
 use std::fmt::Write;

@@ -1,4 +1,4 @@
-//! To whom the sockets of a process are connected, as Linux tells it in `/proc`. Elsewhere nothing
+//! The peers of the sockets of a process, as Linux lists them in `/proc`. Elsewhere nothing
 //! is known. The program itself need not be asked.
 
 use std::collections::{BTreeMap, HashMap};

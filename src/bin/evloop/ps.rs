@@ -46,7 +46,7 @@ pub(crate) fn run(mut args: Args) -> Result<(), Failure> {
     }
 }
 
-/// Lists whom one can ask, and removes the sockets that nobody listens at.
+/// Lists the programs that answer, and removes the sockets of those that have ended.
 fn list(is_json: bool) -> Result<(), Failure> {
     let style = Style::of_stdout();
     let (mut programs, mut failures) = (Vec::new(), Vec::new());
