@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 #[cfg(unix)]
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+#[cfg(windows)]
+use std::os::windows::io::{AsRawSocket, RawSocket};
 
 use mio::{Interest, Registry, Token, event};
 
@@ -110,13 +112,24 @@ impl<S: AsFd, W> AsFd for Io<S, W> {
     }
 }
 
-/// What a loop shows of its sockets to those who look at it: -1 for one of a world.
+/// The number by which a loop lists its sockets. One of a world has none: -1.
 #[cfg(unix)]
 impl<S: AsRawFd, W> AsRawFd for Io<S, W> {
     fn as_raw_fd(&self) -> RawFd {
         match self {
             Io::System(io) => io.as_raw_fd(),
             Io::World(_) => -1,
+        }
+    }
+}
+
+/// The number by which a loop lists its sockets. One of a world has none: `INVALID_SOCKET`.
+#[cfg(windows)]
+impl<S: AsRawSocket, W> AsRawSocket for Io<S, W> {
+    fn as_raw_socket(&self) -> RawSocket {
+        match self {
+            Io::System(io) => io.as_raw_socket(),
+            Io::World(_) => RawSocket::MAX,
         }
     }
 }

@@ -12,6 +12,7 @@ mod failure;
 mod help;
 #[cfg(unix)]
 mod json;
+#[cfg(unix)]
 mod json_reader;
 #[cfg(unix)]
 mod peers;
