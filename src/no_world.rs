@@ -9,6 +9,11 @@ use std::path::Path;
 use std::thread::ThreadId;
 use std::time::{Duration, SystemTime};
 
+#[path = "world/socket_options.rs"]
+mod socket_options;
+
+pub(crate) use self::socket_options::SocketOptions;
+
 /// The host of a simulated world whose code runs on this thread: there is none.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Here {}
@@ -35,41 +40,6 @@ pub(crate) enum OnHost {}
 pub(crate) enum Stream {
     Tasks,
 }
-
-/// The options of a simulated TCP socket.
-pub(crate) struct TcpOptions {
-    pub(crate) nodelay: bool,
-    pub(crate) quickack: bool,
-    pub(crate) keepalive: bool,
-    pub(crate) linger: Option<Duration>,
-    pub(crate) tos: u8,
-    pub(crate) tclass: u32,
-    pub(crate) reuse_address: bool,
-    pub(crate) reuse_port: bool,
-    pub(crate) only_v6: bool,
-    pub(crate) send_buffer: usize,
-    pub(crate) receive_buffer: usize,
-}
-
-/// The options of a simulated UDP socket.
-pub(crate) struct UdpOptions {
-    pub(crate) tos: u8,
-    pub(crate) tclass: u32,
-    pub(crate) send_buffer: usize,
-    pub(crate) receive_buffer: usize,
-}
-
-macro_rules! buffers {
-    ($($options:ty),*) => {$(
-        impl $options {
-            pub(crate) fn set_send_buffer(&mut self, _size: usize) {}
-
-            pub(crate) fn set_receive_buffer(&mut self, _size: usize) {}
-        }
-    )*};
-}
-
-buffers!(TcpOptions, UdpOptions);
 
 /// Returns the host whose code runs on this thread, if a simulated world is current.
 #[inline(always)]

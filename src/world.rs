@@ -12,6 +12,7 @@ mod host_clock;
 mod ports;
 mod random;
 mod settings;
+mod socket_options;
 mod table;
 mod watch;
 
@@ -41,6 +42,7 @@ mod alone;
 mod channel_io;
 mod handle;
 mod here;
+#[cfg(unix)]
 mod pipe;
 mod tcp_socket;
 mod tcp_stream;
@@ -70,9 +72,11 @@ pub(crate) use here::{
     take_intrusion, unsupported,
 };
 pub(crate) use hosts::HostId;
+#[cfg(unix)]
 pub(crate) use pipe::{PipeReceiver, PipeSender, pipe};
 pub(crate) use random::Stream;
-pub(crate) use settings::{Latency, Settings, TcpOptions, UdpOptions};
+pub(crate) use settings::{Latency, Settings};
+pub(crate) use socket_options::SocketOptions;
 pub(crate) use tcp_socket::{TcpListener, TcpSocket};
 pub(crate) use tcp_stream::TcpStream;
 pub(crate) use time::{TURN_NANOS, TURNS_WITHOUT_EVENT};

@@ -10,7 +10,7 @@ use super::connection::Connection;
 use super::datagram_socket::DatagramSocket;
 use super::listener::Listener;
 use super::messages::Protocol;
-use super::socket_options::{tcp_option, udp_option};
+use super::socket_options::option;
 use super::tcp_stream::TcpStream;
 use super::transport::Transport;
 use super::udp_socket::UdpSocket;
@@ -21,7 +21,7 @@ impl TcpStream {
     #[doc(alias = "keep_alive")]
     #[doc(alias = "setsockopt")]
     pub fn set_keepalive(&self, keepalive: bool) -> io::Result<()> {
-        tcp_option(
+        option(
             self.end.get(),
             |fd| sockopt::set_socket_keepalive(fd, keepalive),
             |options| options.keepalive = keepalive,
@@ -31,7 +31,7 @@ impl TcpStream {
     /// Returns whether the system sends keepalive probes; see
     /// [`set_keepalive`](TcpStream::set_keepalive).
     pub fn keepalive(&self) -> io::Result<bool> {
-        tcp_option(self.end.get(), |fd| sockopt::socket_keepalive(fd), |options| options.keepalive)
+        option(self.end.get(), |fd| sockopt::socket_keepalive(fd), |options| options.keepalive)
     }
 
     /// Sets what a close does with unsent bytes (SO_LINGER).
@@ -46,7 +46,7 @@ impl TcpStream {
     #[doc(alias = "set_zero_linger")]
     pub fn set_linger(&self, linger: Option<Duration>) -> io::Result<()> {
         let linger = check_linger(linger)?;
-        tcp_option(
+        option(
             self.end.get(),
             |fd| sockopt::set_socket_linger(fd, linger),
             |options| options.linger = linger,
@@ -55,14 +55,14 @@ impl TcpStream {
 
     /// Returns what a close does with unsent bytes; see [`set_linger`](TcpStream::set_linger).
     pub fn linger(&self) -> io::Result<Option<Duration>> {
-        tcp_option(self.end.get(), |fd| sockopt::socket_linger(fd), |options| options.linger)
+        option(self.end.get(), |fd| sockopt::socket_linger(fd), |options| options.linger)
     }
 
     /// Sets whether the system acknowledges each packet at once (TCP_QUICKACK). The system may turn
     /// it off again later. Linux only.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     pub fn set_quickack(&self, quickack: bool) -> io::Result<()> {
-        tcp_option(
+        option(
             self.end.get(),
             |fd| sockopt::set_tcp_quickack(fd, quickack),
             |options| options.quickack = quickack,
@@ -73,22 +73,22 @@ impl TcpStream {
     /// [`set_quickack`](TcpStream::set_quickack). Linux only.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     pub fn quickack(&self) -> io::Result<bool> {
-        tcp_option(self.end.get(), |fd| sockopt::tcp_quickack(fd), |options| options.quickack)
+        option(self.end.get(), |fd| sockopt::tcp_quickack(fd), |options| options.quickack)
     }
 
     /// Sets the type of service of IPv4 packets: DSCP and ECN (IP_TOS).
     pub fn set_tos_v4(&self, tos: u8) -> io::Result<()> {
-        tcp_option(self.end.get(), |fd| sockopt::set_ip_tos(fd, tos), |options| options.tos = tos)
+        option(self.end.get(), |fd| sockopt::set_ip_tos(fd, tos), |options| options.tos = tos)
     }
 
     /// Returns the type of service of IPv4 packets; see [`set_tos_v4`](TcpStream::set_tos_v4).
     pub fn tos_v4(&self) -> io::Result<u8> {
-        tcp_option(self.end.get(), |fd| sockopt::ip_tos(fd), |options| options.tos)
+        option(self.end.get(), |fd| sockopt::ip_tos(fd), |options| options.tos)
     }
 
     /// Sets the traffic class of IPv6 packets: DSCP and ECN (IPV6_TCLASS).
     pub fn set_tclass_v6(&self, class: u32) -> io::Result<()> {
-        tcp_option(
+        option(
             self.end.get(),
             |fd| sockopt::set_ipv6_tclass(fd, class),
             |options| options.tclass = class,
@@ -98,7 +98,7 @@ impl TcpStream {
     /// Returns the traffic class of IPv6 packets; see
     /// [`set_tclass_v6`](TcpStream::set_tclass_v6).
     pub fn tclass_v6(&self) -> io::Result<u32> {
-        tcp_option(self.end.get(), |fd| sockopt::ipv6_tclass(fd), |options| options.tclass)
+        option(self.end.get(), |fd| sockopt::ipv6_tclass(fd), |options| options.tclass)
     }
 }
 
@@ -119,7 +119,7 @@ impl UdpSocket {
     /// Sets the size of the system's send buffer, in bytes (SO_SNDBUF); see
     /// [`TcpSocket::set_send_buffer_size`](super::TcpSocket::set_send_buffer_size).
     pub fn set_send_buffer_size(&self, size: u32) -> io::Result<()> {
-        udp_option(
+        option(
             self.end.get(),
             |fd| sockopt::set_socket_send_buffer_size(fd, size as usize),
             |options| options.set_send_buffer(size as usize),
@@ -129,7 +129,7 @@ impl UdpSocket {
     /// Returns the size of the system's send buffer; see
     /// [`set_send_buffer_size`](UdpSocket::set_send_buffer_size).
     pub fn send_buffer_size(&self) -> io::Result<u32> {
-        let size = udp_option(
+        let size = option(
             self.end.get(),
             |fd| sockopt::socket_send_buffer_size(fd),
             |options| options.send_buffer,
@@ -141,7 +141,7 @@ impl UdpSocket {
     /// datagrams that it does not hold. See
     /// [`TcpSocket::set_send_buffer_size`](super::TcpSocket::set_send_buffer_size).
     pub fn set_recv_buffer_size(&self, size: u32) -> io::Result<()> {
-        udp_option(
+        option(
             self.end.get(),
             |fd| sockopt::set_socket_recv_buffer_size(fd, size as usize),
             |options| options.set_receive_buffer(size as usize),
@@ -151,7 +151,7 @@ impl UdpSocket {
     /// Returns the size of the system's receive buffer; see
     /// [`set_recv_buffer_size`](UdpSocket::set_recv_buffer_size).
     pub fn recv_buffer_size(&self) -> io::Result<u32> {
-        let size = udp_option(
+        let size = option(
             self.end.get(),
             |fd| sockopt::socket_recv_buffer_size(fd),
             |options| options.receive_buffer,
@@ -161,17 +161,17 @@ impl UdpSocket {
 
     /// Sets the type of service of IPv4 packets: DSCP and ECN (IP_TOS).
     pub fn set_tos_v4(&self, tos: u8) -> io::Result<()> {
-        udp_option(self.end.get(), |fd| sockopt::set_ip_tos(fd, tos), |options| options.tos = tos)
+        option(self.end.get(), |fd| sockopt::set_ip_tos(fd, tos), |options| options.tos = tos)
     }
 
     /// Returns the type of service of IPv4 packets; see [`set_tos_v4`](UdpSocket::set_tos_v4).
     pub fn tos_v4(&self) -> io::Result<u8> {
-        udp_option(self.end.get(), |fd| sockopt::ip_tos(fd), |options| options.tos)
+        option(self.end.get(), |fd| sockopt::ip_tos(fd), |options| options.tos)
     }
 
     /// Sets the traffic class of IPv6 packets: DSCP and ECN (IPV6_TCLASS).
     pub fn set_tclass_v6(&self, class: u32) -> io::Result<()> {
-        udp_option(
+        option(
             self.end.get(),
             |fd| sockopt::set_ipv6_tclass(fd, class),
             |options| options.tclass = class,
@@ -181,7 +181,7 @@ impl UdpSocket {
     /// Returns the traffic class of IPv6 packets; see
     /// [`set_tclass_v6`](UdpSocket::set_tclass_v6).
     pub fn tclass_v6(&self) -> io::Result<u32> {
-        udp_option(self.end.get(), |fd| sockopt::ipv6_tclass(fd), |options| options.tclass)
+        option(self.end.get(), |fd| sockopt::ipv6_tclass(fd), |options| options.tclass)
     }
 }
 

@@ -6,22 +6,13 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
-use crate::world::{TcpOptions, UdpOptions};
+use crate::world::SocketOptions;
 
 /// Reads or sets an option: `system` by the descriptor.
-pub(super) fn tcp_option<T>(
+pub(super) fn option<T>(
     io: &impl AsFd,
     system: impl FnOnce(BorrowedFd<'_>) -> rustix::io::Result<T>,
-    _world: impl FnOnce(&mut TcpOptions) -> T,
-) -> io::Result<T> {
-    Ok(system(io.as_fd())?)
-}
-
-/// Like [`tcp_option`], of a UDP socket.
-pub(super) fn udp_option<T>(
-    io: &impl AsFd,
-    system: impl FnOnce(BorrowedFd<'_>) -> rustix::io::Result<T>,
-    _world: impl FnOnce(&mut UdpOptions) -> T,
+    _world: impl FnOnce(&mut SocketOptions) -> T,
 ) -> io::Result<T> {
     Ok(system(io.as_fd())?)
 }

@@ -17,13 +17,13 @@ pub(super) use mio::net::{UnixDatagram, UnixListener, UnixStream};
 #[cfg(unix)]
 pub(super) use mio::unix::pipe::{Receiver as PipeReceiver, Sender as PipeSender};
 
+pub(super) use super::system_calls::connect;
 #[cfg(unix)]
 pub(super) use super::system_calls::{
     bind_tcp, connect_datagram, connect_tcp, connect_unix, datagram, datagram_pair, listen_tcp,
     listen_unix, local_addr, new_tcp, pipe, shutdown_datagram, take_error, unix_pair,
 };
-pub(super) use super::system_calls::{connect, listen};
-pub(super) use crate::sys::{bind_udp, send_many, sendfile};
+pub(super) use crate::sys::{bind_udp, listen, send_many, sendfile};
 
 /// A TCP socket that is neither connected nor listening.
 #[cfg(unix)]

@@ -21,7 +21,7 @@ use rustix::net::{AddressFamily, SocketType, sockopt};
 use super::unix_path::to_raw;
 #[cfg(unix)]
 use crate::io_error::explain;
-use crate::sys::{self, Owned};
+use crate::sys;
 
 /// Starts to connect.
 pub(super) fn connect(addr: SocketAddr, local: Option<SocketAddr>) -> io::Result<TcpStream> {
@@ -50,17 +50,6 @@ fn connect_from(local: SocketAddr, to: SocketAddr) -> io::Result<TcpStream> {
 #[cfg(windows)]
 fn connect_from(_: SocketAddr, _: SocketAddr) -> io::Result<TcpStream> {
     Err(io::Error::new(io::ErrorKind::Unsupported, "local_addr is not available on Windows"))
-}
-
-pub(super) fn listen(
-    addr: SocketAddr,
-    backlog: u32,
-    reuse_addr: bool,
-    reuse_port: bool,
-    only_v6: Option<bool>,
-) -> io::Result<TcpListener> {
-    let listener = sys::listen(addr, backlog, reuse_addr, reuse_port, only_v6)?;
-    Ok(sys::with_nonblocking(Owned::from(listener), true)?.into())
 }
 
 /// Makes a socket that is neither connected nor listening.

@@ -22,7 +22,7 @@ use super::system_calls;
 use super::world_names::name_of;
 pub(super) use super::world_socket::{Io, in_world};
 use crate::sys;
-use crate::world::{self, TcpOptions, UdpOptions, here};
+use crate::world::{self, SocketOptions, here};
 
 pub(super) type TcpStream = Io<net::TcpStream, world::TcpStream>;
 pub(super) type TcpListener = Io<net::TcpListener, world::TcpListener>;
@@ -84,11 +84,11 @@ pub(super) fn listen(
     only_v6: Option<bool>,
 ) -> io::Result<TcpListener> {
     make(
-        || system_calls::listen(addr, backlog, reuse_addr, reuse_port, only_v6),
+        || sys::listen(addr, backlog, reuse_addr, reuse_port, only_v6),
         || {
             let socket = new_world_tcp(addr.is_ipv6())?;
             let options = socket.options();
-            socket.set_options(TcpOptions {
+            socket.set_options(SocketOptions {
                 reuse_address: reuse_addr,
                 reuse_port,
                 only_v6: only_v6.unwrap_or(options.only_v6),
@@ -109,11 +109,11 @@ pub(super) fn bind_udp(
     make(
         || sys::bind_udp(addr, reuse_addr, reuse_port, only_v6),
         || {
-            let options = UdpOptions {
+            let options = SocketOptions {
                 reuse_address: reuse_addr,
                 reuse_port,
                 only_v6: only_v6.unwrap_or(false),
-                ..UdpOptions::default()
+                ..SocketOptions::of_udp()
             };
             world::UdpSocket::bind(addr, Some(options))
         },

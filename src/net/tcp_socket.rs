@@ -11,7 +11,7 @@ use super::addrs::bind_error;
 use super::connect::connect_socket;
 use super::fd::check_linger;
 use super::listener::Listener;
-use super::socket_options::tcp_option;
+use super::socket_options::option;
 use super::system::{self, TcpFd};
 use super::tcp_listener::TcpListener;
 use super::tcp_stream::TcpStream;
@@ -127,7 +127,7 @@ impl TcpSocket {
     /// Sets whether the socket may bind although connections of an earlier one still exist
     /// (SO_REUSEADDR). Default: `false`.
     pub fn set_reuseaddr(&self, reuse: bool) -> io::Result<()> {
-        tcp_option(
+        option(
             &self.fd,
             |fd| sockopt::set_socket_reuseaddr(fd, reuse),
             |options| options.reuse_address = reuse,
@@ -136,13 +136,13 @@ impl TcpSocket {
 
     /// See [`set_reuseaddr`](TcpSocket::set_reuseaddr).
     pub fn reuseaddr(&self) -> io::Result<bool> {
-        tcp_option(&self.fd, |fd| sockopt::socket_reuseaddr(fd), |options| options.reuse_address)
+        option(&self.fd, |fd| sockopt::socket_reuseaddr(fd), |options| options.reuse_address)
     }
 
     /// Sets whether the socket shares its port with others that set this option (SO_REUSEPORT).
     /// Default: `false`.
     pub fn set_reuseport(&self, reuse: bool) -> io::Result<()> {
-        tcp_option(
+        option(
             &self.fd,
             |fd| sockopt::set_socket_reuseport(fd, reuse),
             |options| options.reuse_port = reuse,
@@ -151,26 +151,22 @@ impl TcpSocket {
 
     /// See [`set_reuseport`](TcpSocket::set_reuseport).
     pub fn reuseport(&self) -> io::Result<bool> {
-        tcp_option(&self.fd, |fd| sockopt::socket_reuseport(fd), |options| options.reuse_port)
+        option(&self.fd, |fd| sockopt::socket_reuseport(fd), |options| options.reuse_port)
     }
 
     /// Sets whether an IPv6 socket refuses IPv4 connections (IPV6_V6ONLY).
     pub fn set_only_v6(&self, only: bool) -> io::Result<()> {
-        tcp_option(
-            &self.fd,
-            |fd| sockopt::set_ipv6_v6only(fd, only),
-            |options| options.only_v6 = only,
-        )
+        option(&self.fd, |fd| sockopt::set_ipv6_v6only(fd, only), |options| options.only_v6 = only)
     }
 
     /// See [`set_only_v6`](TcpSocket::set_only_v6).
     pub fn only_v6(&self) -> io::Result<bool> {
-        tcp_option(&self.fd, |fd| sockopt::ipv6_v6only(fd), |options| options.only_v6)
+        option(&self.fd, |fd| sockopt::ipv6_v6only(fd), |options| options.only_v6)
     }
 
     /// Sets whether the system sends keepalive probes while the connection is idle (SO_KEEPALIVE).
     pub fn set_keepalive(&self, keepalive: bool) -> io::Result<()> {
-        tcp_option(
+        option(
             &self.fd,
             |fd| sockopt::set_socket_keepalive(fd, keepalive),
             |options| options.keepalive = keepalive,
@@ -179,7 +175,7 @@ impl TcpSocket {
 
     /// See [`set_keepalive`](TcpSocket::set_keepalive).
     pub fn keepalive(&self) -> io::Result<bool> {
-        tcp_option(&self.fd, |fd| sockopt::socket_keepalive(fd), |options| options.keepalive)
+        option(&self.fd, |fd| sockopt::socket_keepalive(fd), |options| options.keepalive)
     }
 
     /// Sets the size of the system's send buffer, in bytes (SO_SNDBUF). The connections of a
@@ -188,7 +184,7 @@ impl TcpSocket {
     /// Linux doubles the size for its own records, returns the doubled size, and limits it to
     /// `net.core.wmem_max`. The size is then fixed: the system does not adapt it any more.
     pub fn set_send_buffer_size(&self, size: u32) -> io::Result<()> {
-        tcp_option(
+        option(
             &self.fd,
             |fd| sockopt::set_socket_send_buffer_size(fd, size as usize),
             |options| options.set_send_buffer(size as usize),
@@ -197,7 +193,7 @@ impl TcpSocket {
 
     /// See [`set_send_buffer_size`](TcpSocket::set_send_buffer_size).
     pub fn send_buffer_size(&self) -> io::Result<u32> {
-        let size = tcp_option(
+        let size = option(
             &self.fd,
             |fd| sockopt::socket_send_buffer_size(fd),
             |options| options.send_buffer,
@@ -209,7 +205,7 @@ impl TcpSocket {
     /// [`set_send_buffer_size`](TcpSocket::set_send_buffer_size) does. To have an effect on the TCP
     /// window scale, it is set before `connect` and `listen`.
     pub fn set_recv_buffer_size(&self, size: u32) -> io::Result<()> {
-        tcp_option(
+        option(
             &self.fd,
             |fd| sockopt::set_socket_recv_buffer_size(fd, size as usize),
             |options| options.set_receive_buffer(size as usize),
@@ -218,7 +214,7 @@ impl TcpSocket {
 
     /// See [`set_recv_buffer_size`](TcpSocket::set_recv_buffer_size).
     pub fn recv_buffer_size(&self) -> io::Result<u32> {
-        let size = tcp_option(
+        let size = option(
             &self.fd,
             |fd| sockopt::socket_recv_buffer_size(fd),
             |options| options.receive_buffer,
@@ -228,7 +224,7 @@ impl TcpSocket {
 
     /// Sets whether small writes are sent at once, without Nagle's algorithm (TCP_NODELAY).
     pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
-        tcp_option(
+        option(
             &self.fd,
             |fd| sockopt::set_tcp_nodelay(fd, nodelay),
             |options| options.nodelay = nodelay,
@@ -237,7 +233,7 @@ impl TcpSocket {
 
     /// See [`set_nodelay`](TcpSocket::set_nodelay).
     pub fn nodelay(&self) -> io::Result<bool> {
-        tcp_option(&self.fd, |fd| sockopt::tcp_nodelay(fd), |options| options.nodelay)
+        option(&self.fd, |fd| sockopt::tcp_nodelay(fd), |options| options.nodelay)
     }
 
     /// Sets what a close does with unsent bytes (SO_LINGER); see
@@ -249,7 +245,7 @@ impl TcpSocket {
     #[doc(alias = "set_zero_linger")]
     pub fn set_linger(&self, linger: Option<Duration>) -> io::Result<()> {
         let linger = check_linger(linger)?;
-        tcp_option(
+        option(
             &self.fd,
             |fd| sockopt::set_socket_linger(fd, linger),
             |options| options.linger = linger,
@@ -258,31 +254,27 @@ impl TcpSocket {
 
     /// See [`set_linger`](TcpSocket::set_linger).
     pub fn linger(&self) -> io::Result<Option<Duration>> {
-        tcp_option(&self.fd, |fd| sockopt::socket_linger(fd), |options| options.linger)
+        option(&self.fd, |fd| sockopt::socket_linger(fd), |options| options.linger)
     }
 
     /// Sets the type of service of IPv4 packets: DSCP and ECN (IP_TOS).
     pub fn set_tos_v4(&self, tos: u8) -> io::Result<()> {
-        tcp_option(&self.fd, |fd| sockopt::set_ip_tos(fd, tos), |options| options.tos = tos)
+        option(&self.fd, |fd| sockopt::set_ip_tos(fd, tos), |options| options.tos = tos)
     }
 
     /// See [`set_tos_v4`](TcpSocket::set_tos_v4).
     pub fn tos_v4(&self) -> io::Result<u8> {
-        tcp_option(&self.fd, |fd| sockopt::ip_tos(fd), |options| options.tos)
+        option(&self.fd, |fd| sockopt::ip_tos(fd), |options| options.tos)
     }
 
     /// Sets the traffic class of IPv6 packets: DSCP and ECN (IPV6_TCLASS).
     pub fn set_tclass_v6(&self, class: u32) -> io::Result<()> {
-        tcp_option(
-            &self.fd,
-            |fd| sockopt::set_ipv6_tclass(fd, class),
-            |options| options.tclass = class,
-        )
+        option(&self.fd, |fd| sockopt::set_ipv6_tclass(fd, class), |options| options.tclass = class)
     }
 
     /// See [`set_tclass_v6`](TcpSocket::set_tclass_v6).
     pub fn tclass_v6(&self) -> io::Result<u32> {
-        tcp_option(&self.fd, |fd| sockopt::ipv6_tclass(fd), |options| options.tclass)
+        option(&self.fd, |fd| sockopt::ipv6_tclass(fd), |options| options.tclass)
     }
 }
 

@@ -21,6 +21,36 @@ use super::world_names::name_of;
 use crate::reactor::Done;
 use crate::world;
 
+// Methods that several traits have.
+macro_rules! local_addr {
+    ($addr:ty) => {
+        fn local_addr(&self) -> io::Result<$addr> {
+            match self {
+                Io::System(io) => io.local_addr(),
+                Io::World(io) => io.local_addr()?.to_program(),
+            }
+        }
+    };
+}
+
+macro_rules! peer_and_error {
+    ($addr:ty) => {
+        fn peer_addr(&self) -> io::Result<$addr> {
+            match self {
+                Io::System(io) => io.peer_addr(),
+                Io::World(io) => io.peer_addr()?.to_program(),
+            }
+        }
+
+        fn take_error(&self) -> io::Result<Option<io::Error>> {
+            match self {
+                Io::System(io) => io.take_error(),
+                Io::World(io) => io.take_error(),
+            }
+        }
+    };
+}
+
 macro_rules! stream_io {
     ($socket:ty, $addr:ty) => {
         impl StreamIo for $socket {
@@ -80,26 +110,8 @@ macro_rules! stream_io {
                 }
             }
 
-            fn peer_addr(&self) -> io::Result<$addr> {
-                match self {
-                    Io::System(io) => io.peer_addr(),
-                    Io::World(io) => io.peer_addr()?.to_program(),
-                }
-            }
-
-            fn local_addr(&self) -> io::Result<$addr> {
-                match self {
-                    Io::System(io) => io.local_addr(),
-                    Io::World(io) => io.local_addr()?.to_program(),
-                }
-            }
-
-            fn take_error(&self) -> io::Result<Option<io::Error>> {
-                match self {
-                    Io::System(io) => io.take_error(),
-                    Io::World(io) => io.take_error(),
-                }
-            }
+            peer_and_error!($addr);
+            local_addr!($addr);
 
             #[cfg(feature = "hyper")]
             fn send_at_once(&self) {
@@ -136,12 +148,7 @@ macro_rules! accept {
                 }
             }
 
-            fn local_addr(&self) -> io::Result<$addr> {
-                match self {
-                    Io::System(io) => io.local_addr(),
-                    Io::World(io) => io.local_addr()?.to_program(),
-                }
-            }
+            local_addr!($addr);
         }
     };
 }
@@ -193,26 +200,8 @@ macro_rules! datagram_io {
                 Ok((check_truncated(length, length > buf.len(), buf.len())?, from))
             }
 
-            fn peer_addr(&self) -> io::Result<$addr> {
-                match self {
-                    Io::System(io) => io.peer_addr(),
-                    Io::World(io) => io.peer_addr()?.to_program(),
-                }
-            }
-
-            fn local_addr(&self) -> io::Result<$addr> {
-                match self {
-                    Io::System(io) => io.local_addr(),
-                    Io::World(io) => io.local_addr()?.to_program(),
-                }
-            }
-
-            fn take_error(&self) -> io::Result<Option<io::Error>> {
-                match self {
-                    Io::System(io) => io.take_error(),
-                    Io::World(io) => io.take_error(),
-                }
-            }
+            peer_and_error!($addr);
+            local_addr!($addr);
 
             fn try_io<R>(&self, op: impl FnOnce() -> io::Result<R>) -> io::Result<R> {
                 match self {
@@ -281,6 +270,7 @@ impl WriteEnd for PipeSender {
     }
 }
 
+#[cfg(unix)]
 macro_rules! pipe_try_io {
     ($($end:ty),*) => {$(
         impl $end {

@@ -2,14 +2,14 @@
 
 use std::fs::File;
 use std::io::{self, IoSlice, IoSliceMut};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 pub(crate) use std::os::fd::{
     AsFd as AsFile, AsRawFd as AsDescriptor, OwnedFd as Owned, RawFd as Descriptor,
 };
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 
-use mio::net::UdpSocket;
+use mio::net::{TcpListener, UdpSocket};
 use rustix::buffer::spare_capacity;
 use rustix::fs::{OFlags, fcntl_getfl};
 use rustix::io::{Errno, ioctl_fionbio, readv};
@@ -34,6 +34,7 @@ pub(crate) fn with_nonblocking(fd: Owned, nonblocking: bool) -> io::Result<Owned
     Ok(fd)
 }
 
+/// Makes a listener on `addr`.
 pub(crate) fn listen(
     addr: SocketAddr,
     backlog: u32,
@@ -43,7 +44,7 @@ pub(crate) fn listen(
 ) -> io::Result<TcpListener> {
     let fd = bind_with(addr, SocketType::STREAM, reuse_addr, reuse_port, only_v6)?;
     start(&fd, i32::try_from(backlog).unwrap_or(i32::MAX))?;
-    Ok(fd.into())
+    Ok(with_nonblocking(fd, true)?.into())
 }
 
 /// Makes a UDP socket on `addr`.

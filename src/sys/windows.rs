@@ -2,13 +2,13 @@
 
 use std::fs::File;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{self, SocketAddr, TcpStream};
 use std::os::windows::fs::FileExt;
 pub(crate) use std::os::windows::io::{
     AsHandle as AsFile, AsRawSocket as AsDescriptor, OwnedSocket as Owned, RawSocket as Descriptor,
 };
 
-use mio::net::UdpSocket;
+use mio::net::{TcpListener, UdpSocket};
 
 use super::accept_failure::AcceptFailure;
 
@@ -38,7 +38,8 @@ pub(crate) fn listen(
     only_v6: Option<bool>,
 ) -> io::Result<TcpListener> {
     check_supported(addr, reuse_addr, reuse_port, only_v6)?;
-    TcpListener::bind(addr)
+    let listener = net::TcpListener::bind(addr)?;
+    Ok(with_nonblocking(listener.into(), true)?.into())
 }
 
 /// Makes a UDP socket on `addr`.

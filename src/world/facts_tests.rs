@@ -117,7 +117,7 @@ impl Side for TcpStream {
             return String::new();
         }
         let linger = || {
-            self.set_options(TcpOptions { linger: Some(Duration::ZERO), ..self.options() });
+            self.set_options(SocketOptions { linger: Some(Duration::ZERO), ..self.options() });
             say(io::Result::Ok(()))
         };
         tcp_step!(self, what, |buf| self.read(buf), |buf| self.write(buf), linger())

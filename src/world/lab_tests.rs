@@ -106,11 +106,11 @@ impl TcpListener {
     pub(super) fn bind(
         addr: SocketAddr,
         backlog: u32,
-        options: Option<TcpOptions>,
+        options: Option<SocketOptions>,
     ) -> io::Result<TcpListener> {
         let socket = if addr.is_ipv6() { TcpSocket::new_v6()? } else { TcpSocket::new_v4()? };
         let options = options.unwrap_or(socket.options());
-        socket.set_options(TcpOptions { reuse_address: true, ..options });
+        socket.set_options(SocketOptions { reuse_address: true, ..options });
         socket.bind(addr)?;
         socket.listen(backlog)
     }

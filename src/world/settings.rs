@@ -1,10 +1,10 @@
-//! What a test sets for a network, and the options of sockets.
+//! What a test sets for a network.
 
 use std::env;
 use std::sync::OnceLock;
-use std::time::Duration;
 
 use super::random::Random;
+use super::socket_options::SocketOptions;
 
 /// The distribution of the time that a packet takes, in nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -38,46 +38,6 @@ pub(crate) struct Settings {
     pub(crate) send_buffer: usize,
     pub(crate) receive_buffer: usize,
 }
-
-/// The options of a TCP socket. An accepted connection has those of its listener.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct TcpOptions {
-    pub(crate) nodelay: bool,
-    pub(crate) quickack: bool,
-    pub(crate) keepalive: bool,
-    pub(crate) linger: Option<Duration>,
-    pub(crate) ttl: u32,
-    pub(crate) tos: u8,
-    pub(crate) tclass: u32,
-    pub(crate) reuse_address: bool,
-    pub(crate) reuse_port: bool,
-    pub(crate) only_v6: bool,
-    /// As getsockopt(2) returns it. `set_send_buffer` doubles.
-    pub(crate) send_buffer: usize,
-    pub(crate) receive_buffer: usize,
-}
-
-/// The options of a UDP socket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct UdpOptions {
-    pub(crate) broadcast: bool,
-    pub(crate) ttl: u32,
-    pub(crate) tos: u8,
-    pub(crate) tclass: u32,
-    pub(crate) reuse_address: bool,
-    pub(crate) reuse_port: bool,
-    pub(crate) only_v6: bool,
-    pub(crate) send_buffer: usize,
-    pub(crate) receive_buffer: usize,
-}
-
-/// The smallest and largest buffers of Linux, as getsockopt(2) returns them: twice
-/// net.core.wmem_max.
-const SEND_BUFFER_MIN: usize = 4_608;
-const RECEIVE_BUFFER_MIN: usize = 2_304;
-const BUFFER_MAX: usize = 2 * UDP_BUFFER;
-/// net.core.rmem_default.
-pub(super) const UDP_BUFFER: usize = 212_992;
 
 impl Latency {
     /// Draws the time of one packet.
@@ -115,65 +75,11 @@ impl Default for Settings {
     }
 }
 
-impl TcpOptions {
-    pub(super) fn of(settings: &Settings) -> TcpOptions {
-        TcpOptions {
-            nodelay: false,
-            quickack: true,
-            keepalive: false,
-            linger: None,
-            ttl: 64,
-            tos: 0,
-            tclass: 0,
-            reuse_address: false,
-            reuse_port: false,
-            only_v6: false,
-            send_buffer: settings.send_buffer,
-            receive_buffer: settings.receive_buffer,
-        }
+impl Settings {
+    /// Returns the options of a new TCP socket.
+    pub(super) fn tcp_options(&self) -> SocketOptions {
+        SocketOptions::new(self.send_buffer, self.receive_buffer)
     }
-
-    /// Sets SO_SNDBUF as Linux does: it doubles the size, within its limits.
-    pub(crate) fn set_send_buffer(&mut self, size: usize) {
-        self.send_buffer = doubled(size, SEND_BUFFER_MIN);
-    }
-
-    /// Sets SO_RCVBUF as Linux does.
-    pub(crate) fn set_receive_buffer(&mut self, size: usize) {
-        self.receive_buffer = doubled(size, RECEIVE_BUFFER_MIN);
-    }
-}
-
-impl UdpOptions {
-    /// Sets SO_SNDBUF as Linux does: it doubles the size, within its limits.
-    pub(crate) fn set_send_buffer(&mut self, size: usize) {
-        self.send_buffer = doubled(size, SEND_BUFFER_MIN);
-    }
-
-    /// Sets SO_RCVBUF as Linux does.
-    pub(crate) fn set_receive_buffer(&mut self, size: usize) {
-        self.receive_buffer = doubled(size, RECEIVE_BUFFER_MIN);
-    }
-}
-
-impl Default for UdpOptions {
-    fn default() -> UdpOptions {
-        UdpOptions {
-            broadcast: false,
-            ttl: 64,
-            tos: 0,
-            tclass: 0,
-            reuse_address: false,
-            reuse_port: false,
-            only_v6: false,
-            send_buffer: UDP_BUFFER,
-            receive_buffer: UDP_BUFFER,
-        }
-    }
-}
-
-fn doubled(size: usize, min: usize) -> usize {
-    size.saturating_mul(2).clamp(min, BUFFER_MAX)
 }
 
 /// Returns the seed of worlds without a driver, if the environment names one. Looks there once.
@@ -206,7 +112,7 @@ mod tests {
 
     #[test]
     fn buffers_are_doubled_within_limits() {
-        let mut options = TcpOptions::of(&Settings::default());
+        let mut options = Settings::default().tcp_options();
         let sizes = [(0, 2_304), (65_536, 131_072), (1 << 30, 425_984)];
         for (size, expected) in sizes {
             options.set_receive_buffer(size);

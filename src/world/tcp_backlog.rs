@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use super::hosts::HostId;
-use super::settings::TcpOptions;
+use super::socket_options::SocketOptions;
 use super::table::Id;
 use super::watch::Watch;
 
@@ -23,7 +23,7 @@ pub(super) struct Backlog {
     pub(super) half_open: usize,
     limit: usize,
     pub(super) watch: Watch,
-    pub(super) options: TcpOptions,
+    pub(super) options: SocketOptions,
 }
 
 impl Backlog {
@@ -32,7 +32,7 @@ impl Backlog {
         addr: SocketAddr,
         port_serial: u32,
         limit: u32,
-        options: TcpOptions,
+        options: SocketOptions,
     ) -> Backlog {
         let limit = BACKLOG_MAX.min(limit as usize);
         let (queue, watch) = Default::default();

@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use super::byte_queue::ByteQueue;
 use super::failure::Failure;
 use super::hosts::{HostId, mapped};
-use super::settings::TcpOptions;
+use super::socket_options::SocketOptions;
 use super::table::Id;
 use super::watch::Watch;
 
@@ -52,7 +52,7 @@ pub(super) struct End {
     /// The number of its port in the table of the host. `None` if it shares that of a listener.
     pub(super) port_serial: Option<u32>,
     pub(super) watch: Watch,
-    pub(super) options: TcpOptions,
+    pub(super) options: SocketOptions,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -159,7 +159,7 @@ impl Half {
 }
 
 impl End {
-    pub(super) fn new(host: HostId, addr: SocketAddr, options: TcpOptions) -> End {
+    pub(super) fn new(host: HostId, addr: SocketAddr, options: SocketOptions) -> End {
         End {
             host,
             addr,

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::failure::Failure;
 use super::hosts::{HostId, unmapped};
 use super::ports::{Bound, Protocol};
-use super::settings::TcpOptions;
+use super::socket_options::SocketOptions;
 use super::state::{Happening, Segment, State};
 use super::table::Id;
 use super::tcp_flow::{End, EndState, Flow, Half, Side};
@@ -26,7 +26,7 @@ impl State {
         local: SocketAddr,
         port_serial: Option<u32>,
         to: SocketAddr,
-        options: TcpOptions,
+        options: SocketOptions,
     ) -> Result<Id, Failure> {
         let (mut to, is_mapped) = unmapped(to);
         let (mut local, _) = unmapped(local);
@@ -178,7 +178,7 @@ fn loopback(to: &SocketAddr) -> std::net::IpAddr {
 
 impl Bound {
     /// Returns the entry of a TCP socket that does not listen.
-    pub(super) fn of(addr: std::net::IpAddr, options: &TcpOptions) -> Bound {
+    pub(super) fn of(addr: std::net::IpAddr, options: &SocketOptions) -> Bound {
         Bound {
             addr,
             socket: None,

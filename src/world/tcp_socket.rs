@@ -9,7 +9,7 @@ use super::failure::Failure;
 use super::handle::{World, own};
 use super::hosts::{HostId, unmapped};
 use super::ports::{Bound, Protocol};
-use super::settings::TcpOptions;
+use super::socket_options::SocketOptions;
 use super::table::Id;
 use super::tcp_backlog::Backlog;
 use super::tcp_stream::TcpStream;
@@ -22,7 +22,7 @@ pub(crate) struct TcpSocket {
     addr: Cell<SocketAddr>,
     /// The number of its port in the table of the host. `None`: it has no port.
     port_serial: Cell<Option<u32>>,
-    options: Cell<TcpOptions>,
+    options: Cell<SocketOptions>,
 }
 
 /// A listening TCP socket.
@@ -43,7 +43,7 @@ impl TcpSocket {
 
     fn new(addr: SocketAddr) -> io::Result<TcpSocket> {
         let (world, host) = own()?;
-        let options = Cell::new(TcpOptions::of(&world.state.borrow().settings));
+        let options = Cell::new(world.state.borrow().settings.tcp_options());
         let (addr, port_serial) = (Cell::new(addr), Cell::new(None));
         Ok(TcpSocket { world, host, addr, port_serial, options })
     }
@@ -106,11 +106,11 @@ impl TcpSocket {
         Ok(self.addr.get())
     }
 
-    pub(crate) fn options(&self) -> TcpOptions {
+    pub(crate) fn options(&self) -> SocketOptions {
         self.options.get()
     }
 
-    pub(crate) fn set_options(&self, options: TcpOptions) {
+    pub(crate) fn set_options(&self, options: SocketOptions) {
         self.options.set(options);
     }
 }
@@ -151,12 +151,12 @@ impl TcpListener {
         Ok(self.with(|backlog| backlog.addr)?)
     }
 
-    pub(crate) fn options(&self) -> TcpOptions {
-        let default = || TcpOptions::of(&self.world.state.borrow().settings);
+    pub(crate) fn options(&self) -> SocketOptions {
+        let default = || self.world.state.borrow().settings.tcp_options();
         self.with(|backlog| backlog.options).unwrap_or_else(|_| default())
     }
 
-    pub(crate) fn set_options(&self, options: TcpOptions) {
+    pub(crate) fn set_options(&self, options: SocketOptions) {
         let _ = self.with(|backlog| backlog.options = options);
     }
 

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use super::channel_io::{read_into, read_vectored};
 use super::failure::Failure;
 use super::handle::World;
-use super::settings::TcpOptions;
+use super::socket_options::SocketOptions;
 use super::table::Id;
 use super::tcp_flow::{Flow, Side};
 
@@ -69,12 +69,12 @@ impl TcpStream {
         Ok(self.with(|flow, side| flow.ends[side].shown(flow.ends[side].addr))?)
     }
 
-    pub(crate) fn options(&self) -> TcpOptions {
-        let default = || TcpOptions::of(&self.world.state.borrow().settings);
+    pub(crate) fn options(&self) -> SocketOptions {
+        let default = || self.world.state.borrow().settings.tcp_options();
         self.with(|flow, side| flow.ends[side].options).unwrap_or_else(|_| default())
     }
 
-    pub(crate) fn set_options(&self, options: TcpOptions) {
+    pub(crate) fn set_options(&self, options: SocketOptions) {
         if self.with(|flow, side| flow.ends[side].options = options).is_ok() && options.keepalive {
             self.world.state.borrow_mut().plan_keepalive(self.end.0, self.end.1);
         }
@@ -83,7 +83,7 @@ impl TcpStream {
     /// Sets TCP_NODELAY.
     #[cfg(feature = "hyper")]
     pub(crate) fn send_at_once(&self) {
-        self.set_options(TcpOptions { nodelay: true, ..self.options() });
+        self.set_options(SocketOptions { nodelay: true, ..self.options() });
     }
 
     /// From now on `take_events` reports the readiness with this token; the present one first.

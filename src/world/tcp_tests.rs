@@ -200,12 +200,12 @@ fn a_write_reports_a_reset_once() {
 fn a_linger_of_zero_resets() {
     let lab = Lab::new();
     let (client, server) = lab.pair();
-    server.set_options(TcpOptions { linger: Some(Duration::ZERO), ..server.options() });
+    server.set_options(SocketOptions { linger: Some(Duration::ZERO), ..server.options() });
     drop(server);
     lab.pass(MS);
     assert_eq!((read(&client), read(&client)), ("ConnectionReset".into(), "".into()));
     let (client, server) = lab.pair();
-    server.set_options(TcpOptions { linger: Some(Duration::from_secs(1)), ..server.options() });
+    server.set_options(SocketOptions { linger: Some(Duration::from_secs(1)), ..server.options() });
     drop(server);
     lab.pass(MS);
     assert_eq!(read(&client), "");
@@ -289,7 +289,7 @@ fn a_killed_host_closes_its_sockets() {
 fn keepalive_finds_a_peer_that_is_gone() {
     let lab = Lab::new();
     let (client, server) = lab.pair();
-    client.set_options(TcpOptions { keepalive: true, ..client.options() });
+    client.set_options(SocketOptions { keepalive: true, ..client.options() });
     let begin = lab.world.nanos();
     lab.pass(20_000 * SECOND);
     assert_eq!(read(&client), "WouldBlock", "the peer's system answers");

@@ -7,7 +7,7 @@ use super::hosts::{HostId, mapped, unmapped};
 use super::links::Way;
 use super::ports::{Bound, Protocol};
 use super::random::Stream;
-use super::settings::UdpOptions;
+use super::socket_options::SocketOptions;
 use super::state::{Happening, Packet, State};
 use super::table::Id;
 use super::trace_entry::Kind;
@@ -22,7 +22,7 @@ impl State {
         &mut self,
         own: HostId,
         addr: SocketAddr,
-        options: UdpOptions,
+        options: SocketOptions,
     ) -> Result<Id, Failure> {
         let (plain, _) = unmapped(addr);
         if !self.hosts.is_local(plain.ip(), own) {

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use super::failure::Failure;
 use super::hosts::HostId;
-use super::settings::UdpOptions;
+use super::socket_options::SocketOptions;
 use super::watch::Watch;
 
 /// A datagram on its way. Addresses are never IPv4-mapped.
@@ -37,7 +37,7 @@ pub(super) struct UdpQueue {
     /// The memory of the datagrams.
     size: usize,
     pub(super) watch: Watch,
-    pub(super) options: UdpOptions,
+    pub(super) options: SocketOptions,
 }
 
 /// What Linux counts for a datagram besides its bytes, about.
@@ -49,7 +49,7 @@ impl UdpQueue {
         (number, tie): (u32, u64),
         addr: SocketAddr,
         port_serial: u32,
-        options: UdpOptions,
+        options: SocketOptions,
     ) -> UdpQueue {
         UdpQueue {
             host,

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use super::failure::Failure;
 use super::handle::{World, own};
 use super::hosts::mapped;
-use super::settings::UdpOptions;
+use super::socket_options::SocketOptions;
 use super::table::Id;
 use super::udp_queue::UdpQueue;
 
@@ -19,9 +19,13 @@ pub struct UdpSocket {
 }
 
 impl UdpSocket {
-    pub(crate) fn bind(addr: SocketAddr, options: Option<UdpOptions>) -> io::Result<UdpSocket> {
+    pub(crate) fn bind(addr: SocketAddr, options: Option<SocketOptions>) -> io::Result<UdpSocket> {
         let (world, own) = own()?;
-        let id = world.state.borrow_mut().udp_bind(own, addr, options.unwrap_or_default())?;
+        let id = world.state.borrow_mut().udp_bind(
+            own,
+            addr,
+            options.unwrap_or_else(SocketOptions::of_udp),
+        )?;
         Ok(UdpSocket { world, id })
     }
 
@@ -66,11 +70,11 @@ impl UdpSocket {
         Ok(self.with(|socket| socket.error.take())?.map(io::Error::from))
     }
 
-    pub(crate) fn options(&self) -> UdpOptions {
-        self.with(|socket| socket.options).unwrap_or_default()
+    pub(crate) fn options(&self) -> SocketOptions {
+        self.with(|socket| socket.options).unwrap_or_else(|_| SocketOptions::of_udp())
     }
 
-    pub(crate) fn set_options(&self, options: UdpOptions) {
+    pub(crate) fn set_options(&self, options: SocketOptions) {
         let _ = self.with(|socket| socket.options = options);
     }
 

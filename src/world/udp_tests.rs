@@ -84,7 +84,7 @@ fn wrong_sends_fail() {
     lab.settle();
     two.recv_from(&mut [0; 1]).unwrap();
     let one = lab.on(lab.one, || UdpSocket::bind(([0, 0, 0, 0], 0).into(), None)).unwrap();
-    one.set_options(UdpOptions { broadcast: true, ..one.options() });
+    one.set_options(SocketOptions { broadcast: true, ..one.options() });
     let two = lab.on(lab.two, || UdpSocket::bind(([0, 0, 0, 0], 54).into(), None)).unwrap();
     one.send_to(b"all", SocketAddr::from(([255, 255, 255, 255], 54))).unwrap();
     lab.settle();
