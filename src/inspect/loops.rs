@@ -52,18 +52,18 @@ pub(super) fn write_loop_status(
         Phase::Waiting => "waiting",
         Phase::Outside => "outside",
     };
-    line.text("phase", Some(&phase));
+    line.word("phase", phase);
     line.millis("turn_ms", in_phase);
     write_task(&mut line, beacon, &view);
     line.raw("polls", &view.polls);
     line.raw("turns", &view.turns);
     match (thread, beacon.thread) {
         (Some(thread), Some(tid)) => write_kernel(line.object("kernel"), tid, thread),
-        _ => line.raw("kernel", &"null"),
+        _ => line.null("kernel"),
     }
     match age {
         Some(age) => line.millis("snapshot_age_ms", age),
-        None => line.raw("snapshot_age_ms", &"null"),
+        None => line.null("snapshot_age_ms"),
     }
     line.raw("stuck", &is_stuck(beacon, &view));
     line.end_line();
