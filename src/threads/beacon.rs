@@ -321,13 +321,18 @@ impl Beacon {
         found.map(|(_, name)| name.clone())
     }
 
+    /// Shows the name of a task. Does nothing if no thread watches the loop.
     pub(crate) fn set_name(&self, task: TaskId, name: &str) {
-        self.remove_name(task);
-        self.names()[index(task.number())].push((task.number(), shown(name).into()));
+        if self.settings.is_on() {
+            self.remove_name(task);
+            self.names()[index(task.number())].push((task.number(), shown(name).into()));
+        }
     }
 
     pub(crate) fn remove_name(&self, task: TaskId) {
-        self.names()[index(task.number())].retain(|(of, _)| *of != task.number());
+        if self.settings.is_on() {
+            self.names()[index(task.number())].retain(|(of, _)| *of != task.number());
+        }
     }
 
     fn names(&self) -> MutexGuard<'_, Vec<Names>> {
