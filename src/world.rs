@@ -79,7 +79,7 @@ pub(crate) use settings::{Latency, Settings};
 pub(crate) use socket_options::SocketOptions;
 pub(crate) use tcp_socket::{TcpListener, TcpSocket};
 pub(crate) use tcp_stream::TcpStream;
-pub(crate) use time::{TURN_NANOS, TURNS_WITHOUT_EVENT};
+pub(crate) use time::TURNS_WITHOUT_EVENT;
 pub use trace::Trace;
 pub(crate) use trace_entry::Kind;
 pub(crate) use trace_record::Record;

@@ -15,7 +15,7 @@ use super::watchdog::Watched;
 use crate::caught::{Caught, catch};
 use crate::current::budget;
 use crate::executor::Root;
-use crate::world::{self as leaf, HostId, Stream, TURN_NANOS, TURNS_WITHOUT_EVENT};
+use crate::world::{self as leaf, HostId, Stream, TURNS_WITHOUT_EVENT};
 
 /// The host of the script.
 pub(super) const SCRIPT: HostId = HostId::SCRIPT;
@@ -168,18 +168,9 @@ impl<'env> Driver<'env> {
 
     /// Lets the time of a turn pass, but not beyond the next event, which is handled.
     fn pass_turn(&self) -> Result<(), Failure> {
-        let now = self.leaf.nanos();
-        // Those of this instant come first: otherwise the time would not pass.
-        while self.leaf.next_event().is_some_and(|at| at <= now) {
-            self.leaf.advance();
-        }
-        let end = now.saturating_add(TURN_NANOS);
-        let event = self.leaf.next_event().filter(|at| *at <= end);
-        self.check_time(event.unwrap_or(end))?;
-        match event {
-            Some(_) => _ = self.leaf.advance(),
-            None => self.leaf.pass(TURN_NANOS),
-        }
+        let end = self.leaf.turn_end();
+        self.check_time(end)?;
+        self.leaf.pass_until(end);
         Ok(())
     }
 

@@ -143,6 +143,16 @@ impl World {
         self.state.borrow().hosts[host].clock.true_nanos(nanos)
     }
 
+    /// Handles the events of this instant, and returns when a turn that takes time ends.
+    pub(crate) fn turn_end(&self) -> u64 {
+        self.state.borrow_mut().turn_end()
+    }
+
+    /// Lets the time pass until `end`, and handles the next event if it is not later.
+    pub(crate) fn pass_until(&self, end: u64) {
+        self.state.borrow_mut().pass_until(end);
+    }
+
     /// Lets time pass without an event, as for a turn that costs 1 us: at most until the next
     /// event.
     pub(crate) fn pass(&self, nanos: u64) {

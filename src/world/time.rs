@@ -9,7 +9,7 @@ use super::state::State;
 /// The turns without an event after which each further turn takes some time: a task may wait for
 /// the time to pass without a timer.
 pub(crate) const TURNS_WITHOUT_EVENT: u32 = 1_000;
-pub(crate) const TURN_NANOS: u64 = 1_000;
+const TURN_NANOS: u64 = 1_000;
 
 const STANDSTILL: &str = "nothing can happen any more in the simulated world of this loop: its \
      tasks wait for each other, or for another thread";
@@ -36,11 +36,26 @@ impl State {
         if self.turns_without_event <= TURNS_WITHOUT_EVENT {
             return;
         }
-        match self.events.next_time() {
-            Some(at) if at <= self.now + TURN_NANOS => {
-                self.advance();
-            }
-            _ => self.pass(TURN_NANOS),
+        let end = self.turn_end();
+        self.pass_until(end);
+    }
+
+    /// Handles the events of this instant: otherwise the time would not pass. Returns when a turn
+    /// that takes time ends: after [`TURN_NANOS`], or with the next event.
+    pub(super) fn turn_end(&mut self) -> u64 {
+        let now = self.now;
+        while self.events.next_time().is_some_and(|at| at <= now) {
+            self.advance();
+        }
+        let end = now.saturating_add(TURN_NANOS);
+        self.events.next_time().map_or(end, |at| at.min(end))
+    }
+
+    /// Lets the time pass until `end`, and handles the next event if it is not later.
+    pub(super) fn pass_until(&mut self, end: u64) {
+        match self.events.next_time().filter(|at| *at <= end) {
+            Some(_) => _ = self.advance(),
+            None => self.now = end,
         }
     }
 
