@@ -109,6 +109,27 @@ fn memory_per_task_is_constant() {
 }
 
 #[test]
+#[cfg(target_pointer_width = "64")]
+fn a_waiting_task_with_one_variable_takes_106_bytes() {
+    if !alone::is_here("a_waiting_task_with_one_variable_takes_106_bytes") {
+        return;
+    }
+    let variable = Rc::new(());
+    let count = MANY[2];
+    let cost = bytes_each(count, |runtime| {
+        for _ in 0..count {
+            let variable = variable.clone();
+            drop(runtime.spawn(poll_fn(move |_| {
+                assert!(Rc::strong_count(&variable) > 1);
+                Poll::<()>::Pending
+            })));
+        }
+        run_until_idle(runtime);
+    });
+    assert!(cost <= 106, "{cost}");
+}
+
+#[test]
 fn memory_per_scope_child_and_join_set_member_is_constant() {
     if !alone::is_here("memory_per_scope_child_and_join_set_member_is_constant") {
         return;
