@@ -144,10 +144,11 @@ impl<F: Future, R: RunBy<F::Output>> TaskCell<F, R> {
             return RunOutcome::Ready;
         }
         header.set_waits();
-        if header.state.replace(State::Idle) == State::BusyAborted {
+        if header.state.get() == State::BusyAborted {
             header.state.set(State::Aborted);
             return cell.run_unpolled(header);
         }
+        header.state.set(State::Idle);
         RunOutcome::Pending
     }
 

@@ -74,7 +74,9 @@ impl Waiter {
     /// Drops the waker.
     #[inline]
     pub(super) fn clear(&self) {
-        self.set_task(WakerId::NONE);
+        if self.is_set() {
+            self.set_task(WakerId::NONE);
+        }
     }
 }
 
