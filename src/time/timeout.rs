@@ -132,7 +132,7 @@ struct Waiting {
 
 /// Runs `future` with a limit. The task waits at `place`.
 ///
-/// Not an `async fn`: that would store each argument twice.
+/// Not an `async fn`: that would store the limit and the place twice.
 #[expect(clippy::manual_async_fn)]
 fn limit<F: Future>(
     future: F,
