@@ -5,10 +5,11 @@
 use std::cell::{Cell, RefCell};
 use std::future::{Future, pending, poll_fn};
 use std::pin::{Pin, pin};
+use std::ptr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, RawWaker, RawWakerVTable, Wake, Waker};
 use std::thread;
 
 use evloop::task::{self, AbortHandle, TaskInfo, scope, yield_now};
@@ -149,6 +150,37 @@ fn the_waker_of_another_crate_is_kept_until_it_is_used_replaced_or_dropped() {
     assert_eq!(stored(), [0; 3]);
     assert_eq!(wakes[2].0.load(Ordering::Relaxed), 1);
     assert!(pin!(&mut outlives).poll(&mut Context::from_waker(&wakers[0])).is_ready());
+}
+
+#[test]
+fn a_waker_that_is_stored_after_the_end_of_the_task_is_dropped_with_the_task() {
+    thread_local! {
+        static RUNTIME: RefCell<Option<Runtime>> = const { RefCell::new(None) };
+        /// The number of wakers that are not dropped.
+        static LIVE: Cell<usize> = const { Cell::new(1) };
+    }
+    /// Ends the loop when it is cloned.
+    static ENDS_LOOP: RawWakerVTable = RawWakerVTable::new(
+        |data| {
+            drop(RUNTIME.take());
+            LIVE.set(LIVE.get() + 1);
+            RawWaker::new(data, &ENDS_LOOP)
+        },
+        |_| LIVE.set(LIVE.get() - 1),
+        |_| {},
+        |_| LIVE.set(LIVE.get() - 1),
+    );
+    let runtime = Runtime::new().unwrap();
+    let mut handle = runtime.spawn(pending::<()>());
+    RUNTIME.set(Some(runtime));
+    // SAFETY: the functions use no data.
+    let waker = unsafe { Waker::from_raw(RawWaker::new(ptr::null(), &ENDS_LOOP)) };
+    let mut cx = Context::from_waker(&waker);
+    assert!(pin!(&mut handle).poll(&mut cx).is_pending());
+    assert!(pin!(&mut handle).poll(&mut cx).is_ready());
+    assert_eq!(LIVE.get(), 2);
+    drop(handle);
+    assert_eq!(LIVE.get(), 1);
 }
 
 #[test]
