@@ -115,7 +115,8 @@ fn the_waker_of_another_crate_is_kept_until_it_is_used_replaced_or_dropped() {
     let wakers = wakes.each_ref().map(|wakes| Waker::from(wakes.clone()));
     let stored = || wakes.each_ref().map(|wakes| Arc::strong_count(wakes) - 2);
     let mut runtime = Runtime::new().unwrap();
-    let mut outlives = runtime.block_on(async {
+    let mut outlives = None;
+    runtime.block_on(async {
         let own = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
         let mut tasks = [(); 5].map(|()| spawn(pending::<()>()));
         let mut ends = spawn(yield_now());
@@ -143,13 +144,14 @@ fn the_waker_of_another_crate_is_kept_until_it_is_used_replaced_or_dropped() {
         fourth.abort();
         yield_now().await;
         assert_eq!(stored(), [0, 0, 1]);
-        third
+        outlives = Some(third);
     });
     assert_eq!(wakes.each_ref().map(|wakes| wakes.0.load(Ordering::Relaxed)), [2, 0, 0]);
     drop(runtime);
     assert_eq!(stored(), [0; 3]);
     assert_eq!(wakes[2].0.load(Ordering::Relaxed), 1);
-    assert!(pin!(&mut outlives).poll(&mut Context::from_waker(&wakers[0])).is_ready());
+    let mut outlives = pin!(outlives.unwrap());
+    assert!(outlives.as_mut().poll(&mut Context::from_waker(&wakers[0])).is_ready());
 }
 
 #[test]

@@ -114,7 +114,7 @@ impl Header {
             waits_at: Cell::new(None),
             end: Cell::new(TaskEnd::Returned),
             flags: Cell::new(0),
-            waiter: Waiter::NONE,
+            waiter: Waiter::new(),
         }
     }
 

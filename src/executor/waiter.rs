@@ -22,7 +22,10 @@ thread_local! {
 }
 
 impl Waiter {
-    pub(super) const NONE: Waiter = Waiter(Cell::new(WakerId::NONE));
+    #[inline]
+    pub(super) fn new() -> Waiter {
+        Waiter(Cell::new(WakerId::NONE))
+    }
 
     #[inline]
     pub(super) fn is_set(&self) -> bool {
