@@ -10,8 +10,8 @@
 //! | `observe` | calls the hooks; what debug mode reports about polls and locks |
 //! | `local_queue`, `run_queue` | the run queue of the loop that is in a turn; its slots |
 //! | `scan` | looking at the tasks of a loop one by one, or in pieces |
-//! | `runnable`, `task_cell` | the steps of a task: its future, its output |
-//! | `task_memory` | the memory of a task, and the references to it |
+//! | `task_cell` | the body of a task: its future, its output |
+//! | `task_memory` | the memory of a task, and the references to it, which run its steps |
 //! | `arena` | where the memory of small tasks comes from |
 //! | `spans` | tasks as spans of the crate `tracing` |
 //! | `root_record` | the record of the root, the future of `block_on` |
@@ -22,11 +22,13 @@
 //! | `task_info` | the public copy of the record |
 //! | `task_end` | how a task ended, and what is called then |
 //! | `task_output` | the errors in the outputs of detached tasks |
+//! | `waiter`, `awaited` | the slot for the waker of the task that awaits an output; its use |
 //! | `waker` | the waker of a task |
 
 mod after_turn;
 mod arena;
 mod attachments;
+mod awaited;
 mod batch;
 mod child_slot;
 mod header;
@@ -38,7 +40,6 @@ mod nested;
 mod observe;
 mod root_record;
 mod run_queue;
-mod runnable;
 mod scan;
 #[cfg(feature = "sim")]
 mod simulated;
@@ -50,8 +51,10 @@ mod task_info;
 mod task_memory;
 mod task_output;
 mod tasks;
+mod waiter;
 mod waker;
 
+pub(crate) use self::awaited::wake_waiter;
 pub(crate) use self::batch::Batch;
 pub(crate) use self::child_slot::{ByScope, ScopeState};
 pub(crate) use self::header::{Flag, SpawnOptions};
@@ -60,12 +63,11 @@ pub(crate) use self::instrument::{Hooks, Observers};
 pub use self::join_error::JoinError;
 pub use self::join_handle::{AbortHandle, Cancel, JoinHandle};
 pub(crate) use self::local_queue::abort;
-pub(crate) use self::runnable::{Runnable, wake_waiter};
 pub(crate) use self::task_cell::Output;
 pub(crate) use self::task_end::EndCall;
 pub use self::task_end::TaskEnd;
 pub use self::task_info::{TaskInfo, TaskState};
-pub(crate) use self::task_memory::Owner;
+pub(crate) use self::task_memory::{Owner, Runnable};
 pub use self::task_output::TaskOutput;
 #[cfg(feature = "sim")]
 pub(crate) use self::task_output::knows;

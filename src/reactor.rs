@@ -4,9 +4,9 @@
 //! |---|---|
 //! | `selector` | `Reactor`: waits for events; holds the registered sources |
 //! | `poll` | the selector: calls `mio::Poll`, or asks a simulated world |
-//! | `socket` | an I/O object and its registration; the waiters of `poll_` methods |
+//! | `socket` | an I/O object and its registration |
 //! | `source` | the readiness of one I/O object; every operation goes through `Source::poll_io` |
-//! | `waiter` | the futures that wait for a source |
+//! | `waiter` | the futures that wait for a source; the waiters of `poll_` methods |
 //! | `waiters` | the tasks that wait for one direction of a source |
 //! | `scan` | looking at timers and sources in pieces, and at the wakers that they will wake |
 //! | `timers` | sets, cancels and fires the timers of a loop |
@@ -23,7 +23,7 @@ mod waiter;
 mod waiters;
 
 pub(crate) use self::selector::Reactor;
-pub(crate) use self::socket::{PollWaiters, Socket};
+pub(crate) use self::socket::Socket;
 pub(crate) use self::source::{Direction, Done, Readiness, Source};
 pub(crate) use self::timer_wheel::TimerKey;
 #[cfg(unix)]

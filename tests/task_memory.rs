@@ -5,8 +5,11 @@
 use std::cell::{Cell, RefCell};
 use std::future::{Future, pending, poll_fn};
 use std::pin::{Pin, pin};
+use std::ptr;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, RawWaker, RawWakerVTable, Wake, Waker};
 use std::thread;
 
 use evloop::task::{self, AbortHandle, TaskInfo, scope, yield_now};
@@ -21,6 +24,16 @@ struct Drops(Rc<Cell<usize>>);
 impl Drop for Drops {
     fn drop(&mut self) {
         self.0.set(self.0.get() + 1);
+    }
+}
+
+/// A waker of another crate. Counts its wakes.
+#[derive(Default)]
+struct Wakes(AtomicUsize);
+
+impl Wake for Wakes {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -91,6 +104,85 @@ fn blocks_are_reused_in_any_order() {
             assert_eq!(handle.unwrap().await.unwrap(), i);
         }
     });
+}
+
+#[test]
+fn the_waker_of_another_crate_is_kept_until_it_is_used_replaced_or_dropped() {
+    fn wait(handle: &mut JoinHandle<()>, waker: &Waker) {
+        assert!(pin!(handle).poll(&mut Context::from_waker(waker)).is_pending());
+    }
+    let wakes = [(); 3].map(|()| Arc::new(Wakes::default()));
+    let wakers = wakes.each_ref().map(|wakes| Waker::from(wakes.clone()));
+    let stored = || wakes.each_ref().map(|wakes| Arc::strong_count(wakes) - 2);
+    let mut runtime = Runtime::new().unwrap();
+    let mut outlives = None;
+    runtime.block_on(async {
+        let own = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
+        let mut tasks = [(); 5].map(|()| spawn(pending::<()>()));
+        let mut ends = spawn(yield_now());
+        wait(&mut ends, &wakers[0]);
+        wait(&mut tasks[0], &wakers[1]);
+        wait(&mut tasks[1], &wakers[1]);
+        wait(&mut tasks[2], &wakers[2]);
+        assert_eq!(stored(), [1, 2, 1]);
+        wait(&mut tasks[0], &wakers[1]);
+        assert_eq!(stored(), [1, 2, 1], "the same waker is not cloned again");
+        wait(&mut tasks[0], &wakers[2]);
+        assert_eq!(stored(), [1, 1, 2], "another one replaces it");
+        wait(&mut tasks[0], &own);
+        wait(&mut tasks[3], &own);
+        assert_eq!(stored(), [1, 1, 1], "and one of this crate does");
+        wait(&mut tasks[3], &wakers[0]);
+        assert_eq!(stored(), [2, 1, 1]);
+        yield_now().await;
+        yield_now().await;
+        assert!(ends.is_finished());
+        assert_eq!(stored(), [1, 1, 1]);
+        let [first, second, third, fourth, fifth] = tasks;
+        drop((second, first, fifth));
+        assert_eq!(stored(), [1, 0, 1], "a dropped handle waits no longer");
+        fourth.abort();
+        yield_now().await;
+        assert_eq!(stored(), [0, 0, 1]);
+        outlives = Some(third);
+    });
+    assert_eq!(wakes.each_ref().map(|wakes| wakes.0.load(Ordering::Relaxed)), [2, 0, 0]);
+    drop(runtime);
+    assert_eq!(stored(), [0; 3]);
+    assert_eq!(wakes[2].0.load(Ordering::Relaxed), 1);
+    let mut outlives = pin!(outlives.unwrap());
+    assert!(outlives.as_mut().poll(&mut Context::from_waker(&wakers[0])).is_ready());
+}
+
+#[test]
+fn a_waker_that_is_stored_after_the_end_of_the_task_is_dropped_with_the_task() {
+    thread_local! {
+        static RUNTIME: RefCell<Option<Runtime>> = const { RefCell::new(None) };
+        /// The number of wakers that are not dropped.
+        static LIVE: Cell<usize> = const { Cell::new(1) };
+    }
+    /// Ends the loop when it is cloned.
+    static ENDS_LOOP: RawWakerVTable = RawWakerVTable::new(
+        |data| {
+            drop(RUNTIME.take());
+            LIVE.set(LIVE.get() + 1);
+            RawWaker::new(data, &ENDS_LOOP)
+        },
+        |_| LIVE.set(LIVE.get() - 1),
+        |_| {},
+        |_| LIVE.set(LIVE.get() - 1),
+    );
+    let runtime = Runtime::new().unwrap();
+    let mut handle = runtime.spawn(pending::<()>());
+    RUNTIME.set(Some(runtime));
+    // SAFETY: the functions use no data.
+    let waker = unsafe { Waker::from_raw(RawWaker::new(ptr::null(), &ENDS_LOOP)) };
+    let mut cx = Context::from_waker(&waker);
+    assert!(pin!(&mut handle).poll(&mut cx).is_pending());
+    assert!(pin!(&mut handle).poll(&mut cx).is_ready());
+    assert_eq!(LIVE.get(), 2);
+    drop(handle);
+    assert_eq!(LIVE.get(), 1);
 }
 
 #[test]

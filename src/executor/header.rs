@@ -7,10 +7,10 @@ use std::fmt;
 use std::mem;
 use std::panic::Location;
 use std::rc::Rc;
-use std::task::Waker;
 
 use super::attachments::{self, AtEnd};
 use super::task_end::{EndCall, TaskEnd};
+use super::waiter::Waiter;
 use crate::current::{self, LoopId, Place, TaskId, Waits, WaitsFor, WakerId, debug};
 use crate::threads::registry;
 
@@ -52,9 +52,9 @@ pub(crate) struct Header {
     pub(crate) end: Cell<TaskEnd>,
     /// One bit for each [`Flag`].
     flags: Cell<u8>,
-    /// The waker of the task that awaits the output. Written by the handle, taken at the end of the
+    /// The waker of the task that awaits the output. Written by the handle, used at the end of the
     /// task.
-    pub(crate) waiter: Cell<Option<Waker>>,
+    pub(super) waiter: Waiter,
 }
 
 /// What is true or false of a task: one bit each, so that the record stays small.
@@ -114,7 +114,7 @@ impl Header {
             waits_at: Cell::new(None),
             end: Cell::new(TaskEnd::Returned),
             flags: Cell::new(0),
-            waiter: Cell::new(None),
+            waiter: Waiter::new(),
         }
     }
 

@@ -8,6 +8,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use super::awaited::store_waiter;
 use super::header::{Flag, Header, State};
 use super::join_error::JoinError;
 use super::local_queue::{abort, store_unhandled};
@@ -15,7 +16,6 @@ use super::task_cell::Output;
 use super::task_memory::Task;
 use super::task_output::{TaskOutput, drop_outcome, knows};
 use crate::current::{self, TaskId, WaitsFor};
-use crate::wait::store_waker;
 
 /// Awaits the output of a spawned task.
 ///
@@ -277,7 +277,7 @@ impl AbortHandle {
     pub(crate) fn poll_end(&self, cx: &mut Context<'_>) -> Poll<()> {
         let header = self.task.header();
         if !header.is_finished() {
-            store_waker(&header.waiter, cx.waker());
+            store_waiter(header, cx.waker());
         }
         // Checked again: cloning the waker ran user code.
         if header.is_finished() { Poll::Ready(()) } else { current::pending(WaitsFor::Task) }

@@ -5,9 +5,8 @@ use std::future::Future;
 
 use super::child_slot::ByScope;
 use super::header::{Flag, Header, SpawnOptions};
-use super::runnable::{RunOutcome, Runnable};
 use super::task_cell::{Output, TaskCell};
-use super::task_memory::Task;
+use super::task_memory::{RunOutcome, Runnable, Task};
 use super::tasks::{Executor, NO_TASK, TOO_MANY};
 use crate::caught::catch;
 use crate::current::{self, budget};

@@ -29,17 +29,16 @@ use std::mem::{self, ManuallyDrop, needs_drop};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use super::awaited::store_waiter;
 use super::child_slot::ByScope;
 use super::header::{Flag, Header, State};
 use super::join_error::JoinError;
-use super::runnable::{RunOutcome, Runnable};
 use super::task_end::TaskEnd;
-use super::task_memory::{Owner, Steps, Table, Task};
+use super::task_memory::{Owner, RunOutcome, Runnable, Steps, Table, Task};
 use super::task_output::{ByLoop, RunBy, drop_output, only_panic};
 use super::waker::waker;
 use crate::caught::{Caught, catch};
 use crate::current::{self, WaitsFor, budget};
-use crate::wait::store_waker;
 
 /// The body of a task. `R` is the loop or the scope that runs it.
 pub(super) struct TaskCell<F: Future, R> {
@@ -145,10 +144,11 @@ impl<F: Future, R: RunBy<F::Output>> TaskCell<F, R> {
             return RunOutcome::Ready;
         }
         header.set_waits();
-        if header.state.replace(State::Idle) == State::BusyAborted {
+        if header.state.get() == State::BusyAborted {
             header.state.set(State::Aborted);
             return cell.run_unpolled(header);
         }
+        header.state.set(State::Idle);
         RunOutcome::Pending
     }
 
@@ -277,9 +277,9 @@ impl<'env, T> Output<'env, T> {
             let Some(output) = self.take() else { polled_again(header) };
             return Poll::Ready(output);
         }
-        store_waker(&header.waiter, cx.waker());
+        store_waiter(header, cx.waker());
         if header.is_finished() {
-            // The task ended while `keep` cloned the waker, which is user code: no later event
+            // The task ended while it cloned the waker, which is user code: no later event
             // would wake the waiter.
             cx.waker().wake_by_ref();
         }
@@ -303,7 +303,7 @@ impl<'env, T> Output<'env, T> {
             return None;
         }
         header.set(Flag::IsDetached, true);
-        drop(header.waiter.take());
+        header.waiter.clear();
         // An unfinished task, the usual case, saves the call through the table.
         if header.state.get() == State::Done { self.owner.discard() } else { None }
     }

@@ -9,7 +9,6 @@ use super::attachments;
 use super::header::{Flag, Header, write_task};
 use super::local_queue::abort;
 use super::task_memory::Task;
-use super::waker::woken_by;
 use crate::current::{self, TaskId, Waits, WaitsFor, WakerId};
 use crate::threads::registry;
 
@@ -97,11 +96,7 @@ impl TaskInfo {
     /// Returns the task that awaits the output of this one; `None` if no task of this crate does.
     pub(crate) fn waiter(&self) -> Option<WakerId> {
         let Place::Task(task) = &self.task else { return None };
-        let waiter = &task.header().waiter;
-        let waker = waiter.take()?;
-        let id = woken_by(&waker);
-        waiter.set(Some(waker));
-        id
+        task.header().waiter.task()
     }
 
     /// Returns the id of the task.

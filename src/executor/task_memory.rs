@@ -1,4 +1,4 @@
-//! The memory of a task: one block, and the counted references to it.
+//! The memory of a task: one block, and the counted references to it, which run its steps.
 //!
 //! ```text
 //!   Task, Owner: one word each, in slots of the run queue, handles, lists of scopes
@@ -33,7 +33,6 @@ use std::ptr::NonNull;
 use super::arena::{self, Place, WORDS_MAX, Word};
 use super::header::{Header, State};
 use super::join_error::JoinError;
-use super::runnable::{RunOutcome, Runnable};
 use crate::caught::Caught;
 
 /// A reference to a task, as the run queue holds it. A clone refers to the same task.
@@ -77,6 +76,39 @@ pub(super) struct Table {
     /// The body borrows: a turn does not access it.
     is_borrowing: bool,
     free: unsafe fn(NonNull<Head>, Place),
+}
+
+/// A task that can be run: by the run queue, or by the scope of a child.
+pub(crate) trait Runnable {
+    fn header(&self) -> &Header;
+
+    /// Runs one turn. Does nothing if the task is in a turn already, or has ended. Propagates a
+    /// panic of the task: then the caller must call [`recover`](Runnable::recover).
+    fn run(&self) -> RunOutcome;
+
+    /// Ends the task after a panic of its poll or of its future's destructor.
+    ///
+    /// # Errors
+    ///
+    /// Returns the panic if the task did not raise it.
+    fn recover(&self, panic: Caught) -> Result<(), Caught>;
+
+    /// Drops the output of a task that has ended. Returns the panic of the task, or of the output's
+    /// destructor.
+    fn discard(&self) -> Option<JoinError>;
+}
+
+/// The result of a turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RunOutcome {
+    /// The task was polled, and waits.
+    Pending,
+    /// The task was polled, and has ended.
+    Ready,
+    /// The task was aborted, and has ended.
+    Aborted,
+    /// The slot is a child's: its scope will run the child.
+    Delegated,
 }
 
 /// The functions behind [`Runnable`].

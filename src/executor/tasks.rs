@@ -14,16 +14,16 @@ use std::sync::Arc;
 use futures_task::LocalFutureObj;
 
 use super::arena;
+use super::awaited::wake_waiter;
 use super::header::{Flag, Header, SpawnOptions};
 use super::instrument::Hooks;
 use super::join_error::JoinError;
 use super::join_handle::JoinHandle;
 use super::local_queue::{LocalQueue, TurnGuard, abort, store_unhandled};
 use super::run_queue::ROOT;
-use super::runnable::{Runnable, wake_waiter};
 use super::task_cell::TaskCell;
 use super::task_info::{Place, TaskInfo, TaskState};
-use super::task_memory::Task;
+use super::task_memory::{Runnable, Task};
 use crate::caught::{Caught, catch};
 use crate::current::{self, LoopId, TaskId, TaskIds, WakerId, debug};
 use crate::threads::Inbox;

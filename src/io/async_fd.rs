@@ -20,7 +20,7 @@ use super::interest::Interest;
 use super::watched::{self, Watched};
 use crate::context;
 use crate::current::{budget, leaf};
-use crate::reactor::{Direction, Done, PollWaiters, Reactor, Socket, Waiter, WaiterKey};
+use crate::reactor::{Direction, Done, Reactor, Socket, Waiter, WaiterKey};
 use crate::world;
 
 /// A descriptor that the loop waits for: a pipe, a terminal, an eventfd, a timerfd, an inotify,
@@ -61,8 +61,6 @@ pub struct AsyncFd<T: AsFd> {
     /// The changes of a file that `ready` has not returned yet: poll(2) reports a change of a file
     /// once. `None` for other descriptors, whose states poll(2) reports repeatedly.
     changes: Option<Cell<Interest>>,
-    /// The waiters of the `poll_` methods.
-    polled: PollWaiters,
 }
 
 impl<T: AsFd> AsyncFd<T> {
@@ -143,7 +141,7 @@ impl<T: AsFd> AsyncFd<T> {
                 _ => error,
             })?;
         let changes = is_file.then_some(Cell::new(Interest::NOTHING));
-        Ok(AsyncFd { socket, changes, polled: PollWaiters::default() })
+        Ok(AsyncFd { socket, changes })
     }
 
     /// Waits until a read would not wait: bytes, the end of stream or an error are available.
@@ -321,8 +319,7 @@ impl<T: AsFd> AsyncFd<T> {
         cx: &mut Context<'_>,
         mut op: impl FnMut(&T) -> io::Result<R>,
     ) -> Poll<io::Result<R>> {
-        let source = self.socket.source();
-        self.polled.poll(source, direction, |waiter| self.poll_io(direction, cx, waiter, &mut op))
+        self.socket.poll_shared(direction, |waiter| self.poll_io(direction, cx, waiter, &mut op))
     }
 
     /// Waits for read events until poll(2) reports a `wanted` state: the selector reports errors

@@ -1,4 +1,4 @@
-//! An I/O object registered with a loop, and the waiters of its `poll_` methods. Layer L4.
+//! An I/O object registered with a loop: what sockets and ends of pipes have in common. Layer L4.
 //!
 //! Invariant: `into_std` restores the mode, blocking or not, that the object had before `from_std`.
 
@@ -12,22 +12,18 @@ use std::task::{Context, Poll, ready};
 use super::transport::IoObject;
 use crate::current::leaf;
 use crate::io::Interest;
-use crate::reactor::{Direction, Done, PollWaiters, Reactor, Socket};
+use crate::reactor::{Direction, Done, Reactor, Socket};
 use crate::sys::{self, Owned};
 use crate::world;
 
 /// A socket or an end of a pipe.
 pub(super) struct Endpoint<S: IoObject> {
     pub(super) socket: Socket<S>,
-    /// The object was non-blocking before it was registered.
-    was_nonblocking: bool,
-    /// The waiters of the `poll_` methods.
-    polled: PollWaiters,
 }
 
 impl<S: IoObject> Endpoint<S> {
     pub(super) fn new(socket: Socket<S>) -> Endpoint<S> {
-        Endpoint { socket, was_nonblocking: false, polled: PollWaiters::default() }
+        Endpoint { socket }
     }
 
     /// Registers a new object that is non-blocking already.
@@ -44,14 +40,17 @@ impl<S: IoObject> Endpoint<S> {
         let owned = object.into();
         let was_nonblocking = sys::is_nonblocking(&owned)?;
         let io = S::from(sys::with_nonblocking(owned, true)?);
-        Ok(Endpoint { was_nonblocking, ..Endpoint::register(io, reactor)? })
+        let end = Endpoint::register(io, reactor)?;
+        end.socket.set_was_nonblocking(was_nonblocking);
+        Ok(end)
     }
 
     /// Deregisters the object from its loop, and restores its original mode.
     pub(super) fn into_std<O: From<Owned>>(self) -> io::Result<O> {
         world::check_outside("`into_std`")?;
+        let was_nonblocking = self.socket.was_nonblocking();
         let owned = self.socket.into_inner()?.into();
-        sys::with_nonblocking(owned, self.was_nonblocking).map(O::from)
+        sys::with_nonblocking(owned, was_nonblocking).map(O::from)
     }
 
     pub(super) fn get(&self) -> &S {
@@ -94,8 +93,7 @@ impl<S: IoObject> Endpoint<S> {
         cx: &mut Context<'_>,
         op: impl FnMut(&S) -> io::Result<Done<T>>,
     ) -> Poll<io::Result<T>> {
-        let source = self.socket.source();
-        self.polled.poll(source, direction, |waiter| self.socket.poll_io(direction, cx, waiter, op))
+        self.socket.poll_shared(direction, |waiter| self.socket.poll_io(direction, cx, waiter, op))
     }
 
     /// Completes when the direction may be ready. One task waits: the last task that polled.
@@ -105,7 +103,7 @@ impl<S: IoObject> Endpoint<S> {
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
         let source = self.socket.source();
-        self.polled.poll(source, direction, |waiter| source.poll_ready(direction, cx, waiter))
+        self.socket.poll_shared(direction, |waiter| source.poll_ready(direction, cx, waiter))
     }
 
     /// Completes when a direction of `interest` may be ready. Returns those that may be.

@@ -19,6 +19,7 @@ use slab::Slab;
 use super::poll::{Selector, World};
 use super::source::{Readiness, Source};
 use super::timer_wheel::Timers;
+use super::waiter::PollWaiters;
 use crate::clock::{Clock, Tick};
 use crate::sys::{Descriptor, IS_EMULATED};
 use crate::wait::WakeList;
@@ -295,14 +296,24 @@ impl Reactor {
 pub(super) struct Entry {
     pub(super) source: Source,
     pub(super) reactor: Rc<Reactor>,
+    /// The waiters of the object's `poll_` methods.
+    pub(super) polled: PollWaiters,
     /// The number by which the system names the I/O object.
     pub(super) descriptor: Descriptor,
+    /// The object was non-blocking before it was registered.
+    pub(super) was_nonblocking: Cell<bool>,
 }
 
 impl Entry {
     /// Creates an entry. If `ready` is true, operations are tried before the first event.
     fn new(reactor: Rc<Reactor>, descriptor: Descriptor, ready: bool) -> Entry {
-        Entry { source: Source::new(ready), reactor, descriptor }
+        Entry {
+            source: Source::new(ready),
+            reactor,
+            polled: PollWaiters::default(),
+            descriptor,
+            was_nonblocking: Cell::new(false),
+        }
     }
 }
 

@@ -4,7 +4,6 @@
 //! registered from `new` until it is dropped or taken out, and the reactor's slab holds its entry
 //! for the same time.
 
-use std::cell::Cell;
 use std::future::Future;
 use std::io;
 use std::rc::Rc;
@@ -22,8 +21,8 @@ use crate::sys::{self, AsDescriptor};
 pub(crate) struct Socket<S: event::Source> {
     /// `None` only while the socket is dropped or the object is taken out.
     io: Option<S>,
-    /// Behind a pointer to keep the socket small: an async function stores its arguments more than
-    /// once.
+    /// All else is behind this pointer, to keep the socket small: an async function stores its
+    /// arguments more than once.
     entry: Rc<Entry>,
     /// The index of the entry in the slab of the reactor. It fits into the padding of this type.
     key: u32,
@@ -72,6 +71,16 @@ impl<S: event::Source> Socket<S> {
         self.entry.source.poll_io(direction, cx, key, || op(self.get()))
     }
 
+    /// Calls `poll` with the waiter of one direction that all `poll_` methods of the object share:
+    /// one task waits, the last that polled. Removes the waiter on completion.
+    pub(crate) fn poll_shared<T>(
+        &self,
+        direction: Direction,
+        poll: impl FnOnce(&mut WaiterKey) -> Poll<T>,
+    ) -> Poll<T> {
+        self.entry.polled.poll(&self.entry.source, direction, poll)
+    }
+
     /// Completes once the direction is believed to be ready.
     pub(crate) fn ready(&self, direction: Direction) -> impl Future<Output = io::Result<()>> {
         self.entry.source.ready(direction)
@@ -98,6 +107,16 @@ impl<S: event::Source> Socket<S> {
         self.entry.reactor.rearm(&mut io, self.key as usize)
     }
 
+    /// Records that the object was non-blocking, or not, before it was registered.
+    pub(crate) fn set_was_nonblocking(&self, was_nonblocking: bool) {
+        self.entry.was_nonblocking.set(was_nonblocking);
+    }
+
+    /// Returns what [`set_was_nonblocking`](Socket::set_was_nonblocking) has recorded, or `false`.
+    pub(crate) fn was_nonblocking(&self) -> bool {
+        self.entry.was_nonblocking.get()
+    }
+
     /// Deregisters the object and returns it.
     pub(crate) fn into_inner(mut self) -> io::Result<S> {
         let mut io = self.io.take().expect("it is taken out once");
@@ -116,34 +135,5 @@ impl<S: event::Source> Drop for Socket<S> {
             self.entry.reactor.descriptor_closed();
         }
         self.entry.reactor.remove_source(self.key as usize);
-    }
-}
-
-/// The keys of the waiters of the `poll_` methods, one for each direction.
-#[derive(Default)]
-pub(crate) struct PollWaiters {
-    read: Cell<WaiterKey>,
-    write: Cell<WaiterKey>,
-}
-
-impl PollWaiters {
-    /// Calls `poll` with the waiter of one direction, and removes the waiter on completion.
-    pub(crate) fn poll<T>(
-        &self,
-        source: &Source,
-        direction: Direction,
-        poll: impl FnOnce(&mut WaiterKey) -> Poll<T>,
-    ) -> Poll<T> {
-        let key = match direction {
-            Direction::Read => &self.read,
-            Direction::Write => &self.write,
-        };
-        let mut waiter = key.get();
-        let polled = poll(&mut waiter);
-        if polled.is_ready() {
-            source.deregister(direction, &mut waiter);
-        }
-        key.set(waiter);
-        polled
     }
 }

@@ -1,7 +1,8 @@
-//! The futures that wait for a source.
+//! The futures that wait for a source, and the waiters of the `poll_` methods.
 //!
 //! Pure, as `source`. Invariant: a future that is dropped leaves no waker behind.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -105,5 +106,34 @@ impl Drop for Waiter<'_> {
     #[inline]
     fn drop(&mut self) {
         self.side.deregister(&mut self.key);
+    }
+}
+
+/// The keys of the waiters of the `poll_` methods, one for each direction.
+#[derive(Default)]
+pub(super) struct PollWaiters {
+    read: Cell<WaiterKey>,
+    write: Cell<WaiterKey>,
+}
+
+impl PollWaiters {
+    /// Calls `poll` with the waiter of one direction, and removes the waiter on completion.
+    pub(super) fn poll<T>(
+        &self,
+        source: &Source,
+        direction: Direction,
+        poll: impl FnOnce(&mut WaiterKey) -> Poll<T>,
+    ) -> Poll<T> {
+        let key = match direction {
+            Direction::Read => &self.read,
+            Direction::Write => &self.write,
+        };
+        let mut waiter = key.get();
+        let polled = poll(&mut waiter);
+        if polled.is_ready() {
+            source.deregister(direction, &mut waiter);
+        }
+        key.set(waiter);
+        polled
     }
 }

@@ -131,18 +131,23 @@ struct Waiting {
 }
 
 /// Runs `future` with a limit. The task waits at `place`.
-async fn limit<F: Future>(
+///
+/// Not an `async fn`: that would store the limit and the place twice.
+#[expect(clippy::manual_async_fn)]
+fn limit<F: Future>(
     future: F,
     limit: impl Limit,
     place: &'static Location<'static>,
-) -> Result<F::Output, Elapsed> {
-    let mut future = pin!(future);
-    let mut waiting = None;
-    poll_fn(|cx| match future.as_mut().poll(cx) {
-        Poll::Ready(output) => Poll::Ready(Ok(output)),
-        Poll::Pending => awaited_at(place, poll_limit(&mut waiting, limit, cx)).map(Err),
-    })
-    .await
+) -> impl Future<Output = Result<F::Output, Elapsed>> {
+    async move {
+        let mut future = pin!(future);
+        let mut waiting = None;
+        poll_fn(|cx| match future.as_mut().poll(cx) {
+            Poll::Ready(output) => Poll::Ready(Ok(output)),
+            Poll::Pending => awaited_at(place, poll_limit(&mut waiting, limit, cx)).map(Err),
+        })
+        .await
+    }
 }
 
 /// Out of line, so that each type of future adds only a call of it.
