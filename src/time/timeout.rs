@@ -65,7 +65,7 @@ pub fn timeout<F: Future>(
     duration: Duration,
     future: F,
 ) -> impl Future<Output = Result<F::Output, Elapsed>> {
-    limit(future, duration, Location::caller())
+    limit(future, Nanos(clock::nanos(duration)), Location::caller())
 }
 
 /// Limits `future` to the time until `deadline`.
@@ -102,14 +102,18 @@ trait Limit: Copy {
     fn elapsed(self) -> Elapsed;
 }
 
-impl Limit for Duration {
+/// A duration in one word: a timeout writes its limit to memory twice, before and in its first poll.
+#[derive(Clone, Copy)]
+struct Nanos(u64);
+
+impl Limit for Nanos {
     #[inline]
     fn remaining(self) -> Option<Sleep> {
-        (!self.is_zero()).then(|| Sleep::after(self))
+        (self.0 > 0).then(|| Sleep::after(self.0))
     }
 
     fn elapsed(self) -> Elapsed {
-        Elapsed::after(self)
+        Elapsed { nanos: self.0 }
     }
 }
 
@@ -138,9 +142,10 @@ async fn limit<F: Future>(
 ) -> Result<F::Output, Elapsed> {
     let mut future = pin!(future);
     let mut waiting = None;
-    poll_fn(|cx| match future.as_mut().poll(cx) {
+    let waiting = &mut waiting;
+    poll_fn(move |cx| match future.as_mut().poll(cx) {
         Poll::Ready(output) => Poll::Ready(Ok(output)),
-        Poll::Pending => awaited_at(place, poll_limit(&mut waiting, limit, cx)).map(Err),
+        Poll::Pending => awaited_at(place, poll_limit(waiting, limit, cx)).map(Err),
     })
     .await
 }
