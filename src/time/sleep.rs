@@ -115,7 +115,7 @@ impl State {
 }
 
 impl Sleep {
-    /// Like [`sleep`], for a number of nanoseconds that is not zero. Always inlined, as `poll_inlined` is: a
+    /// Like [`sleep`], for nanoseconds that are not zero. Always inlined, as `poll_inlined` is: a
     /// timeout saves the copy of a new sleep, and two calls.
     #[inline(always)]
     pub(super) fn after(nanos: u64) -> Sleep {

@@ -2,16 +2,16 @@
 
 use std::error::Error;
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::io;
 use std::panic::Location;
-use std::pin::pin;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use super::sleep::{Sleep, now, sleep_until};
 use crate::clock;
 use crate::current::{Grace, awaited_at, budget};
+use crate::poll_with::poll_with;
 
 /// The error of a future that reached its time limit.
 ///
@@ -43,7 +43,7 @@ const NO_DURATION: u64 = u64::MAX;
 ///
 /// # Errors
 ///
-/// [`Elapsed`] if the limit is reached; then the future has been dropped.
+/// [`Elapsed`] if the limit is reached: then `future` is dropped with the timeout.
 ///
 /// # Cancel safety
 ///
@@ -102,7 +102,7 @@ trait Limit: Copy {
     fn elapsed(self) -> Elapsed;
 }
 
-/// A duration in one word: a timeout writes its limit to memory twice, before and in its first poll.
+/// A duration in one word, which makes the future of a timeout smaller.
 #[derive(Clone, Copy)]
 struct Nanos(u64);
 
@@ -135,19 +135,16 @@ struct Waiting {
 }
 
 /// Runs `future` with a limit. The task waits at `place`.
-async fn limit<F: Future>(
+fn limit<F: Future>(
     future: F,
     limit: impl Limit,
     place: &'static Location<'static>,
-) -> Result<F::Output, Elapsed> {
-    let mut future = pin!(future);
+) -> impl Future<Output = Result<F::Output, Elapsed>> {
     let mut waiting = None;
-    let waiting = &mut waiting;
-    poll_fn(move |cx| match future.as_mut().poll(cx) {
+    poll_with(future, move |future, cx| match future.poll(cx) {
         Poll::Ready(output) => Poll::Ready(Ok(output)),
-        Poll::Pending => awaited_at(place, poll_limit(waiting, limit, cx)).map(Err),
+        Poll::Pending => awaited_at(place, poll_limit(&mut waiting, limit, cx)).map(Err),
     })
-    .await
 }
 
 /// Out of line, so that each type of future adds only a call of it.
