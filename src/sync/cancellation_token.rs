@@ -2,9 +2,9 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::hash::{Hash, Hasher};
-use std::pin::pin;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
 
@@ -13,6 +13,7 @@ use slab::Slab;
 use super::notify_list::NotifyList;
 use crate::caught::until_done;
 use crate::current::budget;
+use crate::poll_with::poll_with;
 
 /// A signal that requests tasks to stop: tokio-util's `CancellationToken`.
 ///
@@ -166,17 +167,22 @@ impl CancellationToken {
     ///
     /// That of `future`: it is dropped at an await.
     #[doc(alias = "with_cancellation_token")]
-    pub async fn run_until_cancelled<F: Future>(&self, future: F) -> Option<F::Output> {
-        if self.is_cancelled() {
-            budget::unit().await;
-            return None;
-        }
-        let (mut future, mut cancelled) = (pin!(future), pin!(self.cancelled()));
-        poll_fn(|cx| match future.as_mut().poll(cx) {
-            Poll::Ready(output) => Poll::Ready(Some(output)),
-            Poll::Pending => cancelled.as_mut().poll(cx).map(|()| None),
+    pub fn run_until_cancelled<F: Future>(
+        &self,
+        future: F,
+    ) -> impl Future<Output = Option<F::Output>> {
+        // `Some` from the first poll on.
+        let mut cancelled = None;
+        poll_with(future, move |future, cx| {
+            if cancelled.is_none() && self.is_cancelled() {
+                return budget::poll_unit(cx).map(|()| None);
+            }
+            let cancelled = cancelled.get_or_insert_with(|| self.node.waiters.wait());
+            match future.poll(cx) {
+                Poll::Ready(output) => Poll::Ready(Some(output)),
+                Poll::Pending => Pin::new(cancelled).poll(cx).map(|()| None),
+            }
         })
-        .await
     }
 
     /// Runs `future` like [`run_until_cancelled`](CancellationToken::run_until_cancelled). The

@@ -1,10 +1,10 @@
 //! The budget of a poll, for futures of other crates.
 
-use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::future::Future;
 use std::task::{Context, Poll, ready};
 
 use crate::current::budget;
+use crate::poll_with::poll_with;
 
 /// Permits one result of a leaf future; returned by [`poll_proceed`].
 ///
@@ -41,14 +41,12 @@ pub struct Proceed(());
 ///     assert!(!other.is_finished(), "no other task has run");
 /// });
 /// ```
-pub async fn unconstrained<F: Future>(future: F) -> F::Output {
-    let mut future = pin!(future);
-    poll_fn(|cx| {
+pub fn unconstrained<F: Future>(future: F) -> impl Future<Output = F::Output> {
+    poll_with(future, |future, cx| {
         // The outer budget continues after this poll.
         let _saved = budget::save();
-        future.as_mut().poll(cx)
+        future.poll(cx)
     })
-    .await
 }
 
 /// Spends a unit of the budget of the running poll, and lets other tasks run if none is left.
@@ -105,15 +103,13 @@ pub fn has_budget_remaining() -> bool {
 ///     assert!(other.is_finished());
 /// });
 /// ```
-pub async fn cooperative<F: Future>(future: F) -> F::Output {
-    let mut future = pin!(future);
-    poll_fn(|cx| {
+pub fn cooperative<F: Future>(future: F) -> impl Future<Output = F::Output> {
+    poll_with(future, |future, cx| {
         let proceed = ready!(poll_proceed(cx));
-        let output = ready!(future.as_mut().poll(cx));
+        let output = ready!(future.poll(cx));
         proceed.made_progress();
         Poll::Ready(output)
     })
-    .await
 }
 
 /// Returns `Ready` if the budget of the running poll has a unit left; wakes the task otherwise.

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use super::scope::scope_at;
 use super::try_scope::try_scope_at;
 use crate::executor::SpawnOptions;
+use crate::poll_with::poll_with;
 
 /// Runs futures together and returns their outputs in the order of the futures: asyncio's `gather`,
 /// gevent's `joinall`.
@@ -50,8 +51,9 @@ where
         let outputs = Outputs::default();
         scope_at(options.spawned_at, async |s| {
             for future in futures {
-                let store = outputs.add_slot();
-                s.spawn_as(options.clone(), async move { store(future.await) });
+                let mut store = outputs.add_slot();
+                let child = poll_with(future, move |future, cx| future.poll(cx).map(&mut store));
+                s.spawn_as(options.clone(), child);
             }
         })
         .await;
@@ -97,8 +99,9 @@ where
         let outputs = Outputs::default();
         let result = try_scope_at(options.spawned_at, async |s| {
             for future in futures {
-                let store = outputs.add_slot();
-                s.spawn_as(options.clone(), async move { future.await.map(store) });
+                let mut store = outputs.add_slot();
+                let child = poll_with(future, move |future, cx| future.poll(cx).map_ok(&mut store));
+                s.spawn_as(options.clone(), child);
             }
             Ok(())
         });
@@ -114,7 +117,7 @@ struct Outputs<T>(Rc<RefCell<Vec<Option<T>>>>);
 
 impl<T> Outputs<T> {
     /// Adds an empty slot at the end. Returns a function that stores an output in it.
-    fn add_slot(&self) -> impl FnOnce(T) {
+    fn add_slot(&self) -> impl FnMut(T) {
         let index = self.0.borrow().len();
         self.0.borrow_mut().push(None);
         let outputs = self.0.clone();

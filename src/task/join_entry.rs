@@ -8,6 +8,7 @@ use crate::blocking::{self, Kind, Work};
 use crate::context;
 use crate::current;
 use crate::executor::{AbortHandle, JoinError, JoinHandle, SpawnOptions};
+use crate::poll_with::poll_with;
 
 /// A task that can be joined.
 pub(super) enum Entry<T> {
@@ -37,11 +38,11 @@ impl<T: 'static> Entry<T> {
         report: impl Sized + 'static,
         options: SpawnOptions,
     ) -> Entry<T> {
-        let task = async move {
-            // A local: so it is dropped after the future that runs.
-            let _report = report;
-            future.await
-        };
+        // The closure owns the report, which is dropped after the future.
+        let task = poll_with(future, move |future, cx| {
+            let _owned = &report;
+            future.poll(cx)
+        });
         Entry::Task(context::expect(what).executor.spawn(task, options))
     }
 

@@ -3,11 +3,13 @@
 use std::cell::RefCell;
 use std::error::Error;
 use std::fmt;
-use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::future::Future;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::thread;
+
+use pin_project_lite::pin_project;
 
 use crate::current;
 
@@ -97,13 +99,7 @@ impl<T: 'static> LocalKey<T> {
     ///
     /// The value can be read while the future is polled or dropped. It is dropped after the future.
     pub fn scope<F: Future>(&'static self, value: T, future: F) -> impl Future<Output = F::Output> {
-        let mut unpolled = Unpolled { key: self, inner: Some((Rc::new(value), future)) };
-        async move {
-            let (value, future) = unpolled.inner.take().expect("only this line takes it");
-            let future = pin!(Some(future));
-            let mut scoped = Scoped { key: self, value, future };
-            poll_fn(|cx| scoped.poll(cx)).await
-        }
+        Scoped { key: self, value: Some(Rc::new(value)), future: Some(future) }
     }
 
     /// Calls `f` with the value set.
@@ -130,16 +126,7 @@ impl<T: 'static> LocalKey<T> {
     where
         T: Clone,
     {
-        let future = match self.try_with(T::clone) {
-            Ok(value) => Ok(self.scope(value, future)),
-            Err(_) => Err(future),
-        };
-        async move {
-            match future {
-                Ok(scoped) => scoped.await,
-                Err(future) => future.await,
-            }
-        }
+        Scoped { key: self, value: self.try_with(T::clone).ok().map(Rc::new), future: Some(future) }
     }
 
     /// Calls `f` with the value and returns what `f` returns.
@@ -195,41 +182,40 @@ impl<T> LocalValue<T> {
     }
 }
 
-/// A future and its value before the first poll.
-struct Unpolled<T: 'static, F> {
-    key: &'static LocalKey<T>,
-    inner: Option<(Rc<T>, F)>,
-}
+pin_project! {
+    /// A future and its value.
+    struct Scoped<T, F>
+    where
+        T: 'static,
+    {
+        key: &'static LocalKey<T>,
+        // `None`: the future runs without a value.
+        value: Option<Rc<T>>,
+        // `Some` until it is dropped.
+        #[pin]
+        future: Option<F>,
+    }
 
-impl<T, F> Drop for Unpolled<T, F> {
-    fn drop(&mut self) {
-        if let Some((value, future)) = self.inner.take() {
-            let _inside = Inside::new(self.key, value);
-            drop(future);
+    impl<T, F> PinnedDrop for Scoped<T, F>
+    where
+        T: 'static,
+    {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            let _inside = Inside::optional(this.key, this.value);
+            this.future.set(None);
         }
     }
 }
 
-/// A future and its value while it is polled.
-struct Scoped<'a, T: 'static, F> {
-    key: &'static LocalKey<T>,
-    value: Rc<T>,
-    /// `Some` until it is dropped.
-    future: Pin<&'a mut Option<F>>,
-}
+impl<T, F: Future> Future for Scoped<T, F> {
+    type Output = F::Output;
 
-impl<T, F: Future> Scoped<'_, T, F> {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let _inside = Inside::new(self.key, self.value.clone());
-        let future = self.future.as_mut().as_pin_mut();
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let _inside = Inside::optional(this.key, this.value);
+        let future = this.future.as_pin_mut();
         future.expect("a future is polled only before it is dropped").poll(cx)
-    }
-}
-
-impl<T, F> Drop for Scoped<'_, T, F> {
-    fn drop(&mut self) {
-        let _inside = Inside::new(self.key, self.value.clone());
-        self.future.set(None);
     }
 }
 
@@ -240,6 +226,10 @@ struct Inside<T: 'static> {
 }
 
 impl<T> Inside<T> {
+    fn optional(key: &'static LocalKey<T>, value: &Option<Rc<T>>) -> Option<Inside<T>> {
+        value.as_ref().map(|value| Inside::new(key, value.clone()))
+    }
+
     fn new(key: &'static LocalKey<T>, value: Rc<T>) -> Inside<T> {
         let place = Place { value, depth: current::depth() };
         let outer = key.value.try_with(|value| value.0.replace(Some(place)));

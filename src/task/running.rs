@@ -12,6 +12,7 @@ use std::task::{Context, Poll, ready};
 use super::children::{self, Children};
 use crate::current::{awaited_at, budget};
 use crate::executor::SpawnOptions;
+use crate::poll_with::poll_with;
 
 /// Runs the futures of an iterator as the children of a scope that has no body.
 pub(super) struct Running<'env, I: Iterator<Item: Future>> {
@@ -78,20 +79,24 @@ where
             self.futures = None;
             return false;
         };
-        let slot = Slot { index: self.next, output: None, ended: self.ended.clone() };
+        let mut slot = Slot { index: self.next, output: None, ended: self.ended.clone() };
         self.next += 1;
         self.taken += 1;
         let children = self.children.get_or_insert_with(Children::new);
-        let child = async move {
-            // In this order, so that the end is reported after the future was dropped.
-            let future = future;
-            let mut slot = slot;
-            slot.output = Some(future.await);
-            drop(slot);
-        };
+        // The slot reports the end when it is dropped: after the future.
+        let child = poll_with(future, move |future, cx| {
+            slot.fill(ready!(future.poll(cx)));
+            Poll::Ready(())
+        });
         // Without a handle, a panic of the child is resumed by the poll.
         drop(children.spawn(child, self.options.clone()));
         true
+    }
+}
+
+impl<T> Slot<T> {
+    fn fill(&mut self, output: T) {
+        self.output = Some(output);
     }
 }
 

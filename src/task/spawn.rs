@@ -3,10 +3,13 @@
 use std::fmt::Display;
 use std::future::Future;
 use std::panic::Location;
+use std::pin::Pin;
+use std::task::ready;
 use std::time::Duration;
 
 use crate::context;
 use crate::executor::{JoinHandle, SpawnOptions, TaskInfo};
+use crate::poll_with::poll_with;
 use crate::time::sleep;
 
 /// Spawns a task on the running loop. The loop polls it later, never inside this call.
@@ -56,11 +59,14 @@ pub fn spawn<F: Future + 'static>(future: F) -> JoinHandle<F::Output> {
 #[track_caller]
 pub fn spawn_later<F: Future + 'static>(delay: Duration, future: F) -> JoinHandle<F::Output> {
     let context = context::expect("task::spawn_later");
-    let sleep = sleep(delay);
-    let task = async move {
-        sleep.await;
-        future.await
-    };
+    let mut delay = Some(sleep(delay));
+    let task = poll_with(future, move |future, cx| {
+        if let Some(sleep) = &mut delay {
+            ready!(Pin::new(sleep).poll(cx));
+            delay = None;
+        }
+        future.poll(cx)
+    });
     context.executor.spawn(task, SpawnOptions::here())
 }
 

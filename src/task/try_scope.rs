@@ -8,13 +8,14 @@ use std::io;
 use std::panic::Location;
 use std::pin::pin;
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::{Poll, ready};
 
 use super::children::{Children, End};
 use super::scoped_handle::ScopedHandle;
 use super::start::{Start, Started};
 use crate::current::awaited_at;
 use crate::executor::SpawnOptions;
+use crate::poll_with::poll_with;
 
 /// Spawns the children of a scope; the argument of the body of [`try_scope`]. A clone spawns into
 /// the same scope.
@@ -132,12 +133,21 @@ impl<'env, E: 'env> TryScope<'env, E> {
         F: Future<Output = Result<T, E>> + 'env,
     {
         let errors = self.errors.clone();
-        let child = async move {
-            match future.await {
-                Ok(output) => output,
-                Err(error) => fail(&errors, error).await,
+        let mut has_failed = false;
+        let child = poll_with(future, move |future, cx| {
+            if has_failed {
+                return Poll::Pending;
             }
-        };
+            match ready!(future.poll(cx)) {
+                Ok(output) => Poll::Ready(output),
+                // Ends the scope, which drops this child.
+                Err(error) => {
+                    has_failed = true;
+                    errors.borrow_mut().push(error);
+                    Poll::Pending
+                }
+            }
+        });
         self.children.spawn(child, options)
     }
 

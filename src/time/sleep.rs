@@ -69,7 +69,7 @@ pub fn sleep(duration: Duration) -> Sleep {
         let now = reactor.clock.nanos_until(reactor.clock.now());
         return Sleep(State::bound(reactor, now, true));
     }
-    Sleep(State::after(reactor, duration))
+    Sleep(State::after(reactor, clock::nanos(duration)))
 }
 
 /// Waits until `deadline`.
@@ -92,8 +92,8 @@ pub fn sleep_until(deadline: Instant) -> Sleep {
 
 impl State {
     #[inline(always)]
-    fn after(reactor: Rc<Reactor>, duration: Duration) -> State {
-        let deadline = reactor.clock.nanos().saturating_add(clock::nanos(duration));
+    fn after(reactor: Rc<Reactor>, nanos: u64) -> State {
+        let deadline = reactor.clock.nanos().saturating_add(nanos);
         State::bound(reactor, deadline, false)
     }
 
@@ -115,13 +115,13 @@ impl State {
 }
 
 impl Sleep {
-    /// Like [`sleep`], for a duration that is not zero. Always inlined, as `poll_inlined` is: a
+    /// Like [`sleep`], for nanoseconds that are not zero. Always inlined, as `poll_inlined` is: a
     /// timeout saves the copy of a new sleep, and two calls.
     #[inline(always)]
-    pub(super) fn after(duration: Duration) -> Sleep {
+    pub(super) fn after(nanos: u64) -> Sleep {
         match context::reactor() {
-            Some(reactor) => Sleep(State::after(reactor, duration)),
-            None => sleep(duration),
+            Some(reactor) => Sleep(State::after(reactor, nanos)),
+            None => sleep(Duration::from_nanos(nanos)),
         }
     }
 

@@ -2,16 +2,16 @@
 
 use std::error::Error;
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::io;
 use std::panic::Location;
-use std::pin::pin;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use super::sleep::{Sleep, now, sleep_until};
 use crate::clock;
 use crate::current::{Grace, awaited_at, budget};
+use crate::poll_with::poll_with;
 
 /// The error of a future that reached its time limit.
 ///
@@ -43,7 +43,7 @@ const NO_DURATION: u64 = u64::MAX;
 ///
 /// # Errors
 ///
-/// [`Elapsed`] if the limit is reached; then the future has been dropped.
+/// [`Elapsed`] if the limit is reached: then `future` is dropped with the timeout.
 ///
 /// # Cancel safety
 ///
@@ -65,7 +65,7 @@ pub fn timeout<F: Future>(
     duration: Duration,
     future: F,
 ) -> impl Future<Output = Result<F::Output, Elapsed>> {
-    limit(future, duration, Location::caller())
+    limit(future, Nanos(clock::nanos(duration)), Location::caller())
 }
 
 /// Limits `future` to the time until `deadline`.
@@ -102,14 +102,18 @@ trait Limit: Copy {
     fn elapsed(self) -> Elapsed;
 }
 
-impl Limit for Duration {
+/// A duration in one word, which makes the future of a timeout smaller.
+#[derive(Clone, Copy)]
+struct Nanos(u64);
+
+impl Limit for Nanos {
     #[inline]
     fn remaining(self) -> Option<Sleep> {
-        (!self.is_zero()).then(|| Sleep::after(self))
+        (self.0 > 0).then(|| Sleep::after(self.0))
     }
 
     fn elapsed(self) -> Elapsed {
-        Elapsed::after(self)
+        Elapsed { nanos: self.0 }
     }
 }
 
@@ -131,23 +135,16 @@ struct Waiting {
 }
 
 /// Runs `future` with a limit. The task waits at `place`.
-///
-/// Not an `async fn`: that would store the limit and the place twice.
-#[expect(clippy::manual_async_fn)]
 fn limit<F: Future>(
     future: F,
     limit: impl Limit,
     place: &'static Location<'static>,
 ) -> impl Future<Output = Result<F::Output, Elapsed>> {
-    async move {
-        let mut future = pin!(future);
-        let mut waiting = None;
-        poll_fn(|cx| match future.as_mut().poll(cx) {
-            Poll::Ready(output) => Poll::Ready(Ok(output)),
-            Poll::Pending => awaited_at(place, poll_limit(&mut waiting, limit, cx)).map(Err),
-        })
-        .await
-    }
+    let mut waiting = None;
+    poll_with(future, move |future, cx| match future.poll(cx) {
+        Poll::Ready(output) => Poll::Ready(Ok(output)),
+        Poll::Pending => awaited_at(place, poll_limit(&mut waiting, limit, cx)).map(Err),
+    })
 }
 
 /// Out of line, so that each type of future adds only a call of it.
