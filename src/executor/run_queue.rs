@@ -138,7 +138,8 @@ impl<T> RunQueue<T> {
         let is_due = self.slots.len() > KEPT_MAX
             && self.removed as usize >= self.slots.len() / SHRINK_PART
             && self.len == 0;
-        if is_due && self.slots.last().is_some_and(|last| last.task.is_none()) {
+        // The last slots may never have had a task.
+        if is_due && self.slots.iter().rev().take(ADDED).all(|slot| slot.task.is_none()) {
             self.shrink_now();
         }
     }
