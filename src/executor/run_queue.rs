@@ -18,8 +18,9 @@ const IDLE: u32 = u32::MAX;
 /// `next` of the last slot in a list, and the head of an empty one.
 const END: u32 = u32::MAX - 1;
 
-/// Slots are added up to a multiple of this number. The memory grows by a sixteenth if that is more;
-/// not by doubling, so that a hundred thousand waiting tasks do not cost as many vacant slots.
+/// Slots are added up to a multiple of this number. The memory grows by a sixteenth if that is
+/// more; not by doubling, so that a hundred thousand waiting tasks do not cost as many vacant
+/// slots.
 const ADDED: usize = 64;
 
 /// The number of slots that are kept after a burst of tasks.
