@@ -10,6 +10,7 @@
 //! | `waiters` | the tasks that wait for one direction of a source |
 //! | `scan` | looking at timers and sources in pieces, and at the wakers that they will wake |
 //! | `timers` | sets, cancels and fires the timers of a loop |
+//! | `timer_nodes` | the memory of the deadlines |
 //! | `timer_wheel` | the deadlines, in a hierarchical timing wheel |
 
 mod poll;
@@ -17,6 +18,7 @@ mod scan;
 mod selector;
 mod socket;
 mod source;
+mod timer_nodes;
 mod timer_wheel;
 mod timers;
 mod waiter;

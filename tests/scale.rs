@@ -9,7 +9,7 @@ use std::future::{Future, pending, poll_fn};
 use std::io::{Read, Write};
 use std::net;
 use std::rc::Rc;
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use evloop::net::{TcpListener, TcpStream};
@@ -475,6 +475,37 @@ fn memory_of_a_million_tasks_is_freed() {
     assert!(handles.iter().all(JoinHandle::is_finished));
     drop(handles);
     assert_eq!(heap::live(), before);
+}
+
+#[test]
+fn memory_of_many_timers_is_freed_in_pieces() {
+    if !alone::is_here("memory_of_many_timers_is_freed_in_pieces") {
+        return;
+    }
+    /// The most bytes that one turn frees: 4 MiB, and the spare capacity.
+    const PIECE: u64 = 5 << 20;
+    /// So many that little capacity is spare.
+    const TIMERS: usize = 392_000;
+    let mut runtime = Runtime::new().unwrap();
+    let entered = runtime.enter();
+    let mut timers: Vec<_> = (0..TIMERS).map(|_| Box::pin(sleep(FAR))).collect();
+    let cx = &mut Context::from_waker(Waker::noop());
+    assert!(timers.iter_mut().all(|timer| timer.as_mut().poll(cx).is_pending()));
+    drop(entered);
+    let last = timers.pop();
+    drop(timers);
+    let mut live = heap::live();
+    assert!(live > 2 * PIECE);
+    drop(last);
+    let mut pieces = vec![live - heap::live()];
+    while runtime.next_deadline().is_some() {
+        live = heap::live();
+        // The rest of the memory is freed at once: the loop does not wait.
+        runtime.turn(Some(FAR)).unwrap();
+        pieces.push(live - heap::live());
+    }
+    assert!(pieces.len() >= 3 && pieces.iter().all(|piece| *piece <= PIECE), "{pieces:?}");
+    assert!(heap::live() < PIECE / 4, "{}", heap::live());
 }
 
 async fn held_for_a_yield<T>(value: T) -> T {

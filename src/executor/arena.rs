@@ -94,8 +94,9 @@ pub(super) fn take(words: usize) -> (NonNull<Word>, Place) {
     ARENA.with(|arena| arena.borrow_mut().take(words))
 }
 
-/// Makes a block vacant. It must have been taken with this number of words.
-#[inline]
+/// Makes a block vacant. It must have been taken with this number of words. Out of line, since each
+/// type of task calls it.
+#[inline(never)]
 pub(super) fn release(place: Place, words: usize) {
     ARENA.with(|arena| arena.borrow_mut().release(place, words));
 }

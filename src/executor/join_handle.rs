@@ -65,6 +65,12 @@ impl<T> JoinHandle<T> {
         JoinHandle { task }
     }
 
+    /// Returns the task as the run queue sees it.
+    #[inline]
+    pub(super) fn task(&self) -> &Task {
+        self.task.task()
+    }
+
     /// Returns the id of the task.
     pub fn id(&self) -> TaskId {
         self.task.header().id

@@ -18,9 +18,10 @@ const IDLE: u32 = u32::MAX;
 /// `next` of the last slot in a list, and the head of an empty one.
 const END: u32 = u32::MAX - 1;
 
-/// The least number of slots by which the vector grows. It grows by a sixteenth if that is more;
-/// not by doubling, so that a hundred thousand waiting tasks do not cost as many vacant slots.
-const GROWTH_MIN: usize = 64;
+/// Slots are added up to a multiple of this number. The memory grows by a sixteenth if that is
+/// more; not by doubling, so that a hundred thousand waiting tasks do not cost as many vacant
+/// slots.
+const ADDED: usize = 64;
 
 /// The number of slots that are kept after a burst of tasks.
 const KEPT_MAX: usize = 1 << 12;
@@ -74,7 +75,7 @@ impl<T> RunQueue<T> {
     /// `None` if no further slot fits into a [`WakerId`].
     pub(crate) fn insert(&mut self, in_loop: LoopId, task: T) -> Option<WakerId> {
         if self.vacant == END {
-            self.vacant = self.add_slot()?;
+            self.vacant = self.add_slots()?;
         }
         let index = self.vacant;
         let slot = &mut self.slots[index as usize];
@@ -96,18 +97,25 @@ impl<T> RunQueue<T> {
         WakerId::new(in_loop, self.slots[ROOT as usize].generation, ROOT)
     }
 
-    /// Adds a slot, which becomes the only vacant one.
+    /// Adds slots, which become the only vacant ones. Returns the first one.
     #[cold]
-    fn add_slot(&mut self) -> Option<u32> {
-        let len = self.slots.len().max(1);
-        let index = u32::try_from(len).ok().filter(|index| *index <= SLOT_MAX)?;
-        if len >= self.slots.capacity() {
-            self.slots.reserve_exact(GROWTH_MIN.max(len / 16));
+    fn add_slots(&mut self) -> Option<u32> {
+        let len = self.slots.len();
+        let first = len.max(1);
+        let end = (first + 1).next_multiple_of(ADDED).min(SLOT_MAX as usize + 1);
+        if first >= end {
+            return None;
+        }
+        if end > self.slots.capacity() {
+            self.slots.reserve_exact((end - len).max(len / 16));
         }
         let generation = self.generation;
-        self.slots.resize_with(len + 1, || Slot { task: None, next: IDLE, generation });
-        self.slots[len].next = END;
-        Some(index)
+        // The root's slot is in no list.
+        self.slots.resize_with(first, || Slot { task: None, next: IDLE, generation });
+        let nexts = first as u32 + 1..=end as u32;
+        self.slots.extend(nexts.map(|next| Slot { task: None, next, generation }));
+        self.slots[end - 1].next = END;
+        Some(first as u32)
     }
 
     /// Removes the task of a slot, and makes its wakers stale. Returns the task.
@@ -131,7 +139,8 @@ impl<T> RunQueue<T> {
         let is_due = self.slots.len() > KEPT_MAX
             && self.removed as usize >= self.slots.len() / SHRINK_PART
             && self.len == 0;
-        if is_due && self.slots.last().is_some_and(|last| last.task.is_none()) {
+        // The last slots may never have had a task.
+        if is_due && self.slots.iter().rev().take(ADDED).all(|slot| slot.task.is_none()) {
             self.shrink_now();
         }
     }
@@ -169,7 +178,7 @@ impl<T> RunQueue<T> {
 
     /// Appends a slot that is in no list to the queue.
     #[inline]
-    fn link(&mut self, index: u32) {
+    pub(crate) fn link(&mut self, index: u32) {
         self.slots[index as usize].next = END;
         if self.head == END {
             self.head = index;

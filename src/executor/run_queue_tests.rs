@@ -27,6 +27,13 @@ fn slots_run_first_in_first_out_and_once() {
 }
 
 #[test]
+fn slots_are_added_together_and_taken_lowest_first() {
+    let (queue, ids) = queue_of(200);
+    assert!(ids.iter().map(|id| id.slot()).eq(1..=200));
+    assert_eq!(queue.slots() as usize, 200_usize.next_multiple_of(ADDED));
+}
+
+#[test]
 fn a_stale_wake_is_ignored() {
     let (mut queue, ids) = queue_of(1);
     assert_eq!(queue.remove(1), Some(0));

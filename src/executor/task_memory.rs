@@ -136,6 +136,7 @@ impl<B> Block<B> {
 }
 
 impl Drop for Release {
+    #[inline]
     fn drop(&mut self) {
         arena::release(self.0, self.1);
     }

@@ -102,29 +102,30 @@ impl Executor {
         let output = TaskCell::by_loop(header, future);
         let task = output.task().clone();
         let handle = JoinHandle::new(output);
+        let header = handle.header();
         if let Some(name) = options.name {
-            handle.header().set_name(name);
+            header.set_name(name);
         }
         let is_closing = self.is_closing();
-        let is_eager = options.is_eager && self.local_queue.is_in_turn();
+        let is_in_turn = self.local_queue.is_in_turn();
+        let is_eager = options.is_eager && is_in_turn;
         let inserted = self.local_queue.with(|queue| {
-            let waker_id = queue.insert(self.local_queue.id(), task.clone())?;
+            let waker_id = queue.insert(self.local_queue.id(), task)?;
             if !is_eager && !is_closing {
-                queue.push(waker_id);
+                queue.link(waker_id.slot());
             }
             Some(waker_id)
         });
-        let waker_id = inserted.expect(TOO_MANY);
-        task.header().waker_id.set(waker_id);
+        header.waker_id.set(inserted.expect(TOO_MANY));
         if self.has_observers() {
-            self.observe_spawn(task.header());
+            self.observe_spawn(header);
         }
         if is_closing {
             // No turn will run it any more.
-            self.cancel(&task);
+            self.cancel(handle.task());
         } else if is_eager {
-            self.run_eagerly(&task);
-        } else if !self.local_queue.is_in_turn() {
+            self.run_eagerly(handle.task());
+        } else if !is_in_turn {
             // An event loop that embeds this one must begin a turn.
             self.inbox.notify();
         }

@@ -20,13 +20,13 @@ impl Reactor {
         mut f: impl FnMut(Instant, &Waker),
     ) -> bool {
         let timers = self.timers.borrow();
-        let is_inside = indices.start < timers.nodes.len();
-        for node in timers.nodes.iter().take(indices.end).skip(indices.start) {
+        let end = indices.end.min(timers.nodes.len());
+        for node in (indices.start..end).map(|index| &timers.nodes[index as u32]) {
             if let Some(waker) = &node.waker {
                 f(self.clock.instant(node.deadline), waker);
             }
         }
-        is_inside
+        indices.start < end
     }
 
     /// Calls `f` with each source whose index is in `indices`. Returns `false` behind the last one.

@@ -16,8 +16,10 @@
 //! `now`; the lowest occupied level holds the nearest deadlines. Hence a deadline has fired exactly
 //! if it is not later than `now`, and no flag has to record it.
 
-use std::num::NonZeroU32;
 use std::task::Waker;
+
+pub(crate) use super::timer_nodes::TimerKey;
+use super::timer_nodes::{KEPT_MAX, Node, Nodes};
 
 /// Bits of a deadline for each level.
 const BITS: u32 = 6;
@@ -29,10 +31,6 @@ const LOWEST_LACKS: u32 = 2;
 const LEVELS: u32 = (u64::BITS + LOWEST_LACKS) / BITS;
 /// Marks the absence of a node: node 0 is a slot's head, which is never free, due or moving.
 const NONE: u32 = 0;
-/// Nodes that are allocated at once.
-const CHUNK: u32 = 64;
-/// Nodes that are retained for later deadlines while the wheel is empty.
-const KEPT_MAX: usize = 1 << 14;
 /// The most wakers that one call returns. Waking them takes about 50 us.
 const FIRED_MAX: usize = 1 << 10;
 /// The most deadlines that one call moves down, plus the slots that it passes: about 100 us.
@@ -49,32 +47,18 @@ pub(crate) struct Timers {
     occupied: u32,
     /// The occupied slots of each level, a bit for each.
     occupied_slots: [u64; LEVELS as usize],
-    /// The heads of the slots, level by level, then the nodes of deadlines and the free nodes.
-    /// Empty until the first insertion.
-    pub(super) nodes: Vec<Node>,
-    /// The first free node. Free nodes are linked by `next`.
-    free: u32,
+    /// The heads of the slots, level by level, then the nodes of deadlines.
+    pub(super) nodes: Nodes,
     /// The first and the last node, linked by `next`, whose deadline has fired but whose waker has
     /// not been taken.
     due: (u32, u32),
     /// The slot whose deadlines have moved down in part. Then `now` is just before the slot, so
     /// that its new deadlines are appended behind the remaining ones.
     moving: u32,
-    /// The last call of `advance` reached a limit.
+    /// Work is left to the next call of `advance`, which has a limit: deadlines, or memory to free.
     is_behind: bool,
     /// A buffer to sort the deadlines of one slot, with their nodes. Empty between calls.
     sorted: Vec<(u64, u32)>,
-}
-
-/// A deadline; or a slot, the head of its circular list.
-#[derive(Debug)]
-pub(super) struct Node {
-    /// In nanoseconds. Of a slot: a lower bound, exact unless the nearest deadline was removed.
-    pub(super) deadline: u64,
-    /// `None` for a slot.
-    pub(super) waker: Option<Waker>,
-    next: u32,
-    previous: u32,
 }
 
 /// The output of `advance`: the wakers, and how many more may be added.
@@ -83,9 +67,20 @@ struct Fired<'a> {
     left: usize,
 }
 
-/// The key of a deadline in the wheel, valid until it fires or is removed.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct TimerKey(NonZeroU32);
+/// The place of a deadline by the highest bit in which it differs from the current time: its level,
+/// and the lowest bit of the group of that level. A table is faster than a division.
+static PLACES: [(u8, u8); 64] = places();
+
+const fn places() -> [(u8, u8); 64] {
+    let mut places = [(0, 0); 64];
+    let mut bit = 0;
+    while bit < places.len() {
+        let level = (bit as u32 + LOWEST_LACKS) / BITS;
+        places[bit] = (level as u8, shift(level) as u8);
+        bit += 1;
+    }
+    places
+}
 
 impl Timers {
     pub(crate) fn new() -> Timers {
@@ -93,8 +88,7 @@ impl Timers {
             now: 0,
             occupied: 0,
             occupied_slots: [0; LEVELS as usize],
-            nodes: Vec::new(),
-            free: NONE,
+            nodes: Nodes::new(LEVELS * SLOTS),
             due: (NONE, NONE),
             moving: NONE,
             is_behind: false,
@@ -112,6 +106,11 @@ impl Timers {
         self.is_behind
     }
 
+    /// Returns the number of deadlines that have not fired. Scans them.
+    pub(crate) fn count(&self) -> usize {
+        self.nodes.iter().filter(|node| node.waker.is_some()).count()
+    }
+
     /// Returns whether a deadline has passed. Then its key, if it had one, is no longer valid.
     pub(crate) fn has_fired(&self, deadline: u64) -> bool {
         deadline <= self.now
@@ -121,16 +120,12 @@ impl Timers {
     #[inline]
     pub(crate) fn insert(&mut self, deadline: u64, waker: Waker) -> TimerKey {
         debug_assert!(!self.has_fired(deadline));
-        if self.free == NONE {
-            self.add_nodes();
-        }
-        let key = self.free;
-        let (next, previous) = self.append(key, deadline);
-        let node = &mut self.nodes[key as usize];
-        self.free = node.next;
+        let key = self.nodes.first_free();
+        let (next, previous) = self.append(key.index(), deadline);
+        let node = self.nodes.take(key);
         (node.deadline, node.next, node.previous) = (deadline, next, previous);
         assert!(node.waker.replace(waker).is_none(), "a node that is free has no waker");
-        TimerKey(NonZeroU32::new(key).expect("NONE is not free"))
+        key
     }
 
     /// Removes a deadline that has not fired. Returns its waker, for the caller to drop after its
@@ -138,9 +133,9 @@ impl Timers {
     #[inline(always)]
     pub(crate) fn remove(&mut self, key: TimerKey) -> Option<Waker> {
         let Node { next, previous, .. } = self.nodes[key.index()];
-        self.nodes[next as usize].previous = previous;
-        self.nodes[previous as usize].next = next;
-        let waker = self.free(key.0.get());
+        self.nodes[next].previous = previous;
+        self.nodes[previous].next = next;
+        let waker = self.nodes.release(key.index());
         // Both neighbours are the head of the slot: the slot is empty.
         if next == previous {
             self.clear(next);
@@ -165,7 +160,7 @@ impl Timers {
             return Some(self.now);
         }
         let slot = self.nearest_slot()?;
-        Some(self.nodes[slot as usize].deadline)
+        Some(self.nodes[slot].deadline)
     }
 
     /// Moves `now` on. Adds the wakers of the deadlines that have passed to `fired`, ordered by
@@ -175,7 +170,7 @@ impl Timers {
         let is_complete = self.expire_slots(now, &mut fired);
         while self.due.0 != NONE && fired.left > 0 {
             let key = self.due.0;
-            self.due.0 = self.nodes[key as usize].next;
+            self.due.0 = self.nodes[key].next;
             self.fire(key, &mut fired);
         }
         self.is_behind = !is_complete || self.due.0 != NONE;
@@ -194,8 +189,8 @@ impl Timers {
             if steps == 0 {
                 return false;
             }
-            let Node { next: first, previous: last, .. } = self.nodes[slot as usize];
-            let nearest = self.nodes[first as usize].deadline;
+            let Node { next: first, previous: last, .. } = self.nodes[slot];
+            let nearest = self.nodes[first].deadline;
             let is_unmoved = self.moving == NONE;
             if slot < SLOTS || (is_unmoved && first == last && nearest <= now) {
                 self.now = nearest;
@@ -218,8 +213,8 @@ impl Timers {
     /// Returns the slot of a deadline, relative to the current time.
     fn slot(&self, deadline: u64) -> u32 {
         let differing = (deadline ^ self.now) | 1;
-        let level = (differing.ilog2() + LOWEST_LACKS) / BITS;
-        level * SLOTS + (deadline >> shift(level)) as u32 % SLOTS
+        let (level, shift) = PLACES[differing.ilog2() as usize];
+        u32::from(level) * SLOTS + (deadline >> shift) as u32 % SLOTS
     }
 
     /// Returns the slot of the nearest deadlines; if a slot is moving down, that one.
@@ -242,21 +237,24 @@ impl Timers {
     }
 
     /// Makes `key` the last node of its slot. Returns its next and its previous node.
+    #[inline(always)]
     fn append(&mut self, key: u32, deadline: u64) -> (u32, u32) {
         let slot = self.slot(deadline);
-        let level = slot / SLOTS;
-        self.occupied |= 1 << level;
-        self.occupied_slots[level as usize] |= 1 << (slot % SLOTS);
-        let ring = &mut self.nodes[slot as usize];
+        let ring = &mut self.nodes[slot];
         ring.deadline = ring.deadline.min(deadline);
         let last = std::mem::replace(&mut ring.previous, key);
-        self.nodes[last as usize].next = key;
+        if last == slot {
+            let level = slot / SLOTS;
+            self.occupied |= 1 << level;
+            self.occupied_slots[level as usize] |= 1 << (slot % SLOTS);
+        }
+        self.nodes[last].next = key;
         (slot, last)
     }
 
     /// Makes a slot an empty list.
     fn clear(&mut self, slot: u32) {
-        let ring = &mut self.nodes[slot as usize];
+        let ring = &mut self.nodes[slot];
         (ring.deadline, ring.next, ring.previous) = (u64::MAX, slot, slot);
         let level = slot / SLOTS;
         let slots = &mut self.occupied_slots[level as usize];
@@ -268,11 +266,11 @@ impl Timers {
 
     /// Moves the deadlines of a slot that begins now to lower levels, up to `steps` of them.
     fn move_down(&mut self, slot: u32, steps: &mut usize) {
-        let mut key = self.nodes[slot as usize].next;
+        let mut key = self.nodes[slot].next;
         while key != slot && *steps > 0 {
-            let Node { deadline, next: after, .. } = self.nodes[key as usize];
+            let Node { deadline, next: after, .. } = self.nodes[key];
             let (next, previous) = self.append(key, deadline);
-            let node = &mut self.nodes[key as usize];
+            let node = &mut self.nodes[key];
             (node.next, node.previous) = (next, previous);
             key = after;
             *steps -= 1;
@@ -282,8 +280,8 @@ impl Timers {
             self.clear(slot);
         } else {
             self.moving = slot;
-            self.nodes[slot as usize].next = key;
-            self.nodes[key as usize].previous = slot;
+            self.nodes[slot].next = key;
+            self.nodes[key].previous = slot;
             // The rest of the slot must stay later than `now`.
             self.now -= 1;
         }
@@ -291,9 +289,9 @@ impl Timers {
 
     /// Fills `sorted` with the deadlines of a slot. Returns `false` if there are too many.
     fn sort(&mut self, slot: u32) -> bool {
-        let mut key = self.nodes[slot as usize].next;
+        let mut key = self.nodes[slot].next;
         while key != slot {
-            let Node { deadline, next, .. } = self.nodes[key as usize];
+            let Node { deadline, next, .. } = self.nodes[key];
             if self.sorted.len() == SORTED_MAX {
                 self.sorted.clear();
                 return false;
@@ -316,15 +314,20 @@ impl Timers {
     }
 
     /// Fires a single node if no other is due before it; else appends a chain of nodes to the due.
-    #[inline]
+    #[inline(always)]
     fn make_due(&mut self, first: u32, last: u32, fired: &mut Fired<'_>) {
         if first == last && self.due.0 == NONE && fired.left > 0 {
-            return self.fire(first, fired);
+            self.fire(first, fired);
+        } else {
+            self.append_due(first, last);
         }
-        self.nodes[last as usize].next = NONE;
+    }
+
+    fn append_due(&mut self, first: u32, last: u32) {
+        self.nodes[last].next = NONE;
         match self.due {
             (NONE, _) => self.due.0 = first,
-            (_, before) => self.nodes[before as usize].next = first,
+            (_, before) => self.nodes[before].next = first,
         }
         self.due.1 = last;
     }
@@ -332,66 +335,29 @@ impl Timers {
     /// Takes the waker of a node that is in no list, and frees the node.
     #[inline]
     fn fire(&mut self, key: u32, fired: &mut Fired<'_>) {
-        if let Some(waker) = self.free(key) {
+        if let Some(waker) = self.nodes.release(key) {
             fired.wakers.push(waker);
             fired.left -= 1;
         }
     }
 
-    /// Frees a node that is in no list.
-    fn free(&mut self, key: u32) -> Option<Waker> {
-        let node = &mut self.nodes[key as usize];
-        node.next = std::mem::replace(&mut self.free, key);
-        node.waker.take()
-    }
-
-    /// Allocates free nodes; the first time the heads of the slots too.
-    #[cold]
-    fn add_nodes(&mut self) {
-        if self.nodes.is_empty() {
-            self.nodes.extend((0..LEVELS * SLOTS).map(Node::ring));
-        }
-        let first = self.nodes.len() as u32;
-        let end = first.checked_add(CHUNK).expect("2^32 timers wait");
-        self.nodes.extend((first + 1..end).map(Node::free));
-        self.nodes.push(Node::free(NONE));
-        self.free = first;
-    }
-
     /// Frees the memory of a burst of timers once the wheel is empty.
     fn shrink(&mut self) {
-        if self.nodes.len() > KEPT_MAX && self.is_empty() {
-            self.nodes = Vec::new();
-            self.free = NONE;
+        let is_empty = self.occupied == 0 && self.due.0 == NONE && self.moving == NONE;
+        if self.nodes.len() > KEPT_MAX && is_empty {
+            self.is_behind = self.nodes.shrink();
         }
     }
 }
 
 /// Returns the lowest bit of a level's group.
-fn shift(level: u32) -> u32 {
+const fn shift(level: u32) -> u32 {
     (level * BITS).saturating_sub(LOWEST_LACKS)
 }
 
 /// Returns the mask of the bits in which the deadlines of a slot may differ.
 fn width(slot: u32) -> u64 {
     (1 << shift(slot / SLOTS)) - 1
-}
-
-impl Node {
-    /// Creates the head of an empty slot.
-    fn ring(slot: u32) -> Node {
-        Node { deadline: u64::MAX, waker: None, next: slot, previous: slot }
-    }
-
-    fn free(next: u32) -> Node {
-        Node { deadline: 0, waker: None, next, previous: NONE }
-    }
-}
-
-impl TimerKey {
-    fn index(self) -> usize {
-        self.0.get() as usize
-    }
 }
 
 #[cfg(test)]

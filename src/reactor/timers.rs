@@ -34,7 +34,7 @@ impl Reactor {
 
     /// Returns the number of timers that are set. Scans them.
     pub(crate) fn count_timers(&self) -> usize {
-        self.timers.borrow().nodes.iter().filter(|node| node.waker.is_some()).count()
+        self.timers.borrow().count()
     }
 
     pub(super) fn next_tick(&self) -> Option<Tick> {
