@@ -35,15 +35,16 @@ pub enum WaitsOn {
 /// What will wake the tasks of a snapshot.
 #[derive(Debug, Default)]
 pub(crate) struct Edges {
-    of_wakers: Pairs<WakerId, WaitsOn>,
-    /// The children of scopes, by their parents.
-    children: Pairs<TaskId, TaskId>,
+    /// By the word of the waker.
+    of_wakers: Pairs,
+    /// The children of scopes, by the numbers of their parents.
+    children: Pairs,
 }
 
 /// Keys and values, sorted by the keys. There may be one for each task: a map would allocate for
 /// each.
-#[derive(Debug)]
-struct Pairs<K, V>(Vec<(K, V)>);
+#[derive(Debug, Default)]
+struct Pairs(Vec<(u64, WaitsOn)>);
 
 impl Edges {
     /// Finds out what the wakers in a snapshot wait on.
@@ -52,7 +53,7 @@ impl Edges {
         for task in &snapshot.tasks {
             edges.add(task.waiter, WaitsOn::Task(task.id));
             if let Some(parent) = task.parent.filter(|_| task.is_child) {
-                edges.children.0.push((parent, task.id));
+                edges.children.0.push((parent.number(), WaitsOn::Child(task.id)));
             }
         }
         for source in &snapshot.sources {
@@ -69,7 +70,7 @@ impl Edges {
     }
 
     fn add(&mut self, waiter: Option<WakerId>, on: WaitsOn) {
-        self.of_wakers.0.extend(waiter.map(|waiter| (waiter, on)));
+        self.of_wakers.0.extend(waiter.map(|waiter| (waiter.word() as u64, on)));
     }
 
     /// Returns what a task waits on. Empty if that is not known: then something holds a waker of
@@ -79,32 +80,26 @@ impl Edges {
             .locks
             .iter()
             .map(|lock| WaitsOn::Lock { kind: lock.kind, holders: lock.holders.clone() });
-        let known = self.of_wakers.of(task.waker_id).cloned();
+        let known = self.of_wakers.of(task.waker_id.word() as u64).cloned();
         let mut all: Vec<_> = locks.chain(known).collect();
         let is_join = |on: &WaitsOn| matches!(on, WaitsOn::Task(_));
         if task.waits_for == Some(WaitsFor::Task) && !all.iter().any(is_join) {
-            all.extend(self.children.of(task.id).map(|child| WaitsOn::Child(*child)));
+            all.extend(self.children.of(task.id.number()).cloned());
         }
         all
     }
 }
 
-impl<K: Copy + Ord, V> Pairs<K, V> {
+impl Pairs {
     /// Sorts the pairs. Those of one key stay in their order.
     fn sort(&mut self) {
         self.0.sort_by_key(|(key, _)| *key);
     }
 
     /// Returns the values of a key.
-    fn of(&self, key: K) -> impl Iterator<Item = &V> {
+    fn of(&self, key: u64) -> impl Iterator<Item = &WaitsOn> {
         let begin = self.0.partition_point(|(other, _)| *other < key);
         self.0[begin..].iter().take_while(move |(other, _)| *other == key).map(|(_, value)| value)
-    }
-}
-
-impl<K, V> Default for Pairs<K, V> {
-    fn default() -> Self {
-        Pairs(Vec::new())
     }
 }
 
