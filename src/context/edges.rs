@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use super::snapshot::{Snapshot, TaskRecord};
 use crate::current::{TaskId, WaitsFor, WakerId};
+use crate::order::sort_by_first;
 use crate::sys::Descriptor;
 
 /// One of the things that a task waits on; see [`TaskInfo::waits_on`](crate::task::TaskInfo).
@@ -41,10 +42,13 @@ pub(crate) struct Edges {
     children: Pairs,
 }
 
-/// Keys and values, sorted by the keys. There may be one for each task: a map would allocate for
-/// each.
+/// Values, found by keys. There may be one for each task: a map would allocate for each.
 #[derive(Debug, Default)]
-struct Pairs(Vec<(u64, WaitsOn)>);
+struct Pairs {
+    values: Vec<WaitsOn>,
+    /// Keys and indices of values, sorted by the keys.
+    order: Vec<(u64, u32)>,
+}
 
 impl Edges {
     /// Finds out what the wakers in a snapshot wait on.
@@ -53,7 +57,7 @@ impl Edges {
         for task in &snapshot.tasks {
             edges.add(task.waiter, WaitsOn::Task(task.id));
             if let Some(parent) = task.parent.filter(|_| task.is_child) {
-                edges.children.0.push((parent.number(), WaitsOn::Child(task.id)));
+                edges.children.push(parent.number(), WaitsOn::Child(task.id));
             }
         }
         for source in &snapshot.sources {
@@ -64,13 +68,15 @@ impl Edges {
         for timer in &snapshot.timers {
             edges.add(timer.waiter, WaitsOn::Timer(timer.deadline));
         }
-        edges.of_wakers.sort();
-        edges.children.sort();
+        sort_by_first(&mut edges.of_wakers.order);
+        sort_by_first(&mut edges.children.order);
         edges
     }
 
     fn add(&mut self, waiter: Option<WakerId>, on: WaitsOn) {
-        self.of_wakers.0.extend(waiter.map(|waiter| (waiter.word() as u64, on)));
+        if let Some(waiter) = waiter {
+            self.of_wakers.push(waiter.word() as u64, on);
+        }
     }
 
     /// Returns what a task waits on. Empty if that is not known: then something holds a waker of
@@ -91,15 +97,17 @@ impl Edges {
 }
 
 impl Pairs {
-    /// Sorts the pairs. Those of one key stay in their order.
-    fn sort(&mut self) {
-        self.0.sort_by_key(|(key, _)| *key);
+    fn push(&mut self, key: u64, value: WaitsOn) {
+        let index = self.values.len().try_into().expect("slots of tasks have less than 32 bits");
+        self.order.push((key, index));
+        self.values.push(value);
     }
 
-    /// Returns the values of a key.
+    /// Returns the values of a key, in the order in which they were added.
     fn of(&self, key: u64) -> impl Iterator<Item = &WaitsOn> {
-        let begin = self.0.partition_point(|(other, _)| *other < key);
-        self.0[begin..].iter().take_while(move |(other, _)| *other == key).map(|(_, value)| value)
+        let begin = self.order.partition_point(|(other, _)| *other < key);
+        let pairs = self.order[begin..].iter().take_while(move |(other, _)| *other == key);
+        pairs.map(|(_, index)| &self.values[*index as usize])
     }
 }
 

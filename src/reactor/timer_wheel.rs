@@ -19,6 +19,8 @@
 use std::num::NonZeroU32;
 use std::task::Waker;
 
+use crate::order::sort_by_first;
+
 /// Bits of a deadline for each level.
 const BITS: u32 = 6;
 /// Slots of a level: one for each bit of its word in `occupied_slots`.
@@ -301,8 +303,8 @@ impl Timers {
             self.sorted.push((deadline, key));
             key = next;
         }
-        // The sort is stable: equal deadlines keep their order of insertion.
-        self.sorted.sort_by_key(|(deadline, _)| *deadline);
+        // Equal deadlines keep their order of insertion.
+        sort_by_first(&mut self.sorted);
         true
     }
 
