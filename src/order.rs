@@ -13,3 +13,23 @@ pub(crate) fn in_order<T>(items: &[T], number: impl Fn(&T) -> u64) -> Vec<(u64, 
     sort_by_first(&mut order);
     order
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_numbers_keep_their_order() {
+        let mut pairs = [(2, 7), (1, 9), (2, 3), (1, 0)];
+        sort_by_first(&mut pairs);
+        assert_eq!(pairs, [(1, 9), (1, 0), (2, 7), (2, 3)]);
+    }
+
+    #[test]
+    fn the_indices_follow_the_numbers() {
+        let items = ["three", "one", "two"];
+        let number = |item: &&str| item.len() as u64;
+        assert_eq!(in_order(&items, number), [(3, 1), (3, 2), (5, 0)]);
+        assert_eq!(in_order(&[], number), []);
+    }
+}

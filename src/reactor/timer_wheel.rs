@@ -303,7 +303,6 @@ impl Timers {
             self.sorted.push((deadline, key));
             key = next;
         }
-        // Equal deadlines keep their order of insertion.
         sort_by_first(&mut self.sorted);
         true
     }

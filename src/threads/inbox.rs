@@ -75,7 +75,8 @@ pub(crate) struct Inbox {
 struct Queues {
     /// In the order of the calls of `wake`.
     wakes: Vec<WakerId>,
-    /// The same ids, to find duplicates. The crate makes them: no random hash has to protect the set.
+    /// The same ids, to find duplicates. The crate makes them, so that no random hash has to
+    /// protect the set.
     woken: HashSet<WakerId, BuildHasherDefault<DefaultHasher>>,
     calls: VecDeque<Call>,
     requests: VecDeque<Request>,
