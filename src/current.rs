@@ -31,7 +31,7 @@ pub(crate) use self::state::{
     is_running, loop_id, task,
 };
 pub use self::task_id::TaskId;
-pub(crate) use self::task_id::TaskIds;
+pub(crate) use self::task_id::{TaskIds, TaskMap};
 pub use self::waits::WaitsFor;
 pub(crate) use self::waits::{Place, Waits, get as waits, pending};
 pub(crate) use self::waker_id::{LOOPS_MAX, LoopId, SLOT_MAX, WakerId};

@@ -153,6 +153,7 @@ mod caught;
 mod clock;
 mod current;
 mod io_error;
+mod order;
 mod poll_with;
 mod sys;
 #[cfg_attr(not(feature = "sim"), path = "no_world.rs")]

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 /// The layers, lowest first. A module imports from lower layers and earlier modules of its own.
 const LAYERS: &str = "
-    L0 caught io_error poll_with sys world no_world clock current
+    L0 caught io_error order poll_with sys world no_world clock current
     L1 io_traits wait threads
     L2 executor reactor
     L3 context

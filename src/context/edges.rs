@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use super::snapshot::{Snapshot, TaskRecord};
 use crate::current::{TaskId, WaitsFor, WakerId};
+use crate::order::sort_by_first;
 use crate::sys::Descriptor;
 
 /// One of the things that a task waits on; see [`TaskInfo::waits_on`](crate::task::TaskInfo).
@@ -35,15 +36,19 @@ pub enum WaitsOn {
 /// What will wake the tasks of a snapshot.
 #[derive(Debug, Default)]
 pub(crate) struct Edges {
-    of_wakers: Pairs<WakerId, WaitsOn>,
-    /// The children of scopes, by their parents.
-    children: Pairs<TaskId, TaskId>,
+    /// By the word of the waker.
+    of_wakers: Pairs,
+    /// The children of scopes, by the numbers of their parents.
+    children: Pairs,
 }
 
-/// Keys and values, sorted by the keys. There may be one for each task: a map would allocate for
-/// each.
-#[derive(Debug)]
-struct Pairs<K, V>(Vec<(K, V)>);
+/// Values, found by keys. There may be one for each task: a map would allocate for each.
+#[derive(Debug, Default)]
+struct Pairs {
+    values: Vec<WaitsOn>,
+    /// Keys and indices of values, sorted by the keys.
+    order: Vec<(u64, u32)>,
+}
 
 impl Edges {
     /// Finds out what the wakers in a snapshot wait on.
@@ -52,7 +57,7 @@ impl Edges {
         for task in &snapshot.tasks {
             edges.add(task.waiter, WaitsOn::Task(task.id));
             if let Some(parent) = task.parent.filter(|_| task.is_child) {
-                edges.children.0.push((parent, task.id));
+                edges.children.push(parent.number(), WaitsOn::Child(task.id));
             }
         }
         for source in &snapshot.sources {
@@ -63,13 +68,15 @@ impl Edges {
         for timer in &snapshot.timers {
             edges.add(timer.waiter, WaitsOn::Timer(timer.deadline));
         }
-        edges.of_wakers.sort();
-        edges.children.sort();
+        sort_by_first(&mut edges.of_wakers.order);
+        sort_by_first(&mut edges.children.order);
         edges
     }
 
     fn add(&mut self, waiter: Option<WakerId>, on: WaitsOn) {
-        self.of_wakers.0.extend(waiter.map(|waiter| (waiter, on)));
+        if let Some(waiter) = waiter {
+            self.of_wakers.push(waiter.word() as u64, on);
+        }
     }
 
     /// Returns what a task waits on. Empty if that is not known: then something holds a waker of
@@ -79,32 +86,28 @@ impl Edges {
             .locks
             .iter()
             .map(|lock| WaitsOn::Lock { kind: lock.kind, holders: lock.holders.clone() });
-        let known = self.of_wakers.of(task.waker_id).cloned();
+        let known = self.of_wakers.of(task.waker_id.word() as u64).cloned();
         let mut all: Vec<_> = locks.chain(known).collect();
         let is_join = |on: &WaitsOn| matches!(on, WaitsOn::Task(_));
         if task.waits_for == Some(WaitsFor::Task) && !all.iter().any(is_join) {
-            all.extend(self.children.of(task.id).map(|child| WaitsOn::Child(*child)));
+            all.extend(self.children.of(task.id.number()).cloned());
         }
         all
     }
 }
 
-impl<K: Copy + Ord, V> Pairs<K, V> {
-    /// Sorts the pairs. Those of one key stay in their order.
-    fn sort(&mut self) {
-        self.0.sort_by_key(|(key, _)| *key);
+impl Pairs {
+    fn push(&mut self, key: u64, value: WaitsOn) {
+        let index = self.values.len().try_into().expect("slots of tasks have less than 32 bits");
+        self.order.push((key, index));
+        self.values.push(value);
     }
 
-    /// Returns the values of a key.
-    fn of(&self, key: K) -> impl Iterator<Item = &V> {
-        let begin = self.0.partition_point(|(other, _)| *other < key);
-        self.0[begin..].iter().take_while(move |(other, _)| *other == key).map(|(_, value)| value)
-    }
-}
-
-impl<K, V> Default for Pairs<K, V> {
-    fn default() -> Self {
-        Pairs(Vec::new())
+    /// Returns the values of a key, in the order in which they were added.
+    fn of(&self, key: u64) -> impl Iterator<Item = &WaitsOn> {
+        let begin = self.order.partition_point(|(other, _)| *other < key);
+        let pairs = self.order[begin..].iter().take_while(move |(other, _)| *other == key);
+        pairs.map(|(_, index)| &self.values[*index as usize])
     }
 }
 

@@ -4,16 +4,18 @@
 //! Invariant: a loop that does not record locks only tests whether it does.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::fmt;
+use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::mem::{self, ManuallyDrop};
 use std::panic::Location;
 use std::task::Waker;
 
 use super::debug::records_locks;
 use super::state;
-use super::task_id::TaskId;
+use super::task_id::{TaskId, TaskMap};
 use super::waits::{self, Place};
+use crate::order::in_order;
 
 /// A lock that a task holds.
 struct HeldLock {
@@ -24,6 +26,8 @@ struct HeldLock {
     /// The guard may have moved to another task.
     may_move: bool,
     place: Place,
+    /// Counts the locks that were locked before.
+    number: u64,
 }
 
 /// A lock for which a task waits, and the tasks that hold it.
@@ -48,8 +52,10 @@ pub(crate) struct SelfWait {
 
 /// The records of the locks of a thread. A lock is named by its address.
 struct Records {
-    held: BTreeMap<usize, Vec<HeldLock>>,
-    waiting: BTreeMap<(TaskId, usize), &'static str>,
+    held: HashMap<usize, Vec<HeldLock>, BuildHasherDefault<DefaultHasher>>,
+    /// The address and the kind of each lock for which a task waits.
+    waiting: TaskMap<Vec<(usize, &'static str)>>,
+    locked: u64,
 }
 
 /// The most holders of one lock that are listed.
@@ -64,8 +70,9 @@ thread_local! {
     /// Set by a poll that has waited for nothing but a lock of its own task.
     static SELF_WAIT: Cell<Option<SelfWait>> = const { Cell::new(None) };
     static RECORDS: ManuallyDrop<RefCell<Records>> = const {
-        let records = Records { held: BTreeMap::new(), waiting: BTreeMap::new() };
-        ManuallyDrop::new(RefCell::new(records))
+        let held = HashMap::with_hasher(BuildHasherDefault::new());
+        let waiting = TaskMap::with_hasher(BuildHasherDefault::new());
+        ManuallyDrop::new(RefCell::new(Records { held, waiting, locked: 0 }))
     };
 }
 
@@ -111,7 +118,7 @@ pub(crate) fn waits(kind: Option<&'static str>, address: *const impl Sized, wake
 pub(crate) fn stops_waiting(address: *const impl Sized) {
     SELF_WAIT.set(None);
     if let Some(task) = state::task().filter(|_| HAS_RECORDS.get()) {
-        with(|records| records.waiting.remove(&(task, address.addr())));
+        with(|records| records.end_wait(task, address.addr()));
     }
 }
 
@@ -128,14 +135,28 @@ fn with<T>(f: impl FnOnce(&mut Records) -> T) -> T {
     RECORDS.with(|records| f(&mut records.borrow_mut()))
 }
 
+impl Records {
+    /// Removes the record that a task waits for the lock at `address`.
+    fn end_wait(&mut self, task: TaskId, address: usize) {
+        let Some(waits) = self.waiting.get_mut(&task) else { return };
+        waits.retain(|(of, _)| *of != address);
+        if waits.is_empty() {
+            self.waiting.remove(&task);
+        }
+    }
+}
+
 #[cold]
 fn record(kind: &'static str, address: usize, waker: Option<&Waker>) {
     if let Some(task) = state::task() {
         HAS_RECORDS.set(true);
         let place = take_call(address);
-        let held = HeldLock { task, kind, waker: waker.cloned(), may_move: false, place };
+        let waker = waker.cloned();
         with(|records| {
-            records.waiting.remove(&(task, address));
+            records.end_wait(task, address);
+            let number = records.locked;
+            records.locked += 1;
+            let held = HeldLock { task, kind, waker, may_move: false, place, number };
             records.held.entry(address).or_default().push(held);
         });
     }
@@ -162,7 +183,8 @@ fn record_wait(kind: Option<&'static str>, address: usize, waker: &Waker) {
         held.task == task && same_waker
     };
     let locked = with(|records| {
-        records.waiting.insert((task, address), kind);
+        records.end_wait(task, address);
+        records.waiting.entry(task).or_default().push((address, kind));
         Some(records.held.get(&address)?.iter().rfind(|held| is_held(held))?.place)
     });
     let waits = take_call(address);
@@ -198,9 +220,8 @@ pub(crate) fn waits_of(task: TaskId) -> Vec<LockWait> {
     if !HAS_RECORDS.get() {
         return Vec::new();
     }
-    with(|Records { held, waiting }| {
-        let waiting = waiting.range((task, 0)..=(task, usize::MAX));
-        let wait = waiting.map(|(&(_, address), &kind)| {
+    with(|Records { held, waiting, .. }| {
+        let wait = waiting.get(&task).into_iter().flatten().map(|&(address, kind)| {
             let held = held.get(&address).map_or(&[][..], |all| &all[..]);
             let holders = held.iter().take(HOLDERS_MAX).map(|held| held.task).collect();
             LockWait { kind, holders, may_move: held.iter().any(|held| held.may_move) }
@@ -209,20 +230,22 @@ pub(crate) fn waits_of(task: TaskId) -> Vec<LockWait> {
     })
 }
 
-/// Removes the records of a task that has ended. Returns the kinds of the locks that it holds.
+/// Removes the records of a task that has ended. Returns the kinds of the locks that it holds, in
+/// the order in which it locked them.
 pub(crate) fn take_held(task: TaskId) -> Vec<&'static str> {
-    let taken = with(|Records { held, waiting }| {
+    let taken = with(|Records { held, waiting, .. }| {
         let mut taken = Vec::new();
-        for all in held.values_mut() {
+        held.retain(|_, all| {
             let (its, others) = mem::take(all).into_iter().partition(|held| held.task == task);
             taken.extend::<Vec<_>>(its);
             *all = others;
-        }
-        held.retain(|_, all| !all.is_empty());
-        waiting.retain(|(waiter, _), _| *waiter != task);
+            !all.is_empty()
+        });
+        waiting.remove(&task);
         taken
     });
-    taken.into_iter().map(|held| held.kind).collect()
+    let order = in_order(&taken, |held| held.number);
+    order.into_iter().map(|(_, index)| taken[index as usize].kind).collect()
 }
 
 impl fmt::Display for SelfWait {

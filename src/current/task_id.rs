@@ -1,7 +1,9 @@
 //! The numbers of tasks, never reused.
 
 use std::cell::Cell;
+use std::collections::HashMap;
 use std::fmt;
+use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -21,6 +23,9 @@ use crate::world::{self, Here};
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TaskId(NonZeroU64);
+
+/// Values of tasks. The crate makes the keys, so that no random hash has to protect the map.
+pub(crate) type TaskMap<V> = HashMap<TaskId, V, BuildHasherDefault<DefaultHasher>>;
 
 /// Generates the ids of the tasks of one loop, without an atomic operation for each.
 #[derive(Debug, Default)]

@@ -5,13 +5,13 @@
 //! whose memory is not freed.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::hash::BuildHasherDefault;
 use std::mem::ManuallyDrop;
 use std::rc::Rc;
 
 use super::spans;
 use super::task_end::EndCall;
-use crate::current::TaskId;
+use crate::current::{TaskId, TaskMap};
 
 /// What is attached to one task.
 #[derive(Default)]
@@ -29,12 +29,14 @@ pub(crate) struct AtEnd {
     pub(super) report: Option<Box<dyn FnOnce()>>,
 }
 
-type Table = BTreeMap<TaskId, Attachments>;
+type Table = TaskMap<Attachments>;
+
+const EMPTY: Table = TaskMap::with_hasher(BuildHasherDefault::new());
 
 thread_local! {
     /// Empty, it holds no memory, since it is never dropped.
     static TABLE: ManuallyDrop<RefCell<Table>> =
-        const { ManuallyDrop::new(RefCell::new(BTreeMap::new())) };
+        const { ManuallyDrop::new(RefCell::new(EMPTY)) };
 }
 
 /// Calls `f` with the attachments of a task. The table is borrowed: `f` must not run user code.
@@ -49,7 +51,7 @@ pub(super) fn remove(id: TaskId) {
         let mut table = table.borrow_mut();
         let removed = table.remove(&id);
         if table.is_empty() {
-            *table = BTreeMap::new();
+            *table = EMPTY;
         }
         removed
     });

@@ -19,6 +19,7 @@ use super::run_queue::RunQueue;
 use super::spans;
 use super::task_memory::Task;
 use crate::current::{self, LoopId, Outer, TaskId, WakerId};
+use crate::order::in_order;
 use crate::threads::registry;
 
 type Queue = RunQueue<Task>;
@@ -107,9 +108,9 @@ impl LocalQueue {
 
     /// Returns all tasks but the root, in the order of their spawns.
     pub(super) fn in_order_of_spawn(&self) -> Vec<Task> {
-        let mut tasks: Vec<_> = self.with(|queue| queue.tasks().cloned().collect());
-        tasks.sort_unstable_by_key(|task| task.header().id);
-        tasks
+        let tasks: Vec<Task> = self.with(|queue| queue.tasks().cloned().collect());
+        let order = in_order(&tasks, |task| task.header().id.number());
+        order.into_iter().map(|(_, index)| tasks[index as usize].clone()).collect()
     }
 
     /// Queues a task of this loop that was woken.

@@ -1,4 +1,6 @@
 //! Writing JSON Lines: one object a line, without spaces and without numbers in floating point.
+//!
+//! Inlined into the many lines of the answers, these functions would take several times their size.
 
 use std::fmt::{self, Write};
 use std::panic::Location;
@@ -29,6 +31,7 @@ impl<'a> Object<'a> {
         Object { out, is_first: true }
     }
 
+    #[inline(never)]
     fn key(&mut self, key: &str) {
         if !self.is_first {
             self.out.push(',');
@@ -40,31 +43,32 @@ impl<'a> Object<'a> {
     }
 
     /// Writes another value that is JSON.
+    #[inline(never)]
     pub(super) fn raw(&mut self, key: &str, value: &dyn fmt::Display) {
         self.key(key);
         // Writing to a string cannot fail.
         let _ = write!(self.out, "{value}");
     }
 
+    #[inline(never)]
     pub(super) fn null(&mut self, key: &str) {
         self.key(key);
         self.out.push_str("null");
     }
 
     pub(super) fn number(&mut self, key: &str, value: impl Into<u64>) {
-        self.key(key);
-        push_number(self.out, value.into());
+        self.option(key, Some(value.into()));
     }
 
     /// Writes a number, or null.
+    #[inline(never)]
     pub(super) fn option(&mut self, key: &str, value: Option<u64>) {
-        match value {
-            Some(value) => self.number(key, value),
-            None => self.null(key),
-        }
+        self.key(key);
+        push_option(self.out, value);
     }
 
     /// Writes nanoseconds as milliseconds.
+    #[inline(never)]
     pub(super) fn millis(&mut self, key: &str, nanos: u64) {
         let micros = nanos / 1000;
         self.number(key, micros / 1000);
@@ -75,6 +79,7 @@ impl<'a> Object<'a> {
     }
 
     /// Writes text that has nothing to escape.
+    #[inline(never)]
     pub(super) fn word(&mut self, key: &str, word: &str) {
         self.key(key);
         self.out.push('"');
@@ -83,6 +88,7 @@ impl<'a> Object<'a> {
     }
 
     /// Writes a line of a source file, or null. A copy of each task has two.
+    #[inline(never)]
     pub(super) fn place(&mut self, key: &str, place: Option<&Location<'_>>) {
         let Some(place) = place else { return self.null(key) };
         self.key(key);
@@ -96,6 +102,7 @@ impl<'a> Object<'a> {
     }
 
     /// Writes text, or null.
+    #[inline(never)]
     pub(super) fn text(&mut self, key: &str, value: Option<&dyn fmt::Display>) {
         let Some(value) = value else { return self.null(key) };
         self.key(key);
@@ -138,10 +145,7 @@ impl List<'_> {
     /// Writes a number, or null.
     pub(super) fn option(&mut self, value: Option<u64>) {
         self.next();
-        match value {
-            Some(value) => push_number(self.out, value),
-            None => self.out.push_str("null"),
-        }
+        push_option(self.out, value);
     }
 
     /// Begins an object in this list.
@@ -155,7 +159,15 @@ impl List<'_> {
     }
 }
 
+fn push_option(out: &mut String, number: Option<u64>) {
+    match number {
+        Some(number) => push_number(out, number),
+        None => out.push_str("null"),
+    }
+}
+
 /// Writes the digits without the machinery of formats: an answer may have a million numbers.
+#[inline(never)]
 fn push_number(out: &mut String, mut number: u64) {
     let mut digits = [0; 20];
     let mut begin = digits.len();

@@ -3,8 +3,6 @@
 //! The loops record their polls while a client asks. Invariant: a class of the histogram is as wide
 //! as one of the lag.
 
-use std::collections::BTreeMap;
-
 use super::json::{Histogram, Object};
 use super::recorder::Recorder;
 use crate::threads::{LAG_CLASSES, class};
@@ -15,7 +13,7 @@ const MS_MAX: u64 = 60_000;
 pub(super) struct PollTimes {
     recorder: Recorder,
     /// The polls by class, of the loop with the number.
-    counts: BTreeMap<u64, [u32; LAG_CLASSES]>,
+    counts: Vec<(u64, [u32; LAG_CLASSES])>,
 }
 
 impl PollTimes {
@@ -33,18 +31,20 @@ impl PollTimes {
     /// Counts recorded polls. Writes the result at the end. Returns whether it is over.
     pub(super) fn advance(&mut self, now: u64, out: &mut String) -> bool {
         let PollTimes { recorder, counts } = self;
-        let is_over = recorder.advance(now, |number, events| {
-            let Some(counts) = counts.get_mut(&number) else { return };
+        let is_over = recorder.advance(now, &mut |number, events| {
+            let mut all = counts.iter_mut();
+            let Some((_, counts)) = all.find(|(of, _)| *of == number) else { return };
             for event in events.iter().filter(|event| event.task != 0) {
                 let count = &mut counts[class(event.end.saturating_sub(event.begin))];
                 *count = count.saturating_add(1);
             }
         });
         if is_over {
-            recorder.end(|number, dropped| {
+            recorder.end(&mut |number, dropped| {
                 let mut line = Object::new(out);
                 line.raw("loop", &number);
-                line.raw("poll", &Histogram(counts.get(&number).map_or(&[], |counts| counts)));
+                let of_loop = counts.iter().find(|(of, _)| *of == number);
+                line.raw("poll", &Histogram(of_loop.map_or(&[], |(_, counts)| counts)));
                 line.raw("dropped", &dropped);
                 line.end_line();
             });

@@ -44,7 +44,7 @@ impl Recorder {
 
     /// Calls `f` with the number of a loop and events that it has recorded, for all events since
     /// the last call. Returns whether the recording is over.
-    pub(super) fn advance(&mut self, now: u64, mut f: impl FnMut(u64, Vec<Event>)) -> bool {
+    pub(super) fn advance(&mut self, now: u64, f: &mut dyn FnMut(u64, Vec<Event>)) -> bool {
         if now < self.next {
             return false;
         }
@@ -67,7 +67,7 @@ impl Recorder {
 
     /// Ends the recording. Calls `f` with the number of each loop, and the number of its events
     /// that did not fit.
-    pub(super) fn end(&mut self, mut f: impl FnMut(u64, u64)) {
+    pub(super) fn end(&mut self, f: &mut dyn FnMut(u64, u64)) {
         for inbox in self.loops.drain(..) {
             let Some(beacon) = beacon(&inbox) else { continue };
             beacon.set_recorded(false);
@@ -85,7 +85,7 @@ impl Recorder {
 
 impl Drop for Recorder {
     fn drop(&mut self) {
-        self.end(|_, _| {});
+        self.end(&mut |_, _| {});
     }
 }
 

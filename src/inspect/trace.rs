@@ -45,12 +45,13 @@ impl Trace {
             }
         }
         let taken = &mut self.taken;
-        let is_over =
-            self.recorder.advance(now, |number, events| taken.push((number, events.into_iter())));
+        let is_over = self
+            .recorder
+            .advance(now, &mut |number, events| taken.push((number, events.into_iter())));
         self.taken.reverse();
         if is_over {
             let mut all = 0;
-            self.recorder.end(|_, dropped| all += dropped);
+            self.recorder.end(&mut |_, dropped| all += dropped);
             let mut line = Object::new(out);
             line.raw("dropped", &all);
             line.end_line();
@@ -66,10 +67,10 @@ impl Trace {
         match (&name, &spawned_at) {
             (Some(name), _) => line.text("name", Some(name)),
             (None, Some(place)) => line.text("name", Some(place)),
-            (None, None) => line.text("name", Some(&"waits for events")),
+            (None, None) => line.word("name", "waits for events"),
         }
-        line.text("cat", Some(if event.task == 0 { &"wait" } else { &"poll" }));
-        line.text("ph", Some(&"X"));
+        line.word("cat", if event.task == 0 { "wait" } else { "poll" });
+        line.word("ph", "X");
         line.raw("ts", &Micros(event.begin));
         line.raw("dur", &Micros(event.end.saturating_sub(event.begin)));
         line.raw("pid", &process::id());
@@ -87,8 +88,8 @@ impl Trace {
 /// Writes the name of a loop.
 fn write_loop(out: &mut String, inbox: &Inbox) {
     let mut line = Object::new(out);
-    line.text("name", Some(&"thread_name"));
-    line.text("ph", Some(&"M"));
+    line.word("name", "thread_name");
+    line.word("ph", "M");
     line.raw("pid", &process::id());
     line.raw("tid", &inbox.info.number);
     let mut arguments = line.object("args");

@@ -20,6 +20,7 @@ use std::task::Waker;
 
 pub(crate) use super::timer_nodes::TimerKey;
 use super::timer_nodes::{KEPT_MAX, Node, Nodes};
+use crate::order::sort_by_first;
 
 /// Bits of a deadline for each level.
 const BITS: u32 = 6;
@@ -299,8 +300,7 @@ impl Timers {
             self.sorted.push((deadline, key));
             key = next;
         }
-        // The sort is stable: equal deadlines keep their order of insertion.
-        self.sorted.sort_by_key(|(deadline, _)| *deadline);
+        sort_by_first(&mut self.sorted);
         true
     }
 

@@ -6,6 +6,7 @@
 //! host; later ones do not. Nothing can be added to a closed inbox.
 
 use std::collections::{HashSet, VecDeque};
+use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::mem;
 use std::ops::ControlFlow;
 use std::panic::Location;
@@ -74,8 +75,9 @@ pub(crate) struct Inbox {
 struct Queues {
     /// In the order of the calls of `wake`.
     wakes: Vec<WakerId>,
-    /// The same ids, to find duplicates.
-    woken: HashSet<WakerId>,
+    /// The same ids, to find duplicates. The crate makes them, so that no random hash has to
+    /// protect the set.
+    woken: HashSet<WakerId, BuildHasherDefault<DefaultHasher>>,
     calls: VecDeque<Call>,
     requests: VecDeque<Request>,
     closed: bool,
@@ -280,7 +282,7 @@ impl Inbox {
         mem::swap(&mut queues.wakes, &mut into.wakes);
         mem::swap(&mut queues.calls, &mut into.calls);
         if queues.woken.capacity() > KEPT_MAX {
-            queues.woken = HashSet::new();
+            queues.woken = HashSet::default();
         }
         queues.woken.clear();
     }
