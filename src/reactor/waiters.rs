@@ -40,14 +40,14 @@ const KEPT_MAX: usize = 4;
 const FIRST: NonZeroU32 = NonZeroU32::MIN;
 
 impl<S> Waiters<S> {
-    /// Moves all wakers to `woken`. The slots stay in use.
-    #[inline]
-    pub(crate) fn take_wakers(&self, woken: &mut Vec<Waker>) {
+    /// Moves all wakers to `woken`, which must not run user code. The slots stay in use.
+    #[inline(always)]
+    pub(crate) fn take_wakers(&self, woken: &mut impl Extend<Waker>) {
         if !self.has_wakers.replace(false) {
             return;
         }
         if let Some(first) = self.first.take() {
-            woken.push(first);
+            woken.extend(Some(first));
         }
         if let Some(others) = self.others.take() {
             self.take_other_wakers(others, woken);
@@ -110,7 +110,7 @@ impl<S> Waiters<S> {
     }
 
     #[cold]
-    fn take_other_wakers(&self, mut others: Slots, woken: &mut Vec<Waker>) {
+    fn take_other_wakers(&self, mut others: Slots, woken: &mut impl Extend<Waker>) {
         woken.extend(others.iter_mut().filter_map(|(_, waker)| waker.take()));
         self.others.set(Some(others));
     }
