@@ -22,7 +22,7 @@ use self::locals::Locals;
 pub(crate) use self::snapshot::{PIECE, Part};
 pub(crate) use self::snapshot::{Scan, Snapshot, SourceRecord, TaskRecord, TimerRecord};
 use crate::caught::{Caught, catch};
-use crate::executor::{Executor, Hooks};
+use crate::executor::{Executor, Hooks, wake_task};
 use crate::reactor::Reactor;
 use crate::threads::{Inbox, LoopInfo, LoopName, Pool, PoolSettings, registry};
 use crate::wait::WaitQueue;
@@ -77,7 +77,7 @@ impl Context {
     pub(crate) fn new(parts: Settings) -> io::Result<Rc<Context>> {
         let host = OwnHost::of_new_loop();
         let _on_host = host.enter();
-        let reactor = Rc::new(Reactor::new(parts.events_capacity)?);
+        let reactor = Rc::new(Reactor::new(parts.events_capacity, wake_task)?);
         let info = LoopInfo::new(parts.name, parts.hooks.is_debug(), parts.hooks.watched());
         let inbox = Arc::new(Inbox::new(reactor.unpark()?, info));
         let id = registry::register(inbox.clone())?;

@@ -73,4 +73,4 @@ pub use self::task_output::TaskOutput;
 pub(crate) use self::task_output::knows;
 pub(crate) use self::task_output::{drop_outcome, known_error};
 pub(crate) use self::tasks::{Executor, Root};
-pub(crate) use self::waker::woken_by;
+pub(crate) use self::waker::{wake_task, woken_by};

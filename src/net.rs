@@ -115,6 +115,7 @@ mod world_io;
 mod world_names;
 #[cfg(feature = "sim")]
 mod world_socket;
+mod write_all;
 
 pub(crate) use self::acceptor::{Acceptor, report_connection_error, spawn_server_task};
 #[doc(alias = "ToSocketAddrs")]

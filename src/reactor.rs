@@ -28,6 +28,5 @@ pub(crate) use self::selector::Reactor;
 pub(crate) use self::socket::Socket;
 pub(crate) use self::source::{Direction, Done, Readiness, Source};
 pub(crate) use self::timer_wheel::TimerKey;
-#[cfg(unix)]
 pub(crate) use self::waiter::Waiter;
 pub(crate) use self::waiters::{WaiterKey, Waiters};

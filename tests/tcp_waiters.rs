@@ -20,7 +20,8 @@ use evloop::net::{TcpListener, TcpStream};
 use evloop::time::timeout;
 use evloop::{Handle, Runtime};
 use futures::channel::oneshot;
-use futures::{AsyncReadExt, poll};
+use futures::stream::FuturesUnordered;
+use futures::{AsyncReadExt, StreamExt, poll};
 use rustix::event::{PollFd, PollFlags};
 
 /// Runs a test in a process of its own.
@@ -411,6 +412,37 @@ fn a_waiter_wakes_the_task_that_polled_it_last() {
     wait_for_flags(&stream, PollFlags::IN);
     turn(&mut runtime);
     assert_eq!((old.count(), new.count()), (0, 2));
+}
+
+/// The first task waits by a waker of another crate, which is user code, the others by their own.
+#[test]
+fn one_wait_wakes_the_tasks_in_the_order_of_the_events() {
+    let mut runtime = Runtime::new().unwrap();
+    let read = Rc::new(RefCell::new(Vec::new()));
+    let mut pairs: Vec<_> = (0..3).map(|_| pair_in(&mut runtime)).collect();
+    for (place, (stream, _)) in pairs.iter().enumerate() {
+        let (stream, read) = (stream.clone(), read.clone());
+        drop(runtime.spawn(async move {
+            if place == 0 {
+                FuturesUnordered::from_iter([read_byte(stream)]).next().await.unwrap();
+            } else {
+                read_byte(stream).await;
+            }
+            read.borrow_mut().push(place);
+        }));
+    }
+    while turn(&mut runtime) > 0 {}
+    for (stream, peer) in &mut pairs {
+        peer.write_all(b"x").unwrap();
+        wait_for_flags(stream, PollFlags::IN);
+    }
+    while turn(&mut runtime) > 0 {}
+    let mut read = read.take();
+    if cfg!(mio_unsupported_force_poll_poll) {
+        // mio's selector of poll(2) reports events in any order.
+        read.sort_unstable();
+    }
+    assert_eq!(read, [0, 1, 2]);
 }
 
 #[test]

@@ -176,6 +176,17 @@ pub(crate) fn wake(id: WakerId) {
     RUNNING.with(|running| spans::push(&running.queue, id, id_of));
 }
 
+/// Wakes a task of the loop that is in a turn on this thread. Returns `false` for a task of another
+/// loop, and if subscribers of `tracing` receive wakes: a subscriber is user code.
+#[inline]
+pub(super) fn wake_local(id: WakerId) -> bool {
+    if spans::ARE_MADE || current::loop_id() != id.in_loop() {
+        return false;
+    }
+    RUNNING.with(|running| running.queue.borrow_mut().push(id));
+    true
+}
+
 /// Aborts a task: marks it, and queues the turn that drops its future.
 pub(crate) fn abort(header: &Header) {
     if header.abort() {

@@ -7,9 +7,10 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use super::transport::IoObject;
+use super::write_all::WriteAll;
 use crate::current::leaf;
 use crate::io::Interest;
 use crate::reactor::{Direction, Done, Reactor, Socket};
@@ -66,23 +67,13 @@ impl<S: IoObject> Endpoint<S> {
         self.socket.io(direction, op)
     }
 
-    /// Writes all of `buf`, and advances it past the bytes that were written.
+    /// See [`WriteAll`].
     pub(super) fn write_all<'b>(
         &self,
-        mut buf: impl BorrowMut<&'b [u8]>,
+        buf: impl BorrowMut<&'b [u8]>,
         write: impl Fn(&S, &[u8]) -> io::Result<Done<usize>>,
     ) -> impl Future<Output = io::Result<()>> {
-        let mut waiter = self.socket.source().waiter(Direction::Write);
-        leaf(move |cx| {
-            let rest = buf.borrow_mut();
-            while !rest.is_empty() {
-                match ready!(waiter.poll_io(cx, || write(self.get(), rest)))? {
-                    0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                    n => *rest = &rest[n..],
-                }
-            }
-            Poll::Ready(Ok(()))
-        })
+        WriteAll::new(&self.socket, buf, write)
     }
 
     /// Does the same as `io` for the `poll_` methods. One task waits in each direction: the last

@@ -214,12 +214,11 @@ fn with_shared<T>(f: impl FnOnce(&Registry) -> io::Result<T>) -> io::Result<T> {
 
 /// Converts an event to the directions in which it may end a wait. An error may end both.
 fn readiness(event: &event::Event) -> Readiness {
-    let error = event.is_error();
-    let read_closed = event.is_read_closed();
+    let special = event.is_error() || event.is_priority() || event.is_read_closed();
     Readiness {
-        read: event.is_readable() || read_closed || error || event.is_priority(),
-        write: event.is_writable() || event.is_write_closed() || error,
-        special: read_closed || error || event.is_priority(),
+        read: special || event.is_readable(),
+        write: event.is_writable() || event.is_write_closed() || event.is_error(),
+        special,
     }
 }
 

@@ -33,6 +33,10 @@ const RETRY: Duration = Duration::from_millis(10);
 /// The capacity of `woken` that is retained after a burst of wakers.
 const KEPT_MAX: usize = 1 << 14;
 
+/// Wakes a task of the running loop, and runs no user code. Returns any other waker. The owner of
+/// the reactor passes the function: the reactor knows no tasks.
+pub(crate) type WakeTask = fn(Waker) -> Option<Waker>;
+
 /// The selector of a loop, its sources and its timers.
 #[derive(Debug)]
 pub(crate) struct Reactor {
@@ -47,6 +51,8 @@ pub(crate) struct Reactor {
     /// Another loop watches the selector, and this loop is between two turns.
     pub(super) is_watched: Cell<bool>,
     pub(crate) clock: Clock,
+    /// Wakes a task of the running loop at once.
+    wake_task: WakeTask,
     /// The wakers to wake once nothing is borrowed. Empty between calls, unless a waker panicked.
     woken: RefCell<Vec<Waker>>,
     /// Tasks that wait until a descriptor is closed, because the process has no free descriptor.
@@ -57,7 +63,7 @@ pub(crate) struct Reactor {
 
 impl Reactor {
     /// Creates a selector that returns up to `events_capacity` events from one wait.
-    pub(crate) fn new(events_capacity: usize) -> io::Result<Reactor> {
+    pub(crate) fn new(events_capacity: usize, wake_task: WakeTask) -> io::Result<Reactor> {
         Ok(Reactor {
             selector: Selector::new(events_capacity)?,
             sources: RefCell::default(),
@@ -66,6 +72,7 @@ impl Reactor {
             known: Cell::new(None),
             is_watched: Cell::new(false),
             clock: Clock::new(),
+            wake_task,
             woken: RefCell::default(),
             starved: Source::new(false),
             is_closed: Cell::new(false),
@@ -99,16 +106,17 @@ impl Reactor {
         let limit = limit.into_iter().chain(retry).min();
         let timeout =
             if self.has_pending_wakes() { Some(Duration::ZERO) } else { self.timeout(limit) };
-        self.collect_and_wake(|woken| {
+        self.collect_and_wake(|later| {
+            let mut woken = Woken { wake_task: self.wake_task, later };
             let sources = self.sources.borrow();
             // A token without a source: the source was removed after the kernel queued the event.
             system.wait(timeout, |key, readiness| {
                 if let Some(entry) = sources.get(key) {
-                    entry.source.set_ready(readiness, woken);
+                    entry.source.set_ready(readiness, &mut woken);
                 }
             })?;
             if IS_EMULATED {
-                sources.iter().for_each(|(_, entry)| entry.source.retry(woken));
+                sources.iter().for_each(|(_, entry)| entry.source.retry(&mut woken));
             }
             Ok(())
         })
@@ -119,11 +127,12 @@ impl Reactor {
     fn wait_in_world(&self, world: &World, limit: Option<Duration>) -> io::Result<()> {
         let timeout =
             if self.has_pending_wakes() { Some(Duration::ZERO) } else { self.timeout(limit) };
-        self.collect_and_wake(|woken| {
+        self.collect_and_wake(|later| {
+            let mut woken = Woken { wake_task: self.wake_task, later };
             let sources = self.sources.borrow();
             world.wait(timeout, |key, readiness| {
                 if let Some(entry) = sources.get(key) {
-                    entry.source.set_ready(readiness, woken);
+                    entry.source.set_ready(readiness, &mut woken);
                 }
             })
         })
@@ -289,6 +298,38 @@ impl Reactor {
             self.woken.take();
         }
         result
+    }
+}
+
+/// Receives the wakers that a wait has found. It wakes a task of the running loop at once: most
+/// events need no list.
+struct Woken<'a> {
+    wake_task: WakeTask,
+    /// The wakers to wake once nothing is borrowed.
+    later: &'a mut Vec<Waker>,
+}
+
+impl Woken<'_> {
+    #[cold]
+    fn keep(&mut self, waker: Waker) {
+        self.later.push(waker);
+    }
+}
+
+impl Extend<Waker> for Woken<'_> {
+    #[inline(always)]
+    fn extend<I: IntoIterator<Item = Waker>>(&mut self, wakers: I) {
+        for mut waker in wakers {
+            // Behind a waker in the list, all go to the list: tasks are woken in the order of the
+            // events.
+            if self.later.is_empty() {
+                match (self.wake_task)(waker) {
+                    None => continue,
+                    Some(other) => waker = other,
+                }
+            }
+            self.keep(waker);
+        }
     }
 }
 

@@ -74,7 +74,7 @@ impl Source {
 
     /// Tries `op` if the direction is ready, else stores the task's waker at `key`. Every operation
     /// goes through this function.
-    #[inline]
+    #[inline(always)]
     #[track_caller]
     pub(crate) fn poll_io<T>(
         &self,
@@ -141,7 +141,7 @@ impl Source {
 
     /// Wakes the waiters of each direction that the selector does not watch, so that they try
     /// again.
-    pub(crate) fn retry(&self, woken: &mut Vec<Waker>) {
+    pub(crate) fn retry(&self, woken: &mut impl Extend<Waker>) {
         for side in [&self.read, &self.write] {
             if side.state.unwatched.replace(false) {
                 side.set_ready(true, woken);
@@ -156,10 +156,10 @@ impl Source {
         self.read.state.special.take()
     }
 
-    /// Records an event, and adds the wakers of its directions to `woken`. Inlined into the loop
-    /// over the events: that saves 25 instructions a request.
+    /// Records an event, and adds the wakers of its directions to `woken`, which must not run user
+    /// code. Inlined into the loop over the events: that saves 25 instructions a request.
     #[inline(always)]
-    pub(crate) fn set_ready(&self, readiness: Readiness, woken: &mut Vec<Waker>) {
+    pub(crate) fn set_ready(&self, readiness: Readiness, woken: &mut impl Extend<Waker>) {
         if readiness.read {
             self.read.set_ready(readiness.special, woken);
         }
@@ -169,7 +169,7 @@ impl Source {
     }
 
     /// Closes the source when its loop ends: all present and later waiters get an error.
-    pub(crate) fn close(&self, woken: &mut Vec<Waker>) {
+    pub(crate) fn close(&self, woken: &mut impl Extend<Waker>) {
         for side in [&self.read, &self.write] {
             side.state.closed.set(true);
             side.state.ready.set(false);
@@ -192,22 +192,66 @@ impl Source {
 }
 
 impl Side {
-    #[inline]
+    /// Inlined into the future of the operation as far as an operation needs that succeeds at once.
+    /// A wait, an error and a refusal are calls, so the inlined code saves few registers.
+    #[inline(always)]
     #[track_caller]
     pub(super) fn poll_io<T>(
         &self,
         cx: &mut Context<'_>,
         key: &mut WaiterKey,
-        op: impl FnMut() -> io::Result<Done<T>>,
+        mut op: impl FnMut() -> io::Result<Done<T>>,
     ) -> Poll<io::Result<T>> {
         ready!(budget::poll_left(cx));
-        if self.state.ready.get() {
-            if let ControlFlow::Break(result) = self.record(uninterrupted(op)) {
-                budget::spend();
+        // More than once only after EINTR.
+        while self.state.ready.get() {
+            if let Poll::Ready(result) = self.try_once(&mut op) {
                 return Poll::Ready(result);
             }
         }
         self.poll_wait(cx, key)
+    }
+
+    /// Tries `op` if the direction is ready and a unit is left. Returns `Pending` without waiting.
+    #[inline(always)]
+    pub(super) fn try_io<T>(
+        &self,
+        mut op: impl FnMut() -> io::Result<Done<T>>,
+    ) -> Poll<io::Result<T>> {
+        if budget::next_unit().is_none() || !self.state.ready.get() {
+            return Poll::Pending;
+        }
+        self.try_once(&mut op)
+    }
+
+    /// Tries `op`, and spends a unit if it completes. Returns `Pending` for EINTR, and for a
+    /// WouldBlock, which clears the readiness.
+    #[inline]
+    fn try_once<T>(&self, op: &mut impl FnMut() -> io::Result<Done<T>>) -> Poll<io::Result<T>> {
+        match op() {
+            Ok(done) => {
+                self.record_done(done.short);
+                budget::spend();
+                Poll::Ready(Ok(done.value))
+            }
+            Err(error) => self.poll_error(error).map(Err),
+        }
+    }
+
+    /// Handles the error of an operation that was tried, as [`try_once`](Side::try_once) does.
+    #[cold]
+    #[inline(never)]
+    fn poll_error(&self, error: io::Error) -> Poll<io::Error> {
+        if error.kind() == io::ErrorKind::Interrupted {
+            return Poll::Pending;
+        }
+        match self.record_error(error) {
+            ControlFlow::Break(error) => {
+                budget::spend();
+                Poll::Ready(error)
+            }
+            ControlFlow::Continue(_) => Poll::Pending,
+        }
     }
 
     #[track_caller]
@@ -234,23 +278,35 @@ impl Side {
     fn record<T>(&self, result: io::Result<Done<T>>) -> ControlFlow<io::Result<T>, io::Error> {
         match result {
             Ok(done) => {
-                // A short count saves the next call, which would return WouldBlock.
-                if sys::SHORT_IS_DRAINED && done.short && !self.state.special.get() {
-                    self.state.ready.set(false);
-                }
+                self.record_done(done.short);
                 ControlFlow::Break(Ok(done.value))
             }
-            Err(error) if sys::is_forgotten(&error) => {
-                self.clear();
-                self.state.unwatched.set(true);
-                ControlFlow::Continue(io::ErrorKind::WouldBlock.into())
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                self.clear();
-                ControlFlow::Continue(error)
-            }
-            Err(error) => ControlFlow::Break(Err(error)),
+            Err(error) => match self.record_error(error) {
+                ControlFlow::Break(error) => ControlFlow::Break(Err(error)),
+                ControlFlow::Continue(would_block) => ControlFlow::Continue(would_block),
+            },
         }
+    }
+
+    #[inline]
+    fn record_done(&self, is_short: bool) {
+        // A short count saves the next call, which would return WouldBlock.
+        if sys::SHORT_IS_DRAINED && is_short && !self.state.special.get() {
+            self.state.ready.set(false);
+        }
+    }
+
+    fn record_error(&self, error: io::Error) -> ControlFlow<io::Error, io::Error> {
+        if sys::is_forgotten(&error) {
+            self.clear();
+            self.state.unwatched.set(true);
+            return ControlFlow::Continue(io::ErrorKind::WouldBlock.into());
+        }
+        if error.kind() == io::ErrorKind::WouldBlock {
+            self.clear();
+            return ControlFlow::Continue(error);
+        }
+        ControlFlow::Break(error)
     }
 
     fn clear(&self) {
@@ -258,6 +314,7 @@ impl Side {
         self.state.special.set(false);
     }
 
+    /// Waits for the next event.
     #[inline]
     #[track_caller]
     pub(super) fn poll_wait<T>(
@@ -265,15 +322,24 @@ impl Side {
         cx: &mut Context<'_>,
         key: &mut WaiterKey,
     ) -> Poll<io::Result<T>> {
+        self.wait_or_fail(cx, key).map(Err)
+    }
+
+    /// Stores the task's waker at `key`. Returns an error if no event will come. Out of line, so
+    /// that an operation that does not wait saves no registers.
+    #[inline(never)]
+    #[track_caller]
+    fn wait_or_fail(&self, cx: &mut Context<'_>, key: &mut WaiterKey) -> Poll<io::Error> {
         if self.state.closed.get() {
-            return Poll::Ready(Err(loop_ended()));
+            return Poll::Ready(loop_ended());
         }
+        let pending = current::pending(WaitsFor::Io);
         self.wait(key, cx.waker());
-        current::pending(WaitsFor::Io)
+        pending
     }
 
     #[inline(always)]
-    fn set_ready(&self, special: bool, woken: &mut Vec<Waker>) {
+    fn set_ready(&self, special: bool, woken: &mut impl Extend<Waker>) {
         self.state.ready.set(true);
         self.state.special.set(self.state.special.get() | special);
         self.take_wakers(woken);

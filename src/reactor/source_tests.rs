@@ -47,6 +47,22 @@ fn a_short_count_proves_nothing_after_a_special_event() {
 }
 
 #[test]
+fn an_interrupted_operation_is_tried_again_in_the_same_poll() {
+    let source = Source::new(true);
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut key = WaiterKey::default();
+    for last in [Ok(Done { value: 3, short: false }), Err(io::ErrorKind::WouldBlock.into())] {
+        let is_pending = last.is_err();
+        let mut results = vec![last, Err(io::ErrorKind::Interrupted.into())];
+        let op = || results.pop().expect("tried twice");
+        let polled = source.poll_io(Direction::Read, &mut cx, &mut key, op);
+        assert_eq!(polled.is_pending(), is_pending);
+        assert!(results.is_empty());
+    }
+    assert!(!source.read.state.ready.get(), "the WouldBlock was recorded");
+}
+
+#[test]
 fn every_waiter_is_woken_and_none_removes_another() {
     let source = Source::new(false);
     let mut keys = [WaiterKey::default(); 4];

@@ -67,7 +67,7 @@ impl Source {
 
 impl Waiter<'_> {
     /// See [`Source::poll_io`].
-    #[inline]
+    #[inline(always)]
     #[track_caller]
     pub(crate) fn poll_io<T>(
         &mut self,
@@ -75,6 +75,13 @@ impl Waiter<'_> {
         op: impl FnMut() -> io::Result<Done<T>>,
     ) -> Poll<io::Result<T>> {
         self.side.poll_io(cx, &mut self.key, op)
+    }
+
+    /// Tries `op` if the direction is ready and the budget allows it. Returns `Pending`, and does
+    /// not wait, if `op` is to be polled by [`poll_io`](Waiter::poll_io).
+    #[inline(always)]
+    pub(crate) fn try_io<T>(&self, op: impl FnMut() -> io::Result<Done<T>>) -> Poll<io::Result<T>> {
+        self.side.try_io(op)
     }
 
     /// See [`Source::poll_ready`].
@@ -94,7 +101,7 @@ impl Waiter<'_> {
 impl<T, F: FnMut() -> io::Result<Done<T>> + Unpin> Future for Io<'_, F> {
     type Output = io::Result<T>;
 
-    #[inline]
+    #[inline(always)]
     #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
         let Io { waiter, op } = &mut *self;
@@ -105,7 +112,7 @@ impl<T, F: FnMut() -> io::Result<Done<T>> + Unpin> Future for Io<'_, F> {
 impl Drop for Waiter<'_> {
     #[inline]
     fn drop(&mut self) {
-        self.side.deregister(&mut self.key);
+        self.side.remove(self.key);
     }
 }
 

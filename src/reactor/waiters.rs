@@ -5,6 +5,7 @@
 //! dropped, so no future removes another's waker.
 
 use std::cell::Cell;
+use std::mem;
 use std::num::NonZeroU32;
 use std::task::Waker;
 
@@ -17,8 +18,8 @@ use crate::wait::store_waker;
 pub(crate) struct Waiters<S = ()> {
     /// The flags of the owner. They lie here since they fit into the padding of this type.
     pub(super) state: S,
-    /// A slot may hold a waker.
-    has_wakers: Cell<bool>,
+    /// The slots that may hold a waker: `FIRST_SLOT` and `OTHER_SLOTS`, or'ed.
+    waiting: Cell<u8>,
     /// The first slot is in use.
     has_first: Cell<bool>,
     /// The waker in the first slot.
@@ -37,27 +38,32 @@ pub(crate) struct WaiterKey(Option<NonZeroU32>);
 /// The capacity of empty other slots that is retained.
 const KEPT_MAX: usize = 4;
 
+const FIRST_SLOT: u8 = 1 << 0;
+const OTHER_SLOTS: u8 = 1 << 1;
+
 const FIRST: NonZeroU32 = NonZeroU32::MIN;
 
 impl<S> Waiters<S> {
-    /// Moves all wakers to `woken`. The slots stay in use.
-    #[inline]
-    pub(crate) fn take_wakers(&self, woken: &mut Vec<Waker>) {
-        if !self.has_wakers.replace(false) {
+    /// Moves all wakers to `woken`, which must not run user code. The slots stay in use.
+    #[inline(always)]
+    pub(crate) fn take_wakers(&self, woken: &mut impl Extend<Waker>) {
+        let waiting = self.waiting.get();
+        if waiting == 0 {
             return;
         }
+        self.waiting.set(0);
         if let Some(first) = self.first.take() {
-            woken.push(first);
+            woken.extend(Some(first));
         }
-        if let Some(others) = self.others.take() {
-            self.take_other_wakers(others, woken);
+        if waiting & OTHER_SLOTS != 0 {
+            self.take_other_wakers(woken);
         }
     }
 
     /// Returns whether any slot may hold a waker.
     #[inline]
     pub(crate) fn has_wakers(&self) -> bool {
-        self.has_wakers.get()
+        self.waiting.get() != 0
     }
 
     /// Calls `f` with each waker. The wakers are moved meanwhile: `f` must not run user code.
@@ -73,32 +79,50 @@ impl<S> Waiters<S> {
         self.others.set(others);
     }
 
-    /// Stores a waker in the slot of `key`. Assigns a slot if it has none. Out of line, so that an
-    /// operation that does not wait saves no registers.
-    #[inline(never)]
+    /// Stores a waker in the slot of `key`. Assigns a slot if it has none.
+    #[inline]
     pub(crate) fn wait(&self, key: &mut WaiterKey, waker: &Waker) {
-        match key.0 {
-            Some(FIRST) => store_waker(&self.first, waker),
-            None if !self.has_first.get() => {
-                // Set before the waker is cloned: cloning may run user code, which may call this
-                // again.
-                self.has_first.set(true);
-                key.0 = Some(FIRST);
-                self.first.set(Some(waker.clone()));
-            }
-            _ => return self.wait_in_others(key, waker.clone()),
+        if key.0.is_some() || self.has_first.get() {
+            return self.wait_again_or_behind(key, waker);
         }
-        self.has_wakers.set(true);
+        // Set before the waker is cloned: cloning may run user code, which may call this again.
+        self.has_first.set(true);
+        key.0 = Some(FIRST);
+        self.first.set(Some(waker.clone()));
+        self.add_waiting(FIRST_SLOT);
+    }
+
+    /// Stores a waker in a slot that is in use, or in a slot behind the first one.
+    #[cold]
+    fn wait_again_or_behind(&self, key: &mut WaiterKey, waker: &Waker) {
+        if key.0 != Some(FIRST) {
+            return self.wait_in_others(key, waker.clone());
+        }
+        store_waker(&self.first, waker);
+        self.add_waiting(FIRST_SLOT);
+    }
+
+    #[inline]
+    fn add_waiting(&self, slots: u8) {
+        self.waiting.set(self.waiting.get() | slots);
     }
 
     /// Frees the slot of `key`, if it has one.
     #[inline]
     pub(crate) fn deregister(&self, key: &mut WaiterKey) {
-        match key.0.take() {
+        self.remove(mem::take(key));
+    }
+
+    /// Frees the slot of a key that is not used again, if it has one.
+    #[inline]
+    pub(super) fn remove(&self, key: WaiterKey) {
+        match key.0 {
             None => {}
             Some(FIRST) => {
                 self.has_first.set(false);
-                drop(self.first.take());
+                if self.has_wakers() {
+                    drop(self.first.take());
+                }
             }
             Some(key) => self.leave_others(key),
         }
@@ -110,12 +134,12 @@ impl<S> Waiters<S> {
     }
 
     #[cold]
-    fn take_other_wakers(&self, mut others: Slots, woken: &mut Vec<Waker>) {
+    fn take_other_wakers(&self, woken: &mut impl Extend<Waker>) {
+        let Some(mut others) = self.others.take() else { return };
         woken.extend(others.iter_mut().filter_map(|(_, waker)| waker.take()));
         self.others.set(Some(others));
     }
 
-    #[cold]
     fn wait_in_others(&self, key: &mut WaiterKey, waker: Waker) {
         let mut others = self.others.take().unwrap_or_default();
         let old = match key.0 {
@@ -126,7 +150,7 @@ impl<S> Waiters<S> {
             }
         };
         self.others.set(Some(others));
-        self.has_wakers.set(true);
+        self.add_waiting(OTHER_SLOTS);
         drop(old);
     }
 
