@@ -39,6 +39,14 @@ const KEPT_MAX: usize = 4;
 
 const FIRST: NonZeroU32 = NonZeroU32::MIN;
 
+impl WaiterKey {
+    /// Returns whether the future has a slot.
+    #[inline]
+    pub(crate) fn is_registered(self) -> bool {
+        self.0.is_some()
+    }
+}
+
 impl<S> Waiters<S> {
     /// Moves all wakers to `woken`. The slots stay in use.
     #[inline]
