@@ -54,7 +54,7 @@ fn find_by_words(bytes: &[u8], from: usize, byte: u8) -> Option<usize> {
 
 #[inline]
 fn find_in_word(word: &[u8; WORD], byte: u8) -> Option<usize> {
-    let word = u64::from_le_bytes(*word) ^ LOW * u64::from(byte);
+    let word = u64::from_le_bytes(*word) ^ (LOW * u64::from(byte));
     // The lowest bit that is set belongs to the first byte that is zero.
     let zeros = word.wrapping_sub(LOW) & !word & HIGH;
     (zeros != 0).then(|| zeros.trailing_zeros() as usize / 8)
