@@ -174,8 +174,8 @@ impl StreamReader {
     ///
     /// # Errors
     ///
-    /// [`LimitOverrun`] if the line is longer than the limit; its bytes stay in the reader. The
-    /// error of the connection.
+    /// [`LimitOverrun`](super::LimitOverrun) if the line is longer than the limit; its bytes stay
+    /// in the reader. The error of the connection.
     ///
     /// # Cancel safety
     ///
