@@ -8,6 +8,7 @@
 //! | `leaf` | futures that know the line that awaits them |
 //! | `locks` | which task holds a lock, and which waits for it |
 //! | `read_buffer` | the buffer that all reads of the thread share |
+//! | `starved` | which tasks the budget has refused, how many of their leaves skip |
 //! | `task_id` | the number of a task, never reused |
 //! | `waits` | what the running task waits for, and at which line |
 //! | `waker_id` | the parts of a waker: loop, generation, slot |
@@ -17,6 +18,7 @@ pub(crate) mod debug;
 mod leaf;
 pub(crate) mod locks;
 pub(crate) mod read_buffer;
+mod starved;
 mod state;
 mod task_id;
 mod waits;

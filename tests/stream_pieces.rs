@@ -310,6 +310,7 @@ fn drains_and_buffered_reads_spend_the_budget() {
             yield_now().await;
             turns += 1;
         }
-        assert!(turns >= 70, "{turns} turns beside 10,000 operations");
+        // Eight of these operations spend as much as one that reads from the socket.
+        assert!(turns >= 10_000 / (8 * 128), "{turns} turns beside 10,000 operations");
     });
 }

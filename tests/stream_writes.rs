@@ -4,7 +4,7 @@
 #![cfg(all(target_os = "linux", feature = "streams"))]
 
 use std::future::Future;
-use std::io::{ErrorKind, IoSlice, Read};
+use std::io::{ErrorKind, IoSlice, Read, Write};
 use std::net;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
@@ -67,6 +67,30 @@ fn the_writes_of_a_turn_are_sent_when_the_task_yields() {
         assert_eq!((peer.received(), writer.write_buffer_size()), ("".into(), 13));
         yield_now().await;
         assert_eq!((peer.received(), writer.write_buffer_size()), ("one two three".into(), 0));
+    });
+}
+
+#[test]
+fn the_replies_to_pipelined_requests_are_sent_together() {
+    run(async {
+        let (mut reader, writer, mut peer) = pair().await;
+        peer.0.write_all("*3\n$3\nSET\n$1\nx\n$1\ny\n".repeat(32).as_bytes()).unwrap();
+        drop(spawn(async move {
+            let mut line = Vec::new();
+            loop {
+                for _ in 0..7 {
+                    assert!(reader.read_line_into(&mut line).await.unwrap() > 0);
+                }
+                writer.write("+OK\n");
+                writer.drain().await.unwrap();
+            }
+        }));
+        let mut received = String::new();
+        while received.is_empty() {
+            yield_now().await;
+            received = peer.received();
+        }
+        assert_eq!(received, "+OK\n".repeat(32), "in one poll of the task");
     });
 }
 

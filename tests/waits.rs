@@ -80,6 +80,25 @@ fn until_dropped() -> impl FnOnce() + Send + 'static {
     || std::thread::sleep(Duration::from_millis(200))
 }
 
+#[cfg(feature = "streams")]
+#[test]
+#[rustfmt::skip]
+fn leaves_of_streams_name_the_line_that_awaits_them() {
+    use evloop::streams::{from_io, memory_reader};
+    evloop::block_on(async {
+        let ((_feeder, mut a), (_other, mut b)) = (memory_reader(), memory_reader());
+        let (one, _peer) = evloop::io::duplex(64);
+        let (_reader, c) = from_io(one);
+        c.write([0; 100_000]);
+        check(vec![
+            (line!(), Box::pin(async move { drop(a.read_line().await) })),
+            (line!(), Box::pin(async move { drop(b.read_line_into(&mut Vec::new()).await) })),
+            (line!(), Box::pin(async move { drop(c.drain().await) })),
+        ])
+        .await;
+    });
+}
+
 #[test]
 #[rustfmt::skip]
 fn leaves_of_locks_and_channels_name_the_line_that_awaits_them() {

@@ -24,24 +24,38 @@ impl Buffer {
         self.bytes
     }
 
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         self.bytes.len() - self.begin
     }
 
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.begin == self.bytes.len()
     }
 
     /// Returns how many bytes can be appended without an allocation.
+    #[inline]
     pub(crate) fn spare(&self) -> usize {
         self.bytes.capacity() - self.bytes.len()
     }
 
+    #[inline]
     pub(crate) fn content(&self) -> &[u8] {
         &self.bytes[self.begin..]
     }
 
+    #[inline]
     pub(crate) fn push(&mut self, bytes: &[u8]) {
+        if bytes.len() > self.spare() {
+            return self.push_beyond(bytes);
+        }
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Appends bytes for which the memory has to grow, or the content to move.
+    #[inline(never)]
+    fn push_beyond(&mut self, bytes: &[u8]) {
         if self.bytes.capacity() == 0 {
             // No spare capacity: most often the content is taken whole.
             self.bytes = bytes.to_vec();
@@ -49,7 +63,7 @@ impl Buffer {
         }
         // Moves the content only if that frees half of the memory. Otherwise a byte pushed for each
         // byte consumed would move all of it each time.
-        if self.bytes.len() + bytes.len() > self.bytes.capacity() && self.begin >= self.len() {
+        if self.begin >= self.len() {
             self.bytes.drain(..self.begin);
             self.begin = 0;
         }
@@ -70,6 +84,7 @@ impl Buffer {
     }
 
     /// Drops the first `n` bytes of the content.
+    #[inline]
     pub(crate) fn consume(&mut self, n: usize) {
         self.begin += n;
         debug_assert!(self.begin <= self.bytes.len());

@@ -9,42 +9,55 @@ const WORD: usize = 8;
 const LOW: u64 = u64::from_ne_bytes([1; WORD]);
 const HIGH: u64 = LOW << 7;
 
-/// Returns the position of the first `byte`. Most often it is near: the first block is searched
-/// word by word.
+/// Returns the position of the first `byte`. Most often it is near: the calling function searches
+/// the first word.
 #[inline]
 pub(crate) fn find_byte(bytes: &[u8], byte: u8) -> Option<usize> {
-    let Some((first, rest)) = bytes.split_at_checked(BLOCK) else {
-        return find_by_words(bytes, byte);
-    };
-    find_by_words(first, byte).or_else(|| find_by_blocks(rest, byte).map(|found| BLOCK + found))
+    match bytes.first_chunk() {
+        Some(first) => find_in_word(first, byte).or_else(|| find_behind(bytes, byte)),
+        None => bytes.iter().position(|it| *it == byte),
+    }
 }
 
-/// Does the same for a byte that is far, block by block.
-fn find_by_blocks(bytes: &[u8], byte: u8) -> Option<usize> {
-    let mut blocks = bytes.chunks_exact(BLOCK);
+/// Does the same for a byte that is not in the first word: searches the first block word by word,
+/// and then block by block.
+#[inline(never)]
+fn find_behind(bytes: &[u8], byte: u8) -> Option<usize> {
+    let near = bytes.len().min(BLOCK);
+    let found = find_by_words(&bytes[..near], WORD, byte);
+    found.or_else(|| find_by_blocks(bytes, near, byte))
+}
+
+/// Searches `bytes[from..]`.
+fn find_by_blocks(bytes: &[u8], from: usize, byte: u8) -> Option<usize> {
+    let mut blocks = bytes[from..].chunks_exact(BLOCK);
     // No early end within a block: so the compiler uses vector instructions.
     let has_byte = |block: &&[u8]| block.iter().fold(false, |found, &it| found | (it == byte));
     let passed = blocks.by_ref().take_while(|block| !has_byte(block)).count() * BLOCK;
-    find_by_words(&bytes[passed..], byte).map(|found| passed + found)
+    find_by_words(bytes, from + passed, byte)
 }
 
-/// Does the same for a byte that is near, word by word.
+/// Does the same word by word.
 #[inline]
-fn find_by_words(bytes: &[u8], byte: u8) -> Option<usize> {
-    let sought = LOW * u64::from(byte);
-    let mut words = bytes.chunks_exact(WORD);
-    let mut passed = 0;
+fn find_by_words(bytes: &[u8], from: usize, byte: u8) -> Option<usize> {
+    let mut words = bytes[from..].chunks_exact(WORD);
+    let mut passed = from;
     for word in &mut words {
-        let word = u64::from_le_bytes(word.try_into().expect("a word")) ^ sought;
-        // The lowest bit that is set belongs to the first byte that is zero.
-        let zeros = word.wrapping_sub(LOW) & !word & HIGH;
-        if zeros != 0 {
-            return Some(passed + zeros.trailing_zeros() as usize / 8);
+        if let Some(found) = find_in_word(word.try_into().expect("a word"), byte) {
+            return Some(passed + found);
         }
         passed += WORD;
     }
     let last = words.remainder().iter().position(|it| *it == byte);
     last.map(|found| passed + found)
+}
+
+#[inline]
+fn find_in_word(word: &[u8; WORD], byte: u8) -> Option<usize> {
+    let word = u64::from_le_bytes(*word) ^ (LOW * u64::from(byte));
+    // The lowest bit that is set belongs to the first byte that is zero.
+    let zeros = word.wrapping_sub(LOW) & !word & HIGH;
+    (zeros != 0).then(|| zeros.trailing_zeros() as usize / 8)
 }
 
 #[cfg(test)]

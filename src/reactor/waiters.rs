@@ -43,6 +43,14 @@ const OTHER_SLOTS: u8 = 1 << 1;
 
 const FIRST: NonZeroU32 = NonZeroU32::MIN;
 
+impl WaiterKey {
+    /// Returns whether the future has a slot.
+    #[inline]
+    pub(crate) fn is_registered(self) -> bool {
+        self.0.is_some()
+    }
+}
+
 impl<S> Waiters<S> {
     /// Moves all wakers to `woken`, which must not run user code. The slots stay in use.
     #[inline(always)]

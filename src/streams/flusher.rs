@@ -4,7 +4,7 @@
 //! cost of waking one connection does not depend on how many slow connections there are. Invariant:
 //! while a connection of a running loop has unsent bytes, its flusher runs.
 
-use std::future::poll_fn;
+use std::future::Future;
 use std::io;
 use std::rc::Rc;
 use std::task::{self, Poll, ready};
@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use super::shared_stream::{Ending, SharedStream};
 use crate::context;
-use crate::current::{self, WaitsFor, budget, debug};
+use crate::current::{self, WaitsFor, budget, debug, leaf};
 use crate::executor::SpawnOptions;
 use crate::reactor::{Direction, WaiterKey};
 use crate::time::timeout;
@@ -30,7 +30,7 @@ struct Flusher(Rc<SharedStream>);
 
 /// A waiter for a change of the stream. Dropping it removes the waiter.
 struct Waiting<'a> {
-    shared: &'a SharedStream,
+    shared: &'a Rc<SharedStream>,
     waiter: WaiterKey,
 }
 
@@ -56,16 +56,35 @@ impl SharedStream {
     }
 
     /// Waits until `is_done` returns true, or until the connection has failed.
-    pub(super) async fn wait(
+    pub(super) fn wait(
         self: &Rc<Self>,
         is_done: impl Fn(&SharedStream) -> bool,
-    ) -> io::Result<()> {
+    ) -> impl Future<Output = io::Result<()>> {
         let mut waiting = Waiting { shared: self, waiter: WaiterKey::default() };
-        poll_fn(|cx| self.poll_wait(cx, &mut waiting.waiter, &is_done)).await
+        leaf(move |cx| waiting.shared.poll_wait(cx, &mut waiting.waiter, &is_done))
     }
 
     /// Does the same as a `poll_` method, whose registration is `waiter`.
+    #[inline]
     pub(super) fn poll_wait(
+        self: &Rc<Self>,
+        cx: &mut task::Context<'_>,
+        waiter: &mut WaiterKey,
+        is_done: impl Fn(&SharedStream) -> bool,
+    ) -> Poll<io::Result<()>> {
+        // Before its end the writer has no error.
+        match budget::next_unit().filter(|_| !self.is_ending() && is_done(self)) {
+            Some(unit) => {
+                unit.spend_part();
+                Poll::Ready(Ok(()))
+            }
+            None => self.poll_flushed(cx, waiter, is_done),
+        }
+    }
+
+    /// Does the same, and flushes if it has to wait.
+    #[inline(never)]
+    fn poll_flushed(
         self: &Rc<Self>,
         cx: &mut task::Context<'_>,
         waiter: &mut WaiterKey,

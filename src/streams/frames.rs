@@ -139,7 +139,7 @@ impl StreamReader {
     }
 
     async fn read_frame_as(&mut self, format: FrameFormat) -> io::Result<Option<Vec<u8>>> {
-        budget::unit().await;
+        budget::part().await;
         loop {
             let mut needed = format.length_bytes;
             if let Some(len) = format.decode(self.buffer.content()) {

@@ -12,7 +12,7 @@ use super::separator::find_any;
 use super::shared_stream::SharedStream;
 use super::socket::StreamSocket;
 use crate::current::budget;
-use crate::io::{Buffer, find_byte};
+use crate::io::Buffer;
 use crate::io_error::clone_error;
 use crate::reactor::{Direction, WaiterKey};
 
@@ -65,7 +65,7 @@ impl StreamReader {
     ///
     /// Nothing is lost.
     pub async fn read(&mut self, n: usize) -> io::Result<Vec<u8>> {
-        budget::unit().await;
+        budget::part().await;
         while n > 0 && self.buffer.is_empty() && self.fill(1).await? {}
         Ok(self.buffer.take(n.min(self.buffer.len())))
     }
@@ -80,7 +80,7 @@ impl StreamReader {
     ///
     /// Nothing is lost: the received bytes stay in the reader.
     pub async fn read_to_end(&mut self) -> io::Result<Vec<u8>> {
-        budget::unit().await;
+        budget::part().await;
         // What has come so far lets expect as much again.
         while self.fill(self.buffer.len()).await? {}
         Ok(self.buffer.take_all())
@@ -97,14 +97,14 @@ impl StreamReader {
     /// Nothing is lost.
     #[doc(alias = "readexactly")]
     pub async fn read_exact(&mut self, n: usize) -> io::Result<Vec<u8>> {
-        budget::unit().await;
+        budget::part().await;
         self.wait_for(n).await?;
         Ok(self.buffer.take(n))
     }
 
     /// Reads exactly `N` bytes into an array.
     pub(super) async fn read_array<const N: usize>(&mut self) -> io::Result<[u8; N]> {
-        budget::unit().await;
+        budget::part().await;
         self.wait_for(N).await?;
         let array = *self.buffer.content().first_chunk().expect("the reader has waited for them");
         self.buffer.consume(N);
@@ -120,64 +120,6 @@ impl StreamReader {
             }
         }
         Ok(())
-    }
-
-    /// Reads a line with its `\n`. At the end of the stream it returns the remaining bytes, or no
-    /// bytes if there are none.
-    ///
-    /// # Errors
-    ///
-    /// [`LimitOverrun`] if the line is longer than the limit; its bytes stay in the reader. The
-    /// error of the connection.
-    ///
-    /// # Cancel safety
-    ///
-    /// Nothing is lost.
-    #[doc(alias = "readline")]
-    pub async fn read_line(&mut self) -> io::Result<Vec<u8>> {
-        budget::unit().await;
-        let len = match self.buffered_line() {
-            Some(len) => len,
-            None => self.wait_for_line().await?,
-        };
-        Ok(self.buffer.take(len))
-    }
-
-    /// Reads a line with its `\n`, appends it to `line`, and returns its length. At the end of the
-    /// stream these are the remaining bytes; 0 if there are none. It does the same as
-    /// [`read_line`](StreamReader::read_line) without an allocation for each line.
-    ///
-    /// # Errors
-    ///
-    /// As [`read_line`](StreamReader::read_line). Nothing is appended then.
-    ///
-    /// # Cancel safety
-    ///
-    /// Nothing is lost, and nothing is appended.
-    ///
-    /// ```
-    /// evloop::block_on(async {
-    ///     let (feeder, mut reader) = evloop::streams::memory_reader();
-    ///     feeder.feed_data("one\ntwo");
-    ///     drop(feeder);
-    ///     let (mut line, mut lengths) = (Vec::new(), Vec::new());
-    ///     while let n @ 1.. = reader.read_line_into(&mut line).await? {
-    ///         lengths.push(n);
-    ///         line.clear();
-    ///     }
-    ///     assert_eq!(lengths, [4, 3]);
-    ///     std::io::Result::Ok(())
-    /// }).unwrap();
-    /// ```
-    pub async fn read_line_into(&mut self, line: &mut Vec<u8>) -> io::Result<usize> {
-        budget::unit().await;
-        let len = match self.buffered_line() {
-            Some(len) => len,
-            None => self.wait_for_line().await?,
-        };
-        line.extend_from_slice(&self.buffer.content()[..len]);
-        self.buffer.consume(len);
-        Ok(len)
     }
 
     /// Reads up to and including `separator`.
@@ -226,7 +168,7 @@ impl StreamReader {
 
     async fn read_piece(&mut self, separators: &[&[u8]]) -> io::Result<Vec<u8>> {
         let longest = separators.iter().map(|separator| separator.len()).max().unwrap_or(0);
-        budget::unit().await;
+        budget::part().await;
         let mut searched = 0;
         loop {
             if let Some(len) = self.find_piece(&mut searched, separators, longest) {
@@ -281,23 +223,10 @@ impl StreamReader {
         &self.shared.socket
     }
 
-    /// Returns the length of the line at the front of the buffer, with its `\n`. Returns `None` if
-    /// the buffer holds no `\n`, and an error if the line is too long. No `\n` lies before
-    /// `searched`, which is moved on: no byte is searched twice.
-    #[inline]
-    pub(super) fn find_line(&self, searched: &mut usize) -> Option<io::Result<usize>> {
-        let content = self.buffer.content();
-        let found = find_byte(&content[*searched..], b'\n');
-        let before = found.map_or(content.len(), |found| *searched + found);
-        if before > self.limit {
-            return Some(Err(self.overrun(before)));
-        }
-        *searched = before;
-        found.map(|_| Ok(before + 1))
-    }
-
-    /// Does the same with the piece that ends with one of `separators`, of which the longest has
-    /// `longest` bytes.
+    /// Returns the length of the piece at the front of the buffer that ends with one of
+    /// `separators`, of which the longest has `longest` bytes. Returns `None` if there is none, and
+    /// an error if it is too long. No separator begins before `searched`, which is moved on: no
+    /// byte is searched twice.
     fn find_piece(
         &self,
         searched: &mut usize,
@@ -315,7 +244,7 @@ impl StreamReader {
     }
 
     #[cold]
-    fn overrun(&self, consumed: usize) -> io::Error {
+    pub(super) fn overrun(&self, consumed: usize) -> io::Error {
         LimitOverrun { consumed, limit: self.limit }.into()
     }
 
@@ -330,6 +259,7 @@ impl StreamReader {
     }
 
     /// Does the same as a `poll_` method, whose registration is `waiter`.
+    #[inline]
     pub(super) fn poll_fill(
         &mut self,
         cx: &mut Context<'_>,
@@ -345,7 +275,11 @@ impl StreamReader {
     }
 
     /// Removes the registration of a `poll_` method.
+    #[inline]
     pub(super) fn deregister(&self, waiter: &mut WaiterKey) {
+        if !waiter.is_registered() {
+            return;
+        }
         self.shared.socket.source().deregister(Direction::Read, waiter);
     }
 

@@ -228,18 +228,28 @@ impl SharedStream {
         self.changed.deregister(waiter);
     }
 
+    /// Returns whether the writer has an error. Each one ends the write direction, too.
+    #[inline]
     pub(super) fn has_failed(&self) -> bool {
-        self.refusal.get().is_some() || self.error.borrow().is_some()
+        self.is_ending() && (self.refusal.get().is_some() || self.error.borrow().is_some())
     }
 
     /// Returns whether the writer accepts bytes. Writing after the end is an error, which a later
     /// call reports; the bytes written before the end are still sent.
+    #[inline]
     pub(super) fn may_write(&self) -> bool {
-        if self.is_ending() && !self.has_failed() {
+        if self.is_ending() {
+            self.refuse();
+        }
+        !self.is_ending()
+    }
+
+    #[cold]
+    fn refuse(&self) {
+        if !self.has_failed() {
             self.refusal.set(Some(Refusal::AfterEnd));
             self.notify();
         }
-        !self.has_failed()
     }
 
     /// Returns whether everything was sent. After the end, nothing is.

@@ -86,6 +86,20 @@ impl Unsent {
         self.update_pause(bytes.len());
     }
 
+    /// Appends `bytes` to others, if fewer than `limit` bytes are unsent then. Returns whether it
+    /// has.
+    #[inline]
+    pub(super) fn push_below(&self, limit: usize, bytes: &[u8]) -> bool {
+        let mut queued = self.bytes.borrow_mut();
+        let unsent = self.lent.get() + queued.len() + bytes.len();
+        let fits = unsent < limit && !queued.is_empty();
+        if fits {
+            queued.push(bytes);
+            self.is_paused.set(self.is_paused.get() || unsent > self.high_water.get());
+        }
+        fits
+    }
+
     /// Discards all bytes.
     pub(super) fn clear(&self) {
         self.lent.set(0);
@@ -121,6 +135,7 @@ impl Unsent {
 }
 
 impl Sending<'_> {
+    #[inline]
     fn consume(&mut self, n: usize) {
         if n == self.bytes.len() {
             give_spare(mem::take(&mut self.bytes).into_memory());
@@ -131,6 +146,7 @@ impl Sending<'_> {
 }
 
 impl Drop for Sending<'_> {
+    #[inline]
     fn drop(&mut self) {
         // Zero: all were sent, or were discarded meanwhile.
         if self.unsent.lent.take() > 0 && !self.bytes.is_empty() {

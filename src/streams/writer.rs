@@ -1,6 +1,7 @@
 //! Writes to a stream without waiting, and waits when too many bytes are unsent.
 
 use std::fmt;
+use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -158,8 +159,8 @@ impl StreamWriter {
     ///     assert_eq!(writer.write_buffer_size(), 0);
     /// });
     /// ```
-    pub async fn drain(&self) -> io::Result<()> {
-        self.shared.wait(|shared| !shared.is_paused()).await
+    pub fn drain(&self) -> impl Future<Output = io::Result<()>> {
+        self.shared.wait(|shared| !shared.is_paused())
     }
 
     /// Ends the write direction once everything is sent: the peer reaches its end of stream. The
@@ -192,8 +193,8 @@ impl StreamWriter {
     /// # Cancel safety
     ///
     /// Nothing is lost.
-    pub async fn wait_closed(&self) -> io::Result<()> {
-        self.shared.wait(SharedStream::has_ended).await
+    pub fn wait_closed(&self) -> impl Future<Output = io::Result<()>> {
+        self.shared.wait(SharedStream::has_ended)
     }
 
     /// Returns whether the writer was closed, or its write direction was ended.

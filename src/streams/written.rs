@@ -27,9 +27,15 @@ impl SharedStream {
     /// Queues the bytes if they are few: they are sent at the end of the turn. Otherwise sends what
     /// the system accepts now, and queues the rest for the flusher.
     pub(super) fn write(self: &Rc<Self>, bytes: &[u8]) {
-        if !self.may_write() {
+        if !self.may_write() || self.is_listed.get() && self.unsent.push_below(SEND_AT, bytes) {
             return;
         }
+        self.write_first(bytes);
+    }
+
+    /// Writes bytes that are many, or the first ones of the turn.
+    #[inline(never)]
+    fn write_first(self: &Rc<Self>, bytes: &[u8]) {
         if self.may_queue(bytes.len()) {
             return self.unsent.push(|unsent| unsent.push(bytes));
         }
@@ -131,16 +137,26 @@ impl SharedStream {
 
 /// Sends what the last turn has written, for each connection in one system call.
 fn send_written() {
-    // In the order of the writes: turns the list round.
-    let (mut last, mut first) = (LAST.take(), None);
-    while let Some(shared) = last {
-        last = shared.listed_before.replace(first);
-        first = Some(shared);
+    let Some(last) = LAST.take() else { return };
+    match last.listed_before.take() {
+        None => last.end_turn(),
+        Some(before) => send_in_order(last, before),
     }
-    while let Some(shared) = first {
+}
+
+/// Does the same for several connections, in the order of the writes.
+fn send_in_order(last: Rc<SharedStream>, before: Rc<SharedStream>) {
+    // Turns the list round.
+    let (mut first, mut before) = (last, Some(before));
+    while let Some(shared) = before {
+        before = shared.listed_before.replace(Some(first));
+        first = shared;
+    }
+    let mut next = Some(first);
+    while let Some(shared) = next {
         // It may wake a waker of another runtime, which may panic: the others stay listed.
         LAST.with(|last| last.set(shared.listed_before.take()));
         shared.end_turn();
-        first = LAST.take();
+        next = LAST.take();
     }
 }

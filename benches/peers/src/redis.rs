@@ -4,7 +4,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::io;
+use std::io::{self, Write};
 use std::rc::Rc;
 
 use crate::job::announce;
@@ -33,7 +33,7 @@ impl Store {
             }
             [b"GET", key, _] => match self.0.borrow().get(key) {
                 Some(value) => {
-                    replies.extend_from_slice(format!("${}\r\n", value.len()).as_bytes());
+                    let _ = write!(replies, "${}\r\n", value.len());
                     replies.extend_from_slice(value);
                     replies.extend_from_slice(b"\r\n");
                 }
@@ -93,13 +93,17 @@ fn parse(input: &[u8]) -> Option<([&[u8]; ARGUMENTS], &[u8])> {
 
 /// The number of a line `*2\r\n` or `$3\r\n`, and what follows the line.
 fn parse_count(input: &[u8]) -> Option<(usize, &[u8])> {
-    let end = input.iter().position(|byte| *byte == b'\n')?;
-    Some((count(&input[..=end]), &input[end + 1..]))
-}
-
-fn count(line: &[u8]) -> usize {
-    let digits = line[1..].iter().take_while(|byte| byte.is_ascii_digit());
-    digits.fold(0, |number, digit| 10 * number + usize::from(digit - b'0'))
+    let mut number = 0;
+    let mut rest = input.get(1..)?;
+    loop {
+        let (byte, after) = rest.split_first()?;
+        match byte {
+            b'0'..=b'9' => number = 10 * number + usize::from(byte - b'0'),
+            b'\n' => return Some((number, after)),
+            _ => {}
+        }
+        rest = after;
+    }
 }
 
 /// The same line by line, with a buffered reader and a buffered writer.
@@ -125,7 +129,8 @@ async fn serve_client_lines<P: Buffered>(
             return Ok(());
         }
         arguments.iter_mut().for_each(Vec::clear);
-        for index in 0..count(&header) {
+        let (count, _) = parse_count(&header).unwrap_or_default();
+        for index in 0..count {
             header.clear();
             P::read_line(&mut connection, &mut header).await?;
             let argument = arguments.get_mut(index).unwrap_or(&mut header);
