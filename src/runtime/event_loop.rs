@@ -210,26 +210,21 @@ impl Runtime {
         future: F,
     ) -> F::Output {
         self.with_entered(|runtime| {
+            let executor = &runtime.context.clone().executor;
             let output = Cell::new(None);
-            let root = pin!(async { output.set(Some(future.await)) });
-            runtime.run_root(caller, root);
+            let mut root = pin!(async { output.set(Some(future.await)) });
+            let record = executor.begin_root(caller);
+            loop {
+                let turn = runtime.iterate(Some(root.as_mut()), None);
+                let batch =
+                    turn.unwrap_or_else(|error| panic!("the event loop cannot wait: {error}"));
+                if batch.root_done {
+                    break;
+                }
+            }
+            record.complete();
             output.take().expect("the root is done when its output is there")
         })
-    }
-
-    /// Runs the loop until the root is done. Apart from `block_on_from`, which is compiled for each
-    /// future.
-    fn run_root(&mut self, caller: &'static Location<'static>, mut root: Root<'_>) {
-        let context = self.context.clone();
-        let record = context.executor.begin_root(caller);
-        loop {
-            let turn = self.iterate(Some(root.as_mut()), None);
-            let batch = turn.unwrap_or_else(|error| panic!("the event loop cannot wait: {error}"));
-            if batch.root_done {
-                break;
-            }
-        }
-        record.complete();
     }
 
     /// Runs one turn:
