@@ -485,7 +485,7 @@ fn memory_of_many_timers_is_freed_in_pieces() {
     /// The most bytes that one turn frees: 4 MiB, and the spare capacity.
     const PIECE: u64 = 5 << 20;
     /// So many that little capacity is spare.
-    const TIMERS: usize = 392_000;
+    const TIMERS: usize = (1 << 20) - 1_000;
     let mut runtime = Runtime::new().unwrap();
     let entered = runtime.enter();
     let mut timers: Vec<_> = (0..TIMERS).map(|_| Box::pin(sleep(FAR))).collect();
