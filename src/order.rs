@@ -1,4 +1,4 @@
-//! L0: putting things in the order of numbers.
+//! L0: sorting by numbers.
 //!
 //! The timers, the tasks and their locks share one sort that is not generic: each instance of a
 //! generic one adds 6 KB to a program.
