@@ -13,7 +13,8 @@ use evloop::task::{self, scope, yield_now};
 use evloop::{Runtime, spawn, sync::oneshot};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Metadata, Subscriber, subscriber::with_default};
+use tracing::subscriber::{NoSubscriber, with_default};
+use tracing::{Dispatch, Event, Metadata, Subscriber};
 use tracing_core::span::Current;
 
 /// Writes a line for each call of a span of a task. A span has the name of its task, or `root`.
@@ -154,6 +155,16 @@ impl Subscriber for Lines {
     }
 }
 
+/// Subscribers that take nothing, beside those of the tests. While there is but one subscriber,
+/// tracing asks that of the thread which first meets a span: a loop without one would turn the span
+/// off for the test of another thread.
+static OTHERS: OnceLock<[Dispatch; 2]> = OnceLock::new();
+
+fn lines() -> Lines {
+    OTHERS.get_or_init(|| [(); 2].map(|()| Dispatch::new(NoSubscriber::new())));
+    Lines::default()
+}
+
 impl Lines {
     /// Returns the lines since the last call.
     fn take(&self) -> Vec<String> {
@@ -178,7 +189,7 @@ fn named(name: &str) -> task::Builder {
 
 #[test]
 fn a_task_is_a_span_that_is_entered_during_each_poll() {
-    let lines = Lines::default();
+    let lines = lines();
     with_default(lines.clone(), || {
         evloop::block_on(async {
             named("yields").spawn(yield_now()).await.unwrap();
@@ -206,7 +217,7 @@ fn a_task_is_a_span_that_is_entered_during_each_poll() {
 
 #[test]
 fn a_child_of_a_scope_lies_in_the_span_of_its_parent() {
-    let lines = Lines::default();
+    let lines = lines();
     with_default(lines.clone(), || {
         evloop::block_on(scope(async |scope| {
             drop(scope.spawn(async {
@@ -228,7 +239,7 @@ fn a_child_of_a_scope_lies_in_the_span_of_its_parent() {
 
 #[test]
 fn spans_are_left_and_closed_after_a_panic() {
-    let lines = Lines::default();
+    let lines = lines();
     with_default(lines.clone(), || {
         let mut runtime = Runtime::new().unwrap();
         runtime.block_on(async {
@@ -253,7 +264,7 @@ fn an_aborted_task_is_dropped_inside_its_span() {
             let _ = self.0.take().unwrap().send(());
         }
     }
-    let lines = Lines::default();
+    let lines = lines();
     with_default(lines.clone(), || {
         evloop::block_on(async {
             let (sender, receiver) = oneshot::channel();
@@ -284,7 +295,7 @@ fn an_aborted_task_is_dropped_inside_its_span() {
 
 #[test]
 fn an_eager_task_is_polled_inside_the_span_of_its_spawner() {
-    let lines = Lines::default();
+    let lines = lines();
     with_default(lines.clone(), || {
         evloop::block_on(async {
             named("eager").eager(true).spawn(async {}).await.unwrap();
@@ -306,7 +317,7 @@ fn an_eager_task_is_polled_inside_the_span_of_its_spawner() {
 
 #[test]
 fn spans_are_closed_with_the_loop() {
-    let lines = Lines::default();
+    let lines = lines();
     with_default(lines.clone(), || {
         let mut runtime = Runtime::new().unwrap();
         runtime.block_on(async {
@@ -321,7 +332,7 @@ fn spans_are_closed_with_the_loop() {
 
 #[test]
 fn two_loops_have_spans_of_their_own() {
-    let lines = Lines::default();
+    let lines = lines();
     let threads = [1, 2].map(|_| {
         let lines = lines.clone();
         thread::spawn(move || {
@@ -345,7 +356,7 @@ fn two_loops_have_spans_of_their_own() {
 
 #[test]
 fn a_wake_from_another_thread_is_reported_by_the_loop() {
-    let lines = Lines::default();
+    let lines = lines();
     with_default(lines.clone(), || {
         evloop::block_on(async {
             let (sender, mut receiver) = evloop::sync::thread_channel::bounded::<()>(1);
@@ -361,7 +372,7 @@ fn a_wake_from_another_thread_is_reported_by_the_loop() {
 
 #[test]
 fn a_subscriber_may_be_set_while_a_loop_runs() {
-    let lines = Lines::default();
+    let lines = lines();
     let mut runtime = Runtime::new().unwrap();
     runtime.block_on(async { spawn(yield_now()).await.unwrap() });
     with_default(lines.clone(), || runtime.block_on(spawn_one()));
@@ -376,7 +387,7 @@ async fn spawn_one() {
 
 #[test]
 fn the_place_of_the_spawn_is_a_field() {
-    let lines = Lines::default();
+    let lines = lines();
     let line = line!() + 3;
     with_default(lines.clone(), || {
         evloop::block_on(async {
