@@ -30,6 +30,14 @@ where
     PollWith { future, poll }
 }
 
+/// Polls `future`, and drops `value` after it.
+pub(crate) fn drop_after<F: Future, V>(future: F, value: V) -> impl Future<Output = F::Output> {
+    poll_with(future, move |future, cx| {
+        let _owned = &value;
+        future.poll(cx)
+    })
+}
+
 impl<F, P, T> Future for PollWith<F, P>
 where
     P: FnMut(Pin<&mut F>, &mut Context<'_>) -> Poll<T>,

@@ -8,7 +8,7 @@ use crate::blocking::{self, Kind, Work};
 use crate::context;
 use crate::current;
 use crate::executor::{AbortHandle, JoinError, JoinHandle, SpawnOptions};
-use crate::poll_with::poll_with;
+use crate::poll_with::drop_after;
 
 /// A task that can be joined.
 pub(super) enum Entry<T> {
@@ -38,11 +38,7 @@ impl<T: 'static> Entry<T> {
         report: impl Sized + 'static,
         options: SpawnOptions,
     ) -> Entry<T> {
-        // The closure owns the report, which is dropped after the future.
-        let task = poll_with(future, move |future, cx| {
-            let _owned = &report;
-            future.poll(cx)
-        });
+        let task = drop_after(future, report);
         Entry::Task(context::expect(what).executor.spawn(task, options))
     }
 

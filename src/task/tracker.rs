@@ -8,7 +8,7 @@ use std::rc::Rc;
 use crate::context;
 use crate::current::budget;
 use crate::executor::{JoinHandle, SpawnOptions};
-use crate::poll_with::poll_with;
+use crate::poll_with::drop_after;
 use crate::sync::Notify;
 
 /// Counts tasks, and waits until none is left: tokio-util's `TaskTracker`. A clone is the same
@@ -129,12 +129,7 @@ impl TaskTracker {
     /// ```
     #[doc(alias = "TrackedFuture")]
     pub fn track_future<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
-        let token = self.token();
-        // The closure owns the token, which is dropped after the future.
-        poll_with(future, move |future, cx| {
-            let _owned = &token;
-            future.poll(cx)
-        })
+        drop_after(future, self.token())
     }
 
     /// Returns a token that is counted until it is dropped.
