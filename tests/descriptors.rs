@@ -63,8 +63,8 @@ async fn ask(addr: SocketAddr) -> TcpStream {
     stream
 }
 
-/// Returns the live bytes of the heap once the loop has waited: then the list of the tasks that have
-/// spent their budget is empty, whatever the order of the events was.
+/// Returns the live bytes of the heap once the loop has waited: then the list of the tasks that
+/// have spent their budget is empty, whatever the order of the events was.
 async fn live_after_wait() -> u64 {
     sleep(Duration::from_millis(1)).await;
     heap::live()
