@@ -169,9 +169,9 @@ impl Timers {
         Some(self.nodes[slot].deadline)
     }
 
-    /// Moves `now` on. Adds the wakers of the deadlines that have passed to `fired`, ordered by
-    /// deadline, then by insertion. Their number is limited: see [`Timers::is_behind`]. `fired` must
-    /// not run user code.
+    /// Moves `now` on. Adds the wakers of the deadlines that have passed to `fired`, which must not
+    /// run user code: ordered by deadline, then by insertion. Their number is limited: see
+    /// [`Timers::is_behind`].
     pub(crate) fn advance(&mut self, now: u64, fired: &mut impl Extend<Waker>) {
         let mut fired = Fired { wakers: fired, left: FIRED_MAX };
         let is_complete = self.expire_slots(now, &mut fired);

@@ -1,7 +1,7 @@
 //! Sets, cancels and fires the timers of a loop.
 //!
-//! Deadlines are nanoseconds of the reactor's clock. Invariant: no user code runs while the wheel is
-//! borrowed: no waker is cloned, dropped or woken then, but those of the tasks of the running loop.
+//! Deadlines are nanoseconds of the reactor's clock. Invariant: no user code runs while the wheel
+//! is borrowed: no waker is cloned, dropped or woken then, but those of tasks of the running loop.
 
 use std::task::{Poll, Waker};
 use std::time::Instant;

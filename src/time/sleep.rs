@@ -63,18 +63,33 @@ pub(super) struct LoopSleep {
 ///     assert!(begin.elapsed() >= Duration::from_millis(2));
 /// });
 /// ```
+#[inline]
 pub fn sleep(duration: Duration) -> Sleep {
-    let Some(reactor) = context::reactor() else {
-        return Sleep(State::Unbound(clock::add(clock::now(), duration)));
-    };
-    let nanos = clock::nanos(duration);
-    if nanos == 0 {
+    Sleep(match deadline_after(duration) {
+        (Some(reactor), deadline) => {
+            State::Bound(LoopSleep::new(reactor, deadline, duration.is_zero()))
+        }
+        (None, _) => State::Unbound(instant_after(duration)),
+    })
+}
+
+/// Returns the reactor of the running loop and a deadline by its clock: in registers, so that the
+/// caller makes the sleep in place.
+#[inline(never)]
+fn deadline_after(duration: Duration) -> (Option<Rc<Reactor>>, u64) {
+    let Some(reactor) = context::reactor() else { return (None, 0) };
+    let deadline = match clock::nanos(duration) {
         // This sleep is over without a timer, so its deadline must not be later than now, not even
         // by a tick.
-        let now = reactor.clock.nanos_until(reactor.clock.now());
-        return Sleep(State::Bound(LoopSleep::new(reactor, now, true)));
-    }
-    Sleep(State::Bound(LoopSleep::after(reactor, nanos)))
+        0 => reactor.clock.nanos_until(clock::now()),
+        nanos => reactor.clock.nanos().saturating_add(nanos),
+    };
+    (Some(reactor), deadline)
+}
+
+#[cold]
+fn instant_after(duration: Duration) -> Instant {
+    clock::add(clock::now(), duration)
 }
 
 /// Waits until `deadline`.
@@ -96,6 +111,7 @@ pub fn sleep_until(deadline: Instant) -> Sleep {
 }
 
 impl LoopSleep {
+    #[inline]
     fn new(reactor: Rc<Reactor>, deadline: u64, is_over: bool) -> LoopSleep {
         LoopSleep { reactor, deadline, timer: None, is_over, has_waited: false }
     }
@@ -255,7 +271,7 @@ impl fmt::Debug for Sleep {
 /// evloop::block_on(async { assert!(evloop::time::now() >= before) });
 /// ```
 pub fn now() -> Instant {
-    context::current().map_or_else(clock::now, |context| context.reactor.clock.now())
+    clock::now()
 }
 
 /// Returns the time of day: the system's, and in a simulated world that of the host.
