@@ -214,6 +214,20 @@ pub(crate) fn expect(what: impl fmt::Display) -> Rc<Context> {
     }
 }
 
+/// Returns the reactor of the current loop.
+///
+/// # Panics
+///
+/// As [`expect`].
+#[inline]
+#[track_caller]
+pub(crate) fn expect_reactor(what: impl fmt::Display) -> Rc<Reactor> {
+    match reactor() {
+        Some(reactor) => reactor,
+        None => called_outside(what),
+    }
+}
+
 #[cold]
 #[track_caller]
 fn called_outside(what: impl fmt::Display) -> ! {

@@ -106,17 +106,16 @@ impl Reactor {
         let limit = limit.into_iter().chain(retry).min();
         let timeout =
             if self.has_pending_wakes() { Some(Duration::ZERO) } else { self.timeout(limit) };
-        self.collect_and_wake(|later| {
-            let mut woken = Woken { wake_task: self.wake_task, later };
+        self.collect_and_wake(|woken| {
             let sources = self.sources.borrow();
             // A token without a source: the source was removed after the kernel queued the event.
             system.wait(timeout, |key, readiness| {
                 if let Some(entry) = sources.get(key) {
-                    entry.source.set_ready(readiness, &mut woken);
+                    entry.source.set_ready(readiness, woken);
                 }
             })?;
             if IS_EMULATED {
-                sources.iter().for_each(|(_, entry)| entry.source.retry(&mut woken));
+                sources.iter().for_each(|(_, entry)| entry.source.retry(woken));
             }
             Ok(())
         })
@@ -127,12 +126,11 @@ impl Reactor {
     fn wait_in_world(&self, world: &World, limit: Option<Duration>) -> io::Result<()> {
         let timeout =
             if self.has_pending_wakes() { Some(Duration::ZERO) } else { self.timeout(limit) };
-        self.collect_and_wake(|later| {
-            let mut woken = Woken { wake_task: self.wake_task, later };
+        self.collect_and_wake(|woken| {
             let sources = self.sources.borrow();
             world.wait(timeout, |key, readiness| {
                 if let Some(entry) = sources.get(key) {
-                    entry.source.set_ready(readiness, &mut woken);
+                    entry.source.set_ready(readiness, woken);
                 }
             })
         })
@@ -174,7 +172,8 @@ impl Reactor {
     /// woken, even if a waker panics, because no later turn could wake them.
     pub(crate) fn close(&self) {
         self.is_closed.set(true);
-        let mut woken = self.woken.take();
+        let mut later = self.woken.take();
+        let mut woken = Woken { wake_task: self.wake_task, later: &mut later };
         for (_, entry) in &*self.sources.borrow() {
             entry.source.close(&mut woken);
         }
@@ -186,7 +185,7 @@ impl Reactor {
             timers.advance(u64::MAX, &mut woken);
         }
         drop(timers);
-        WakeList::from(woken).wake();
+        WakeList::from(later).wake();
     }
 
     /// Returns whether the last wait returned as many events as its buffer holds: then the selector
@@ -280,15 +279,16 @@ impl Reactor {
         Some(timeout)
     }
 
-    /// Wakes the wakers that `f` collects, after `f` has ended its borrows. If a waker panics, the
-    /// remaining ones are woken by the next call.
-    pub(super) fn collect_and_wake<T>(&self, f: impl FnOnce(&mut Vec<Waker>) -> T) -> T {
-        let mut woken = self.woken.borrow_mut();
-        let before = woken.len();
-        let result = f(&mut woken);
+    /// Wakes the wakers that `f` passes on: the tasks of the running loop at once, other wakers
+    /// after `f` has ended its borrows. If a waker panics, the remaining ones are woken by the next
+    /// call.
+    pub(super) fn collect_and_wake<T>(&self, f: impl FnOnce(&mut Woken<'_>) -> T) -> T {
+        let mut later = self.woken.borrow_mut();
+        let before = later.len();
+        let result = f(&mut Woken { wake_task: self.wake_task, later: &mut later });
         // `pop` takes from the end, where the first waker must be.
-        woken[before..].reverse();
-        drop(woken);
+        later[before..].reverse();
+        drop(later);
         // Not `while let`: its borrow would last while the waker runs.
         loop {
             let Some(waker) = self.woken.borrow_mut().pop() else { break };
@@ -301,9 +301,9 @@ impl Reactor {
     }
 }
 
-/// Receives the wakers that a wait has found. It wakes a task of the running loop at once: most
-/// events need no list.
-struct Woken<'a> {
+/// Receives the wakers of events and timers. It wakes a task of the running loop at once: most need
+/// no list.
+pub(super) struct Woken<'a> {
     wake_task: WakeTask,
     /// The wakers to wake once nothing is borrowed.
     later: &'a mut Vec<Waker>,

@@ -58,26 +58,29 @@ pub(crate) struct Timers {
     moving: u32,
     /// Work is left to the next call of `advance`, which has a limit: deadlines, or memory to free.
     is_behind: bool,
-    /// A buffer to sort the deadlines of one slot, with their nodes. Empty between calls.
-    sorted: Vec<(u64, u32)>,
+    /// A buffer for the deadlines of one slot, with their nodes. Empty between calls.
+    listed: Vec<(u64, u32)>,
+    /// A buffer for those that are listed from the end.
+    listed_back: Vec<(u64, u32)>,
 }
 
-/// The output of `advance`: the wakers, and how many more may be added.
-struct Fired<'a> {
-    wakers: &'a mut Vec<Waker>,
+/// The output of `advance`: the receiver of the wakers, and how many more may be added.
+struct Fired<'a, W> {
+    wakers: &'a mut W,
     left: usize,
 }
 
-/// The place of a deadline by the highest bit in which it differs from the current time: its level,
-/// and the lowest bit of the group of that level. A table is faster than a division.
-static PLACES: [(u8, u8); 64] = places();
+/// The place of a deadline by the highest bit in which it differs from the current time: the first
+/// slot of its level, and the lowest bit of the group of that level. A table is faster than a
+/// division.
+static PLACES: [(u16, u8); 64] = places();
 
-const fn places() -> [(u8, u8); 64] {
+const fn places() -> [(u16, u8); 64] {
     let mut places = [(0, 0); 64];
     let mut bit = 0;
     while bit < places.len() {
         let level = (bit as u32 + LOWEST_LACKS) / BITS;
-        places[bit] = (level as u8, shift(level) as u8);
+        places[bit] = ((level * SLOTS) as u16, shift(level) as u8);
         bit += 1;
     }
     places
@@ -93,7 +96,8 @@ impl Timers {
             due: (NONE, NONE),
             moving: NONE,
             is_behind: false,
-            sorted: Vec::new(),
+            listed: Vec::new(),
+            listed_back: Vec::new(),
         }
     }
 
@@ -117,8 +121,9 @@ impl Timers {
         deadline <= self.now
     }
 
-    /// Adds a deadline that has not passed, in nanoseconds of the loop's clock.
-    #[inline]
+    /// Adds a deadline that has not passed, in nanoseconds of the loop's clock. Always inlined, as
+    /// `remove` is.
+    #[inline(always)]
     pub(crate) fn insert(&mut self, deadline: u64, waker: Waker) -> TimerKey {
         debug_assert!(!self.has_fired(deadline));
         let key = self.nodes.first_free();
@@ -164,9 +169,10 @@ impl Timers {
         Some(self.nodes[slot].deadline)
     }
 
-    /// Moves `now` on. Adds the wakers of the deadlines that have passed to `fired`, ordered by
-    /// deadline, then by insertion. Their number is limited: see [`Timers::is_behind`].
-    pub(crate) fn advance(&mut self, now: u64, fired: &mut Vec<Waker>) {
+    /// Moves `now` on. Adds the wakers of the deadlines that have passed to `fired`, which must not
+    /// run user code: ordered by deadline, then by insertion. Their number is limited: see
+    /// [`Timers::is_behind`].
+    pub(crate) fn advance(&mut self, now: u64, fired: &mut impl Extend<Waker>) {
         let mut fired = Fired { wakers: fired, left: FIRED_MAX };
         let is_complete = self.expire_slots(now, &mut fired);
         while self.due.0 != NONE && fired.left > 0 {
@@ -180,7 +186,7 @@ impl Timers {
 
     /// Moves `now` on, and makes the deadlines that have passed due. `false`: the limit was
     /// reached.
-    fn expire_slots(&mut self, now: u64, fired: &mut Fired<'_>) -> bool {
+    fn expire_slots(&mut self, now: u64, fired: &mut Fired<'_, impl Extend<Waker>>) -> bool {
         let mut steps = STEPS_MAX;
         while let Some(slot) = self.nearest_slot() {
             let start = self.start(slot);
@@ -214,8 +220,8 @@ impl Timers {
     /// Returns the slot of a deadline, relative to the current time.
     fn slot(&self, deadline: u64) -> u32 {
         let differing = (deadline ^ self.now) | 1;
-        let (level, shift) = PLACES[differing.ilog2() as usize];
-        u32::from(level) * SLOTS + (deadline >> shift) as u32 % SLOTS
+        let (first, shift) = PLACES[differing.ilog2() as usize];
+        u32::from(first) + (deadline >> shift) as u32 % SLOTS
     }
 
     /// Returns the slot of the nearest deadlines; if a slot is moving down, that one.
@@ -267,55 +273,79 @@ impl Timers {
 
     /// Moves the deadlines of a slot that begins now to lower levels, up to `steps` of them.
     fn move_down(&mut self, slot: u32, steps: &mut usize) {
-        let mut key = self.nodes[slot].next;
-        while key != slot && *steps > 0 {
-            let Node { deadline, next: after, .. } = self.nodes[key];
+        let rest = self.list(slot, *steps);
+        let mut listed = std::mem::take(&mut self.listed);
+        *steps = steps.saturating_sub(listed.len());
+        for (deadline, key) in listed.drain(..) {
             let (next, previous) = self.append(key, deadline);
             let node = &mut self.nodes[key];
             (node.next, node.previous) = (next, previous);
-            key = after;
-            *steps -= 1;
         }
-        if key == slot {
+        self.listed = listed;
+        if rest == slot {
             self.moving = NONE;
             self.clear(slot);
         } else {
             self.moving = slot;
-            self.nodes[slot].next = key;
-            self.nodes[key].previous = slot;
+            self.nodes[slot].next = rest;
+            self.nodes[rest].previous = slot;
             // The rest of the slot must stay later than `now`.
             self.now -= 1;
         }
     }
 
-    /// Fills `sorted` with the deadlines of a slot. Returns `false` if there are too many.
+    /// Fills `listed` with the deadlines of a slot, sorted. Returns `false` if there are too many.
     fn sort(&mut self, slot: u32) -> bool {
-        let mut key = self.nodes[slot].next;
-        while key != slot {
-            let Node { deadline, next, .. } = self.nodes[key];
-            if self.sorted.len() == SORTED_MAX {
-                self.sorted.clear();
-                return false;
-            }
-            self.sorted.push((deadline, key));
-            key = next;
+        if self.list(slot, SORTED_MAX) != slot {
+            self.listed.clear();
+            return false;
         }
-        sort_by_first(&mut self.sorted);
+        sort_by_first(&mut self.listed);
         true
     }
 
-    /// Makes the nodes in `sorted` due. Returns their number.
-    fn make_sorted_due(&mut self, fired: &mut Fired<'_>) -> usize {
-        let mut sorted = std::mem::take(&mut self.sorted);
-        let len = sorted.len();
-        sorted.drain(..).for_each(|(_, key)| self.make_due(key, key, fired));
-        self.sorted = sorted;
+    /// Fills `listed` with deadlines of a slot in the order of insertion: with all if there are
+    /// `max` at most, else with the first ones. Returns the first node that is not listed.
+    ///
+    /// Each node is a cache miss that a walk must wait for. So two walks run at once, from both
+    /// ends of the list.
+    fn list(&mut self, slot: u32, max: usize) -> u32 {
+        let Node { next: mut first, previous: mut last, .. } = self.nodes[slot];
+        let mut back = std::mem::take(&mut self.listed_back);
+        let mut left = max.div_ceil(2);
+        let mut is_complete = first == slot;
+        while !is_complete && left > 0 {
+            let Node { deadline, next, .. } = self.nodes[first];
+            let Node { deadline: last_deadline, previous, .. } = self.nodes[last];
+            self.listed.push((deadline, first));
+            if first != last {
+                back.push((last_deadline, last));
+            }
+            is_complete = first == last || next == last;
+            (first, last) = (next, previous);
+            left -= 1;
+        }
+        if is_complete {
+            first = slot;
+            self.listed.extend(back.iter().rev());
+        }
+        back.clear();
+        self.listed_back = back;
+        first
+    }
+
+    /// Makes the nodes in `listed` due. Returns their number.
+    fn make_sorted_due(&mut self, fired: &mut Fired<'_, impl Extend<Waker>>) -> usize {
+        let mut listed = std::mem::take(&mut self.listed);
+        let len = listed.len();
+        listed.drain(..).for_each(|(_, key)| self.make_due(key, key, fired));
+        self.listed = listed;
         len
     }
 
     /// Fires a single node if no other is due before it; else appends a chain of nodes to the due.
     #[inline(always)]
-    fn make_due(&mut self, first: u32, last: u32, fired: &mut Fired<'_>) {
+    fn make_due(&mut self, first: u32, last: u32, fired: &mut Fired<'_, impl Extend<Waker>>) {
         if first == last && self.due.0 == NONE && fired.left > 0 {
             self.fire(first, fired);
         } else {
@@ -334,18 +364,22 @@ impl Timers {
 
     /// Takes the waker of a node that is in no list, and frees the node.
     #[inline]
-    fn fire(&mut self, key: u32, fired: &mut Fired<'_>) {
+    fn fire(&mut self, key: u32, fired: &mut Fired<'_, impl Extend<Waker>>) {
         if let Some(waker) = self.nodes.release(key) {
-            fired.wakers.push(waker);
+            fired.wakers.extend(Some(waker));
             fired.left -= 1;
         }
     }
 
+    fn has_no_nodes(&self) -> bool {
+        self.occupied == 0 && self.due.0 == NONE && self.moving == NONE
+    }
+
     /// Frees the memory of a burst of timers once the wheel is empty.
     fn shrink(&mut self) {
-        let is_empty = self.occupied == 0 && self.due.0 == NONE && self.moving == NONE;
-        if self.nodes.len() > KEPT_MAX && is_empty {
+        if self.nodes.len() > KEPT_MAX && self.has_no_nodes() {
             self.is_behind = self.nodes.shrink();
+            (self.listed, self.listed_back) = (Vec::new(), Vec::new());
         }
     }
 }

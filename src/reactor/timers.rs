@@ -1,7 +1,7 @@
 //! Sets, cancels and fires the timers of a loop.
 //!
-//! Deadlines are nanoseconds of the reactor's clock. Invariant: no waker is cloned, dropped or
-//! woken while the wheel is borrowed.
+//! Deadlines are nanoseconds of the reactor's clock. Invariant: no user code runs while the wheel
+//! is borrowed: no waker is cloned, dropped or woken then, but those of tasks of the running loop.
 
 use std::task::{Poll, Waker};
 use std::time::Instant;
@@ -71,8 +71,9 @@ impl Reactor {
         Poll::Pending
     }
 
-    /// Sets a timer, unless its deadline has passed.
-    #[inline]
+    /// Sets a timer, unless its deadline has passed. Always inlined: every first poll of a sleep
+    /// runs it.
+    #[inline(always)]
     fn set_timer(&self, deadline: u64, waker: Waker) -> Option<TimerKey> {
         let mut timers = self.timers.borrow_mut();
         if timers.has_fired(deadline) {

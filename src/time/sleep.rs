@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::mem;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -32,17 +33,20 @@ pub struct Sleep(State);
 enum State {
     /// Created outside a loop.
     Unbound(Instant),
-    Bound {
-        reactor: Rc<Reactor>,
-        /// In nanoseconds of the reactor's clock.
-        deadline: u64,
-        /// The timer, from the first poll until it has fired.
-        timer: Option<TimerKey>,
-        /// The duration was zero, so no timer is needed.
-        is_over: bool,
-        /// It has returned `Pending` once: a sleep always lets other tasks run.
-        has_waited: bool,
-    },
+    Bound(LoopSleep),
+}
+
+/// A sleep of a loop. Dropping it cancels its timer.
+pub(super) struct LoopSleep {
+    reactor: Rc<Reactor>,
+    /// In nanoseconds of the reactor's clock.
+    deadline: u64,
+    /// The timer, from the first poll until it has fired.
+    timer: Option<TimerKey>,
+    /// The duration was zero, so no timer is needed.
+    is_over: bool,
+    /// It has returned `Pending` once: a sleep always lets other tasks run.
+    has_waited: bool,
 }
 
 /// Waits for `duration`, counted from this call.
@@ -59,17 +63,33 @@ enum State {
 ///     assert!(begin.elapsed() >= Duration::from_millis(2));
 /// });
 /// ```
+#[inline]
 pub fn sleep(duration: Duration) -> Sleep {
-    let Some(reactor) = context::reactor() else {
-        return Sleep(State::Unbound(clock::add(clock::now(), duration)));
-    };
-    if duration.is_zero() {
+    Sleep(match deadline_after(duration) {
+        (Some(reactor), deadline) => {
+            State::Bound(LoopSleep::new(reactor, deadline, duration.is_zero()))
+        }
+        (None, _) => State::Unbound(instant_after(duration)),
+    })
+}
+
+/// Returns the reactor of the running loop and a deadline by its clock: in registers, so that the
+/// caller makes the sleep in place.
+#[inline(never)]
+fn deadline_after(duration: Duration) -> (Option<Rc<Reactor>>, u64) {
+    let Some(reactor) = context::reactor() else { return (None, 0) };
+    let deadline = match clock::nanos(duration) {
         // This sleep is over without a timer, so its deadline must not be later than now, not even
         // by a tick.
-        let now = reactor.clock.nanos_until(reactor.clock.now());
-        return Sleep(State::bound(reactor, now, true));
-    }
-    Sleep(State::after(reactor, clock::nanos(duration)))
+        0 => reactor.clock.nanos_until(clock::now()),
+        nanos => reactor.clock.nanos().saturating_add(nanos),
+    };
+    (Some(reactor), deadline)
+}
+
+#[cold]
+fn instant_after(duration: Duration) -> Instant {
+    clock::add(clock::now(), duration)
 }
 
 /// Waits until `deadline`.
@@ -85,55 +105,34 @@ pub fn sleep(duration: Duration) -> Sleep {
 /// ```
 pub fn sleep_until(deadline: Instant) -> Sleep {
     match context::reactor() {
-        Some(reactor) => Sleep(State::until(reactor, deadline)),
+        Some(reactor) => Sleep(State::Bound(LoopSleep::until(reactor, deadline))),
         None => Sleep(State::Unbound(deadline)),
     }
 }
 
-impl State {
+impl LoopSleep {
+    #[inline]
+    fn new(reactor: Rc<Reactor>, deadline: u64, is_over: bool) -> LoopSleep {
+        LoopSleep { reactor, deadline, timer: None, is_over, has_waited: false }
+    }
+
+    /// Makes a sleep of a duration in nanoseconds that is not zero. Always inlined, as `poll` is:
+    /// a timeout saves the copy of a new sleep, and two calls.
     #[inline(always)]
-    fn after(reactor: Rc<Reactor>, nanos: u64) -> State {
+    pub(super) fn after(reactor: Rc<Reactor>, nanos: u64) -> LoopSleep {
         let deadline = reactor.clock.nanos().saturating_add(nanos);
-        State::bound(reactor, deadline, false)
+        LoopSleep::new(reactor, deadline, false)
     }
 
-    /// Returns the state of a sleep that was created outside the loop in which it is polled.
-    #[cold]
-    #[track_caller]
-    fn bind(deadline: Instant) -> State {
-        State::until(context::expect("a sleep or timeout").reactor.clone(), deadline)
-    }
-
-    fn until(reactor: Rc<Reactor>, deadline: Instant) -> State {
+    pub(super) fn until(reactor: Rc<Reactor>, deadline: Instant) -> LoopSleep {
         let deadline = reactor.clock.nanos_until(deadline);
-        State::bound(reactor, deadline, false)
-    }
-
-    fn bound(reactor: Rc<Reactor>, deadline: u64, is_over: bool) -> State {
-        State::Bound { reactor, deadline, timer: None, is_over, has_waited: false }
-    }
-}
-
-impl Sleep {
-    /// Like [`sleep`], for nanoseconds that are not zero. Always inlined, as `poll_inlined` is: a
-    /// timeout saves the copy of a new sleep, and two calls.
-    #[inline(always)]
-    pub(super) fn after(nanos: u64) -> Sleep {
-        match context::reactor() {
-            Some(reactor) => Sleep(State::after(reactor, nanos)),
-            None => sleep(Duration::from_nanos(nanos)),
-        }
+        LoopSleep::new(reactor, deadline, false)
     }
 
     #[inline(always)]
     #[track_caller]
-    pub(super) fn poll_inlined(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if let State::Unbound(deadline) = self.0 {
-            self.0 = State::bind(deadline);
-        }
-        let State::Bound { reactor, deadline, timer, is_over, has_waited } = &mut self.0 else {
-            unreachable!("the sleep was bound above")
-        };
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let LoopSleep { reactor, deadline, timer, is_over, has_waited } = self;
         let is_over = *is_over || reactor.poll_timer(timer, *deadline, cx.waker()).is_ready();
         if is_over && *has_waited {
             return Poll::Ready(());
@@ -146,11 +145,33 @@ impl Sleep {
         current::pending(WaitsFor::Time)
     }
 
+    fn reset(&mut self, deadline: Instant) {
+        let new = self.reactor.clock.nanos_until(deadline);
+        let old = mem::replace(&mut self.deadline, new);
+        // Before the timer moves: that may wake the waiter, which is user code.
+        self.is_over = false;
+        self.has_waited = self.timer.is_some();
+        self.has_waited = self.reactor.move_timer(&mut self.timer, old, new);
+    }
+}
+
+impl Sleep {
+    /// Binds a sleep that was created outside the loop in which it is polled.
+    #[cold]
+    #[track_caller]
+    fn bind(&mut self, deadline: Instant) -> &mut LoopSleep {
+        *self = Sleep(State::Bound(LoopSleep::until(expect_reactor(), deadline)));
+        match &mut self.0 {
+            State::Bound(sleep) => sleep,
+            State::Unbound(_) => unreachable!("the sleep was bound above"),
+        }
+    }
+
     /// Returns the instant at which the sleep ends.
     pub fn deadline(&self) -> Instant {
         match &self.0 {
             State::Unbound(deadline) => *deadline,
-            State::Bound { reactor, deadline, .. } => reactor.clock.instant(*deadline),
+            State::Bound(sleep) => sleep.reactor.clock.instant(sleep.deadline),
         }
     }
 
@@ -201,24 +222,16 @@ impl Sleep {
     pub fn reset(&mut self, deadline: Instant) {
         match &mut self.0 {
             State::Unbound(unbound) => *unbound = deadline,
-            State::Bound { reactor, deadline: nanos, timer, is_over, has_waited } => {
-                let old = std::mem::replace(nanos, reactor.clock.nanos_until(deadline));
-                // Before the timer moves: that may wake the waiter, which is user code.
-                *is_over = false;
-                *has_waited = timer.is_some();
-                *has_waited = reactor.move_timer(timer, old, *nanos);
-            }
+            State::Bound(sleep) => sleep.reset(deadline),
         }
     }
+}
 
-    /// Cancels the timer, if there is one.
-    fn cancel_timer(&mut self) {
-        if let State::Bound { reactor, deadline, timer, .. } = &mut self.0 {
-            if let Some(key) = timer.take() {
-                reactor.cancel_timer(key, *deadline);
-            }
-        }
-    }
+/// Returns the reactor of the running loop.
+#[inline]
+#[track_caller]
+pub(super) fn expect_reactor() -> Rc<Reactor> {
+    context::expect_reactor("a sleep or timeout")
 }
 
 impl Future for Sleep {
@@ -226,13 +239,21 @@ impl Future for Sleep {
 
     #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        self.poll_inlined(cx)
+        match &mut self.0 {
+            State::Bound(sleep) => sleep.poll(cx),
+            State::Unbound(deadline) => {
+                let deadline = *deadline;
+                self.bind(deadline).poll(cx)
+            }
+        }
     }
 }
 
-impl Drop for Sleep {
+impl Drop for LoopSleep {
     fn drop(&mut self) {
-        self.cancel_timer();
+        if let Some(key) = self.timer.take() {
+            self.reactor.cancel_timer(key, self.deadline);
+        }
     }
 }
 
@@ -250,7 +271,7 @@ impl fmt::Debug for Sleep {
 /// evloop::block_on(async { assert!(evloop::time::now() >= before) });
 /// ```
 pub fn now() -> Instant {
-    context::current().map_or_else(clock::now, |context| context.reactor.clock.now())
+    clock::now()
 }
 
 /// Returns the time of day: the system's, and in a simulated world that of the host.

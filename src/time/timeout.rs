@@ -8,7 +8,7 @@ use std::panic::Location;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use super::sleep::{Sleep, now, sleep_until};
+use super::sleep::{LoopSleep, expect_reactor, now};
 use crate::clock;
 use crate::current::{Grace, awaited_at, budget};
 use crate::poll_with::poll_with;
@@ -97,7 +97,7 @@ pub fn timeout_at<F: Future>(
 trait Limit: Copy {
     /// Returns the sleep until the limit, or `None` if no time is left. Called once the future has
     /// returned `Pending`.
-    fn remaining(self) -> Option<Sleep>;
+    fn remaining(self) -> Option<LoopSleep>;
 
     fn elapsed(self) -> Elapsed;
 }
@@ -108,8 +108,8 @@ struct Nanos(u64);
 
 impl Limit for Nanos {
     #[inline]
-    fn remaining(self) -> Option<Sleep> {
-        (self.0 > 0).then(|| Sleep::after(self.0))
+    fn remaining(self) -> Option<LoopSleep> {
+        (self.0 > 0).then(|| LoopSleep::after(expect_reactor(), self.0))
     }
 
     fn elapsed(self) -> Elapsed {
@@ -118,8 +118,8 @@ impl Limit for Nanos {
 }
 
 impl Limit for Instant {
-    fn remaining(self) -> Option<Sleep> {
-        (self > now()).then(|| sleep_until(self))
+    fn remaining(self) -> Option<LoopSleep> {
+        (self > now()).then(|| LoopSleep::until(expect_reactor(), self))
     }
 
     fn elapsed(self) -> Elapsed {
@@ -129,7 +129,7 @@ impl Limit for Instant {
 
 /// What a timeout waits for once its future has returned `Pending`.
 struct Waiting {
-    sleep: Option<Sleep>,
+    sleep: Option<LoopSleep>,
     /// The extra polls for a future that lacked budget.
     grace: Grace,
 }
@@ -157,7 +157,7 @@ fn poll_limit(
     let Waiting { sleep, grace } = waiting
         .get_or_insert_with(|| Waiting { sleep: limit.remaining(), grace: Grace::default() });
     if let Some(sleep) = sleep {
-        ready!(sleep.poll_inlined(cx));
+        ready!(sleep.poll(cx));
     }
     ready!(grace.poll(cx));
     budget::spend();
