@@ -193,7 +193,8 @@ fn a_timer_behind_a_panicking_waker_fires_in_the_next_turn() {
         }
     }
     let mut runtime = Runtime::new().unwrap();
-    let deadline = now() + Duration::from_millis(2);
+    // Later than the next turn, also if the thread is suspended before that.
+    let deadline = now() + Duration::from_millis(200);
     let bomb = Waker::from(Arc::new(Bomb));
     let _first = sleep_in(&runtime, deadline, &bomb);
     let second = runtime.spawn(sleep_until(deadline));
