@@ -140,12 +140,12 @@ fn a_waiting_task_is_woken_for_an_earlier_value() {
 fn a_waiting_task_waits_longer_when_the_first_value_is_removed_or_moved() {
     block_on(async {
         let queue = Rc::new(RefCell::new(DelayQueue::new()));
-        let first = queue.borrow_mut().insert(1, 2 * MS);
+        let first = queue.borrow_mut().insert(1, 50 * MS);
         let second = queue.borrow_mut().insert(2, LATE);
         let waiter = next_of(&queue);
         yield_now().await;
         queue.borrow_mut().reset(&first, LATE);
-        sleep(5 * MS).await;
+        sleep(60 * MS).await;
         assert!(!waiter.is_finished());
         queue.borrow_mut().remove(&first);
         queue.borrow_mut().reset(&second, MS);

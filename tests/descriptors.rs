@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use evloop::net::{TcpListener, TcpStream, lookup_host};
 use evloop::task::{JoinError, yield_now};
-use evloop::time::{sleep, timeout};
+use evloop::time::{now, sleep, timeout};
 use evloop::{Runtime, StreamWriter};
 use futures::{AsyncReadExt, AsyncSeekExt};
 use rustix::process::{Resource, Rlimit};
@@ -32,7 +32,7 @@ mod alone;
 mod heap;
 
 /// A test that takes longer hangs.
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(60);
 
 fn run<T>(future: impl Future<Output = T>) -> T {
     evloop::block_on(async { timeout(LIMIT, future).await.expect("it hangs") })
@@ -66,7 +66,10 @@ async fn ask(addr: SocketAddr) -> TcpStream {
 /// Returns the live bytes of the heap once the loop has waited: then the list of the tasks that
 /// have spent their budget is empty, whatever the order of the events was.
 async fn live_after_wait() -> u64 {
-    sleep(Duration::from_millis(1)).await;
+    // A sleep that is due before the loop waits, because the thread was suspended, ends no wait.
+    for _ in 0..20 {
+        sleep(Duration::from_millis(1)).await;
+    }
     heap::live()
 }
 
@@ -101,7 +104,7 @@ fn ten_thousand_connections_leak_nothing() {
         // The first two waves allocate memory that is kept for later ones.
         wave(&listener, 500).await;
         wave(&listener, 500).await;
-        // The first short sleep opens a timer.
+        // The first short wait opens a timer.
         let live = live_after_wait().await;
         let open = descriptors();
         for _ in 0..20 {
@@ -256,6 +259,7 @@ fn a_server_without_descriptors_reports_it_and_continues_once_there_are_some() {
         let reserved = File::open("/dev/null").unwrap();
         let client = net::TcpStream::connect(server.local_addrs()[0]).unwrap();
         exhaust();
+        let begin = now();
         while reports.borrow().is_empty() {
             yield_now().await;
         }
@@ -267,8 +271,10 @@ fn a_server_without_descriptors_reports_it_and_continues_once_there_are_some() {
         let mut buf = [0];
         timeout(LIMIT, client.read_exact(&mut buf)).await.expect("it hangs").unwrap();
         // Linux reports EMFILE again once the last descriptor is in use, although no connection
-        // waits.
-        assert_eq!((&buf, reports.borrow().len()), (b"!", 2), "{reports:?}");
+        // waits; and once more if the thread was suspended for another 100 ms.
+        let most = 2 + (now() - begin).as_millis() as usize / 100;
+        assert_eq!(&buf, b"!");
+        assert!((2..=most).contains(&reports.borrow().len()), "{reports:?}");
         drop(client);
     });
 }

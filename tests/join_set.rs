@@ -8,8 +8,9 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use evloop::sync::oneshot;
 use evloop::task::{self, JoinMap, JoinQueue, JoinSet, ReturnWhen, yield_now};
-use evloop::time::{sleep, timeout};
+use evloop::time::timeout;
 use evloop::{Runtime, block_on};
 use probe::{Drops, Probe};
 
@@ -151,26 +152,27 @@ fn wait_returns_at_the_chosen_condition_or_at_the_limit() {
     block_on(async {
         let fill = || {
             let mut set = JoinSet::new();
+            let (sender, receiver) = oneshot::channel();
             set.spawn(async { 1 });
             set.spawn(async {
                 yield_now().await;
                 panic!("the second")
             });
-            set.spawn(async {
-                sleep(Duration::from_millis(2)).await;
-                3
-            });
-            set
+            set.spawn(async move { receiver.await.unwrap() });
+            (set, sender)
         };
-        let mut set = fill();
+        let (mut set, third) = fill();
         assert_eq!(task::wait(&mut set, ReturnWhen::FirstCompleted, None).await.len(), 1);
         assert_eq!(task::wait(&mut set, ReturnWhen::FirstException, None).await.len(), 1);
+        third.send(3).unwrap();
         assert_eq!(task::wait(&mut set, ReturnWhen::All, None).await.len(), 1);
         assert!(task::wait(&mut set, ReturnWhen::FirstCompleted, None).await.is_empty());
-        let mut set = fill();
+        let (mut set, _third) = fill();
         assert_eq!(task::wait(&mut set, ReturnWhen::FirstException, None).await.len(), 2);
         set.abort_all();
         set.spawn(pending());
+        // The aborted task ends before the limit, also if the thread is suspended.
+        yield_now().await;
         let limit = Some(Duration::from_millis(1));
         assert_eq!(task::wait(&mut set, ReturnWhen::All, limit).await.len(), 1);
         assert_eq!(set.len(), 1, "a task that has not ended runs on");

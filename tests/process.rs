@@ -24,7 +24,7 @@ use futures::io::{AsyncBufReadExt, BufReader};
 use busy_pool::Busy;
 
 /// A test that takes longer hangs.
-const LIMIT: Duration = Duration::from_secs(30);
+const LIMIT: Duration = Duration::from_secs(60);
 /// How long a test waits for an event that must not happen.
 const MOMENT: Duration = Duration::from_millis(50);
 

@@ -11,7 +11,7 @@ use evloop::signal::SignalKind;
 use evloop::time::timeout;
 
 /// A test that takes longer hangs.
-const LIMIT: Duration = Duration::from_secs(30);
+const LIMIT: Duration = Duration::from_secs(60);
 
 fn run<T>(future: impl Future<Output = T>) -> T {
     evloop::block_on(async { timeout(LIMIT, future).await.expect("the test hangs") })

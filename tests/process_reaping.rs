@@ -84,8 +84,11 @@ fn a_dropped_child_is_reaped() {
         return;
     }
     run(async {
-        // The first short sleep opens a descriptor.
-        sleep(Duration::from_millis(1)).await;
+        // The first short wait opens a descriptor. A sleep that is due before the loop waits,
+        // because the thread was suspended, does not.
+        for _ in 0..20 {
+            sleep(Duration::from_millis(1)).await;
+        }
         let open = descriptors();
         // The drop closes the input of `cat`, so it ends.
         drop(cat().spawn().unwrap());

@@ -30,7 +30,7 @@ const BYTES_MAX: usize = 2000;
 /// The server accepts the connection after fewer operations than this.
 const ACCEPT_MAX: usize = 8;
 /// A test that takes longer hangs.
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(60);
 
 const CLIENT: usize = 0;
 const SERVER: usize = 1;

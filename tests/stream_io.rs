@@ -25,7 +25,7 @@ use futures::io::{AsyncReadExt, BufWriter};
 use futures::{AsyncRead, AsyncWrite, FutureExt, join, poll};
 
 /// A test that takes longer hangs.
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(60);
 
 fn run<T>(future: impl Future<Output = T>) -> T {
     evloop::block_on(async { timeout(LIMIT, future).await.expect("it hangs") })

@@ -9,14 +9,13 @@ use std::io::{ErrorKind, Read};
 use std::net::{self, IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::os::fd::OwnedFd;
 use std::pin::pin;
-use std::process::Command;
 use std::rc::Rc;
 use std::time::Duration;
 
 use evloop::net::{
     ConnectError, ConnectOptions, ListenOptions, TcpListener, TcpStream, lookup_host,
 };
-use evloop::time::{now, timeout};
+use evloop::time::{now, sleep, timeout};
 use evloop::{Handle, Runtime};
 use futures::channel::oneshot;
 use futures::poll;
@@ -27,8 +26,11 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType};
 #[allow(unreachable_pub)]
 mod alone;
 
+/// A directory for the files of one test.
+mod temp_dir;
+
 /// The time limit of a test: a test that takes longer hangs.
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(60);
 /// The time after which the next attempt starts beside one that has not completed.
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
@@ -78,6 +80,14 @@ impl BlackHole {
 /// Returns the number of open descriptors of this process.
 fn descriptors() -> usize {
     fs::read_dir("/proc/self/fd").unwrap().count()
+}
+
+/// Waits shortly, several times: the first short wait of a loop opens its timer. A sleep that is
+/// due before the loop waits, because the thread was suspended, does not.
+async fn open_timer() {
+    for _ in 0..20 {
+        sleep(Duration::from_millis(1)).await;
+    }
 }
 
 /// Waits for one turn of the loop: all events that the selector has are handled.
@@ -208,11 +218,10 @@ fn lookup_host_returns_each_address_once() {
 /// a writer, so the lookup never ends.
 #[test]
 fn a_lookup_that_never_ends_does_not_block_the_loop() {
-    const PIPE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/hostaliases");
     let name = "a_lookup_that_never_ends_does_not_block_the_loop";
-    let _ = fs::remove_file(PIPE);
-    assert!(Command::new("mkfifo").arg(PIPE).status().unwrap().success());
-    if let Some(output) = alone::run_with(name, &[("HOSTALIASES", PIPE)]) {
+    let dir = temp_dir::Dir::new();
+    let pipe = dir.fifo("hostaliases");
+    if let Some(output) = alone::run_with(name, &[("HOSTALIASES", pipe.to_str().unwrap())]) {
         assert!(output.status.success(), "{output:?}");
         return;
     }
@@ -236,7 +245,15 @@ fn a_lookup_that_never_ends_does_not_block_the_loop() {
 /// Connects in turns of at most a millisecond, and returns the number of turns. A slow machine
 /// makes fewer turns, not more.
 fn connect_in_turns(runtime: &mut Runtime, addrs: Vec<SocketAddr>) -> (TcpStream, usize) {
-    let task = runtime.spawn(async move { TcpStream::connect(&addrs[..]).await });
+    connect_in_turns_with(runtime, addrs, ConnectOptions::default())
+}
+
+fn connect_in_turns_with(
+    runtime: &mut Runtime,
+    addrs: Vec<SocketAddr>,
+    options: ConnectOptions,
+) -> (TcpStream, usize) {
+    let task = runtime.spawn(async move { TcpStream::connect_with(&addrs[..], &options).await });
     let mut turns = 0;
     while !task.is_finished() {
         runtime.turn(Some(Duration::from_millis(1))).unwrap();
@@ -310,14 +327,12 @@ fn connects_from_the_given_local_address() {
 
 #[test]
 fn attempt_delay_of_the_options_is_used() {
-    run(async {
-        let (hole, (listener, addr)) = (BlackHole::new().await, listen());
-        let options = ConnectOptions { attempt_delay: Duration::ZERO, ..Default::default() };
-        let begin = now();
-        TcpStream::connect_with(&[hole.addr, addr][..], &options).await.unwrap();
-        assert!(now() - begin < ATTEMPT_DELAY);
-        listener.accept().unwrap();
-    });
+    let mut runtime = Runtime::new().unwrap();
+    let (hole, (listener, addr)) = (runtime.block_on(BlackHole::new()), listen());
+    let options = ConnectOptions { attempt_delay: Duration::ZERO, ..Default::default() };
+    let (_stream, turns) = connect_in_turns_with(&mut runtime, vec![hole.addr, addr], options);
+    assert!(turns < 100, "it waited for the default delay of an attempt: {turns} turns");
+    listener.accept().unwrap();
 }
 
 #[test]
@@ -341,6 +356,7 @@ fn an_unanswered_attempt_starts_the_next_after_250_ms() {
     }
     run(async {
         let (hole, (listener, addr)) = (BlackHole::new().await, listen());
+        open_timer().await;
         let before = descriptors();
         let begin = now();
         let stream = TcpStream::connect(&[hole.addr, addr][..]).await.unwrap();
@@ -369,9 +385,12 @@ fn a_dropped_connect_closes_its_sockets() {
     run(async {
         let (hole, hole_too) = (BlackHole::new().await, BlackHole::new().await);
         let addrs = [hole.addr, hole_too.addr];
+        // The second attempt never starts beside the first, however long the thread is suspended.
+        let one = ConnectOptions { attempt_delay: LIMIT, ..Default::default() };
+        open_timer().await;
         let before = descriptors();
         for _ in 0..100 {
-            let mut connect = pin!(TcpStream::connect(&addrs[..]));
+            let mut connect = pin!(TcpStream::connect_with(&addrs[..], &one));
             assert!(poll!(&mut connect).is_pending());
             turn_once().await;
             assert!(poll!(&mut connect).is_pending());

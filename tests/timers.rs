@@ -117,46 +117,49 @@ fn many_sleeps_at_once_are_never_early() {
 
 #[test]
 fn due_timers_fire_by_deadline_and_insertion() {
-    let trace: Rc<RefCell<Vec<(u64, usize)>>> = Rc::default();
-    let mut expected = Vec::new();
-    let mut runtime = Runtime::builder().batch_max(500).build().unwrap();
-    let base = now() + MS;
-    for i in 0..500 {
-        // Some deadlines are equal, some differ by less than the precision of a loop's clock.
-        let after = i as u64 * 7919 % 40 * [1, 1000, 50_000][i % 3];
-        expected.push((after, i));
-        let trace = trace.clone();
-        drop(runtime.spawn(async move {
-            sleep_until(base + Duration::from_nanos(after)).await;
-            trace.borrow_mut().push((after, i));
-        }));
-    }
-    assert_eq!(turn(&mut runtime), 500);
-    assert!(trace.borrow().is_empty());
+    // Some deadlines are equal, some differ by less than the precision of a loop's clock.
+    let after = |i: usize| i as u64 * 7919 % 40 * [1, 1000, 50_000][i % 3];
+    let (base, (mut runtime, trace, polled)) = armed_in_time(|base| {
+        let trace: Rc<RefCell<Vec<(u64, usize)>>> = Rc::default();
+        let mut runtime = Runtime::new().unwrap();
+        for i in 0..500 {
+            let trace = trace.clone();
+            drop(runtime.spawn(async move {
+                sleep_until(base + Duration::from_nanos(after(i))).await;
+                trace.borrow_mut().push((after(i), i));
+            }));
+        }
+        let polled = runtime.run_until_stalled().unwrap();
+        (runtime, trace, polled)
+    });
+    assert_eq!((polled, trace.borrow().len()), (500, 0));
     spin_past(base + 2 * MS);
     runtime.run_until_stalled().unwrap();
+    let mut expected: Vec<_> = (0..500).map(|i| (after(i), i)).collect();
     expected.sort_unstable();
     assert_eq!(*trace.borrow(), expected);
 }
 
 #[test]
 fn the_nearest_of_two_far_deadlines_is_waited_for() {
-    let begin = now();
     // Both deadlines lie in one slot of the wheel, or in the next; the nearer is inserted first.
-    for near in [2 * HOUR, 30 * MS] {
-        let mut runtime = Runtime::new().unwrap();
-        let tasks = [near, near + near / 1000].map(|duration| runtime.spawn(sleep(duration)));
-        assert_eq!(turn(&mut runtime), 2);
+    for delay in [2 * HOUR, 30 * MS] {
+        let (near, (runtime, polled)) = armed_in_time_after(delay, |near| {
+            let mut runtime = Runtime::new().unwrap();
+            for deadline in [near, near + delay / 1000] {
+                drop(runtime.spawn(sleep_until(deadline)));
+            }
+            let polled = turn(&mut runtime);
+            (runtime, polled)
+        });
         let next = runtime.next_deadline().unwrap();
-        assert!(next >= begin + near && next < now() + near + MS);
-        drop(tasks);
+        assert!(polled == 2 && next >= near && next < near + MS);
     }
 }
 
-/// Returns the result of a call of `arm` that was made before the deadline passed to it, on a
-/// machine of any speed.
-fn armed_in_time<T>(mut arm: impl FnMut(Instant) -> T) -> (Instant, T) {
-    let mut delay = 50 * MS;
+/// Returns the deadline and the result of a call of `arm` that returned before the deadline passed
+/// to it, on a machine of any speed. The deadline is `delay` away, or more on a slow machine.
+fn armed_in_time_after<T>(mut delay: Duration, mut arm: impl FnMut(Instant) -> T) -> (Instant, T) {
     loop {
         let deadline = now() + delay;
         let armed = arm(deadline);
@@ -165,6 +168,10 @@ fn armed_in_time<T>(mut arm: impl FnMut(Instant) -> T) -> (Instant, T) {
         }
         delay *= 2;
     }
+}
+
+fn armed_in_time<T>(arm: impl FnMut(Instant) -> T) -> (Instant, T) {
+    armed_in_time_after(50 * MS, arm)
 }
 
 #[test]

@@ -14,7 +14,7 @@ use evloop::tokio::Helper;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// Far longer than these tests take: a wait that reaches it has failed.
-const HANG: Duration = Duration::from_secs(20);
+const HANG: Duration = Duration::from_secs(60);
 
 /// Calls a function when it is dropped.
 struct OnDrop<F: FnMut()>(F);

@@ -22,7 +22,7 @@ use tokio::io::{
 use tokio_util::codec::{Framed, FramedRead, FramedWrite, LengthDelimitedCodec, LinesCodec};
 
 /// A test that takes longer hangs.
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(60);
 
 fn run<T>(future: impl Future<Output = T>) -> T {
     evloop::block_on(async { timeout(LIMIT, future).await.expect("it hangs") })

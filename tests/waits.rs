@@ -75,9 +75,9 @@ async fn never() {
     pending::<()>().await;
 }
 
-/// Returns blocking work that ends after a while.
+/// Returns blocking work that ends after a while: later than a suspended thread continues.
 fn until_dropped() -> impl FnOnce() + Send + 'static {
-    || std::thread::sleep(Duration::from_millis(200))
+    || std::thread::sleep(Duration::from_secs(2))
 }
 
 #[cfg(feature = "streams")]
