@@ -31,7 +31,7 @@ pub(super) struct Children<'env> {
 }
 
 /// Ends a scope when it is dropped, even if the scope has not completed.
-pub(super) struct End<'a, 'env>(pub(super) &'a Children<'env>);
+pub(super) struct End<'env>(pub(super) Rc<Children<'env>>);
 
 /// Marks the scope as being polled until this is dropped.
 struct Polled<'a>(&'a ScopeState);
@@ -179,7 +179,7 @@ impl<'env> Children<'env> {
     }
 }
 
-impl Drop for End<'_, '_> {
+impl Drop for End<'_> {
     fn drop(&mut self) {
         self.0.is_cancelled.set(true);
         if let Some(unhandled) = self.0.scope_state.end() {
