@@ -3,6 +3,8 @@
 use evloop::coroutine::{Coroutine, stream};
 use evloop::task::{self, Started};
 
+/// Live heap bytes, counted by the allocator of this test.
+#[allow(unreachable_pub)]
 mod heap;
 
 const BYTES: usize = 100_000;
