@@ -1,5 +1,5 @@
-//! Futures that hold another one once: one polls it through a closure, one makes it when it is first
-//! polled.
+//! Futures that hold another one once: one polls it through a closure, one makes it in the first
+//! poll.
 
 use std::cell::Cell;
 use std::future::Future;

@@ -61,8 +61,8 @@ impl Runtime {
     #[doc(alias = "KeyboardInterrupt")]
     #[track_caller]
     pub fn block_on_or_cancel<F: Future>(&mut self, future: F) -> Result<F::Output, Interrupted> {
-        // `Some` from the first poll on. Dropped after the future, so a second Ctrl-C still ends the
-        // process meanwhile.
+        // `Some` from the first poll on. Dropped after the future, so a second Ctrl-C still ends
+        // the process meanwhile.
         let mut listening = None;
         self.block_on(poll_with(future, move |future, cx| {
             let interrupt = listening.get_or_insert_with(|| match Interrupt::new() {
