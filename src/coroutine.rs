@@ -47,6 +47,7 @@ pub use self::stream::CoroutineStream;
 #[doc(alias = "async_stream")]
 #[doc(alias = "unfold")]
 pub use self::stream::stream;
+use crate::poll_with::lazy;
 
 /// A function that yields values of type `Out`, receives a value of type `In` for each, and returns
 /// a `Ret`.
@@ -121,7 +122,7 @@ impl<'a, Out, In, Ret> Coroutine<'a, Out, In, Ret> {
     {
         let exchange = Exchange::new();
         let co = Co::new(exchange.clone());
-        let body = Box::pin(async move { body(co).await });
+        let body = Box::pin(lazy(move || body(co)));
         Coroutine { body: Some(body), exchange, returned: None }
     }
 

@@ -14,6 +14,7 @@ use futures_core::{FusedStream, Stream};
 
 use super::exchange::{Co, Exchange, State};
 use crate::current::leaf;
+use crate::poll_with::lazy;
 
 /// A stream of the values that an async function yields; made by [`stream()`].
 ///
@@ -75,7 +76,7 @@ where
 {
     let exchange = Exchange::new();
     let co = Co::new(exchange.clone());
-    let body = Box::pin(async move { body(co).await });
+    let body = Box::pin(lazy(move || body(co)));
     CoroutineStream { body: Some(body), exchange, is_resumed: false }
 }
 

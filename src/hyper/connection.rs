@@ -107,11 +107,10 @@ where
 ///
 /// If the limit has passed, or the server closes the connection first.
 pub(super) async fn prepare<F: Future>(
-    step: F,
+    mut step: Pin<&mut F>,
     limit: Option<Duration>,
     control: &Control,
 ) -> Result<F::Output, Unprepared> {
-    let mut step = pin!(step);
     // First what has arrived: a request that is in the socket's buffer has begun.
     let step = poll_fn(|cx| match step.as_mut().poll(cx) {
         Poll::Pending if control.is_closing.get() => Poll::Ready(Err(Unprepared::Closing)),
@@ -129,7 +128,7 @@ async fn find_protocol<T: AsyncRead + Unpin>(
     options: &ServerOptions,
     control: &Control,
 ) -> Option<Protocol> {
-    let found = poll_fn(|cx| poll_protocol(io, cx));
+    let found = pin!(poll_fn(|cx| poll_protocol(io, cx)));
     prepare(found, options.header_timeout, control).await.ok()?.ok()
 }
 

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt::Display;
 use std::io;
 use std::panic::Location;
+use std::pin::pin;
 use std::rc::Rc;
 
 use ::hyper::body::{Body, Incoming};
@@ -131,8 +132,9 @@ where
                 let _open = (running, entry);
                 control.store_task().await;
                 let addr = K::ip_addr(&peer);
-                let begun = begin(connection, peer);
-                let error = match prepare(begun, options.handshake_timeout, &control).await {
+                let limit = options.handshake_timeout;
+                let begun = prepare(pin!(begin(connection, peer)), limit, &control).await;
+                let error = match begun {
                     Ok(Ok((io, service))) => {
                         let served = serve_connection(io, service, &options, &control).await;
                         served.err().map(describe)

@@ -20,6 +20,7 @@ use crate::caught::catch;
 use crate::context::{Context, Entered};
 use crate::current;
 use crate::executor::{Batch, JoinHandle, Root, SpawnOptions};
+use crate::poll_with::store_output;
 use crate::threads::{Call, Drained};
 use crate::world;
 
@@ -212,7 +213,7 @@ impl Runtime {
         self.with_entered(|runtime| {
             let executor = &runtime.context.clone().executor;
             let output = Cell::new(None);
-            let mut root = pin!(async { output.set(Some(future.await)) });
+            let mut root = pin!(store_output(future, &output));
             let record = executor.begin_root(caller);
             loop {
                 let turn = runtime.iterate(Some(root.as_mut()), None);

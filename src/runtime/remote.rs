@@ -17,6 +17,7 @@ use crate::context::{self, Context};
 use crate::current::{self, TaskId, WaitsFor, WakerId, budget};
 use crate::executor::local_queue::store_unhandled;
 use crate::executor::{JoinError, JoinHandle, SpawnOptions, drop_outcome, known_error};
+use crate::poll_with::lazy;
 use crate::threads::{Call, Inbox};
 
 /// The handle of a task on a loop of another thread; returned by [`Handle::spawn`].
@@ -87,9 +88,9 @@ impl Handle {
         let promise = Promise { shared: shared.clone(), inbox: self.inbox().clone() };
         // `f` is called inside the task, so its panic is the task's.
         if self.is_current() {
-            promise.start(async { f().await });
+            promise.start(lazy(f));
         } else {
-            self.call_threadsafe(move || promise.start(async { f().await }));
+            self.call_threadsafe(move || promise.start(lazy(f)));
         }
         RemoteHandle { shared, inbox: self.inbox().clone() }
     }

@@ -2,9 +2,8 @@
 
 use std::error::Error;
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::io;
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
@@ -15,6 +14,7 @@ use signal_hook::{SigId, flag, low_level};
 use super::disposition::{self, Disposition};
 use super::kind::SignalKind;
 use super::listener::Listener;
+use crate::poll_with::poll_with;
 use crate::runtime::Runtime;
 
 /// The error of [`Runtime::block_on_or_cancel`]: Ctrl-C came, and the future was dropped.
@@ -61,27 +61,26 @@ impl Runtime {
     #[doc(alias = "KeyboardInterrupt")]
     #[track_caller]
     pub fn block_on_or_cancel<F: Future>(&mut self, future: F) -> Result<F::Output, Interrupted> {
-        self.block_on(async {
-            let listening = Interrupt::new();
-            let listening =
-                listening.unwrap_or_else(|error| panic!("Ctrl-C cannot be listened to: {error}"));
-            let Some(mut interrupt) = listening else { return Ok(future.await) };
-            // Dropped before `interrupt`, so a second Ctrl-C still ends the process meanwhile.
-            let mut future = pin!(future);
-            poll_fn(|cx| {
-                if let Poll::Ready(output) = future.as_mut().poll(cx) {
-                    return Poll::Ready(Ok(output));
-                }
-                // The listener wakes the task. The flag is checked too: a future that spends the
-                // whole budget of each poll leaves none to the listener.
-                let is_received = interrupt.listener.poll_recv(cx).is_ready();
-                match is_received || interrupt.second.is_set.load(Ordering::SeqCst) {
-                    true => Poll::Ready(Err(Interrupted(()))),
-                    false => Poll::Pending,
-                }
-            })
-            .await
-        })
+        // `Some` from the first poll on. Dropped after the future, so a second Ctrl-C still ends
+        // the process meanwhile.
+        let mut listening = None;
+        self.block_on(poll_with(future, move |future, cx| {
+            let interrupt = listening.get_or_insert_with(|| match Interrupt::new() {
+                Ok(interrupt) => interrupt,
+                Err(error) => panic!("Ctrl-C cannot be listened to: {error}"),
+            });
+            if let Poll::Ready(output) = future.poll(cx) {
+                return Poll::Ready(Ok(output));
+            }
+            let Some(interrupt) = interrupt else { return Poll::Pending };
+            // The listener wakes the task. The flag is checked too: a future that spends the whole
+            // budget of each poll leaves none to the listener.
+            let is_received = interrupt.listener.poll_recv(cx).is_ready();
+            match is_received || interrupt.second.is_set.load(Ordering::SeqCst) {
+                true => Poll::Ready(Err(Interrupted(()))),
+                false => Poll::Pending,
+            }
+        }))
     }
 }
 

@@ -1,16 +1,16 @@
 //! A signal that requests tasks to stop.
 
+use std::borrow::Borrow;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::future::Future;
 use std::hash::{Hash, Hasher};
-use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
 
 use slab::Slab;
 
-use super::notify_list::NotifyList;
+use super::notify_list::{NotifyList, Waiter};
 use crate::caught::until_done;
 use crate::current::budget;
 use crate::poll_with::poll_with;
@@ -66,6 +66,13 @@ struct Node {
     parent: RefCell<Option<(Rc<Node>, usize)>>,
     children: RefCell<Slab<Rc<Node>>>,
     waiters: NotifyList,
+}
+
+/// Waits for a token while a future runs.
+struct Running<B: Borrow<CancellationToken>> {
+    token: B,
+    /// `Some` from the first poll on.
+    waiter: Option<Waiter>,
 }
 
 impl CancellationToken {
@@ -171,25 +178,17 @@ impl CancellationToken {
         &self,
         future: F,
     ) -> impl Future<Output = Option<F::Output>> {
-        // `Some` from the first poll on.
-        let mut cancelled = None;
-        poll_with(future, move |future, cx| {
-            if cancelled.is_none() && self.is_cancelled() {
-                return budget::poll_unit(cx).map(|()| None);
-            }
-            let cancelled = cancelled.get_or_insert_with(|| self.node.waiters.wait());
-            match future.poll(cx) {
-                Poll::Ready(output) => Poll::Ready(Some(output)),
-                Poll::Pending => Pin::new(cancelled).poll(cx).map(|()| None),
-            }
-        })
+        run_until_cancelled(self, future)
     }
 
     /// Runs `future` like [`run_until_cancelled`](CancellationToken::run_until_cancelled). The
     /// returned future owns the token.
     #[doc(alias = "with_cancellation_token_owned")]
-    pub async fn run_until_cancelled_owned<F: Future>(self, future: F) -> Option<F::Output> {
-        self.run_until_cancelled(future).await
+    pub fn run_until_cancelled_owned<F: Future>(
+        self,
+        future: F,
+    ) -> impl Future<Output = Option<F::Output>> {
+        run_until_cancelled(self, future)
     }
 
     /// Returns a guard that cancels this token when it is dropped.
@@ -226,6 +225,35 @@ impl DropGuard {
     /// Returns the token.
     pub fn token(&self) -> &CancellationToken {
         self.token.as_ref().expect(ARMED)
+    }
+}
+
+/// Runs `future` until `token`, borrowed or owned, is cancelled.
+fn run_until_cancelled<F: Future>(
+    token: impl Borrow<CancellationToken>,
+    future: F,
+) -> impl Future<Output = Option<F::Output>> {
+    let mut running = Running { token, waiter: None };
+    poll_with(future, move |future, cx| {
+        let Running { token, waiter } = &mut running;
+        let token: &CancellationToken = (*token).borrow();
+        if waiter.is_none() && token.is_cancelled() {
+            return budget::poll_unit(cx).map(|()| None);
+        }
+        let list = &token.node.waiters;
+        let waiter = waiter.get_or_insert_with(|| Waiter::new(list));
+        match future.poll(cx) {
+            Poll::Ready(output) => Poll::Ready(Some(output)),
+            Poll::Pending => waiter.poll(list, cx).map(|()| None),
+        }
+    })
+}
+
+impl<B: Borrow<CancellationToken>> Drop for Running<B> {
+    fn drop(&mut self) {
+        if let Some(waiter) = &mut self.waiter {
+            waiter.leave(&self.token.borrow().node.waiters);
+        }
     }
 }
 

@@ -4,12 +4,14 @@ use std::cell;
 use std::convert::Infallible;
 use std::error::Error;
 use std::fmt;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::io;
+use std::task::{Context, Poll, ready};
 
 use super::notify_list::NotifyList;
 use super::raw_semaphore::{Acquire, HasSemaphore, RawPermit, RawSemaphore};
 use crate::current::budget;
+use crate::poll_with::{lazy, poll_with};
 
 /// A value that is set once, or initialized by a future.
 ///
@@ -41,6 +43,16 @@ pub struct OnceCell<T> {
 
 /// Notifies all tasks when it is dropped.
 struct NotifyAll<'a>(&'a NotifyList);
+
+/// A call that returns the value, or makes it.
+struct Making<'a, T> {
+    cell: &'a OnceCell<T>,
+    /// `Some` from the first poll on, unless there was a value then.
+    acquire: Option<Acquire<&'a OnceCell<T>>>,
+    /// Held while the initializer runs. If it fails, panics or is dropped, the next waiting task
+    /// gets the permit.
+    permit: Option<RawPermit<&'a OnceCell<T>>>,
+}
 
 /// The error of [`OnceCell::set`]. Holds the value that was not set.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -107,11 +119,12 @@ impl<T> OnceCell<T> {
     /// # Cancel safety
     ///
     /// Dropping this future drops the running `init`. The next waiting task runs its own.
-    pub async fn get_or_init(&self, init: impl AsyncFnOnce() -> T) -> &T {
-        let made = self.get_or_try_init(async || Ok::<T, Infallible>(init().await)).await;
-        match made {
-            Ok(value) => value,
-        }
+    pub fn get_or_init(&self, init: impl AsyncFnOnce() -> T) -> impl Future<Output = &T> {
+        let mut making = Making::new(self);
+        poll_with(lazy(move || init()), move |mut init, cx| {
+            let poll_init = |cx: &mut Context<'_>| init.as_mut().poll(cx).map(Ok::<T, Infallible>);
+            making.poll(cx, poll_init).map(|Ok(value)| value)
+        })
     }
 
     /// Returns the value. If there is none, `init` makes it or fails, and other tasks that call
@@ -124,21 +137,14 @@ impl<T> OnceCell<T> {
     /// # Cancel safety
     ///
     /// Dropping this future drops the running `init`. The next waiting task runs its own.
-    pub async fn get_or_try_init<E>(
+    pub fn get_or_try_init<E>(
         &self,
         init: impl AsyncFnOnce() -> Result<T, E>,
-    ) -> Result<&T, E> {
-        if let Some(value) = self.get() {
-            budget::unit().await;
-            return Ok(value);
-        }
-        let mut acquire = Acquire::new(self, 1);
-        // Held until this returns: if `init` fails, panics or is dropped, the next waiter gets it.
-        let permit = poll_fn(|cx| acquire.poll(cx)).await;
-        if permit.is_ok() {
-            self.set_value(init().await?);
-        }
-        Ok(self.get().expect("the cell closes when its value is set"))
+    ) -> impl Future<Output = Result<&T, E>> {
+        let mut making = Making::new(self);
+        poll_with(lazy(move || init()), move |mut init, cx| {
+            making.poll(cx, |cx| init.as_mut().poll(cx))
+        })
     }
 
     /// Waits until another task has set the value, and returns it. Makes no value itself.
@@ -199,6 +205,36 @@ impl<T> OnceCell<T> {
         // Waking runs user code, which may panic: the second step is not skipped then.
         let _last = NotifyAll(&self.set);
         self.permits.close();
+    }
+}
+
+impl<'a, T> Making<'a, T> {
+    fn new(cell: &'a OnceCell<T>) -> Making<'a, T> {
+        Making { cell, acquire: None, permit: None }
+    }
+
+    /// Returns the value of the cell. Waits for the permit, then polls the initializer by
+    /// `poll_init`.
+    fn poll<E>(
+        &mut self,
+        cx: &mut Context<'_>,
+        poll_init: impl FnOnce(&mut Context<'_>) -> Poll<Result<T, E>>,
+    ) -> Poll<Result<&'a T, E>> {
+        let Making { cell, acquire, permit } = self;
+        if let (None, Some(value)) = (&acquire, cell.get()) {
+            return budget::poll_unit(cx).map(|()| Ok(value));
+        }
+        if permit.is_none() {
+            let acquire = acquire.get_or_insert_with(|| Acquire::new(cell, 1));
+            // An error: the cell is closed, since its value is set.
+            *permit = ready!(acquire.poll(cx)).ok();
+        }
+        if permit.is_some() {
+            let made = ready!(poll_init(cx));
+            let _permit = permit.take();
+            cell.set_value(made?);
+        }
+        Poll::Ready(Ok(cell.get().expect("the cell closes when its value is set")))
     }
 }
 

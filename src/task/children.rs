@@ -19,6 +19,7 @@ use crate::current::{self, WaitsFor, budget};
 use crate::executor::{
     ByScope, Flag, Owner, Runnable, ScopeState, SpawnOptions, local_queue, wake_waiter,
 };
+use crate::order::sort_by_first;
 use crate::world;
 
 /// The children that a scope's body and its children spawn.
@@ -31,7 +32,7 @@ pub(super) struct Children<'env> {
 }
 
 /// Ends a scope when it is dropped, even if the scope has not completed.
-pub(super) struct End<'a, 'env>(pub(super) &'a Children<'env>);
+pub(super) struct End<'env>(pub(super) Rc<Children<'env>>);
 
 /// Marks the scope as being polled until this is dropped.
 struct Polled<'a>(&'a ScopeState);
@@ -166,10 +167,12 @@ impl<'env> Children<'env> {
     /// handler panics when the end of a child is reported.
     fn clear(&self) {
         let mut panic = None;
-        let list = mem::take(&mut *self.list.borrow_mut());
-        let mut children: Vec<_> = list.into_iter().map(|(_, task)| task).collect();
-        children.sort_unstable_by_key(|task| task.header().id);
-        for task in children {
+        let mut list = mem::take(&mut *self.list.borrow_mut());
+        let of_child = |(key, task): (usize, &Owner<'_>)| (task.header().id.number(), key as u32);
+        let mut order: Vec<_> = list.iter().map(of_child).collect();
+        sort_by_first(&mut order);
+        for (_, key) in order {
+            let task = list.remove(key as usize);
             panic = panic.or(catch(|| self.context.executor.cancel_inside(&task)).err());
         }
         // While the thread unwinds, a second panic would abort the process.
@@ -179,7 +182,7 @@ impl<'env> Children<'env> {
     }
 }
 
-impl Drop for End<'_, '_> {
+impl Drop for End<'_> {
     fn drop(&mut self) {
         self.0.is_cancelled.set(true);
         if let Some(unhandled) = self.0.scope_state.end() {

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::rc::Rc;
 
 use super::scope::scope_at;
-use super::try_scope::try_scope_at;
+use super::try_scope::{GroupError, try_scope_at};
 use crate::executor::SpawnOptions;
 use crate::poll_with::poll_with;
 
@@ -41,24 +41,22 @@ use crate::poll_with::poll_with;
 /// });
 /// ```
 #[track_caller]
-pub fn gather<I>(futures: I) -> impl Future<Output = Vec<<I::Item as Future>::Output>>
+pub fn gather<'env, I>(futures: I) -> impl Future<Output = Vec<<I::Item as Future>::Output>>
 where
     I: IntoIterator,
-    I::Item: Future,
+    I::Item: Future + 'env,
 {
     let options = SpawnOptions::here();
-    async move {
-        let outputs = Outputs::default();
-        scope_at(options.spawned_at, async |s| {
-            for future in futures {
-                let mut store = outputs.add_slot();
-                let child = poll_with(future, move |future, cx| future.poll(cx).map(&mut store));
-                s.spawn_as(options.clone(), child);
-            }
-        })
-        .await;
-        outputs.take()
-    }
+    let outputs = Outputs::default();
+    let stored = outputs.clone();
+    let scope = scope_at(options.spawned_at, async move |s| {
+        for future in futures {
+            let mut store = stored.add_slot();
+            let child = poll_with(future, move |future, cx| future.poll(cx).map(&mut store));
+            s.spawn_as(options.clone(), child);
+        }
+    });
+    poll_with(scope, move |scope, cx| scope.poll(cx).map(|()| outputs.take()))
 }
 
 /// Runs futures together until the first of them fails. Returns their `Ok` values in the order of
@@ -89,27 +87,27 @@ where
 /// });
 /// ```
 #[track_caller]
-pub fn try_gather<I, T, E>(futures: I) -> impl Future<Output = Result<Vec<T>, E>>
+pub fn try_gather<'env, I, T, E>(futures: I) -> impl Future<Output = Result<Vec<T>, E>>
 where
     I: IntoIterator,
-    I::Item: Future<Output = Result<T, E>>,
+    I::Item: Future<Output = Result<T, E>> + 'env,
+    T: 'env,
+    E: 'env,
 {
     let options = SpawnOptions::here();
-    async move {
-        let outputs = Outputs::default();
-        let result = try_scope_at(options.spawned_at, async |s| {
-            for future in futures {
-                let mut store = outputs.add_slot();
-                let child = poll_with(future, move |future, cx| future.poll(cx).map_ok(&mut store));
-                s.spawn_as(options.clone(), child);
-            }
-            Ok(())
-        });
-        match result.await {
-            Ok(()) => Ok(outputs.take()),
-            Err(errors) => Err(errors.into_first()),
+    let outputs = Outputs::default();
+    let stored = outputs.clone();
+    let scope = try_scope_at(options.spawned_at, async move |s| {
+        for future in futures {
+            let mut store = stored.add_slot();
+            let child = poll_with(future, move |future, cx| future.poll(cx).map_ok(&mut store));
+            s.spawn_as(options.clone(), child);
         }
-    }
+        Ok(())
+    });
+    poll_with(scope, move |scope, cx| {
+        scope.poll(cx).map_ok(|()| outputs.take()).map_err(GroupError::into_first)
+    })
 }
 
 /// The outputs that have come, each at the index of its future.
@@ -117,15 +115,21 @@ struct Outputs<T>(Rc<RefCell<Vec<Option<T>>>>);
 
 impl<T> Outputs<T> {
     /// Adds an empty slot at the end. Returns a function that stores an output in it.
-    fn add_slot(&self) -> impl FnMut(T) {
+    fn add_slot(&self) -> impl FnMut(T) + use<T> {
         let index = self.0.borrow().len();
         self.0.borrow_mut().push(None);
         let outputs = self.0.clone();
         move |output| outputs.borrow_mut()[index] = Some(output)
     }
 
-    fn take(self) -> Vec<T> {
+    fn take(&self) -> Vec<T> {
         self.0.take().into_iter().flatten().collect()
+    }
+}
+
+impl<T> Clone for Outputs<T> {
+    fn clone(&self) -> Outputs<T> {
+        Outputs(self.0.clone())
     }
 }
 

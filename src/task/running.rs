@@ -16,11 +16,11 @@ use crate::poll_with::poll_with;
 
 /// Runs the futures of an iterator as the children of a scope that has no body.
 pub(super) struct Running<'env, I: Iterator<Item: Future>> {
+    /// Created at the first poll. Dropped first.
+    children: Option<children::End<'env>>,
     /// `None` after its last future.
     futures: Option<I>,
     options: SpawnOptions,
-    /// Created at the first poll.
-    children: Option<Children<'env>>,
     ended: Ended<<I::Item as Future>::Output>,
     /// The index of the next future.
     next: usize,
@@ -48,7 +48,7 @@ where
 {
     pub(super) fn new(futures: I, options: SpawnOptions) -> Running<'env, I> {
         let (ended, futures) = (Rc::default(), Some(futures));
-        Running { futures, options, children: None, ended, next: 0, taken: 0 }
+        Running { children: None, futures, options, ended, next: 0, taken: 0 }
     }
 
     /// Takes futures while fewer than `limit` run. Returns the index and the output of the next one
@@ -62,7 +62,7 @@ where
         let is_ready = |running: &Self| running.taken == 0 || !running.ended.borrow().is_empty();
         if !is_ready(self) {
             let children = self.children.as_ref().expect("the first spawn creates it");
-            let polled = awaited_at(self.options.spawned_at, children.poll(cx, |_| false));
+            let polled = awaited_at(self.options.spawned_at, children.0.poll(cx, |_| false));
             if !is_ready(self) {
                 return polled.map(|()| None);
             }
@@ -82,14 +82,14 @@ where
         let mut slot = Slot { index: self.next, output: None, ended: self.ended.clone() };
         self.next += 1;
         self.taken += 1;
-        let children = self.children.get_or_insert_with(Children::new);
+        let children = self.children.get_or_insert_with(|| children::End(Rc::new(Children::new())));
         // The slot reports the end when it is dropped: after the future.
         let child = poll_with(future, move |future, cx| {
             slot.fill(ready!(future.poll(cx)));
             Poll::Ready(())
         });
         // Without a handle, a panic of the child is resumed by the poll.
-        drop(children.spawn(child, self.options.clone()));
+        drop(children.0.spawn(child, self.options.clone()));
         true
     }
 }
@@ -103,13 +103,5 @@ impl<T> Slot<T> {
 impl<T> Drop for Slot<T> {
     fn drop(&mut self) {
         self.ended.borrow_mut().push_back((self.index, self.output.take()));
-    }
-}
-
-impl<I: Iterator<Item: Future>> Drop for Running<'_, I> {
-    fn drop(&mut self) {
-        if let Some(children) = &self.children {
-            drop(children::End(children));
-        }
     }
 }

@@ -1,17 +1,17 @@
 //! Tasks that may borrow from the function that spawns them, and that end before it does.
 
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::panic::Location;
-use std::pin::pin;
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::{Poll, ready};
 
 use super::children::{Children, End};
 use super::scoped_handle::ScopedHandle;
 use super::start::{Start, Started};
 use crate::current::awaited_at;
 use crate::executor::SpawnOptions;
+use crate::poll_with::{lazy, poll_with};
 
 /// Spawns the children of a scope; the argument of the body of [`scope`]. A clone spawns into the
 /// same scope.
@@ -92,28 +92,32 @@ where
 }
 
 /// Does the same as [`scope`]. Its task waits for the children at `place`.
-pub(super) async fn scope_at<'env, F, T>(place: &'static Location<'static>, body: F) -> T
+pub(super) fn scope_at<'env, F, T>(
+    place: &'static Location<'static>,
+    body: F,
+) -> impl Future<Output = T>
 where
     F: AsyncFnOnce(Scope<'env>) -> T,
 {
-    let children = Rc::new(Children::new());
-    // Before `body`, so that it is dropped after the body.
-    let _end = End(&children);
-    let mut body = pin!(body(Scope { children: children.clone() }));
-    let mut output = None;
-    poll_fn(|cx| {
-        let polled = children.poll(cx, |cx| {
-            if output.is_none() {
-                if let Poll::Ready(ready) = body.as_mut().poll(cx) {
+    lazy(move || {
+        let children = Rc::new(Children::new());
+        // Dropped after the body.
+        let mut end = Some(End(children.clone()));
+        let body = body(Scope { children: children.clone() });
+        let mut output = None;
+        poll_with(Some(body), move |mut body, cx| {
+            let polled = children.poll(cx, |cx| {
+                if let Some(Poll::Ready(ready)) = body.as_mut().as_pin_mut().map(|it| it.poll(cx)) {
                     output = Some(ready);
+                    body.set(None);
                 }
-            }
-            output.is_some()
-        });
-        awaited_at(place, polled)
+                output.is_some()
+            });
+            ready!(awaited_at(place, polled));
+            drop(end.take());
+            Poll::Ready(output.take().expect("a scope completes only after its body"))
+        })
     })
-    .await;
-    output.expect("a scope completes only after its body")
 }
 
 impl<'env> Scope<'env> {
@@ -163,7 +167,7 @@ impl<'env> Scope<'env> {
         let started = Started::new();
         let state = started.state();
         let options = SpawnOptions::here();
-        let handle = self.spawn_as(options, async move { child(started).await });
+        let handle = self.spawn_as(options, lazy(move || child(started)));
         Start::new(handle, state)
     }
 

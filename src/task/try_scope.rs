@@ -3,10 +3,9 @@
 use std::cell::RefCell;
 use std::error::Error;
 use std::fmt;
-use std::future::{Future, pending, poll_fn};
+use std::future::Future;
 use std::io;
 use std::panic::Location;
-use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Poll, ready};
 
@@ -15,7 +14,7 @@ use super::scoped_handle::ScopedHandle;
 use super::start::{Start, Started};
 use crate::current::awaited_at;
 use crate::executor::SpawnOptions;
-use crate::poll_with::poll_with;
+use crate::poll_with::{lazy, poll_with};
 
 /// Spawns the children of a scope; the argument of the body of [`try_scope`]. A clone spawns into
 /// the same scope.
@@ -74,40 +73,43 @@ where
 }
 
 /// Does the same as [`try_scope`]. Its task waits for the children at `place`.
-pub(super) async fn try_scope_at<'env, F, T, E>(
+pub(super) fn try_scope_at<'env, F, T, E>(
     place: &'static Location<'static>,
     body: F,
-) -> Result<T, GroupError<E>>
+) -> impl Future<Output = Result<T, GroupError<E>>>
 where
     F: AsyncFnOnce(TryScope<'env, E>) -> Result<T, E>,
     E: 'env,
 {
-    let children = Rc::new(Children::new());
-    let errors = Rc::new(RefCell::new(Vec::new()));
-    // Before `body`, so that it is dropped after the body.
-    let _end = End(&children);
-    let scope = TryScope { children: children.clone(), errors: errors.clone() };
-    let mut body = pin!(body(scope));
-    let mut output = None;
-    poll_fn(|cx| {
-        let polled = children.poll(cx, |cx| {
-            if output.is_none() {
-                match body.as_mut().poll(cx) {
-                    Poll::Ready(Ok(ready)) => output = Some(ready),
-                    Poll::Ready(Err(error)) => errors.borrow_mut().push(error),
-                    Poll::Pending => {}
+    lazy(move || {
+        let children = Rc::new(Children::new());
+        let errors = Rc::new(RefCell::new(Vec::new()));
+        // Dropped after the body.
+        let mut end = Some(End(children.clone()));
+        let body = body(TryScope { children: children.clone(), errors: errors.clone() });
+        let mut output = None;
+        poll_with(Some(body), move |mut body, cx| {
+            let polled = children.poll(cx, |cx| {
+                match body.as_mut().as_pin_mut().map(|body| body.poll(cx)) {
+                    Some(Poll::Ready(Ok(ready))) => output = Some(ready),
+                    Some(Poll::Ready(Err(error))) => errors.borrow_mut().push(error),
+                    _ => return output.is_some(),
                 }
+                body.set(None);
+                output.is_some()
+            });
+            if errors.borrow().is_empty() {
+                ready!(awaited_at(place, polled));
             }
-            output.is_some()
-        });
-        if errors.borrow().is_empty() { awaited_at(place, polled) } else { Poll::Ready(()) }
+            body.set(None);
+            drop(end.take());
+            let errors = errors.take();
+            Poll::Ready(match output.take() {
+                Some(output) if errors.is_empty() => Ok(output),
+                _ => Err(GroupError { errors }),
+            })
+        })
     })
-    .await;
-    let errors = errors.take();
-    match output {
-        Some(output) if errors.is_empty() => Ok(output),
-        _ => Err(GroupError { errors }),
-    }
 }
 
 impl<'env, E: 'env> TryScope<'env, E> {
@@ -132,22 +134,7 @@ impl<'env, E: 'env> TryScope<'env, E> {
     where
         F: Future<Output = Result<T, E>> + 'env,
     {
-        let errors = self.errors.clone();
-        let mut has_failed = false;
-        let child = poll_with(future, move |future, cx| {
-            if has_failed {
-                return Poll::Pending;
-            }
-            match ready!(future.poll(cx)) {
-                Ok(output) => Poll::Ready(output),
-                // Ends the scope, which drops this child.
-                Err(error) => {
-                    has_failed = true;
-                    errors.borrow_mut().push(error);
-                    Poll::Pending
-                }
-            }
-        });
+        let child = ending_scope(future, self.errors.clone(), |result| result);
         self.children.spawn(child, options)
     }
 
@@ -186,13 +173,11 @@ impl<'env, E: 'env> TryScope<'env, E> {
     ) -> Start<'env, V, Result<T, E>> {
         let started = Started::new();
         let (state, is_started) = (started.state(), started.state());
-        let errors = self.errors.clone();
-        let child = async move {
-            match child(started).await {
-                Err(error) if is_started.is_set() => fail(&errors, error).await,
-                result => result,
-            }
-        };
+        let child = lazy(move || child(started));
+        let child = ending_scope(child, self.errors.clone(), move |result| match result {
+            Err(error) if is_started.is_set() => Err(error),
+            result => Ok(result),
+        });
         Start::new(self.children.spawn(child, SpawnOptions::here()), state)
     }
 
@@ -217,10 +202,27 @@ impl<'env, E: 'env> TryScope<'env, E> {
     }
 }
 
-/// Ends the scope of a child because of an error. The scope drops this future.
-async fn fail<E, T>(errors: &RefCell<Vec<E>>, error: E) -> T {
-    errors.borrow_mut().push(error);
-    pending().await
+/// Returns the future of a child. `split` returns the child's output, or an error that ends the
+/// scope: then the future stays pending, and the scope drops it.
+fn ending_scope<F: Future, T, E>(
+    future: F,
+    errors: Rc<RefCell<Vec<E>>>,
+    split: impl Fn(F::Output) -> Result<T, E>,
+) -> impl Future<Output = T> {
+    let mut has_failed = false;
+    poll_with(future, move |future, cx| {
+        if has_failed {
+            return Poll::Pending;
+        }
+        match split(ready!(future.poll(cx))) {
+            Ok(output) => Poll::Ready(output),
+            Err(error) => {
+                has_failed = true;
+                errors.borrow_mut().push(error);
+                Poll::Pending
+            }
+        }
+    })
 }
 
 impl<E> GroupError<E> {

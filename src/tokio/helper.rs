@@ -3,14 +3,15 @@
 //! Invariant: on the loop's thread, tokio's context is entered only during a call of a function,
 //! never across an await: other tasks do not see it, and it is left in order.
 
-use std::cell::Cell;
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::io;
-use std::pin::pin;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::thread;
 
-use ::tokio::runtime::{Builder, EnterGuard, Handle};
+use ::tokio::runtime::{Builder, Handle};
+use pin_project_lite::pin_project;
 
 use crate::sync::thread_channel::{UnboundedSender, unbounded};
 use crate::world;
@@ -100,32 +101,35 @@ impl Helper {
     /// That of `future`, which is dropped with the returned future.
     #[doc(alias = "Compat")]
     pub fn run<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
-        run(self.handle.clone(), future)
+        InContext { handle: self.handle.clone(), future: Some(future) }
     }
 }
 
-async fn run<F: Future>(handle: Handle, future: F) -> F::Output {
-    // Dropped in reverse order: `enter` enters the context, `future` is dropped in it, `entered`
-    // leaves it.
-    let entered = Cell::new(None);
-    let mut future = pin!(future);
-    let _enter = EnterAtDrop { handle: &handle, entered: &entered };
-    poll_fn(|cx| {
-        let _entered = handle.enter();
-        future.as_mut().poll(cx)
-    })
-    .await
+pin_project! {
+    /// A future that is polled and dropped in tokio's context.
+    struct InContext<F> {
+        handle: Handle,
+        // `Some` until it is dropped.
+        #[pin]
+        future: Option<F>,
+    }
+
+    impl<F> PinnedDrop for InContext<F> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            let _entered = this.handle.enter();
+            this.future.set(None);
+        }
+    }
 }
 
-/// Enters tokio's context when it is dropped.
-struct EnterAtDrop<'a, 'b> {
-    handle: &'a Handle,
-    entered: &'b Cell<Option<EnterGuard<'a>>>,
-}
+impl<F: Future> Future for InContext<F> {
+    type Output = F::Output;
 
-impl Drop for EnterAtDrop<'_, '_> {
-    fn drop(&mut self) {
-        self.entered.set(Some(self.handle.enter()));
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let _entered = this.handle.enter();
+        this.future.as_pin_mut().expect("a future is polled only before it is dropped").poll(cx)
     }
 }
 

@@ -5,11 +5,11 @@
 //! been woken for the next turn.
 
 use std::cell::Cell;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::panic::Location;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -20,6 +20,7 @@ use ::tokio::time::{Sleep, sleep};
 use crate::caught::catch;
 use crate::current::{self, budget};
 use crate::executor::Root;
+use crate::poll_with::{lazy, poll_with, store_output};
 use crate::runtime::Runtime;
 
 /// The most polls of a hosted turn: as many tasks as tokio polls between two looks at its driver.
@@ -98,11 +99,11 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
     };
     let handle = tokio.handle().clone();
     let output = Cell::new(None);
-    let root = async { output.set(Some(future.await)) };
+    let root = store_output(future, &output);
     let result = catch(|| {
         runtime.with_hosted_root(caller, |runtime| {
             let tokio = Tokio(Some(tokio));
-            tokio.block_on(run(runtime, root));
+            tokio.block_on(lazy(|| run(runtime, root)));
         });
     });
     let entered = handle.enter();
@@ -119,14 +120,13 @@ fn build() -> io::Result<(::tokio::runtime::Runtime, Runtime)> {
     Ok((tokio, Runtime::builder().batch_max(POLLS_MAX).build()?))
 }
 
-/// Runs the loop until its root completes.
-async fn run(runtime: &mut Runtime, root: impl Future<Output = ()>) {
-    let mut root = pin!(root);
+/// Runs the loop until its root completes. Must be called in tokio's context.
+fn run(runtime: &mut Runtime, root: impl Future<Output = ()>) -> impl Future<Output = ()> {
     let mut guest = match Guest::new(runtime) {
         Ok(guest) => guest,
         Err(error) => panic!("tokio cannot watch the event loop: {error}"),
     };
-    poll_fn(|cx| guest.poll(cx, root.as_mut())).await;
+    poll_with(root, move |root, cx| guest.poll(cx, root))
 }
 
 impl<'a> Guest<'a> {
