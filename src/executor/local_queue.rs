@@ -99,11 +99,16 @@ impl LocalQueue {
     /// Calls `f` with the queue, which is borrowed: `f` must not run user code.
     #[inline]
     pub(crate) fn with<T>(&self, f: impl FnOnce(&mut Queue) -> T) -> T {
-        if self.is_in_turn() {
-            RUNNING.with(|running| f(&mut running.queue.borrow_mut()))
-        } else {
-            f(&mut self.queue.borrow_mut())
-        }
+        RUNNING.with(|running| {
+            let queue = if self.is_in_turn() { &running.queue } else { &self.queue };
+            f(&mut queue.borrow_mut())
+        })
+    }
+
+    /// Inserts a task into a vacant slot, as [`RunQueue::insert`] does.
+    #[inline]
+    pub(super) fn insert(&self, task: Task, is_ready: bool) -> Option<WakerId> {
+        self.with(|queue| queue.insert(self.id, task, is_ready))
     }
 
     /// Returns all tasks but the root, in the order of their spawns.

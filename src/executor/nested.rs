@@ -19,8 +19,13 @@ pub(super) struct Outer<'a> {
 }
 
 impl Executor {
-    /// Runs the first turn of a new task, inside the turn of another.
-    pub(super) fn run_eagerly(&self, task: &Task) {
+    /// Runs the first turn of a new task, inside the turn of another. Drops its future instead if
+    /// the loop ends: no turn will run it any more.
+    #[inline(never)]
+    pub(super) fn run_at_once(&self, task: &Task) {
+        if self.is_closing() {
+            return self.cancel(task);
+        }
         let _outer = Outer::of_other(self);
         budget::begin(task.header().waker_id.get().slot());
         if self.run_inside(task) {
@@ -39,10 +44,7 @@ impl Executor {
         let header = Header::new(self.ids.next(), options.spawned_at);
         header.set(Flag::IsChild, true);
         let child = TaskCell::by_scope(header, future, scope);
-        let inserted = self
-            .local_queue
-            .with(|queue| queue.insert(self.local_queue.id(), child.task().clone()));
-        let Some(waker_id) = inserted else {
+        let Some(waker_id) = self.local_queue.insert(child.task().clone(), false) else {
             // Only an owner of a child may drop its future, and no scope owns this one.
             let _outer = Outer::of_part(self);
             child.header().abort();

@@ -6,6 +6,7 @@
 //! when the slot is in neither list. A slot whose task ends while it is queued becomes vacant only
 //! when it is popped.
 
+use std::mem;
 use std::ops::Range;
 
 use crate::current::{LoopId, SLOT_MAX, WakerId};
@@ -71,18 +72,24 @@ impl<T> RunQueue<T> {
         self.len as usize
     }
 
-    /// Inserts `task` into a vacant slot, without queueing it. Returns the id for its wakers;
-    /// `None` if no further slot fits into a [`WakerId`].
-    pub(crate) fn insert(&mut self, in_loop: LoopId, task: T) -> Option<WakerId> {
+    /// Inserts `task` into a vacant slot, and queues it if it `is_ready`. Returns the id for its
+    /// wakers; `None` if no further slot fits into a [`WakerId`].
+    #[inline]
+    pub(crate) fn insert(&mut self, in_loop: LoopId, task: T, is_ready: bool) -> Option<WakerId> {
         if self.vacant == END {
             self.vacant = self.add_slots()?;
         }
         let index = self.vacant;
         let slot = &mut self.slots[index as usize];
         self.vacant = slot.next;
-        slot.next = IDLE;
-        slot.task = Some(task);
-        Some(WakerId::new(in_loop, slot.generation, index))
+        slot.next = if is_ready { END } else { IDLE };
+        // A vacant slot holds no task: there is nothing to drop.
+        mem::forget(slot.task.replace(task));
+        let id = WakerId::new(in_loop, slot.generation, index);
+        if is_ready {
+            self.append(index);
+        }
+        Some(id)
     }
 
     /// Makes the root's slot if needed, and queues it.
@@ -178,8 +185,14 @@ impl<T> RunQueue<T> {
 
     /// Appends a slot that is in no list to the queue.
     #[inline]
-    pub(crate) fn link(&mut self, index: u32) {
+    fn link(&mut self, index: u32) {
         self.slots[index as usize].next = END;
+        self.append(index);
+    }
+
+    /// Appends a slot whose `next` is `END` to the queue.
+    #[inline]
+    fn append(&mut self, index: u32) {
         if self.head == END {
             self.head = index;
         } else {
@@ -198,11 +211,13 @@ impl<T> RunQueue<T> {
         loop {
             let index = self.head;
             let slot = self.slots.get_mut(index as usize)?;
-            self.head = slot.next;
+            self.head = mem::replace(&mut slot.next, IDLE);
             self.len -= 1;
-            if slot.task.is_some() || index == ROOT {
-                slot.next = IDLE;
-                return Some((index, slot.task.clone()));
+            if let Some(task) = &slot.task {
+                return Some((index, Some(task.clone())));
+            }
+            if index == ROOT {
+                return Some((index, None));
             }
             slot.next = self.vacant;
             self.vacant = index;
@@ -228,7 +243,7 @@ impl<T> RunQueue<T> {
         if before == END {
             return;
         }
-        let next = std::mem::replace(&mut self.slots[index as usize].next, self.head);
+        let next = mem::replace(&mut self.slots[index as usize].next, self.head);
         self.slots[before as usize].next = next;
         if next == END {
             self.tail = before;

@@ -8,8 +8,22 @@ fn drain(queue: &mut RunQueue<u8>) -> Vec<u32> {
 
 fn queue_of(tasks: u8) -> (RunQueue<u8>, Vec<WakerId>) {
     let mut queue = RunQueue::new();
-    let ids = (0..tasks).map(|task| queue.insert(1, task).unwrap()).collect();
+    let ids = (0..tasks).map(|task| queue.insert(1, task, false).unwrap()).collect();
     (queue, ids)
+}
+
+#[test]
+fn a_ready_task_is_queued_behind_the_others_when_it_is_inserted() {
+    let (mut queue, ids) = queue_of(2);
+    queue.push(ids[1]);
+    for task in [7, 8] {
+        let id = queue.insert(1, task, true).unwrap();
+        queue.push(id);
+    }
+    assert_eq!(queue.len(), 3);
+    assert_eq!(drain(&mut queue), [2, 3, 4]);
+    queue.push(ids[0]);
+    assert_eq!(drain(&mut queue), [1]);
 }
 
 #[test]
@@ -39,7 +53,7 @@ fn a_stale_wake_is_ignored() {
     assert_eq!(queue.remove(1), Some(0));
     queue.push(ids[0]);
     assert_eq!(queue.pop(), None);
-    let new = queue.insert(1, 7).unwrap();
+    let new = queue.insert(1, 7, false).unwrap();
     assert_eq!(new.slot(), 1, "the slot is reused");
     queue.push(ids[0]);
     assert_eq!(queue.pop(), None);
@@ -55,9 +69,9 @@ fn a_queued_slot_is_not_reused() {
     queue.push(ids[0]);
     queue.push(ids[1]);
     assert_eq!(queue.remove(1), Some(0));
-    assert_eq!(queue.insert(1, 9).unwrap().slot(), 3);
+    assert_eq!(queue.insert(1, 9, false).unwrap().slot(), 3);
     assert_eq!(drain(&mut queue), [2]);
-    assert_eq!(queue.insert(1, 9).unwrap().slot(), 1);
+    assert_eq!(queue.insert(1, 9, false).unwrap().slot(), 1);
 }
 
 #[test]
@@ -65,19 +79,19 @@ fn a_wrapped_generation_keeps_the_lists_intact() {
     let (mut queue, ids) = queue_of(2);
     for _ in 0..u16::MAX {
         queue.remove(1);
-        assert_eq!(queue.insert(1, 0).unwrap().slot(), 1);
+        assert_eq!(queue.insert(1, 0, false).unwrap().slot(), 1);
     }
     queue.remove(1);
     queue.push(ids[0]);
     queue.push(ids[1]);
     assert_eq!(drain(&mut queue), [2], "the slot is vacant");
-    assert_eq!(queue.insert(1, 0).unwrap(), ids[0]);
+    assert_eq!(queue.insert(1, 0, false).unwrap(), ids[0]);
 }
 
 #[test]
 fn slots_are_freed_after_a_burst() {
     let (mut queue, kept) = queue_of(3);
-    let burst: Vec<_> = (0..100_000).map(|_| queue.insert(1, 9).unwrap()).collect();
+    let burst: Vec<_> = (0..100_000).map(|_| queue.insert(1, 9, false).unwrap()).collect();
     queue.remove(kept[1].slot());
     let (stays, ends) = burst.split_at(1000);
     for id in ends {
@@ -86,8 +100,8 @@ fn slots_are_freed_after_a_burst() {
     }
     assert!(queue.slots.capacity() <= KEPT_MAX);
     // Vacant slots are reused, the lowest first, and the wakers of the burst are stale.
-    assert_eq!(queue.insert(1, 7).unwrap().slot(), kept[1].slot());
-    let reused: Vec<_> = ends.iter().map(|_| queue.insert(1, 8).unwrap()).collect();
+    assert_eq!(queue.insert(1, 7, false).unwrap().slot(), kept[1].slot());
+    let reused: Vec<_> = ends.iter().map(|_| queue.insert(1, 8, false).unwrap()).collect();
     assert!(reused.iter().map(|id| id.slot()).eq(ends.iter().map(|id| id.slot())));
     ends.iter().for_each(|id| queue.push(*id));
     assert_eq!(queue.len(), 0);
@@ -99,7 +113,7 @@ fn slots_are_freed_after_a_burst() {
 #[test]
 fn slots_in_use_are_not_freed() {
     let (mut queue, _) = queue_of(3);
-    let burst: Vec<_> = (0..100_000).map(|_| queue.insert(1, 9).unwrap()).collect();
+    let burst: Vec<_> = (0..100_000).map(|_| queue.insert(1, 9, false).unwrap()).collect();
     let (last, others) = burst.split_last().unwrap();
     queue.push(others[1]);
     others.iter().for_each(|id| _ = queue.remove(id.slot()));

@@ -26,6 +26,7 @@ use std::cell::UnsafeCell;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::mem::{self, ManuallyDrop, needs_drop};
+use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -38,7 +39,7 @@ use super::task_memory::{Owner, RunOutcome, Runnable, Steps, Table, Task};
 use super::task_output::{ByLoop, RunBy, drop_output, only_panic};
 use super::waker::waker;
 use crate::caught::{Caught, catch};
-use crate::current::{self, WaitsFor, budget};
+use crate::current::{self, TaskId, WaitsFor, budget};
 
 /// The body of a task. `R` is the loop or the scope that runs it.
 pub(super) struct TaskCell<F: Future, R> {
@@ -69,10 +70,14 @@ impl<F: Future + 'static> TaskCell<F, ByLoop> {
     /// Makes a task that the loop runs.
     #[allow(unsafe_code)]
     #[inline]
-    pub(super) fn by_loop(header: Header, future: F) -> Output<'static, F::Output> {
-        let cell = TaskCell::new(ByLoop, future);
+    pub(super) fn by_loop(
+        id: TaskId,
+        spawned_at: &'static Location<'static>,
+        future: F,
+    ) -> Output<'static, F::Output> {
+        let make = || (Header::new(id, spawned_at), TaskCell::new(ByLoop, future));
         // SAFETY: the table is for this type. Its future is `'static`.
-        let owner = unsafe { Owner::new(header, &Self::TABLE, cell) };
+        let owner = unsafe { Owner::new(&Self::TABLE, make) };
         Output { owner, output: PhantomData }
     }
 }
@@ -98,9 +103,9 @@ impl<F: Future> TaskCell<F, ByScope> {
     where
         F: 'env,
     {
-        let cell = TaskCell::new(scope, future);
+        let make = || (header, TaskCell::new(scope, future));
         // SAFETY: the table is for this type, and borrowing. Its future outlives `'env`.
-        let owner = unsafe { Owner::new(header, &Self::TABLE, cell) };
+        let owner = unsafe { Owner::new(&Self::TABLE, make) };
         Output { owner, output: PhantomData }
     }
 

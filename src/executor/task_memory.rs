@@ -28,6 +28,7 @@
 use std::cell::Cell;
 use std::marker::PhantomData;
 use std::mem;
+use std::process;
 use std::ptr::NonNull;
 
 use super::arena::{self, Place, WORDS_MAX, Word};
@@ -189,7 +190,11 @@ impl Clone for Task {
     #[inline]
     fn clone(&self) -> Task {
         let references = &self.head().references;
-        references.set(references.get().checked_add(1).expect("too many references to a task"));
+        references.set(references.get().wrapping_add(1));
+        if references.get() == 0 {
+            // As `Rc` does: after a panic the count would be too low, and *Block* would not hold.
+            process::abort();
+        }
         Task(self.0)
     }
 }
@@ -249,7 +254,7 @@ impl Runnable for Task {
 }
 
 impl Owner<'_> {
-    /// Allocates a block.
+    /// Allocates a block, and then makes its contents, which are written straight into it.
     ///
     /// # Safety
     ///
@@ -258,8 +263,9 @@ impl Owner<'_> {
     /// table must be [`borrowing`](Table::borrowing).
     #[allow(unsafe_code)]
     #[inline]
-    pub(super) unsafe fn new<B>(header: Header, table: &'static Table, body: B) -> Self {
+    pub(super) unsafe fn new<B>(table: &'static Table, make: impl FnOnce() -> (Header, B)) -> Self {
         let (block, place) = Block::<B>::allocate();
+        let (header, body) = make();
         let head = Head { references: Cell::new(1), place, table, header };
         // SAFETY: by *Memory*, the block is valid for this type, and not in use.
         unsafe { block.write(Block { head, body }) };

@@ -98,38 +98,30 @@ impl Executor {
         future: F,
         options: SpawnOptions,
     ) -> JoinHandle<F::Output> {
-        let header = Header::new(self.ids.next(), options.spawned_at);
-        let output = TaskCell::by_loop(header, future);
-        let task = output.task().clone();
+        let output = TaskCell::by_loop(self.ids.next(), options.spawned_at, future);
         let handle = JoinHandle::new(output);
-        let header = handle.header();
         if let Some(name) = options.name {
-            header.set_name(name);
+            handle.header().set_name(name);
         }
-        let is_closing = self.is_closing();
+        self.insert(handle.task(), options.is_eager);
+        handle
+    }
+
+    /// Inserts a new task into the run queue. Compiled once, not for each type of future.
+    fn insert(&self, task: &Task, is_eager: bool) {
         let is_in_turn = self.local_queue.is_in_turn();
-        let is_eager = options.is_eager && is_in_turn;
-        let inserted = self.local_queue.with(|queue| {
-            let waker_id = queue.insert(self.local_queue.id(), task)?;
-            if !is_eager && !is_closing {
-                queue.link(waker_id.slot());
-            }
-            Some(waker_id)
-        });
-        header.waker_id.set(inserted.expect(TOO_MANY));
+        let is_run_at_once = self.is_closing() || (is_eager && is_in_turn);
+        let id = self.local_queue.insert(task.clone(), !is_run_at_once);
+        task.header().waker_id.set(id.expect(TOO_MANY));
         if self.has_observers() {
-            self.observe_spawn(header);
+            self.observe_spawn(task.header());
         }
-        if is_closing {
-            // No turn will run it any more.
-            self.cancel(handle.task());
-        } else if is_eager {
-            self.run_eagerly(handle.task());
+        if is_run_at_once {
+            self.run_at_once(task);
         } else if !is_in_turn {
             // An event loop that embeds this one must begin a turn.
             self.inbox.notify();
         }
-        handle
     }
 
     /// Spawns a task of this crate that is rare. Boxed futures share the code of one task type.

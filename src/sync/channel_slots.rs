@@ -42,12 +42,6 @@ impl Slots {
             self.assigned -= if was_woken { slots } else { 0 };
             return was_woken;
         }
-        self.try_take_free(slots)
-    }
-
-    /// Takes free slots.
-    #[inline]
-    pub(super) fn try_take_free(&mut self, slots: usize) -> bool {
         if self.free < slots {
             return false;
         }

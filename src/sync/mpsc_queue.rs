@@ -188,7 +188,7 @@ impl<T> Queue<T> {
         limit: usize,
     ) -> Poll<usize> {
         ready!(budget::poll_left(cx));
-        if limit > 0 {
+        if limit > 0 && self.state.borrow().is_blocked() {
             ready!(self.wait(cx));
         }
         let mut state = self.state.borrow_mut();
@@ -206,21 +206,18 @@ impl<T> Queue<T> {
     #[track_caller]
     fn wait(&self, cx: &mut Context<'_>) -> Poll<()> {
         let state = self.state.borrow_mut();
-        if !state.is_blocked() {
-            return Poll::Ready(());
-        }
         if state.receiver.as_ref().is_some_and(|old| old.will_wake(cx.waker())) {
-            return current::pending(WaitsFor::Channel);
+            return state.wait();
         }
         drop(state);
         let waker = cx.waker().clone();
-        // Cloning is user code, which may send: check the state again.
+        // Cloning is user code, which may send: the state is checked after it.
         let mut state = self.state.borrow_mut();
-        let may_wait = state.is_blocked();
-        let unneeded = if may_wait { state.receiver.replace(waker) } else { Some(waker) };
+        let waits = state.wait();
+        let unneeded = if waits.is_pending() { state.receiver.replace(waker) } else { Some(waker) };
         drop(state);
         drop(unneeded);
-        if may_wait { current::pending(WaitsFor::Channel) } else { Poll::Ready(()) }
+        waits
     }
 
     pub(super) fn close(&self) {
@@ -313,6 +310,12 @@ impl<T> State<T> {
         self.values.push_back(value);
         // Usually the receiver does not wait: a test is cheaper than a store.
         if self.receiver.is_some() { self.receiver.take() } else { None }
+    }
+
+    /// Returns `Pending` while a receive must wait.
+    #[track_caller]
+    fn wait(&self) -> Poll<()> {
+        if self.is_blocked() { current::pending(WaitsFor::Channel) } else { Poll::Ready(()) }
     }
 
     /// Whether a receive must wait.

@@ -1,5 +1,6 @@
 //! The wait of a future for slots of an [`mpsc`](super::mpsc) channel.
 
+use std::cell::RefMut;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -36,7 +37,10 @@ impl<'a, T> Reserve<'a, T> {
         cx: &mut Context<'_>,
         slots: usize,
     ) -> Poll<Result<(), SendError<()>>> {
-        self.poll_slots(cx, slots, |state| state.slots.reserved += slots)
+        let reserve = |state: &mut State<T>| state.slots.reserved += slots;
+        let Some(mut state) = self.try_take(slots) else { return self.wait(cx, slots, reserve) };
+        reserve(&mut state);
+        Poll::Ready(Ok(()))
     }
 
     /// Fills a slot with `value`. Takes the value out only when this completes.
@@ -47,38 +51,51 @@ impl<'a, T> Reserve<'a, T> {
         cx: &mut Context<'_>,
         value: &mut Option<T>,
     ) -> Poll<Result<(), SendError<T>>> {
-        let mut take = || value.take().expect("a send was polled after it completed");
-        let Ok(receiver) = ready!(self.poll_slots(cx, 1, |state| state.push(take()))) else {
-            return Poll::Ready(Err(SendError(take())));
-        };
+        let Some(mut state) = self.try_take(1) else { return self.wait_and_send(cx, value) };
+        let receiver = state.push(take(value));
+        drop(state);
         wake(receiver);
         Poll::Ready(Ok(()))
     }
 
-    /// Gets slots, and completes with the result of `take`.
+    /// Out of line, so that a send that finds a free slot saves few registers.
+    #[inline(never)]
+    #[track_caller]
+    fn wait_and_send(
+        &mut self,
+        cx: &mut Context<'_>,
+        value: &mut Option<T>,
+    ) -> Poll<Result<(), SendError<T>>> {
+        let sent = ready!(self.wait(cx, 1, |state| state.push(take(value))));
+        Poll::Ready(sent.map(wake).map_err(|SendError(())| SendError(take(value))))
+    }
+
+    /// Takes slots, if this future need not wait for them. Returns the state, for the caller to use
+    /// the slots.
+    #[inline]
+    fn try_take(&mut self, slots: usize) -> Option<RefMut<'a, State<T>>> {
+        let unit = budget::next_unit()?;
+        let mut state = self.queue.state.borrow_mut();
+        if state.is_closed || !state.slots.try_take(&mut self.key, slots) {
+            return None;
+        }
+        unit.spend();
+        Some(state)
+    }
+
+    /// Waits for slots, and completes with the result of `fill`.
     #[inline]
     #[track_caller]
-    fn poll_slots<R>(
+    fn wait<R>(
         &mut self,
         cx: &mut Context<'_>,
         slots: usize,
-        take: impl FnOnce(&mut State<T>) -> R,
+        fill: impl FnOnce(&mut State<T>) -> R,
     ) -> Poll<Result<R, SendError<()>>> {
         ready!(budget::poll_left(cx));
         let Reserve { queue, key } = self;
-        let mut waker = None;
-        if !key.is_registered() {
-            let mut state = queue.state.borrow_mut();
-            if !state.is_closed && state.slots.try_take_free(slots) {
-                let taken = take(&mut state);
-                drop(state);
-                budget::spend();
-                return Poll::Ready(Ok(taken));
-            }
-            drop(state);
-            // Cloning a waker is user code, which may receive or close: the state is checked again.
-            waker = Some(cx.waker().clone());
-        }
+        // Cloning a waker is user code, which may receive or close: the state is checked after it.
+        let mut waker = (!key.is_registered()).then(|| cx.waker().clone());
         loop {
             let mut state = queue.state.borrow_mut();
             if state.is_closed {
@@ -88,10 +105,10 @@ impl<'a, T> Reserve<'a, T> {
                 return Poll::Ready(Err(SendError(())));
             }
             if state.slots.try_take(key, slots) {
-                let taken = take(&mut state);
+                let filled = fill(&mut state);
                 drop(state);
                 budget::spend();
-                return Poll::Ready(Ok(taken));
+                return Poll::Ready(Ok(filled));
             }
             if let Some(waker) = waker {
                 let old = state.slots.enqueue(key, slots, waker);
@@ -124,6 +141,10 @@ impl<'a, T> SendValue<'a, T> {
     pub(super) fn new(queue: &'a Queue<T>, value: T) -> SendValue<'a, T> {
         SendValue { reserve: Reserve::new(queue), value: Some(value) }
     }
+}
+
+fn take<T>(value: &mut Option<T>) -> T {
+    value.take().expect("a send was polled after it completed")
 }
 
 /// The value is moved out, and never pinned.

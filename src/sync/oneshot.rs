@@ -94,14 +94,9 @@ struct Shared<T> {
 #[doc(alias = "AsyncResult")]
 #[doc(alias = "create_future")]
 pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
-    let shared = Rc::new(Shared {
-        value: Cell::new(None),
-        receiver: Cell::new(None),
-        sender: Cell::new(None),
-        is_sender_dropped: Cell::new(false),
-        is_closed: Cell::new(false),
-        is_terminated: Cell::new(false),
-    });
+    // Not `Rc::new`, which makes the value on the stack and copies it by loads that are wider than
+    // the stores: the processor cannot forward these, and waits.
+    let shared = Rc::<Shared<T>>::default();
     (Sender { shared: shared.clone() }, Receiver { shared })
 }
 
@@ -198,6 +193,19 @@ impl<T> Receiver<T> {
     #[doc(alias = "cancel")]
     pub fn close(&mut self) {
         self.shared.close();
+    }
+}
+
+impl<T> Default for Shared<T> {
+    fn default() -> Shared<T> {
+        Shared {
+            value: Cell::new(None),
+            receiver: Cell::new(None),
+            sender: Cell::new(None),
+            is_sender_dropped: Cell::new(false),
+            is_closed: Cell::new(false),
+            is_terminated: Cell::new(false),
+        }
     }
 }
 

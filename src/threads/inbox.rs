@@ -6,7 +6,7 @@
 //! host; later ones do not. Nothing can be added to a closed inbox.
 
 use std::collections::{HashSet, VecDeque};
-use std::hash::{BuildHasherDefault, DefaultHasher};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::mem;
 use std::ops::ControlFlow;
 use std::panic::Location;
@@ -75,13 +75,17 @@ pub(crate) struct Inbox {
 struct Queues {
     /// In the order of the calls of `wake`.
     wakes: Vec<WakerId>,
-    /// The same ids, to find duplicates. The crate makes them, so that no random hash has to
-    /// protect the set.
-    woken: HashSet<WakerId, BuildHasherDefault<DefaultHasher>>,
+    /// The same ids, to find duplicates.
+    woken: HashSet<WakerId, BuildHasherDefault<IdHasher>>,
     calls: VecDeque<Call>,
     requests: VecDeque<Request>,
     closed: bool,
 }
+
+/// Hashes a [`WakerId`] by one multiplication, since the inbox is locked meanwhile. The crate makes
+/// the ids, so that no random hash has to protect the set.
+#[derive(Default)]
+struct IdHasher(u64);
 
 /// The wakes and calls that [`Inbox::drain`] took. The loop keeps it, to reuse its capacity.
 #[derive(Default)]
@@ -90,6 +94,21 @@ pub(crate) struct Drained {
     pub(crate) calls: VecDeque<Call>,
     /// The request that this turn answers.
     pub(crate) request: Option<Request>,
+}
+
+impl Hasher for IdHasher {
+    fn write_usize(&mut self, word: usize) {
+        // 2^64 divided by the golden ratio: neighbouring slots get distant hashes.
+        self.0 = (word as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    fn write(&mut self, _: &[u8]) {
+        unreachable!("an id is one word")
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 impl Drained {

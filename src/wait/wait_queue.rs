@@ -157,12 +157,13 @@ impl<D: Copy> WaiterList<D> {
     }
 
     /// Removes the waiter of `key` if it was woken. Returns whether it was woken.
+    #[inline]
     pub(crate) fn take_woken(&mut self, key: &mut WaitKey) -> bool {
-        let was_woken = self.is_woken(*key);
-        if was_woken {
-            self.remove(key);
-        }
-        was_woken
+        let woken = key.index().filter(|index| self.waiters[*index as usize].waker.is_none());
+        let Some(index) = woken else { return false };
+        *key = WaitKey::default();
+        self.waiters.remove(index as usize);
+        true
     }
 
     /// Removes a waiter. Returns its waker; `None` if it was woken or never waited.
