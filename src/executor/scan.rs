@@ -30,11 +30,18 @@ impl Executor {
 
     /// Returns the tasks in `slots`, in the order of their slots. Returns `None` behind the last
     /// slot.
-    pub(crate) fn infos_in(&self, slots: Range<u32>) -> Option<impl Iterator<Item = TaskInfo>> {
-        let tasks: Vec<_> = self.local_queue.with(|queue| {
-            (slots.start < queue.slots()).then(|| queue.tasks_in(&slots).cloned().collect())
-        })?;
-        let root = slots.contains(&ROOT).then(|| self.root_info()).flatten();
-        Some(root.into_iter().chain(tasks.into_iter().map(|task| self.info(&task))))
+    pub(crate) fn infos_in(&self, slots: Range<u32>) -> Option<Vec<TaskInfo>> {
+        let (mut tasks, mut infos) = (Vec::new(), Vec::new());
+        let is_inside = self.local_queue.with(|queue| {
+            tasks.extend(queue.tasks_in(&slots).cloned());
+            slots.start < queue.slots()
+        });
+        if slots.contains(&ROOT) {
+            infos.extend(self.root_info());
+        }
+        for task in &tasks {
+            infos.push(self.info(task));
+        }
+        is_inside.then_some(infos)
     }
 }

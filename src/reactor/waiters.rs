@@ -77,12 +77,14 @@ impl<S> Waiters<S> {
     /// Calls `f` with each waker. The wakers are moved meanwhile: `f` must not run user code.
     pub(super) fn scan(&self, mut f: impl FnMut(&Waker)) {
         let (first, others) = (self.first.take(), self.others.take());
-        first.iter().for_each(&mut f);
-        others
-            .iter()
-            .flat_map(|slots| slots.iter())
-            .filter_map(|(_, slot)| slot.as_ref())
-            .for_each(f);
+        if let Some(waker) = &first {
+            f(waker);
+        }
+        if let Some(slots) = &others {
+            for (_, slot) in slots.iter() {
+                slot.iter().for_each(&mut f);
+            }
+        }
         self.first.set(first);
         self.others.set(others);
     }
