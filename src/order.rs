@@ -10,7 +10,10 @@ pub(crate) fn sort_by_first(pairs: &mut [(u64, u32)]) {
 
 /// Returns the indices of `items` in the order of their numbers, with the numbers.
 pub(crate) fn in_order<T>(items: &[T], number: impl Fn(&T) -> u64) -> Vec<(u64, u32)> {
-    let mut order: Vec<_> = items.iter().map(number).zip(0..).collect();
+    let mut order = Vec::with_capacity(items.len());
+    for item in items {
+        order.push((number(item), order.len() as u32));
+    }
     sort_by_first(&mut order);
     order
 }

@@ -19,7 +19,7 @@ use super::run_queue::RunQueue;
 use super::spans;
 use super::task_memory::Task;
 use crate::current::{self, LoopId, Outer, TaskId, WakerId};
-use crate::order::in_order;
+use crate::order;
 use crate::threads::registry;
 
 type Queue = RunQueue<Task>;
@@ -99,27 +99,19 @@ impl LocalQueue {
     /// Calls `f` with the queue, which is borrowed: `f` must not run user code.
     #[inline]
     pub(crate) fn with<T>(&self, f: impl FnOnce(&mut Queue) -> T) -> T {
-        if self.is_in_turn() {
-            RUNNING.with(|running| f(&mut running.queue.borrow_mut()))
-        } else {
-            f(&mut self.queue.borrow_mut())
-        }
+        RUNNING.with(|running| f(&mut running.queue_of(self).borrow_mut()))
     }
 
     /// Returns all tasks but the root, in the order of their spawns.
     pub(super) fn in_order_of_spawn(&self) -> Vec<Task> {
-        let tasks: Vec<Task> = self.with(|queue| queue.tasks().cloned().collect());
-        let order = in_order(&tasks, |task| task.header().id.number());
-        order.into_iter().map(|(_, index)| tasks[index as usize].clone()).collect()
+        let mut tasks: Vec<Task> = self.with(|queue| queue.tasks().cloned().collect());
+        order::sort(&mut tasks, |task| task.header().id.number());
+        tasks
     }
 
     /// Queues a task of this loop that was woken.
     pub(crate) fn push(&self, id: WakerId) {
-        if self.is_in_turn() {
-            RUNNING.with(|running| spans::push(&running.queue, id, id_of));
-        } else {
-            spans::push(&self.queue, id, id_of);
-        }
+        RUNNING.with(|running| spans::push(running.queue_of(self), id, id_of));
     }
 
     /// Moves the queue into the thread-local, or back.
@@ -127,6 +119,15 @@ impl LocalQueue {
         RUNNING.with(|running| {
             mem::swap(&mut *running.queue.borrow_mut(), &mut *self.queue.borrow_mut());
         });
+    }
+}
+
+impl Running {
+    /// Returns where the queue of a loop is now.
+    #[inline]
+    fn queue_of<'a>(&'a self, local_queue: &'a LocalQueue) -> &'a RefCell<Queue> {
+        let is_in_turn = ptr::eq(self.address.get(), local_queue);
+        if is_in_turn { &self.queue } else { &local_queue.queue }
     }
 }
 

@@ -286,9 +286,14 @@ impl Reactor {
         let mut woken = self.woken.borrow_mut();
         let before = woken.len();
         let result = f(&mut woken);
-        // `pop` takes from the end, where the first waker must be.
-        woken[before..].reverse();
         drop(woken);
+        self.wake_collected(before);
+        result
+    }
+
+    fn wake_collected(&self, before: usize) {
+        // `pop` takes from the end, where the first waker must be.
+        self.woken.borrow_mut()[before..].reverse();
         // Not `while let`: its borrow would last while the waker runs.
         loop {
             let Some(waker) = self.woken.borrow_mut().pop() else { break };
@@ -297,7 +302,6 @@ impl Reactor {
         if self.woken.borrow().capacity() > KEPT_MAX {
             self.woken.take();
         }
-        result
     }
 }
 

@@ -268,9 +268,9 @@ impl Runtime {
         for id in self.drained.wakes.drain(..) {
             self.context.executor.wake(id);
         }
-        for Call { function, called_at } in self.drained.calls.drain(..) {
-            let options = SpawnOptions::at(called_at);
-            drop(self.context.executor.spawn_call(async { function() }, options));
+        for call in self.drained.calls.drain(..) {
+            let options = SpawnOptions::at(call.called_at);
+            drop(self.context.executor.spawn_call(call.run(), options));
         }
         self.drained.shrink();
         if let Some(mut request) = self.drained.request.take() {

@@ -19,6 +19,7 @@ use crate::current::{self, WaitsFor, budget};
 use crate::executor::{
     ByScope, Flag, Owner, Runnable, ScopeState, SpawnOptions, local_queue, wake_waiter,
 };
+use crate::order;
 use crate::world;
 
 /// The children that a scope's body and its children spawn.
@@ -168,7 +169,7 @@ impl<'env> Children<'env> {
         let mut panic = None;
         let list = mem::take(&mut *self.list.borrow_mut());
         let mut children: Vec<_> = list.into_iter().map(|(_, task)| task).collect();
-        children.sort_unstable_by_key(|task| task.header().id);
+        order::sort(&mut children, |task| task.header().id.number());
         for task in children {
             panic = panic.or(catch(|| self.context.executor.cancel_inside(&task)).err());
         }

@@ -28,6 +28,13 @@ pub(crate) struct Call {
     pub(crate) called_at: &'static Location<'static>,
 }
 
+impl Call {
+    /// Returns the future of the task that calls the function. All calls share one type of task.
+    pub(crate) async fn run(self) {
+        (self.function)();
+    }
+}
+
 /// A question about a loop, from another thread: [`Inbox::request`].
 ///
 /// The loop calls it on its own thread, as the current loop, while no task runs: one request and
@@ -78,7 +85,7 @@ struct Queues {
     /// The same ids, to find duplicates. The crate makes them, so that no random hash has to
     /// protect the set.
     woken: HashSet<WakerId, BuildHasherDefault<DefaultHasher>>,
-    calls: VecDeque<Call>,
+    calls: Vec<Call>,
     requests: VecDeque<Request>,
     closed: bool,
 }
@@ -87,7 +94,7 @@ struct Queues {
 #[derive(Default)]
 pub(crate) struct Drained {
     pub(crate) wakes: Vec<WakerId>,
-    pub(crate) calls: VecDeque<Call>,
+    pub(crate) calls: Vec<Call>,
     /// The request that this turn answers.
     pub(crate) request: Option<Request>,
 }
@@ -99,7 +106,7 @@ impl Drained {
             self.wakes = Vec::new();
         }
         if self.calls.capacity() > KEPT_MAX {
-            self.calls = VecDeque::new();
+            self.calls = Vec::new();
         }
     }
 }
@@ -163,7 +170,7 @@ impl Inbox {
             drop(queues);
             return Err(call);
         }
-        queues.calls.push_back(call);
+        queues.calls.push(call);
         drop(queues);
         self.notify();
         Ok(())
@@ -289,7 +296,7 @@ impl Inbox {
 
     /// Closes the inbox. Returns the calls that will not run: the caller drops them, since their
     /// destructors are user code.
-    pub(crate) fn close(&self) -> VecDeque<Call> {
+    pub(crate) fn close(&self) -> Vec<Call> {
         let mut queues = self.lock();
         queues.closed = true;
         let (calls, requests) = (mem::take(&mut queues.calls), mem::take(&mut queues.requests));

@@ -197,11 +197,14 @@ impl Pool {
     pub(crate) fn close(&self) {
         let mut state = self.0.lock();
         state.closed = true;
-        let jobs = std::mem::take(&mut state.jobs);
-        let waiting = state.kinds.each_mut().map(|kind| std::mem::take(&mut kind.waiting));
+        let State { jobs, kinds, .. } = &mut *state;
+        let mut queued = std::mem::take(jobs);
+        for kind in kinds {
+            queued.append(&mut kind.waiting);
+        }
         drop(state);
         self.0.work.notify_all();
-        for queued in jobs.into_iter().chain(waiting.into_iter().flatten()) {
+        for queued in queued {
             let _ = catch(|| queued.job.cancel_unstarted(self.settings().owner));
         }
     }
