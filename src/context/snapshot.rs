@@ -84,7 +84,9 @@ pub(crate) struct Scan {
 impl Scan {
     /// Makes a walk over some of the tables.
     pub(crate) fn new(parts: &[Part]) -> Scan {
-        Scan { parts: parts.iter().rev().copied().collect(), cursor: 0 }
+        let mut parts = parts.to_vec();
+        parts.reverse();
+        Scan { parts, cursor: 0 }
     }
 
     /// Makes a walk over all tables.

@@ -3,7 +3,7 @@
 //!
 //! Invariant: a loop that does not record locks only tests whether it does.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::{BuildHasherDefault, DefaultHasher};
@@ -69,10 +69,8 @@ thread_local! {
     static CALL: Cell<(usize, Place)> = const { Cell::new((0, None)) };
     /// Set by a poll that has waited for nothing but a lock of its own task.
     static SELF_WAIT: Cell<Option<SelfWait>> = const { Cell::new(None) };
-    static RECORDS: ManuallyDrop<RefCell<Records>> = const {
-        let held = HashMap::with_hasher(BuildHasherDefault::new());
-        let waiting = TaskMap::with_hasher(BuildHasherDefault::new());
-        ManuallyDrop::new(RefCell::new(Records { held, waiting, locked: 0 }))
+    static RECORDS: ManuallyDrop<Cell<Records>> = const {
+        ManuallyDrop::new(Cell::new(Records::NONE))
     };
 }
 
@@ -130,12 +128,25 @@ pub(crate) fn unlocked(address: *const impl Sized) {
     }
 }
 
-/// Calls `f` with the records, which are borrowed: `f` must not run user code.
+/// Calls `f` with the records, which are taken from their cell: `f` must not run user code.
 fn with<T>(f: impl FnOnce(&mut Records) -> T) -> T {
-    RECORDS.with(|records| f(&mut records.borrow_mut()))
+    let mut records = replace(Records::NONE);
+    let result = f(&mut records);
+    replace(records);
+    result
+}
+
+fn replace(records: Records) -> Records {
+    RECORDS.with(|cell| cell.replace(records))
 }
 
 impl Records {
+    const NONE: Records = Records {
+        held: HashMap::with_hasher(BuildHasherDefault::new()),
+        waiting: TaskMap::with_hasher(BuildHasherDefault::new()),
+        locked: 0,
+    };
+
     /// Removes the record that a task waits for the lock at `address`.
     fn end_wait(&mut self, task: TaskId, address: usize) {
         let Some(waits) = self.waiting.get_mut(&task) else { return };

@@ -9,6 +9,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::mem::{self, ManuallyDrop};
+use std::ops::Range;
 use std::ptr;
 use std::rc::{Rc, Weak};
 
@@ -102,9 +103,20 @@ impl LocalQueue {
         RUNNING.with(|running| f(&mut running.queue_of(self).borrow_mut()))
     }
 
+    /// Returns the tasks in a range of slots but the root, in the order of their slots.
+    pub(super) fn tasks_in(&self, slots: Range<u32>) -> Vec<Task> {
+        self.with(|queue| {
+            let mut tasks = Vec::new();
+            for task in queue.tasks_in(slots) {
+                tasks.push(task.clone());
+            }
+            tasks
+        })
+    }
+
     /// Returns all tasks but the root, in the order of their spawns.
     pub(super) fn in_order_of_spawn(&self) -> Vec<Task> {
-        let mut tasks: Vec<Task> = self.with(|queue| queue.tasks().cloned().collect());
+        let mut tasks = self.tasks_in(0..u32::MAX);
         order::sort(&mut tasks, |task| task.header().id.number());
         tasks
     }

@@ -265,8 +265,12 @@ impl<T> RunQueue<T> {
 
     /// Returns the first task in `slot` or a later slot, and its slot.
     pub(crate) fn task_from(&self, slot: u32) -> Option<(u32, &T)> {
-        let later = self.slots.iter().enumerate().skip(slot as usize);
-        later.filter_map(|(index, slot)| Some((index as u32, slot.task.as_ref()?))).next()
+        for slot in slot..self.slots() {
+            if let Some(task) = self.task(slot) {
+                return Some((slot, task));
+            }
+        }
+        None
     }
 
     /// Returns the number of slots.
@@ -275,14 +279,15 @@ impl<T> RunQueue<T> {
     }
 
     /// Returns the tasks in a range of slots, in their order.
-    pub(crate) fn tasks_in(&self, slots: &Range<u32>) -> impl Iterator<Item = &T> {
-        let slots = self.slots.iter().take(slots.end as usize).skip(slots.start as usize);
-        slots.filter_map(|slot| slot.task.as_ref())
+    pub(crate) fn tasks_in(&self, slots: Range<u32>) -> impl Iterator<Item = &T> {
+        let end = slots.end.min(self.slots()) as usize;
+        let begin = end.min(slots.start as usize);
+        self.slots[begin..end].iter().filter_map(|slot| slot.task.as_ref())
     }
 
     /// Returns all tasks, in the order of their slots.
     pub(crate) fn tasks(&self) -> impl Iterator<Item = &T> {
-        self.slots.iter().filter_map(|slot| slot.task.as_ref())
+        self.tasks_in(0..self.slots())
     }
 }
 

@@ -31,17 +31,16 @@ impl Executor {
     /// Returns the tasks in `slots`, in the order of their slots. Returns `None` behind the last
     /// slot.
     pub(crate) fn infos_in(&self, slots: Range<u32>) -> Option<Vec<TaskInfo>> {
-        let (mut tasks, mut infos) = (Vec::new(), Vec::new());
-        let is_inside = self.local_queue.with(|queue| {
-            tasks.extend(queue.tasks_in(&slots).cloned());
-            slots.start < queue.slots()
-        });
+        if self.local_queue.with(|queue| slots.start >= queue.slots()) {
+            return None;
+        }
+        let mut infos = Vec::new();
         if slots.contains(&ROOT) {
             infos.extend(self.root_info());
         }
-        for task in &tasks {
-            infos.push(self.info(task));
+        for task in self.local_queue.tasks_in(slots) {
+            infos.push(self.info(&task));
         }
-        is_inside.then_some(infos)
+        Some(infos)
     }
 }

@@ -20,7 +20,7 @@ use super::poll::{Selector, World};
 use super::source::{Readiness, Source};
 use super::timer_wheel::Timers;
 use super::waiter::PollWaiters;
-use crate::clock::{Clock, Tick};
+use crate::clock::{Clock, Tick, earlier};
 use crate::sys::{Descriptor, IS_EMULATED};
 use crate::wait::WakeList;
 
@@ -103,7 +103,7 @@ impl Reactor {
             Selector::World(world) => return self.wait_in_world(world, limit),
         };
         let retry = self.has_unwatched().then_some(RETRY);
-        let limit = limit.into_iter().chain(retry).min();
+        let limit = earlier(limit, retry);
         let timeout =
             if self.has_pending_wakes() { Some(Duration::ZERO) } else { self.timeout(limit) };
         self.collect_and_wake(|later| {
@@ -271,7 +271,7 @@ impl Reactor {
             return limit;
         }
         let left = self.next_tick().map(|next| self.clock.left(next));
-        let timeout = limit.into_iter().chain(left).min()?;
+        let timeout = earlier(limit, left)?;
         if timeout < ALARM_BELOW && !timeout.is_zero() {
             self.armed.set(None);
             // If the alarm has no descriptor, the wait is rounded to the selector's milliseconds.

@@ -146,7 +146,9 @@ impl<S> Waiters<S> {
     #[cold]
     fn take_other_wakers(&self, woken: &mut impl Extend<Waker>) {
         let Some(mut others) = self.others.take() else { return };
-        woken.extend(others.iter_mut().filter_map(|(_, waker)| waker.take()));
+        for (_, waker) in others.iter_mut() {
+            woken.extend(waker.take());
+        }
         self.others.set(Some(others));
     }
 

@@ -297,15 +297,8 @@ impl Runtime {
     /// Runs `f` with the loop entered and not parked.
     pub(super) fn in_turns<T>(&mut self, f: impl FnOnce(&mut Runtime) -> T) -> T {
         let context = self.context.clone();
-        context.inbox.unpark();
-        context.inbox.info.set_running(true);
-        context.reactor.set_watched(false);
         let guard = TurnGuard(self);
-        let _entered = context.enter();
-        let _in_turn = context.executor.begin_turn();
-        if let Some(beacon) = context.executor.beacon() {
-            beacon.begin_turn();
-        }
+        let _in_turns = begin_turns(&context);
         f(guard.0)
     }
 
@@ -329,6 +322,20 @@ impl Runtime {
             }
         }
     }
+}
+
+/// Enters the loop, which runs turns until the returned value is dropped.
+fn begin_turns(context: &Rc<Context>) -> impl Sized + use<> {
+    context.inbox.unpark();
+    context.inbox.info.set_running(true);
+    context.reactor.set_watched(false);
+    let entered = context.enter();
+    let in_turn = context.executor.begin_turn();
+    if let Some(beacon) = context.executor.beacon() {
+        beacon.begin_turn();
+    }
+    // The fields of a tuple are dropped in their order: the turn ends first.
+    (in_turn, entered)
 }
 
 /// Exists while the loop runs turns. Its drop marks that the loop is between two turns.

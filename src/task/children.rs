@@ -168,7 +168,10 @@ impl<'env> Children<'env> {
     fn clear(&self) {
         let mut panic = None;
         let list = mem::take(&mut *self.list.borrow_mut());
-        let mut children: Vec<_> = list.into_iter().map(|(_, task)| task).collect();
+        let mut children = Vec::new();
+        for (_, task) in list {
+            children.push(task);
+        }
         order::sort(&mut children, |task| task.header().id.number());
         for task in children {
             panic = panic.or(catch(|| self.context.executor.cancel_inside(&task)).err());
