@@ -149,7 +149,7 @@ impl Snapshot {
         reactor.scan_sources(from as usize..to as usize, |descriptor, source| {
             let waiters = |direction| {
                 let mut waiters = Vec::new();
-                source.scan(direction, |waker| waiters.push(woken_by(waker)));
+                source.scan(direction, &mut |waker| waiters.push(woken_by(waker)));
                 waiters
             };
             let (readers, writers) = (waiters(Direction::Read), waiters(Direction::Write));

@@ -44,7 +44,11 @@ pub fn dump() -> String {
     if loops.is_empty() {
         return String::from("no event loop is running on this thread\n");
     }
-    loops.iter().map(|context| Dump::of(context).to_string()).collect()
+    let mut text = String::new();
+    for context in &loops {
+        text.push_str(&Dump::of(context).to_string());
+    }
+    text
 }
 
 /// Returns the lines of [`dump`] about the tasks of one loop.

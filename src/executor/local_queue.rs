@@ -218,9 +218,11 @@ pub(crate) fn pop() -> Option<(u32, Option<Task>)> {
 /// it.
 #[cold]
 pub(crate) fn store_unhandled(in_loop: LoopId, panic: JoinError) {
-    let of_task = LOOPS.with(|loops| {
-        let loops = loops.borrow();
-        loops.iter().filter_map(Weak::upgrade).find(|local_queue| local_queue.id == in_loop)
+    let mut of_task = None;
+    LOOPS.with(|loops| {
+        for local_queue in &*loops.borrow() {
+            of_task = of_task.take().or(local_queue.upgrade().filter(|it| it.id == in_loop));
+        }
     });
     let in_turn = RUNNING.with(|running| running.local_queue.borrow().clone());
     if let Some(local_queue) = of_task.or(in_turn) {

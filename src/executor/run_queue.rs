@@ -110,8 +110,10 @@ impl<T> RunQueue<T> {
             self.slots.reserve_exact((end - len).max(len / 16));
         }
         let generation = self.generation;
-        // The root's slot is in no list.
-        self.slots.resize_with(first, || Slot { task: None, next: IDLE, generation });
+        if len == 0 {
+            // The root's slot is in no list.
+            self.slots.push(Slot { task: None, next: IDLE, generation });
+        }
         let nexts = first as u32 + 1..=end as u32;
         self.slots.extend(nexts.map(|next| Slot { task: None, next, generation }));
         self.slots[end - 1].next = END;
@@ -154,14 +156,17 @@ impl<T> RunQueue<T> {
         if self.slots.len() - kept < self.slots.len() / SHRINK_PART {
             return;
         }
-        let generations = self.slots.drain(kept..).map(|slot| slot.generation.wrapping_add(1));
-        self.generation = generations.fold(self.generation, u16::max);
+        for slot in &self.slots[kept..] {
+            self.generation = self.generation.max(slot.generation.wrapping_add(1));
+        }
+        self.slots.truncate(kept);
         self.slots.shrink_to_fit();
         self.vacant = END;
-        for (index, slot) in self.slots.iter_mut().enumerate().skip(1).rev() {
+        for index in (1..self.slots()).rev() {
+            let slot = &mut self.slots[index as usize];
             if slot.task.is_none() {
                 slot.next = self.vacant;
-                self.vacant = index as u32;
+                self.vacant = index;
             }
         }
     }

@@ -49,7 +49,7 @@ impl Reactor {
 
 impl Source {
     /// Calls `f` with the waker of each future that waits for a direction.
-    pub(crate) fn scan(&self, direction: Direction, f: impl FnMut(&Waker)) {
+    pub(crate) fn scan(&self, direction: Direction, f: &mut dyn FnMut(&Waker)) {
         self.side(direction).scan(f);
     }
 }

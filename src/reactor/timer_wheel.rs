@@ -308,7 +308,10 @@ impl Timers {
     fn make_sorted_due(&mut self, fired: &mut Fired<'_>) -> usize {
         let mut sorted = std::mem::take(&mut self.sorted);
         let len = sorted.len();
-        sorted.drain(..).for_each(|(_, key)| self.make_due(key, key, fired));
+        for (_, key) in &sorted {
+            self.make_due(*key, *key, fired);
+        }
+        sorted.clear();
         self.sorted = sorted;
         len
     }

@@ -90,7 +90,9 @@ impl Shared {
         let watchers = std::mem::take(&mut status.watchers);
         drop(status);
         let mut woken = WakeList::default();
-        woken.extend(watchers.into_iter().map(|watcher| watcher.waker));
+        for watcher in watchers {
+            woken.extend(Some(watcher.waker));
+        }
         woken.wake();
         std::mem::take(&mut self.mailboxes()[index])
     }

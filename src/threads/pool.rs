@@ -216,7 +216,11 @@ impl Pool {
         let is_running = |state: &mut State| !state.threads.is_empty();
         let waited = self.0.ended.wait_timeout_while(state, limit, is_running);
         let state = waited.unwrap_or_else(PoisonError::into_inner).0;
-        state.threads.iter().filter_map(|(_, at)| *at).collect()
+        let mut origins = Vec::new();
+        for (_, origin) in &state.threads {
+            origins.extend(*origin);
+        }
+        origins
     }
 
     /// Returns the present numbers of threads and jobs.
