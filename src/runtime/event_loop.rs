@@ -20,7 +20,7 @@ use crate::caught::catch;
 use crate::context::{Context, Entered};
 use crate::current;
 use crate::executor::{Batch, JoinHandle, Root, SpawnOptions};
-use crate::threads::{Call, Drained};
+use crate::threads::Drained;
 use crate::world;
 
 /// An event loop on this thread.
