@@ -50,7 +50,7 @@ enum Counter {
     World(Here),
 }
 
-/// Returns the earlier one of two deadlines, or the shorter one of two limits. `None`: there is none.
+/// Returns the earlier one of two deadlines, or the shorter one of two limits.
 pub(crate) fn earlier<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
     match (one, other) {
         (Some(one), Some(other)) => Some(one.min(other)),
