@@ -283,7 +283,9 @@ impl<T> State<T> {
     fn take_waiters(&mut self) -> WakeList {
         let mut waiters = WakeList::default();
         waiters.extend(self.waiter.take());
-        waiters.extend(self.shared_waiters.drain(..));
+        for waiter in std::mem::take(&mut self.shared_waiters) {
+            waiters.extend(Some(waiter));
+        }
         waiters
     }
 

@@ -50,6 +50,14 @@ enum Counter {
     World(Here),
 }
 
+/// Returns the earlier one of two deadlines, or the shorter one of two limits.
+pub(crate) fn earlier<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}
+
 impl Clock {
     pub(crate) fn new() -> Clock {
         if let Some(here) = world::here() {

@@ -190,7 +190,9 @@ pub(crate) fn named(name: LoopName) -> Option<Rc<Context>> {
 pub(crate) fn entered() -> Vec<Rc<Context>> {
     ENTERED.with(|entered| {
         let Loops { current, outer } = &*entered.borrow();
-        outer.iter().chain(current).cloned().collect()
+        let mut loops = outer.clone();
+        loops.extend(current.clone());
+        loops
     })
 }
 

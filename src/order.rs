@@ -10,9 +10,30 @@ pub(crate) fn sort_by_first(pairs: &mut [(u64, u32)]) {
 
 /// Returns the indices of `items` in the order of their numbers, with the numbers.
 pub(crate) fn in_order<T>(items: &[T], number: impl Fn(&T) -> u64) -> Vec<(u64, u32)> {
-    let mut order: Vec<_> = items.iter().map(number).zip(0..).collect();
+    let mut order = Vec::with_capacity(items.len());
+    for item in items {
+        order.push((number(item), order.len() as u32));
+    }
     sort_by_first(&mut order);
     order
+}
+
+/// Sorts items by their numbers. Those with equal ones keep their order.
+pub(crate) fn sort<T>(items: &mut [T], number: impl Fn(&T) -> u64) {
+    let mut order = in_order(items, number);
+    // Moves the items along each cycle of the order; a place whose item has arrived names itself.
+    for start in 0..order.len() {
+        let mut place = start;
+        loop {
+            let from = order[place].1 as usize;
+            order[place].1 = place as u32;
+            if from == start {
+                break;
+            }
+            items.swap(place, from);
+            place = from;
+        }
+    }
 }
 
 #[cfg(test)]
@@ -34,6 +55,16 @@ mod tests {
         expected.sort_unstable();
         sort_by_first(&mut pairs);
         assert_eq!(pairs, expected);
+    }
+
+    #[test]
+    fn items_of_any_type_are_sorted() {
+        let texts = (0..1000).map(|index| (index * 7 % 13, index.to_string()));
+        let mut sorted: Vec<_> = texts.collect();
+        let mut expected = sorted.clone();
+        expected.sort_by_key(|(number, _)| *number);
+        sort(&mut sorted, |(number, _)| *number);
+        assert_eq!(sorted, expected);
     }
 
     #[test]

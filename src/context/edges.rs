@@ -82,15 +82,14 @@ impl Edges {
     /// Returns what a task waits on. Empty if that is not known: then something holds a waker of
     /// another crate, or waits in a list that knows no descriptor, such as a channel.
     pub(crate) fn of_task(&self, task: &TaskRecord) -> Vec<WaitsOn> {
-        let locks = task
-            .locks
-            .iter()
-            .map(|lock| WaitsOn::Lock { kind: lock.kind, holders: lock.holders.clone() });
-        let known = self.of_wakers.of(task.waker_id.word() as u64).cloned();
-        let mut all: Vec<_> = locks.chain(known).collect();
+        let mut all = Vec::new();
+        for lock in &task.locks {
+            all.push(WaitsOn::Lock { kind: lock.kind, holders: lock.holders.clone() });
+        }
+        self.of_wakers.copy(task.waker_id.word() as u64, &mut all);
         let is_join = |on: &WaitsOn| matches!(on, WaitsOn::Task(_));
         if task.waits_for == Some(WaitsFor::Task) && !all.iter().any(is_join) {
-            all.extend(self.children.of(task.id.number()).cloned());
+            self.children.copy(task.id.number(), &mut all);
         }
         all
     }
@@ -103,11 +102,12 @@ impl Pairs {
         self.values.push(value);
     }
 
-    /// Returns the values of a key, in the order in which they were added.
-    fn of(&self, key: u64) -> impl Iterator<Item = &WaitsOn> {
+    /// Copies the values of a key to the end of `into`, in the order in which they were added.
+    fn copy(&self, key: u64, into: &mut Vec<WaitsOn>) {
         let begin = self.order.partition_point(|(other, _)| *other < key);
-        let pairs = self.order[begin..].iter().take_while(move |(other, _)| *other == key);
-        pairs.map(|(_, index)| &self.values[*index as usize])
+        for (_, index) in self.order[begin..].iter().take_while(|(other, _)| *other == key) {
+            into.push(self.values[*index as usize].clone());
+        }
     }
 }
 

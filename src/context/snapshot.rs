@@ -12,6 +12,7 @@ use crate::current::debug::shown;
 use crate::current::locks::{self, LockWait};
 use crate::current::{TaskId, WaitsFor, WakerId};
 use crate::executor::{Executor, TaskInfo, TaskState, woken_by};
+use crate::order;
 use crate::reactor::{Direction, Reactor};
 use crate::sys::Descriptor;
 
@@ -83,7 +84,9 @@ pub(crate) struct Scan {
 impl Scan {
     /// Makes a walk over some of the tables.
     pub(crate) fn new(parts: &[Part]) -> Scan {
-        Scan { parts: parts.iter().rev().copied().collect(), cursor: 0 }
+        let mut parts = parts.to_vec();
+        parts.reverse();
+        Scan { parts, cursor: 0 }
     }
 
     /// Makes a walk over all tables.
@@ -115,16 +118,24 @@ impl Scan {
 }
 
 impl Snapshot {
-    /// Copies the whole loop at once.
+    /// Copies the whole loop at once, the tasks in the order in which they were spawned.
     pub(crate) fn of(executor: &Executor, reactor: &Reactor) -> Snapshot {
         let (mut snapshot, mut scan) = (Snapshot::default(), Scan::all());
         while scan.copy_piece(executor, reactor, &mut snapshot) {}
+        order::sort(&mut snapshot.tasks, |task| task.id.number());
         snapshot
+    }
+
+    /// Returns the index of a task in a copy of the whole loop.
+    pub(crate) fn index_of(&self, task: TaskId) -> Option<usize> {
+        self.tasks.binary_search_by_key(&task, |task| task.id).ok()
     }
 
     fn copy_tasks(&mut self, executor: &Executor, from: u32, to: u32) -> bool {
         let Some(infos) = executor.infos_in(from..to) else { return false };
-        self.tasks.extend(infos.map(|info| TaskRecord::of(&info)));
+        for info in &infos {
+            self.tasks.push(TaskRecord::of(info));
+        }
         true
     }
 
@@ -136,11 +147,12 @@ impl Snapshot {
 
     fn copy_sources(&mut self, reactor: &Reactor, from: u32, to: u32) -> bool {
         reactor.scan_sources(from as usize..to as usize, |descriptor, source| {
-            let [readers, writers] = [Direction::Read, Direction::Write].map(|direction| {
+            let waiters = |direction| {
                 let mut waiters = Vec::new();
-                source.scan(direction, |waker| waiters.push(woken_by(waker)));
+                source.scan(direction, &mut |waker| waiters.push(woken_by(waker)));
                 waiters
-            });
+            };
+            let (readers, writers) = (waiters(Direction::Read), waiters(Direction::Write));
             self.sources.push(SourceRecord { descriptor, readers, writers });
         })
     }

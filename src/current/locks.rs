@@ -3,7 +3,7 @@
 //!
 //! Invariant: a loop that does not record locks only tests whether it does.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::{BuildHasherDefault, DefaultHasher};
@@ -15,7 +15,7 @@ use super::debug::records_locks;
 use super::state;
 use super::task_id::{TaskId, TaskMap};
 use super::waits::{self, Place};
-use crate::order::in_order;
+use crate::order;
 
 /// A lock that a task holds.
 struct HeldLock {
@@ -69,10 +69,8 @@ thread_local! {
     static CALL: Cell<(usize, Place)> = const { Cell::new((0, None)) };
     /// Set by a poll that has waited for nothing but a lock of its own task.
     static SELF_WAIT: Cell<Option<SelfWait>> = const { Cell::new(None) };
-    static RECORDS: ManuallyDrop<RefCell<Records>> = const {
-        let held = HashMap::with_hasher(BuildHasherDefault::new());
-        let waiting = TaskMap::with_hasher(BuildHasherDefault::new());
-        ManuallyDrop::new(RefCell::new(Records { held, waiting, locked: 0 }))
+    static RECORDS: ManuallyDrop<Cell<Records>> = const {
+        ManuallyDrop::new(Cell::new(Records::NONE))
     };
 }
 
@@ -130,12 +128,25 @@ pub(crate) fn unlocked(address: *const impl Sized) {
     }
 }
 
-/// Calls `f` with the records, which are borrowed: `f` must not run user code.
+/// Calls `f` with the records, which are taken from their cell: `f` must not run user code.
 fn with<T>(f: impl FnOnce(&mut Records) -> T) -> T {
-    RECORDS.with(|records| f(&mut records.borrow_mut()))
+    let mut records = replace(Records::NONE);
+    let result = f(&mut records);
+    replace(records);
+    result
+}
+
+fn replace(records: Records) -> Records {
+    RECORDS.with(|cell| cell.replace(records))
 }
 
 impl Records {
+    const NONE: Records = Records {
+        held: HashMap::with_hasher(BuildHasherDefault::new()),
+        waiting: TaskMap::with_hasher(BuildHasherDefault::new()),
+        locked: 0,
+    };
+
     /// Removes the record that a task waits for the lock at `address`.
     fn end_wait(&mut self, task: TaskId, address: usize) {
         let Some(waits) = self.waiting.get_mut(&task) else { return };
@@ -220,32 +231,38 @@ pub(crate) fn waits_of(task: TaskId) -> Vec<LockWait> {
     if !HAS_RECORDS.get() {
         return Vec::new();
     }
+    let mut waits = Vec::new();
     with(|Records { held, waiting, .. }| {
-        let wait = waiting.get(&task).into_iter().flatten().map(|&(address, kind)| {
-            let held = held.get(&address).map_or(&[][..], |all| &all[..]);
-            let holders = held.iter().take(HOLDERS_MAX).map(|held| held.task).collect();
-            LockWait { kind, holders, may_move: held.iter().any(|held| held.may_move) }
-        });
-        wait.collect()
-    })
+        for (address, kind) in waiting.get(&task).map_or(&[][..], |waits| &waits[..]) {
+            let mut wait = LockWait { kind, holders: Vec::new(), may_move: false };
+            for held in held.get(address).map_or(&[][..], |all| &all[..]) {
+                wait.may_move |= held.may_move;
+                if wait.holders.len() < HOLDERS_MAX {
+                    wait.holders.push(held.task);
+                }
+            }
+            waits.push(wait);
+        }
+    });
+    waits
 }
 
 /// Removes the records of a task that has ended. Returns the kinds of the locks that it holds, in
 /// the order in which it locked them.
 pub(crate) fn take_held(task: TaskId) -> Vec<&'static str> {
-    let taken = with(|Records { held, waiting, .. }| {
-        let mut taken = Vec::new();
+    let mut taken = Vec::new();
+    with(|Records { held, waiting, .. }| {
         held.retain(|_, all| {
-            let (its, others) = mem::take(all).into_iter().partition(|held| held.task == task);
-            taken.extend::<Vec<_>>(its);
-            *all = others;
+            for held in mem::take(all) {
+                let list = if held.task == task { &mut taken } else { &mut *all };
+                list.push(held);
+            }
             !all.is_empty()
         });
         waiting.remove(&task);
-        taken
     });
-    let order = in_order(&taken, |held| held.number);
-    order.into_iter().map(|(_, index)| taken[index as usize].kind).collect()
+    order::sort(&mut taken, |held| held.number);
+    taken.iter().map(|held| held.kind).collect()
 }
 
 impl fmt::Display for SelfWait {

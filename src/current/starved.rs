@@ -120,8 +120,8 @@ impl Tasks {
     /// Counts a refused leaf of a task.
     fn refuse(&mut self, slot: u32) {
         let (page, index) = place(slot);
-        if self.pages.len() <= page {
-            self.pages.resize_with(page + 1, || None);
+        while self.pages.len() <= page {
+            self.pages.push(None);
         }
         let page = self.pages[page].get_or_insert_with(|| Box::new([Refused::default(); PAGE]));
         self.count += usize::from(!page[index].is_starved());

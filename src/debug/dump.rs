@@ -1,14 +1,13 @@
 //! The tasks of a loop as text: a tree by parent, what each task waits for, and deadlocks.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write};
 use std::time::Instant;
 
 use super::deadlock::deadlocks;
 use crate::clock;
 use crate::context::{self, Context, Edges, Snapshot, TaskRecord, WaitsOn};
+use crate::current::WaitsFor;
 use crate::current::debug::Name;
-use crate::current::{TaskId, WaitsFor};
 use crate::executor::TaskState;
 use crate::sys::Descriptor;
 use crate::world;
@@ -45,7 +44,11 @@ pub fn dump() -> String {
     if loops.is_empty() {
         return String::from("no event loop is running on this thread\n");
     }
-    loops.iter().map(|context| Dump::of(context).to_string()).collect()
+    let mut text = String::new();
+    for context in &loops {
+        text.push_str(&Dump::of(context).to_string());
+    }
+    text
 }
 
 /// Returns the lines of [`dump`] about the tasks of one loop.
@@ -69,8 +72,7 @@ type Tree<'a> = Vec<(usize, &'a TaskRecord)>;
 
 impl Dump {
     fn of(context: &Context) -> Dump {
-        let mut snapshot = context.snapshot();
-        snapshot.tasks.sort_unstable_by_key(|task| task.id);
+        let snapshot = context.snapshot();
         Dump {
             number: context.name.number,
             name: context.inbox.info.name.clone(),
@@ -83,20 +85,21 @@ impl Dump {
     /// Returns the tasks, each behind its parent. A task whose parent has ended is at the top.
     fn tree(&self) -> Tree<'_> {
         let tasks = &self.snapshot.tasks;
-        let ids: BTreeSet<_> = tasks.iter().map(|task| task.id).collect();
-        let mut children: BTreeMap<_, Vec<_>> = BTreeMap::new();
-        for task in tasks.iter().rev() {
-            let parent = task.parent.filter(|parent| ids.contains(parent));
-            children.entry(parent).or_default().push(task);
+        // The first child of each task, and last the first task at the top; the next child of the
+        // same parent.
+        let (mut first, mut next) = (vec![None; tasks.len() + 1], vec![None; tasks.len()]);
+        for (index, task) in tasks.iter().enumerate().rev() {
+            let parent = task.parent.and_then(|parent| self.snapshot.index_of(parent));
+            next[index] = first[parent.unwrap_or(tasks.len())].replace(index);
         }
         let mut tree = Vec::new();
         // No recursion: a tree may be deeper than the stack.
-        let mut left: Vec<_> =
-            children.remove(&None).into_iter().flatten().map(|task| (0, task)).collect();
-        while let Some((depth, task)) = left.pop() {
-            tree.push((depth, task));
-            let below = children.remove(&Some(task.id)).into_iter().flatten();
-            left.extend(below.map(|child| (depth + 1, child)));
+        let mut left = vec![(0, first[tasks.len()])];
+        while let Some((depth, place)) = left.pop() {
+            let Some(index) = place else { continue };
+            tree.push((depth, &tasks[index]));
+            left.push((depth, next[index]));
+            left.push((depth + 1, first[index]));
         }
         tree
     }
@@ -165,15 +168,14 @@ impl Dump {
     }
 
     /// Writes a cycle: what each of its tasks waits on.
-    fn write_cycle(&self, f: &mut fmt::Formatter<'_>, cycle: &[TaskId]) -> fmt::Result {
-        let next = cycle.iter().cycle().skip(1);
+    fn write_cycle(&self, f: &mut fmt::Formatter<'_>, cycle: &[usize]) -> fmt::Result {
         let mut separator = "deadlock: ";
-        for (task, next) in cycle.iter().zip(next) {
-            write!(f, "{separator}task {task} waits ")?;
+        for (place, index) in cycle.iter().enumerate() {
+            let task = &self.snapshot.tasks[*index];
+            let next = &self.snapshot.tasks[cycle[(place + 1) % cycle.len()]].id;
+            write!(f, "{separator}task {} waits ", task.id)?;
             separator = ", ";
-            let index = self.snapshot.tasks.binary_search_by_key(task, |task| task.id);
-            let on = index.map(|index| self.edges.of_task(&self.snapshot.tasks[index]));
-            let on = on.unwrap_or_default().into_iter().find(|on| on.tasks().contains(next));
+            let on = self.edges.of_task(task).into_iter().find(|on| on.tasks().contains(next));
             on.map_or(Ok(()), |on| self.write_on(f, &on))?;
         }
         f.write_char('\n')

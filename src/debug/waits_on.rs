@@ -34,7 +34,7 @@ impl TaskInfo {
         let in_loop = self.waker_id().in_loop();
         let context = context::entered().into_iter().find(|context| context.name.id == in_loop);
         let snapshot = context.map(|context| context.snapshot()).unwrap_or_default();
-        let task = snapshot.tasks.iter().find(|task| task.id == self.id());
+        let task = snapshot.index_of(self.id()).map(|index| &snapshot.tasks[index]);
         task.map(|task| Edges::of(&snapshot).of_task(task)).unwrap_or_default()
     }
 }

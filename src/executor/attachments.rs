@@ -4,7 +4,7 @@
 //! without attachments pays nothing. Invariant: the table holds entries only of tasks with the flag
 //! whose memory is not freed.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::hash::BuildHasherDefault;
 use std::mem::ManuallyDrop;
 use std::rc::Rc;
@@ -35,20 +35,30 @@ const EMPTY: Table = TaskMap::with_hasher(BuildHasherDefault::new());
 
 thread_local! {
     /// Empty, it holds no memory, since it is never dropped.
-    static TABLE: ManuallyDrop<RefCell<Table>> =
-        const { ManuallyDrop::new(RefCell::new(EMPTY)) };
+    static TABLE: ManuallyDrop<Cell<Table>> = const { ManuallyDrop::new(Cell::new(EMPTY)) };
 }
 
-/// Calls `f` with the attachments of a task. The table is borrowed: `f` must not run user code.
+/// Calls `f` with the attachments of a task. See [`with_table`].
 pub(super) fn with<T>(id: TaskId, f: impl FnOnce(&mut Attachments) -> T) -> T {
-    TABLE.with(|table| f(table.borrow_mut().entry(id).or_default()))
+    with_table(|table| f(table.entry(id).or_default()))
+}
+
+/// Calls `f` with the table, which is taken from its cell: `f` must not run user code.
+fn with_table<T>(f: impl FnOnce(&mut Table) -> T) -> T {
+    let mut table = replace(EMPTY);
+    let result = f(&mut table);
+    replace(table);
+    result
+}
+
+fn replace(table: Table) -> Table {
+    TABLE.with(|cell| cell.replace(table))
 }
 
 /// Removes the attachments of a task.
 #[cold]
 pub(super) fn remove(id: TaskId) {
-    let removed = TABLE.with(|table| {
-        let mut table = table.borrow_mut();
+    let removed = with_table(|table| {
         let removed = table.remove(&id);
         if table.is_empty() {
             *table = EMPTY;
@@ -61,7 +71,7 @@ pub(super) fn remove(id: TaskId) {
 
 /// Returns the name of a task.
 pub(super) fn name(id: TaskId) -> Option<Rc<str>> {
-    TABLE.with(|table| table.borrow().get(&id)?.name.clone())
+    with_table(|table| table.get(&id)?.name.clone())
 }
 
 /// Sets the name of a task, which must have the flag.

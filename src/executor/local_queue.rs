@@ -9,6 +9,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::mem::{self, ManuallyDrop};
+use std::ops::Range;
 use std::ptr;
 use std::rc::{Rc, Weak};
 
@@ -19,7 +20,7 @@ use super::run_queue::RunQueue;
 use super::spans;
 use super::task_memory::Task;
 use crate::current::{self, LoopId, Outer, TaskId, WakerId};
-use crate::order::in_order;
+use crate::order;
 use crate::threads::registry;
 
 type Queue = RunQueue<Task>;
@@ -111,20 +112,27 @@ impl LocalQueue {
         self.with(|queue| queue.insert(self.id, task, is_ready))
     }
 
+    /// Returns the tasks in a range of slots but the root, in the order of their slots.
+    pub(super) fn tasks_in(&self, slots: Range<u32>) -> Vec<Task> {
+        self.with(|queue| {
+            let mut tasks = Vec::new();
+            for task in queue.tasks_in(slots) {
+                tasks.push(task.clone());
+            }
+            tasks
+        })
+    }
+
     /// Returns all tasks but the root, in the order of their spawns.
     pub(super) fn in_order_of_spawn(&self) -> Vec<Task> {
-        let tasks: Vec<Task> = self.with(|queue| queue.tasks().cloned().collect());
-        let order = in_order(&tasks, |task| task.header().id.number());
-        order.into_iter().map(|(_, index)| tasks[index as usize].clone()).collect()
+        let mut tasks = self.tasks_in(0..u32::MAX);
+        order::sort(&mut tasks, |task| task.header().id.number());
+        tasks
     }
 
     /// Queues a task of this loop that was woken.
     pub(crate) fn push(&self, id: WakerId) {
-        if self.is_in_turn() {
-            RUNNING.with(|running| spans::push(&running.queue, id, id_of));
-        } else {
-            spans::push(&self.queue, id, id_of);
-        }
+        RUNNING.with(|running| spans::push(running.queue_of(self), id, id_of));
     }
 
     /// Moves the queue into the thread-local, or back.
@@ -132,6 +140,15 @@ impl LocalQueue {
         RUNNING.with(|running| {
             mem::swap(&mut *running.queue.borrow_mut(), &mut *self.queue.borrow_mut());
         });
+    }
+}
+
+impl Running {
+    /// Returns where the queue of a loop is now.
+    #[inline]
+    fn queue_of<'a>(&'a self, local_queue: &'a LocalQueue) -> &'a RefCell<Queue> {
+        let is_in_turn = ptr::eq(self.address.get(), local_queue);
+        if is_in_turn { &self.queue } else { &local_queue.queue }
     }
 }
 
@@ -210,9 +227,11 @@ pub(crate) fn pop() -> Option<(u32, Option<Task>)> {
 /// it.
 #[cold]
 pub(crate) fn store_unhandled(in_loop: LoopId, panic: JoinError) {
-    let of_task = LOOPS.with(|loops| {
-        let loops = loops.borrow();
-        loops.iter().filter_map(Weak::upgrade).find(|local_queue| local_queue.id == in_loop)
+    let mut of_task = None;
+    LOOPS.with(|loops| {
+        for local_queue in &*loops.borrow() {
+            of_task = of_task.take().or(local_queue.upgrade().filter(|it| it.id == in_loop));
+        }
     });
     let in_turn = RUNNING.with(|running| running.local_queue.borrow().clone());
     if let Some(local_queue) = of_task.or(in_turn) {

@@ -203,7 +203,7 @@ impl Executor {
     pub(crate) fn spawn_end_call(&self, call: EndCall, end: TaskEnd) {
         if !call.is_over() {
             let options = SpawnOptions::at(call.registered_at);
-            drop(self.spawn(async move { call.call(end) }, options));
+            drop(self.spawn_boxed(async move { call.call(end) }, options));
         }
     }
 }

@@ -117,8 +117,10 @@ impl<T> RunQueue<T> {
             self.slots.reserve_exact((end - len).max(len / 16));
         }
         let generation = self.generation;
-        // The root's slot is in no list.
-        self.slots.resize_with(first, || Slot { task: None, next: IDLE, generation });
+        if len == 0 {
+            // The root's slot is in no list.
+            self.slots.push(Slot { task: None, next: IDLE, generation });
+        }
         let nexts = first as u32 + 1..=end as u32;
         self.slots.extend(nexts.map(|next| Slot { task: None, next, generation }));
         self.slots[end - 1].next = END;
@@ -161,14 +163,17 @@ impl<T> RunQueue<T> {
         if self.slots.len() - kept < self.slots.len() / SHRINK_PART {
             return;
         }
-        let generations = self.slots.drain(kept..).map(|slot| slot.generation.wrapping_add(1));
-        self.generation = generations.fold(self.generation, u16::max);
+        for slot in &self.slots[kept..] {
+            self.generation = self.generation.max(slot.generation.wrapping_add(1));
+        }
+        self.slots.truncate(kept);
         self.slots.shrink_to_fit();
         self.vacant = END;
-        for (index, slot) in self.slots.iter_mut().enumerate().skip(1).rev() {
+        for index in (1..self.slots()).rev() {
+            let slot = &mut self.slots[index as usize];
             if slot.task.is_none() {
                 slot.next = self.vacant;
-                self.vacant = index as u32;
+                self.vacant = index;
             }
         }
     }
@@ -280,8 +285,12 @@ impl<T> RunQueue<T> {
 
     /// Returns the first task in `slot` or a later slot, and its slot.
     pub(crate) fn task_from(&self, slot: u32) -> Option<(u32, &T)> {
-        let later = self.slots.iter().enumerate().skip(slot as usize);
-        later.filter_map(|(index, slot)| Some((index as u32, slot.task.as_ref()?))).next()
+        for slot in slot..self.slots() {
+            if let Some(task) = self.task(slot) {
+                return Some((slot, task));
+            }
+        }
+        None
     }
 
     /// Returns the number of slots.
@@ -290,14 +299,15 @@ impl<T> RunQueue<T> {
     }
 
     /// Returns the tasks in a range of slots, in their order.
-    pub(crate) fn tasks_in(&self, slots: &Range<u32>) -> impl Iterator<Item = &T> {
-        let slots = self.slots.iter().take(slots.end as usize).skip(slots.start as usize);
-        slots.filter_map(|slot| slot.task.as_ref())
+    pub(crate) fn tasks_in(&self, slots: Range<u32>) -> impl Iterator<Item = &T> {
+        let end = slots.end.min(self.slots()) as usize;
+        let begin = end.min(slots.start as usize);
+        self.slots[begin..end].iter().filter_map(|slot| slot.task.as_ref())
     }
 
     /// Returns all tasks, in the order of their slots.
     pub(crate) fn tasks(&self) -> impl Iterator<Item = &T> {
-        self.slots.iter().filter_map(|slot| slot.task.as_ref())
+        self.tasks_in(0..self.slots())
     }
 }
 

@@ -30,11 +30,17 @@ impl Executor {
 
     /// Returns the tasks in `slots`, in the order of their slots. Returns `None` behind the last
     /// slot.
-    pub(crate) fn infos_in(&self, slots: Range<u32>) -> Option<impl Iterator<Item = TaskInfo>> {
-        let tasks: Vec<_> = self.local_queue.with(|queue| {
-            (slots.start < queue.slots()).then(|| queue.tasks_in(&slots).cloned().collect())
-        })?;
-        let root = slots.contains(&ROOT).then(|| self.root_info()).flatten();
-        Some(root.into_iter().chain(tasks.into_iter().map(|task| self.info(&task))))
+    pub(crate) fn infos_in(&self, slots: Range<u32>) -> Option<Vec<TaskInfo>> {
+        if self.local_queue.with(|queue| slots.start >= queue.slots()) {
+            return None;
+        }
+        let mut infos = Vec::new();
+        if slots.contains(&ROOT) {
+            infos.extend(self.root_info());
+        }
+        for task in self.local_queue.tasks_in(slots) {
+            infos.push(self.info(&task));
+        }
+        Some(infos)
     }
 }

@@ -249,8 +249,10 @@ impl Executor {
 
     /// Returns all tasks, and the root, in the order of their spawns.
     pub(crate) fn all(&self) -> Vec<TaskInfo> {
-        let mut all: Vec<_> =
-            self.local_queue.in_order_of_spawn().iter().map(|task| self.info(task)).collect();
+        let mut all = Vec::new();
+        for task in self.local_queue.in_order_of_spawn() {
+            all.push(self.info(&task));
+        }
         if let Some(root) = self.root_info() {
             let earlier = all.partition_point(|task| task.id() < root.id());
             all.insert(earlier, root);

@@ -354,7 +354,7 @@ impl<T: AsFd> AsyncFd<T> {
         if !interest.contains(wanted) {
             return Err(watched::not_registered_for(wanted));
         }
-        let mut state = watched::state(self.get_ref())?;
+        let mut state = watched::state(self.get_ref().as_fd())?;
         if let Some(changes) = &self.changes {
             // The kernel reports a change to the first caller, which may have been the selector.
             let is_reported = self.socket.source().take_special();

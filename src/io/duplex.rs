@@ -50,7 +50,8 @@ pub struct DuplexStream {
 #[track_caller]
 pub fn duplex(capacity: usize) -> (DuplexStream, DuplexStream) {
     assert!(capacity > 0, "the capacity of a duplex is 0: it must be at least 1 byte");
-    let [(reader, other_writer), (other_reader, writer)] = [(); 2].map(|()| simplex(capacity));
+    let (reader, other_writer) = simplex(capacity);
+    let (other_reader, writer) = simplex(capacity);
     let other = DuplexStream { reader: other_reader, writer: other_writer };
     (DuplexStream { reader, writer }, other)
 }

@@ -30,11 +30,16 @@ fn find_behind(bytes: &[u8], byte: u8) -> Option<usize> {
 
 /// Searches `bytes[from..]`.
 fn find_by_blocks(bytes: &[u8], from: usize, byte: u8) -> Option<usize> {
-    let mut blocks = bytes[from..].chunks_exact(BLOCK);
     // No early end within a block: so the compiler uses vector instructions.
-    let has_byte = |block: &&[u8]| block.iter().fold(false, |found, &it| found | (it == byte));
-    let passed = blocks.by_ref().take_while(|block| !has_byte(block)).count() * BLOCK;
-    find_by_words(bytes, from + passed, byte)
+    let has_byte = |block: &[u8]| block.iter().fold(false, |found, &it| found | (it == byte));
+    let mut passed = from;
+    for block in bytes[from..].chunks_exact(BLOCK) {
+        if has_byte(block) {
+            break;
+        }
+        passed += BLOCK;
+    }
+    find_by_words(bytes, passed, byte)
 }
 
 /// Does the same word by word.

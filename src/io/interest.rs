@@ -124,8 +124,12 @@ impl fmt::Debug for Interest {
             (self.is_priority(), "PRIORITY"),
             (self.is_error(), "ERROR"),
         ];
-        let mut names = states.iter().filter_map(|(is_in, name)| is_in.then_some(*name));
-        f.write_str(names.next().unwrap_or("NOTHING"))?;
-        names.try_for_each(|name| write!(f, " | {name}"))
+        let mut separator = "";
+        for (_, name) in states.iter().filter(|(is_in, _)| *is_in) {
+            f.write_str(separator)?;
+            f.write_str(name)?;
+            separator = " | ";
+        }
+        if separator.is_empty() { f.write_str("NOTHING") } else { Ok(()) }
     }
 }

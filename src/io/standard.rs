@@ -5,7 +5,7 @@
 
 use std::cell::Cell;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
@@ -52,22 +52,22 @@ impl FileReader {
 
 impl Standard {
     pub(super) fn stdin() -> io::Result<Standard> {
-        Standard::new("io::stdin", io::stdin())
+        Standard::new("io::stdin", io::stdin().as_fd())
     }
 
     pub(super) fn stdout() -> io::Result<Standard> {
-        Standard::new("io::stdout", io::stdout())
+        Standard::new("io::stdout", io::stdout().as_fd())
     }
 
     pub(super) fn stderr() -> io::Result<Standard> {
-        Standard::new("io::stderr", io::stderr())
+        Standard::new("io::stderr", io::stderr().as_fd())
     }
 
-    fn new(what: &str, shared: impl AsFd) -> io::Result<Standard> {
+    fn new(what: &str, shared: BorrowedFd<'_>) -> io::Result<Standard> {
         drop(context::expect(what));
-        match AsyncFd::new(shared.as_fd().try_clone_to_owned()?) {
+        match AsyncFd::new(shared.try_clone_to_owned()?) {
             Err(error) if error.kind() == io::ErrorKind::Unsupported => {
-                Ok(Standard::File(Arc::new(shared.as_fd().try_clone_to_owned()?)))
+                Ok(Standard::File(Arc::new(shared.try_clone_to_owned()?)))
             }
             fd => Ok(Standard::Watched(Watched { fd: fd?, writes_now: Cell::new(true) })),
         }

@@ -1,6 +1,6 @@
 //! The standard input of the program.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
@@ -41,7 +41,7 @@ pub struct Stdin {
 /// The state that the handles of a thread share.
 #[derive(Default)]
 struct Shared {
-    ahead: RefCell<ReadAhead>,
+    ahead: Cell<ReadAhead>,
     /// The tasks that wait until any handle has read more bytes.
     waiters: Waiters,
 }
@@ -259,7 +259,14 @@ fn start(file: FileReader) -> Work<io::Result<Vec<u8>>> {
 }
 
 fn with_ahead<T>(f: impl FnOnce(&mut ReadAhead) -> T) -> T {
-    SHARED.with(|shared| f(&mut shared.ahead.borrow_mut()))
+    let mut ahead = replace_ahead(ReadAhead::default());
+    let result = f(&mut ahead);
+    replace_ahead(ahead);
+    result
+}
+
+fn replace_ahead(ahead: ReadAhead) -> ReadAhead {
+    SHARED.with(|shared| shared.ahead.replace(ahead))
 }
 
 fn is_empty() -> bool {

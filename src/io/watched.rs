@@ -1,7 +1,7 @@
 //! A descriptor that is registered with the selector, and its states by poll(2). Unix.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
 use mio::unix::SourceFd;
 use mio::{Interest as Events, Registry, Token, event};
@@ -25,7 +25,7 @@ pub(super) struct Watched<T> {
 
 /// Returns the current states of a descriptor, by poll(2), which reports a hang-up and errors in
 /// any case.
-pub(crate) fn state(fd: impl AsFd) -> io::Result<Interest> {
+pub(crate) fn state(fd: BorrowedFd<'_>) -> io::Result<Interest> {
     const NOW: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
     let mut fds = [PollFd::new(&fd, PollFlags::IN | PollFlags::OUT | PollFlags::PRI)];
     retry_on_intr(|| poll(&mut fds, Some(&NOW)))?;
@@ -41,8 +41,13 @@ pub(crate) fn state(fd: impl AsFd) -> io::Result<Interest> {
         (Interest::PRIORITY, ended || found.contains(PollFlags::PRI)),
         (Interest::ERROR, failed),
     ];
-    let found = states.into_iter().filter(|(_, is_found)| *is_found);
-    Ok(found.fold(Interest::NOTHING, |all, (state, _)| all | state))
+    let mut all = Interest::NOTHING;
+    for (state, is_found) in states {
+        if is_found {
+            all = all | state;
+        }
+    }
+    Ok(all)
 }
 
 pub(super) fn not_registered_for(wanted: Interest) -> io::Error {
@@ -67,12 +72,18 @@ impl<T> Watched<T> {
     /// Returns the interest as the selector's type.
     fn events(&self) -> Events {
         let events = [
-            self.interest.is_readable().then_some(Events::READABLE),
-            self.interest.is_writable().then_some(Events::WRITABLE),
+            (self.interest.is_readable(), Events::READABLE),
+            (self.interest.is_writable(), Events::WRITABLE),
             #[cfg(any(target_os = "linux", target_os = "android"))]
-            self.interest.is_priority().then_some(Events::PRIORITY),
+            (self.interest.is_priority(), Events::PRIORITY),
         ];
-        events.into_iter().flatten().reduce(Events::add).unwrap_or(ANY)
+        let mut all = None;
+        for (is_wanted, event) in events {
+            if is_wanted {
+                all = Some(all.map_or(event, |all| event | all));
+            }
+        }
+        all.unwrap_or(ANY)
     }
 }
 

@@ -145,7 +145,7 @@ fn parse_host_and_port(text: &str) -> io::Result<Target> {
         return Ok(Target::Addr(addr));
     }
     let parts = text.rsplit_once(':').and_then(|(host, port)| {
-        let is_name = !host.is_empty() && !host.contains([':', '[']);
+        let is_name = !host.is_empty() && !has(host, b':') && !has(host, b'[');
         let host = if is_name { Some(host) } else { zoned_ipv6(host) };
         Some((host?, port.parse().ok()?))
     });
@@ -153,12 +153,16 @@ fn parse_host_and_port(text: &str) -> io::Result<Target> {
     Ok(parse_host(name, port))
 }
 
+fn has(text: &str, byte: u8) -> bool {
+    text.as_bytes().contains(&byte)
+}
+
 /// Returns the error of a text that is not `"host:port"`. It says which part is wrong.
 #[cold]
 fn not_an_address(text: &str) -> io::Error {
     let (host, port) = text.rsplit_once(':').unwrap_or((text, ""));
-    let has_bare_ipv6 = host.contains(':') && !host.contains('[');
-    let fault = if text.contains('/') {
+    let has_bare_ipv6 = has(host, b':') && !has(host, b'[');
+    let fault = if has(text, b'/') {
         "it looks like a URL or a path"
     } else if text.parse::<Ipv6Addr>().is_ok() || has_bare_ipv6 {
         "an IPv6 address needs brackets, and a port after them"

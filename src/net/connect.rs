@@ -138,13 +138,13 @@ impl TcpStream {
     }
 }
 
-/// Connects to the first of `addrs` that answers.
+/// Connects to the first of the addresses that answers.
 async fn race(
-    addrs: Vec<SocketAddr>,
+    untried: VecDeque<SocketAddr>,
     options: &ConnectOptions,
     reactor: &Rc<Reactor>,
 ) -> io::Result<TcpStream> {
-    let (untried, attempts, failures) = (addrs.into(), Vec::new(), Vec::new());
+    let (attempts, failures) = (Vec::new(), Vec::new());
     let mut race = Race { options, reactor, untried, attempts, delay: None, failures };
     race.start_next();
     poll_fn(|cx| race.poll(cx)).await
@@ -152,17 +152,20 @@ async fn race(
 
 /// Alternates the address families, starting with the family of the first address. The order
 /// within a family stays (RFC 8305, section 4).
-fn interleave(addrs: Vec<SocketAddr>) -> Vec<SocketAddr> {
+fn interleave(addrs: Vec<SocketAddr>) -> VecDeque<SocketAddr> {
     let first_is_v6 = addrs.first().is_some_and(SocketAddr::is_ipv6);
-    let (first, second): (Vec<_>, Vec<_>) =
-        addrs.into_iter().partition(|addr| addr.is_ipv6() == first_is_v6);
-    let mut second = second.into_iter();
-    let mut mixed = Vec::with_capacity(first.len() + second.len());
-    for addr in first {
-        mixed.push(addr);
-        mixed.extend(second.next());
+    let (mut first, mut second) = (VecDeque::new(), VecDeque::new());
+    for addr in addrs {
+        let family = if addr.is_ipv6() == first_is_v6 { &mut first } else { &mut second };
+        family.push_back(addr);
     }
-    mixed.extend(second);
+    let mut mixed = VecDeque::new();
+    while let Some(addr) = first.pop_front().or_else(|| second.pop_front()) {
+        mixed.push_back(addr);
+        if let Some(addr) = second.pop_front() {
+            mixed.push_back(addr);
+        }
+    }
     mixed
 }
 

@@ -67,5 +67,5 @@ fn check_end(io: &pipe::Receiver, can_fill: bool, result: io::Result<usize>) -> 
 
 fn is_at_end(pipe: impl AsFd) -> io::Result<bool> {
     // An unchecked file may not report the number of its bytes: then its read of 0 is the end.
-    Ok(state(&pipe)?.is_readable() && ioctl_fionread(&pipe).unwrap_or(0) == 0)
+    Ok(state(pipe.as_fd())?.is_readable() && ioctl_fionread(&pipe).unwrap_or(0) == 0)
 }

@@ -14,5 +14,5 @@ pub(super) fn option<T>(
     system: impl FnOnce(BorrowedFd<'_>) -> rustix::io::Result<T>,
     _world: impl FnOnce(&mut SocketOptions) -> T,
 ) -> io::Result<T> {
-    Ok(system(io.as_fd())?)
+    system(io.as_fd()).map_err(io::Error::from)
 }

@@ -42,8 +42,12 @@ fn not_an_address(path: &Path, error: io::Error) -> io::Error {
 /// Returns the number of bytes of the longest path: 107 on Linux, 103 on BSD and macOS. std knows
 /// the system's limit, but has no constant for it.
 fn longest_path() -> usize {
-    let fits = |&length: &usize| SocketAddr::from_pathname("a".repeat(length)).is_ok();
-    (1..=256).take_while(fits).last().unwrap_or_default()
+    let fits = |length: usize| SocketAddr::from_pathname("a".repeat(length)).is_ok();
+    let mut length = 0;
+    while length < 256 && fits(length + 1) {
+        length += 1;
+    }
+    length
 }
 
 /// Adds the operation and the address to an error of the system.

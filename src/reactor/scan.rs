@@ -21,7 +21,8 @@ impl Reactor {
     ) -> bool {
         let timers = self.timers.borrow();
         let end = indices.end.min(timers.nodes.len());
-        for node in (indices.start..end).map(|index| &timers.nodes[index as u32]) {
+        for index in indices.start..end {
+            let node = &timers.nodes[index as u32];
             if let Some(waker) = &node.waker {
                 f(self.clock.instant(node.deadline), waker);
             }
@@ -37,8 +38,10 @@ impl Reactor {
     ) -> bool {
         let sources = self.sources.borrow();
         let is_inside = indices.start < sources.capacity();
-        for entry in indices.filter_map(|index| sources.get(index)) {
-            f(entry.descriptor, &entry.source);
+        for index in indices {
+            if let Some(entry) = sources.get(index) {
+                f(entry.descriptor, &entry.source);
+            }
         }
         is_inside
     }
@@ -46,7 +49,7 @@ impl Reactor {
 
 impl Source {
     /// Calls `f` with the waker of each future that waits for a direction.
-    pub(crate) fn scan(&self, direction: Direction, f: impl FnMut(&Waker)) {
+    pub(crate) fn scan(&self, direction: Direction, f: &mut dyn FnMut(&Waker)) {
         self.side(direction).scan(f);
     }
 }

@@ -20,7 +20,7 @@ use super::poll::{Selector, World};
 use super::source::{Readiness, Source};
 use super::timer_wheel::Timers;
 use super::waiter::PollWaiters;
-use crate::clock::{Clock, Tick};
+use crate::clock::{Clock, Tick, earlier};
 use crate::sys::{Descriptor, IS_EMULATED};
 use crate::wait::WakeList;
 
@@ -103,7 +103,7 @@ impl Reactor {
             Selector::World(world) => return self.wait_in_world(world, limit),
         };
         let retry = self.has_unwatched().then_some(RETRY);
-        let limit = limit.into_iter().chain(retry).min();
+        let limit = earlier(limit, retry);
         let timeout =
             if self.has_pending_wakes() { Some(Duration::ZERO) } else { self.timeout(limit) };
         self.collect_and_wake(|woken| {
@@ -270,7 +270,7 @@ impl Reactor {
             return limit;
         }
         let left = self.next_tick().map(|next| self.clock.left(next));
-        let timeout = limit.into_iter().chain(left).min()?;
+        let timeout = earlier(limit, left)?;
         if timeout < ALARM_BELOW && !timeout.is_zero() {
             self.armed.set(None);
             // If the alarm has no descriptor, the wait is rounded to the selector's milliseconds.
@@ -286,9 +286,14 @@ impl Reactor {
         let mut later = self.woken.borrow_mut();
         let before = later.len();
         let result = f(&mut Woken { wake_task: self.wake_task, later: &mut later });
-        // `pop` takes from the end, where the first waker must be.
-        later[before..].reverse();
         drop(later);
+        self.wake_collected(before);
+        result
+    }
+
+    fn wake_collected(&self, before: usize) {
+        // `pop` takes from the end, where the first waker must be.
+        self.woken.borrow_mut()[before..].reverse();
         // Not `while let`: its borrow would last while the waker runs.
         loop {
             let Some(waker) = self.woken.borrow_mut().pop() else { break };
@@ -297,7 +302,6 @@ impl Reactor {
         if self.woken.borrow().capacity() > KEPT_MAX {
             self.woken.take();
         }
-        result
     }
 }
 

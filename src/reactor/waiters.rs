@@ -24,9 +24,12 @@ pub(crate) struct Waiters<S = ()> {
     has_first: Cell<bool>,
     /// The waker in the first slot.
     first: Cell<Option<Waker>>,
-    /// The other slots.
-    others: Cell<Option<Slots>>,
+    others: Others,
 }
+
+/// The other slots. Not generic: rarely run code is compiled once.
+#[derive(Default)]
+struct Others(Cell<Option<Slots>>);
 
 type Slots = Box<Slab<Option<Waker>>>;
 
@@ -64,7 +67,7 @@ impl<S> Waiters<S> {
             woken.extend(Some(first));
         }
         if waiting & OTHER_SLOTS != 0 {
-            self.take_other_wakers(woken);
+            self.others.take_wakers(&mut |waker| woken.extend(Some(waker)));
         }
     }
 
@@ -75,16 +78,13 @@ impl<S> Waiters<S> {
     }
 
     /// Calls `f` with each waker. The wakers are moved meanwhile: `f` must not run user code.
-    pub(super) fn scan(&self, mut f: impl FnMut(&Waker)) {
-        let (first, others) = (self.first.take(), self.others.take());
-        first.iter().for_each(&mut f);
-        others
-            .iter()
-            .flat_map(|slots| slots.iter())
-            .filter_map(|(_, slot)| slot.as_ref())
-            .for_each(f);
+    pub(super) fn scan(&self, f: &mut dyn FnMut(&Waker)) {
+        let first = self.first.take();
+        if let Some(waker) = &first {
+            f(waker);
+        }
         self.first.set(first);
-        self.others.set(others);
+        self.others.scan(f);
     }
 
     /// Stores a waker in the slot of `key`. Assigns a slot if it has none.
@@ -104,7 +104,9 @@ impl<S> Waiters<S> {
     #[cold]
     fn wait_again_or_behind(&self, key: &mut WaiterKey, waker: &Waker) {
         if key.0 != Some(FIRST) {
-            return self.wait_in_others(key, waker.clone());
+            let old = self.others.wait(key, waker.clone());
+            self.add_waiting(OTHER_SLOTS);
+            return drop(old);
         }
         store_waker(&self.first, waker);
         self.add_waiting(FIRST_SLOT);
@@ -132,43 +134,57 @@ impl<S> Waiters<S> {
                     drop(self.first.take());
                 }
             }
-            Some(key) => self.leave_others(key),
+            Some(key) => self.others.leave(key),
         }
     }
 
     #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
-        !self.has_first.get() && self.others.take().is_none_or(|others| others.is_empty())
+        !self.has_first.get() && self.others.0.take().is_none_or(|others| others.is_empty())
     }
+}
 
+impl Others {
+    /// Calls `f` with all wakers. It must not run user code.
     #[cold]
-    fn take_other_wakers(&self, woken: &mut impl Extend<Waker>) {
-        let Some(mut others) = self.others.take() else { return };
-        woken.extend(others.iter_mut().filter_map(|(_, waker)| waker.take()));
-        self.others.set(Some(others));
+    fn take_wakers(&self, f: &mut dyn FnMut(Waker)) {
+        let Some(mut slots) = self.0.take() else { return };
+        for (_, waker) in slots.iter_mut() {
+            waker.take().into_iter().for_each(&mut *f);
+        }
+        self.0.set(Some(slots));
     }
 
-    fn wait_in_others(&self, key: &mut WaiterKey, waker: Waker) {
-        let mut others = self.others.take().unwrap_or_default();
+    /// See [`Waiters::scan`].
+    fn scan(&self, f: &mut dyn FnMut(&Waker)) {
+        let Some(slots) = self.0.take() else { return };
+        for (_, waker) in slots.iter() {
+            waker.iter().for_each(&mut *f);
+        }
+        self.0.set(Some(slots));
+    }
+
+    /// Stores a waker in the slot of `key`. Assigns a slot if it has none. Returns the old waker.
+    fn wait(&self, key: &mut WaiterKey, waker: Waker) -> Option<Waker> {
+        let mut slots = self.0.take().unwrap_or_default();
         let old = match key.0 {
-            Some(key) => others[index(key)].replace(waker),
+            Some(key) => slots[index(key)].replace(waker),
             None => {
-                key.0 = Some(key_of(others.insert(Some(waker))));
+                key.0 = Some(key_of(slots.insert(Some(waker))));
                 None
             }
         };
-        self.others.set(Some(others));
-        self.add_waiting(OTHER_SLOTS);
-        drop(old);
+        self.0.set(Some(slots));
+        old
     }
 
     #[cold]
-    fn leave_others(&self, key: NonZeroU32) {
-        let Some(mut others) = self.others.take() else { return };
-        let old = others.remove(index(key));
+    fn leave(&self, key: NonZeroU32) {
+        let Some(mut slots) = self.0.take() else { return };
+        let old = slots.remove(index(key));
         // A few slots are retained: a source with several waiters will probably have them again.
-        let is_retained = !others.is_empty() || others.capacity() <= KEPT_MAX;
-        self.others.set(is_retained.then_some(others));
+        let is_retained = !slots.is_empty() || slots.capacity() <= KEPT_MAX;
+        self.0.set(is_retained.then_some(slots));
         drop(old);
     }
 }

@@ -31,7 +31,7 @@ impl Runtime {
     #[track_caller]
     pub fn run(&mut self) -> io::Result<()> {
         assert_not_running("run");
-        self.run_while(|_| true)
+        self.run_while(&|_| true)
     }
 
     /// Runs until no task is left and no call waits, or until [`Handle::stop`](super::Handle::stop)
@@ -64,7 +64,7 @@ impl Runtime {
     #[track_caller]
     pub fn run_until_empty(&mut self) -> io::Result<()> {
         assert_not_running("run_until_empty");
-        self.run_while(|runtime| !runtime.is_empty())
+        self.run_while(&|runtime| !runtime.is_empty())
     }
 
     /// Returns whether no task is left and no call from another thread waits.
@@ -72,7 +72,7 @@ impl Runtime {
         self.context.executor.is_empty() && !self.context.inbox.is_pending()
     }
 
-    fn run_while(&mut self, is_wanted: impl Fn(&Runtime) -> bool) -> io::Result<()> {
+    fn run_while(&mut self, is_wanted: &dyn Fn(&Runtime) -> bool) -> io::Result<()> {
         self.with_entered(|runtime| {
             let inbox = &runtime.context.inbox.clone();
             while is_wanted(runtime) {

@@ -21,7 +21,7 @@ use crate::context::{Context, Entered};
 use crate::current;
 use crate::executor::{Batch, JoinHandle, Root, SpawnOptions};
 use crate::poll_with::store_output;
-use crate::threads::{Call, Drained};
+use crate::threads::Drained;
 use crate::world;
 
 /// An event loop on this thread.
@@ -269,9 +269,9 @@ impl Runtime {
         for id in self.drained.wakes.drain(..) {
             self.context.executor.wake(id);
         }
-        for Call { function, called_at } in self.drained.calls.drain(..) {
-            let options = SpawnOptions::at(called_at);
-            drop(self.context.executor.spawn_call(async { function() }, options));
+        for call in self.drained.calls.drain(..) {
+            let options = SpawnOptions::at(call.called_at);
+            drop(self.context.executor.spawn_call(call.run(), options));
         }
         self.drained.shrink();
         if let Some(mut request) = self.drained.request.take() {
@@ -298,15 +298,8 @@ impl Runtime {
     /// Runs `f` with the loop entered and not parked.
     pub(super) fn in_turns<T>(&mut self, f: impl FnOnce(&mut Runtime) -> T) -> T {
         let context = self.context.clone();
-        context.inbox.unpark();
-        context.inbox.info.set_running(true);
-        context.reactor.set_watched(false);
         let guard = TurnGuard(self);
-        let _entered = context.enter();
-        let _in_turn = context.executor.begin_turn();
-        if let Some(beacon) = context.executor.beacon() {
-            beacon.begin_turn();
-        }
+        let _in_turns = begin_turns(&context);
         f(guard.0)
     }
 
@@ -330,6 +323,20 @@ impl Runtime {
             }
         }
     }
+}
+
+/// Enters the loop, which runs turns until the returned value is dropped.
+fn begin_turns(context: &Rc<Context>) -> impl Sized + use<> {
+    context.inbox.unpark();
+    context.inbox.info.set_running(true);
+    context.reactor.set_watched(false);
+    let entered = context.enter();
+    let in_turn = context.executor.begin_turn();
+    if let Some(beacon) = context.executor.beacon() {
+        beacon.begin_turn();
+    }
+    // The fields of a tuple are dropped in their order: the turn ends first.
+    (in_turn, entered)
 }
 
 /// Exists while the loop runs turns. Its drop marks that the loop is between two turns.

@@ -87,12 +87,15 @@ impl Handle {
     #[doc(alias = "from_thread")]
     #[track_caller]
     pub fn call_threadsafe(&self, f: impl FnOnce() + Send + 'static) {
-        let called_at = Location::caller();
+        self.call(Call { function: Box::new(f), called_at: Location::caller() });
+    }
+
+    fn call(&self, call: Call) {
         if let Some(context) = context::current().filter(|context| self.belongs_to(context)) {
-            drop(context.executor.call_soon(async { f() }, SpawnOptions::at(called_at)));
+            let options = SpawnOptions::at(call.called_at);
+            drop(context.executor.call_soon(call.run(), options));
             return;
         }
-        let call = Call { function: Box::new(f), called_at };
         // A closed inbox returns the call; a function that is sent to an ended loop is dropped.
         drop(self.inbox.call(call));
     }

@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use super::busy_poll::busy_poll;
+use crate::clock::earlier;
 use crate::context::Context;
 use crate::executor::Observers;
 use crate::wait::WaiterList;
@@ -102,7 +103,7 @@ fn shorten(context: &Context, limit: Option<Duration>) -> Option<Duration> {
     let reactor = &context.reactor;
     let deadline = reactor.next_deadline();
     let until = deadline.map(|at| at.saturating_duration_since(reactor.clock.now()));
-    until.into_iter().chain(limit).min()
+    earlier(until, limit)
 }
 
 /// Returns whether there is work to do without waiting for an event.

@@ -50,8 +50,11 @@ struct Mailbox<M> {
 
 impl Shared {
     pub(super) fn new(handles: Vec<Handle>) -> Shared {
-        let shards = handles.iter().map(|_| State::Alive(None)).collect();
-        let mailboxes = handles.iter().map(|_| Mailboxes::new()).collect();
+        let (mut shards, mut mailboxes) = (Vec::new(), Vec::new());
+        for _ in &handles {
+            shards.push(State::Alive(None));
+            mailboxes.push(Mailboxes::new());
+        }
         let status = Status { shards, is_stopping: false, watchers: Vec::new() };
         Shared { handles, status: Mutex::new(status), mailboxes: Mutex::new(mailboxes) }
     }
@@ -87,7 +90,9 @@ impl Shared {
         let watchers = std::mem::take(&mut status.watchers);
         drop(status);
         let mut woken = WakeList::default();
-        woken.extend(watchers.into_iter().map(|watcher| watcher.waker));
+        for watcher in watchers {
+            woken.extend(Some(watcher.waker));
+        }
         woken.wake();
         std::mem::take(&mut self.mailboxes()[index])
     }

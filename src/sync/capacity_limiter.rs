@@ -10,6 +10,7 @@ use std::io;
 
 use super::raw_semaphore::{Acquire, HasSemaphore, RawPermit, RawSemaphore, Refusal};
 use crate::current::{self, TaskId};
+use crate::order;
 
 /// Lets a limited number of borrowers do something at a time: trio's `CapacityLimiter`.
 ///
@@ -113,6 +114,8 @@ impl CapacityLimiter<TaskId> {
     /// # Panics
     ///
     /// Panics outside of a task.
+    // Compiled where it is used, with the map of the borrowers.
+    #[inline]
     #[track_caller]
     #[doc(alias = "acquire_nowait")]
     pub fn try_acquire(&self) -> Result<CapacityToken<'_>, TryBorrowError> {
@@ -219,7 +222,7 @@ impl<B: Clone + Eq + Hash> CapacityLimiter<B> {
     pub fn borrowers(&self) -> Vec<B> {
         let borrowers = self.borrow();
         let mut holders: Vec<_> = borrowers.iter().filter(|(_, number)| **number > 0).collect();
-        holders.sort_unstable_by_key(|(_, number)| **number);
+        order::sort(&mut holders, |(_, number)| **number);
         holders.into_iter().map(|(borrower, _)| borrower.clone()).collect()
     }
 }

@@ -28,6 +28,13 @@ pub(crate) struct Call {
     pub(crate) called_at: &'static Location<'static>,
 }
 
+impl Call {
+    /// Returns the future of the task that calls the function. All calls share one type of task.
+    pub(crate) async fn run(self) {
+        (self.function)();
+    }
+}
+
 /// A question about a loop, from another thread: [`Inbox::request`].
 ///
 /// The loop calls it on its own thread, as the current loop, while no task runs: one request and
@@ -77,7 +84,7 @@ struct Queues {
     wakes: Vec<WakerId>,
     /// The same ids, to find duplicates.
     woken: HashSet<WakerId, BuildHasherDefault<IdHasher>>,
-    calls: VecDeque<Call>,
+    calls: Vec<Call>,
     requests: VecDeque<Request>,
     closed: bool,
 }
@@ -91,7 +98,7 @@ struct IdHasher(u64);
 #[derive(Default)]
 pub(crate) struct Drained {
     pub(crate) wakes: Vec<WakerId>,
-    pub(crate) calls: VecDeque<Call>,
+    pub(crate) calls: Vec<Call>,
     /// The request that this turn answers.
     pub(crate) request: Option<Request>,
 }
@@ -118,7 +125,7 @@ impl Drained {
             self.wakes = Vec::new();
         }
         if self.calls.capacity() > KEPT_MAX {
-            self.calls = VecDeque::new();
+            self.calls = Vec::new();
         }
     }
 }
@@ -182,7 +189,7 @@ impl Inbox {
             drop(queues);
             return Err(call);
         }
-        queues.calls.push_back(call);
+        queues.calls.push(call);
         drop(queues);
         self.notify();
         Ok(())
@@ -308,7 +315,7 @@ impl Inbox {
 
     /// Closes the inbox. Returns the calls that will not run: the caller drops them, since their
     /// destructors are user code.
-    pub(crate) fn close(&self) -> VecDeque<Call> {
+    pub(crate) fn close(&self) -> Vec<Call> {
         let mut queues = self.lock();
         queues.closed = true;
         let (calls, requests) = (mem::take(&mut queues.calls), mem::take(&mut queues.requests));

@@ -197,11 +197,14 @@ impl Pool {
     pub(crate) fn close(&self) {
         let mut state = self.0.lock();
         state.closed = true;
-        let jobs = std::mem::take(&mut state.jobs);
-        let waiting = state.kinds.each_mut().map(|kind| std::mem::take(&mut kind.waiting));
+        let State { jobs, kinds, .. } = &mut *state;
+        let mut queued = std::mem::take(jobs);
+        for kind in kinds {
+            queued.append(&mut kind.waiting);
+        }
         drop(state);
         self.0.work.notify_all();
-        for queued in jobs.into_iter().chain(waiting.into_iter().flatten()) {
+        for queued in queued {
             let _ = catch(|| queued.job.cancel_unstarted(self.settings().owner));
         }
     }
@@ -213,7 +216,11 @@ impl Pool {
         let is_running = |state: &mut State| !state.threads.is_empty();
         let waited = self.0.ended.wait_timeout_while(state, limit, is_running);
         let state = waited.unwrap_or_else(PoisonError::into_inner).0;
-        state.threads.iter().filter_map(|(_, at)| *at).collect()
+        let mut origins = Vec::new();
+        for (_, origin) in &state.threads {
+            origins.extend(*origin);
+        }
+        origins
     }
 
     /// Returns the present numbers of threads and jobs.

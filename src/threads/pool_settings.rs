@@ -49,7 +49,10 @@ impl PoolSettings {
     /// If it contains a NUL byte.
     #[track_caller]
     pub(crate) fn set_name(&mut self, name: String) {
-        assert!(!name.contains('\0'), "the thread name {name:?} must not contain a NUL byte");
+        assert!(
+            !name.as_bytes().contains(&0),
+            "the thread name {name:?} must not contain a NUL byte"
+        );
         self.name = name;
     }
 

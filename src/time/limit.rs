@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::task::Waker;
 use std::time::Instant;
 
+use crate::clock::earlier;
 use crate::current;
 
 /// A deadline that can be moved.
@@ -85,7 +86,7 @@ pub fn current_deadline() -> Option<Instant> {
     let mut scope = INNERMOST.with(|innermost| cloned(innermost));
     let mut nearest = None;
     while let Some(limit) = scope.filter(|limit| limit.depth.get() == current::depth()) {
-        nearest = nearest.into_iter().chain(limit.deadline.get()).min();
+        nearest = earlier(nearest, limit.deadline.get());
         scope = cloned(&limit.outer);
     }
     nearest

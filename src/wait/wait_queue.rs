@@ -6,9 +6,9 @@
 //! wait until it is removed, and is in the queue until it is woken.
 
 use std::cell::RefCell;
-use std::iter::Sum;
 use std::mem;
 use std::num::NonZeroU32;
+use std::ops::AddAssign;
 use std::task::{Context, Poll, Waker};
 
 use slab::Slab;
@@ -94,7 +94,15 @@ impl<D: Copy> WaiterList<D> {
 
     /// Returns the number of waiters that are not woken yet, counted one by one.
     pub(crate) fn waiting(&self) -> usize {
-        self.waiters.iter().filter(|(_, waiter)| waiter.waker.is_some()).count()
+        self.count(|_| true)
+    }
+
+    fn count(&self, is_counted: impl Fn(D) -> bool) -> usize {
+        let mut count = 0;
+        for (_, waiter) in &self.waiters {
+            count += usize::from(waiter.waker.is_some() && is_counted(waiter.data));
+        }
+        count
     }
 
     /// Takes the longest-waiting waker, and replaces the data of its waiter.
@@ -132,12 +140,6 @@ impl<D: Copy> WaiterList<D> {
             woken.extend(Some(waker));
         }
         woken
-    }
-
-    /// Returns the data of the woken waiters that are not removed yet.
-    pub(crate) fn woken(&mut self) -> impl Iterator<Item = &mut D> {
-        let waiters = self.waiters.iter_mut().map(|(_, waiter)| waiter);
-        waiters.filter(|waiter| waiter.waker.is_none()).map(|waiter| &mut waiter.data)
     }
 
     /// Returns whether `key` waits with a waker of the same task.
@@ -268,9 +270,7 @@ impl<D: Copy> WaitQueue<D> {
     /// Returns the number of futures that wait, are not woken yet, and have data that `is_counted`
     /// accepts, counted one by one.
     pub(crate) fn count(&self, is_counted: impl Fn(D) -> bool) -> usize {
-        let list = self.0.borrow();
-        let waiters = list.waiters.iter().map(|(_, waiter)| waiter);
-        waiters.filter(|waiter| waiter.waker.is_some() && is_counted(waiter.data)).count()
+        self.0.borrow().count(is_counted)
     }
 
     /// Appends a future, waiting or woken, that has no waker yet.
@@ -304,9 +304,15 @@ impl<D: Copy> WaitQueue<D> {
     /// data.
     pub(crate) fn revoke(&self, data: D) -> D
     where
-        D: Sum,
+        D: Default + AddAssign,
     {
-        self.0.borrow_mut().woken().map(|old| mem::replace(old, data)).sum()
+        let mut revoked = D::default();
+        for (_, waiter) in self.0.borrow_mut().waiters.iter_mut() {
+            if waiter.waker.is_none() {
+                revoked += mem::replace(&mut waiter.data, data);
+            }
+        }
+        revoked
     }
 
     /// Removes a waiter. Returns its data if it was woken, and its waker, which the caller must
