@@ -107,7 +107,8 @@ impl Executor {
         handle
     }
 
-    /// Inserts a new task into the run queue. Compiled once, not for each type of future.
+    /// Inserts a new task into the run queue.
+    #[inline]
     fn insert(&self, task: &Task, is_eager: bool) {
         let is_in_turn = self.local_queue.is_in_turn();
         let is_run_at_once = self.is_closing() || (is_eager && is_in_turn);
