@@ -338,9 +338,7 @@ impl Timers {
     fn make_sorted_due(&mut self, fired: &mut Fired<'_, impl Extend<Waker>>) -> usize {
         let mut listed = std::mem::take(&mut self.listed);
         let len = listed.len();
-        for (_, key) in &listed {
-            self.make_due(*key, *key, fired);
-        }
+        listed.iter().for_each(|(_, key)| self.make_due(*key, *key, fired));
         listed.clear();
         self.listed = listed;
         len
