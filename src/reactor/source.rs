@@ -28,9 +28,6 @@ pub(crate) enum Direction {
 pub(crate) struct Readiness {
     pub(crate) read: bool,
     pub(crate) write: bool,
-    /// A closed side, an error or an urgent mark: a short count does not prove that nothing is
-    /// left.
-    pub(crate) special: bool,
 }
 
 /// The result of an operation that succeeded.
@@ -144,7 +141,8 @@ impl Source {
     pub(crate) fn retry(&self, woken: &mut impl Extend<Waker>) {
         for side in [&self.read, &self.write] {
             if side.state.unwatched.replace(false) {
-                side.set_ready(true, woken);
+                side.state.special.set(true);
+                side.set_ready(woken);
             }
         }
     }
@@ -161,11 +159,21 @@ impl Source {
     #[inline(always)]
     pub(crate) fn set_ready(&self, readiness: Readiness, woken: &mut impl Extend<Waker>) {
         if readiness.read {
-            self.read.set_ready(readiness.special, woken);
+            self.read.set_ready(woken);
         }
         if readiness.write {
-            self.write.set_ready(readiness.special, woken);
+            self.write.set_ready(woken);
         }
+    }
+
+    /// Records an event of a closed side, an error or an urgent mark, as
+    /// [`set_ready`](Source::set_ready) does: a short count does not prove that nothing is left.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn set_special(&self, readiness: Readiness, woken: &mut impl Extend<Waker>) {
+        self.read.state.special.set(self.read.state.special.get() | readiness.read);
+        self.write.state.special.set(self.write.state.special.get() | readiness.write);
+        self.set_ready(readiness, woken);
     }
 
     /// Closes the source when its loop ends: all present and later waiters get an error.
@@ -339,9 +347,8 @@ impl Side {
     }
 
     #[inline(always)]
-    fn set_ready(&self, special: bool, woken: &mut impl Extend<Waker>) {
+    fn set_ready(&self, woken: &mut impl Extend<Waker>) {
         self.state.ready.set(true);
-        self.state.special.set(self.state.special.get() | special);
         self.take_wakers(woken);
     }
 }
