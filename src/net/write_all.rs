@@ -69,8 +69,8 @@ where
         let rest = buf.borrow_mut();
         if !rest.is_empty() {
             match waiter.try_io(|| write(socket.get(), rest)) {
-                Poll::Ready(Ok(n)) if n == rest.len() => {
-                    *rest = &rest[n..];
+                Poll::Ready(Ok(n)) if n >= rest.len() => {
+                    *rest = &rest[rest.len()..];
                     return Poll::Ready(Ok(()));
                 }
                 Poll::Ready(Ok(n)) if n > 0 => *rest = &rest[n..],
