@@ -83,6 +83,21 @@ impl Source {
         self.side(direction).poll_io(cx, key, op)
     }
 
+    /// Tries `op` if the direction is ready and the budget allows it. Returns `Pending`, and does
+    /// not wait, if `op` is to be polled by [`poll_io`](Source::poll_io).
+    #[inline(always)]
+    pub(crate) fn try_ready<T>(
+        &self,
+        direction: Direction,
+        mut op: impl FnMut() -> io::Result<Done<T>>,
+    ) -> Poll<io::Result<T>> {
+        let side = self.side(direction);
+        if budget::next_unit().is_none() || !side.state.ready.get() {
+            return Poll::Pending;
+        }
+        side.try_once(&mut op)
+    }
+
     /// Completes once the direction is believed to be ready.
     #[track_caller]
     pub(crate) fn poll_ready(
@@ -218,18 +233,6 @@ impl Side {
             }
         }
         self.poll_wait(cx, key)
-    }
-
-    /// Tries `op` if the direction is ready and a unit is left. Returns `Pending` without waiting.
-    #[inline(always)]
-    pub(super) fn try_io<T>(
-        &self,
-        mut op: impl FnMut() -> io::Result<Done<T>>,
-    ) -> Poll<io::Result<T>> {
-        if budget::next_unit().is_none() || !self.state.ready.get() {
-            return Poll::Pending;
-        }
-        self.try_once(&mut op)
     }
 
     /// Tries `op`, and spends a unit if it completes. Returns `Pending` for EINTR, and for a
