@@ -200,8 +200,9 @@ impl<T> RunQueue<T> {
     fn append(&mut self, index: u32) {
         if self.head == END {
             self.head = index;
-        } else {
-            self.slots[self.tail as usize].next = index;
+        } else if let Some(last) = self.slots.get_mut(self.tail as usize) {
+            // Always there. Without a panic, a wake saves no register.
+            last.next = index;
         }
         self.tail = index;
         self.len += 1;

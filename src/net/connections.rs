@@ -198,7 +198,7 @@ impl<T> Connections<T> {
     }
 
     fn notify(&self) {
-        const CHANGED: Readiness = Readiness { read: true, write: false, special: false };
+        const CHANGED: Readiness = Readiness { read: true, write: false };
         let mut woken = Vec::new();
         self.changed.set_ready(CHANGED, &mut woken);
         WakeList::from(woken).wake();

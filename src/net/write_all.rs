@@ -10,13 +10,14 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use super::transport::IoObject;
-use crate::reactor::{Direction, Done, Socket, Waiter};
+use crate::reactor::{Direction, Done, Socket, WaiterKey};
 
 /// Writes all of `buf`, and advances it past the bytes that were written.
 #[must_use = "a future does nothing unless it is awaited"]
 pub(super) struct WriteAll<'a, 'b, S: IoObject, B, W> {
     buf: B,
-    waiter: Waiter<'a>,
+    /// The key of its waiter, which is removed when it is dropped.
+    key: WaiterKey,
     socket: &'a Socket<S>,
     write: W,
     bytes: PhantomData<&'b [u8]>,
@@ -29,8 +30,7 @@ where
     W: Fn(&S, &[u8]) -> io::Result<Done<usize>>,
 {
     pub(super) fn new(socket: &'a Socket<S>, buf: B, write: W) -> Self {
-        let waiter = socket.source().waiter(Direction::Write);
-        WriteAll { buf, waiter, socket, write, bytes: PhantomData }
+        WriteAll { buf, key: WaiterKey::default(), socket, write, bytes: PhantomData }
     }
 
     /// Writes until the buffer is empty. Out of line, since it is rarely called.
@@ -38,10 +38,10 @@ where
     #[inline(never)]
     #[track_caller]
     fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let WriteAll { buf, waiter, socket, write, .. } = self;
+        let WriteAll { buf, key, socket, write, .. } = self;
         let rest = buf.borrow_mut();
         while !rest.is_empty() {
-            match ready!(waiter.poll_io(cx, || write(socket.get(), rest)))? {
+            match ready!(socket.poll_io(Direction::Write, cx, key, |io| write(io, rest)))? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 n => *rest = &rest[n..],
             }
@@ -65,12 +65,12 @@ where
     #[inline(always)]
     #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let WriteAll { buf, waiter, socket, write, .. } = &mut *self;
+        let WriteAll { buf, socket, write, .. } = &mut *self;
         let rest = buf.borrow_mut();
         if !rest.is_empty() {
-            match waiter.try_io(|| write(socket.get(), rest)) {
-                Poll::Ready(Ok(n)) if n == rest.len() => {
-                    *rest = &rest[n..];
+            match socket.try_ready(Direction::Write, |io| write(io, rest)) {
+                Poll::Ready(Ok(n)) if n >= rest.len() => {
+                    *rest = &rest[rest.len()..];
                     return Poll::Ready(Ok(()));
                 }
                 Poll::Ready(Ok(n)) if n > 0 => *rest = &rest[n..],
@@ -80,5 +80,14 @@ where
             }
         }
         self.poll_rest(cx)
+    }
+}
+
+impl<S: IoObject, B, W> Drop for WriteAll<'_, '_, S, B, W> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.key.is_registered() {
+            self.socket.deregister(Direction::Write, &mut self.key);
+        }
     }
 }

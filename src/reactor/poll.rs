@@ -150,20 +150,29 @@ impl Selector {
 }
 
 impl System {
-    /// Waits for events for up to `timeout`, and calls `f` for each with the key of its source. A
-    /// signal that interrupts the wait ends it.
+    /// Waits for events for up to `timeout`, and calls `f` for each with the key of its source, its
+    /// readiness, and whether it is special. A signal that interrupts the wait ends it.
     #[inline(always)]
     pub(super) fn wait(
         &self,
         timeout: Option<Duration>,
-        mut f: impl FnMut(usize, Readiness),
+        mut f: impl FnMut(usize, Readiness, bool),
     ) -> io::Result<()> {
         let mut events = self.events.borrow_mut();
         match self.poll.borrow_mut().poll(&mut events, timeout) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
             result => result?,
         }
-        events.iter().for_each(|event| f(event.token().0, readiness(event)));
+        events.iter().for_each(|event| {
+            let key = event.token().0;
+            // Two calls: most events are not special, and compile to two tests.
+            if is_special(event) {
+                f(key, special_readiness(event), true);
+            } else {
+                let write = event.is_writable() || event.is_write_closed();
+                f(key, Readiness { read: event.is_readable(), write }, false);
+            }
+        });
         Ok(())
     }
 }
@@ -174,12 +183,12 @@ impl World {
     pub(super) fn wait(
         &self,
         timeout: Option<Duration>,
-        mut f: impl FnMut(usize, Readiness),
+        mut f: impl FnMut(usize, Readiness, bool),
     ) -> io::Result<()> {
         let mut events = self.events.borrow_mut();
         self.here.wait(timeout, &mut events)?;
         for Event { token, readable, writable, special } in events.drain(..) {
-            f(token, Readiness { read: readable, write: writable, special });
+            f(token, Readiness { read: readable, write: writable }, special);
         }
         Ok(())
     }
@@ -212,14 +221,17 @@ fn with_shared<T>(f: impl FnOnce(&Registry) -> io::Result<T>) -> io::Result<T> {
     called.unwrap_or_else(|_| Err(io::ErrorKind::NotConnected.into()))
 }
 
-/// Converts an event to the directions in which it may end a wait. An error may end both.
-fn readiness(event: &event::Event) -> Readiness {
-    let special = event.is_error() || event.is_priority() || event.is_read_closed();
-    Readiness {
-        read: special || event.is_readable(),
-        write: event.is_writable() || event.is_write_closed() || event.is_error(),
-        special,
-    }
+/// Returns whether an event reports a closed side, an error or an urgent mark.
+#[inline]
+fn is_special(event: &event::Event) -> bool {
+    event.is_error() || event.is_priority() || event.is_read_closed()
+}
+
+/// Converts a special event to the directions in which it may end a wait. An error may end both.
+#[cold]
+fn special_readiness(event: &event::Event) -> Readiness {
+    let write = event.is_writable() || event.is_write_closed() || event.is_error();
+    Readiness { read: true, write }
 }
 
 impl Wake for Unpark {

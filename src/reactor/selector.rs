@@ -108,11 +108,8 @@ impl Reactor {
             if self.has_pending_wakes() { Some(Duration::ZERO) } else { self.timeout(limit) };
         self.collect_and_wake(|woken| {
             let sources = self.sources.borrow();
-            // A token without a source: the source was removed after the kernel queued the event.
-            system.wait(timeout, |key, readiness| {
-                if let Some(entry) = sources.get(key) {
-                    entry.source.set_ready(readiness, woken);
-                }
+            system.wait(timeout, |key, readiness, is_special| {
+                record_event(sources.get(key), readiness, is_special, woken);
             })?;
             if IS_EMULATED {
                 sources.iter().for_each(|(_, entry)| entry.source.retry(woken));
@@ -128,10 +125,8 @@ impl Reactor {
             if self.has_pending_wakes() { Some(Duration::ZERO) } else { self.timeout(limit) };
         self.collect_and_wake(|woken| {
             let sources = self.sources.borrow();
-            world.wait(timeout, |key, readiness| {
-                if let Some(entry) = sources.get(key) {
-                    entry.source.set_ready(readiness, woken);
-                }
+            world.wait(timeout, |key, readiness, is_special| {
+                record_event(sources.get(key), readiness, is_special, woken);
             })
         })
     }
@@ -254,7 +249,7 @@ impl Reactor {
 
     /// Wakes the tasks that wait for a free descriptor.
     pub(super) fn descriptor_closed(&self) {
-        const READY: Readiness = Readiness { read: true, write: false, special: false };
+        const READY: Readiness = Readiness { read: true, write: false };
         self.collect_and_wake(|woken| self.starved.set_ready(READY, woken));
     }
 
@@ -302,6 +297,22 @@ impl Reactor {
         if self.woken.borrow().capacity() > KEPT_MAX {
             self.woken.take();
         }
+    }
+}
+
+/// Records an event. A token without a source: the source was removed after the kernel queued the
+/// event.
+#[inline(always)]
+fn record_event(
+    entry: Option<&Rc<Entry>>,
+    readiness: Readiness,
+    is_special: bool,
+    woken: &mut Woken<'_>,
+) {
+    match entry {
+        None => {}
+        Some(entry) if is_special => entry.source.set_special(readiness, woken),
+        Some(entry) => entry.source.set_ready(readiness, woken),
     }
 }
 

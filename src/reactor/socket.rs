@@ -71,6 +71,16 @@ impl<S: event::Source> Socket<S> {
         self.entry.source.poll_io(direction, cx, key, || op(self.get()))
     }
 
+    /// See [`Source::try_ready`].
+    #[inline(always)]
+    pub(crate) fn try_ready<T>(
+        &self,
+        direction: Direction,
+        mut op: impl FnMut(&S) -> io::Result<Done<T>>,
+    ) -> Poll<io::Result<T>> {
+        self.entry.source.try_ready(direction, || op(self.get()))
+    }
+
     /// Calls `poll` with the waiter of one direction that all `poll_` methods of the object share:
     /// one task waits, the last that polled. Removes the waiter on completion.
     pub(crate) fn poll_shared<T>(

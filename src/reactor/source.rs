@@ -28,9 +28,6 @@ pub(crate) enum Direction {
 pub(crate) struct Readiness {
     pub(crate) read: bool,
     pub(crate) write: bool,
-    /// A closed side, an error or an urgent mark: a short count does not prove that nothing is
-    /// left.
-    pub(crate) special: bool,
 }
 
 /// The result of an operation that succeeded.
@@ -84,6 +81,21 @@ impl Source {
         op: impl FnMut() -> io::Result<Done<T>>,
     ) -> Poll<io::Result<T>> {
         self.side(direction).poll_io(cx, key, op)
+    }
+
+    /// Tries `op` if the direction is ready and the budget allows it. Returns `Pending`, and does
+    /// not wait, if `op` is to be polled by [`poll_io`](Source::poll_io).
+    #[inline(always)]
+    pub(crate) fn try_ready<T>(
+        &self,
+        direction: Direction,
+        mut op: impl FnMut() -> io::Result<Done<T>>,
+    ) -> Poll<io::Result<T>> {
+        let side = self.side(direction);
+        if budget::next_unit().is_none() || !side.state.ready.get() {
+            return Poll::Pending;
+        }
+        side.try_once(&mut op)
     }
 
     /// Completes once the direction is believed to be ready.
@@ -144,7 +156,8 @@ impl Source {
     pub(crate) fn retry(&self, woken: &mut impl Extend<Waker>) {
         for side in [&self.read, &self.write] {
             if side.state.unwatched.replace(false) {
-                side.set_ready(true, woken);
+                side.state.special.set(true);
+                side.set_ready(woken);
             }
         }
     }
@@ -161,11 +174,21 @@ impl Source {
     #[inline(always)]
     pub(crate) fn set_ready(&self, readiness: Readiness, woken: &mut impl Extend<Waker>) {
         if readiness.read {
-            self.read.set_ready(readiness.special, woken);
+            self.read.set_ready(woken);
         }
         if readiness.write {
-            self.write.set_ready(readiness.special, woken);
+            self.write.set_ready(woken);
         }
+    }
+
+    /// Records an event of a closed side, an error or an urgent mark, as
+    /// [`set_ready`](Source::set_ready) does: a short count does not prove that nothing is left.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn set_special(&self, readiness: Readiness, woken: &mut impl Extend<Waker>) {
+        self.read.state.special.set(self.read.state.special.get() | readiness.read);
+        self.write.state.special.set(self.write.state.special.get() | readiness.write);
+        self.set_ready(readiness, woken);
     }
 
     /// Closes the source when its loop ends: all present and later waiters get an error.
@@ -210,18 +233,6 @@ impl Side {
             }
         }
         self.poll_wait(cx, key)
-    }
-
-    /// Tries `op` if the direction is ready and a unit is left. Returns `Pending` without waiting.
-    #[inline(always)]
-    pub(super) fn try_io<T>(
-        &self,
-        mut op: impl FnMut() -> io::Result<Done<T>>,
-    ) -> Poll<io::Result<T>> {
-        if budget::next_unit().is_none() || !self.state.ready.get() {
-            return Poll::Pending;
-        }
-        self.try_once(&mut op)
     }
 
     /// Tries `op`, and spends a unit if it completes. Returns `Pending` for EINTR, and for a
@@ -339,9 +350,8 @@ impl Side {
     }
 
     #[inline(always)]
-    fn set_ready(&self, special: bool, woken: &mut impl Extend<Waker>) {
+    fn set_ready(&self, woken: &mut impl Extend<Waker>) {
         self.state.ready.set(true);
-        self.state.special.set(self.state.special.get() | special);
         self.take_wakers(woken);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 
-const EVENT: Readiness = Readiness { read: true, write: false, special: false };
+const EVENT: Readiness = Readiness { read: true, write: false };
 
 fn would_block() -> io::Result<Done<()>> {
     Err(io::ErrorKind::WouldBlock.into())
@@ -35,7 +35,7 @@ fn a_short_count_clears_the_readiness() {
 fn a_short_count_proves_nothing_after_a_special_event() {
     let source = Source::new(true);
     let mut key = WaiterKey::default();
-    source.set_ready(Readiness { special: true, ..EVENT }, &mut Vec::new());
+    source.set_special(EVENT, &mut Vec::new());
     source.set_ready(EVENT, &mut Vec::new());
     for _ in 0..2 {
         let short = Ok(Done { value: (), short: true });

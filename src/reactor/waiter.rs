@@ -77,13 +77,6 @@ impl Waiter<'_> {
         self.side.poll_io(cx, &mut self.key, op)
     }
 
-    /// Tries `op` if the direction is ready and the budget allows it. Returns `Pending`, and does
-    /// not wait, if `op` is to be polled by [`poll_io`](Waiter::poll_io).
-    #[inline(always)]
-    pub(crate) fn try_io<T>(&self, op: impl FnMut() -> io::Result<Done<T>>) -> Poll<io::Result<T>> {
-        self.side.try_io(op)
-    }
-
     /// See [`Source::poll_ready`].
     #[track_caller]
     pub(crate) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -96,7 +96,10 @@ impl<S> Waiters<S> {
         // Set before the waker is cloned: cloning may run user code, which may call this again.
         self.has_first.set(true);
         key.0 = Some(FIRST);
-        self.first.set(Some(waker.clone()));
+        let old = self.first.replace(Some(waker.clone()));
+        debug_assert!(old.is_none(), "a slot that is not in use holds no waker");
+        // Nothing to drop: this saves the check.
+        mem::forget(old);
         self.add_waiting(FIRST_SLOT);
     }
 

@@ -95,7 +95,7 @@ struct Driver(Rc<Driven>);
 /// The sender's hold of the shared state. Its drop sends what was written: the loop has ended.
 struct Sender(Rc<Driven>);
 
-const BOTH: Readiness = Readiness { read: true, write: true, special: true };
+const BOTH: Readiness = Readiness { read: true, write: true };
 
 impl Driven {
     /// Not ready: without the driver's waker nothing can be polled.
@@ -295,7 +295,7 @@ impl Driver {
     fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
         self.0.waker.get_or_init(|| cx.waker().clone());
         let mut woken = Vec::new();
-        self.0.source.set_ready(BOTH, &mut woken);
+        self.0.source.set_special(BOTH, &mut woken);
         WakeList::from(woken).wake();
         current::pending(WaitsFor::Io)
     }

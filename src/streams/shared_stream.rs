@@ -357,9 +357,9 @@ impl SharedStream {
 
     /// Wakes the reader and the flusher if they wait for the socket.
     pub(super) fn wake_socket(&self) {
-        const CHANGED: Readiness = Readiness { read: true, write: true, special: true };
+        const CHANGED: Readiness = Readiness { read: true, write: true };
         let mut woken = Vec::new();
-        self.socket.source().set_ready(CHANGED, &mut woken);
+        self.socket.source().set_special(CHANGED, &mut woken);
         WakeList::from(woken).wake();
     }
 

@@ -51,6 +51,7 @@ impl Slots {
 
     /// Appends a sender to the wait queue, and assigns the free slots to it; if `key` waits
     /// already, replaces its waker and returns the old one.
+    #[inline]
     pub(super) fn enqueue(
         &mut self,
         key: &mut WaitKey,

@@ -142,7 +142,7 @@ pub(crate) fn descriptor(io: &impl AsDescriptor) -> Descriptor {
 }
 
 pub(crate) fn receive_bytes(socket: impl AsFd, buf: &mut [u8]) -> io::Result<usize> {
-    Ok(recv(socket, buf, RecvFlags::empty())?.0)
+    Ok(recv(socket, buf, RecvFlags::empty())?.1)
 }
 
 /// Receives bytes of a stream, and leaves them in the queue of the socket.
