@@ -7,7 +7,7 @@ use evloop::task::{self, Started};
 #[allow(unreachable_pub)]
 mod heap;
 
-const BYTES: usize = 100_000;
+const BYTES: usize = 50_000;
 
 /// Asserts that `make` allocates the bytes that its closure owns once. Returns what it makes.
 #[track_caller]
