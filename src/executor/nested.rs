@@ -4,7 +4,7 @@
 use std::future::Future;
 
 use super::child_slot::ByScope;
-use super::header::{Flag, Header, SpawnOptions};
+use super::header::{Header, SpawnOptions};
 use super::task_cell::{Output, TaskCell};
 use super::task_memory::{RunOutcome, Runnable, Task};
 use super::tasks::{Executor, NO_TASK, TOO_MANY};
@@ -41,9 +41,7 @@ impl Executor {
         options: SpawnOptions,
         scope: ByScope,
     ) -> Output<'env, F::Output> {
-        let header = Header::new(self.ids.next(), options.spawned_at);
-        header.set(Flag::IsChild, true);
-        let child = TaskCell::by_scope(header, future, scope);
+        let child = TaskCell::by_scope(self.ids.next(), options.spawned_at, future, scope);
         let Some(waker_id) = self.local_queue.insert(child.task().clone(), false) else {
             // Only an owner of a child may drop its future, and no scope owns this one.
             let _outer = Outer::of_part(self);

@@ -20,7 +20,8 @@
 //! - *State*: the contents are accessed only by the call that moved the state from `Idle`,
 //!   `Aborted` or `Unwound` to `Busy`, until that call leaves `Busy` or `BusyAborted`; or by the
 //!   call that moves the state from `Done` to `Taken`. No step can be taken twice.
-//! - *Steps*: the functions in `STEPS`, `RELAY` and the table get tasks of that table.
+//! - *Steps*: the functions in `STEPS`, `RELAY` and the table, and what they call, get tasks of that
+//!   table.
 
 use std::cell::UnsafeCell;
 use std::future::Future;
@@ -90,32 +91,45 @@ impl<F: Future> TaskCell<F, ByScope> {
         recover: |_, panic| Err(panic),
         discard: |_| None,
     };
-    const TABLE: Table =
-        Table::of::<Self, F::Output>(Self::STEPS, Self::take).borrowing(Self::RELAY);
+    const TABLE: Table = Table::of::<Self, F::Output>(Self::STEPS, Self::take)
+        .borrowing(Self::RELAY, Self::unhandled);
 
     /// Makes a task that a scope runs.
     #[allow(unsafe_code)]
     pub(super) fn by_scope<'env>(
-        header: Header,
+        id: TaskId,
+        spawned_at: &'static Location<'static>,
         future: F,
         scope: ByScope,
     ) -> Output<'env, F::Output>
     where
         F: 'env,
     {
-        let make = || (header, TaskCell::new(scope, future));
+        let make = || (Header::of_child(id, spawned_at), TaskCell::new(scope, future));
         // SAFETY: the table is for this type, and borrowing. Its future outlives `'env`.
         let owner = unsafe { Owner::new(&Self::TABLE, make) };
         Output { owner, output: PhantomData }
     }
 
-    #[allow(unsafe_code)]
     fn relay(task: &Task) -> RunOutcome {
-        // SAFETY: by *Steps*.
-        let ByScope { scope_state, key } = unsafe { &task.body::<Self>().run_by };
+        let ByScope { scope_state, key } = Self::scope(task);
         current::begin_task(task.header().id);
         scope_state.mark_ready(task.header(), *key);
         RunOutcome::Delegated
+    }
+
+    fn unhandled(task: &Task, panic: JoinError) -> Option<JoinError> {
+        Self::scope(task).scope_state.fail(panic)
+    }
+
+    #[allow(unsafe_code)]
+    #[inline]
+    fn scope<'a>(task: &'a Task) -> &'a ByScope
+    where
+        F: 'a,
+    {
+        // SAFETY: by *Steps*.
+        unsafe { &task.body::<Self>().run_by }
     }
 }
 

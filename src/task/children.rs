@@ -69,7 +69,7 @@ impl<'env> Children<'env> {
             executor.observe_child(child.header());
             self.scope_state.mark_ready(child.header(), key);
         }
-        ScopedHandle::new(child, self.scope_state.clone())
+        ScopedHandle::new(child)
     }
 
     /// Returns the number of children that have not ended.
