@@ -11,11 +11,12 @@ use super::tasks::{Executor, NO_TASK, TOO_MANY};
 use crate::caught::catch;
 use crate::current::{self, budget};
 
-/// Stores which task of the executor ran before. Its drop restores that task.
-pub(super) struct Outer<'a> {
+/// Stores which task of the executor ran before, and the state `S` of its code. Its drop restores
+/// both.
+pub(super) struct Outer<'a, S> {
     executor: &'a Executor,
     running: u32,
-    _outer: current::Outer,
+    _state: S,
 }
 
 impl Executor {
@@ -99,23 +100,30 @@ impl Executor {
     }
 }
 
-impl<'a> Outer<'a> {
+impl<'a> Outer<'a, current::Outer> {
     /// Begins code of another task, or of no task.
-    pub(super) fn of_other(executor: &'a Executor) -> Outer<'a> {
+    pub(super) fn of_other(executor: &'a Executor) -> Self {
         Outer::new(executor, current::begin_other())
-    }
-
-    /// Begins a part of the running code: the batch of a turn, or a child of the running task.
-    pub(super) fn of_part(executor: &'a Executor) -> Outer<'a> {
-        Outer::new(executor, current::begin_part())
-    }
-
-    fn new(executor: &'a Executor, outer: current::Outer) -> Outer<'a> {
-        Outer { executor, running: executor.running.replace(NO_TASK), _outer: outer }
     }
 }
 
-impl Drop for Outer<'_> {
+impl<'a> Outer<'a, current::OuterPart> {
+    /// Begins a part of the running code: the batch of a turn, or a child of the running task.
+    #[inline]
+    pub(super) fn of_part(executor: &'a Executor) -> Self {
+        Outer::new(executor, current::begin_part())
+    }
+}
+
+impl<'a, S> Outer<'a, S> {
+    #[inline]
+    fn new(executor: &'a Executor, state: S) -> Outer<'a, S> {
+        Outer { executor, running: executor.running.replace(NO_TASK), _state: state }
+    }
+}
+
+impl<S> Drop for Outer<'_, S> {
+    #[inline]
     fn drop(&mut self) {
         self.executor.running.set(self.running);
     }
