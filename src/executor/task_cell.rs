@@ -51,8 +51,8 @@ pub(super) struct TaskCell<F: Future, R> {
 enum Contents<F: Future> {
     /// Pinned: the future is polled and dropped in place, and never moved.
     Future(F),
-    Output(Result<F::Output, JoinError>),
-    Empty,
+    /// `None` after it was taken. So taking it moves the output, and not the whole contents.
+    Output(Option<Result<F::Output, JoinError>>),
 }
 
 /// Its drop, during a panic, marks the task as `Unwound`: the call that made it `Busy` has ended.
@@ -207,11 +207,10 @@ impl<F: Future, R: RunBy<F::Output>> TaskCell<F, R> {
         task.header().state.set(State::Taken);
         // SAFETY: by *Steps*.
         let contents = unsafe { task.body::<Self>() }.contents.get();
-        // SAFETY: by *State*, this is the step from Done to Taken. The future was dropped, so
-        // nothing pinned is moved.
-        match unsafe { mem::replace(&mut *contents, Contents::Empty) } {
-            Contents::Output(output) => Some(output),
-            Contents::Future(_) | Contents::Empty => None,
+        // SAFETY: by *State*, this is the step from Done to Taken.
+        match unsafe { &mut *contents } {
+            Contents::Output(output) => output.take(),
+            Contents::Future(_) => None,
         }
     }
 
@@ -226,7 +225,7 @@ impl<F: Future, R: RunBy<F::Output>> TaskCell<F, R> {
         // is only overwritten, which drops it where it is.
         let future = unsafe { Pin::new_unchecked(future) };
         let Poll::Ready(output) = future.poll(cx) else { return Poll::Pending };
-        *contents = Contents::Output(Ok(output));
+        *contents = Contents::Output(Some(Ok(output)));
         Poll::Ready(())
     }
 
@@ -235,7 +234,7 @@ impl<F: Future, R: RunBy<F::Output>> TaskCell<F, R> {
     fn fail(&self, error: JoinError) {
         // SAFETY: by *State*, no other call accesses the contents. The assignment drops the old
         // contents in place, and stores the error even if that drop panics.
-        unsafe { *self.contents.get() = Contents::Output(Err(error)) }
+        unsafe { *self.contents.get() = Contents::Output(Some(Err(error))) }
     }
 
     /// Runs a turn without a poll: drops the future of an aborted task. Does nothing if the task is
