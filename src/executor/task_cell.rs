@@ -20,8 +20,8 @@
 //! - *State*: the contents are accessed only by the call that moved the state from `Idle`,
 //!   `Aborted` or `Unwound` to `Busy`, until that call leaves `Busy` or `BusyAborted`; or by the
 //!   call that moves the state from `Done` to `Taken`. No step can be taken twice.
-//! - *Steps*: the functions in `STEPS`, `RELAY` and the table, and what they call, get tasks of that
-//!   table.
+//! - *Steps*: the functions in `STEPS`, `RELAY` and the table, and what they call, get tasks of
+//!   that table.
 
 use std::cell::UnsafeCell;
 use std::future::Future;
