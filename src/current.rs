@@ -29,7 +29,7 @@ pub(crate) use self::leaf::{awaited_at, leaf};
 #[cfg(all(feature = "tokio", unix, not(mio_unsupported_force_poll_poll)))]
 pub(crate) use self::state::begin_hosting;
 pub(crate) use self::state::{
-    Outer, begin_other, begin_part, begin_root, begin_task, begin_turn, depth, end_task,
+    Outer, OuterPart, begin_other, begin_part, begin_root, begin_task, begin_turn, depth, end_task,
     is_running, loop_id, task,
 };
 pub use self::task_id::TaskId;

@@ -560,6 +560,29 @@ fn a_panic_of_a_detached_child_drops_all_and_is_resumed() {
 }
 
 #[test]
+fn after_a_panic_the_body_and_the_children_are_dropped_with_the_future() {
+    let runs: [(&str, &[&str]); 2] =
+        [("the child", &["body", "a", "b"]), ("the body", &["a", "b"])];
+    for (panics, dropped_later) in runs {
+        let trace = Trace::default();
+        block_on(async {
+            let mut scope = Box::pin(task::scope(async |s| {
+                let _on_drop = trace.on_drop("body");
+                s.spawn(trace.idle("a"));
+                s.spawn(async move { assert_ne!(panics, "the child", "it panics") });
+                s.spawn(trace.idle("b"));
+                assert_ne!(panics, "the body", "it panics");
+                pending::<()>().await;
+            }));
+            panic_of(|| poll_once(scope.as_mut()));
+            assert_eq!(trace.take().len(), 3 - dropped_later.len());
+            drop(scope);
+        });
+        assert_eq!(trace.take(), dropped_later, "{panics}");
+    }
+}
+
+#[test]
 fn dropping_the_handle_of_a_panicked_child_later_ends_the_scope() {
     let trace = Trace::default();
     let message = panic_of(|| {

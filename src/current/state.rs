@@ -34,10 +34,17 @@ pub(crate) struct Hosting {
 #[must_use = "dropping it restores the state of the outer code"]
 pub(crate) struct Outer {
     loop_id: LoopId,
+    depth: u32,
+    _part: OuterPart,
+    _budget: Option<SavedBudget>,
+}
+
+/// The task of the outer code, and what it waits for. Its drop restores them: a part of the code
+/// changes nothing else.
+#[must_use = "dropping it restores the state of the outer code"]
+pub(crate) struct OuterPart {
     task: Option<TaskId>,
     waits: Waits,
-    depth: u32,
-    _budget: Option<SavedBudget>,
 }
 
 thread_local! {
@@ -109,8 +116,9 @@ pub(crate) fn begin_other() -> Outer {
 
 /// Begins a part of the running code, such as a child of a scope. It shares the budget and the
 /// task-locals.
-pub(crate) fn begin_part() -> Outer {
-    Outer::new(None)
+#[inline]
+pub(crate) fn begin_part() -> OuterPart {
+    OuterPart { task: task(), waits: waits::get() }
 }
 
 /// Begins the root of a turn. It shares the task-locals of the code that runs the loop.
@@ -124,9 +132,8 @@ impl Outer {
     fn new(budget: Option<SavedBudget>) -> Outer {
         CURRENT.with(|current| Outer {
             loop_id: current.loop_id.get(),
-            task: current.task.get(),
-            waits: waits::get(),
             depth: current.depth.get(),
+            _part: begin_part(),
             _budget: budget,
         })
     }
@@ -144,9 +151,15 @@ impl Drop for Outer {
     fn drop(&mut self) {
         CURRENT.with(|current| {
             current.loop_id.set(self.loop_id);
-            current.task.set(self.task);
             current.depth.set(self.depth);
         });
+    }
+}
+
+impl Drop for OuterPart {
+    #[inline]
+    fn drop(&mut self) {
+        CURRENT.with(|current| current.task.set(self.task));
         waits::set(self.waits);
     }
 }

@@ -6,7 +6,6 @@
 //! between two of its polls.
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
 use std::rc::Rc;
 use std::task::Waker;
 
@@ -20,15 +19,13 @@ use crate::world::Here;
 pub(crate) struct ByScope {
     pub(crate) scope_state: Rc<ScopeState>,
     /// The key of the child in its scope.
-    pub(crate) key: usize,
+    pub(crate) key: u32,
 }
 
 /// The state that a scope shares with its child slots.
 #[derive(Default)]
 pub(crate) struct ScopeState {
-    /// The keys of the ready children, in the order in which they were woken. It may contain keys
-    /// of children that have ended.
-    ready: RefCell<VecDeque<usize>>,
+    ready: RefCell<ReadyKeys>,
     /// The waker of the task that polls the scope. `None` after it was used.
     scope: Cell<Option<Waker>>,
     /// The scope is being polled. It checks `ready` before it waits, so no wake is needed.
@@ -39,12 +36,47 @@ pub(crate) struct ScopeState {
     has_ended: Cell<bool>,
 }
 
+/// The keys of the ready children, in the order in which they were woken. It may contain keys of
+/// children that have ended.
+#[derive(Default)]
+struct ReadyKeys {
+    keys: Vec<u32>,
+    /// The number of keys at the front that were taken. They are removed between two polls of the
+    /// scope, so that pushing and taking a key cost little.
+    taken: usize,
+}
+
+impl ReadyKeys {
+    fn len(&self) -> usize {
+        self.keys.len() - self.taken
+    }
+
+    fn take(&mut self) -> Option<u32> {
+        let key = *self.keys.get(self.taken)?;
+        self.taken += 1;
+        Some(key)
+    }
+
+    /// Brings the key that is `place` places behind the first one to the front.
+    fn bring_forward(&mut self, place: usize) {
+        self.keys[self.taken..=self.taken + place].rotate_right(1);
+    }
+
+    /// Removes the taken keys if they are the greater part: so the cost is amortized.
+    fn shrink(&mut self) {
+        if self.taken > self.keys.len() / 2 {
+            self.keys.drain(..self.taken);
+            self.taken = 0;
+        }
+    }
+}
+
 impl ScopeState {
     /// Marks the child at `key` as ready, and wakes the scope.
-    pub(crate) fn mark_ready(&self, child: &Header, key: usize) {
+    pub(crate) fn mark_ready(&self, child: &Header, key: u32) {
         if !child.has(Flag::IsReady) {
             child.set(Flag::IsReady, true);
-            self.ready.borrow_mut().push_back(key);
+            self.ready.borrow_mut().keys.push(key);
         }
         self.wake();
     }
@@ -52,6 +84,7 @@ impl ScopeState {
     /// Begins a poll of the scope, which lasts until [`ScopeState::end_poll`].
     pub(crate) fn begin_poll(&self, waker: &Waker) {
         self.is_polled.set(true);
+        self.ready.borrow_mut().shrink();
         store_waker(&self.scope, waker);
     }
 
@@ -83,17 +116,16 @@ impl ScopeState {
         match here.choose(ready.len()) {
             None => ready.len(),
             Some(chosen) => {
-                if let Some(key) = ready.remove(chosen) {
-                    ready.push_front(key);
-                }
+                ready.bring_forward(chosen);
                 1
             }
         }
     }
 
     /// Takes the key of the longest-waiting ready child.
-    pub(crate) fn take_ready(&self) -> Option<usize> {
-        self.ready.borrow_mut().pop_front()
+    #[inline]
+    pub(crate) fn take_ready(&self) -> Option<u32> {
+        self.ready.borrow_mut().take()
     }
 
     /// Stores the panic of a child that has no handle, and wakes the scope. Returns the panic if

@@ -118,6 +118,14 @@ impl Header {
         }
     }
 
+    /// Makes the record of a child of a scope.
+    #[inline]
+    pub(super) fn of_child(id: TaskId, spawned_at: &'static Location<'static>) -> Header {
+        let header = Header::new(id, spawned_at);
+        header.set(Flag::IsChild, true);
+        header
+    }
+
     #[inline]
     pub(crate) fn has(&self, flag: Flag) -> bool {
         self.flags.get() & flag as u8 != 0

@@ -4,18 +4,19 @@
 use std::future::Future;
 
 use super::child_slot::ByScope;
-use super::header::{Flag, Header, SpawnOptions};
+use super::header::{Header, SpawnOptions};
 use super::task_cell::{Output, TaskCell};
 use super::task_memory::{RunOutcome, Runnable, Task};
 use super::tasks::{Executor, NO_TASK, TOO_MANY};
 use crate::caught::catch;
 use crate::current::{self, budget};
 
-/// Stores which task of the executor ran before. Its drop restores that task.
-pub(super) struct Outer<'a> {
+/// Stores which task of the executor ran before, and the state `S` of its code. Its drop restores
+/// both.
+pub(super) struct Outer<'a, S> {
     executor: &'a Executor,
     running: u32,
-    _outer: current::Outer,
+    _state: S,
 }
 
 impl Executor {
@@ -41,9 +42,7 @@ impl Executor {
         options: SpawnOptions,
         scope: ByScope,
     ) -> Output<'env, F::Output> {
-        let header = Header::new(self.ids.next(), options.spawned_at);
-        header.set(Flag::IsChild, true);
-        let child = TaskCell::by_scope(header, future, scope);
+        let child = TaskCell::by_scope(self.ids.next(), options.spawned_at, future, scope);
         let Some(waker_id) = self.local_queue.insert(child.task().clone(), false) else {
             // Only an owner of a child may drop its future, and no scope owns this one.
             let _outer = Outer::of_part(self);
@@ -101,23 +100,30 @@ impl Executor {
     }
 }
 
-impl<'a> Outer<'a> {
+impl<'a> Outer<'a, current::Outer> {
     /// Begins code of another task, or of no task.
-    pub(super) fn of_other(executor: &'a Executor) -> Outer<'a> {
+    pub(super) fn of_other(executor: &'a Executor) -> Self {
         Outer::new(executor, current::begin_other())
-    }
-
-    /// Begins a part of the running code: the batch of a turn, or a child of the running task.
-    pub(super) fn of_part(executor: &'a Executor) -> Outer<'a> {
-        Outer::new(executor, current::begin_part())
-    }
-
-    fn new(executor: &'a Executor, outer: current::Outer) -> Outer<'a> {
-        Outer { executor, running: executor.running.replace(NO_TASK), _outer: outer }
     }
 }
 
-impl Drop for Outer<'_> {
+impl<'a> Outer<'a, current::OuterPart> {
+    /// Begins a part of the running code: the batch of a turn, or a child of the running task.
+    #[inline]
+    pub(super) fn of_part(executor: &'a Executor) -> Self {
+        Outer::new(executor, current::begin_part())
+    }
+}
+
+impl<'a, S> Outer<'a, S> {
+    #[inline]
+    fn new(executor: &'a Executor, state: S) -> Outer<'a, S> {
+        Outer { executor, running: executor.running.replace(NO_TASK), _state: state }
+    }
+}
+
+impl<S> Drop for Outer<'_, S> {
+    #[inline]
     fn drop(&mut self) {
         self.executor.running.set(self.running);
     }

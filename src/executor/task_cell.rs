@@ -20,7 +20,8 @@
 //! - *State*: the contents are accessed only by the call that moved the state from `Idle`,
 //!   `Aborted` or `Unwound` to `Busy`, until that call leaves `Busy` or `BusyAborted`; or by the
 //!   call that moves the state from `Done` to `Taken`. No step can be taken twice.
-//! - *Steps*: the functions in `STEPS`, `RELAY` and the table get tasks of that table.
+//! - *Steps*: the functions in `STEPS`, `RELAY` and the table, and what they call, get tasks of
+//!   that table.
 
 use std::cell::UnsafeCell;
 use std::future::Future;
@@ -50,8 +51,8 @@ pub(super) struct TaskCell<F: Future, R> {
 enum Contents<F: Future> {
     /// Pinned: the future is polled and dropped in place, and never moved.
     Future(F),
-    Output(Result<F::Output, JoinError>),
-    Empty,
+    /// `None` after it was taken. So taking it moves the output, and not the whole contents.
+    Output(Option<Result<F::Output, JoinError>>),
 }
 
 /// Its drop, during a panic, marks the task as `Unwound`: the call that made it `Busy` has ended.
@@ -90,32 +91,45 @@ impl<F: Future> TaskCell<F, ByScope> {
         recover: |_, panic| Err(panic),
         discard: |_| None,
     };
-    const TABLE: Table =
-        Table::of::<Self, F::Output>(Self::STEPS, Self::take).borrowing(Self::RELAY);
+    const TABLE: Table = Table::of::<Self, F::Output>(Self::STEPS, Self::take)
+        .borrowing(Self::RELAY, Self::unhandled);
 
     /// Makes a task that a scope runs.
     #[allow(unsafe_code)]
     pub(super) fn by_scope<'env>(
-        header: Header,
+        id: TaskId,
+        spawned_at: &'static Location<'static>,
         future: F,
         scope: ByScope,
     ) -> Output<'env, F::Output>
     where
         F: 'env,
     {
-        let make = || (header, TaskCell::new(scope, future));
+        let make = || (Header::of_child(id, spawned_at), TaskCell::new(scope, future));
         // SAFETY: the table is for this type, and borrowing. Its future outlives `'env`.
         let owner = unsafe { Owner::new(&Self::TABLE, make) };
         Output { owner, output: PhantomData }
     }
 
-    #[allow(unsafe_code)]
     fn relay(task: &Task) -> RunOutcome {
-        // SAFETY: by *Steps*.
-        let ByScope { scope_state, key } = unsafe { &task.body::<Self>().run_by };
+        let ByScope { scope_state, key } = Self::scope(task);
         current::begin_task(task.header().id);
         scope_state.mark_ready(task.header(), *key);
         RunOutcome::Delegated
+    }
+
+    fn unhandled(task: &Task, panic: JoinError) -> Option<JoinError> {
+        Self::scope(task).scope_state.fail(panic)
+    }
+
+    #[allow(unsafe_code)]
+    #[inline]
+    fn scope<'a>(task: &'a Task) -> &'a ByScope
+    where
+        F: 'a,
+    {
+        // SAFETY: by *Steps*.
+        unsafe { &task.body::<Self>().run_by }
     }
 }
 
@@ -193,11 +207,10 @@ impl<F: Future, R: RunBy<F::Output>> TaskCell<F, R> {
         task.header().state.set(State::Taken);
         // SAFETY: by *Steps*.
         let contents = unsafe { task.body::<Self>() }.contents.get();
-        // SAFETY: by *State*, this is the step from Done to Taken. The future was dropped, so
-        // nothing pinned is moved.
-        match unsafe { mem::replace(&mut *contents, Contents::Empty) } {
-            Contents::Output(output) => Some(output),
-            Contents::Future(_) | Contents::Empty => None,
+        // SAFETY: by *State*, this is the step from Done to Taken.
+        match unsafe { &mut *contents } {
+            Contents::Output(output) => output.take(),
+            Contents::Future(_) => None,
         }
     }
 
@@ -212,7 +225,7 @@ impl<F: Future, R: RunBy<F::Output>> TaskCell<F, R> {
         // is only overwritten, which drops it where it is.
         let future = unsafe { Pin::new_unchecked(future) };
         let Poll::Ready(output) = future.poll(cx) else { return Poll::Pending };
-        *contents = Contents::Output(Ok(output));
+        *contents = Contents::Output(Some(Ok(output)));
         Poll::Ready(())
     }
 
@@ -221,7 +234,7 @@ impl<F: Future, R: RunBy<F::Output>> TaskCell<F, R> {
     fn fail(&self, error: JoinError) {
         // SAFETY: by *State*, no other call accesses the contents. The assignment drops the old
         // contents in place, and stores the error even if that drop panics.
-        unsafe { *self.contents.get() = Contents::Output(Err(error)) }
+        unsafe { *self.contents.get() = Contents::Output(Some(Err(error))) }
     }
 
     /// Runs a turn without a poll: drops the future of an aborted task. Does nothing if the task is

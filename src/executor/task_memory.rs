@@ -74,10 +74,15 @@ pub(super) struct Table {
     own: Steps,
     /// A `fn(&Task) -> Option<Result<T, JoinError>>`, where `T` is the output of the future.
     take: *const (),
+    /// Passes a panic that no handle will return to the scope of the task. Returns the panic if
+    /// the loop must report it.
+    unhandled: Unhandled,
     /// The body borrows: a turn does not access it.
     is_borrowing: bool,
     free: unsafe fn(NonNull<Head>, Place),
 }
+
+type Unhandled = fn(&Task, JoinError) -> Option<JoinError>;
 
 /// A task that can be run: by the run queue, or by the scope of a child.
 pub(crate) trait Runnable {
@@ -150,13 +155,14 @@ impl Table {
         take: fn(&Task) -> Option<Result<T, JoinError>>,
     ) -> Table {
         let take = take as *const ();
-        Table { turn: own, own, take, is_borrowing: false, free: free::<B> }
+        let unhandled = |_: &Task, panic| Some(panic);
+        Table { turn: own, own, take, unhandled, is_borrowing: false, free: free::<B> }
     }
 
-    /// Returns the table of a body that may borrow. `turn` must not access the body's future, nor
-    /// its output.
-    pub(super) const fn borrowing(self, turn: Steps) -> Table {
-        Table { turn, is_borrowing: true, ..self }
+    /// Returns the table of a body that may borrow. `turn` and `unhandled` must not access the
+    /// body's future, nor its output.
+    pub(super) const fn borrowing(self, turn: Steps, unhandled: Unhandled) -> Table {
+        Table { turn, unhandled, is_borrowing: true, ..self }
     }
 }
 
@@ -275,6 +281,12 @@ impl Owner<'_> {
     #[inline]
     pub(super) fn task(&self) -> &Task {
         &self.task
+    }
+
+    /// Passes a panic that no handle will return to the scope of the task. Returns the panic if
+    /// the loop must report it.
+    pub(crate) fn unhandled(&self, panic: JoinError) -> Option<JoinError> {
+        (self.task.head().table.unhandled)(&self.task, panic)
     }
 
     /// Takes the output, if the task has ended and the output was not taken before.

@@ -58,7 +58,7 @@ impl<'env> Children<'env> {
         options: SpawnOptions,
     ) -> ScopedHandle<'env, F::Output> {
         let executor = &self.context.executor;
-        let key = self.list.borrow().vacant_key();
+        let key = self.list.borrow().vacant_key() as u32;
         let scope = ByScope { scope_state: self.scope_state.clone(), key };
         let child = executor.insert_child(future, options, scope);
         if self.is_cancelled.get() || executor.is_closing() {
@@ -69,7 +69,7 @@ impl<'env> Children<'env> {
             executor.observe_child(child.header());
             self.scope_state.mark_ready(child.header(), key);
         }
-        ScopedHandle::new(child, self.scope_state.clone())
+        ScopedHandle::new(child)
     }
 
     /// Returns the number of children that have not ended.
@@ -146,15 +146,15 @@ impl<'env> Children<'env> {
     }
 
     /// Returns the child at `key`, which is about to run.
-    fn begin(&self, key: usize) -> Option<Owner<'env>> {
-        let task = self.list.borrow().get(key)?.clone();
+    fn begin(&self, key: u32) -> Option<Owner<'env>> {
+        let task = self.list.borrow().get(key as usize)?.clone();
         task.header().set(Flag::IsReady, false);
         Some(task)
     }
 
     /// Removes a child that has ended, and reports its panic if no handle can return it.
-    fn end(&self, key: usize, task: &Owner<'env>) {
-        let child = self.list.borrow_mut().try_remove(key);
+    fn end(&self, key: u32, task: &Owner<'env>) {
+        let child = self.list.borrow_mut().try_remove(key as usize);
         drop(child);
         let executor = &self.context.executor;
         executor.remove_task(task.header());
@@ -166,6 +166,9 @@ impl<'env> Children<'env> {
     /// Drops all children in the order in which they were spawned, even if a waker or the loop's
     /// handler panics when the end of a child is reported.
     fn clear(&self) {
+        if self.len() == 0 {
+            return;
+        }
         let mut panic = None;
         let mut list = mem::take(&mut *self.list.borrow_mut());
         let of_child = |(key, task): (usize, &Owner<'_>)| (task.header().id.number(), key as u32);

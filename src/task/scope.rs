@@ -34,9 +34,9 @@ pub struct Scope<'env> {
 ///
 /// # Panics
 ///
-/// Panics if it is first polled outside of a running loop. A panic of the body drops the children.
-/// A panic of a child whose handle was dropped drops the body and the other children. Both panics
-/// are resumed here.
+/// Panics if it is first polled outside of a running loop. A panic of the body, and a panic of a
+/// child whose handle was dropped, are resumed here; the body and the children are dropped with
+/// this future.
 ///
 /// # Cancel safety
 ///

@@ -3,11 +3,10 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use crate::current::TaskId;
-use crate::executor::{Cancel, JoinError, Output, ScopeState, abort, local_queue};
+use crate::executor::{Cancel, JoinError, Output, Owner, Runnable, abort, local_queue};
 
 /// The handle of a scope's child, awaited for its output; made by
 /// [`Scope::spawn`](super::Scope::spawn).
@@ -24,12 +23,11 @@ use crate::executor::{Cancel, JoinError, Output, ScopeState, abort, local_queue}
 /// Panics if it is polled again after it returned the output.
 pub struct ScopedHandle<'env, T> {
     task: Output<'env, T>,
-    scope_state: Rc<ScopeState>,
 }
 
 impl<'env, T> ScopedHandle<'env, T> {
-    pub(super) fn new(task: Output<'env, T>, scope_state: Rc<ScopeState>) -> ScopedHandle<'env, T> {
-        ScopedHandle { task, scope_state }
+    pub(super) fn new(task: Output<'env, T>) -> ScopedHandle<'env, T> {
+        ScopedHandle { task }
     }
 
     /// Returns the child's id.
@@ -67,11 +65,18 @@ impl<T> Future for ScopedHandle<'_, T> {
     }
 }
 
+/// Passes a panic that no handle will return to the scope, or to the loop if the scope has ended.
+#[cold]
+fn report(child: &Owner<'_>, panic: JoinError) {
+    if let Some(unhandled) = child.unhandled(panic) {
+        local_queue::store_unhandled(child.header().in_loop(), unhandled);
+    }
+}
+
 impl<T> Drop for ScopedHandle<'_, T> {
     fn drop(&mut self) {
-        let unhandled = self.task.detach().and_then(|panic| self.scope_state.fail(panic));
-        if let Some(panic) = unhandled {
-            local_queue::store_unhandled(self.task.header().in_loop(), panic);
+        if let Some(panic) = self.task.detach() {
+            report(self.task.owner(), panic);
         }
     }
 }

@@ -209,16 +209,15 @@ fn ending_scope<F: Future, T, E>(
     errors: Rc<RefCell<Vec<E>>>,
     split: impl Fn(F::Output) -> Result<T, E>,
 ) -> impl Future<Output = T> {
-    let mut has_failed = false;
+    // `None` once the future has failed.
+    let mut errors = Some(errors);
     poll_with(future, move |future, cx| {
-        if has_failed {
-            return Poll::Pending;
-        }
+        let Some(not_failed) = &errors else { return Poll::Pending };
         match split(ready!(future.poll(cx))) {
             Ok(output) => Poll::Ready(output),
             Err(error) => {
-                has_failed = true;
-                errors.borrow_mut().push(error);
+                not_failed.borrow_mut().push(error);
+                errors = None;
                 Poll::Pending
             }
         }
