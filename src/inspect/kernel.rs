@@ -29,8 +29,8 @@ pub(super) fn read(thread: u32) -> io::Result<Option<ThreadState>> {
     let file = |name: &str| fs::read_to_string(format!("/proc/self/task/{thread}/{name}"));
     let stat = file("stat")?;
     // The name of the thread, in parentheses, may contain anything.
-    let Some((_, fields)) = stat.rsplit_once(") ") else { return Ok(None) };
-    let mut fields = fields.split(' ');
+    let Some((_, fields)) = stat.rsplit_once(')') else { return Ok(None) };
+    let mut fields = fields.split(' ').skip(1);
     let state = fields.next().and_then(|state| state.chars().next()).unwrap_or('?');
     let times = fields.skip(10).take(2).filter_map(|time| time.parse::<u64>().ok());
     let cpu_ms = times.sum::<u64>() * TICK_MS;

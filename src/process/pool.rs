@@ -14,6 +14,7 @@ use super::pool_error::PoolError;
 use super::pool_worker::PoolWorker;
 use super::worker;
 use crate::context;
+use crate::order;
 use crate::sync::{Event, Semaphore};
 use crate::task::gather;
 
@@ -156,7 +157,7 @@ impl Pool {
     pub fn worker_ids(&self) -> Vec<u32> {
         let mut ids = self.0.busy.borrow().clone();
         ids.extend(self.0.idle.borrow().iter().map(PoolWorker::id));
-        ids.sort_unstable();
+        order::sort(&mut ids, |id| u64::from(*id));
         ids
     }
 
