@@ -21,6 +21,8 @@ pub(crate) use self::beacon::{Beacon, Buffer, KnownPlaces, Watch};
 #[cfg(feature = "inspect")]
 pub(crate) use self::beacon::{LAG_CLASSES, Phase, View, class};
 pub(crate) use self::inbox::{Call, Drained, Inbox, LoopInfo};
+#[cfg(feature = "inspect")]
+pub(crate) use self::pool::start_thread;
 pub(crate) use self::pool::{Job, Kind, Pool, is_job_abandoned};
 pub(crate) use self::pool_settings::PoolSettings;
 #[cfg(feature = "inspect")]

@@ -11,7 +11,7 @@ use std::thread;
 
 use super::holds::{Holds, report};
 use super::server::{Bell, Server, Socket};
-use crate::threads::{Watch, registry};
+use crate::threads::{Watch, registry, start_thread};
 
 static STATE: Mutex<State> = Mutex::new(State { process: 0, bell: None, socket: None });
 
@@ -64,7 +64,7 @@ impl State {
         }
         let (server, bell) = Server::new()?;
         let thread = thread::Builder::new().name("evloop-inspect".into());
-        thread.spawn(move || run(server))?;
+        start_thread(thread, Box::new(move || run(server)))?;
         self.bell = Some(bell);
         Ok(())
     }

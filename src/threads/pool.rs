@@ -14,7 +14,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::panic::Location;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::thread::Builder;
 use std::time::Duration;
 
 use slab::Slab;
@@ -172,11 +172,11 @@ impl Pool {
     fn start(&self, state: &mut State) -> io::Result<()> {
         let key = state.threads.insert(None);
         let shared = self.0.clone();
-        let mut thread = thread::Builder::new().name(self.settings().name.clone());
+        let mut thread = Builder::new().name(self.settings().name.clone());
         if let Some(size) = self.settings().stack_size {
             thread = thread.stack_size(size);
         }
-        if let Err(error) = thread.spawn(move || shared.run(key)) {
+        if let Err(error) = start_thread(thread, Box::new(move || shared.run(key))) {
             state.threads.remove(key);
             // The other threads will take the job.
             if state.threads.len() > state.ending {
@@ -300,6 +300,12 @@ impl State {
             None => kind_state.admitted -= 1,
         }
     }
+}
+
+/// Starts a thread that nothing joins. The threads of the crate share this one instance of std's
+/// generic function.
+pub(crate) fn start_thread(thread: Builder, run: Box<dyn FnOnce() + Send>) -> io::Result<()> {
+    thread.spawn(run).map(drop)
 }
 
 /// Explains the EAGAIN of a thread's start. The kind is not `WouldBlock`, since the caller would
