@@ -29,9 +29,9 @@ pub(super) fn write_task(line: &mut Object<'_>, beacon: &Beacon, view: &View) {
     line.place("spawned_at", view.place);
 }
 
-/// Returns whether a task, or other code, holds the loop.
-pub(super) fn is_stuck(beacon: &Beacon, view: &View) -> bool {
-    view.phase == Phase::Turn && beacon.now().saturating_sub(view.began) >= STUCK
+/// Returns whether a task, or other code, holds the loop at the time `now` of its beacon.
+pub(super) fn is_stuck(view: &View, now: u64) -> bool {
+    view.phase == Phase::Turn && now.saturating_sub(view.began) >= STUCK
 }
 
 /// Writes the line of a loop in the answer to `status`.
@@ -43,7 +43,8 @@ pub(super) fn write_loop_status(
     age: Option<u64>,
 ) {
     let view = beacon.view();
-    let in_phase = beacon.now().saturating_sub(view.began);
+    // Read once, so that `turn_ms` and `stuck` agree.
+    let now = beacon.now();
     let mut line = Object::new(out);
     line.raw("loop", &info.number);
     line.text("name", Some(&info.name));
@@ -53,7 +54,7 @@ pub(super) fn write_loop_status(
         Phase::Outside => "outside",
     };
     line.word("phase", phase);
-    line.millis("turn_ms", in_phase);
+    line.millis("turn_ms", now.saturating_sub(view.began));
     write_task(&mut line, beacon, &view);
     line.raw("polls", &view.polls);
     line.raw("turns", &view.turns);
@@ -65,7 +66,7 @@ pub(super) fn write_loop_status(
         Some(age) => line.millis("snapshot_age_ms", age),
         None => line.null("snapshot_age_ms"),
     }
-    line.raw("stuck", &is_stuck(beacon, &view));
+    line.raw("stuck", &is_stuck(&view, now));
     line.end_line();
 }
 

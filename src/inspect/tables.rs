@@ -123,7 +123,7 @@ fn write_stale(out: &mut String, inbox: &Inbox, age: Option<u64>) {
         Some(age) => line.millis("stale_ms", age),
         None => line.null("stale_ms"),
     }
-    line.raw("stuck", &is_stuck(beacon, &view));
+    line.raw("stuck", &is_stuck(&view, beacon.now()));
     write_task(&mut line, beacon, &view);
     line.end_line();
 }
