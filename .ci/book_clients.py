@@ -176,6 +176,9 @@ def solutions(tally):
     chat = server("solution_4_private")
     with Client(chat) as ann, Client(chat) as bea:
         ann.send("ann")
+        # The server must have her name before another client speaks.
+        ann.send("/msg ann here")
+        tally.check("solution_4_private: to oneself", ann.line() == "(ann) here")
         bea.send("bea")
         bea.send("hello")
         tally.check("solution_4_private: to all", ann.line() == "<bea> hello")
@@ -186,6 +189,7 @@ def solutions(tally):
     chat = server("chat_4_rooms")
     command = [EXAMPLES / "solution_4_client", f"127.0.0.1:{chat.port}"]
     with Client(chat, "ann") as ann:
+        ann.names()
         pipe = subprocess.PIPE
         program = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, bufsize=0)
         program.stdin.write("bea\nhello\n")
