@@ -78,7 +78,7 @@ impl LocalQueue {
     /// not ids: the id of a loop that has ended is reused.
     #[inline]
     pub(crate) fn is_in_turn(&self) -> bool {
-        RUNNING.with(|running| ptr::eq(running.address.get(), self))
+        RUNNING.with(|running| running.is_of(self))
     }
 
     /// Begins a turn.
@@ -100,10 +100,7 @@ impl LocalQueue {
     /// Calls `f` with the queue, which is borrowed: `f` must not run user code.
     #[inline]
     pub(crate) fn with<T>(&self, f: impl FnOnce(&mut Queue) -> T) -> T {
-        RUNNING.with(|running| {
-            let queue = if self.is_in_turn() { &running.queue } else { &self.queue };
-            f(&mut queue.borrow_mut())
-        })
+        RUNNING.with(|running| f(&mut running.queue_of(self).borrow_mut()))
     }
 
     /// Inserts a task into a vacant slot, as [`RunQueue::insert`] does.
@@ -144,11 +141,16 @@ impl LocalQueue {
 }
 
 impl Running {
+    /// Returns whether this is the loop that is in a turn.
+    #[inline]
+    fn is_of(&self, local_queue: &LocalQueue) -> bool {
+        ptr::eq(self.address.get(), local_queue)
+    }
+
     /// Returns where the queue of a loop is now.
     #[inline]
     fn queue_of<'a>(&'a self, local_queue: &'a LocalQueue) -> &'a RefCell<Queue> {
-        let is_in_turn = ptr::eq(self.address.get(), local_queue);
-        if is_in_turn { &self.queue } else { &local_queue.queue }
+        if self.is_of(local_queue) { &self.queue } else { &local_queue.queue }
     }
 }
 

@@ -372,13 +372,10 @@ impl Timers {
         }
     }
 
-    fn has_no_nodes(&self) -> bool {
-        self.occupied == 0 && self.due.0 == NONE && self.moving == NONE
-    }
-
     /// Frees the memory of a burst of timers once the wheel is empty.
     fn shrink(&mut self) {
-        if self.nodes.len() > KEPT_MAX && self.has_no_nodes() {
+        let is_empty = self.occupied == 0 && self.due.0 == NONE && self.moving == NONE;
+        if self.nodes.len() > KEPT_MAX && is_empty {
             self.is_behind = self.nodes.shrink();
             (self.listed, self.listed_back) = (Vec::new(), Vec::new());
         }
