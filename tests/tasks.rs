@@ -741,6 +741,30 @@ fn the_root_is_a_task() {
     assert_eq!(first.state(), TaskState::Running);
 }
 
+/// Completes in its first poll. Its drop records which task runs.
+struct AtOnce<'a>(&'a Cell<Option<task::TaskId>>);
+
+impl Future for AtOnce<'_> {
+    type Output = task::TaskId;
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<task::TaskId> {
+        Poll::Ready(task::current().unwrap().id())
+    }
+}
+
+impl Drop for AtOnce<'_> {
+    fn drop(&mut self) {
+        self.0.set(task::current().map(|task| task.id()));
+    }
+}
+
+#[test]
+fn the_future_of_the_root_is_dropped_by_the_root() {
+    let dropped_by = Cell::new(None);
+    let root = block_on(AtOnce(&dropped_by));
+    assert_eq!(dropped_by.get(), Some(root));
+}
+
 #[test]
 fn the_root_needs_neither_send_nor_static() {
     let text = String::from("borrowed");
